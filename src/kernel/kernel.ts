@@ -1,0 +1,84 @@
+/**
+ * The system calls that everything above is written against. Two kernels answer them:
+ * `real/` (FFI on this process) and `../sim/` (iommufd in TypeScript).
+ *
+ * Every call answers as the kernel's own entry points do: a value >= 0, or minus the errno.
+ * No call throws for anything a program could pass to a kernel.
+ */
+export type Ret = number;
+
+/** A stretch of the program's memory, passed as it is; nothing checks that it exists. */
+export interface UserRange {
+	readonly addr: bigint;
+	/** bytes */
+	readonly length: number;
+}
+
+/**
+ * What an ioctl's third argument is: bytes (placed somewhere in memory, and updated in place
+ * with what the kernel wrote), or a bare 64-bit value (an address or an integer).
+ */
+export type IoctlArg = Uint8Array | bigint;
+
+/** Where bytes of read and write are: ours (placed in memory for the call) or an address. */
+export type IoBuffer = Uint8Array | UserRange;
+
+export interface PollFd {
+	readonly fd: number;
+	/** POLLIN and so on, as in poll(2) */
+	readonly events: number;
+	/** answer */
+	revents: number;
+}
+
+export const POLLIN = 1;
+export const POLLOUT = 4;
+export const POLLERR = 8;
+export const POLLHUP = 16;
+export const POLLNVAL = 32;
+
+export const PROT_READ = 1;
+export const PROT_WRITE = 2;
+
+export const O_RDONLY = 0;
+export const O_RDWR = 2;
+export const O_NONBLOCK = 0o4000;
+export const O_CLOEXEC = 0o2000000;
+
+export interface MmapRequest {
+	/** 0n: the kernel chooses; else exactly there (MAP_FIXED_NOREPLACE: EEXIST where something is) */
+	readonly addr: bigint;
+	/** bytes, rounded up to pages */
+	readonly length: bigint;
+	/** PROT_READ | PROT_WRITE */
+	readonly prot: number;
+	/** with a file: shared; without: private anonymous */
+	readonly fd?: number;
+	/** bytes, a multiple of the page size */
+	readonly offset?: bigint;
+}
+
+/** One program's view of a kernel. */
+export interface Kernel {
+	readonly kind: "real" | "sim";
+	/** O_RDWR | O_NONBLOCK | O_CLOEXEC unless told otherwise */
+	open(path: string, flags?: number): Ret;
+	close(fd: number): Ret;
+	ioctl(fd: number, request: number, arg: IoctlArg): Ret;
+	read(fd: number, into: IoBuffer): Ret;
+	write(fd: number, from: IoBuffer): Ret;
+	pread(fd: number, into: IoBuffer, offset: bigint): Ret;
+	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret;
+	/** number of files with events; the simulated kernel never waits. `timeout` in ms, 0 at once */
+	poll(fds: PollFd[], timeout: number): Ret;
+	/** the address, or minus the errno */
+	mmap(request: MmapRequest): bigint;
+	munmap(addr: bigint, length: bigint): Ret;
+	/** memfd_create and ftruncate in one; `length` in bytes */
+	memfd(name: string, length: bigint): Ret;
+	/** Copy out of (`peek`) or into (`poke`) the program's memory. 0, or -EFAULT and nothing copied. */
+	peek(addr: bigint, into: Uint8Array): Ret;
+	poke(addr: bigint, from: Uint8Array): Ret;
+	/** The program's end: closes what is open, in reverse order of opening, and unmaps its memory. */
+	exit(): void;
+}
