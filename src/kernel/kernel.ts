@@ -82,3 +82,17 @@ export interface Kernel {
 	/** The program's end: closes what is open, in reverse order of opening, and unmaps its memory. */
 	exit(): void;
 }
+
+/** A kernel whose machine has devices that can be told to do DMA (QEMU's `edu`, see the traces' `dma` steps). */
+export interface DmaCapable {
+	/**
+	 * The device behind `fd` copies `length` bytes: `read` from `iova` into its own buffer at `buf`,
+	 * `write` from there to `iova`. Answers the IOMMU's own event records, 32 bytes each.
+	 */
+	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[];
+}
+
+/** Whether `kernel` answers `dma`; the real kernel does not. */
+export function isDmaCapable(kernel: Kernel): kernel is Kernel & DmaCapable {
+	return "dma" in kernel;
+}

@@ -1,0 +1,181 @@
+/**
+ * The trace format: JSON Lines, one program after another. A header line, then for each program
+ * `{"program":NAME}`, its steps, and `{"op":"end"}`. docs: README, "Traces".
+ */
+export const TRACE_VERSION = 1;
+
+/** The first line. What else it holds names the machine (`iommu`, `devices`, `hw_info`, ...). */
+export interface TraceHeader {
+	readonly trace: "iommufd";
+	readonly version: number;
+	readonly kernel?: string;
+	readonly suite?: string;
+	readonly [key: string]: unknown;
+}
+
+/** An address or another 64-bit number: "0x..." or, where exact, a JSON number. */
+export type TraceNumber = string | number;
+
+/** What a call answered: `errno` (the C name) goes with `ret` -1. */
+export interface RecordedRet {
+	readonly ret: number;
+	readonly errno?: string;
+}
+
+export interface OpenStep extends Partial<RecordedRet> {
+	readonly op: "open";
+	readonly path: string;
+	/** absent where the open failed */
+	readonly fd?: string;
+}
+
+export interface CloseStep {
+	readonly op: "close";
+	readonly fd: string;
+}
+
+export interface MemfdStep {
+	readonly op: "memfd";
+	readonly fd: string;
+	readonly length: number;
+}
+
+export interface MmapStep {
+	readonly op: "mmap";
+	readonly addr: TraceNumber;
+	readonly length: number;
+	readonly prot: string;
+	readonly memfd?: string;
+	readonly offset?: TraceNumber;
+}
+
+export interface MunmapStep {
+	readonly op: "munmap";
+	readonly addr: TraceNumber;
+	readonly length: number;
+}
+
+export interface PokeStep {
+	readonly op: "poke";
+	readonly addr: TraceNumber;
+	readonly data: string;
+}
+
+export interface PeekStep {
+	readonly op: "peek";
+	readonly addr: TraceNumber;
+	readonly length: number;
+	readonly data: string;
+}
+
+/** struct offset (decimal) -> name of a file whose number is in the four bytes there */
+export type FdMap = Readonly<Record<string, string>>;
+
+export interface IoctlStep extends RecordedRet {
+	readonly op: "ioctl";
+	readonly fd: string;
+	/** a name of the uAPI, or a number as "0x3b99" */
+	readonly request: string;
+	/** hex; exactly one of arg, arg_addr and arg_value is there */
+	readonly arg?: string;
+	readonly arg_addr?: TraceNumber;
+	readonly arg_value?: TraceNumber;
+	readonly fd_in?: FdMap;
+	readonly fd_out?: FdMap;
+	/** the call answered a file, known by this name from then on; `ret` is recorded as 0 */
+	readonly ret_fd?: string;
+	/** fields that differ from run to run, recorded as 0 */
+	readonly masked?: readonly string[];
+	/** hex; absent where the bytes are as in `arg` */
+	readonly out?: string;
+}
+
+export interface ReadStep extends RecordedRet {
+	readonly op: "read";
+	readonly fd: string;
+	readonly length: number;
+	readonly data?: string;
+	/** read into the program's memory there (ours: the recordings we make) */
+	readonly addr?: TraceNumber;
+}
+
+export interface WriteStep extends RecordedRet {
+	readonly op: "write";
+	readonly fd: string;
+	readonly data?: string;
+	/** write from the program's memory: `addr` and `length` in place of `data` */
+	readonly addr?: TraceNumber;
+	readonly length?: number;
+}
+
+export interface PreadStep extends Omit<ReadStep, "op"> {
+	readonly op: "pread";
+	readonly offset: TraceNumber;
+}
+
+export interface PwriteStep extends Omit<WriteStep, "op"> {
+	readonly op: "pwrite";
+	readonly offset: TraceNumber;
+}
+
+export type PollName = "in" | "out" | "err" | "hup" | "nval";
+
+export interface PollStep {
+	readonly op: "poll";
+	readonly fd: string;
+	readonly revents: readonly PollName[];
+	/** what was asked for; in and out unless told */
+	readonly events?: readonly PollName[];
+}
+
+export interface DmaStep {
+	readonly op: "dma";
+	readonly fd: string;
+	readonly dir: "read" | "write";
+	readonly iova: TraceNumber;
+	readonly length: number;
+	/** offset in the device's own buffer; 0 unless told */
+	readonly buf?: number;
+	/** the IOMMU's records, 32 bytes of hex each; absent: not recorded */
+	readonly events?: readonly string[];
+}
+
+/** Everything a program does; its `end` is the reader's business. */
+export type Step =
+	| OpenStep
+	| CloseStep
+	| MemfdStep
+	| MmapStep
+	| MunmapStep
+	| PokeStep
+	| PeekStep
+	| IoctlStep
+	| ReadStep
+	| WriteStep
+	| PreadStep
+	| PwriteStep
+	| PollStep
+	| DmaStep;
+
+/**
+ * Whether a step recorded an answer, so that replay counts it: every ioctl, read, write, pread,
+ * pwrite, poll and peek; a dma with `events`; an open that failed. The others only set the scene.
+ */
+export function hasAnswer(step: Step): boolean {
+	switch (step.op) {
+		case "ioctl":
+		case "read":
+		case "write":
+		case "pread":
+		case "pwrite":
+		case "poll":
+		case "peek":
+			return true;
+		case "dma":
+			return step.events !== undefined;
+		case "open":
+			return step.ret !== undefined;
+		default:
+			return false;
+	}
+}
