@@ -1,14 +1,14 @@
 /** What is wrong with a trace file, and where. The message is composed here and nowhere else. */
 export class TraceError extends Error {
 	readonly file: string;
-	/** from 1 */
+	/** from 1; 0: the file as a whole */
 	readonly line: number;
 	/** from 1; absent where the whole line, or its absence, is the matter */
 	readonly column: number | undefined;
 	readonly problem: string;
 
 	constructor(file: string, line: number, column: number | undefined, problem: string) {
-		super(`${file}:${line}${column === undefined ? "" : `:${column}`}: ${problem}`);
+		super(`${file}${line === 0 ? "" : `:${line}`}${column === undefined ? "" : `:${column}`}: ${problem}`);
 		this.name = "TraceError";
 		this.file = file;
 		this.line = line;

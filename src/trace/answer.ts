@@ -1,0 +1,68 @@
+import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../kernel/kernel.js";
+import { errnoName, errnoNumber } from "./errno-names.js";
+import type { PollName, RecordedRet, Step } from "./format.js";
+
+/** What a step answered, for printing: of what was recorded, and of what came. */
+export interface Answer {
+	/** a value >= 0, or minus the errno */
+	readonly ret?: number;
+	/** an ioctl's struct after the call, or the bytes that were read; hex */
+	readonly bytes?: string;
+	readonly revents?: readonly PollName[];
+	/** an IOMMU's event records; hex */
+	readonly events?: readonly string[];
+	/** in words, where a call's answer is no answer at all */
+	readonly note?: string;
+}
+
+/** A recorded ret and errno as one value, as Kernel answers it. */
+export function recordedRet(step: RecordedRet): number {
+	return step.ret === -1 && step.errno !== undefined ? -errnoNumber(step.errno) : step.ret;
+}
+
+/** A value of Kernel as a trace records it. */
+export function toRecordedRet(ret: number): RecordedRet {
+	return ret < 0 ? { ret: -1, errno: errnoName(-ret) } : { ret };
+}
+
+/** What the trace says that `step` answered. */
+export function recordedAnswer(step: Step): Answer {
+	switch (step.op) {
+		case "ioctl":
+			return { ret: recordedRet(step), bytes: step.out ?? step.arg };
+		case "read":
+		case "pread":
+			return { ret: recordedRet(step), bytes: step.data };
+		case "write":
+		case "pwrite":
+			return { ret: recordedRet(step) };
+		case "poll":
+			return { revents: step.revents };
+		case "peek":
+			return { bytes: step.data };
+		case "dma":
+			return { events: step.events };
+		case "open":
+			return step.ret === undefined ? { note: "a file" } : { ret: recordedRet(step as RecordedRet) };
+		default:
+			return { note: "success" };
+	}
+}
+
+const POLL_BITS: readonly (readonly [PollName, number])[] = [
+	["in", POLLIN],
+	["out", POLLOUT],
+	["err", POLLERR],
+	["hup", POLLHUP],
+	["nval", POLLNVAL],
+];
+
+export function pollMask(names: readonly PollName[]): number {
+	let mask = 0;
+	for (const [name, bit] of POLL_BITS) if (names.includes(name)) mask |= bit;
+	return mask;
+}
+
+export function pollNames(mask: number): PollName[] {
+	return POLL_BITS.filter(([, bit]) => (mask & bit) !== 0).map(([name]) => name);
+}

@@ -1,0 +1,27 @@
+/** Buffers of the sizes that steps use again and again: one of each is enough, as a step is done with it before the next. */
+const KEPT = 8192;
+const scratch: (Buffer | undefined)[] = [];
+
+/** `length` bytes with anything in them, valid until the next call for that length. */
+export function scratchBytes(length: number): Buffer {
+	if (length > KEPT) return Buffer.alloc(length);
+	scratch[length] ??= Buffer.alloc(length);
+	return scratch[length];
+}
+
+/** Checked hex to scratch bytes. */
+export function scratchFromHex(hex: string): Buffer {
+	const bytes = scratchBytes(hex.length >> 1);
+	bytes.write(hex, "hex");
+	return bytes;
+}
+
+/** Whether two hex texts are the same bytes. */
+export function sameHex(a: string, b: string): boolean {
+	return a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase());
+}
+
+/** Hex of some bytes. */
+export function toHex(bytes: Uint8Array): string {
+	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
+}

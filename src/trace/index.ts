@@ -1,0 +1,11 @@
+/** Traces: recorded programs, what they asked a kernel and what it answered. */
+export { TraceError } from "./error.js";
+export type { Step, TraceHeader } from "./format.js";
+export { hasAnswer, TRACE_VERSION } from "./format.js";
+export type { TraceVisitor } from "./reader.js";
+export { readTrace } from "./reader.js";
+export type { Difference, FileReport, KernelFactory, ReplayOptions, ReplayReport } from "./replay-files.js";
+export { replayExitCode, replayFiles } from "./replay-files.js";
+export { ProgramReplay } from "./replayer.js";
+export type { FormatOptions } from "./report.js";
+export { formatReport, reportToJson } from "./report.js";

@@ -1,0 +1,144 @@
+import { createReadStream } from "node:fs";
+import { createGunzip } from "node:zlib";
+import { TraceError } from "./error.js";
+
+/** Whole lines, in order; the first has this number (from 1). */
+export interface LineBatch {
+	readonly first: number;
+	readonly lines: readonly string[];
+}
+
+const CHUNK = 64 * 1024;
+const GZIP_TRAILER = 8;
+const LONGEST_LINE = 64 * 1024 * 1024;
+const NEWLINE = 10;
+
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+	ENOENT: "no such file",
+	EISDIR: "is a directory",
+	EACCES: "not readable (permission denied)",
+};
+
+/**
+ * The lines of a file, plain or gzip (told by its first two bytes), "-" for standard input.
+ * Holds one chunk and one line at a time. What is good before a damaged or missing part is
+ * delivered first; then comes a TraceError.
+ */
+export async function* readLines(file: string): AsyncGenerator<LineBatch> {
+	let line = 1;
+	let pieces: Buffer[] = [];
+	let pending = 0;
+	const take = (last: Buffer): string => {
+		const text = pending === 0 ? last.toString() : Buffer.concat([...pieces, last]).toString();
+		pieces = [];
+		pending = 0;
+		return text;
+	};
+	try {
+		for await (const chunk of inflated(opened(file))) {
+			const end = chunk.lastIndexOf(NEWLINE);
+			if (end >= 0) {
+				const lines = take(chunk.subarray(0, end)).split("\n");
+				yield { first: line, lines };
+				line += lines.length;
+			}
+			const rest = chunk.subarray(end + 1);
+			if (rest.length === 0) continue;
+			pieces.push(rest);
+			pending += rest.length;
+			if (pending > LONGEST_LINE) throw new TraceError(file, line, undefined, "line longer than 64 MiB");
+		}
+		if (pending > 0) yield { first: line, lines: [take(Buffer.alloc(0))] };
+	} catch (error) {
+		throw error instanceof TraceError ? error : describe(file, line, error as NodeJS.ErrnoException);
+	}
+}
+
+function describe(file: string, line: number, error: NodeJS.ErrnoException): Error {
+	const code = error.code ?? "";
+	if (code === "Z_BUF_ERROR") return new TraceError(file, line, undefined, "the gzip data ends here: the file was cut short");
+	if (code.startsWith("Z_")) return new TraceError(file, line, undefined, `damaged gzip data from about here (${error.message})`);
+	if (error.syscall === undefined) return error;
+	return new TraceError(file, 0, undefined, FILE_PROBLEMS[code] ?? `can not be read (${code})`);
+}
+
+function opened(file: string): AsyncIterable<Buffer> {
+	return file === "-" ? process.stdin : createReadStream(file, { highWaterMark: CHUNK });
+}
+
+/** Passes plain bytes on; inflates gzip. */
+async function* inflated(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+	let head: Buffer = Buffer.alloc(0);
+	let gunzip: Inflater | undefined;
+	for await (const chunk of input) {
+		if (gunzip) {
+			yield* await gunzip.push(chunk);
+			continue;
+		}
+		head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+		if (head.length < 2) continue;
+		if (head[0] === 0x1f && head[1] === 0x8b) {
+			gunzip = new Inflater();
+			yield* await gunzip.push(head);
+		} else {
+			yield head;
+			head = Buffer.alloc(0);
+			yield* input;
+			return;
+		}
+	}
+	if (gunzip) yield* gunzip.finish();
+	else if (head.length > 0) yield head;
+}
+
+/**
+ * A gunzip driven by hand: unlike a piped one it gives out everything that was good before it
+ * reports an error. The last bytes wait, so that a wrong checksum at the end costs no data.
+ */
+class Inflater {
+	private readonly gunzip = createGunzip({ chunkSize: CHUNK });
+	private ready: Buffer[] = [];
+	private held: Buffer = Buffer.alloc(0);
+	private failure: Error | undefined;
+	private wake: () => void = () => {};
+
+	constructor() {
+		this.gunzip.on("data", (data: Buffer) => this.ready.push(data));
+		this.gunzip.on("error", (error) => {
+			this.failure = error;
+			this.wake();
+		});
+	}
+
+	async push(chunk: Buffer): Promise<Buffer[]> {
+		const all = this.held.length === 0 ? chunk : Buffer.concat([this.held, chunk]);
+		const feed = Math.max(0, all.length - GZIP_TRAILER);
+		this.held = all.subarray(feed);
+		if (!this.failure && feed > 0) await this.until((done) => this.gunzip.write(all.subarray(0, feed), done));
+		return this.taken();
+	}
+
+	async *finish(): AsyncGenerator<Buffer> {
+		if (!this.failure) {
+			await this.until((done) => {
+				this.gunzip.once("end", done);
+				this.gunzip.end(this.held);
+			});
+		}
+		yield* this.taken();
+		if (this.failure) throw this.failure;
+	}
+
+	private until(start: (done: () => void) => void): Promise<void> {
+		return new Promise((resolve) => {
+			this.wake = resolve;
+			start(resolve);
+		});
+	}
+
+	private taken(): Buffer[] {
+		const taken = this.ready;
+		this.ready = [];
+		return taken;
+	}
+}

@@ -1,0 +1,100 @@
+import { checkHeader, checkStep, FieldError } from "./check.js";
+import { TraceError } from "./error.js";
+import type { Step, TraceHeader } from "./format.js";
+import { findJsonFault } from "./json-column.js";
+import { readLines } from "./lines.js";
+
+/** What is called as a trace goes by. A FieldError thrown from here gets file, line and column. */
+export interface TraceVisitor {
+	header(header: TraceHeader): void;
+	/** false: its steps are passed over */
+	program(name: string, line: number): boolean;
+	step(step: Step, line: number): void;
+	end(line: number): void;
+}
+
+/** Reads a trace from end to end, checking every line. TraceError where it is not one, after all that came before. */
+export async function readTrace(file: string, visitor: TraceVisitor): Promise<void> {
+	const parser = new Parser(visitor);
+	let last = 0;
+	for await (const batch of readLines(file)) {
+		for (let i = 0; i < batch.lines.length; i++) {
+			const text = batch.lines[i];
+			try {
+				parser.line(text, batch.first + i);
+			} catch (error) {
+				throw error instanceof FieldError ? located(file, batch.first + i, text, error) : error;
+			}
+		}
+		last = batch.first + batch.lines.length - 1;
+	}
+	const missing = parser.unfinished();
+	if (missing) throw new TraceError(file, Math.max(last, 1), undefined, missing);
+}
+
+function located(file: string, line: number, text: string, error: FieldError): TraceError {
+	if (error instanceof JsonError) return new TraceError(file, line, error.column, error.message);
+	const at = error.field === undefined ? -1 : text.search(new RegExp(`"${error.field}"\\s*:`));
+	return new TraceError(file, line, at < 0 ? undefined : at + 1, error.message);
+}
+
+/** Knows where in the file it is: before the header, between programs, in one, or in one that is passed over. */
+class Parser {
+	private state: "start" | "between" | "inside" | "skipping" = "start";
+	private name = "";
+
+	constructor(private readonly visitor: TraceVisitor) {}
+
+	line(text: string, line: number): void {
+		if (text === "" || text.trim() === "") return;
+		const value = parse(text);
+		if (this.state === "start") {
+			checkHeader(value);
+			this.visitor.header(value);
+			this.state = "between";
+		} else if (value.op === undefined && value.program !== undefined) this.begin(value.program, line);
+		else if (this.state === "between") throw new FieldError("op", `a step outside of a program (no {"program":NAME} before it)`);
+		else if (value.op === "end") {
+			if (this.state === "inside") this.visitor.end(line);
+			this.state = "between";
+		} else if (this.state === "inside") {
+			checkStep(value);
+			this.visitor.step(value, line);
+		}
+	}
+
+	private begin(name: unknown, line: number): void {
+		if (typeof name !== "string" || name === "") throw new FieldError("program", '"program" is not a name');
+		if (this.state !== "between") throw new FieldError("program", `program ${name} begins before ${this.name} has ended`);
+		this.name = name;
+		this.state = this.visitor.program(name, line) ? "inside" : "skipping";
+	}
+
+	unfinished(): string | undefined {
+		if (this.state === "start") return "an empty file: not even a header line";
+		if (this.state === "between") return undefined;
+		return `the file ends inside program ${this.name} (no {"op":"end"}): it was cut short`;
+	}
+}
+
+function parse(text: string): Record<string, unknown> {
+	let value: unknown;
+	try {
+		value = JSON.parse(text);
+	} catch {
+		const fault = findJsonFault(text);
+		throw new JsonError(fault?.column, `not JSON: ${fault?.problem ?? "unreadable"}`);
+	}
+	if (typeof value !== "object" || value === null || Array.isArray(value)) throw new FieldError(undefined, "not a JSON object");
+	return value as Record<string, unknown>;
+}
+
+/** A FieldError that knows its column already. */
+class JsonError extends FieldError {
+	constructor(
+		readonly column: number | undefined,
+		problem: string,
+	) {
+		super(undefined, problem);
+	}
+}

@@ -1,0 +1,153 @@
+import { InputError } from "../../structs/index.js";
+import type { Kernel } from "../kernel/kernel.js";
+import type { Answer } from "./answer.js";
+import { recordedAnswer } from "./answer.js";
+import { TraceError } from "./error.js";
+import type { Step, TraceHeader } from "./format.js";
+import type { TraceVisitor } from "./reader.js";
+import { readTrace } from "./reader.js";
+import { ProgramReplay } from "./replayer.js";
+
+/** Makes the machine that a trace's header names, and gives each program a kernel of its own on it. */
+export type KernelFactory = (header: TraceHeader) => () => Kernel;
+
+export interface ReplayOptions {
+	readonly kernel: KernelFactory;
+	/** run the program of this name alone */
+	readonly program?: string;
+	/** how many differences to keep, over all files; all are counted. 10 unless told */
+	readonly max?: number;
+	/** told after each file */
+	readonly onFile?: (file: FileReport) => void;
+}
+
+/** One answer that was not the recorded one. */
+export interface Difference {
+	readonly file: string;
+	readonly line: number;
+	readonly program: string;
+	/** the step's number in its program, from 1 */
+	readonly number: number;
+	/** undefined: the program's end */
+	readonly step: Step | undefined;
+	readonly expected: Answer;
+	readonly got: Answer;
+}
+
+export interface Counts {
+	readonly programs: number;
+	/** steps with a recorded answer */
+	readonly steps: number;
+	/** steps answered otherwise */
+	readonly differing: number;
+}
+
+export interface FileReport extends Counts {
+	readonly file: string;
+	/** what is wrong with the file; the counts are those of the part before */
+	readonly error?: TraceError;
+}
+
+export interface ReplayReport extends Counts {
+	readonly files: readonly FileReport[];
+	readonly differences: readonly Difference[];
+	/** the one program that was asked for */
+	readonly program?: string;
+}
+
+const SHOWN = 10;
+
+/** Replays each file's programs on a kernel and compares every recorded answer. Bad files are in the report, not thrown. */
+export async function replayFiles(files: readonly string[], options: ReplayOptions): Promise<ReplayReport> {
+	const differences: Difference[] = [];
+	const reports: FileReport[] = [];
+	for (const file of files) {
+		const replay = new FileReplay(file, options, differences);
+		const report = await replay.run();
+		options.onFile?.(report);
+		reports.push(report);
+	}
+	const sum = (count: (report: FileReport) => number) => reports.reduce((total, report) => total + count(report), 0);
+	return {
+		files: reports,
+		programs: sum((report) => report.programs),
+		steps: sum((report) => report.steps),
+		differing: sum((report) => report.differing),
+		differences,
+		program: options.program,
+	};
+}
+
+/** Exit code of a replay: 2 for a bad file or a program that is nowhere, 1 for differences, else 0. */
+export function replayExitCode(report: ReplayReport): 0 | 1 | 2 {
+	if (report.files.some((file) => file.error) || (report.program !== undefined && report.programs === 0)) return 2;
+	return report.differing === 0 ? 0 : 1;
+}
+
+class FileReplay implements TraceVisitor {
+	private newKernel: (() => Kernel) | undefined;
+	private replay: ProgramReplay | undefined;
+	private name = "";
+	private number = 0;
+	private programs = 0;
+	private steps = 0;
+	private differing = 0;
+
+	constructor(
+		private readonly file: string,
+		private readonly options: ReplayOptions,
+		private readonly differences: Difference[],
+	) {}
+
+	async run(): Promise<FileReport> {
+		let error: TraceError | undefined;
+		try {
+			await readTrace(this.file, this);
+		} catch (thrown) {
+			if (!(thrown instanceof TraceError)) throw thrown;
+			error = thrown;
+		}
+		if (this.replay) this.end(error?.line ?? 0);
+		return { file: this.file, programs: this.programs, steps: this.steps, differing: this.differing, ...(error && { error }) };
+	}
+
+	header(header: TraceHeader): void {
+		try {
+			this.newKernel = this.options.kernel(header);
+		} catch (thrown) {
+			if (!(thrown instanceof InputError)) throw thrown;
+			throw new TraceError(this.file, 1, undefined, thrown.message);
+		}
+	}
+
+	program(name: string): boolean {
+		if (this.newKernel === undefined || (this.options.program ?? name) !== name) return false;
+		this.name = name;
+		this.number = 0;
+		this.programs++;
+		this.replay = new ProgramReplay(this.newKernel());
+		return true;
+	}
+
+	step(step: Step, line: number): void {
+		const replay = this.replay as ProgramReplay;
+		this.number++;
+		const got = replay.run(step);
+		if (got !== undefined) this.differs(step, line, recordedAnswer(step), got);
+	}
+
+	end(line: number): void {
+		const replay = this.replay as ProgramReplay;
+		this.number++;
+		const got = replay.end();
+		if (got !== undefined) this.differs(undefined, line, { note: "success" }, got);
+		this.steps += replay.steps;
+		this.differing += replay.differing;
+		this.replay = undefined;
+	}
+
+	private differs(step: Step | undefined, line: number, expected: Answer, got: Answer): void {
+		if (this.differences.length >= (this.options.max ?? SHOWN)) return;
+		this.differences.push({ file: this.file, line, program: this.name, number: this.number, step, expected, got });
+	}
+}

@@ -1,0 +1,79 @@
+import { toRecordedRet } from "./answer.js";
+import { describeAnswers, describeArgument, describeCall } from "./describe.js";
+import type { Difference, FileReport, ReplayReport } from "./replay-files.js";
+
+export interface FormatOptions {
+	/** wraps text that should stand out; as it is unless told */
+	readonly bad?: (text: string) => string;
+	readonly dim?: (text: string) => string;
+}
+
+const same = (text: string): string => text;
+
+/** A replay for people: a line for each file, the first differences, the sum. */
+export function formatReport(report: ReplayReport, options: FormatOptions = {}): string {
+	const bad = options.bad ?? same;
+	const lines = report.files.map((file) => formatFile(file, bad));
+	if (report.files.length > 1) lines.push(`all: ${counts(report, bad)}`);
+	for (const difference of report.differences) lines.push("", ...formatDifference(difference, options));
+	const more = report.differing - report.differences.length;
+	if (more > 0 && report.differences.length > 0) lines.push("", `(${more} more; --max N shows more)`);
+	if (report.program !== undefined && report.programs === 0) lines.push("", bad(`no program is called ${report.program}`));
+	return `${lines.join("\n")}\n`;
+}
+
+/** The report as the JSON document `iommuctl.replay`. */
+export function reportToJson(report: ReplayReport): object {
+	return {
+		schema: "iommuctl.replay",
+		version: 1,
+		files: report.files.map(({ file, programs, steps, differing, error }) => ({
+			file,
+			programs,
+			steps,
+			differing,
+			...(error && { error: { line: error.line, column: error.column, message: error.problem } }),
+		})),
+		programs: report.programs,
+		steps: report.steps,
+		differing: report.differing,
+		differences: report.differences.map(differenceToJson),
+	};
+}
+
+function differenceToJson({ file, line, program, number, step, expected, got }: Difference): object {
+	return { file, line, program, step: number, call: step ?? { op: "end" }, expected: answerToJson(expected), got: answerToJson(got) };
+}
+
+function answerToJson(answer: Difference["got"]): object {
+	const { ret, ...rest } = answer;
+	return ret === undefined ? rest : { ...toRecordedRet(ret), ...rest };
+}
+
+function counts(of: { programs: number; steps: number; differing: number }, bad: (text: string) => string): string {
+	const differing = `${of.differing} differing`;
+	return `${of.programs} programs, ${of.steps} steps, ${of.differing === 0 ? differing : bad(differing)}`;
+}
+
+function formatFile(report: FileReport, bad: (text: string) => string): string {
+	const line = `${report.file}: ${counts(report, bad)}`;
+	return report.error === undefined ? line : `${line}\n${bad(`${report.error.message}`)} (counted: what came before)`;
+}
+
+function formatDifference(difference: Difference, options: FormatOptions): string[] {
+	const { file, line, program, number, step } = difference;
+	const { expected, got } = describeAnswers(difference);
+	const dim = options.dim ?? same;
+	return [
+		`${file}:${line}: program ${program}, step ${number}: ${describeCall(step)}`,
+		...describeArgument(step).map((text) => `    ${dim(text)}`),
+		...labelled("expected", expected),
+		...labelled("got", got).map(options.bad ?? same),
+	];
+}
+
+/** An answer's lines under its label; "the rest" where all that it has the other one has too. */
+function labelled(label: string, lines: readonly string[]): string[] {
+	const all = lines.length === 0 ? ["(nothing more)"] : lines;
+	return all.map((line, i) => `  ${(i === 0 ? label : "").padEnd(9)} ${line}`);
+}

@@ -1,0 +1,26 @@
+import { ioctlByName, ioctlByRequest } from "../../structs/index.js";
+import type { StructType } from "../../structs/index.js";
+import { FieldError } from "./check.js";
+
+const numbers = new Map<string, number>();
+const NUMBER = /^(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})$/;
+
+/** An ioctl's request number from its uAPI name or its number; throws FieldError where it is neither. */
+export function requestNumber(request: string): number {
+	const known = numbers.get(request);
+	if (known !== undefined) return known;
+	const number = NUMBER.test(request) ? Number(request) : ioctlByName(request)?.request;
+	if (number === undefined || number > 0xffffffff) throw new FieldError("request", `ioctl: no request is called ${JSON.stringify(request)}`);
+	numbers.set(request, number);
+	return number;
+}
+
+/** How a request is written in a trace: by name where it has one. */
+export function requestName(request: number): string {
+	return ioctlByRequest(request)?.name ?? `0x${request.toString(16)}`;
+}
+
+/** The struct that a request (as written in a step) takes; undefined where it takes none that we know. */
+export function requestStruct(request: string): StructType | undefined {
+	return ioctlByRequest(requestNumber(request))?.struct ?? undefined;
+}
