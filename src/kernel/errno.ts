@@ -25,4 +25,5 @@ export const EOVERFLOW = 75;
 export const EBADFD = 77;
 export const EMSGSIZE = 90;
 export const EOPNOTSUPP = 95;
+export const EADDRINUSE = 98;
 export const ETIMEDOUT = 110;
