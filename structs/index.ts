@@ -1,0 +1,23 @@
+/** The uAPI as data: every struct, call, enum, flag set and define of Linux 7.3's iommufd, declared once. */
+export * from "./defines.js";
+export * from "./dsl.js";
+export * from "./errors.js";
+export * from "./fault.js";
+export * from "./general.js";
+export * from "./hwinfo.js";
+export * from "./hwpt.js";
+export * from "./invalidate.js";
+export * from "./ioas.js";
+export * from "./ioctls.js";
+export type { FieldInfo, Layout } from "./layout.js";
+export * from "./proposals.js";
+export * from "./registry.js";
+export * from "./selftest.js";
+export * from "./selftest-cmd.js";
+export * from "./selftest-enums.js";
+export { type ConstSet, isSet, type SetInfo, setInfo } from "./sets.js";
+export * from "./struct-type.js";
+export type * from "./types.js";
+export * from "./vfio.js";
+export * from "./vfio-defines.js";
+export * from "./viommu.js";
