@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Bundles src/cli/main.ts into dist/: one small entry, and a chunk for each part that is imported
 // only where it is needed. What FFI needs stays outside: only the real kernel loads it.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -33,14 +33,29 @@ try {
 		logLevel: "warning",
 	});
 	writeFileSync(join(fresh, "LICENSES.txt"), licences(Object.keys(metafile.inputs)));
-	rmSync(dist, { recursive: true, force: true });
-	renameSync(fresh, dist);
+	replace(fresh, dist);
 } catch (error) {
 	// esbuild has printed its own errors
 	if (!Array.isArray(error?.errors)) console.error(error);
 	process.exitCode = 1;
 } finally {
 	rmSync(fresh, { recursive: true, force: true });
+}
+
+/** Two builds may end at the same moment: the later one wins. */
+function replace(from, to) {
+	const old = `${to}.old.${process.pid}`;
+	for (let attempt = 0; ; attempt++) {
+		try {
+			if (existsSync(to)) renameSync(to, old);
+			renameSync(from, to);
+			break;
+		} catch (error) {
+			if (attempt === 5) throw error;
+		} finally {
+			rmSync(old, { recursive: true, force: true });
+		}
+	}
 }
 
 /** The licences of the packages that are inside the bundle, as they ask. */

@@ -1,5 +1,5 @@
-import { ioctlByName, ioctlByRequest } from "../../structs/index.js";
 import type { StructType } from "../../structs/index.js";
+import { ioctlByName, ioctlByRequest } from "../../structs/index.js";
 import { FieldError } from "./check.js";
 
 const numbers = new Map<string, number>();
@@ -10,7 +10,8 @@ export function requestNumber(request: string): number {
 	const known = numbers.get(request);
 	if (known !== undefined) return known;
 	const number = NUMBER.test(request) ? Number(request) : ioctlByName(request)?.request;
-	if (number === undefined || number > 0xffffffff) throw new FieldError("request", `ioctl: no request is called ${JSON.stringify(request)}`);
+	if (number === undefined || number > 0xffffffff)
+		throw new FieldError("request", `ioctl: no request is called ${JSON.stringify(request)}`);
 	numbers.set(request, number);
 	return number;
 }

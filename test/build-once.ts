@@ -1,0 +1,37 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const sources = ["src", "structs", "scripts/build.mjs", "package.json"];
+
+/**
+ * Before any test: dist/ as the sources are now, because the command line is tested as a process.
+ * (npm's own pretest hook is no way to do this: .npmrc turns scripts that npm starts by itself off.)
+ */
+export default function buildOnce(): void {
+	const newest = Math.max(...sources.map((source) => newestIn(join(root, source))));
+	if (newest < builtAt()) return;
+	try {
+		execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { cwd: root, stdio: ["ignore", "inherit", "pipe"] });
+	} catch (error) {
+		// Tests of single modules can run all the same; those of the command line will say what is wrong.
+		const text = String((error as { stderr?: Buffer }).stderr ?? error);
+		process.stderr.write(`the build failed:\n${text.split("\n").slice(0, 12).join("\n")}\n`);
+	}
+}
+
+function newestIn(path: string): number {
+	const stat = statSync(path);
+	if (!stat.isDirectory()) return stat.mtimeMs;
+	return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newestIn(join(path, name))));
+}
+
+function builtAt(): number {
+	try {
+		return statSync(join(root, "dist/main.js")).mtimeMs;
+	} catch {
+		return 0;
+	}
+}

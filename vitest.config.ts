@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+	test: {
+		include: ["test/**/*.test.ts"],
+		globalSetup: ["test/build-once.ts"],
+		// Two cores are what we count on: more workers than that only wait for each other.
+		pool: "forks",
+		maxWorkers: 2,
+		reporters: ["default", "./scripts/counts-reporter.mjs"],
+		// Processes started while the other core is busy take their time.
+		testTimeout: 30_000,
+		hookTimeout: 60_000,
+	},
+});
