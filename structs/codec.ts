@@ -1,0 +1,96 @@
+/** A struct's codec: compiled where that can be, walked where it can not. */
+import { type Compiled, compile, makeViews, type Views } from "./codec-compiled.js";
+import { elementOf, readFields, writeFields } from "./codec-plain.js";
+import { InputError } from "./errors.js";
+import type { Layout } from "./layout.js";
+
+export class Codec<T> {
+	private readonly compiled: Compiled<T> | undefined;
+	/** One record's worth of aligned memory, for records that lie anywhere. */
+	private readonly scratch: Views;
+	private readonly view: DataView;
+
+	constructor(
+		private readonly name: string,
+		private readonly layout: Layout,
+		compiler: typeof compile<T> = compile,
+	) {
+		this.compiled = compiler(layout.fields);
+		const buffer = new ArrayBuffer(layout.size);
+		this.scratch = makeViews(buffer);
+		this.view = new DataView(buffer);
+	}
+
+	decode(bytes: Uint8Array, offset: number): T {
+		if (!this.compiled) return this.decodePlain(bytes, offset);
+		this.toScratch(bytes, offset);
+		return this.compiled.decodeOne(this.scratch, 0);
+	}
+
+	encode(value: unknown, into: Uint8Array | undefined, offset: number): Uint8Array {
+		const { size } = this.layout;
+		const length = size + (into ? 0 : this.tail(value));
+		const bytes = into ?? new Uint8Array(length);
+		if (offset < 0 || offset + size > bytes.length) throw new RangeError(`${this.name}: ${size} bytes do not fit at offset ${offset} of ${bytes.length}`);
+		const { u8 } = this.scratch;
+		if (this.compiled && this.compiled.encode([value], 0, this.cleared(), 0, size) === 1) {
+			for (let i = 0; i < size; i++) bytes[offset + i] = u8[i];
+			return bytes;
+		}
+		bytes.fill(0, offset, offset + length);
+		writeFields(this.layout.fields, value, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset, this.name);
+		return bytes;
+	}
+
+	encodeArray(values: readonly unknown[]): Uint8Array {
+		const { size, fields } = this.layout;
+		const buffer = new ArrayBuffer(values.length * size);
+		const views = makeViews(buffer);
+		const view = new DataView(buffer);
+		for (let i = 0; i < values.length; i++) {
+			i = this.compiled?.encode(values, i, views, 0, size) ?? i;
+			if (i === values.length) break;
+			views.u8.fill(0, i * size, (i + 1) * size);
+			writeFields(fields, values[i], view, i * size, `entry ${i}: ${this.name}`);
+		}
+		return views.u8;
+	}
+
+	decodeArray(bytes: Uint8Array): T[] {
+		const { size, align } = this.layout;
+		const count = bytes.length / size;
+		if (!Number.isInteger(count)) throw new InputError(`${this.name}: ${bytes.length} bytes are no whole number of entries of ${size} bytes`);
+		if (!this.compiled) return Array.from({ length: count }, (_, i) => this.decodePlain(bytes.subarray(i * size, (i + 1) * size), 0));
+		const aligned = bytes.buffer instanceof ArrayBuffer && bytes.byteOffset % align === 0;
+		const [buffer, base] = aligned ? [bytes.buffer as ArrayBuffer, bytes.byteOffset] : [new Uint8Array(bytes).buffer, 0];
+		return this.compiled.decode(makeViews(buffer), base, count, size);
+	}
+
+	private decodePlain(bytes: Uint8Array, offset: number): T {
+		const { size, fields } = this.layout;
+		if (bytes.length - offset < size) {
+			this.toScratch(bytes, offset);
+			return readFields(fields, this.view, 0, size) as T;
+		}
+		return readFields(fields, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset, bytes.length) as T;
+	}
+
+	/** Copy one record; bytes that are not there count as zero, as the kernel reads a short struct. */
+	private toScratch(bytes: Uint8Array, offset: number): void {
+		const { u8 } = this.scratch;
+		for (let i = 0; i < u8.length; i++) u8[i] = bytes[offset + i] ?? 0;
+	}
+
+	private cleared(): Views {
+		this.scratch.u8.fill(0);
+		return this.scratch;
+	}
+
+	/** Bytes of the flexible array that a value brings. */
+	private tail(value: unknown): number {
+		const last = this.layout.fields.at(-1);
+		if (last?.length !== 0) return 0;
+		const elements = (value as Readonly<Record<string, unknown>> | null)?.[last.name];
+		return Array.isArray(elements) || ArrayBuffer.isView(elements) ? (elements as ArrayLike<unknown>).length * elementOf(last).step : 0;
+	}
+}
