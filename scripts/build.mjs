@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 // Bundles src/cli/main.ts into dist/: one small entry, and a chunk for each part that is imported
-// only where it is needed. What FFI needs stays outside: only the real kernel loads it.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+// only where it is needed. FFI's packages are native, so they go beside the bundle as they are: an
+// installed iommuctl depends on no other package, and never meets their install scripts, which reject
+// the prebuilt binaries that work and fail to compile others.
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
+const native = ["ffi-napi", "ref-napi", "ref-struct-di"];
+const nativeNeeds = ["node-gyp-build", "debug", "ms"];
 // Built beside and moved into place, so that a build that fails or is interrupted leaves the old one.
 const fresh = `${dist}.${process.pid}`;
 
@@ -22,7 +26,7 @@ try {
 		format: "esm",
 		platform: "node",
 		target: "node20",
-		external: ["ffi-napi", "ref-napi", "ref-struct-di"],
+		external: native,
 		// CommonJS dependencies require Node's own modules, which an ES module can not without this.
 		banner: { js: 'import { createRequire as $require } from "node:module"; const require = $require(import.meta.url);' },
 		chunkNames: "[name]-[hash]",
@@ -33,6 +37,7 @@ try {
 		logLevel: "warning",
 	});
 	writeFileSync(join(fresh, "LICENSES.txt"), licences(Object.keys(metafile.inputs)));
+	for (const name of [...native, ...nativeNeeds]) vendor(name, join(fresh, "node_modules", name));
 	replace(fresh, dist);
 } catch (error) {
 	// esbuild has printed its own errors
@@ -40,6 +45,20 @@ try {
 	process.exitCode = 1;
 } finally {
 	rmSync(fresh, { recursive: true, force: true });
+}
+
+/** What runs of a package, for the one system that has iommufd. */
+function vendor(name, to) {
+	const from = join(root, "node_modules", name);
+	const wanted = /^(?:|package\.json|licen[cs]e.*|[^/]+\.js|(?:lib|src|node_modules)(?:\/.*)?|prebuilds|prebuilds\/linux-[^/]*(?:\/.*)?)$/i;
+	const unwanted = /\.(?:c|cc|h|map|d\.ts)$|^(?:test|bin|optional|build-test)\.js$/;
+	cpSync(from, to, {
+		recursive: true,
+		filter: (path) => {
+			const inside = relative(from, path);
+			return wanted.test(inside) && !unwanted.test(inside);
+		},
+	});
 }
 
 /** Two builds may end at the same moment: the later one wins. */
