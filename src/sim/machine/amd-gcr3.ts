@@ -50,24 +50,21 @@ export function decodeAmdDte(words: readonly bigint[]): AmdGuestDte {
 
 export type Gcr3Result =
 	/** the guest page table's root, and where it was found */
-	| { ok: true; root: bigint; at: bigint }
-	| { ok: false; fault: FaultKind; level: number; entry: bigint };
+	{ ok: true; root: bigint; at: bigint } | { ok: false; fault: FaultKind; level: number; entry: bigint };
 
 const ADDRESS = 0x000f_ffff_ffff_f000n;
 
 /** Finds a PASID's page table: GLX+1 levels of 512 entries each. */
 export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid: number): Gcr3Result {
 	// a PASID wider than the levels can tell apart must not alias a smaller one
-	if (glx < 0 || glx > 2 || pasid >= 2 ** Math.min(20, 9 * (glx + 1)))
-		return fault("non-canonical", glx + 1, gcr3);
+	if (glx < 0 || glx > 2 || pasid >= 2 ** Math.min(20, 9 * (glx + 1))) return fault("non-canonical", glx + 1, gcr3);
 	let table = gcr3 & ADDRESS;
 	for (let level = glx; ; level--) {
 		const at = table + BigInt((pasid >>> (9 * level)) & 0x1ff) * 8n;
 		const entry = memory.read64(at);
 		if (entry === undefined) return fault("table-fetch", level + 1, at);
 		if (!bit(entry, 0)) return fault("not-present", level + 1, at);
-		if (bits(entry, 11, 1) !== 0n || bits(entry, 63, 52) !== 0n)
-			return fault("reserved", level + 1, at);
+		if (bits(entry, 11, 1) !== 0n || bits(entry, 63, 52) !== 0n) return fault("reserved", level + 1, at);
 		if (level === 0) return { ok: true, root: entry & ADDRESS, at };
 		table = entry & ADDRESS;
 	}

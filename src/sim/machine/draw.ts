@@ -36,8 +36,7 @@ export function drawMermaid(machine: Machine, topology: Topology): string {
 	const close = { bus: "}}", bridge: "/]", device: "]", virtual: ")", iommu: ")]" };
 	const lines = ["graph TD"];
 	const edges: string[] = [];
-	for (const i of machine.iommus)
-		lines.push(`  ${safe(i.name)}[("${quote(`${i.name}: ${i.kind}`)}")]`);
+	for (const i of machine.iommus) lines.push(`  ${safe(i.name)}[("${quote(`${i.name}: ${i.kind}`)}")]`);
 	const groups = collect(nodesOf(machine, topology), (node, parent) => {
 		if (parent) edges.push(`  ${parent.id} --- ${node.id}`);
 		if (node.iommu) edges.push(`  ${node.id} -.-> ${safe(node.iommu)}`);
@@ -55,8 +54,7 @@ export function drawDot(machine: Machine, topology: Topology): string {
 	const shape = { bus: "hexagon", bridge: "parallelogram", device: "box", virtual: "ellipse", iommu: "cylinder" };
 	const lines = [`digraph "${quote(machine.name)}" {`, "  edge [dir=none];"];
 	const edges: string[] = [];
-	for (const i of machine.iommus)
-		lines.push(`  ${safe(i.name)} [shape=cylinder, label="${quote(`${i.name}: ${i.kind}`)}"];`);
+	for (const i of machine.iommus) lines.push(`  ${safe(i.name)} [shape=cylinder, label="${quote(`${i.name}: ${i.kind}`)}"];`);
 	const groups = collect(nodesOf(machine, topology), (node, parent) => {
 		if (parent) edges.push(`  ${parent.id} -> ${node.id};`);
 		if (node.iommu) edges.push(`  ${node.id} -> ${safe(node.iommu)} [style=dashed, dir=forward];`);
@@ -196,9 +194,7 @@ function nodesOf(machine: Machine, topology: Topology): Node[] {
 		else onBus.set(busKey(it.bdf), [it]);
 	}
 	const children = (segment: number, bus: number): Node[] =>
-		(onBus.get(segment * 256 + bus) ?? []).map((it) =>
-			"secondary" in it ? bridgeNode(it) : deviceNode(it),
-		);
+		(onBus.get(segment * 256 + bus) ?? []).map((it) => ("secondary" in it ? bridgeNode(it) : deviceNode(it)));
 	const bridgeNode = (b: Bridge): Node => ({
 		id: safe(`b${formatBdf(b.bdf)}`),
 		text: `${formatBdf(b.bdf)} ${b.type}, bus ${b.secondary.toString(16).padStart(2, "0")}${b.acs ? "" : ", no ACS"}`,
@@ -215,13 +211,15 @@ function nodesOf(machine: Machine, topology: Topology): Node[] {
 		children: [
 			...machine.siov
 				.filter((s) => s.parent === d.bdf)
-				.map((s): Node => ({
-					id: safe(`s${s.name}`),
-					text: `vfio${s.vfio} ${s.name}: PASID ${hex(s.pasid)} of its parent (SIOV)`,
-					shape: "virtual",
-					group: topology.groupOfSiov(s).number,
-					children: [],
-				})),
+				.map(
+					(s): Node => ({
+						id: safe(`s${s.name}`),
+						text: `vfio${s.vfio} ${s.name}: PASID ${hex(s.pasid)} of its parent (SIOV)`,
+						shape: "virtual",
+						group: topology.groupOfSiov(s).number,
+						children: [],
+					}),
+				),
 			...machine.mdevs.filter((m) => m.parent === d.bdf).map(mdevNode),
 		],
 	});

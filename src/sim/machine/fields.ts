@@ -58,8 +58,7 @@ export class Fields {
 
 	text(name: string): string | undefined {
 		const value = this.get(name);
-		if (value !== undefined && typeof value !== "string")
-			this.fail(name, `text is wanted, not ${kindOf(value)}`);
+		if (value !== undefined && typeof value !== "string") this.fail(name, `text is wanted, not ${kindOf(value)}`);
 		return value;
 	}
 
@@ -83,9 +82,7 @@ export class Fields {
 	bdf(name: string): Bdf | undefined {
 		const value = this.text(name);
 		if (value === undefined) return undefined;
-		return (
-			parseBdf(value) ?? this.fail(name, `"${value}" is no PCI address such as 0000:00:10.0`)
-		);
+		return parseBdf(value) ?? this.fail(name, `"${value}" is no PCI address such as 0000:00:10.0`);
 	}
 
 	choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
@@ -122,8 +119,7 @@ export class Fields {
 	/** Refuses fields that were never asked for: a misspelt one must not be ignored. */
 	done(): void {
 		for (const name of Object.keys(this.raw)) {
-			if (!this.#known.has(name))
-				this.fail(name, `no such field; there are ${[...this.#known].join(", ")}`);
+			if (!this.#known.has(name)) this.fail(name, `no such field; there are ${[...this.#known].join(", ")}`);
 		}
 	}
 }
@@ -131,10 +127,8 @@ export class Fields {
 /** An integer from 0 to `max`: a number, or text such as "0x1000". */
 export function readInteger(value: unknown, path: Path, max: bigint): bigint {
 	const number = toInteger(value);
-	if (number === undefined)
-		throw new MachineError(path, `an integer such as 0x1000 is wanted, not ${kindOf(value)}`);
-	if (number < 0n || number > max)
-		throw new MachineError(path, `${number} is not within 0 to ${max}`);
+	if (number === undefined) throw new MachineError(path, `an integer such as 0x1000 is wanted, not ${kindOf(value)}`);
+	if (number < 0n || number > max) throw new MachineError(path, `${number} is not within 0 to ${max}`);
 	return number;
 }
 

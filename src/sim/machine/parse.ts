@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { bit } from "./bits.js";
 import { formatBdf, slotOf } from "./bdf.js";
+import { bit } from "./bits.js";
 import type {
 	Bridge,
 	BridgeType,
@@ -102,17 +102,12 @@ function readIommu(f: Fields): Iommu {
 function readIdr(f: Fields): [number, number, number, number, number, number] {
 	const list = f.list("idr");
 	if (list.length !== 6) f.fail("idr", "the six registers IDR0 to IDR5 are wanted");
-	const [a, b, c, d, e, g] = list.map(({ value, path }) =>
-		Number(readInteger(value, path, 0xffff_ffffn)),
-	);
+	const [a, b, c, d, e, g] = list.map(({ value, path }) => Number(readInteger(value, path, 0xffff_ffffn)));
 	return [a, b, c, d, e, g];
 }
 
 function readBridge(f: Fields): Bridge {
-	const type = f.need(
-		"type",
-		f.choice<BridgeType>("type", ["root-port", "upstream", "downstream", "pcie-to-pci", "pci"]),
-	);
+	const type = f.need("type", f.choice<BridgeType>("type", ["root-port", "upstream", "downstream", "pcie-to-pci", "pci"]));
 	return {
 		bdf: f.need("bdf", f.bdf("bdf")),
 		type,
@@ -158,9 +153,7 @@ function numberVfio(machine: Machine): Machine {
 	};
 	return {
 		...machine,
-		devices: devices.map((d) =>
-			d.driver === "vfio-pci" && d.vfio === undefined ? { ...d, vfio: free() } : d,
-		),
+		devices: devices.map((d) => (d.driver === "vfio-pci" && d.vfio === undefined ? { ...d, vfio: free() } : d)),
 		siov: siov.map((s) => (s.vfio < 0 ? { ...s, vfio: free() } : s)),
 		mdevs: mdevs.map((m) => (m.vfio < 0 ? { ...m, vfio: free() } : m)),
 	};
@@ -189,14 +182,12 @@ function readMdev(f: Fields): MediatedDevice {
 function checkReferences(machine: Machine): void {
 	const iommus = new Set<string>();
 	machine.iommus.forEach((iommu, i) => {
-		if (iommus.has(iommu.name))
-			throw new MachineError(["iommus", i, "name"], `two IOMMUs are called "${iommu.name}"`);
+		if (iommus.has(iommu.name)) throw new MachineError(["iommus", i, "name"], `two IOMMUs are called "${iommu.name}"`);
 		iommus.add(iommu.name);
 	});
 	const functions = new Map<number, PciDevice | Bridge>();
 	const addFunction = (it: PciDevice | Bridge, path: Path) => {
-		if (functions.has(it.bdf))
-			throw new MachineError([...path, "bdf"], `${formatBdf(it.bdf)} is there already`);
+		if (functions.has(it.bdf)) throw new MachineError([...path, "bdf"], `${formatBdf(it.bdf)} is there already`);
 		functions.set(it.bdf, it);
 	};
 	machine.bridges.forEach((b, i) => {
@@ -205,8 +196,7 @@ function checkReferences(machine: Machine): void {
 	const devices = new Map<number, PciDevice>();
 	const vfio = new Set<number>();
 	const addVfio = (n: number | undefined, path: Path) => {
-		if (n !== undefined && vfio.has(n))
-			throw new MachineError([...path, "vfio"], `vfio${n} is there already`);
+		if (n !== undefined && vfio.has(n)) throw new MachineError([...path, "vfio"], `vfio${n} is there already`);
 		if (n !== undefined) vfio.add(n);
 	};
 	machine.devices.forEach((d, i) => {
@@ -217,32 +207,20 @@ function checkReferences(machine: Machine): void {
 		if (d.vfio !== undefined && d.driver !== "vfio-pci")
 			throw new MachineError([...path, "vfio"], "only a device of the driver vfio-pci has one");
 		if (d.iommu !== undefined && !iommus.has(d.iommu))
-			throw new MachineError(
-				[...path, "iommu"],
-				`no IOMMU is called "${d.iommu}"; there are ${[...iommus].join(", ") || "none"}`,
-			);
-		if (d.pri > 0 && !d.ats)
-			throw new MachineError([...path, "pri"], "page requests need ATS (ats: true)");
+			throw new MachineError([...path, "iommu"], `no IOMMU is called "${d.iommu}"; there are ${[...iommus].join(", ") || "none"}`);
+		if (d.pri > 0 && !d.ats) throw new MachineError([...path, "pri"], "page requests need ATS (ats: true)");
 	});
 	machine.devices.forEach((d, i) => {
-		if (d.pf !== undefined && !devices.has(d.pf))
-			throw new MachineError(["devices", i, "pf"], `no device at ${formatBdf(d.pf)}`);
+		if (d.pf !== undefined && !devices.has(d.pf)) throw new MachineError(["devices", i, "pf"], `no device at ${formatBdf(d.pf)}`);
 		if (d.function0Rid && !functions.has(slotOf(d.bdf)))
-			throw new MachineError(
-				["devices", i, "function0_rid"],
-				`there is no function 0 at ${formatBdf(slotOf(d.bdf))}`,
-			);
+			throw new MachineError(["devices", i, "function0_rid"], `there is no function 0 at ${formatBdf(slotOf(d.bdf))}`);
 	});
 	machine.siov.forEach((s, i) => {
 		addVfio(s.vfio, ["siov", i]);
 		const parent = devices.get(s.parent);
-		if (!parent)
-			throw new MachineError(["siov", i, "parent"], `no device at ${formatBdf(s.parent)}`);
+		if (!parent) throw new MachineError(["siov", i, "parent"], `no device at ${formatBdf(s.parent)}`);
 		if (s.pasid >= 2 ** parent.pasidWidth)
-			throw new MachineError(
-				["siov", i, "pasid"],
-				`the parent's PASIDs have ${parent.pasidWidth} bits; ${s.pasid} does not fit`,
-			);
+			throw new MachineError(["siov", i, "pasid"], `the parent's PASIDs have ${parent.pasidWidth} bits; ${s.pasid} does not fit`);
 	});
 	machine.mdevs.forEach((m, i) => {
 		addVfio(m.vfio, ["mdevs", i]);
@@ -287,11 +265,7 @@ export async function loadMachine(nameOrFile: string): Promise<Machine> {
 	} catch (error) {
 		const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : String(error);
 		const names = Object.keys(BUILTIN_MACHINES).join(", ");
-		throw new MachineError(
-			[],
-			`${why}, and no built-in machine of that name (there are ${names})`,
-			{ file: nameOrFile },
-		);
+		throw new MachineError([], `${why}, and no built-in machine of that name (there are ${names})`, { file: nameOrFile });
 	}
 	return parseMachine(text, nameOrFile);
 }

@@ -1,6 +1,6 @@
 import { bit, bits, field } from "./bits.js";
 import type { PhysMemory } from "./memory.js";
-import type { SmmuFeatures, SteStage1 } from "./smmuv3-ste.js";
+import { type SmmuFeatures, STE_S1, type SteStage1 } from "./smmuv3-ste.js";
 import type { ArmPaging } from "./walk-arm.js";
 
 /** A context descriptor (IHI0070, 5.4) that passed its checks. */
@@ -27,14 +27,18 @@ export type CdResult =
 			at: bigint;
 	  };
 
-/** Where a substream's CD is. `ssid` undefined: the transaction carries none. */
+/** Whether a transaction goes through stage 1 at all: S1DSS may let those without substream by. */
+export function usesStage1(ste: SteStage1, ssid: number | undefined): boolean {
+	return ste.config === STE_S1 && !(ste.cdMax > 0 && ssid === undefined && ste.defaultSubstream === 1);
+}
+
+/** Where a substream's CD is, of a transaction that uses stage 1. `ssid` undefined: the transaction carries none. */
 export function locateCd(
 	memory: PhysMemory,
 	ste: SteStage1,
 	ssid: number | undefined,
 ): { ok: true; at: bigint } | Exclude<CdResult, { ok: true }> {
-	const bad = (why: string) =>
-		({ ok: false, event: "C_BAD_SUBSTREAMID", why, at: ste.contextPtr }) as const;
+	const bad = (why: string) => ({ ok: false, event: "C_BAD_SUBSTREAMID", why, at: ste.contextPtr }) as const;
 	if (ste.cdMax === 0) {
 		if (ssid !== undefined) return bad("S1CDMax is 0: there are no substreams");
 		return { ok: true, at: ste.contextPtr };
@@ -63,20 +67,14 @@ export function locateCd(
 }
 
 /** Fetches and checks the CD of a substream. */
-export function fetchCd(
-	memory: PhysMemory,
-	ste: SteStage1,
-	ssid: number | undefined,
-	smmu: SmmuFeatures,
-): CdResult {
+export function fetchCd(memory: PhysMemory, ste: SteStage1, ssid: number | undefined, smmu: SmmuFeatures): CdResult {
 	const where = locateCd(memory, ste, ssid);
 	if (!where.ok) return where;
 	const { at } = where;
 	const words: bigint[] = [];
 	for (let i = 0n; i < 4n; i++) {
 		const word = memory.read64(at + i * 8n);
-		if (word === undefined)
-			return { ok: false, event: "F_CD_FETCH", why: "the CD can not be read", at: at + i * 8n };
+		if (word === undefined) return { ok: false, event: "F_CD_FETCH", why: "the CD can not be read", at: at + i * 8n };
 		words.push(word);
 	}
 	const cd = decodeCd(words, smmu, ste.stallDisabled);
@@ -90,11 +88,7 @@ const TG0 = [12, 16, 14, undefined] as const;
 const TG1 = [undefined, 14, 12, 16] as const;
 
 /** Unpacks and checks a CD's first four words: the CD, or why it is bad (C_BAD_CD). */
-export function decodeCd(
-	words: readonly bigint[],
-	smmu: SmmuFeatures,
-	stallDisabled = false,
-): ContextDescriptor | string {
+export function decodeCd(words: readonly bigint[], smmu: SmmuFeatures, stallDisabled = false): ContextDescriptor | string {
 	const [w0, w1, w2] = words;
 	const stall = bit(w0, 44);
 	if (!bit(w0, 31)) return "V is 0";
@@ -113,8 +107,7 @@ export function decodeCd(
 		const tsz = field(w0, base + 5, base);
 		const ttb = bits(n ? w2 : w1, 51, 4) << 4n;
 		if (!disabled) {
-			if (granule === undefined || !smmu.granules.includes(granule))
-				return `TG${n} is not a granule that is supported`;
+			if (granule === undefined || !smmu.granules.includes(granule)) return `TG${n} is not a granule that is supported`;
 			if (tsz < 16 || tsz > 39) return `T${n}SZ is ${tsz}, not 16 to 39`;
 			if (ttb >> BigInt(outputBits) !== 0n) return `TTB${n} is wider than ${outputBits} bits`;
 		}

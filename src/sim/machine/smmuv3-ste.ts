@@ -85,11 +85,7 @@ export function decodeSmmuIdr(idr: readonly number[]): SmmuFeatures {
 		rangeInvalidation: f(3, 10, 10) === 1,
 		largeAddresses: f(5, 7, 7) === 1,
 		outputBits: OAS_BITS[f(5, 2, 0)],
-		granules: [
-			...(f(5, 4, 4) ? [12] : []),
-			...(f(5, 5, 5) ? [14] : []),
-			...(f(5, 6, 6) ? [16] : []),
-		],
+		granules: [...(f(5, 4, 4) ? [12] : []), ...(f(5, 5, 5) ? [14] : []), ...(f(5, 6, 6) ? [16] : [])],
 	};
 }
 

@@ -55,8 +55,7 @@ export function buildTopology(machine: Machine): Topology {
 	const above = new Map<number, Bridge>();
 	machine.bridges.forEach((bridge, i) => {
 		const key = segmentOf(bridge.bdf) * 256 + bridge.secondary;
-		if (above.has(key))
-			throw new MachineError(["bridges", i, "secondary"], `bus ${bridge.secondary} is below another bridge already`);
+		if (above.has(key)) throw new MachineError(["bridges", i, "secondary"], `bus ${bridge.secondary} is below another bridge already`);
 		above.set(key, bridge);
 	});
 	const bridgeAbove = (bdf: Bdf) => above.get(segmentOf(bdf) * 256 + busOf(bdf));
@@ -111,11 +110,7 @@ export function buildTopology(machine: Machine): Topology {
 	return assemble(machine, functions, (bdf) => unions.find(at(bdf)), requester, bridgeAbove);
 }
 
-function findRequester(
-	bdf: Bdf,
-	bridgeAbove: (bdf: Bdf) => Bridge | undefined,
-	function0Rid: boolean,
-): Requester {
+function findRequester(bdf: Bdf, bridgeAbove: (bdf: Bdf) => Bridge | undefined, function0Rid: boolean): Requester {
 	const own = ridOf(bdf);
 	const rids = [own];
 	if (function0Rid && functionOf(bdf) !== 0) rids.push(ridOf(slotOf(bdf)));
@@ -147,7 +142,10 @@ function assemble(
 	const drafts = new Map<number | string, Draft>();
 	const draftOf = (key: number | string): Draft => {
 		let draft = drafts.get(key);
-		if (!draft) drafts.set(key, (draft = emptyDraft()));
+		if (!draft) {
+			draft = emptyDraft();
+			drafts.set(key, draft);
+		}
 		return draft;
 	};
 	// in order of address, so that numbers come out the same whatever the file's order
@@ -155,10 +153,7 @@ function assemble(
 	const state = (draft: Draft, it: PciDevice | Bridge, list: string, i: number) => {
 		if (it.group === undefined) return;
 		if (draft.stated !== undefined && draft.stated !== it.group)
-			throw new MachineError(
-				[list, i, "group"],
-				`${formatBdf(it.bdf)} can not be told apart from a member of group ${draft.stated}`,
-			);
+			throw new MachineError([list, i, "group"], `${formatBdf(it.bdf)} can not be told apart from a member of group ${draft.stated}`);
 		draft.stated = it.group;
 	};
 	for (const bdf of functions) draftOf(rootOf(bdf));
@@ -172,8 +167,7 @@ function assemble(
 		draft.devices.push(device);
 		state(draft, device, "devices", i);
 	});
-	const siovKey = (s: SiovDevice): number | string =>
-		requester(s.parent).own ? `${s.parent}/${s.pasid}` : rootOf(s.parent);
+	const siovKey = (s: SiovDevice): number | string => (requester(s.parent).own ? `${s.parent}/${s.pasid}` : rootOf(s.parent));
 	for (const s of machine.siov) draftOf(siovKey(s)).siov.push(s);
 	for (const m of machine.mdevs) draftOf(`mdev ${m.name}`).mdevs.push(m);
 
@@ -182,10 +176,7 @@ function assemble(
 		if (draft.stated === undefined) continue;
 		if (taken.has(draft.stated)) {
 			const i = machine.devices.findIndex((d) => draft.devices.includes(d));
-			throw new MachineError(
-				["devices", i, "group"],
-				`group ${draft.stated} is another device's, from which it is isolated`,
-			);
+			throw new MachineError(["devices", i, "group"], `group ${draft.stated} is another device's, from which it is isolated`);
 		}
 		taken.set(draft.stated, draft);
 	}
@@ -230,12 +221,8 @@ export interface Senders {
  * software is never among the answers: the IOMMU sees its accesses as the host's.
  */
 export function whoSends(machine: Machine, topology: Topology, segment: number, rid: number, pasid?: number): Senders {
-	const devices = machine.devices.filter(
-		(d) => segmentOf(d.bdf) === segment && topology.requester(d.bdf).wire === rid,
-	);
-	const siov = machine.siov.filter(
-		(s) => s.pasid === pasid && devices.some((d) => d.bdf === s.parent),
-	);
+	const devices = machine.devices.filter((d) => segmentOf(d.bdf) === segment && topology.requester(d.bdf).wire === rid);
+	const siov = machine.siov.filter((s) => s.pasid === pasid && devices.some((d) => d.bdf === s.parent));
 	if (devices.length > 1) {
 		const names = devices.map((d) => formatBdf(d.bdf)).join(", ");
 		return { devices, siov, why: `${names} all send the requester ID ${formatRid(rid)}` };

@@ -45,9 +45,7 @@ function x86Machine(iommu: Json, devices: Json[]): Json {
 		iommus: unit ? [unit] : [],
 		bridges: [...bridges.values()],
 		devices: list,
-		mdevs: devices
-			.filter((d) => d.emulated === true)
-			.map((d) => ({ name: text(d.role), vfio: vfioNumber(d) })),
+		mdevs: devices.filter((d) => d.emulated === true).map((d) => ({ name: text(d.role), vfio: vfioNumber(d) })),
 	};
 }
 
@@ -114,8 +112,7 @@ function addMates(device: Json, list: FileDevice[], bridges: Map<number, Json>, 
 		const bdf = needBdf(address);
 		if (driver === null) {
 			// driverless and not on the device's own bus: the PCIe-to-PCI bridge above it
-			if (busOf(bdf) !== bus)
-				bridges.set(bus, { bdf: address, type: "pcie-to-pci", secondary: bus });
+			if (busOf(bdf) !== bus) bridges.set(bus, { bdf: address, type: "pcie-to-pci", secondary: bus });
 		} else if (!list.some((d) => d.bdf === address)) {
 			// a host driver's, or a sibling that the programs of this suite did not use
 			const model = driver === "vfio-pci" ? "edu" : "plain";

@@ -74,8 +74,7 @@ export function lookupVtdPasid(memory: PhysMemory, table: VtdPasidTable, pasid: 
 	if (entry.type < 1 || entry.type > 4) return no(0x5b, at, quiet);
 	// FSPM 2 and 3 are reserved; so is AW for tables that have a second stage
 	if ((entry.type === 1 || entry.type === 3) && field(words[2], 3, 2) > 1) return no(0x5b, at, quiet);
-	if ((entry.type === 2 || entry.type === 3) && (entry.addressWidth < 1 || entry.addressWidth > 3))
-		return no(0x5b, at, quiet);
+	if ((entry.type === 2 || entry.type === 3) && (entry.addressWidth < 1 || entry.addressWidth > 3)) return no(0x5b, at, quiet);
 	return { ok: true, entry, at };
 }
 

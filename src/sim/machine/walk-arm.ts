@@ -1,5 +1,5 @@
 import type { PhysMemory } from "./memory.js";
-import { EXEC, fault, PRIV, READ, USER, WRITE, type WalkCache, type WalkResult } from "./walk.js";
+import { EXEC, fault, PRIV, READ, USER, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 
 /**
  * One half (TTB0 or TTB1) of an Arm stage 1 translation, VMSAv8-64 as the SMMUv3 walks it
@@ -54,13 +54,7 @@ const AP_TABLE_READ_ONLY = 1n << 62n;
 export const PRIV_EXEC = 16;
 
 /** Translates `va` for a request of `access` (READ, WRITE, EXEC, PRIV). Levels count from 0 to 3. */
-export function walkArm(
-	memory: PhysMemory,
-	paging: ArmPaging,
-	va: bigint,
-	access: number,
-	cache?: WalkCache,
-): WalkResult {
+export function walkArm(memory: PhysMemory, paging: ArmPaging, va: bigint, access: number, cache?: WalkCache): WalkResult {
 	const { granule, inputBits, outputBits } = paging;
 	const stride = granule - 3;
 	const levels = Math.ceil((inputBits - granule) / stride);
@@ -83,8 +77,7 @@ export function walkArm(
 		if ((entry & VALID) === 0n) return fault("not-present", level, at);
 		const isTable = level < 3 && (entry & TABLE) !== 0n;
 		// a block at the last level, or where none may be: reserved, which is no translation
-		if (level === 3 ? (entry & TABLE) === 0n : !isTable && !blockAllowed(granule, level))
-			return fault("not-present", level, at);
+		if (level === 3 ? (entry & TABLE) === 0n : !isTable && !blockAllowed(granule, level)) return fault("not-present", level, at);
 		const address = outputAddress(entry, isTable ? BigInt(granule) : shift, granule, outputBits);
 		if (address >> BigInt(outputBits) !== 0n) return fault("address-size", level, at);
 		if (isTable) {

@@ -1,5 +1,5 @@
 import type { PhysMemory } from "./memory.js";
-import { EXEC, fault, PRIV, READ, USER, WRITE, type WalkCache, type WalkResult } from "./walk.js";
+import { EXEC, fault, PRIV, READ, USER, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 
 /**
  * x86-64 tables as VT-d's first stage (Intel VT-d specification, 3.6 and 9.8) and AMD's guest
@@ -43,18 +43,11 @@ const SHIFTS = [0n, 12n, 21n, 30n, 39n, 48n];
  * Translates `va` for a request of `access` (READ, WRITE, EXEC, PRIV).
  * Levels count from 1 (4K) to 5.
  */
-export function walkX86(
-	memory: PhysMemory,
-	paging: X86Paging,
-	va: bigint,
-	access: number,
-	cache?: WalkCache,
-): WalkResult {
+export function walkX86(memory: PhysMemory, paging: X86Paging, va: bigint, access: number, cache?: WalkCache): WalkResult {
 	const top = paging.levels === 5 ? 57n : 48n;
 	// canonical: all bits above the top one are copies of it
 	const upper = va >> (top - 1n);
-	if (upper !== 0n && upper !== (1n << (65n - top)) - 1n)
-		return fault("non-canonical", paging.levels, paging.root);
+	if (upper !== 0n && upper !== (1n << (65n - top)) - 1n) return fault("non-canonical", paging.levels, paging.root);
 
 	const start = cache?.find(va);
 	let level = start ? start.level : paging.levels;
@@ -70,14 +63,12 @@ export function walkX86(
 		if (entry === undefined) return fault("table-fetch", level, at);
 		if ((entry & P) === 0n) return fault("not-present", level, at);
 		const leaf = level === 1 || (entry & PS) !== 0n;
-		if (isReserved(entry, level, leaf, tooWide, paging.page1G ?? true))
-			return fault("reserved", level, at);
+		if (isReserved(entry, level, leaf, tooWide, paging.page1G ?? true)) return fault("reserved", level, at);
 		if ((entry & RW) === 0n) perm &= ~WRITE;
 		if ((entry & US) === 0n) perm &= ~USER;
 		if (paging.noExecute && (entry & NX) !== 0n) perm &= ~EXEC;
 		if (!leaf) {
-			if (touch !== 0n && (entry & touch) !== touch && !update(memory, at, entry | touch))
-				return fault("update", level, at);
+			if (touch !== 0n && (entry & touch) !== touch && !update(memory, at, entry | touch)) return fault("update", level, at);
 			table = entry & ADDRESS;
 			cache?.add(va, Number(shift), { level: level - 1, table, perm });
 			continue;
@@ -85,8 +76,7 @@ export function walkX86(
 		const refused = x86Refuses(paging, perm, access);
 		if (refused) return fault(refused, level, at);
 		const wanted = touch === 0n ? 0n : (access & WRITE) !== 0 ? touch | D : touch;
-		if ((entry & wanted) !== wanted && !update(memory, at, entry | wanted))
-			return fault("update", level, at);
+		if ((entry & wanted) !== wanted && !update(memory, at, entry | wanted)) return fault("update", level, at);
 		const size = 1n << shift;
 		const pa = (entry & ADDRESS & ~(size - 1n)) | (va & (size - 1n));
 		return { ok: true, pa, size, perm, level, entry: at, global: (entry & G) !== 0n };
@@ -102,18 +92,12 @@ function isReserved(entry: bigint, level: number, leaf: boolean, tooWide: bigint
 }
 
 /** Why a translation with `perm`, walked or cached, refuses an access, if it does. */
-export function x86Refuses(
-	paging: X86Paging,
-	perm: number,
-	access: number,
-): "privilege" | "permission" | undefined {
+export function x86Refuses(paging: X86Paging, perm: number, access: number): "privilege" | "permission" | undefined {
 	const supervisor = (access & PRIV) !== 0;
 	const user = (perm & USER) !== 0;
 	if (!supervisor && !user) return "privilege";
-	if ((access & WRITE) !== 0 && (perm & WRITE) === 0 && (!supervisor || paging.writeProtect))
-		return "permission";
-	if ((access & EXEC) !== 0 && ((perm & EXEC) === 0 || (supervisor && user && paging.smep)))
-		return "permission";
+	if ((access & WRITE) !== 0 && (perm & WRITE) === 0 && (!supervisor || paging.writeProtect)) return "permission";
+	if ((access & EXEC) !== 0 && ((perm & EXEC) === 0 || (supervisor && user && paging.smep))) return "permission";
 	return undefined;
 }
 
