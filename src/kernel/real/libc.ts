@@ -1,0 +1,162 @@
+/** C functions as prepared calls: their arguments lie in one fixed block, and errno is read at its address. */
+import { EnvironmentError } from "../environment-error.js";
+import type { Ffi } from "./ffi.js";
+
+/** The functions that are called, and how many arguments each takes (all passed as 64-bit words). */
+const functions = {
+	close: 1,
+	fcntl: 3,
+	ftruncate: 2,
+	ioctl: 3,
+	madvise: 3,
+	memfd_create: 2,
+	mmap: 6,
+	mprotect: 3,
+	munmap: 2,
+	open: 3,
+	poll: 3,
+	pread: 4,
+	pwrite: 4,
+	read: 3,
+	write: 3,
+} as const;
+
+export type FunctionName = keyof typeof functions;
+
+/** A call that is ready to be made. */
+export interface Prepared {
+	readonly cif: Uint8Array;
+	readonly fn: Uint8Array;
+}
+
+const MAX_ARGS = 6;
+/** Byte offsets in the block. */
+const POINTERS = 64;
+const RESULT = 128;
+const CIFS = 192;
+const NAME = 4096 - 64;
+
+/** Index of the result in `Libc.words`. */
+export const RESULT_WORD = RESULT / 4;
+
+export class Libc {
+	/** the arguments, as 64-bit words */
+	readonly args: BigUint64Array;
+	/** the whole block in 32-bit words: argument i at 2i, the result at RESULT_WORD */
+	readonly words: Int32Array;
+	/** errno of this thread, at its own address: whatever runs after a call may change it, so read it at once */
+	readonly errno: Int32Array;
+	readonly result: Uint8Array;
+	readonly pointers: Uint8Array;
+	readonly ffiCall: (cif: Uint8Array, fn: Uint8Array, result: Uint8Array, args: Uint8Array) => void;
+	readonly prepared: Readonly<Record<FunctionName, Prepared>>;
+	#ffi: Ffi;
+	#result64: BigInt64Array;
+	/** native code keeps addresses into this, so it lives as long as this object does, and it is never handed out */
+	#block = new ArrayBuffer(4096);
+	readonly #address: bigint;
+	#used = CIFS;
+
+	constructor(ffi: Ffi) {
+		this.#ffi = ffi;
+		this.ffiCall = ffi.bindings.ffi_call;
+		this.args = new BigUint64Array(this.#block, 0, MAX_ARGS);
+		this.words = new Int32Array(this.#block);
+		this.pointers = this.#bytes(POINTERS, MAX_ARGS * 8);
+		this.result = this.#bytes(RESULT, 8);
+		this.#result64 = new BigInt64Array(this.#block, RESULT, 1);
+		ffi.ref.writePointer(this.result, 0, this.#bytes(0, 4096));
+		this.#address = this.#result64[0];
+		const pointers = new BigInt64Array(this.#block, POINTERS, MAX_ARGS);
+		for (let i = 0; i < MAX_ARGS; i++) pointers[i] = this.#address + BigInt(i * 8);
+		const cifs = Array.from({ length: MAX_ARGS + 1 }, (_, count) => this.#prepare(count));
+		const entries = this.#resolve(["__errno_location", ...Object.keys(functions)], cifs[2]);
+		this.ffiCall(cifs[0], entries.get("__errno_location") as Buffer, this.result, this.pointers);
+		const errno = ffi.ref.readPointer(this.result, 0, 4);
+		this.errno = new Int32Array(errno.buffer, errno.byteOffset, 1);
+		const calls = Object.entries(functions).map(([name, count]) => [name, { cif: cifs[count], fn: entries.get(name) }]);
+		this.prepared = Object.fromEntries(calls) as Record<FunctionName, Prepared>;
+	}
+
+	/** Calls with the arguments that are in `args`. The value, or minus the errno. For results of 32 bits. */
+	call(name: FunctionName): number {
+		const { cif, fn } = this.prepared[name];
+		this.ffiCall(cif, fn, this.result, this.pointers);
+		const errno = this.errno[0];
+		const value = this.words[RESULT_WORD];
+		return value === -1 ? -errno : value;
+	}
+
+	/** The same for an address: a user address never has its top bit set, so what is negative is an errno. */
+	callForAddress(name: FunctionName): bigint {
+		const { cif, fn } = this.prepared[name];
+		this.ffiCall(cif, fn, this.result, this.pointers);
+		const errno = this.errno[0];
+		const value = this.#result64[0];
+		return value === -1n ? BigInt(-errno) : value;
+	}
+
+	/** A view of `length` bytes of memory at `address`, which must be there for good. */
+	view(address: bigint, length: number): Buffer {
+		this.#result64[0] = address;
+		return this.#ffi.ref.readPointer(this.result, 0, length);
+	}
+
+	/** Puts a name of up to 63 letters where C can read it, until the next one. Its address. */
+	name(text: string): bigint {
+		this.#bytes(NAME, 64).write(`${text}\0`, "latin1");
+		return this.#address + BigInt(NAME);
+	}
+
+	#bytes(offset: number, length: number): Buffer {
+		return Buffer.from(this.#block, offset, length);
+	}
+
+	/** Room in the block for `length` bytes. */
+	#take(length: number): Buffer {
+		const at = this.#used;
+		this.#used += (length + 15) & ~15;
+		return this.#bytes(at, length);
+	}
+
+	/** A call interface of `count` 64-bit arguments and a 64-bit result. */
+	#prepare(count: number): Uint8Array {
+		const { ref, bindings } = this.#ffi;
+		const cif = this.#take(bindings.FFI_CIF_SIZE);
+		const types = this.#take(8 * Math.max(count, 1));
+		for (let i = 0; i < count; i++) ref.writePointer(types, i * 8, bindings.FFI_TYPES.uint64);
+		const status = bindings.ffi_prep_cif(cif, count, bindings.FFI_TYPES.int64, types, bindings.FFI_DEFAULT_ABI);
+		if (status !== bindings.FFI_OK) {
+			throw new EnvironmentError(`FFI is of no use here: ffi_prep_cif answers ${status}`, "use the simulated kernel (--kernel sim)");
+		}
+		return cif;
+	}
+
+	/** Where functions are, as buffers that begin there. */
+	#resolve(names: readonly string[], cif: Uint8Array): Map<string, Buffer> {
+		const { bindings } = this.#ffi;
+		const addresses = new Map<string, bigint>();
+		for (const name of names) {
+			this.args[0] = 0n; // RTLD_DEFAULT
+			this.args[1] = this.name(name);
+			this.ffiCall(cif, bindings.StaticFunctions.dlsym, this.result, this.pointers);
+			if (this.#result64[0] === 0n) {
+				throw new EnvironmentError(
+					`this system's C library has no ${name}`,
+					"a glibc of 2.27 or later is needed; or use the simulated kernel (--kernel sim)",
+				);
+			}
+			addresses.set(name, this.#result64[0]);
+		}
+		// Each view that ref-napi makes counts as a GiB with V8, which collects at once: so one view of the library, cut.
+		const [lowest] = [...addresses.values()].sort((a, b) => (a < b ? -1 : 1));
+		const library = this.view(lowest, 1);
+		const entries = new Map<string, Buffer>();
+		for (const [name, address] of addresses) {
+			const distance = address - lowest;
+			const near = distance < BigInt(library.buffer.byteLength - library.byteOffset - 1);
+			entries.set(name, near ? Buffer.from(library.buffer, library.byteOffset + Number(distance), 1) : this.view(address, 1));
+		}
+		return entries;
+	}
+}

@@ -1,0 +1,214 @@
+/** The calls of this process's own kernel. */
+import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../errno.js";
+import {
+	type IoBuffer,
+	type IoctlArg,
+	type Kernel,
+	type MmapRequest,
+	O_CLOEXEC,
+	O_NONBLOCK,
+	O_RDWR,
+	type PollFd,
+	PROT_READ,
+	PROT_WRITE,
+	type Ret,
+} from "../kernel.js";
+import type { Libc } from "./libc.js";
+import { madeFile, mayMakeFile } from "./made-files.js";
+import { OwnedMemory } from "./owned-memory.js";
+import type { Transfer } from "./transfer.js";
+
+const PAGE = 0x1000n;
+/** Longer than any memory that a process can have. */
+const TOO_LONG = 1n << 62n;
+const F_GETFD = 1;
+const MFD_CLOEXEC = 1;
+const MADV_NOHUGEPAGE = 15;
+const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_ANONYMOUS = 0x20;
+const MAP_FIXED_NOREPLACE = 0x100000;
+
+/** One program's files and memory on the real kernel. */
+export class RealKernel implements Kernel {
+	readonly kind = "real";
+	#libc: Libc;
+	#transfer: Transfer;
+	/** in order of opening */
+	#files: number[] = [];
+	#memory = new OwnedMemory();
+
+	constructor(libc: Libc, transfer: Transfer) {
+		this.#libc = libc;
+		this.#transfer = transfer;
+	}
+
+	open(path: string, flags = O_RDWR | O_NONBLOCK | O_CLOEXEC): Ret {
+		if (path.includes("\0")) return -EINVAL;
+		return this.#own(this.#transfer.withText("open", path, flags));
+	}
+
+	/** Takes a file that is open already, such as one from the shell. It stays open at exit. The fd, or -EBADF. */
+	adopt(fd: number): Ret {
+		const { words } = this.#libc;
+		words[0] = fd;
+		words[2] = F_GETFD;
+		const ret = this.#libc.call("fcntl");
+		return ret < 0 ? ret : fd;
+	}
+
+	close(fd: number): Ret {
+		this.#libc.words[0] = fd;
+		const ret = this.#libc.call("close");
+		// Whatever else close answers, on Linux the descriptor is gone.
+		const at = this.#files.lastIndexOf(fd);
+		if (at >= 0) this.#files.splice(at, 1);
+		return ret;
+	}
+
+	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
+		const ret = this.#transfer.ioctl(fd, request, arg);
+		if (ret >= 0 && mayMakeFile(request)) this.#ownMade(request, ret, arg);
+		return ret;
+	}
+
+	read(fd: number, into: IoBuffer): Ret {
+		return this.#transfer.io("read", fd, into);
+	}
+
+	write(fd: number, from: IoBuffer): Ret {
+		return this.#transfer.io("write", fd, from);
+	}
+
+	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
+		return this.#transfer.io("pread", fd, into, offset);
+	}
+
+	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret {
+		return this.#transfer.io("pwrite", fd, from, offset);
+	}
+
+	poll(fds: PollFd[], timeout: number): Ret {
+		return this.#transfer.poll(fds, timeout);
+	}
+
+	mmap(request: MmapRequest): bigint {
+		const { addr, length, prot, fd, offset = 0n } = request;
+		if (length <= 0n || length > TOO_LONG) return BigInt(length > 0n ? -ENOMEM : -EINVAL);
+		const { args, words } = this.#libc;
+		args[0] = addr;
+		args[1] = length;
+		words[4] = prot;
+		words[6] = (fd === undefined ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED) | (addr === 0n ? 0 : MAP_FIXED_NOREPLACE);
+		words[8] = fd ?? -1;
+		args[5] = offset;
+		const at = this.#libc.callForAddress("mmap");
+		if (at < 0n) return at;
+		const end = at + pagesUp(length);
+		if (addr !== 0n && at !== addr) {
+			// A kernel that does not know the flag took the address for a hint.
+			this.#unmap(at, end);
+			return BigInt(-EEXIST);
+		}
+		this.#memory.add(at, end, prot);
+		if (fd === undefined) this.#smallPages(at, end);
+		return at;
+	}
+
+	munmap(addr: bigint, length: bigint): Ret {
+		if (addr % PAGE !== 0n || addr < 0n || length <= 0n || length > TOO_LONG) return -EINVAL;
+		const end = addr + pagesUp(length);
+		// Only what the program mapped: the rest of the process is Node's. To unmap where nothing is succeeds.
+		for (const part of this.#memory.within(addr, end)) {
+			const ret = this.#unmap(part.start, part.end);
+			if (ret < 0) return ret;
+			this.#memory.remove(part.start, part.end);
+		}
+		return 0;
+	}
+
+	memfd(name: string, length: bigint): Ret {
+		if (name.includes("\0") || length < 0n || length > TOO_LONG) return -EINVAL;
+		const fd = this.#transfer.withText("memfd_create", name, MFD_CLOEXEC);
+		if (fd < 0) return fd;
+		const { args, words } = this.#libc;
+		words[0] = fd;
+		args[1] = length;
+		const ret = this.#libc.call("ftruncate");
+		if (ret === 0) return this.#own(fd);
+		this.close(fd);
+		return ret;
+	}
+
+	peek(addr: bigint, into: Uint8Array): Ret {
+		return this.#transfer.peek(addr, into);
+	}
+
+	/** As a debugger would: what the program mapped can be written, also where the program itself may only read. */
+	poke(addr: bigint, from: Uint8Array): Ret {
+		const parts = this.#memory.within(addr, addr + BigInt(from.length));
+		const mapped = parts.reduce((sum, { start, end }) => sum + (end - start), 0n);
+		if (mapped !== BigInt(from.length) || parts.some(({ prot }) => prot === 0)) return -EFAULT;
+		const readOnly = parts.filter(({ prot }) => (prot & PROT_WRITE) === 0);
+		for (const part of readOnly) this.#protect(part.start, part.end, PROT_READ | PROT_WRITE);
+		const ret = this.#transfer.poke(addr, from);
+		for (const part of readOnly) this.#protect(part.start, part.end, part.prot);
+		return ret;
+	}
+
+	exit(): void {
+		for (const fd of this.#files.reverse()) {
+			this.#libc.words[0] = fd;
+			this.#libc.call("close");
+		}
+		this.#files = [];
+		for (const { start, end } of this.#memory.all()) this.#unmap(start, end);
+		this.#memory = new OwnedMemory();
+	}
+
+	#own(fd: Ret): Ret {
+		if (fd >= 0) this.#files.push(fd);
+		return fd;
+	}
+
+	#ownMade(request: number, ret: Ret, arg: IoctlArg): void {
+		const fd = madeFile(request, ret, (offset) => {
+			const word = new Uint8Array(4);
+			if (typeof arg !== "bigint") {
+				if (arg.length < offset + 4) return undefined;
+				word.set(arg.subarray(offset, offset + 4));
+			} else if (this.peek(arg + BigInt(offset), word) < 0) return undefined;
+			return new DataView(word.buffer).getInt32(0, true);
+		});
+		if (fd !== undefined && fd > 2 && !this.#files.includes(fd)) this.#files.push(fd);
+	}
+
+	#unmap(start: bigint, end: bigint): Ret {
+		const { args } = this.#libc;
+		args[0] = start;
+		args[1] = end - start;
+		return this.#libc.call("munmap");
+	}
+
+	/** Whole pages, as protections are. */
+	#protect(start: bigint, end: bigint, prot: number): void {
+		const { args, words } = this.#libc;
+		args[0] = start - (start % PAGE);
+		args[1] = pagesUp(end - args[0]);
+		words[4] = prot;
+		this.#libc.call("mprotect");
+	}
+
+	/** Huge pages come and go as the kernel likes; what it answers about memory must not depend on that. */
+	#smallPages(start: bigint, end: bigint): void {
+		const { args, words } = this.#libc;
+		args[0] = start;
+		args[1] = end - start;
+		words[4] = MADV_NOHUGEPAGE;
+		this.#libc.call("madvise");
+	}
+}
+
+function pagesUp(length: bigint): bigint {
+	return ((length + PAGE - 1n) / PAGE) * PAGE;
+}
