@@ -3,9 +3,12 @@ import { FieldError } from "./check.js";
 /** A number that no file has: what a name means whose file could not be made, or is closed. */
 const NO_FILE = 0x7fffffff;
 
+/** The name of a number that no file has: a call on it was recorded as it was made. */
+export const NO_FILE_NAME = "none";
+
 /** The files of a program: the names in its steps, and the numbers that the kernel gave. */
 export class FileNames {
-	private readonly numbers = new Map<string, number>();
+	private readonly numbers = new Map([[NO_FILE_NAME, NO_FILE]]);
 
 	/** The name's number; throws FieldError for a name that no step has made. `field` is where it stands in the step. */
 	number(name: string, field: string): number {

@@ -44,7 +44,9 @@ export interface MmapStep {
 	readonly op: "mmap";
 	readonly addr: TraceNumber;
 	readonly length: number;
+	/** "r", "w", "rw" or "none" */
 	readonly prot: string;
+	/** the file that is mapped; private anonymous memory without */
 	readonly memfd?: string;
 	readonly offset?: TraceNumber;
 }

@@ -1,0 +1,105 @@
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { checkHeader, FieldError } from "./check.js";
+import { TraceError } from "./error.js";
+import type { Step, TraceHeader } from "./format.js";
+import { TRACE_VERSION } from "./format.js";
+
+const NEWLINE = 10;
+const BLOCK = 64 * 1024;
+
+/**
+ * Writes a trace, plain. Every line goes out whole and at once, so that what a crash leaves is a
+ * trace up to the last call. A file that is a trace already is appended to: a line that was torn
+ * is cut off and a program left open is ended. TraceError where the file is anything else.
+ */
+export class TraceWriter {
+	private readonly fd: number;
+	private inside = false;
+
+	/** `header`: what names the machine; `trace` and `version` are put in. */
+	constructor(
+		readonly file: string,
+		header: Readonly<Record<string, unknown>> = {},
+	) {
+		this.fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o644);
+		try {
+			const full: TraceHeader = { trace: "iommufd", version: TRACE_VERSION, ...header };
+			const { size } = fstatSync(this.fd);
+			if (size === 0) this.line(full);
+			else {
+				this.compare(full);
+				this.mend(size);
+			}
+		} catch (error) {
+			closeSync(this.fd);
+			throw error;
+		}
+	}
+
+	program(name: string): void {
+		this.end();
+		this.line({ program: name });
+		this.inside = true;
+	}
+
+	step(step: Step): void {
+		if (!this.inside) this.program("program");
+		this.line(step);
+	}
+
+	/** Ends the program, if one is open. */
+	end(): void {
+		if (this.inside) this.line({ op: "end" });
+		this.inside = false;
+	}
+
+	/** Ends the program and closes the file; nothing can be written any more. */
+	close(): void {
+		this.end();
+		closeSync(this.fd);
+	}
+
+	private line(record: object): void {
+		const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
+		for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done);
+	}
+
+	/** Only a trace of the same machine is written to. */
+	private compare(header: TraceHeader): void {
+		const first = Buffer.alloc(BLOCK);
+		const length = readSync(this.fd, first, 0, BLOCK, 0);
+		if (first[0] === 0x1f) throw new TraceError(this.file, 0, undefined, "is compressed: nothing can be appended");
+		const text = first.subarray(0, Math.max(0, first.subarray(0, length).indexOf(NEWLINE))).toString();
+		try {
+			const found: unknown = JSON.parse(text);
+			checkHeader(found);
+			if (JSON.stringify(sorted(found)) === JSON.stringify(sorted(header))) return;
+		} catch (error) {
+			const problem = error instanceof FieldError ? error.message : "not an iommufd trace";
+			throw new TraceError(this.file, 1, undefined, problem);
+		}
+		throw new TraceError(this.file, 1, undefined, "a trace of another machine (its header says otherwise): record to another file");
+	}
+
+	/** Leaves a trace that ends with a whole line and no open program. */
+	private mend(size: number): void {
+		const block = Buffer.alloc(BLOCK);
+		let tail: Buffer = Buffer.alloc(0);
+		let start = size;
+		// backwards until the tail holds the last whole line and the newline before it
+		while (start > 0 && tail.indexOf(NEWLINE) === tail.lastIndexOf(NEWLINE)) {
+			const length = Math.min(BLOCK, start);
+			start -= length;
+			tail = Buffer.concat([block.subarray(0, readSync(this.fd, block, 0, length, start)), tail]);
+		}
+		const end = tail.lastIndexOf(NEWLINE);
+		if (end + 1 < tail.length) ftruncateSync(this.fd, start + end + 1);
+		const last = tail.subarray(tail.lastIndexOf(NEWLINE, end - 1) + 1, end).toString();
+		this.inside = !/^\{"op":\s*"end"|^\{"trace"/.test(last);
+		this.end();
+	}
+}
+
+function sorted(object: object): [string, unknown][] {
+	return Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1));
+}
