@@ -22,7 +22,9 @@ const untilFormatStruct = {
 	name: "until-formatStruct",
 	setup(build) {
 		build.onLoad({ filter: /structs\/index\.ts$/ }, ({ path }) => {
-			const own = readdirSync(join(root, "structs")).some((name) => readFileSync(join(root, "structs", name), "utf8").includes("formatStruct"));
+			const own = readdirSync(join(root, "structs")).some((name) =>
+				readFileSync(join(root, "structs", name), "utf8").includes("formatStruct"),
+			);
 			const stand = `export const formatStruct = (type, bytes) => type.leaves.map((f) => f.name + " 0x" + Buffer.from(bytes.subarray(f.offset, f.offset + f.size)).reverse().toString("hex"));`;
 			return { contents: readFileSync(path, "utf8") + (own ? "" : stand), loader: "ts" };
 		});

@@ -1,0 +1,22 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createSim } from "../src/sim/index.js";
+import { replayFiles } from "../src/trace/index.js";
+import type { BenchRow } from "./row.js";
+
+const golden = "test/fixtures/golden";
+
+/** The golden traces on the simulated kernel, files and all. */
+export async function run(): Promise<BenchRow[]> {
+	const files = readdirSync(golden).filter((name) => name.endsWith(".gz"));
+	const start = performance.now();
+	const report = await replayFiles(
+		files.map((name) => join(golden, name)),
+		{ kernel: (header) => () => createSim({ header }).newProcess(), max: 0 },
+	);
+	const seconds = (performance.now() - start) / 1000;
+	return [
+		{ name: `${report.steps} recorded answers, first run`, value: report.steps / seconds, unit: "answers/s", limit: "at least 100,000" },
+		{ name: "memory afterwards", value: process.memoryUsage().rss / 2 ** 20, unit: "MiB", limit: "below 1,024" },
+	];
+}
