@@ -17,14 +17,15 @@ export interface Views {
 }
 
 export interface Compiled<T> {
-	/** Encode values[from...] at `base`, `step` bytes apart; answers the index of the first that it leaves to others. */
-	encode(values: readonly unknown[], from: number, views: Views, base: number, step: number): number;
+	/** Encode values[from...to], `step` bytes apart as if the first were at `base`; answers the index of the first that it leaves to others, or `to`. */
+	encode(values: readonly unknown[], from: number, to: number, views: Views, base: number, step: number): number;
 	/** Decode `count` records from `base` on. */
 	decode(views: Views, base: number, count: number, step: number): T[];
 	decodeOne(views: Views, base: number): T;
 }
 
-const U64_MAX = (1n << 64n) - 1n;
+/** Two digits long: comparing with it looks at lengths only, where 2^64-1 would be compared digit by digit. */
+const U64_END = 1n << 64n;
 
 export function makeViews(buffer: ArrayBuffer): Views {
 	// Views of wider elements than the buffer's length is a multiple of leave the rest to the narrower ones.
@@ -42,19 +43,20 @@ export function makeViews(buffer: ArrayBuffer): Views {
 export function compile<T>(fields: readonly FieldInfo[]): Compiled<T> | undefined {
 	if (!fields.every(fixed)) return undefined;
 	const names = "const { u8, u16, u32, s32, u64 } = views;";
-	const encode = `${names} const n = values.length; for (let i = from, o = base + from * step; i < n; i++, o += step) { const v = values[i]; if (typeof v !== "object" || v === null) return i; ${writes(fields, "v")} } return n;`;
+	const encode = `${names} for (let i = from, o = base + from * step; i < to; i++, o += step) { const v = values[i]; if (typeof v !== "object" || v === null) return i; ${writes(fields, "v")} } return to;`;
 	const decode = `${names} const out = []; for (let i = 0, o = base; i < count; i++, o += step) out.push(${reads(fields)}); return out;`;
 	const one = `${names} const o = base; return ${reads(fields)};`;
-	const body = `"use strict"; return { encode(values, from, views, base, step) { ${encode} }, decode(views, base, count, step) { ${decode} }, decodeOne(views, base) { ${one} } };`;
+	const body = `"use strict"; return { encode(values, from, to, views, base, step) { ${encode} }, decode(views, base, count, step) { ${decode} }, decodeOne(views, base) { ${one} } };`;
 	try {
-		return new Function("MAX", body)(U64_MAX) as Compiled<T>;
+		return new Function("END", body)(U64_END) as Compiled<T>;
 	} catch (error) {
 		if (error instanceof EvalError) return undefined;
 		throw error;
 	}
 }
 
-const fixed = (field: FieldInfo): boolean => (field.fields ? field.fields.every(fixed) : field.length === undefined || (field.length > 0 && field.scalar !== undefined));
+const fixed = (field: FieldInfo): boolean =>
+	field.fields ? field.fields.every(fixed) : field.length === undefined || (field.length > 0 && field.scalar !== undefined);
 
 const slot = (scalar: Pick<Scalar, "name" | "size">, offset: number): string => {
 	const shift = Math.log2(scalar.size);
@@ -85,14 +87,22 @@ function write(field: FieldInfo, of: string): string {
 	}
 	const scalar = field.scalar as Scalar;
 	if (field.length === undefined) return `{ ${get} ${store(scalar, x, field.offset)} ${elsewhere} }`;
-	const elements = Array.from({ length: field.length }, (_, k) => `if (${x}.length > ${k}) { const e = ${x}[${k}]; ${store(scalar, "e", field.offset + k * scalar.size)} else return i; }`);
+	const elements = Array.from(
+		{ length: field.length },
+		(_, k) => `if (${x}.length > ${k}) { const e = ${x}[${k}]; ${store(scalar, "e", field.offset + k * scalar.size)} else return i; }`,
+	);
 	return `{ ${get} if (Array.isArray(${x}) && ${x}.length <= ${field.length}) { ${elements.join(" ")} } ${elsewhere} }`;
 }
 
 /** `if (it is a number of the right kind) { check it; store it; }`, to be followed by an else. */
 function store(scalar: Scalar, x: string, offset: number): string {
 	const at = slot(scalar, offset);
-	if (scalar.size === 8) return `if (typeof ${x} === "bigint") { if (${x} < 0n || ${x} > MAX) return i; ${at} = ${x}; }`;
+	if (scalar.size === 8) {
+		// Comparing bigints is what costs. With the top bit clear (in the store, which truncates) one comparison tells
+		// both ends of the range, and engines do that one on machine words.
+		const top = slot({ name: "u32", size: 4 }, offset + 4);
+		return `if (typeof ${x} === "bigint") { ${at} = ${x}; if (${top} >>> 31) { if (${x} >= END || ${x} < 0n) return i; } else if (BigInt.asIntN(64, ${x}) !== ${x}) return i; }`;
+	}
 	const same = scalar.signed ? `(${x} | 0)` : scalar.size === 4 ? `${x} >>> 0` : `(${x} & ${2 ** (scalar.size * 8) - 1})`;
 	return `if (typeof ${x} === "number") { if (${same} !== ${x}) return i; ${at} = ${x}; }`;
 }

@@ -44,7 +44,8 @@ function writeField(field: FieldInfo, value: unknown, view: DataView, base: numb
 	}
 	if (field.length === undefined) return writeScalar(field.scalar as Scalar, value, view, at, where);
 	if (!isList(value)) throw new InputError(`${where}: expected a list, got ${show(value)}`);
-	if (field.length > 0 && value.length > field.length) throw new InputError(`${where}: ${value.length} elements given, there is room for ${field.length}`);
+	if (field.length > 0 && value.length > field.length)
+		throw new InputError(`${where}: ${value.length} elements given, there is room for ${field.length}`);
 	const { step, fields } = elementOf(field);
 	for (let i = 0; i < value.length; i++) {
 		if (fields) writeFields(fields, value[i], view, at + i * step, `${where}[${i}]`);
@@ -70,7 +71,8 @@ function writeScalar(scalar: Scalar, value: unknown, view: DataView, at: number,
 function checked(value: unknown, least: bigint, most: bigint, type: string, where: string): bigint {
 	const n = typeof value === "bigint" ? value : typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
 	if (n === undefined) throw new InputError(`${where}: expected ${type === "u64" ? "a bigint" : "a whole number"}, got ${show(value)}`);
-	if (n < least || n > most) throw new InputError(`${where}: ${show(value)} does not fit ${type} (${least} to ${most === U64_MAX ? "2^64-1" : most})`);
+	if (n < least || n > most)
+		throw new InputError(`${where}: ${show(value)} does not fit ${type} (${least} to ${most === U64_MAX ? "2^64-1" : most})`);
 	return n;
 }
 
@@ -88,7 +90,9 @@ function readField(field: FieldInfo, view: DataView, base: number, end: number):
 	if (field.length === undefined) return readScalar(field.scalar as Scalar, view, at);
 	const { step, fields } = elementOf(field);
 	const length = field.length || Math.max(0, Math.floor((end - at) / step));
-	return Array.from({ length }, (_, i) => (fields ? readFields(fields, view, at + i * step, end) : readScalar(field.scalar as Scalar, view, at + i * step)));
+	return Array.from({ length }, (_, i) =>
+		fields ? readFields(fields, view, at + i * step, end) : readScalar(field.scalar as Scalar, view, at + i * step),
+	);
 }
 
 function readScalar(scalar: Scalar, view: DataView, at: number): number | bigint {

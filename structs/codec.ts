@@ -4,6 +4,8 @@ import { elementOf, readFields, writeFields } from "./codec-plain.js";
 import { InputError } from "./errors.js";
 import type { Layout } from "./layout.js";
 
+const PIECE = 1024;
+
 export class Codec<T> {
 	private readonly compiled: Compiled<T> | undefined;
 	/** One record's worth of aligned memory, for records that lie anywhere. */
@@ -31,9 +33,10 @@ export class Codec<T> {
 		const { size } = this.layout;
 		const length = size + (into ? 0 : this.tail(value));
 		const bytes = into ?? new Uint8Array(length);
-		if (offset < 0 || offset + size > bytes.length) throw new RangeError(`${this.name}: ${size} bytes do not fit at offset ${offset} of ${bytes.length}`);
+		if (offset < 0 || offset + size > bytes.length)
+			throw new RangeError(`${this.name}: ${size} bytes do not fit at offset ${offset} of ${bytes.length}`);
 		const { u8 } = this.scratch;
-		if (this.compiled && this.compiled.encode([value], 0, this.cleared(), 0, size) === 1) {
+		if (this.compiled && this.compiled.encode([value], 0, 1, this.cleared(), 0, size) === 1) {
 			for (let i = 0; i < size; i++) bytes[offset + i] = u8[i];
 			return bytes;
 		}
@@ -42,24 +45,37 @@ export class Codec<T> {
 		return bytes;
 	}
 
-	encodeArray(values: readonly unknown[]): Uint8Array {
-		const { size, fields } = this.layout;
-		const buffer = new ArrayBuffer(values.length * size);
-		const views = makeViews(buffer);
-		const view = new DataView(buffer);
-		for (let i = 0; i < values.length; i++) {
-			i = this.compiled?.encode(values, i, views, 0, size) ?? i;
-			if (i === values.length) break;
-			views.u8.fill(0, i * size, (i + 1) * size);
-			writeFields(fields, values[i], view, i * size, `entry ${i}: ${this.name}`);
+	encodeArray(values: readonly unknown[], into?: Uint8Array): Uint8Array {
+		const { size, align, fields } = this.layout;
+		const length = values.length * size;
+		const target = into ? into.subarray(0, length) : new Uint8Array(length);
+		if (target.length < length)
+			throw new RangeError(`${this.name}: ${values.length} entries of ${size} bytes do not fit ${target.length} bytes`);
+		if (!(target.buffer instanceof ArrayBuffer) || target.byteOffset % align !== 0) {
+			target.set(this.encodeArray(values));
+			return target;
 		}
-		return views.u8;
+		if (into) target.fill(0);
+		const base = target.byteOffset;
+		const views = makeViews(target.buffer);
+		let i = 0;
+		while (i < values.length) {
+			// In pieces: a function that is called often is compiled better than one that is caught in its loop.
+			const to = Math.min(i + PIECE, values.length);
+			i = this.compiled?.encode(values, i, to, views, base, size) ?? i;
+			if (i === to) continue;
+			views.u8.fill(0, base + i * size, base + (i + 1) * size);
+			writeFields(fields, values[i], new DataView(target.buffer), base + i * size, `entry ${i}: ${this.name}`);
+			i++;
+		}
+		return target;
 	}
 
 	decodeArray(bytes: Uint8Array): T[] {
 		const { size, align } = this.layout;
 		const count = bytes.length / size;
-		if (!Number.isInteger(count)) throw new InputError(`${this.name}: ${bytes.length} bytes are no whole number of entries of ${size} bytes`);
+		if (!Number.isInteger(count))
+			throw new InputError(`${this.name}: ${bytes.length} bytes are no whole number of entries of ${size} bytes`);
 		if (!this.compiled) return Array.from({ length: count }, (_, i) => this.decodePlain(bytes.subarray(i * size, (i + 1) * size), 0));
 		const aligned = bytes.buffer instanceof ArrayBuffer && bytes.byteOffset % align === 0;
 		const [buffer, base] = aligned ? [bytes.buffer as ArrayBuffer, bytes.byteOffset] : [new Uint8Array(bytes).buffer, 0];

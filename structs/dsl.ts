@@ -2,7 +2,22 @@
 import { layout } from "./layout.js";
 import type { ConstSet } from "./sets.js";
 import { StructType } from "./struct-type.js";
-import type { ArrayDecl, Bits, BitsDecl, Decls, Direction, FieldDecl, NestedDecl, Role, Scalar, ScalarName, Selector, StructPath, StructValue, UnionDecl } from "./types.js";
+import type {
+	ArrayDecl,
+	Bits,
+	BitsDecl,
+	Decls,
+	Direction,
+	FieldDecl,
+	NestedDecl,
+	Role,
+	Scalar,
+	ScalarName,
+	Selector,
+	StructPath,
+	StructValue,
+	UnionDecl,
+} from "./types.js";
 
 class ScalarDecl<V> implements Scalar<V> {
 	readonly kind = "scalar";
@@ -90,6 +105,11 @@ export interface StructOptions {
 }
 
 /** Declare a struct by its uAPI name; offsets follow from natural alignment, as in C on x86-64 and arm64. */
-export function struct<const D extends Decls>(name: string, decl: D, doc: string, options: StructOptions = {}): StructType<StructValue<D>, StructPath<D>, D> {
+export function struct<const D extends Decls>(
+	name: string,
+	decl: D,
+	doc: string,
+	options: StructOptions = {},
+): StructType<StructValue<D>, StructPath<D>, D> {
 	return new StructType(name, decl, doc, layout(decl, options.dir ?? "in"), options.proposal ?? false);
 }

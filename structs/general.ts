@@ -35,7 +35,11 @@ export const iommufd_cmd = enumSet(
 
 export const iommufd_option = enumSet("iommufd_option", { IOMMU_OPTION_RLIMIT_MODE: 0, IOMMU_OPTION_HUGE_PAGES: 1 }, "which option");
 
-export const iommufd_option_ops = enumSet("iommufd_option_ops", { IOMMU_OPTION_OP_SET: 0, IOMMU_OPTION_OP_GET: 1 }, "write an option or read it");
+export const iommufd_option_ops = enumSet(
+	"iommufd_option_ops",
+	{ IOMMU_OPTION_OP_SET: 0, IOMMU_OPTION_OP_GET: 1 },
+	"write an option or read it",
+);
 
 export const iommufd_vfio_ioas_op = enumSet(
 	"iommufd_vfio_ioas_op",
@@ -43,7 +47,11 @@ export const iommufd_vfio_ioas_op = enumSet(
 	"what to do with the IOAS of the VFIO compatibility calls",
 );
 
-export const iommu_destroy = struct("iommu_destroy", { size, id: id.note("the object to destroy") }, "destroy an object; EBUSY while another one uses it");
+export const iommu_destroy = struct(
+	"iommu_destroy",
+	{ size, id: id.note("the object to destroy") },
+	"destroy an object; EBUSY while another one uses it",
+);
 
 export const iommu_option = struct(
 	"iommu_option",
@@ -69,10 +77,19 @@ export const iommu_vfio_ioas = struct(
 	"choose the IOAS that the VFIO compatibility calls act on",
 );
 
-export const iommu_ioas_change_process = struct("iommu_ioas_change_process", { size, __reserved: reserved }, "move the accounting of pinned pages to the calling process; only with file mappings");
+export const iommu_ioas_change_process = struct(
+	"iommu_ioas_change_process",
+	{ size, __reserved: reserved },
+	"move the accounting of pinned pages to the calling process; only with file mappings",
+);
 
 export const iommu_fault_alloc = struct(
 	"iommu_fault_alloc",
-	{ size, flags: noFlags, out_fault_id: id.note("ID of the new fault queue"), out_fault_fd: u32.as("fd").note("file to read page faults from and write responses to") },
+	{
+		size,
+		flags: noFlags,
+		out_fault_id: id.note("ID of the new fault queue"),
+		out_fault_fd: u32.as("fd").note("file to read page faults from and write responses to"),
+	},
 	"make a fault queue, to which page tables can send recoverable page faults",
 );

@@ -17,7 +17,11 @@ export const iommu_hw_info_type = enumSet(
 	"which hardware, and so what its data looks like",
 );
 
-export const iommufd_hw_info_flags = flagSet("iommufd_hw_info_flags", { IOMMU_HW_INFO_FLAG_INPUT_TYPE: 1 }, "in_data_type asks for a type of data");
+export const iommufd_hw_info_flags = flagSet(
+	"iommufd_hw_info_flags",
+	{ IOMMU_HW_INFO_FLAG_INPUT_TYPE: 1 },
+	"in_data_type asks for a type of data",
+);
 
 export const iommufd_hw_capabilities = flagSet(
 	"iommufd_hw_capabilities",
@@ -25,7 +29,11 @@ export const iommufd_hw_capabilities = flagSet(
 	"what hardware and device can do, whatever the hardware",
 );
 
-export const iommu_hw_info_vtd_flags = flagSet("iommu_hw_info_vtd_flags", { IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17: 1 }, "read-only mappings are refused on a nesting parent");
+export const iommu_hw_info_vtd_flags = flagSet(
+	"iommu_hw_info_vtd_flags",
+	{ IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17: 1 },
+	"read-only mappings are refused on a nesting parent",
+);
 
 export const iommu_hw_info_arm_smmuv3_flags = flagSet(
 	"iommu_hw_info_arm_smmuv3_flags",
@@ -44,7 +52,10 @@ export const iommu_hw_info = struct(
 		dev_id: id.note("the device"),
 		data_len: u32.as("len").inout().note("room at data_uptr; comes back as the length of the kernel's data"),
 		data_uptr: ptr.note("where to write the hardware's own data"),
-		$data_type: union({ in_data_type: type.note("the type asked for, with INPUT_TYPE"), out_data_type: type.note("the type that was written") }),
+		$data_type: union({
+			in_data_type: type.note("the type asked for, with INPUT_TYPE"),
+			out_data_type: type.note("the type that was written"),
+		}),
 		out_max_pasid_log2: u8.note("width of the device's PASIDs in bits; 0: none"),
 		__reserved: array(u8, 3),
 		out_capabilities: u64.of(iommufd_hw_capabilities).note("what hardware and device can do"),
@@ -54,7 +65,12 @@ export const iommu_hw_info = struct(
 
 export const iommu_hw_info_vtd = struct(
 	"iommu_hw_info_vtd",
-	{ flags: u32.of(iommu_hw_info_vtd_flags).note("errata"), __reserved: reserved, cap_reg: u64.note("the capability register"), ecap_reg: u64.note("the extended capability register") },
+	{
+		flags: u32.of(iommu_hw_info_vtd_flags).note("errata"),
+		__reserved: reserved,
+		cap_reg: u64.note("the capability register"),
+		ecap_reg: u64.note("the extended capability register"),
+	},
 	"what VT-d hardware can do",
 	out,
 );
@@ -85,4 +101,9 @@ export const iommu_hw_info_tegra241_cmdqv = struct(
 	out,
 );
 
-export const iommu_hw_info_amd = struct("iommu_hw_info_amd", { efr: u64.note("the extended feature register"), efr2: u64.note("the second extended feature register") }, "what an AMD IOMMU can do", out);
+export const iommu_hw_info_amd = struct(
+	"iommu_hw_info_amd",
+	{ efr: u64.note("the extended feature register"), efr2: u64.note("the second extended feature register") },
+	"what an AMD IOMMU can do",
+	out,
+);

@@ -1,7 +1,7 @@
 /** Hardware page tables: making them, and tracking what devices dirtied. */
 import { reserved, size } from "./common.js";
-import { array, id, ptr, struct, u32, u64 } from "./dsl.js";
 import { defines } from "./defines.js";
+import { array, id, ptr, struct, u32, u64 } from "./dsl.js";
 import { enumSet, flagSet } from "./sets.js";
 
 export const iommufd_hwpt_alloc_flags = flagSet(
@@ -22,9 +22,17 @@ export const iommu_hwpt_vtd_s1_flags = flagSet(
 	"supervisor requests, extended accessed flag, write protection",
 );
 
-export const iommufd_hwpt_set_dirty_tracking_flags = flagSet("iommufd_hwpt_set_dirty_tracking_flags", { IOMMU_HWPT_DIRTY_TRACKING_ENABLE: 1 }, "set: track; clear: stop");
+export const iommufd_hwpt_set_dirty_tracking_flags = flagSet(
+	"iommufd_hwpt_set_dirty_tracking_flags",
+	{ IOMMU_HWPT_DIRTY_TRACKING_ENABLE: 1 },
+	"set: track; clear: stop",
+);
 
-export const iommufd_hwpt_get_dirty_bitmap_flags = flagSet("iommufd_hwpt_get_dirty_bitmap_flags", { IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR: 1 }, "leave the dirty bits as they are");
+export const iommufd_hwpt_get_dirty_bitmap_flags = flagSet(
+	"iommufd_hwpt_get_dirty_bitmap_flags",
+	{ IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR: 1 },
+	"leave the dirty bits as they are",
+);
 
 export const iommu_hwpt_alloc = struct(
 	"iommu_hwpt_alloc",
@@ -35,7 +43,9 @@ export const iommu_hwpt_alloc = struct(
 		pt_id: id.note("the IOAS for a table of its own, or the parent page table or virtual IOMMU for a nested one"),
 		out_hwpt_id: id.note("ID of the new page table"),
 		__reserved: reserved,
-		data_type: u32.of(iommu_hwpt_data_type, { IOMMU_HWPT_DATA_SELFTEST: defines.IOMMU_HWPT_DATA_SELFTEST }).note("what data_uptr points to"),
+		data_type: u32
+			.of(iommu_hwpt_data_type, { IOMMU_HWPT_DATA_SELFTEST: defines.IOMMU_HWPT_DATA_SELFTEST })
+			.note("what data_uptr points to"),
 		data_len: u32.as("len").note("bytes at data_uptr"),
 		data_uptr: ptr.note("the hardware's own data, see data_type"),
 		fault_id: id.note("the fault queue, with FAULT_ID_VALID"),
@@ -55,13 +65,26 @@ export const iommu_hwpt_vtd_s1 = struct(
 	"a VT-d first-stage page table of a guest",
 );
 
-export const iommu_hwpt_arm_smmuv3 = struct("iommu_hwpt_arm_smmuv3", { ste: array(u64, 2, "words 0 and 1 of a stream table entry") }, "an SMMUv3 stream table entry of a guest");
+export const iommu_hwpt_arm_smmuv3 = struct(
+	"iommu_hwpt_arm_smmuv3",
+	{ ste: array(u64, 2, "words 0 and 1 of a stream table entry") },
+	"an SMMUv3 stream table entry of a guest",
+);
 
-export const iommu_hwpt_amd_guest = struct("iommu_hwpt_amd_guest", { dte: array(u64, 4, "the four words of a device table entry") }, "an AMD device table entry of a guest");
+export const iommu_hwpt_amd_guest = struct(
+	"iommu_hwpt_amd_guest",
+	{ dte: array(u64, 4, "the four words of a device table entry") },
+	"an AMD device table entry of a guest",
+);
 
 export const iommu_hwpt_set_dirty_tracking = struct(
 	"iommu_hwpt_set_dirty_tracking",
-	{ size, flags: u32.of(iommufd_hwpt_set_dirty_tracking_flags).note("ENABLE to start, 0 to stop"), hwpt_id: id.note("the page table"), __reserved: reserved },
+	{
+		size,
+		flags: u32.of(iommufd_hwpt_set_dirty_tracking_flags).note("ENABLE to start, 0 to stop"),
+		hwpt_id: id.note("the page table"),
+		__reserved: reserved,
+	},
 	"start or stop tracking the pages that devices write",
 );
 

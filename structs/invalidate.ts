@@ -10,7 +10,11 @@ export const iommu_hwpt_invalidate_data_type = enumSet(
 	"what the entries of an invalidation array look like",
 );
 
-export const iommu_hwpt_vtd_s1_invalidate_flags = flagSet("iommu_hwpt_vtd_s1_invalidate_flags", { IOMMU_VTD_INV_FLAGS_LEAF: 1 }, "only leaf entries changed");
+export const iommu_hwpt_vtd_s1_invalidate_flags = flagSet(
+	"iommu_hwpt_vtd_s1_invalidate_flags",
+	{ IOMMU_VTD_INV_FLAGS_LEAF: 1 },
+	"only leaf entries changed",
+);
 
 /** Types that only the selftest driver takes; the same numbers on a page table and on a virtual IOMMU. */
 const selftestTypes = {

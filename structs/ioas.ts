@@ -13,9 +13,17 @@ const iova = u64.as("iova");
 const length = u64.as("len");
 const mapFlags = u32.of(iommufd_ioas_map_flags).note("FIXED_IOVA takes iova as given, else the kernel picks; what devices may do");
 
-export const iommu_ioas_alloc = struct("iommu_ioas_alloc", { size, flags: noFlags, out_ioas_id: id.note("ID of the new IOAS") }, "make an empty I/O address space");
+export const iommu_ioas_alloc = struct(
+	"iommu_ioas_alloc",
+	{ size, flags: noFlags, out_ioas_id: id.note("ID of the new IOAS") },
+	"make an empty I/O address space",
+);
 
-export const iommu_iova_range = struct("iommu_iova_range", { start: iova.note("first IOVA"), last: iova.note("last IOVA, included") }, "a range of IOVAs, both ends included");
+export const iommu_iova_range = struct(
+	"iommu_iova_range",
+	{ start: iova.note("first IOVA"), last: iova.note("last IOVA, included") },
+	"a range of IOVAs, both ends included",
+);
 
 export const iommu_ioas_iova_ranges = struct(
 	"iommu_ioas_iova_ranges",

@@ -3,7 +3,16 @@ import { iommu_destroy, iommu_fault_alloc, iommu_ioas_change_process, iommu_opti
 import { iommu_hw_info } from "./hwinfo.js";
 import { iommu_hwpt_alloc, iommu_hwpt_get_dirty_bitmap, iommu_hwpt_set_dirty_tracking } from "./hwpt.js";
 import { iommu_hwpt_invalidate } from "./invalidate.js";
-import { iommu_ioas_alloc, iommu_ioas_allow_iovas, iommu_ioas_copy, iommu_ioas_iova_ranges, iommu_ioas_map, iommu_ioas_map_file, iommu_ioas_noiommu_get_pa, iommu_ioas_unmap } from "./ioas.js";
+import {
+	iommu_ioas_alloc,
+	iommu_ioas_allow_iovas,
+	iommu_ioas_copy,
+	iommu_ioas_iova_ranges,
+	iommu_ioas_map,
+	iommu_ioas_map_file,
+	iommu_ioas_noiommu_get_pa,
+	iommu_ioas_unmap,
+} from "./ioas.js";
 import { iommu_test_cmd } from "./selftest-cmd.js";
 import type { StructType } from "./struct-type.js";
 import * as vfio from "./vfio.js";
@@ -30,7 +39,13 @@ export interface Ioctl {
 
 const TYPE = 0x3b00;
 
-function call<S extends AnyStruct | null>(name: string, nr: number, struct: S, since?: string, minSize?: number): Ioctl & { readonly struct: S } {
+function call<S extends AnyStruct | null>(
+	name: string,
+	nr: number,
+	struct: S,
+	since?: string,
+	minSize?: number,
+): Ioctl & { readonly struct: S } {
 	const size = struct?.size ?? 0;
 	return Object.freeze({ name, request: TYPE | nr, nr, struct, size, minSize: minSize ?? size, ...(since && { since }) });
 }

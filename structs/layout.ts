@@ -91,11 +91,14 @@ function describe(name: string, field: FieldDecl, at: Place): FieldInfo[] {
 	const inner = { offset: at.offset, prefix: `${path}.`, dir: at.dir };
 	const when = at.select && name in at.select.when ? { when: { by: at.select.by, value: at.select.when[name] } } : {};
 	const common = { name, path, type: typeName(field), decl: field, offset: at.offset, size: shapeOf(field).size, ...when };
-	if (field.kind === "union") return [{ ...common, doc: "", dir: at.dir, fields: place(field.members, { ...inner, overlap: true, select: field.select }).fields }];
+	if (field.kind === "union")
+		return [{ ...common, doc: "", dir: at.dir, fields: place(field.members, { ...inner, overlap: true, select: field.select }).fields }];
 	if (field.kind === "struct") return [{ ...common, doc: field.doc, dir: at.dir, fields: place(field.decl, inner).fields }];
 	if (field.kind === "array") {
 		const scalar = field.element.kind === "scalar" ? { scalar: field.element as Scalar } : {};
-		return [{ ...common, ...scalar, ...reserved(name), doc: field.doc ?? "", dir: field.dir ?? direction(name, at.dir), length: field.length }];
+		return [
+			{ ...common, ...scalar, ...reserved(name), doc: field.doc ?? "", dir: field.dir ?? direction(name, at.dir), length: field.length },
+		];
 	}
 	const { set, extra, role } = field;
 	const hints = { ...(set && { set }), ...(extra && { extra }), ...(role ? { role } : reserved(name)) };
@@ -108,7 +111,18 @@ function describeBits(parts: Readonly<Record<string, { width: number; set?: Cons
 		const bits = { shift, width: part.width };
 		shift += part.width;
 		const decl: FieldDecl = { kind: "bits", parts: { [name]: part } };
-		return { name, path: at.prefix + name, type: `u32:${part.width}`, decl, offset: at.offset, size: 4, ...(part.set && { set: part.set }), doc: part.doc ?? "", dir: at.dir, bits };
+		return {
+			name,
+			path: at.prefix + name,
+			type: `u32:${part.width}`,
+			decl,
+			offset: at.offset,
+			size: 4,
+			...(part.set && { set: part.set }),
+			doc: part.doc ?? "",
+			dir: at.dir,
+			bits,
+		};
 	});
 }
 

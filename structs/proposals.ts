@@ -28,7 +28,12 @@ export const iommu_hwpt_vtd_s1_invalidate_v10 = struct(
 	{ proposal },
 );
 
-export const iommu_virq_arm_smmuv3 = struct("iommu_virq_arm_smmuv3", { evt: array(u64, 4, "the event record, little-endian") }, "an SMMUv3 event by its name of 2024, today iommu_vevent_arm_smmuv3", { dir: "out", proposal });
+export const iommu_virq_arm_smmuv3 = struct(
+	"iommu_virq_arm_smmuv3",
+	{ evt: array(u64, 4, "the event record, little-endian") },
+	"an SMMUv3 event by its name of 2024, today iommu_vevent_arm_smmuv3",
+	{ dir: "out", proposal },
+);
 
 export const iommu_page_response_code = derivedSet(
 	"enum",
@@ -37,7 +42,12 @@ export const iommu_page_response_code = derivedSet(
 	"the answer to a page request, by its names of 2017",
 );
 
-export const iommu_page_response_type = derivedSet("enum", "iommu_page_response_type", { IOMMU_PAGE_STREAM_RESP: 1, IOMMU_PAGE_GROUP_RESP: 2 }, "answer a stream request or a group of requests");
+export const iommu_page_response_type = derivedSet(
+	"enum",
+	"iommu_page_response_type",
+	{ IOMMU_PAGE_STREAM_RESP: 1, IOMMU_PAGE_GROUP_RESP: 2 },
+	"answer a stream request or a group of requests",
+);
 
 export const page_response_msg = struct(
 	"page_response_msg",

@@ -16,7 +16,22 @@ import * as vfio from "./vfio.js";
 import * as vfioDefines from "./vfio-defines.js";
 import * as viommu from "./viommu.js";
 
-const families = [general, ioas, hwpt, hwinfo, invalidate, fault, viommu, defines, selftestEnums, selftest, selftestCmd, vfio, vfioDefines, proposals];
+const families = [
+	general,
+	ioas,
+	hwpt,
+	hwinfo,
+	invalidate,
+	fault,
+	viommu,
+	defines,
+	selftestEnums,
+	selftest,
+	selftestCmd,
+	vfio,
+	vfioDefines,
+	proposals,
+];
 
 const structsByName = new Map<string, StructType>();
 const setsByName = new Map<string, ConstSet>();

@@ -2,27 +2,49 @@
 import { size } from "./common.js";
 import { id, inline, ptr, s32, struct, u32, u64, union } from "./dsl.js";
 import { iommu_hwpt_pgfault_perm } from "./fault.js";
-import { iommu_test_op as op, mock_access_rw, mock_flags_access, mock_flags_access_create, mock_flags_device } from "./selftest-enums.js";
+import { mock_access_rw, mock_flags_access, mock_flags_access_create, mock_flags_device, iommu_test_op as op } from "./selftest-enums.js";
 
 const iova = u64.as("iova");
 const length = u64.as("len");
 const pasid = u32.as("pasid");
-const stdev = { out_stdev_id: id.note("ID of the new mock device"), out_hwpt_id: id.note("the page table it is attached to"), out_idev_id: id.note("its iommufd device ID") };
+const stdev = {
+	out_stdev_id: id.note("ID of the new mock device"),
+	out_hwpt_id: id.note("the page table it is attached to"),
+	out_idev_id: id.note("its iommufd device ID"),
+};
 
 const members = {
 	add_reserved: inline({ start: iova.note("first IOVA"), length }, "reserve a range of an IOAS"),
 	mock_domain: inline(stdev, "make a mock device and attach it"),
-	mock_domain_flags: inline({ ...stdev, dev_flags: u32.of(mock_flags_device).note("what kind of device") }, "make a mock device of a kind and attach it"),
+	mock_domain_flags: inline(
+		{ ...stdev, dev_flags: u32.of(mock_flags_device).note("what kind of device") },
+		"make a mock device of a kind and attach it",
+	),
 	mock_domain_replace: inline({ pt_id: id.note("IOAS or page table") }, "attach a mock device elsewhere"),
 	check_map: inline({ iova, length, uptr: ptr.note("the memory that must be mapped there") }, "check what a page table maps"),
-	check_refs: inline({ length, uptr: ptr.note("memory"), refs: u32.note("how often its pages must be pinned") }, "check how often pages are pinned"),
-	create_access: inline({ out_access_fd: u32.as("fd").note("closing it destroys the access"), flags: u32.of(mock_flags_access_create) }, "become an in-kernel user of an IOAS"),
+	check_refs: inline(
+		{ length, uptr: ptr.note("memory"), refs: u32.note("how often its pages must be pinned") },
+		"check how often pages are pinned",
+	),
+	create_access: inline(
+		{ out_access_fd: u32.as("fd").note("closing it destroys the access"), flags: u32.of(mock_flags_access_create) },
+		"become an in-kernel user of an IOAS",
+	),
 	destroy_access_pages: inline({ access_pages_id: u32.note("which pinning") }, "unpin what an access pinned"),
 	access_pages: inline(
-		{ flags: u32.of(mock_flags_access), out_access_pages_id: u32.note("names the pinning"), iova, length, uptr: ptr.note("the memory that must be mapped there") },
+		{
+			flags: u32.of(mock_flags_access),
+			out_access_pages_id: u32.note("names the pinning"),
+			iova,
+			length,
+			uptr: ptr.note("the memory that must be mapped there"),
+		},
 		"pin pages of an IOAS through an access",
 	),
-	access_rw: inline({ iova, length, uptr: ptr.note("the memory to copy from or to"), flags: u32.of(mock_access_rw) }, "copy to or from an IOAS through an access"),
+	access_rw: inline(
+		{ iova, length, uptr: ptr.note("the memory to copy from or to"), flags: u32.of(mock_access_rw) },
+		"copy to or from an IOAS through an access",
+	),
 	memory_limit: inline({ limit: u32.as("len").note("bytes that the core may use for bookkeeping at a time") }, "limit temporary memory"),
 	access_replace_ioas: inline({ ioas_id: id.note("0: none") }, "move an access to another IOAS"),
 	dirty: inline(
@@ -36,9 +58,18 @@ const members = {
 		},
 		"dirty pages as a device would",
 	),
-	check_iotlb: inline({ id: u32.note("which IOTLB entry"), iotlb: u32.note("what it must hold") }, "check the mock IOTLB of a nested page table"),
+	check_iotlb: inline(
+		{ id: u32.note("which IOTLB entry"), iotlb: u32.note("what it must hold") },
+		"check the mock IOTLB of a nested page table",
+	),
 	trigger_iopf: inline(
-		{ dev_id: id.note("the device that faults"), pasid: pasid.note("-1: none"), grpid: u32.note("group of requests"), perm: u32.of(iommu_hwpt_pgfault_perm), addr: iova },
+		{
+			dev_id: id.note("the device that faults"),
+			pasid: pasid.note("-1: none"),
+			grpid: u32.note("group of requests"),
+			perm: u32.of(iommu_hwpt_pgfault_perm),
+			addr: iova,
+		},
 		"make a mock device fault",
 	),
 	check_dev_cache: inline({ id: u32.note("which cache entry"), cache: u32.note("what it must hold") }, "check a mock device's cache"),
@@ -47,8 +78,14 @@ const members = {
 	pasid_replace: inline({ pasid, pt_id: id.note("IOAS or page table") }, "attach a PASID elsewhere"),
 	pasid_detach: inline({ pasid }, "detach a PASID"),
 	pasid_check: inline({ pasid, hwpt_id: id.note("the page table it must be attached to; 0: none") }, "check what a PASID is attached to"),
-	dmabuf_get: inline({ length: u32.as("len").note("bytes"), open_flags: u32.note("flags of open(2)") }, "make a DMA buffer; the call answers its file"),
-	dmabuf_revoke: inline({ dmabuf_fd: s32.as("fd").note("the DMA buffer"), revoked: u32.note("1: revoke, 0: restore") }, "take a DMA buffer's memory away, or give it back"),
+	dmabuf_get: inline(
+		{ length: u32.as("len").note("bytes"), open_flags: u32.note("flags of open(2)") },
+		"make a DMA buffer; the call answers its file",
+	),
+	dmabuf_revoke: inline(
+		{ dmabuf_fd: s32.as("fd").note("the DMA buffer"), revoked: u32.note("1: revoke, 0: restore") },
+		"take a DMA buffer's memory away, or give it back",
+	),
 };
 
 /** Which operation reads which member. */

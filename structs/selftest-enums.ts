@@ -31,7 +31,11 @@ export const iommu_test_op = enumSet(
 	"which test command",
 );
 
-export const mock_iommupt = enumSet("mock_iommupt", { MOCK_IOMMUPT_DEFAULT: 0, MOCK_IOMMUPT_HUGE: 1 }, "format of a mock page table: small pages, or huge ones too");
+export const mock_iommupt = enumSet(
+	"mock_iommupt",
+	{ MOCK_IOMMUPT_DEFAULT: 0, MOCK_IOMMUPT_HUGE: 1 },
+	"format of a mock page table: small pages, or huge ones too",
+);
 
 export const mock_aperture = defineSet(
 	"mock_aperture",
@@ -39,14 +43,38 @@ export const mock_aperture = defineSet(
 	"what IOVAs and page sizes the mock IOMMU has",
 );
 
-export const mock_flags_access = flagSet("mock_flags_access", { MOCK_FLAGS_ACCESS_WRITE: 1, MOCK_FLAGS_ACCESS_SYZ: 1 << 16 }, "pin for writing; take the IOVA as an offset into what is mapped");
+export const mock_flags_access = flagSet(
+	"mock_flags_access",
+	{ MOCK_FLAGS_ACCESS_WRITE: 1, MOCK_FLAGS_ACCESS_SYZ: 1 << 16 },
+	"pin for writing; take the IOVA as an offset into what is mapped",
+);
 
-export const mock_access_rw = flagSet("mock_access_rw", { MOCK_ACCESS_RW_WRITE: 1, MOCK_ACCESS_RW_SLOW_PATH: 4 }, "copy into the IOAS; do it the slow way");
+export const mock_access_rw = flagSet(
+	"mock_access_rw",
+	{ MOCK_ACCESS_RW_WRITE: 1, MOCK_ACCESS_RW_SLOW_PATH: 4 },
+	"copy into the IOAS; do it the slow way",
+);
 
-export const mock_flags_access_create = flagSet("mock_flags_access_create", { MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES: 1 }, "the access will pin pages");
+export const mock_flags_access_create = flagSet(
+	"mock_flags_access_create",
+	{ MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES: 1 },
+	"the access will pin pages",
+);
 
-export const mock_flags_device = flagSet("mock_flags_device", { MOCK_FLAGS_DEVICE_NO_DIRTY: 1, MOCK_FLAGS_DEVICE_PASID: 4 }, "a mock device that can not track dirty pages; one that has PASIDs");
+export const mock_flags_device = flagSet(
+	"mock_flags_device",
+	{ MOCK_FLAGS_DEVICE_NO_DIRTY: 1, MOCK_FLAGS_DEVICE_PASID: 4 },
+	"a mock device that can not track dirty pages; one that has PASIDs",
+);
 
-export const mock_nested_domain_iotlb = defineSet("mock_nested_domain_iotlb", { MOCK_NESTED_DOMAIN_IOTLB_ID_MAX: 3, MOCK_NESTED_DOMAIN_IOTLB_NUM: 4 }, "the IOTLB entries of a mock nested page table");
+export const mock_nested_domain_iotlb = defineSet(
+	"mock_nested_domain_iotlb",
+	{ MOCK_NESTED_DOMAIN_IOTLB_ID_MAX: 3, MOCK_NESTED_DOMAIN_IOTLB_NUM: 4 },
+	"the IOTLB entries of a mock nested page table",
+);
 
-export const mock_dev_cache = defineSet("mock_dev_cache", { MOCK_DEV_CACHE_ID_MAX: 3, MOCK_DEV_CACHE_NUM: 4 }, "the cache entries of a mock device");
+export const mock_dev_cache = defineSet(
+	"mock_dev_cache",
+	{ MOCK_DEV_CACHE_ID_MAX: 3, MOCK_DEV_CACHE_NUM: 4 },
+	"the cache entries of a mock device",
+);

@@ -6,15 +6,28 @@ import { mock_iommupt } from "./selftest-enums.js";
 import { derivedSet } from "./sets.js";
 
 /** The one flag of the mock driver's invalidation entries. */
-export const iommu_test_invalidate_flags = derivedSet("flags", "iommu_test_invalidate_flags", { IOMMU_TEST_INVALIDATE_FLAG_ALL: defines.IOMMU_TEST_INVALIDATE_FLAG_ALL }, "all entries, not one");
+export const iommu_test_invalidate_flags = derivedSet(
+	"flags",
+	"iommu_test_invalidate_flags",
+	{ IOMMU_TEST_INVALIDATE_FLAG_ALL: defines.IOMMU_TEST_INVALIDATE_FLAG_ALL },
+	"all entries, not one",
+);
 
 const out = { dir: "out" } as const;
 
-export const iommu_test_hw_info = struct("iommu_test_hw_info", { flags: noFlags, test_reg: u32.note("always IOMMU_HW_INFO_SELFTEST_REGVAL") }, "what the mock IOMMU tells of itself", out);
+export const iommu_test_hw_info = struct(
+	"iommu_test_hw_info",
+	{ flags: noFlags, test_reg: u32.note("always IOMMU_HW_INFO_SELFTEST_REGVAL") },
+	"what the mock IOMMU tells of itself",
+	out,
+);
 
 export const iommu_hwpt_selftest = struct(
 	"iommu_hwpt_selftest",
-	{ iotlb: u32.note("what every entry of the mock IOTLB starts with"), pagetable_type: u32.of(mock_iommupt).note("format of the page table") },
+	{
+		iotlb: u32.note("what every entry of the mock IOTLB starts with"),
+		pagetable_type: u32.of(mock_iommupt).note("format of the page table"),
+	},
 	"a mock nested page table",
 );
 
@@ -37,8 +50,17 @@ export const iommu_viommu_selftest = struct(
 
 export const iommu_viommu_invalidate_selftest = struct(
 	"iommu_viommu_invalidate_selftest",
-	{ flags: u32.of(iommu_test_invalidate_flags).note("ALL: every cache entry"), vdev_id: u32.note("the guest's ID of the device"), cache_id: u32.note("which entry") },
+	{
+		flags: u32.of(iommu_test_invalidate_flags).note("ALL: every cache entry"),
+		vdev_id: u32.note("the guest's ID of the device"),
+		cache_id: u32.note("which entry"),
+	},
 	"one entry of an invalidation through a mock virtual IOMMU",
 );
 
-export const iommu_viommu_event_selftest = struct("iommu_viommu_event_selftest", { virt_id: u32.note("the guest's ID of the device") }, "an event of a mock device", out);
+export const iommu_viommu_event_selftest = struct(
+	"iommu_viommu_event_selftest",
+	{ virt_id: u32.note("the guest's ID of the device") },
+	"an event of a mock device",
+	out,
+);

@@ -48,9 +48,12 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 		return this.codec.encode(value, into, offset);
 	}
 
-	/** The bytes of an array of structs, one after another; plain arrays are fastest. */
-	encodeArray(values: Iterable<Init<T>>): Uint8Array {
-		return this.codec.encodeArray(Array.isArray(values) ? values : Array.from(values));
+	/**
+	 * The bytes of an array of structs, one after another; plain arrays are fastest. With `into` they are written to its
+	 * start, and just these bytes of it are answered.
+	 */
+	encodeArray(values: Iterable<Init<T>>, into?: Uint8Array): Uint8Array {
+		return this.codec.encodeArray(Array.isArray(values) ? values : Array.from(values), into);
 	}
 
 	/** The structs that lie one after another; an InputError if the last one is not whole. */

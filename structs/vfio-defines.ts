@@ -30,7 +30,12 @@ export const vfio_defines = defineSet(
 
 type Name = keyof typeof vfio_defines;
 
-function pick<const N extends Name>(kind: "enum" | "flags", name: string, doc: string, names: readonly N[]): Readonly<Pick<typeof vfio_defines, N>> {
+function pick<const N extends Name>(
+	kind: "enum" | "flags",
+	name: string,
+	doc: string,
+	names: readonly N[],
+): Readonly<Pick<typeof vfio_defines, N>> {
 	const values = Object.fromEntries(names.map((key) => [key, vfio_defines[key]])) as Pick<typeof vfio_defines, N>;
 	return derivedSet(kind, name, values, doc);
 }
@@ -45,9 +50,23 @@ export const vfio_extensions = pick("enum", "vfio_extensions", "IOMMU types and 
 	"VFIO_UNMAP_ALL",
 	"VFIO_UPDATE_VADDR",
 ]);
-export const vfio_dma_map_flags = pick("flags", "vfio_dma_map_flags", "what devices may do", ["VFIO_DMA_MAP_FLAG_READ", "VFIO_DMA_MAP_FLAG_WRITE", "VFIO_DMA_MAP_FLAG_VADDR"]);
-export const vfio_dma_unmap_flags = pick("flags", "vfio_dma_unmap_flags", "how to unmap", ["VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP", "VFIO_DMA_UNMAP_FLAG_ALL", "VFIO_DMA_UNMAP_FLAG_VADDR"]);
-export const vfio_iommu_info_flags = pick("flags", "vfio_iommu_info_flags", "which fields are filled", ["VFIO_IOMMU_INFO_PGSIZES", "VFIO_IOMMU_INFO_CAPS"]);
+export const vfio_dma_map_flags = pick("flags", "vfio_dma_map_flags", "what devices may do", [
+	"VFIO_DMA_MAP_FLAG_READ",
+	"VFIO_DMA_MAP_FLAG_WRITE",
+	"VFIO_DMA_MAP_FLAG_VADDR",
+]);
+export const vfio_dma_unmap_flags = pick("flags", "vfio_dma_unmap_flags", "how to unmap", [
+	"VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP",
+	"VFIO_DMA_UNMAP_FLAG_ALL",
+	"VFIO_DMA_UNMAP_FLAG_VADDR",
+]);
+export const vfio_iommu_info_flags = pick("flags", "vfio_iommu_info_flags", "which fields are filled", [
+	"VFIO_IOMMU_INFO_PGSIZES",
+	"VFIO_IOMMU_INFO_CAPS",
+]);
 export const vfio_device_attach_flags = pick("flags", "vfio_device_attach_flags", "attach one PASID", ["VFIO_DEVICE_ATTACH_PASID"]);
 export const vfio_device_detach_flags = pick("flags", "vfio_device_detach_flags", "detach one PASID", ["VFIO_DEVICE_DETACH_PASID"]);
-export const vfio_info_cap_id = pick("enum", "vfio_info_cap_id", "capabilities of vfio_iommu_type1_info", ["VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE", "VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL"]);
+export const vfio_info_cap_id = pick("enum", "vfio_info_cap_id", "capabilities of vfio_iommu_type1_info", [
+	"VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE",
+	"VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL",
+]);

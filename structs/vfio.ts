@@ -1,6 +1,13 @@
 /** The part of VFIO that users of iommufd need: its devices, and the type 1 calls that iommufd answers. */
 import { array, id, ptr, s32, struct, u8, u16, u32, u64 } from "./dsl.js";
-import { vfio_device_attach_flags, vfio_device_detach_flags, vfio_dma_map_flags, vfio_dma_unmap_flags, vfio_info_cap_id, vfio_iommu_info_flags } from "./vfio-defines.js";
+import {
+	vfio_device_attach_flags,
+	vfio_device_detach_flags,
+	vfio_dma_map_flags,
+	vfio_dma_unmap_flags,
+	vfio_info_cap_id,
+	vfio_iommu_info_flags,
+} from "./vfio-defines.js";
 
 const argsz = u32;
 const iova = u64.as("iova");
@@ -63,16 +70,30 @@ export const vfio_iommu_type1_info = struct(
 
 export const vfio_info_cap_header = struct(
 	"vfio_info_cap_header",
-	{ id: u16.of(vfio_info_cap_id).note("which capability"), version: u16.note("of its layout"), next: u32.note("where the next one is, from the start of the info; 0: last") },
+	{
+		id: u16.of(vfio_info_cap_id).note("which capability"),
+		version: u16.note("of its layout"),
+		next: u32.note("where the next one is, from the start of the info; 0: last"),
+	},
 	"stands before each capability of a chain",
 	{ dir: "out" },
 );
 
-export const vfio_iova_range = struct("vfio_iova_range", { start: iova.note("first IOVA"), end: iova.note("last IOVA, included") }, "a range of IOVAs, both ends included", { dir: "out" });
+export const vfio_iova_range = struct(
+	"vfio_iova_range",
+	{ start: iova.note("first IOVA"), end: iova.note("last IOVA, included") },
+	"a range of IOVAs, both ends included",
+	{ dir: "out" },
+);
 
 export const vfio_iommu_type1_info_cap_iova_range = struct(
 	"vfio_iommu_type1_info_cap_iova_range",
-	{ header: vfio_info_cap_header, nr_iovas: u32.note("number of ranges"), reserved: u32, iova_ranges: array(vfio_iova_range, 0, "the ranges") },
+	{
+		header: vfio_info_cap_header,
+		nr_iovas: u32.note("number of ranges"),
+		reserved: u32,
+		iova_ranges: array(vfio_iova_range, 0, "the ranges"),
+	},
 	"capability: the ranges that can be mapped",
 	{ dir: "out" },
 );
@@ -86,7 +107,13 @@ export const vfio_iommu_type1_info_dma_avail = struct(
 
 export const vfio_iommu_type1_dma_map = struct(
 	"vfio_iommu_type1_dma_map",
-	{ argsz, flags: u32.of(vfio_dma_map_flags).note("what devices may do"), vaddr: ptr.note("the memory to map"), iova: iova.note("where"), size: size.note("bytes") },
+	{
+		argsz,
+		flags: u32.of(vfio_dma_map_flags).note("what devices may do"),
+		vaddr: ptr.note("the memory to map"),
+		iova: iova.note("where"),
+		size: size.note("bytes"),
+	},
 	"map memory of the process at an IOVA",
 );
 
@@ -117,7 +144,12 @@ export const vfio_region_info = struct(
 
 export const vfio_irq_info = struct(
 	"vfio_irq_info",
-	{ argsz: argsz.inout(), flags: u32.out().note("what can be done with it"), index: u32.note("which index"), count: u32.out().note("interrupts of that index") },
+	{
+		argsz: argsz.inout(),
+		flags: u32.out().note("what can be done with it"),
+		index: u32.note("which index"),
+		count: u32.out().note("interrupts of that index"),
+	},
 	"an interrupt index of a VFIO device",
 );
 
@@ -126,4 +158,3 @@ export const vfio_device_feature = struct(
 	{ argsz, flags: u32.note("bits 15:0 the feature, 16 get, 17 set, 18 probe"), data: array(u8, 0, "the feature's own data") },
 	"probe, get or set a feature of a VFIO device",
 );
-

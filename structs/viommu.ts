@@ -10,7 +10,11 @@ export const iommu_viommu_type = enumSet(
 	"which hardware the virtual IOMMU is a slice of",
 );
 
-export const iommu_veventq_flag = flagSet("iommu_veventq_flag", { IOMMU_VEVENTQ_FLAG_LOST_EVENTS: 1 }, "the queue was full, and events are missing here");
+export const iommu_veventq_flag = flagSet(
+	"iommu_veventq_flag",
+	{ IOMMU_VEVENTQ_FLAG_LOST_EVENTS: 1 },
+	"the queue was full, and events are missing here",
+);
 
 export const iommu_veventq_type = enumSet(
 	"iommu_veventq_type",
@@ -31,7 +35,9 @@ export const iommu_viommu_alloc = struct(
 	{
 		size,
 		flags: noFlags,
-		type: u32.of(iommu_viommu_type, { IOMMU_VIOMMU_TYPE_SELFTEST: defines.IOMMU_VIOMMU_TYPE_SELFTEST }).note("the hardware it is a slice of"),
+		type: u32
+			.of(iommu_viommu_type, { IOMMU_VIOMMU_TYPE_SELFTEST: defines.IOMMU_VIOMMU_TYPE_SELFTEST })
+			.note("the hardware it is a slice of"),
 		dev_id: id.note("a device behind the physical IOMMU"),
 		hwpt_id: id.note("the nesting parent page table"),
 		out_viommu_id: id.note("ID of the new virtual IOMMU"),
@@ -79,14 +85,27 @@ const out = { dir: "out" } as const;
 
 export const iommufd_vevent_header = struct(
 	"iommufd_vevent_header",
-	{ flags: u32.of(iommu_veventq_flag).note("LOST_EVENTS: no data follows"), sequence: u32.note("counts the events, lost ones too; wraps after 2^31-1") },
+	{
+		flags: u32.of(iommu_veventq_flag).note("LOST_EVENTS: no data follows"),
+		sequence: u32.note("counts the events, lost ones too; wraps after 2^31-1"),
+	},
 	"stands before each event that is read from an event queue's file",
 	out,
 );
 
-export const iommu_vevent_arm_smmuv3 = struct("iommu_vevent_arm_smmuv3", { evt: array(u64, 4, "the event record, little-endian, with the virtual stream ID") }, "an SMMUv3 event", out);
+export const iommu_vevent_arm_smmuv3 = struct(
+	"iommu_vevent_arm_smmuv3",
+	{ evt: array(u64, 4, "the event record, little-endian, with the virtual stream ID") },
+	"an SMMUv3 event",
+	out,
+);
 
-export const iommu_vevent_tegra241_cmdqv = struct("iommu_vevent_tegra241_cmdqv", { lvcmdq_err_map: array(u64, 2, "a bit for each command queue in error") }, "errors of a Tegra241 command queue extension", out);
+export const iommu_vevent_tegra241_cmdqv = struct(
+	"iommu_vevent_tegra241_cmdqv",
+	{ lvcmdq_err_map: array(u64, 2, "a bit for each command queue in error") },
+	"errors of a Tegra241 command queue extension",
+	out,
+);
 
 export const iommu_hw_queue_alloc = struct(
 	"iommu_hw_queue_alloc",
