@@ -6,8 +6,12 @@ import type { Range } from "./words.js";
 export interface Cached {
 	/** output address of the range's first byte */
 	readonly pa: bigint;
-	/** READ, WRITE, EXEC, USER of walk.ts */
+	/** READ, WRITE, EXEC, USER of walk.ts: what the guest's tables allow */
 	readonly perm: number;
+	/** what the host's tables allow, where they lie beneath */
+	readonly parent?: number;
+	/** the guest-physical address between the two */
+	readonly ipa?: bigint;
 }
 
 export type CacheName = "iotlb" | "paging" | "pasid" | "atc";

@@ -1,4 +1,5 @@
 import type { Bdf } from "./bdf.js";
+import type { Capacities } from "./caches.js";
 
 /** What a machine is made of, after checking. The file format is in parse.ts. */
 export interface Machine {
@@ -39,6 +40,8 @@ interface IommuBase {
 	readonly name: string;
 	/** regions that every device behind it reserves */
 	readonly reserved: readonly ReservedRegion[];
+	/** entries of its caches; absent: the usual. `paging` 0: it keeps no paging structures */
+	readonly caches: Capacities;
 }
 
 export interface VtdIommu extends IommuBase {

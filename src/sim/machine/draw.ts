@@ -142,7 +142,11 @@ function reservedFile(r: ReservedRegion): Record<string, unknown> {
 
 function iommuFile(i: Iommu): Record<string, unknown> {
 	const base = { name: i.name, kind: i.kind };
-	const reserved = i.reserved.length ? { reserved: i.reserved.map(reservedFile) } : {};
+	const caches = Object.entries(i.caches).filter(([, entries]) => entries !== undefined);
+	const rest = {
+		...(caches.length ? { caches: Object.fromEntries(caches) } : {}),
+		...(i.reserved.length ? { reserved: i.reserved.map(reservedFile) } : {}),
+	};
 	switch (i.kind) {
 		case "vtd":
 			return {
@@ -152,7 +156,7 @@ function iommuFile(i: Iommu): Record<string, unknown> {
 				scalable: i.scalable,
 				interrupt_remapping: i.interruptRemapping,
 				errata_772415: i.errata,
-				...reserved,
+				...rest,
 			};
 		case "smmuv3":
 			return {
@@ -162,12 +166,12 @@ function iommuFile(i: Iommu): Record<string, unknown> {
 				aidr: hex(i.aidr),
 				canwbs: i.canwbs,
 				ats: i.ats,
-				...reserved,
+				...rest,
 			};
 		case "amd":
-			return { ...base, efr: hex(i.efr), efr2: hex(i.efr2), interrupt_remapping: i.interruptRemapping, ...reserved };
+			return { ...base, efr: hex(i.efr), efr2: hex(i.efr2), interrupt_remapping: i.interruptRemapping, ...rest };
 		case "selftest":
-			return { ...base, ...reserved };
+			return { ...base, ...rest };
 	}
 }
 

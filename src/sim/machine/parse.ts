@@ -59,6 +59,12 @@ function readIommu(f: Fields): Iommu {
 	const name = f.need("name", f.text("name"));
 	const kind = f.need("kind", f.choice<IommuKind>("kind", ["vtd", "smmuv3", "amd", "selftest"]));
 	const reserved = readReserved(f);
+	const caches = f.map("caches", (c) => ({
+		iotlb: c.int("iotlb", 1_000_000),
+		paging: c.int("paging", 1_000_000),
+		pasid: c.int("pasid", 1_000_000),
+		atc: c.int("atc", 1_000_000),
+	}));
 	switch (kind) {
 		case "vtd": {
 			const ecap = f.need("ecap", f.u64("ecap"));
@@ -66,6 +72,7 @@ function readIommu(f: Fields): Iommu {
 				kind,
 				name,
 				reserved,
+				caches,
 				cap: f.need("cap", f.u64("cap")),
 				ecap,
 				// ecap: SMTS is bit 43, IR bit 3
@@ -79,6 +86,7 @@ function readIommu(f: Fields): Iommu {
 				kind,
 				name,
 				reserved,
+				caches,
 				idr: readIdr(f),
 				iidr: f.int("iidr", 0xffff_ffff) ?? 0,
 				aidr: f.int("aidr", 0xffff_ffff) ?? 1,
@@ -90,12 +98,13 @@ function readIommu(f: Fields): Iommu {
 				kind,
 				name,
 				reserved,
+				caches,
 				efr: f.need("efr", f.u64("efr")),
 				efr2: f.u64("efr2") ?? 0n,
 				interruptRemapping: f.bool("interrupt_remapping", true),
 			};
 		case "selftest":
-			return { kind, name, reserved };
+			return { kind, name, reserved, caches };
 	}
 }
 

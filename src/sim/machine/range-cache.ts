@@ -65,7 +65,7 @@ export class RangeCache<V> {
 	#oldest?: Node<V>;
 	evictions = 0;
 
-	/** `capacity`: entries */
+	/** `capacity`: entries; with 0 nothing is ever kept */
 	constructor(readonly capacity: number) {}
 
 	get size(): number {
@@ -95,6 +95,7 @@ export class RangeCache<V> {
 	}
 
 	add(entry: RangeEntry<V>): void {
+		if (this.capacity === 0) return;
 		const context = entry.global ? GLOBAL : entry.context;
 		const key = keyOf(entry.domain, context);
 		let space = this.#spaces.get(key);

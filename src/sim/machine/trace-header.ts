@@ -191,6 +191,8 @@ function smmuMachine(header: Json, devices: Json[]): Json {
 			aidr: words[9],
 			canwbs: !NOT_CANWBS.has(machine),
 			ats,
+			// the emulated SMMU walks from the root every time
+			caches: { paging: 0 },
 			reserved: reservedOf(devices.find((d) => d.smmu === name)),
 		})),
 		bridges: [...bridges.values()],

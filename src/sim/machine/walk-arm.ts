@@ -32,8 +32,6 @@ export interface ArmPaging {
 	readonly writeImpliesNoExecute?: boolean;
 	/** PAN: privileged requests may not touch user pages */
 	readonly privilegedAccessNever?: boolean;
-	/** ignore AP[1]: an SMMU that does not tell user from supervisor pages (QEMU's) */
-	readonly ignorePrivilege?: boolean;
 }
 
 const VALID = 1n;
@@ -112,7 +110,7 @@ function leaf(memory: PhysMemory, paging: ArmPaging, it: Leaf): WalkResult {
 	// with hardware dirty state, a read-only page that carries DBM is a clean writable one
 	const clean = paging.setDirty && (entry & (DBM | AP_READ_ONLY)) === (DBM | AP_READ_ONLY);
 	if ((entry & AP_READ_ONLY) !== 0n && !clean) perm &= ~WRITE;
-	if ((entry & AP_USER) === 0n && !paging.ignorePrivilege) perm &= ~USER;
+	if ((entry & AP_USER) === 0n) perm &= ~USER;
 	if ((entry & UXN) !== 0n) perm &= ~EXEC;
 	if ((entry & PXN) !== 0n) perm &= ~PRIV_EXEC;
 	if (paging.writeImpliesNoExecute && (perm & WRITE) !== 0) perm &= ~(EXEC | PRIV_EXEC);
