@@ -34,7 +34,10 @@ export function writeFields(fields: readonly FieldInfo[], value: unknown, view: 
 }
 
 function writeField(field: FieldInfo, value: unknown, view: DataView, base: number, where: string): void {
-	if (field.fields) return writeFields(field.fields, value, view, base, where);
+	if (field.fields) {
+		writeFields(field.fields, value, view, base, where);
+		return;
+	}
 	const at = base + field.offset;
 	if (field.bits) {
 		const { shift, width } = field.bits;
@@ -42,7 +45,10 @@ function writeField(field: FieldInfo, value: unknown, view: DataView, base: numb
 		view.setUint32(at, (view.getUint32(at, true) | (n << shift)) >>> 0, true);
 		return;
 	}
-	if (field.length === undefined) return writeScalar(field.scalar as Scalar, value, view, at, where);
+	if (field.length === undefined) {
+		writeScalar(field.scalar as Scalar, value, view, at, where);
+		return;
+	}
 	if (!isList(value)) throw new InputError(`${where}: expected a list, got ${show(value)}`);
 	if (field.length > 0 && value.length > field.length)
 		throw new InputError(`${where}: ${value.length} elements given, there is room for ${field.length}`);

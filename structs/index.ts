@@ -1,15 +1,20 @@
 /** The uAPI as data: every struct, call, enum, flag set and define of Linux 7.3's iommufd, declared once. */
 export * from "./defines.js";
+export * from "./describe.js";
 export * from "./dsl.js";
 export * from "./errors.js";
 export * from "./fault.js";
+export * from "./format.js";
 export * from "./general.js";
 export * from "./hwinfo.js";
 export * from "./hwpt.js";
 export * from "./invalidate.js";
 export * from "./ioas.js";
 export * from "./ioctls.js";
+export { fromJson, type Json, toJson } from "./json.js";
 export type { FieldInfo, Layout } from "./layout.js";
+export { constantsOf, nameOf, shortName, valueOfName } from "./names.js";
+export * from "./parse.js";
 export * from "./proposals.js";
 export * from "./registry.js";
 export * from "./selftest.js";

@@ -1,0 +1,73 @@
+/** From numbers to constants' names and back. */
+import { InputError } from "./errors.js";
+import type { FieldInfo } from "./layout.js";
+import { type ConstSet, setInfo } from "./sets.js";
+import { orNearest } from "./suggest.js";
+
+type Entry = readonly [name: string, value: number];
+type Constants = Pick<FieldInfo, "set" | "extra">;
+
+const shortNames = new WeakMap<ConstSet, ReadonlyMap<string, string>>();
+
+/** A constant's name without what all names of its set begin with. */
+export function shortName(set: ConstSet, name: string): string {
+	let names = shortNames.get(set);
+	if (!names) {
+		const all = setInfo(set).entries.map(([entry]) => entry);
+		const prefix = commonPrefix(all);
+		names = new Map(all.map((entry) => [entry, entry.slice(prefix.length)]));
+		shortNames.set(set, names);
+	}
+	return names.get(name) ?? name;
+}
+
+/** Up to the last underscore that all share; for a single name, up to the word FLAG or FLAGS. */
+function commonPrefix(names: readonly string[]): string {
+	if (names.length < 2) return /^.*_FLAGS?_/.exec(names[0] ?? "")?.[0] ?? "";
+	let prefix = names[0];
+	while (!names.every((name) => name.startsWith(prefix))) prefix = prefix.slice(0, -1);
+	return prefix.slice(0, prefix.lastIndexOf("_") + 1);
+}
+
+/** The constants that a field takes: its set's, then the single ones beside. */
+export function constantsOf({ set, extra }: Constants): readonly Entry[] {
+	return [...(set ? setInfo(set).entries : []), ...Object.entries(extra ?? {})];
+}
+
+/**
+ * The symbolic form of a field's number: an enum's name, or flags joined by `|` with the unknown bits as hex;
+ * undefined where no name fits. `full` gives the uAPI's whole names.
+ */
+export function nameOf(field: Constants, value: number | bigint, full = false): string | undefined {
+	if (!field.set) return undefined;
+	const { set } = field;
+	const display = (name: string): string => (full ? name : shortName(set, name));
+	const wanted = BigInt(value);
+	if (setInfo(set).kind !== "flags") {
+		const found = constantsOf(field).find(([, number]) => BigInt(number) === wanted);
+		return found && display(found[0]);
+	}
+	const found = constantsOf(field).filter(([, number]) => number !== 0 && (wanted & BigInt(number)) === BigInt(number));
+	if (found.length === 0) return undefined;
+	const rest = found.reduce((bits, [, number]) => bits & ~BigInt(number), wanted);
+	return [...found.map(([name]) => display(name)), ...(rest ? [`0x${rest.toString(16)}`] : [])].join("|");
+}
+
+/**
+ * The value of a constant's name: whole, or any end of it that begins after an underscore (`NEST_PARENT`, `READ`);
+ * letter case and `-` for `_` do not count. An end that fits several values is an InputError, as is an unknown name.
+ */
+export function valueOfName(field: Constants, typed: string, where: string): number {
+	const name = typed.toUpperCase().replaceAll("-", "_");
+	const entries = constantsOf(field);
+	const whole = entries.find((entry) => entry[0].toUpperCase() === name);
+	if (whole) return whole[1];
+	const short = field.set && entries.find((entry) => shortName(field.set as ConstSet, entry[0]).toUpperCase() === name);
+	if (short) return short[1];
+	const ends = entries.filter((entry) => entry[0].toUpperCase().endsWith(`_${name}`));
+	if (new Set(ends.map(([, value]) => value)).size === 1) return ends[0][1];
+	if (ends.length > 0) throw new InputError(`${where}: "${typed}" could be ${ends.map(([end]) => end).join(" or ")}`);
+	const known = entries.map(([entry]) => (field.set ? shortName(field.set, entry) : entry));
+	const hint = orNearest(typed, known) || `; known are ${known.join(", ")}`;
+	throw new InputError(`${where}: "${typed}" is not known${hint}`);
+}
