@@ -1,0 +1,9 @@
+import type { Invocation } from "./command.js";
+
+/** Says once in a context, on stderr, which kernel answers. In JSON every document says it instead. */
+export async function announce({ context, common, io, err }: Invocation): Promise<void> {
+	if (context.announced) return;
+	const { which } = await context.handle();
+	context.announced = true;
+	if (!common.json) io.stderr.write(`${err.faint(`kernel: ${which}`)}\n`);
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Invocation, OptionSpec } from "../command.js";
+import { UsageError } from "../exit.js";
+import { parseHexBytes } from "./natural.js";
+
+const group = "Bytes:";
+
+/** Ways to give bytes. */
+export const bytesOptions: readonly OptionSpec[] = [
+	{ flags: "--data <hex>", doc: "bytes in hex", group },
+	{ flags: "--text <string>", doc: "a string's bytes (UTF-8)", group },
+	{ flags: "--file <file>", doc: "a file's bytes", group },
+	{ flags: "--fill <byte>", doc: "--length bytes, all of this value", group },
+];
+
+/** The bytes that the options give. @returns undefined if none does @throws UsageError */
+export function bytesGiven({ options, io }: Invocation, length?: number): Uint8Array | undefined {
+	const { data, text, file, fill } = options as Record<string, string | undefined>;
+	const given = Object.entries({ data, text, file, fill }).filter(([, value]) => value !== undefined);
+	if (given.length > 1) throw new UsageError(`--${given[0][0]} and --${given[1][0]} both give bytes`, "give one of them");
+	if (data !== undefined) return parseHexBytes(data, "--data");
+	if (text !== undefined) return Buffer.from(text);
+	if (fill !== undefined) {
+		const byte = Number(fill);
+		if (!Number.isInteger(byte) || byte < 0 || byte > 255) throw new UsageError(`--fill: "${fill}" is no byte`, "0 to 255, or 0x00 to 0xff");
+		if (length === undefined) throw new UsageError("--fill wants --length too");
+		return new Uint8Array(length).fill(byte);
+	}
+	if (file === undefined) return undefined;
+	try {
+		return readFileSync(resolve(io.cwd, file));
+	} catch (error) {
+		throw new UsageError(`--file: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
+	}
+}

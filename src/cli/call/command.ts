@@ -1,0 +1,19 @@
+import type { CommandSpec } from "../command.js";
+import { performCall } from "./perform.js";
+import { fieldOptions, shapeOf } from "./shape.js";
+import type { CallSpec } from "./spec.js";
+
+/** The command that makes a call: its options follow from the struct's declaration. */
+export function callCommand(object: string, spec: CallSpec): CommandSpec {
+	const command = spec.name === "" ? object : `${object} ${spec.name}`;
+	return {
+		name: spec.name,
+		summary: spec.summary,
+		details: spec.details,
+		args: [...(spec.args ?? []), ...(spec.positional ?? []).map((one) => ({ ...one, optional: true }))],
+		options: () => [...(spec.extra?.() ?? []), ...fieldOptions(shapeOf(spec))],
+		groups: ["kernel", "fd", "call", "dry", "expect", "quiet"],
+		examples: spec.examples,
+		run: (invocation) => performCall(command, spec, invocation),
+	};
+}

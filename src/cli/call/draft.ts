@@ -1,0 +1,111 @@
+import type { FieldInfo, StructType } from "../../../structs/index.js";
+import { readLeaf, writeLeaf } from "../../client/leaves.js";
+import { DryScratch, type Placer } from "../../client/memory.js";
+import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
+import type { Invocation } from "../command.js";
+import { UsageError } from "../exit.js";
+import { hex, sizeText } from "../text.js";
+import { MemoryError } from "../../client/memory.js";
+
+export type FieldValue = bigint | readonly bigint[];
+
+/** The longest buffer for a struct whose size field claims more (bytes): what lies behind it is not our memory. */
+const longest = 1 << 20;
+
+/** A struct on its way to the kernel: which fields were given, which follow from others. */
+export class Draft {
+	/** remarks for people, and for JSON */
+	readonly notes: string[] = [];
+	/** further calls after the first, each with what differs from it */
+	readonly rounds: ReadonlyMap<string, FieldValue>[] = [];
+	private readonly values = new Map<string, FieldValue>();
+	private readonly fields: ReadonlyMap<string, FieldInfo>;
+	private readonly asked = new Set<string>();
+	private readonly forced: [FieldInfo, FieldValue][] = [];
+	private tail: Uint8Array = new Uint8Array();
+
+	constructor(
+		readonly struct: StructType,
+		readonly inv: Invocation,
+		readonly placer: Placer,
+	) {
+		this.fields = new Map(struct.leaves.map((leaf) => [leaf.path, leaf]));
+	}
+
+	/** Whether the user gave this field, by whatever way. */
+	given(path: string): boolean {
+		return this.asked.has(path);
+	}
+
+	/** A field as the user gave it. */
+	give(path: string, value: FieldValue): void {
+		this.asked.add(path);
+		this.values.set(path, value);
+	}
+
+	/** A field raw, whatever else says (`--set`). */
+	force(field: FieldInfo, value: FieldValue): void {
+		this.asked.add(field.path);
+		this.values.set(field.path, value);
+		this.forced.push([field, value]);
+	}
+
+	/** A field that follows from something else; what the user gave stays. */
+	fill(path: string, value: FieldValue): void {
+		if (!this.given(path)) this.values.set(path, value);
+	}
+
+	get(path: string): bigint {
+		const value = this.values.get(path) ?? 0n;
+		return typeof value === "bigint" ? value : value[0];
+	}
+
+	setTail(tail: Uint8Array): void {
+		this.tail = tail;
+	}
+
+	get dry(): boolean {
+		return this.placer instanceof DryScratch;
+	}
+
+	/** Memory of the program that stays after the call. @returns its address */
+	async allocate(length: bigint, what: string): Promise<bigint> {
+		const { placer } = this;
+		if (placer instanceof DryScratch) return placer.reserve(length);
+		const kernel = await this.inv.context.kernel();
+		const addr = kernel.mmap({ addr: 0n, length, prot: PROT_READ | PROT_WRITE });
+		if (addr < 0n) throw new MemoryError(Number(-addr), `no memory of ${sizeText(length)} to be had`);
+		this.inv.context.regions.set(addr, { addr, length, what });
+		this.notes.push(`${sizeText(length)} of memory allocated at ${hex(addr)}`);
+		return addr;
+	}
+
+	/** The bytes of one call. */
+	bytes(round?: ReadonlyMap<string, FieldValue>): Uint8Array {
+		const { struct, tail } = this;
+		const sizeField = struct.leaves[0];
+		const claimed = this.given(sizeField.path) ? this.get(sizeField.path) : BigInt(struct.size + tail.length);
+		const length = Math.max(struct.size + tail.length, Number(claimed < longest ? claimed : 0n));
+		const bytes = new Uint8Array(length);
+		for (const [path, value] of [...this.values, ...(round ?? [])]) {
+			const field = this.fields.get(path);
+			if (!field) throw new UsageError(`struct ${struct.name} has no field ${path}`);
+			writeLeaf(bytes, field, value);
+		}
+		if (!this.given(sizeField.path)) writeLeaf(bytes, sizeField, claimed);
+		bytes.set(tail, struct.size);
+		for (const [field, value] of this.forced) writeLeaf(bytes, field, value);
+		return bytes;
+	}
+
+	/** Writes a field raw into bytes. */
+	write(bytes: Uint8Array, field: FieldInfo, value: FieldValue): void {
+		writeLeaf(bytes, field, value);
+	}
+
+	/** A field of bytes that were sent or came back. */
+	read(bytes: Uint8Array, path: string): bigint {
+		const field = this.fields.get(path);
+		return field ? readLeaf(bytes, field) : 0n;
+	}
+}

@@ -1,0 +1,59 @@
+import type { Invocation } from "../command.js";
+import { errnoName } from "../errnos.js";
+import { exitCode, type Outcome } from "../exit.js";
+import { asExpected } from "./perform.js";
+import { errnoText } from "./show.js";
+
+/** What a system call on a file, or on memory, answered. */
+export interface IoResult {
+	readonly command: string;
+	/** `read`, `write`, `poll`, `mmap`... */
+	readonly call: string;
+	/** 0 or more, or -1 */
+	readonly ret: number | bigint;
+	readonly errno: number;
+	/** for people, one line; then more */
+	readonly headline?: string;
+	readonly lines?: readonly string[];
+	/** for JSON */
+	readonly json?: Readonly<Record<string, unknown>>;
+	readonly value?: number | bigint;
+	/** what --quiet prints instead of `value` */
+	readonly fields?: Readonly<Record<string, number | bigint>>;
+}
+
+/** Shows how a system call other than ioctl went. */
+export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome> {
+	const { io, common, context } = inv;
+	const { command, call, ret, errno, headline, lines = [], json, value, fields } = result;
+	const good = asExpected(inv, errno);
+	const kept = errno === 0 ? value : undefined;
+	if (common.json) {
+		const { kernel, which } = await context.handle();
+		const document = {
+			schema: "iommuctl.io",
+			version: 1,
+			command,
+			...(inv.place && { file: inv.place.file, line: inv.place.line, name: inv.place.name ?? null }),
+			kernel: kernel.kind,
+			kernelDetail: which,
+			call,
+			ok: good,
+			ret: typeof ret === "bigint" ? `0x${ret.toString(16)}` : ret,
+			errno: errno === 0 ? null : { name: errnoName(errno), number: errno },
+			expected: common.expect ?? null,
+			id: typeof kept === "bigint" ? `0x${kept.toString(16)}` : (kept ?? null),
+			details: json ?? {},
+		};
+		io.stdout.write(`${JSON.stringify(document)}\n`);
+	} else if (good && common.quiet) {
+		if (kept !== undefined) io.stdout.write(`${typeof kept === "bigint" ? `0x${kept.toString(16)}` : kept}\n`);
+	} else {
+		const colours = good ? inv.out : inv.err;
+		const mark = good ? colours.good("ok") : colours.bad("failed");
+		const text =
+			errno === 0 ? (good ? (headline ?? `${call} ${ret}`) : `${call} succeeded, but ${common.expect} was expected`) : `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno)}`;
+		(good ? io.stdout : io.stderr).write(`${[`${mark}  ${text}`, ...lines.map((line) => `    ${line}`)].join("\n")}\n`);
+	}
+	return { exit: good ? exitCode.done : exitCode.failed, errno, value: kept, fields };
+}

@@ -1,0 +1,82 @@
+import { type FieldInfo, formatValue, parseNumber as parseOne, parseValue } from "../../../structs/index.js";
+import { readLeaf } from "../../client/leaves.js";
+import { UsageError } from "../exit.js";
+import type { FieldValue } from "./draft.js";
+
+/** `4096`, `0x1000`, `4k`, `2M`, and sums: `0x1000+4k`. @throws InputError */
+export function parseNumber(text: string, where = "number"): bigint {
+	return text.split("+").reduce((sum, part) => sum + parseOne(part, where), 0n);
+}
+
+/** Roles of fields that one adds to: `$buffer+4k`. */
+const sums = new Set(["ptr", "iova", "len"]);
+
+/**
+ * A field's value as typed. With `raw` a number that is too large for the field is no mistake: its low bits count.
+ * @throws InputError that begins with `where`
+ */
+export function parseField(field: FieldInfo, text: string, where: string, raw = false): FieldValue {
+	if (raw && field.length === undefined && /^-?\d/.test(text) && !text.includes("|")) return parseNumber(text, where);
+	const sum = field.role !== undefined && sums.has(field.role) && text.includes("+");
+	const value = sum ? parseValue(field, String(parseNumber(text, where)), where) : parseValue(field, text, where);
+	if (Array.isArray(value)) return value.map((one) => BigInt(one as number | bigint));
+	return BigInt(value as number | bigint);
+}
+
+/** `START-LAST`, both included, or `START+LENGTH`. @throws UsageError, InputError */
+export function parseRange(text: string, where: string): { start: bigint; last: bigint } {
+	const match = /^([^-+]+)([-+])([^-+]+)$/.exec(text.trim());
+	if (!match) throw new UsageError(`${where}: "${text}" is no range`, "for example 0x1000-0x1fff, or 0x1000+4k");
+	const start = parseNumber(match[1], where);
+	const end = parseNumber(match[3], where);
+	return { start, last: match[2] === "-" ? end : start + end - 1n };
+}
+
+/** `0,3,8-15`: numbers below `limit`. @throws UsageError */
+export function parseIndexes(text: string, limit: number, where: string): Set<number> {
+	const found = new Set<number>();
+	for (const piece of text.split(",")) {
+		const match = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(piece);
+		if (!match) throw new UsageError(`${where}: "${piece}" is neither a number nor a range`, "for example 0,3,8-15");
+		const last = Number(match[2] ?? match[1]);
+		if (last >= limit) throw new UsageError(`${where}: ${last} is beyond the range, whose last is ${limit - 1}`);
+		for (let at = Number(match[1]); at <= last; at++) found.add(at);
+	}
+	return found;
+}
+
+/** Bytes in hex, with spaces, colons or commas between them, or not. @throws UsageError */
+export function parseHexBytes(text: string, where: string): Uint8Array {
+	const digits = text.replace(/^0x/i, "").replace(/[\s:,_]/g, "");
+	const wrong = /[^0-9a-f]/i.exec(digits);
+	if (wrong) throw new UsageError(`${where}: "${wrong[0]}" is no hex digit`, "two hex digits a byte, for example 0c00000000000000");
+	if (digits.length % 2 !== 0) throw new UsageError(`${where}: an odd number of hex digits`, "two a byte");
+	return Buffer.from(digits, "hex");
+}
+
+/** The 16 bytes of `83d8a1e0-...`. @throws UsageError */
+export function parseUuid(text: string, where: string): Uint8Array {
+	if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new UsageError(`${where}: "${text}" is no UUID`);
+	return Buffer.from(text.replaceAll("-", ""), "hex");
+}
+
+function elements(field: FieldInfo, bytes: Uint8Array): bigint[] {
+	const size = field.scalar?.size ?? 1;
+	const one = { ...field, length: undefined, size };
+	return Array.from({ length: field.length ?? 0 }, (_, at) => readLeaf(bytes, { ...one, offset: field.offset + at * size }));
+}
+
+/** As the codec gives it: bigint for 64 bits, number for less. */
+const native = (field: FieldInfo, value: bigint): number | bigint => (field.scalar?.size === 8 ? value : Number(value));
+
+/** A field of a struct's bytes in words: `FIXED_IOVA|READABLE (0x5)`, `0x1000`, `3`. */
+export function showLeaf(field: FieldInfo, bytes: Uint8Array): string {
+	const value = field.length === undefined ? native(field, readLeaf(bytes, field)) : elements(field, bytes).map((one) => native(field, one));
+	return formatValue(field, value);
+}
+
+/** The same for JSON: 64-bit numbers as hex strings, the others as numbers. */
+export function jsonLeaf(field: FieldInfo, bytes: Uint8Array): string | number | (string | number)[] {
+	const json = (value: bigint) => (field.scalar?.size === 8 ? `0x${value.toString(16)}` : Number(value));
+	return field.length === undefined ? json(readLeaf(bytes, field)) : elements(field, bytes).map(json);
+}

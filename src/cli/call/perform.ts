@@ -1,0 +1,161 @@
+import type { FieldInfo, StructType } from "../../../structs/index.js";
+import { type Answer, callWithBytes } from "../../client/call.js";
+import { readLeaf } from "../../client/leaves.js";
+import { DryScratch } from "../../client/memory.js";
+import type { Invocation } from "../command.js";
+import { announce } from "../announce.js";
+import { errnoByName } from "../errnos.js";
+import { done, exitCode, type Outcome, UsageError } from "../exit.js";
+import { didYouMean } from "../suggest.js";
+import { hexBytes, hexDump } from "../text.js";
+import { Draft } from "./draft.js";
+import { parseField, parseHexBytes } from "./natural.js";
+import { answerDocument, fieldLines, fieldsDocument, type Shown, showAnswer } from "./show.js";
+import type { CallShape, CallSpec, Made } from "./spec.js";
+import { leavesOf, shapeOf } from "./shape.js";
+
+const camel = (option: string): string => option.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+/** Takes the fields from arguments and options. @throws UsageError, InputError */
+function takeFields(spec: CallSpec, shape: CallShape, draft: Draft): void {
+	const { inv } = draft;
+	for (const [path, value] of Object.entries(spec.fixed ?? {})) draft.fill(path, value);
+	const skip = spec.args?.length ?? 0;
+	for (const [at, positional] of (spec.positional ?? []).entries()) {
+		const text = inv.args[skip + at];
+		const own = shape.fields.find(({ field }) => field.path === positional.field);
+		if (!own) continue;
+		if (text !== undefined) draft.give(positional.field, parseField(own.field, text, positional.name));
+	}
+	for (const { field, option } of shape.fields) {
+		const text = inv.options[camel(option)] as string | undefined;
+		if (text === undefined) continue;
+		if (draft.given(field.path)) throw new UsageError(`--${option} is given already, by position`);
+		draft.give(field.path, parseField(field, text, `--${option}`));
+	}
+	for (const text of (inv.options.set as string[] | undefined) ?? []) force(draft, text);
+	if (inv.options.tail !== undefined) draft.setTail(parseHexBytes(inv.options.tail as string, "--tail"));
+	for (const { field, name, optional } of spec.positional ?? []) {
+		if (optional !== true && !draft.given(field)) {
+			const option = shape.fields.find((one) => one.field.path === field)?.option;
+			throw new UsageError(`${name} is missing`, `give it by position or as --${option}`);
+		}
+	}
+}
+
+function force(draft: Draft, text: string): void {
+	const at = text.indexOf("=");
+	if (at < 1) throw new UsageError(`--set ${text}: a field and a value are wanted`, "for example --set flags=0x80000000");
+	const field = findField(draft.struct, text.slice(0, at));
+	draft.force(field, parseField(field, text.slice(at + 1), `--set ${field.path}`, true));
+}
+
+/** A field by its path, or by its name alone where only one has it. @throws UsageError */
+export function findField(struct: StructType, name: string, member?: string): FieldInfo {
+	const wanted = name.replaceAll("-", "_");
+	const leaves = leavesOf(struct, member);
+	const exact = leaves.find(({ path }) => path === wanted);
+	if (exact) return exact;
+	const named = leaves.filter((leaf) => leaf.name === wanted);
+	if (named.length === 1) return named[0];
+	if (named.length > 1) throw new UsageError(`"${name}" is a field of several members`, `say which: ${named.map(({ path }) => path).join(", ")}`);
+	const paths = leaves.map(({ path }) => path);
+	throw new UsageError(`struct ${struct.name} has no field "${name}"`, didYouMean(wanted, paths) ?? `its fields are ${paths.join(", ")}`);
+}
+
+/** Makes the call that a command stands for, shows the answer, and says how it went. */
+export async function performCall(command: string, spec: CallSpec, inv: Invocation): Promise<Outcome> {
+	const shape = shapeOf(spec);
+	const struct = shape.ioctl.struct as StructType;
+	const scratch = inv.common.dryRun ? undefined : await inv.context.scratch();
+	const draft = new Draft(struct, inv, scratch ?? new DryScratch());
+	try {
+		takeFields(spec, shape, draft);
+		await spec.prepare?.(draft);
+		if (!scratch) return await showDryRun(command, shape, draft);
+		await announce(inv);
+		return await make(command, spec, shape, draft);
+	} finally {
+		scratch?.reset();
+	}
+}
+
+async function make(command: string, spec: CallSpec, shape: CallShape, draft: Draft): Promise<Outcome> {
+	const { inv } = draft;
+	const kernel = await inv.context.kernel();
+	const fd = spec.target ? await spec.target(inv) : await inv.context.iommu();
+	const answers: Answer[] = [];
+	for (const round of [undefined, ...draft.rounds]) {
+		const answer = fd < 0 ? notOpened(shape, draft.bytes(round), -fd) : callWithBytes<Record<string, unknown>>(kernel, fd, shape.ioctl, draft.bytes(round));
+		answers.push(answer);
+		if (answer.errno !== 0) break;
+	}
+	const answer = answers[answers.length - 1];
+	const made: Made = { inv, draft, answer, answers, fd };
+	const details = fd < 0 ? undefined : await spec.after?.(made);
+	const value = answer.errno === 0 ? newId(spec, shape, answer) : undefined;
+	const shown: Shown = { inv, command, title: title(spec, shape), shape, answer, details, notes: draft.notes, value, good: asExpected(inv, answer.errno) };
+	if (inv.common.json) inv.io.stdout.write(`${JSON.stringify(await answerDocument(shown))}\n`);
+	else showAnswer(shown);
+	return { exit: shown.good ? exitCode.done : exitCode.failed, errno: answer.errno, value, fields: { ...answerFields(shape, answer), ...details?.fields } };
+}
+
+/** Whether a call went as the user said it would. */
+export function asExpected({ common }: Invocation, errno: number): boolean {
+	return common.expect === undefined ? errno === 0 : errno === errnoByName(common.expect);
+}
+
+/** A file that the call needs could not be opened: that errno is the answer. */
+function notOpened(shape: CallShape, before: Uint8Array, errno: number): Answer {
+	return { ioctl: shape.ioctl, ret: -1, errno, before, after: before, decoded: {} };
+}
+
+function title(spec: CallSpec, shape: CallShape): string {
+	return spec.ioctl === "IOMMU_TEST_CMD" ? `${shape.ioctl.name} ${spec.name.toUpperCase().replaceAll("-", "_")}` : shape.ioctl.name;
+}
+
+function newId({ newId: path }: CallSpec, shape: CallShape, answer: Answer): number | bigint | undefined {
+	if (path === undefined) return undefined;
+	if (path === "ret") return answer.ret;
+	const own = shape.fields.find(({ field }) => field.path === path);
+	if (!own) return undefined;
+	const value = readLeaf(answer.after, own.field);
+	return own.field.size <= 4 ? Number(value) : value;
+}
+
+function answerFields(shape: CallShape, { after }: Answer): Record<string, number | bigint> {
+	return Object.fromEntries(
+		shape.fields.filter(({ field }) => field.length === undefined).map(({ field }) => [field.name, field.size <= 4 ? Number(readLeaf(after, field)) : readLeaf(after, field)]),
+	);
+}
+
+async function showDryRun(command: string, shape: CallShape, draft: Draft): Promise<Outcome> {
+	const { inv } = draft;
+	const { io, common, out } = inv;
+	const bytes = draft.bytes();
+	if (common.json) {
+		const document = {
+			schema: "iommuctl.dry-run",
+			version: 1,
+			command,
+			ioctl: shape.ioctl.name,
+			request: `0x${shape.ioctl.request.toString(16)}`,
+			struct: shape.ioctl.struct?.name ?? null,
+			sent: fieldsDocument(shape, bytes),
+			bytes: hexBytes(bytes),
+			calls: 1 + draft.rounds.length,
+			notes: draft.notes,
+		};
+		io.stdout.write(`${JSON.stringify(document)}\n`);
+		return done;
+	}
+	const fields = fieldLines(shape.fields.map(({ field }) => field), bytes, out);
+	const lines = [
+		`${out.strong(shape.ioctl.name)} (0x${shape.ioctl.request.toString(16)}), struct ${shape.ioctl.struct?.name}, ${bytes.length} bytes, not sent`,
+		...fields.map((line) => `  ${line}`),
+		...hexDump(bytes).map((line) => `  ${line}`),
+		...(draft.rounds.length > 0 ? [`  and ${draft.rounds.length} more of it, with the rest of the array`] : []),
+	];
+	io.stdout.write(`${lines.join("\n")}\n`);
+	return done;
+}

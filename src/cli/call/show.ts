@@ -1,0 +1,135 @@
+import type { FieldInfo } from "../../../structs/index.js";
+import type { Answer } from "../../client/call.js";
+import { readLeaf } from "../../client/leaves.js";
+import { meaning } from "../../kernel/errno-meaning.js";
+import type { Palette } from "../colour.js";
+import type { Invocation } from "../command.js";
+import { errnoName } from "../errnos.js";
+import { hexBytes, hexDump, table } from "../text.js";
+import { jsonLeaf, showLeaf } from "./natural.js";
+import type { CallShape, Details } from "./spec.js";
+
+/** `EEXIST (17): the range touches an area that is there already` */
+export function errnoText(ioctl: string, errno: number): string {
+	const what = meaning(ioctl, errno);
+	return `${errnoName(errno)} (${errno})${what ? `: ${what}` : ""}`;
+}
+
+export function errnoDocument(ioctl: string, errno: number): object | null {
+	return errno === 0 ? null : { name: errnoName(errno), number: errno, meaning: meaning(ioctl, errno) ?? null };
+}
+
+/** Fields that the kernel wrote, or that differ from what was sent. */
+export function answered(shape: CallShape, { before, after }: Answer): FieldInfo[] {
+	return shape.fields
+		.map(({ field }) => field)
+		.filter((field) => {
+			if (field.role === "reserved") return false;
+			return field.dir !== "in" || readLeaf(before, field) !== readLeaf(after, field);
+		});
+}
+
+/** One line of names and values, short enough for a terminal; else a line each. */
+export function fieldLines(fields: readonly FieldInfo[], bytes: Uint8Array, colours: Palette): string[] {
+	return table(fields.map((field) => [field.path.split(".").at(-1) ?? field.path, showLeaf(field, bytes)])).map((line) => {
+		const at = line.indexOf(" ");
+		return at < 0 ? line : colours.name(line.slice(0, at)) + line.slice(at);
+	});
+}
+
+export function pairs(fields: readonly FieldInfo[], bytes: Uint8Array, colours: Palette): string {
+	return fields.map((field) => `${colours.name(field.name)}=${showLeaf(field, bytes)}`).join(" ");
+}
+
+/** The leaves as nested JSON: 64-bit numbers as hex strings, the others as numbers. */
+export function fieldsDocument(shape: CallShape, bytes: Uint8Array): Record<string, unknown> {
+	const document: Record<string, unknown> = {};
+	for (const { field } of shape.fields) {
+		const steps = field.path.split(".");
+		let at = document;
+		for (const step of steps.slice(0, -1)) {
+			at[step] ??= {};
+			at = at[step] as Record<string, unknown>;
+		}
+		at[steps[steps.length - 1]] = jsonLeaf(field, bytes);
+	}
+	return document;
+}
+
+export function hexLines(answer: Answer): string[] {
+	const { before, after } = answer;
+	const same = hexBytes(before) === hexBytes(after);
+	return ["before:", ...hexDump(before).map((line) => `  ${line}`), ...(same ? ["after: the same"] : ["after:", ...hexDump(after).map((line) => `  ${line}`)])];
+}
+
+export interface Shown {
+	readonly inv: Invocation;
+	readonly command: string;
+	/** the call's name, with what of it where one call has many */
+	readonly title: string;
+	readonly shape: CallShape;
+	readonly answer: Answer;
+	readonly details?: Details;
+	readonly notes: readonly string[];
+	readonly value?: number | bigint;
+	/** whether it went as it should */
+	readonly good: boolean;
+}
+
+/** For people: what went well on stdout, what failed on stderr with everything that was sent. */
+export function showAnswer(shown: Shown): void {
+	const { inv, title, shape, answer, details, notes, good, value } = shown;
+	const { io, common } = inv;
+	const name = answer.ioctl.name;
+	const lines: string[] = [];
+	if (good && common.quiet) {
+		if (value !== undefined) io.stdout.write(`${value}\n`);
+		return;
+	}
+	const colours = good ? inv.out : inv.err;
+	if (good && answer.errno === 0) {
+		const ret = answer.ret === 0 ? "" : ` ${colours.name("ret")}=${answer.ret}`;
+		lines.push(`${colours.good("ok")}  ${title}${ret} ${pairs(answered(shape, answer), answer.after, colours)}`.trimEnd());
+	} else if (good) {
+		lines.push(`${colours.good("ok")}  ${title} failed as expected: ${errnoText(name, answer.errno)}`);
+	} else if (answer.errno === 0) {
+		lines.push(`${colours.bad("failed")}  ${title} succeeded, but ${inv.common.expect} was expected`);
+	} else {
+		const wanted = inv.common.expect === undefined ? "" : ` (${inv.common.expect} was expected)`;
+		lines.push(`${colours.bad("failed")}  ${title}: ${errnoText(name, answer.errno)}${wanted}`);
+	}
+	lines.push(...(details?.lines ?? []).map((line) => `    ${line}`));
+	lines.push(...notes.map((note) => `    ${colours.note("note:")} ${note}`));
+	if (!good && answer.ioctl.struct) {
+		lines.push("  sent:", ...fieldLines(shape.fields.map(({ field }) => field), answer.before, colours).map((line) => `    ${line}`));
+	}
+	if (common.hex) lines.push(...hexLines(answer).map((line) => `  ${line}`));
+	(good ? io.stdout : io.stderr).write(`${lines.join("\n")}\n`);
+}
+
+/** The same as one JSON document. */
+export async function answerDocument(shown: Shown): Promise<Record<string, unknown>> {
+	const { inv, command, shape, answer, details, notes, good, value } = shown;
+	const { kernel, which } = await inv.context.handle();
+	return {
+		schema: "iommuctl.call",
+		version: 1,
+		command,
+		...(inv.place && { file: inv.place.file, line: inv.place.line, name: inv.place.name ?? null }),
+		kernel: kernel.kind,
+		kernelDetail: which,
+		ioctl: answer.ioctl.name,
+		request: `0x${answer.ioctl.request.toString(16)}`,
+		struct: answer.ioctl.struct?.name ?? null,
+		ok: good,
+		ret: answer.ret,
+		errno: errnoDocument(answer.ioctl.name, answer.errno),
+		expected: inv.common.expect ?? null,
+		id: typeof value === "bigint" ? `0x${value.toString(16)}` : (value ?? null),
+		sent: fieldsDocument(shape, answer.before),
+		answer: fieldsDocument(shape, answer.after),
+		bytes: { before: hexBytes(answer.before), after: hexBytes(answer.after) },
+		details: details?.json ?? {},
+		notes,
+	};
+}

@@ -1,0 +1,70 @@
+import type { FieldInfo, Ioctl, IoctlName } from "../../../structs/index.js";
+import type { Answer } from "../../client/call.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { Argument, Invocation, OptionSpec } from "../command.js";
+import type { Draft } from "./draft.js";
+
+/** A field of the struct that is given by position. */
+export interface PositionalField extends Argument {
+	/** its path in the struct */
+	readonly field: string;
+}
+
+/** What a command shows beside the answer's own fields. */
+export interface Details {
+	/** for people */
+	readonly lines?: readonly string[];
+	/** for JSON, under `details` */
+	readonly json?: Readonly<Record<string, unknown>>;
+	/** further fields that a script may use: `$name.field` */
+	readonly fields?: Readonly<Record<string, number | bigint>>;
+}
+
+/** A call that was made (several where a long array went in pieces: the last one made). */
+export interface Made {
+	readonly inv: Invocation;
+	readonly draft: Draft;
+	readonly answer: Answer;
+	/** all of them, in order */
+	readonly answers: readonly Answer[];
+	readonly fd: number;
+}
+
+/** A command that is one ioctl with one struct. */
+export interface CallSpec {
+	readonly name: string;
+	readonly summary: string;
+	readonly details?: string;
+	readonly examples: readonly (readonly [command: string, doc: string])[];
+	readonly ioctl: IoctlName;
+	/** the member of a union that this command is about: the fields of the others are no options of it */
+	readonly member?: string;
+	readonly positional?: readonly PositionalField[];
+	/** option names where the field's own would be taken or unclear; by path */
+	readonly rename?: Readonly<Record<string, string>>;
+	/** fields that make the command what it is; `--set` still changes them */
+	readonly fixed?: Readonly<Record<string, bigint>>;
+	readonly extra?: () => readonly OptionSpec[];
+	/** arguments that are no fields */
+	readonly args?: readonly Argument[];
+	/** fields that follow from what was given */
+	prepare?(draft: Draft): void | Promise<void>;
+	/** the file to call on; without: the open /dev/iommu */
+	target?(inv: Invocation): Promise<Ret>;
+	/** path of the field with the new ID; `ret` is the call's own value */
+	readonly newId?: string;
+	after?(made: Made): Details | undefined | Promise<Details | undefined>;
+}
+
+/** A field with the option that sets it. */
+export interface FieldOption {
+	readonly field: FieldInfo;
+	/** without dashes */
+	readonly option: string;
+}
+
+export interface CallShape {
+	readonly ioctl: Ioctl;
+	/** fields of this command, in the struct's order */
+	readonly fields: readonly FieldOption[];
+}

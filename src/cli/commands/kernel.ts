@@ -1,0 +1,72 @@
+import { type Ioctl, ioctls, iommu_test_cmd } from "../../../structs/index.js";
+import { ENOTTY } from "../../kernel/errno.js";
+import type { Kernel } from "../../kernel/kernel.js";
+import { announce } from "../announce.js";
+import type { CommandSpec, Family, Invocation } from "../command.js";
+import { done, type Outcome } from "../exit.js";
+import { table } from "../text.js";
+import { EnvironmentError } from "../../kernel/environment-error.js";
+
+/**
+ * Whether a kernel knows a call, found without doing anything: a struct that says it has 0 bytes is refused by the
+ * call itself (EINVAL) where the call is known, and before it (ENOTTY) where it is not.
+ */
+function knows(kernel: Kernel, fd: number, call: Ioctl): boolean {
+	return kernel.ioctl(fd, call.request, new Uint8Array(Math.max(call.size, iommu_test_cmd.size))) !== -ENOTTY;
+}
+
+async function which(inv: Invocation): Promise<Outcome> {
+	const { common, context, io, out } = inv;
+	const handle = await context.handle();
+	const fd = await context.iommu();
+	const calls = Object.values<Ioctl>(ioctls).filter(({ name }) => name.startsWith("IOMMU_"));
+	const supported = calls.map((call) => ({ call, known: knows(handle.kernel, fd, call) }));
+	if (common.json) {
+		const document = {
+			schema: "iommuctl.kernel",
+			version: 1,
+			kernel: handle.kernel.kind,
+			kernelDetail: handle.which,
+			calls: supported.map(({ call, known }) => ({ name: call.name, request: `0x${call.request.toString(16)}`, since: call.since ?? null, supported: known })),
+		};
+		io.stdout.write(`${JSON.stringify(document)}\n`);
+		return done;
+	}
+	context.announced = true;
+	const rows = supported.map(({ call, known }) => [known ? "yes" : "no", call.name, call.since ? `since Linux ${call.since}` : "", call === ioctls.IOMMU_TEST_CMD ? "the selftest driver" : ""]);
+	io.stdout.write(`${out.strong(`kernel: ${handle.which}`)}\n${table(rows).map((row) => `  ${row.trimEnd()}`).join("\n")}\n`);
+	return done;
+}
+
+async function log(inv: Invocation): Promise<Outcome> {
+	const { common, context, io } = inv;
+	const handle = await context.handle();
+	if (!handle.log) throw new EnvironmentError("the real kernel's log is not read by iommuctl", "look at dmesg");
+	await announce(inv);
+	const lines = handle.log();
+	if (common.json) io.stdout.write(`${JSON.stringify({ schema: "iommuctl.log", version: 1, kernel: handle.kernel.kind, kernelDetail: handle.which, lines })}\n`);
+	else if (lines.length > 0) io.stdout.write(`${lines.join("\n")}\n`);
+	return done;
+}
+
+const commands: readonly CommandSpec[] = [
+	{
+		name: "show",
+		summary: "which kernel answers, and which calls it knows",
+		details: "No call that is asked about does anything: it is made with a size that no command takes.",
+		groups: ["kernel", "fd"],
+		isDefault: true,
+		examples: [["kernel", ""], ["kernel show --kernel real --json", ""]],
+		run: which,
+	},
+	{
+		name: "log",
+		summary: "what the simulated kernel logged: warnings that a real one would print",
+		groups: ["kernel"],
+		examples: [["kernel log", "at the end of a script"]],
+		run: log,
+	},
+];
+
+const family: Family = { name: "kernel", commands };
+export default family;

@@ -1,0 +1,67 @@
+import { resolve } from "node:path";
+import type { Family, Invocation } from "../command.js";
+import { done, type Outcome, UsageError } from "../exit.js";
+
+async function run({ args, options, common, io, out, err }: Invocation): Promise<Outcome> {
+	const max = (options.max as string | undefined) ?? "10";
+	if (!/^\d{1,9}$/.test(max)) throw new UsageError(`--max: "${max}" is no number of differences`);
+	const { formatReport, replayExitCode, replayFiles, reportToJson } = await import("../../trace/index.js");
+	const factory = await kernelFactory(common.kernel);
+	if (!common.json) io.stderr.write(`${err.faint(`kernel: ${factory.which}`)}\n`);
+	const names = new Map(args.map((file) => [resolve(io.cwd, file), file]));
+	const report = await replayFiles([...names.keys()], {
+		kernel: factory.kernel,
+		program: options.program as string | undefined,
+		max: Number(max),
+	});
+	// Files are read from where the command was typed, and reported as they were typed.
+	const typed = (text: string): string => [...names].reduce((shown, [path, file]) => shown.replaceAll(path, file), text);
+	if (common.json) io.stdout.write(`${typed(JSON.stringify({ ...reportToJson(report), kernel: factory.kind }))}\n`);
+	else if (!common.quiet) io.stdout.write(typed(formatReport(report, { bad: out.bad, dim: out.faint })));
+	for (const { error } of report.files) {
+		if (error) io.stderr.write(`${err.bad("error:")} ${typed(error.message)}\n`);
+	}
+	return { ...done, exit: replayExitCode(report) };
+}
+
+type Factory = import("../../trace/index.js").KernelFactory;
+
+async function kernelFactory(choice: string): Promise<{ kernel: Factory; which: string; kind: string }> {
+	if (choice === "real") {
+		const { openRealKernel } = await import("../../kernel/real/index.js");
+		// Says at once where there is no FFI.
+		openRealKernel().exit();
+		return { kernel: () => () => openRealKernel(), which: "real", kind: "real" };
+	}
+	// Traces are about known machines: without --kernel real they run on the simulated ones, whatever this machine has.
+	const { createSim } = await import("../../sim/index.js");
+	return { kernel: (header) => () => createSim({ header }).newProcess(), which: "simulated, the machine of each trace", kind: "sim" };
+}
+
+const family: Family = {
+	name: "replay",
+	commands: [
+		{
+			name: "",
+			summary: "replay recorded traces and compare every answer",
+			details: [
+				"A trace is JSON lines, plain or .gz: programs of recorded calls and what a kernel answered. Every program runs on a",
+				"fresh kernel; after a difference it goes on. Without --kernel real the simulated kernel is asked.",
+				"Exit 0 if no answer differs, 1 if some do, 2 if a file is malformed (what comes before is counted).",
+			].join("\n"),
+			args: [{ name: "FILE", doc: "a trace", variadic: true }],
+			options: () => [
+				{ flags: "--max <n>", doc: "show this many differences (10)" },
+				{ flags: "--program <name>", doc: "run only this program" },
+			],
+			groups: ["kernel", "quiet"],
+			examples: [
+				["replay test/fixtures/golden/iova.jsonl.gz", ""],
+				["replay my.jsonl --program iova-17 --max 1", "one program, its first difference"],
+				["replay *.jsonl.gz --json", ""],
+			],
+			run,
+		},
+	],
+};
+export default family;

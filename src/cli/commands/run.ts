@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Family, Invocation } from "../command.js";
+import { type Outcome, UsageError } from "../exit.js";
+import { plural } from "../text.js";
+
+async function readScript({ io }: Invocation, file: string): Promise<string> {
+	if (file === "-") return Buffer.from(await io.stdin.readAll()).toString();
+	try {
+		return await readFile(resolve(io.cwd, file), "utf8");
+	} catch (error) {
+		throw new UsageError(`${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
+	}
+}
+
+async function run(inv: Invocation): Promise<Outcome> {
+	const { common, context, io, options, out, err } = inv;
+	const file = inv.args[0];
+	const { parseScript } = await import("../script/statements.js");
+	const { runStatements } = await import("../script/runner.js");
+	const { announce } = await import("../announce.js");
+	const statements = parseScript(await readScript(inv, file), file === "-" ? "stdin" : file);
+	await announce(inv);
+	const result = await runStatements(statements, {
+		io,
+		context,
+		keepGoing: options.keepGoing === true,
+		json: common.json,
+		quiet: common.quiet,
+		color: options.color as "auto" | undefined,
+		out,
+		err,
+	});
+	const failed = result.results.filter(({ outcome }) => outcome.exit !== 0);
+	const count = result.results.length;
+	if (common.json) {
+		const { which, kernel } = await context.handle();
+		const document = {
+			schema: "iommuctl.run",
+			version: 1,
+			file,
+			kernel: kernel.kind,
+			kernelDetail: which,
+			commands: count,
+			failed: failed.map(({ statement, outcome }) => ({ line: statement.line, command: statement.source, exit: outcome.exit })),
+			notReached: result.left,
+			exit: result.exit,
+		};
+		io.stdout.write(`${JSON.stringify(document)}\n`);
+	} else if (!common.quiet) {
+		const parts = [`${count - failed.length} ok`, ...(failed.length > 0 ? [`${failed.length} failed`] : []), ...(result.left > 0 ? [`${plural(result.left, "line")} not reached`] : [])];
+		io.stdout.write(`${(failed.length > 0 ? out.bad : out.good)(`${plural(count, "command")}: ${parts.join(", ")}`)}\n`);
+	}
+	return { exit: result.exit, errno: 0 };
+}
+
+const family: Family = {
+	name: "run",
+	commands: [
+		{
+			name: "",
+			summary: "run a script, one command a line, in one context",
+			details: [
+				"Every line is a command as it would be typed, without `iommuctl`; all of them speak to one kernel and one open",
+				"/dev/iommu, so IDs and memory live from line to line. In a script:",
+				"",
+				"  # comment                       to the end of the line",
+				"  'single' \"double\" \\              quotes; a \\ at the end joins the next line",
+				"  name = COMMAND                  keeps the new ID (or file, or address) as $name",
+				"  $name  ${name}  $name.field     puts it in; fields as the answer names them, with or without out_",
+				"  expect ERRNO COMMAND            goes on only if the command fails with this errno",
+				"  echo TEXT                       prints a heading",
+				"",
+				"The first command that fails ends the script, with its file and line, unless --keep-going.",
+			].join("\n"),
+			args: [{ name: "FILE", doc: "the script; - is stdin" }],
+			options: () => [{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" }],
+			groups: ["kernel", "fd", "quiet"],
+			examples: [
+				["run scripts/examples/nested-translation.iommu", "a guest's page table on the simulated kernel"],
+				["run - --kernel real < my.iommu", "a script from stdin on the real kernel"],
+				["run my.iommu --keep-going --json", "everything, one JSON document a command"],
+			],
+			run,
+		},
+	],
+};
+export default family;

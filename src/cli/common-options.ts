@@ -1,0 +1,74 @@
+import type { CommandSpec, CommonOptions, OptionSpec } from "./command.js";
+import type { KernelChoice } from "./context.js";
+import { errnoByName } from "./errnos.js";
+import { UsageError } from "./exit.js";
+
+const callGroup = "How the call is made:";
+const commonGroup = "Common options:";
+
+const kernelOptions: readonly OptionSpec[] = [
+	{ flags: "--kernel <which>", doc: "auto: real if /dev/iommu can be opened, else simulated", choices: ["auto", "real", "sim"], group: commonGroup },
+];
+
+const fdOptions: readonly OptionSpec[] = [
+	{ flags: "--fd <n>", doc: "use this open /dev/iommu of the shell (exec 3<>/dev/iommu)", group: commonGroup },
+];
+
+const callOptions: readonly OptionSpec[] = [
+	{ flags: "--set <field=value>", doc: "set any field to any value, after everything else", repeat: true, group: callGroup },
+	{ flags: "--tail <hex>", doc: "bytes behind the struct (the size field grows with them)", group: callGroup },
+	{ flags: "--hex", doc: "the struct's bytes before and after", group: callGroup },
+];
+
+const dryOptions: readonly OptionSpec[] = [{ flags: "--dry-run", doc: "print the bytes, make no call", group: callGroup }];
+
+const expectOptions: readonly OptionSpec[] = [
+	{ flags: "--expect <errno>", doc: "exit 0 only if the call fails with this errno", group: callGroup },
+];
+
+const quietOptions: readonly OptionSpec[] = [{ flags: "-q, --quiet", doc: "print only the new ID", group: commonGroup }];
+
+const always: readonly OptionSpec[] = [
+	{ flags: "--json", doc: "answer as one JSON document", group: commonGroup },
+	{ flags: "--color <when>", doc: "colour: auto, always or never", choices: ["auto", "always", "never"], group: commonGroup },
+];
+
+/** The common options that a command takes. */
+export function commonOptions(command: CommandSpec): OptionSpec[] {
+	const groups = new Set(command.groups ?? []);
+	return [
+		...(groups.has("call") ? callOptions : []),
+		...(groups.has("dry") ? dryOptions : []),
+		...(groups.has("expect") ? expectOptions : []),
+		...(groups.has("kernel") ? kernelOptions : []),
+		...(groups.has("fd") ? fdOptions : []),
+		...(groups.has("quiet") ? quietOptions : []),
+		...always,
+	];
+}
+
+/** Those that take a value, for finding the command in front of which they stand. */
+export const commonValueOptions: ReadonlySet<string> = new Set(
+	[...kernelOptions, ...fdOptions, ...callOptions, ...expectOptions, ...always].flatMap(({ flags }) => (flags.includes("<") ? [flags.split(" ")[0]] : [])),
+);
+
+/** What the common options say. @throws UsageError */
+export function readCommon(options: Readonly<Record<string, unknown>>): CommonOptions {
+	const expect = options.expect as string | undefined;
+	if (expect !== undefined) errnoByName(expect);
+	return {
+		kernel: (options.kernel as KernelChoice | undefined) ?? "auto",
+		kernelGiven: options.kernel !== undefined,
+		json: options.json === true,
+		hex: options.hex === true,
+		quiet: options.quiet === true,
+		dryRun: options.dryRun === true,
+		expect,
+		fd: options.fd === undefined ? undefined : fileNumber(options.fd as string),
+	};
+}
+
+function fileNumber(text: string): number {
+	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--fd: "${text}" is no file descriptor`, "give its number, for example --fd 3");
+	return Number(text);
+}

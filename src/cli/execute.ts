@@ -1,0 +1,89 @@
+import { EnvironmentError } from "../kernel/environment-error.js";
+import { type ColourWhen, colourLevel, palette } from "./colour.js";
+import type { Family, Invocation, Place } from "./command.js";
+import { commonValueOptions, readCommon } from "./common-options.js";
+import { Context } from "./context.js";
+import { done, exitCode, type Outcome, UsageError } from "./exit.js";
+import { familyEntry } from "./families.js";
+import type { Io } from "./io.js";
+import { HelpShown, type Parsed, parseCommandLine } from "./program.js";
+import { reportProblem } from "./report.js";
+import { version } from "./version.js";
+
+export interface ExecuteOptions {
+	readonly io: Io;
+	/** to work in; without, the command gets a kernel of its own that ends with it */
+	readonly context?: Context;
+	readonly place?: Place;
+	/** colour and JSON that a script's lines inherit */
+	readonly inherit?: { readonly color?: ColourWhen; readonly json?: boolean; readonly quiet?: boolean };
+}
+
+/**
+ * Runs one command line (the words after `iommuctl`) to its end. Never throws, never exits: what is wrong is told on
+ * stderr (and as JSON on stdout with --json) and is the outcome's exit code.
+ */
+export async function execute(argv: readonly string[], options: ExecuteOptions): Promise<Outcome> {
+	const { io } = options;
+	const when = colourAsked(argv) ?? options.inherit?.color ?? "auto";
+	const out = palette(colourLevel(when, io.stdout, io.env));
+	const err = palette(colourLevel(when, io.stderr, io.env));
+	try {
+		return await dispatch(argv, options, out, err);
+	} catch (error) {
+		if (error instanceof HelpShown) {
+			(error.exit === exitCode.done ? io.stdout : io.stderr).write(error.text);
+			return { exit: error.exit, errno: 0 };
+		}
+		const json = options.inherit?.json === true || argv.includes("--json");
+		return { exit: reportProblem(error, io, err, json), errno: 0 };
+	}
+}
+
+async function dispatch(argv: readonly string[], options: ExecuteOptions, out: Invocation["out"], err: Invocation["err"]): Promise<Outcome> {
+	const { io } = options;
+	const words = objectFirst(argv);
+	if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
+		io.stdout.write(`${version}\n`);
+		return done;
+	}
+	const family: Family | undefined = await familyEntry(words[0])?.load();
+	const parsed = parseCommandLine(family, words, {
+		version,
+		colours: { out: out.level > 0, err: err.level > 0 },
+		columns: io.stdout.columns,
+	});
+	const common = { ...readCommon(parsed.options) };
+	common.json ||= options.inherit?.json === true;
+	common.quiet ||= options.inherit?.quiet === true;
+	if (options.context && (common.kernelGiven || common.fd !== undefined)) {
+		throw new UsageError("the kernel of a script is chosen for the whole of it", "give --kernel and --fd to `iommuctl run`");
+	}
+	const context = options.context ?? new Context(common.kernel, common.fd);
+	try {
+		return await parsed.command.run(invocation(parsed, { io, context, common, out, err, place: options.place }));
+	} finally {
+		if (!options.context) context.dispose();
+	}
+}
+
+function invocation(parsed: Parsed, rest: Omit<Invocation, "args" | "options">): Invocation {
+	return { ...rest, args: parsed.args, options: parsed.options };
+}
+
+/** Common options may stand before the object; they are moved behind it. `help X Y` is `X Y --help`. */
+function objectFirst(argv: readonly string[]): string[] {
+	let at = 0;
+	while (at < argv.length && argv[at].startsWith("-") && argv[at] !== "-") at += commonValueOptions.has(argv[at]) ? 2 : 1;
+	if (at >= argv.length) return [...argv];
+	if (argv[at] === "help") return [...argv.slice(at + 1), "--help"];
+	const entry = familyEntry(argv[at]);
+	const action = entry && at + 1 < argv.length && !argv[at + 1].startsWith("-") ? 2 : 1;
+	return [...argv.slice(at, at + action), ...argv.slice(0, at), ...argv.slice(at + action)];
+}
+
+function colourAsked(argv: readonly string[]): ColourWhen | undefined {
+	const at = argv.findIndex((word) => word === "--color" || word.startsWith("--color="));
+	const when = at < 0 ? undefined : argv[at].includes("=") ? argv[at].slice("--color=".length) : argv[at + 1];
+	return when === "always" || when === "never" || when === "auto" ? when : undefined;
+}

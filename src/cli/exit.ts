@@ -1,0 +1,39 @@
+/** Exit codes of every command. */
+export const exitCode = {
+	done: 0,
+	/** the call, or a check, failed */
+	failed: 1,
+	usage: 2,
+	/** no device, no permission, FFI not loadable */
+	environment: 3,
+	/** a bug in iommuctl */
+	internal: 4,
+	/** everything was skipped */
+	skipped: 77,
+} as const;
+
+/** How a command ended, and what a script may go on with. */
+export interface Outcome {
+	readonly exit: number;
+	/** of the last system call; 0 where it succeeded or none was made */
+	readonly errno: number;
+	/** the new object's ID, file's number or memory's address: what `name = command` keeps */
+	readonly value?: number | bigint;
+	/** further answers by field name: `$name.field` */
+	readonly fields?: Readonly<Record<string, number | bigint>>;
+}
+
+export const done: Outcome = { exit: exitCode.done, errno: 0 };
+
+/** What the user did wrong on the command line or in a file: one line that says what and where, one how to mend. */
+export class UsageError extends Error {
+	readonly kind = "usage";
+
+	constructor(
+		message: string,
+		readonly hint?: string,
+	) {
+		super(message);
+		this.name = "UsageError";
+	}
+}

@@ -1,0 +1,178 @@
+import { Command, CommanderError, Option } from "commander";
+import type { CommandSpec, Family, OptionSpec } from "./command.js";
+import { commonOptions } from "./common-options.js";
+import { exitCode, UsageError } from "./exit.js";
+import { families } from "./families.js";
+import { didYouMean } from "./suggest.js";
+
+/** What the command line says. */
+export interface Parsed {
+	readonly command: CommandSpec;
+	readonly args: readonly string[];
+	readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Help, asked for (exit 0, to stdout) or because something is missing. */
+export class HelpShown extends Error {
+	constructor(
+		readonly text: string,
+		readonly exit: number,
+	) {
+		super("help");
+	}
+}
+
+export interface ProgramOptions {
+	readonly version: string;
+	/** whether help on stdout and stderr may be coloured */
+	readonly colours: { readonly out: boolean; readonly err: boolean };
+	readonly columns?: number;
+}
+
+/** Ends what commander would do itself: nothing here writes or exits. */
+interface Sink {
+	out: string;
+	err: string;
+	parsed?: Parsed;
+}
+
+function addOption(command: Command, spec: OptionSpec): void {
+	const option = new Option(spec.flags, spec.doc);
+	if (spec.choices) option.choices([...spec.choices]);
+	if (spec.group) option.helpGroup(spec.group);
+	if (spec.repeat) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+	command.addOption(option);
+}
+
+function examplesText(command: CommandSpec): string {
+	if (command.examples.length === 0) return "";
+	const lines = command.examples.map(([line, doc]) => `  ${doc ? `# ${doc}\n  ` : ""}iommuctl ${line}`);
+	return `\nExamples:\n${lines.join("\n")}\n`;
+}
+
+function fill(command: Command, spec: CommandSpec, sink: Sink): void {
+	command.summary(spec.summary).description(spec.details ? `${capital(spec.summary)}.\n\n${spec.details}` : `${capital(spec.summary)}.`);
+	for (const arg of spec.args ?? []) {
+		const name = `${arg.name}${arg.variadic ? "..." : ""}`;
+		command.argument(arg.optional ? `[${name}]` : `<${name}>`, arg.doc);
+	}
+	for (const option of spec.options?.() ?? []) addOption(command, option);
+	for (const option of commonOptions(spec)) addOption(command, option);
+	command.addHelpText("after", examplesText(spec));
+	command.action((...given: unknown[]) => {
+		sink.parsed = { command: spec, args: command.args, options: command.opts() };
+		void given;
+	});
+}
+
+const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
+
+/** The whole tree as far as this command line needs it: names of all objects, actions of one, options of one action. */
+function build(family: Family | undefined, argv: readonly string[], sink: Sink, options: ProgramOptions): Command {
+	const program = new Command("iommuctl");
+	program
+		.description("Exercise Linux's iommufd (/dev/iommu) from the command line, on the real kernel or on a simulated one.")
+		.version(options.version, "-V, --version", "print the version")
+		.exitOverride()
+		.helpCommand("help [command...]", "help for a command")
+		.configureOutput({
+			writeOut: (text) => {
+				sink.out += text;
+			},
+			writeErr: (text) => {
+				sink.err += text;
+			},
+			outputError: () => {},
+			getOutHelpWidth: () => options.columns ?? 100,
+			getErrHelpWidth: () => options.columns ?? 100,
+			getOutHasColors: () => options.colours.out,
+			getErrHasColors: () => options.colours.err,
+		})
+		.configureHelp({
+			styleTitle: (text) => bold(text),
+			styleCommandText: (text) => cyan(text),
+			styleSubcommandText: (text) => cyan(text),
+			styleOptionText: (text) => cyan(text),
+			showGlobalOptions: false,
+		})
+		.usage("OBJECT ACTION [arguments] [options]")
+		.addHelpText("after", programHelp);
+	for (const entry of families) {
+		if (entry.name !== family?.name) {
+			program.command(entry.name).summary(entry.summary).description(entry.summary);
+			continue;
+		}
+		const only = family.commands.length === 1 && family.commands[0].name === "" ? family.commands[0] : undefined;
+		const object = program.command(entry.name).description(capital(entry.summary)).summary(entry.summary);
+		if (only) {
+			fill(object, only, sink);
+			continue;
+		}
+		if (family.details) object.description(`${capital(entry.summary)}.\n\n${family.details}`);
+		object.usage("ACTION [arguments] [options]").helpCommand(false);
+		object.addHelpText("after", examplesText({ ...family.commands[0], examples: family.commands.flatMap((one) => one.examples.slice(0, 1)) }));
+		const named = argv.find((word) => family.commands.some((one) => one.name === word));
+		for (const spec of family.commands) {
+			const action = object.command(spec.name, { isDefault: spec.isDefault === true }).summary(spec.summary);
+			if (spec.name === named || (named === undefined && spec.isDefault)) fill(action, spec, sink);
+		}
+	}
+	return program;
+}
+
+// Chalk is not needed for two styles; commander strips them where colours are off.
+const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
+const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`;
+
+const programHelp = `
+A single command starts from a fresh kernel and ends with it: IDs live only as long. A script (iommuctl run FILE|-) keeps
+one kernel and one context for all of its lines.
+
+Examples:
+  # a whole story on the simulated kernel
+  iommuctl run scripts/examples/nested-translation.iommu
+  # one call; the answer as JSON
+  iommuctl ioas alloc --json
+  # what a call expects, field by field
+  iommuctl struct show iommu_ioas_map
+
+Exit codes: 0 done, 1 the call or a check failed, 2 wrong usage, 3 no such kernel here, 4 a bug, 77 all skipped.
+`;
+
+/**
+ * Reads a command line. @throws HelpShown, UsageError
+ * @param argv the words after `iommuctl`, the object first
+ */
+export function parseCommandLine(family: Family | undefined, argv: readonly string[], options: ProgramOptions): Parsed {
+	const sink: Sink = { out: "", err: "" };
+	const program = build(family, argv, sink, options);
+	try {
+		program.parse(argv, { from: "user" });
+	} catch (error) {
+		if (!(error instanceof CommanderError)) throw error;
+		throw translated(error, sink, family, argv);
+	}
+	if (!sink.parsed) throw new HelpShown(program.helpInformation({ error: true }), exitCode.usage);
+	return sink.parsed;
+}
+
+function translated(error: CommanderError, sink: Sink, family: Family | undefined, argv: readonly string[]): Error {
+	if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return new HelpShown(sink.out, exitCode.done);
+	if (error.code === "commander.help") return new HelpShown(sink.out || sink.err, sink.out ? exitCode.done : exitCode.usage);
+	const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
+	const own = error.code === "commander.unknownCommand" ? suggestCommand(family, argv) : undefined;
+	const hint = own ?? suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did");
+	return new UsageError(message, hint ?? `iommuctl ${helpFor(family, argv)}--help shows how`);
+}
+
+function helpFor(family: Family | undefined, argv: readonly string[]): string {
+	if (!family) return "";
+	const action = family.commands.find((one) => one.name !== "" && argv.includes(one.name));
+	return `${family.name} ${action ? `${action.name} ` : ""}`;
+}
+
+function suggestCommand(family: Family | undefined, argv: readonly string[]): string | undefined {
+	const candidates = family ? family.commands.map((one) => one.name) : families.map((one) => one.name);
+	const typed = argv.find((word) => !word.startsWith("-") && word !== family?.name);
+	return typed === undefined ? undefined : didYouMean(typed, candidates);
+}

@@ -1,0 +1,32 @@
+import type { Ioctl } from "../../structs/index.js";
+import type { Kernel } from "../kernel/kernel.js";
+
+/** How a call was answered. */
+export interface Answer<T = Record<string, unknown>> {
+	readonly ioctl: Ioctl;
+	/** 0 or more, or -1 */
+	readonly ret: number;
+	/** 0 where it succeeded */
+	readonly errno: number;
+	/** the struct's bytes as they were sent, and as they are now */
+	readonly before: Uint8Array;
+	readonly after: Uint8Array;
+	/** of `after` */
+	readonly decoded: T;
+}
+
+/** Calls with a struct's bytes as they are. */
+export function callWithBytes<T>(kernel: Kernel, fd: number, ioctl: Ioctl, before: Uint8Array): Answer<T> {
+	const after = before.slice();
+	const ret = kernel.ioctl(fd, ioctl.request, after);
+	return {
+		ioctl,
+		ret: ret < 0 ? -1 : ret,
+		errno: ret < 0 ? -ret : 0,
+		before,
+		after,
+		get decoded(): T {
+			return ioctl.struct?.decode(after) as T;
+		},
+	};
+}
