@@ -12,6 +12,8 @@ export interface Cached {
 	readonly parent?: number;
 	/** the guest-physical address between the two */
 	readonly ipa?: bigint;
+	/** not marked dirty yet: a write walks again */
+	readonly clean?: boolean;
 }
 
 export type CacheName = "iotlb" | "paging" | "pasid" | "atc";

@@ -90,12 +90,10 @@ export function translateStage2(stage2: Stage2, ipa: bigint, access: number): { 
 export function translate(space: Space, stage1: Stage1, stage2: Stage2, host: PhysMemory, va: bigint, access: number): Outcome {
 	const { caches, domain, context, ats } = space;
 	const own = ats && caches.findAtc(ats.device, ats.context, va);
-	if (own) {
-		// the device keeps what it may do, and asks again for what it may not
-		if (!refusal(stage1, own.value, access)) return use(own, va);
-	}
+	// the device keeps what it may do, and asks again for what it may not
+	if (own && !stale(own.value, access) && !refusal(stage1, own.value, access)) return use(own, va);
 	const cached = caches.findIotlb(domain, context, va);
-	if (cached) {
+	if (cached && !stale(cached.value, access)) {
 		const refused = refusal(stage1, cached.value, access);
 		if (refused) return { ok: false, table: false, level: 0, ipa: cached.value.ipa ?? 0n, ats: ats !== undefined, ...refused };
 		if (ats) caches.addAtc(ats.device, { ...cached, context: ats.context, global: false });
@@ -120,7 +118,7 @@ export function translate(space: Space, stage1: Stage1, stage2: Stage2, host: Ph
 		first: va - inside,
 		shift,
 		global: stage1.globals === true && walked.global,
-		value: { pa: page.pa - inside, perm: walked.perm, parent: page.perm, ipa: walked.pa - inside },
+		value: { pa: page.pa - inside, perm: walked.perm, parent: page.perm, ipa: walked.pa - inside, clean: walked.clean },
 	};
 	caches.addIotlb(entry);
 	if (ats) caches.addAtc(ats.device, { ...entry, context: ats.context, global: false });
@@ -130,6 +128,11 @@ export function translate(space: Space, stage1: Stage1, stage2: Stage2, host: Ph
 function use(entry: RangeEntry<Cached>, va: bigint): Outcome {
 	const offset = va - entry.first;
 	return { ok: true, pa: entry.value.pa + offset, length: (1n << BigInt(entry.shift)) - offset };
+}
+
+/** A write through a translation of a clean page has to mark it dirty first. */
+function stale(cached: Cached, access: number): boolean {
+	return cached.clean === true && (access & WRITE) !== 0;
 }
 
 /** A kept translation is asked about stage 1 first, then about stage 2's write permission. */

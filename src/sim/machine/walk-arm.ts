@@ -119,9 +119,8 @@ function leaf(memory: PhysMemory, paging: ArmPaging, it: Leaf): WalkResult {
 	if (entry !== it.entry && !(memory.write64?.(at, entry) ?? false)) return fault("update", level, at);
 	const size = 1n << shift;
 	const pa = address | (va & (size - 1n));
-	// a clean page's entry in a cache must not let the first write by unseen
-	const kept = clean && (access & WRITE) === 0 ? perm & ~WRITE : perm;
-	return { ok: true, pa, size, perm: kept, level, entry: at, global: (entry & NOT_GLOBAL) === 0n };
+	const stillClean = clean === true && (access & WRITE) === 0;
+	return { ok: true, pa, size, perm, level, entry: at, global: (entry & NOT_GLOBAL) === 0n, clean: stillClean };
 }
 
 /** Bytes of the first table, to which its address is aligned. */

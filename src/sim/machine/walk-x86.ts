@@ -79,7 +79,8 @@ export function walkX86(memory: PhysMemory, paging: X86Paging, va: bigint, acces
 		if ((entry & wanted) !== wanted && !update(memory, at, entry | wanted)) return fault("update", level, at);
 		const size = 1n << shift;
 		const pa = (entry & ADDRESS & ~(size - 1n)) | (va & (size - 1n));
-		return { ok: true, pa, size, perm, level, entry: at, global: (entry & G) !== 0n };
+		const clean = touch !== 0n && ((entry | wanted) & D) === 0n;
+		return { ok: true, pa, size, perm, level, entry: at, global: (entry & G) !== 0n, clean };
 	}
 }
 

@@ -41,6 +41,8 @@ export interface Translation {
 	readonly entry: bigint;
 	/** all address spaces share it (x86 G, Arm not nG) */
 	readonly global: boolean;
+	/** not marked dirty yet: a cache must let the first write walk again */
+	readonly clean: boolean;
 }
 
 export interface WalkFault {

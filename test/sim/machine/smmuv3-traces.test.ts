@@ -101,7 +101,10 @@ class Replay {
 		const out = Buffer.from(step.out ?? step.arg ?? "", "hex");
 		const u32 = (off: number, from = arg) => from.readUInt32LE(off);
 		const u64 = (off: number, from = arg) => from.readBigUInt64LE(off);
-		if (step.request === "IOMMU_HWPT_INVALIDATE") return this.invalidate(arg, out, step.ret === 0);
+		if (step.request === "IOMMU_HWPT_INVALIDATE") {
+			this.invalidate(arg, out, step.ret === 0);
+			return;
+		}
 		if (step.ret !== 0) return;
 		switch (step.request) {
 			case "IOMMU_IOAS_MAP": {
