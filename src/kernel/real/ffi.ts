@@ -10,10 +10,13 @@ export interface RefModule {
 	writePointer(buffer: Uint8Array, offset: number, target: Uint8Array): void;
 }
 
+/** Memory that native code is given; the bindings take any of these for a Buffer. */
+export type NativeBytes = Uint8Array | Int8Array;
+
 /** What is used of ffi-napi/lib/bindings, the thin layer over libffi. */
 export interface FfiBindings {
 	ffi_prep_cif(cif: Uint8Array, argCount: number, returnType: Uint8Array, argTypes: Uint8Array, abi: number): number;
-	ffi_call(cif: Uint8Array, fn: Uint8Array, result: Uint8Array, args: Uint8Array): void;
+	ffi_call(cif: NativeBytes, fn: NativeBytes, result: NativeBytes, args: NativeBytes): void;
 	readonly FFI_OK: number;
 	readonly FFI_DEFAULT_ABI: number;
 	readonly FFI_CIF_SIZE: number;

@@ -1,6 +1,6 @@
 /** C functions as prepared calls: their arguments lie in one fixed block, and errno is read at its address. */
 import { EnvironmentError } from "../environment-error.js";
-import type { Ffi } from "./ffi.js";
+import type { Ffi, FfiBindings } from "./ffi.js";
 
 /** The functions that are called, and how many arguments each takes (all passed as 64-bit words). */
 const functions = {
@@ -48,7 +48,7 @@ export class Libc {
 	readonly errno: Int32Array;
 	readonly result: Uint8Array;
 	readonly pointers: Uint8Array;
-	readonly ffiCall: (cif: Uint8Array, fn: Uint8Array, result: Uint8Array, args: Uint8Array) => void;
+	readonly ffiCall: FfiBindings["ffi_call"];
 	readonly prepared: Readonly<Record<FunctionName, Prepared>>;
 	#ffi: Ffi;
 	#result64: BigInt64Array;

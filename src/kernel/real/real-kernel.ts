@@ -13,10 +13,13 @@ import {
 	PROT_WRITE,
 	type Ret,
 } from "../kernel.js";
+import type { Ioctl } from "./ioctl.js";
 import type { Libc } from "./libc.js";
 import { madeFile, mayMakeFile } from "./made-files.js";
 import { OwnedMemory } from "./owned-memory.js";
+import type { System } from "./system.js";
 import type { Transfer } from "./transfer.js";
+import type { UserMemory } from "./user-memory.js";
 
 const PAGE = 0x1000n;
 /** Longer than any memory that a process can have. */
@@ -33,14 +36,18 @@ const MAP_FIXED_NOREPLACE = 0x100000;
 export class RealKernel implements Kernel {
 	readonly kind = "real";
 	#libc: Libc;
+	#ioctl: Ioctl;
 	#transfer: Transfer;
+	#user: UserMemory;
 	/** in order of opening */
 	#files: number[] = [];
 	#memory = new OwnedMemory();
 
-	constructor(libc: Libc, transfer: Transfer) {
+	constructor({ libc, ioctl, transfer, user }: System) {
 		this.#libc = libc;
+		this.#ioctl = ioctl;
 		this.#transfer = transfer;
+		this.#user = user;
 	}
 
 	open(path: string, flags = O_RDWR | O_NONBLOCK | O_CLOEXEC): Ret {
@@ -67,7 +74,7 @@ export class RealKernel implements Kernel {
 	}
 
 	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
-		const ret = this.#transfer.ioctl(fd, request, arg);
+		const ret = this.#ioctl(fd, request, arg);
 		if (ret >= 0 && mayMakeFile(request)) this.#ownMade(request, ret, arg);
 		return ret;
 	}
@@ -141,7 +148,7 @@ export class RealKernel implements Kernel {
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {
-		return this.#transfer.peek(addr, into);
+		return this.#user.peek(addr, into);
 	}
 
 	/** As a debugger would: what the program mapped can be written, also where the program itself may only read. */
@@ -151,7 +158,7 @@ export class RealKernel implements Kernel {
 		if (mapped !== BigInt(from.length) || parts.some(({ prot }) => prot === 0)) return -EFAULT;
 		const readOnly = parts.filter(({ prot }) => (prot & PROT_WRITE) === 0);
 		for (const part of readOnly) this.#protect(part.start, part.end, PROT_READ | PROT_WRITE);
-		const ret = this.#transfer.poke(addr, from);
+		const ret = this.#user.poke(addr, from);
 		for (const part of readOnly) this.#protect(part.start, part.end, part.prot);
 		return ret;
 	}
