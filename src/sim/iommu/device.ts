@@ -1,0 +1,107 @@
+import { EBUSY, EINVAL } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { Interval } from "../iova/interval-set.js";
+import type { Domain } from "./domain.js";
+import type { IommuInstance } from "./driver.js";
+import { PageRequests } from "./page-request.js";
+
+/** Which page table a group uses for a PASID, and who said so. */
+export interface AttachHandle {
+	readonly domain: Domain;
+	/** who attached: opaque here */
+	readonly owner: object;
+}
+
+/** A device behind an IOMMU. */
+export class IommuDevice {
+	readonly requests = new PageRequests(this);
+	/** an iommufd device object of some context, while bound */
+	boundTo: object | undefined;
+	/** IOMMU_HW_CAP_* for GET_HW_INFO, without dirty tracking */
+	capabilities = 0;
+	/** bits of its PASIDs, 0: none */
+	maxPasidLog2 = 0;
+
+	constructor(
+		readonly name: string,
+		readonly iommu: IommuInstance,
+		readonly group: IommuGroup,
+		/** PASIDs it has: attaching one at or above is EINVAL */
+		readonly pasids: number,
+		/** where it can not do DMA through the page table, e.g. the MSI window */
+		readonly reserved: readonly Interval[],
+	) {
+		group.devices.push(this);
+	}
+
+	/** whether a page table can be attached for the PASID */
+	pasidValid(pasid: number): boolean {
+		return pasid < this.pasids;
+	}
+}
+
+/** Devices that can not be told apart or isolated from each other: they move as one. */
+export class IommuGroup {
+	readonly devices: IommuDevice[] = [];
+	/** by PASID; 0 is "no PASID" */
+	readonly attached = new Map<number, AttachHandle>();
+	#owner: object | undefined;
+	#claims = 0;
+
+	constructor(readonly id: number) {}
+
+	get owner(): object | undefined {
+		return this.#owner;
+	}
+
+	/** Take the group's DMA for `owner`; it may claim as often as it has devices. false: somebody else has it. */
+	claim(owner: object): boolean {
+		if (this.#claims > 0 && this.#owner !== owner) return false;
+		this.#owner = owner;
+		this.#claims++;
+		return true;
+	}
+
+	unclaim(): void {
+		if (--this.#claims === 0) this.#owner = undefined;
+	}
+
+	/** Attach where nothing is attached for the PASID. Errors of the driver; then nothing changed. */
+	attach(pasid: number, handle: AttachHandle): Ret {
+		if (this.attached.has(pasid)) return -EBUSY;
+		return this.#switch(pasid, handle, undefined);
+	}
+
+	/** Replace what is attached for the PASID. */
+	replace(pasid: number, handle: AttachHandle): Ret {
+		const old = this.attached.get(pasid);
+		if (old === undefined) return -EINVAL;
+		if (old.domain === handle.domain) {
+			this.attached.set(pasid, handle);
+			return 0;
+		}
+		return this.#switch(pasid, handle, old);
+	}
+
+	detach(pasid: number): void {
+		if (!this.attached.delete(pasid)) return;
+		for (const device of this.devices) device.iommu.driver.detached?.(device, pasid);
+	}
+
+	#switch(pasid: number, handle: AttachHandle, old: AttachHandle | undefined): Ret {
+		for (let i = 0; i < this.devices.length; i++) {
+			const device = this.devices[i];
+			const rc = device.iommu.driver.admits?.(device, handle.domain, pasid) ?? 0;
+			const result = rc < 0 ? rc : handle.domain.attach(device, pasid, handle);
+			if (result < 0) {
+				for (const done of this.devices.slice(0, i)) {
+					if (old !== undefined) old.domain.attach(done, pasid, old);
+					else done.iommu.driver.detached?.(done, pasid);
+				}
+				return result;
+			}
+		}
+		this.attached.set(pasid, handle);
+		return 0;
+	}
+}

@@ -1,0 +1,57 @@
+import type { Ret } from "../../kernel/kernel.js";
+import type { Area } from "../iova/area.js";
+import type { Interval } from "../iova/interval-set.js";
+import type { IovaSpace, SpaceDomain } from "../iova/iova-space.js";
+import type { AttachHandle, IommuDevice } from "./device.js";
+import type { InvalidateArray, InvalidateResult, IommuInstance } from "./driver.js";
+import type { FaultGroup } from "./page-request.js";
+
+/** What a device is attached to: the driver's half of a page table. */
+export abstract class Domain {
+	/** takes page requests of devices attached to this table; undefined: they are refused */
+	faultHandler: ((group: FaultGroup) => void) | undefined;
+
+	constructor(readonly iommu: IommuInstance) {}
+
+	/**
+	 * Make the device use this table for a PASID (0: for requests without one). `handle` names the
+	 * attachment. Minus an errno and nothing changed.
+	 */
+	abstract attach(device: IommuDevice, pasid: number, handle: AttachHandle): Ret;
+
+	/** The last user is gone. */
+	free(): void {}
+}
+
+/** Dirty tracking of a page table. IOVAs and lengths are in bytes. */
+export interface DirtyTracker {
+	/** Start or stop; starting clears what was recorded. */
+	set(enable: boolean): Ret;
+	/** whether it is on */
+	readonly enabled: boolean;
+	/** Call `visit` for each dirty range in [start, last]; `clear` forgets them. */
+	read(start: bigint, last: bigint, clear: boolean, visit: (start: bigint, last: bigint) => void): Ret;
+}
+
+/** A page table that the kernel fills from an IOVA space. */
+export abstract class PagingDomain extends Domain implements SpaceDomain {
+	abstract readonly smallestPage: bigint;
+	/** sizes its entries can have, as a mask */
+	abstract readonly pageSizes: bigint;
+	abstract readonly aperture: Interval;
+	dirty: DirtyTracker | undefined;
+	/** DMA is coherent whatever the device asks for */
+	enforcesCoherency = false;
+	/** the space it is filled from, while it is */
+	space: IovaSpace | undefined;
+	/** whether read-only mappings may be in it (VT-d's nesting parents refuse them) */
+	readonly refusesReadOnly: boolean = false;
+
+	unmapped(_area: Area): void {}
+}
+
+/** A page table that the caller keeps in its own memory, on top of a nesting parent. */
+export abstract class NestedDomain extends Domain {
+	/** undefined: the driver has no invalidation for it (EOPNOTSUPP) */
+	invalidate?(array: InvalidateArray): InvalidateResult;
+}

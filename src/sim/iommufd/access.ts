@@ -1,0 +1,171 @@
+import { EFAULT, EINVAL, ENOENT, EOVERFLOW, EPERM } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { Area } from "../iova/area.js";
+import { IOVA_MAX } from "../iova/interval-set.js";
+import type { SpaceAccess } from "../iova/iova-space.js";
+import type { PageRef, Pages } from "../iova/pages.js";
+import type { IommufdContext } from "./context.js";
+import { Ioas } from "./ioas.js";
+import { IommufdObject } from "./object.js";
+
+const PAGE = 0x1000n;
+
+/** Pages that an access holds. */
+export interface PinnedRange {
+	readonly ioas: Ioas;
+	readonly iova: bigint;
+	readonly last: bigint;
+	readonly pages: readonly PageRef[];
+	readonly parts: readonly { area: Area; pages: Pages; index: number; count: number }[];
+	/** the pins keep areas from being unmapped for good (hardware queues) */
+	readonly locks: boolean;
+}
+
+/** An in-kernel user of an IOAS: it copies, or pins pages until told to give them up. */
+export class Access extends IommufdObject implements SpaceAccess {
+	readonly type = "access";
+	ioas: Ioas | undefined;
+	/** bytes */
+	readonly alignment: bigint;
+
+	constructor(
+		context: IommufdContext,
+		/** pins pages, and gives them up when `unmap` is called */
+		readonly pins: boolean,
+		/** asked to let go of [iova, iova+length) */
+		readonly onUnmap: (iova: bigint, length: bigint) => void = () => {},
+	) {
+		super(context);
+		this.alignment = pins ? PAGE : 1n;
+	}
+
+	unmap(iova: bigint, length: bigint): void {
+		this.onUnmap(iova, length);
+	}
+
+	/** Use an IOAS, in place of another if there is one: that one's pins are asked back first. */
+	attach(ioas: Ioas): Ret {
+		const old = this.ioas;
+		if (old === ioas) return 0;
+		const rc = ioas.space.addAccess(this);
+		if (rc < 0) return rc;
+		ioas.users++;
+		this.detach();
+		this.ioas = ioas;
+		return 0;
+	}
+
+	detach(): void {
+		const { ioas } = this;
+		if (ioas === undefined) return;
+		if (this.pins) this.onUnmap(0n, IOVA_MAX);
+		ioas.space.removeAccess(this);
+		ioas.users--;
+		this.ioas = undefined;
+	}
+
+	/** Pin the pages of [iova, iova+length). -EINVAL, -EOVERFLOW, -ENOENT, -EPERM, -EFAULT; then nothing is pinned. */
+	pin(iova: bigint, length: bigint, write: boolean, locks = false): PinnedRange | Ret {
+		if (length === 0n) return -EINVAL;
+		const last = iova + length - 1n;
+		if (last > IOVA_MAX) return -EOVERFLOW;
+		const { ioas } = this;
+		if (ioas === undefined) return -ENOENT;
+		const parts: { area: Area; pages: Pages; index: number; count: number }[] = [];
+		let rc: Ret = 0;
+		for (const { area, from, to } of ioas.space.walk(iova, last)) {
+			rc = area === undefined ? -ENOENT : pinPart(area, from, to, last, write);
+			if (rc < 0) break;
+			const part = area as Area;
+			const index = part.index(from);
+			parts.push({ area: part, pages: part.pages, index, count: part.index(to) - index + 1 });
+			if (locks) part.locks++;
+			else part.accesses++;
+		}
+		const range: PinnedRange = { ioas, iova, last, pages: pageList(parts), parts, locks };
+		if (rc < 0) {
+			this.unpin(range);
+			return rc;
+		}
+		return range;
+	}
+
+	unpin(range: PinnedRange): void {
+		for (const { area, pages, index, count } of range.parts) {
+			pages.unpin(index, count);
+			if (range.locks) area.locks--;
+			else area.accesses--;
+		}
+	}
+
+	/**
+	 * Copy between `data` and the memory at `iova`. What precedes an error is copied. `direct`: by the
+	 * process's own addresses, as long as they name its memory, else page by page as DMA would.
+	 */
+	copy(iova: bigint, data: Uint8Array, write: boolean, direct: boolean): Ret {
+		if (data.length === 0) return -EINVAL;
+		const last = iova + BigInt(data.length) - 1n;
+		if (last > IOVA_MAX) return -EOVERFLOW;
+		const { ioas } = this;
+		if (ioas === undefined) return -ENOENT;
+		for (const { area, from, to } of ioas.space.walk(iova, last)) {
+			if (area === undefined) return -ENOENT;
+			if (area.closing) return -EINVAL;
+			if (write && !area.pages.writable) return -EPERM;
+			const part = data.subarray(Number(from - iova), Number(to - iova) + 1);
+			const rc = copyPart(area, from, part, write, direct);
+			if (rc < 0) return rc;
+		}
+		return 0;
+	}
+
+	override destroy(): void {
+		this.detach();
+		this.context.release();
+	}
+}
+
+function pinPart(area: Area, from: bigint, to: bigint, last: bigint, write: boolean): Ret {
+	if (area.closing) return -EINVAL;
+	// Pages must follow each other whole, or the caller could not index them.
+	if ((area.byte(from) & 0xfffn) !== 0n) return -EINVAL;
+	if (to < last && (area.byte(area.last) & 0xfffn) !== 0xfffn) return -EINVAL;
+	if (write && !area.pages.writable) return -EPERM;
+	const index = area.index(from);
+	return area.pages.pin(index, area.index(to) - index + 1);
+}
+
+function pageList(parts: PinnedRange["parts"]): PageRef[] {
+	const list: PageRef[] = [];
+	for (const { pages, index, count } of parts)
+		for (let i = 0; i < count; i++) list.push(pages.page(index + i) as PageRef);
+	return list;
+}
+
+function copyPart(
+	area: Area,
+	from: bigint,
+	data: Uint8Array,
+	write: boolean,
+	direct: boolean,
+): Ret {
+	const { pages } = area;
+	const { origin } = pages;
+	const start = area.byte(from);
+	if (direct && origin.type === "user") {
+		const addr = (origin.uptr & ~0xfffn) + start;
+		return write ? origin.memory.write(addr, data) : origin.memory.read(addr, data);
+	}
+	for (let done = 0; done < data.length; ) {
+		const byte = start + BigInt(done);
+		const offset = Number(byte & 0xfffn);
+		const count = Math.min(4096 - offset, data.length - done);
+		const ref = pages.page(Number(byte >> 12n));
+		if (ref === undefined) return -EFAULT;
+		const bytes = ref.object.page(ref.page);
+		if (write) bytes.set(data.subarray(done, done + count), offset);
+		else data.set(bytes.subarray(offset, offset + count), done);
+		done += count;
+	}
+	return 0;
+}

@@ -1,0 +1,138 @@
+import { E2BIG, EFAULT, EINVAL } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { UserArg } from "../memory/user-arg.js";
+import type { SimProcess } from "../process.js";
+import type { IommufdContext } from "./context.js";
+
+const PROBE = 64;
+
+/**
+ * One iommufd call under way: the kernel's copy of the struct, of the kernel's size, and the way
+ * back to the caller.
+ */
+export class Command {
+	readonly bytes: Uint8Array;
+	readonly #view: DataView;
+
+	constructor(
+		readonly context: IommufdContext,
+		readonly process: SimProcess,
+		readonly arg: UserArg,
+		/** bytes the caller said the struct has */
+		readonly userSize: number,
+		kernelSize: number,
+	) {
+		this.bytes = new Uint8Array(kernelSize);
+		this.#view = new DataView(this.bytes.buffer);
+	}
+
+	/**
+	 * Copy the struct in: what the caller left out is zero, what goes beyond the kernel's size must be.
+	 * -EFAULT, -E2BIG.
+	 */
+	copyIn(): Ret {
+		const { bytes, userSize, arg } = this;
+		const rest = checkZeroTail(arg, bytes.length, userSize);
+		if (rest < 0) return rest;
+		const known = Math.min(userSize, bytes.length);
+		return arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known));
+	}
+
+	u16(offset: number): number {
+		return this.#view.getUint16(offset, true);
+	}
+
+	u32(offset: number): number {
+		return this.#view.getUint32(offset, true);
+	}
+
+	s32(offset: number): number {
+		return this.#view.getInt32(offset, true);
+	}
+
+	u64(offset: number): bigint {
+		return this.#view.getBigUint64(offset, true);
+	}
+
+	setU8(offset: number, value: number): void {
+		this.bytes[offset] = value;
+	}
+
+	setU32(offset: number, value: number): void {
+		this.#view.setUint32(offset, value, true);
+	}
+
+	setU64(offset: number, value: bigint): void {
+		this.#view.setBigUint64(offset, value, true);
+	}
+
+	/** Write the struct back, at most what the caller has room for. 0 or -EFAULT. */
+	respond(): Ret {
+		const { bytes, userSize } = this;
+		return this.arg.write(0, userSize < bytes.length ? bytes.subarray(0, userSize) : bytes);
+	}
+}
+
+/** The bytes from `known` to `size` must be zero: 0, -E2BIG, or -EFAULT. */
+export function checkZeroTail(arg: UserArg, known: number, size: number): Ret {
+	for (let at = known; at < size; ) {
+		const part = new Uint8Array(Math.min(PROBE, size - at));
+		let rc = arg.read(at, part);
+		if (rc < 0) {
+			// As much as can be read before the bad page decides first.
+			rc = -EFAULT;
+			const one = new Uint8Array(1);
+			for (let i = 0; i < part.length; i++) {
+				if (arg.read(at + i, one) < 0) return rc;
+				if (one[0] !== 0) return -E2BIG;
+			}
+		}
+		for (const byte of part) if (byte !== 0) return -E2BIG;
+		at += part.length;
+	}
+	return 0;
+}
+
+/** A struct of a driver's own that a call points to, with its type and length as the caller gave them. */
+export interface UserData {
+	readonly type: number;
+	readonly uptr: bigint;
+	readonly length: number;
+}
+
+/**
+ * Copy a driver's struct of `size` bytes, of which the caller must give at least `min`.
+ * -EINVAL for another type or too little, -E2BIG, -EFAULT.
+ */
+export function copyUserData(
+	process: SimProcess,
+	data: UserData,
+	type: number,
+	size: number,
+	min: number,
+): Uint8Array | Ret {
+	if (data.type !== type || data.length < min) return -EINVAL;
+	return copyStruct(process, data.uptr, data.length, size);
+}
+
+/** Copy a struct that has `size` bytes to the kernel and `length` to the caller. -E2BIG, -EFAULT. */
+export function copyStruct(
+	process: SimProcess,
+	uptr: bigint,
+	length: number,
+	size: number,
+): Uint8Array | Ret {
+	const bytes = new Uint8Array(size);
+	const { memory } = process;
+	if (length > size) {
+		const source: UserArg = {
+			value: uptr,
+			read: (offset, into) => memory.read(uptr + BigInt(offset), into),
+			write: () => -EFAULT,
+		};
+		const rest = checkZeroTail(source, size, length);
+		if (rest < 0) return rest;
+	}
+	const rc = memory.read(uptr, bytes.subarray(0, Math.min(length, size)));
+	return rc < 0 ? rc : bytes;
+}

@@ -1,0 +1,156 @@
+import { EBUSY, EINVAL } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { AttachHandle, IommuGroup } from "../iommu/device.js";
+import type { IommufdContext } from "./context.js";
+import type { Device } from "./device.js";
+import type { Hwpt, HwptPaging } from "./hwpt.js";
+
+interface Attachment {
+	hwpt: Hwpt;
+	handle: AttachHandle;
+	readonly devices: Set<Device>;
+}
+
+/** A context's view of a group: its devices are attached as one, by PASID (0: no PASID). */
+export class DeviceGroup {
+	readonly attachments = new Map<number, Attachment>();
+	#objects = 0;
+
+	private constructor(
+		readonly context: IommufdContext,
+		readonly group: IommuGroup,
+	) {}
+
+	static of(context: IommufdContext, group: IommuGroup): DeviceGroup {
+		let found = context.groups.get(group);
+		if (found === undefined) {
+			found = new DeviceGroup(context, group);
+			context.groups.set(group, found);
+		}
+		found.#objects++;
+		return found;
+	}
+
+	forget(): void {
+		if (--this.#objects === 0) this.context.groups.delete(this.group);
+	}
+
+	isAttached(device: Device, pasid: number): boolean {
+		return this.attachments.get(pasid)?.devices.has(device) ?? false;
+	}
+
+	attach(device: Device, pasid: number, hwpt: Hwpt): Ret {
+		const present = this.attachments.get(pasid);
+		if (present?.devices.has(device)) return -EBUSY;
+		if (present !== undefined && present.hwpt !== hwpt) return -EINVAL;
+		let rc = pasid === 0 ? reserve(device, hwpt.paging) : 0;
+		if (rc < 0) return rc;
+		if (present !== undefined) present.devices.add(device);
+		else {
+			const handle: AttachHandle = { domain: hwpt.domain, owner: device };
+			rc = this.#pasidFits(hwpt, pasid);
+			if (rc === 0) rc = this.#join(device, pasid, handle);
+			if (rc < 0) {
+				if (pasid === 0) unreserve(device, hwpt.paging);
+				return rc;
+			}
+			this.attachments.set(pasid, { hwpt, handle, devices: new Set([device]) });
+		}
+		hwpt.users++;
+		return 0;
+	}
+
+	replace(device: Device, pasid: number, hwpt: Hwpt): Ret {
+		const present = this.attachments.get(pasid);
+		if (present === undefined || !present.devices.has(device)) return -EINVAL;
+		const old = present.hwpt;
+		if (old === hwpt) return 0;
+		const moves = pasid === 0 && old.paging.ioas !== hwpt.paging.ioas;
+		let rc: Ret = 0;
+		const reserved: Device[] = [];
+		if (moves) {
+			for (const member of present.devices) {
+				rc = reserve(member, hwpt.paging);
+				if (rc < 0) break;
+				reserved.push(member);
+			}
+		}
+		const handle: AttachHandle = { domain: hwpt.domain, owner: device };
+		if (rc === 0) rc = this.#pasidFits(hwpt, pasid);
+		if (rc === 0) rc = this.#swap(device, pasid, handle);
+		if (rc < 0) {
+			for (const member of reserved) unreserve(member, hwpt.paging);
+			return rc;
+		}
+		old.faultQueue?.abandon(present.handle);
+		if (moves) for (const member of present.devices) unreserve(member, old.paging);
+		present.hwpt = hwpt;
+		present.handle = handle;
+		for (const _ of present.devices) {
+			hwpt.users++;
+			this.#put(old);
+		}
+		return 0;
+	}
+
+	detach(device: Device, pasid: number): void {
+		const present = this.attachments.get(pasid);
+		if (!present?.devices.delete(device)) return;
+		const { hwpt } = present;
+		if (present.devices.size === 0) {
+			this.attachments.delete(pasid);
+			this.#leave(device, pasid);
+			hwpt.faultQueue?.abandon(present.handle);
+		}
+		if (pasid === 0) unreserve(device, hwpt.paging);
+		this.#put(hwpt);
+	}
+
+	/** -EINVAL: PASIDs and plain tables do not mix. */
+	#pasidFits(hwpt: Hwpt, pasid: number): Ret {
+		if (hwpt.pasidCompatible) {
+			const own = this.attachments.get(0);
+			return pasid !== 0 && own !== undefined && !own.hwpt.pasidCompatible ? -EINVAL : 0;
+		}
+		if (pasid !== 0) return -EINVAL;
+		for (const other of this.attachments.keys()) if (other !== 0) return -EINVAL;
+		return 0;
+	}
+
+	#join(device: Device, pasid: number, handle: AttachHandle): Ret {
+		if (pasid === 0) return this.group.attach(0, handle);
+		return device.device.pasidValid(pasid) ? this.group.attach(pasid, handle) : -EINVAL;
+	}
+
+	#swap(device: Device, pasid: number, handle: AttachHandle): Ret {
+		if (pasid === 0) return this.group.replace(0, handle);
+		return device.device.pasidValid(pasid) ? this.group.replace(pasid, handle) : -EINVAL;
+	}
+
+	#leave(_device: Device, pasid: number): void {
+		this.group.detach(pasid);
+	}
+
+	/** One user less; an automatic table goes with its last. */
+	#put(hwpt: Hwpt): void {
+		hwpt.users--;
+		if (hwpt.type === "hwpt-paging" && (hwpt as HwptPaging).automatic && hwpt.users === 0)
+			this.context.remove(hwpt);
+	}
+}
+
+/** Keep the device's reserved regions out of the IOAS: -EADDRINUSE where a mapping is in the way. */
+function reserve(device: Device, hwpt: HwptPaging): Ret {
+	for (const { start, last } of device.device.reserved) {
+		const rc = hwpt.ioas.space.reserve(start, last, device);
+		if (rc < 0) {
+			unreserve(device, hwpt);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+function unreserve(device: Device, hwpt: HwptPaging): void {
+	hwpt.ioas.space.unreserve(device);
+}

@@ -1,0 +1,96 @@
+import { EINVAL, ENOENT, EPERM } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { IommuDevice } from "../iommu/device.js";
+import type { IommufdContext } from "./context.js";
+import { DeviceGroup } from "./device-group.js";
+import { Hwpt } from "./hwpt.js";
+import { allocPaging } from "./hwpt-alloc.js";
+import { Ioas } from "./ioas.js";
+import { IommufdObject } from "./object.js";
+import type { Vdevice } from "./vdevice.js";
+
+type Join = (pasid: number, hwpt: Hwpt) => Ret;
+
+/** A device that a driver (VFIO, the selftest) put into the context. */
+export class Device extends IommufdObject {
+	readonly type = "device";
+	vdevice: Vdevice | undefined;
+
+	private constructor(
+		context: IommufdContext,
+		readonly device: IommuDevice,
+		readonly group: DeviceGroup,
+	) {
+		super(context);
+		this.users++; // the driver's: IOMMU_DESTROY can not take it away
+		device.boundTo = this;
+	}
+
+	/** Bind: the object, or -EPERM where another context holds the group. */
+	static bindTo(context: IommufdContext, device: IommuDevice): Device | Ret {
+		if (!device.group.claim(context)) return -EPERM;
+		const object = new Device(context, device, DeviceGroup.of(context, device.group));
+		context.hold();
+		context.finalize(object);
+		return object;
+	}
+
+	/** The driver lets go; nothing is attached any more. A vDEVICE goes too, and its ID stays taken. */
+	unbind(): void {
+		if (this.vdevice !== undefined) this.context.remove(this.vdevice, true);
+		this.users--;
+		this.context.remove(this);
+		this.device.boundTo = undefined;
+		this.device.group.unclaim();
+		this.context.release();
+	}
+
+	/** Attach to an IOAS or page table. The page table's ID, or minus the errno. */
+	attach(pasid: number, id: number): Ret {
+		return this.#change(id, pasid, false, (to, hwpt) => this.group.attach(this, to, hwpt));
+	}
+
+	/** The same for a device that is attached: everything moves, or nothing. */
+	replace(pasid: number, id: number): Ret {
+		return this.#change(id, pasid, true, (to, hwpt) => this.group.replace(this, to, hwpt));
+	}
+
+	detach(pasid: number): void {
+		this.group.detach(this, pasid);
+	}
+
+	#change(id: number, pasid: number, replacing: boolean, join: Join): Ret {
+		const target = this.context.get(id);
+		if (target === undefined) return -ENOENT;
+		if (target instanceof Hwpt) {
+			const rc = join(pasid, target);
+			return rc < 0 ? rc : target.id;
+		}
+		return target instanceof Ioas ? this.#attachAutomatic(target, pasid, replacing, join) : -EINVAL;
+	}
+
+	#attachAutomatic(ioas: Ioas, pasid: number, replacing: boolean, join: Join): Ret {
+		for (const hwpt of [...ioas.hwpts]) {
+			if (!hwpt.automatic) continue;
+			const rc = join(pasid, hwpt);
+			// -EINVAL: not for this device, the next one may be.
+			if (rc !== -EINVAL) return rc < 0 ? rc : hwpt.id;
+		}
+		const hwpt = allocPaging(ioas, this, 0, undefined, replacing ? undefined : (h) => join(pasid, h));
+		if (typeof hwpt === "number") return hwpt;
+		if (replacing) {
+			const rc = join(pasid, hwpt);
+			if (rc < 0) {
+				this.context.abort(hwpt);
+				return rc;
+			}
+		}
+		hwpt.automatic = true;
+		this.context.finalize(hwpt);
+		return hwpt.id;
+	}
+
+	override destroy(): void {
+		this.group.forget();
+	}
+}

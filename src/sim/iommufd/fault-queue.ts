@@ -1,0 +1,139 @@
+import {
+	iommu_fault_alloc,
+	iommu_hwpt_page_response as RESPONSE,
+	iommu_hwpt_pgfault as FAULT,
+	iommu_hwpt_pgfault_flags as FLAG,
+	iommufd_page_response_code as CODE,
+} from "../../../structs/index.js";
+import { EINVAL, EOPNOTSUPP, ESPIPE } from "../../kernel/errno.js";
+import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
+import { SimFile, type UserIo } from "../file.js";
+import type { AttachHandle } from "../iommu/device.js";
+import { type FaultGroup, RESPONSE_INVALID } from "../iommu/page-request.js";
+import { Fifo } from "./fifo.js";
+import type { Command } from "./command.js";
+import type { Device } from "./device.js";
+import { respondWithFile } from "./file-object.js";
+import { IdPool } from "./id-pool.js";
+import { IommufdObject } from "./object.js";
+import type { SimProcess } from "../process.js";
+
+/** Page requests on their way to user space, and those it has read but not answered. */
+export class FaultQueue extends IommufdObject {
+	readonly type = "fault";
+	/** not read yet */
+	readonly queued = new Fifo<FaultGroup>();
+	/** read, by cookie */
+	readonly unanswered = new IdPool<FaultGroup>(1);
+
+	deliver(group: FaultGroup): void {
+		this.queued.push(group);
+	}
+
+	/** The attachment is gone: its requests are answered INVALID, read or not, and their cookies forgotten. */
+	abandon(handle: AttachHandle): void {
+		for (const group of this.queued.removeIf((each) => each.handle === handle))
+			group.respond(RESPONSE_INVALID);
+		for (const [cookie, group] of [...this.unanswered]) {
+			if (group.handle !== handle) continue;
+			this.unanswered.delete(cookie);
+			group.respond(RESPONSE_INVALID);
+		}
+	}
+
+	override destroy(): void {
+		for (const group of this.queued.removeIf(() => true)) group.respond(RESPONSE_INVALID);
+		for (const [, group] of this.unanswered) group.respond(RESPONSE_INVALID);
+	}
+}
+
+/** The queue's file: struct iommu_hwpt_pgfault to read, struct iommu_hwpt_page_response to write. */
+export class FaultFile extends SimFile {
+	readonly kind = "fault";
+
+	constructor(readonly queue: FaultQueue) {
+		super();
+		queue.users++;
+		queue.context.hold();
+	}
+
+	override read(_process: SimProcess, io: UserIo): Ret {
+		if (io.length % FAULT.size !== 0) return -ESPIPE;
+		const { queued, unanswered } = this.queue;
+		let done = 0;
+		for (let group = queued.first; group !== undefined; group = queued.first) {
+			const bytes = group.requests.length * FAULT.size;
+			// A group is read whole or stays where it is.
+			if (done >= io.length) break;
+			if (bytes > io.length - done) return done > 0 ? done : -EINVAL;
+			const cookie = unanswered.add(group);
+			const rc = io.put(done, encodeGroup(group, cookie));
+			if (rc < 0) {
+				unanswered.delete(cookie);
+				return done > 0 ? done : rc;
+			}
+			queued.shift();
+			done += bytes;
+		}
+		return done;
+	}
+
+	override write(_process: SimProcess, io: UserIo): Ret {
+		if (io.length % RESPONSE.size !== 0) return -ESPIPE;
+		const { unanswered } = this.queue;
+		const bytes = new Uint8Array(RESPONSE.size);
+		let done = 0;
+		while (done < io.length) {
+			const rc = io.get(done, bytes);
+			if (rc < 0) return done > 0 ? done : rc;
+			const { cookie, code } = RESPONSE.decode(bytes);
+			const known = code === CODE.IOMMUFD_PAGE_RESP_SUCCESS || code === CODE.IOMMUFD_PAGE_RESP_INVALID;
+			const group = known ? unanswered.delete(cookie) : undefined;
+			if (group === undefined) return done > 0 ? done : -EINVAL;
+			group.respond(code);
+			done += bytes.length;
+		}
+		return done;
+	}
+
+	override poll(): number {
+		return this.queue.queued.first === undefined ? POLLOUT : POLLIN | POLLOUT;
+	}
+
+	protected override release(): void {
+		this.queue.users--;
+		this.queue.context.release();
+	}
+}
+
+function encodeGroup(group: FaultGroup, cookie: number): Uint8Array {
+	const bytes = new Uint8Array(group.requests.length * FAULT.size);
+	const device = group.handle.owner as Device;
+	group.requests.forEach((request, i) => {
+		const pasid = request.pasid !== undefined ? FLAG.IOMMU_PGFAULT_FLAGS_PASID_VALID : 0;
+		const last = request.last ? FLAG.IOMMU_PGFAULT_FLAGS_LAST_PAGE : 0;
+		FAULT.encode(
+			{
+				flags: pasid | last,
+				dev_id: device.id,
+				pasid: request.pasid ?? 0,
+				grpid: request.group,
+				perm: request.perm,
+				addr: request.addr,
+				cookie,
+			},
+			bytes,
+			i * FAULT.size,
+		);
+	});
+	return bytes;
+}
+
+/** IOMMU_FAULT_QUEUE_ALLOC */
+export function faultQueueAlloc(command: Command): Ret {
+	const at = iommu_fault_alloc.offsets;
+	if (command.u32(at.flags) !== 0) return -EOPNOTSUPP;
+	const queue = new FaultQueue(command.context);
+	command.setU32(at.out_fault_id, queue.id);
+	return respondWithFile(command, queue, new FaultFile(queue), at.out_fault_fd);
+}

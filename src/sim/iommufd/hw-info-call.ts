@@ -1,0 +1,50 @@
+import {
+	iommu_hw_info,
+	iommu_hw_info_type as TYPE,
+	iommufd_hw_capabilities as CAP,
+	iommufd_hw_info_flags as FLAG,
+} from "../../../structs/index.js";
+import { ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { Command } from "./command.js";
+import type { Device } from "./device.js";
+
+const at = iommu_hw_info.offsets;
+const PAGE = new Uint8Array(4096);
+
+/** IOMMU_GET_HW_INFO */
+export function getHwInfo(command: Command): Ret {
+	const flags = command.u32(at.flags);
+	if (flags & ~FLAG.IOMMU_HW_INFO_FLAG_INPUT_TYPE) return -EOPNOTSUPP;
+	if (command.u32(at.out_max_pasid_log2) >>> 8 !== 0) return -EOPNOTSUPP;
+	const wanted = flags === 0 ? TYPE.IOMMU_HW_INFO_TYPE_DEFAULT : command.u32(at.in_data_type);
+	const object = command.context.find<Device>(command.u32(at.dev_id), "device");
+	if (object === undefined) return -ENOENT;
+	const { device } = object;
+	const { driver } = device.iommu;
+	const info = driver.hwInfo?.(device, wanted) ?? {
+		type: TYPE.IOMMU_HW_INFO_TYPE_NONE,
+		data: new Uint8Array(0),
+	};
+	if (typeof info === "number") return info;
+	const rc = copyOut(command, info.data);
+	if (rc < 0) return rc;
+	command.setU32(at.data_len, info.data.length);
+	command.setU32(at.out_data_type, info.type);
+	command.setU8(at.out_max_pasid_log2, device.maxPasidLog2);
+	const tracking = driver.canTrackDirty(device) ? CAP.IOMMU_HW_CAP_DIRTY_TRACKING : 0;
+	command.setU64(at.out_capabilities, BigInt(device.capabilities | tracking));
+	return command.respond();
+}
+
+/** What fits of the data, the rest of the caller's buffer zeroed. */
+function copyOut(command: Command, data: Uint8Array): Ret {
+	const { memory } = command.process;
+	const room = command.u32(at.data_len);
+	const uptr = command.u64(at.data_uptr);
+	const known = Math.min(room, data.length);
+	let rc = memory.write(uptr, data.subarray(0, known));
+	for (let done = known; rc === 0 && done < room; done += PAGE.length)
+		rc = memory.write(uptr + BigInt(done), PAGE.subarray(0, Math.min(PAGE.length, room - done)));
+	return rc;
+}

@@ -1,0 +1,94 @@
+import { iommu_hw_queue_alloc, iommu_hw_queue_type } from "../../../structs/index.js";
+import { EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { HwQueueOps } from "../iommu/driver.js";
+import { IOVA_MAX } from "../iova/interval-set.js";
+import type { PageRef } from "../iova/pages.js";
+import { Access, type PinnedRange } from "./access.js";
+import type { Command } from "./command.js";
+import { IommufdObject } from "./object.js";
+import type { Viommu } from "./viommu.js";
+
+/** Pages whose list the kernel can not allocate. */
+const MAX_PAGES = (1n << 31n) / 8n;
+
+/** A queue in guest memory that hardware reads by itself; its memory stays pinned. */
+export class HwQueue extends IommufdObject {
+	readonly type = "hw-queue";
+	access: Access | undefined;
+	pinned: PinnedRange | undefined;
+	ops: HwQueueOps | undefined;
+
+	constructor(readonly viommu: Viommu) {
+		super(viommu.context);
+		viommu.users++;
+	}
+
+	override destroy(): void {
+		this.ops?.destroy();
+		const { access, pinned } = this;
+		if (access !== undefined) {
+			if (pinned !== undefined) access.unpin(pinned);
+			access.users--;
+			this.context.remove(access);
+		}
+		this.viommu.users--;
+	}
+}
+
+/** IOMMU_HW_QUEUE_ALLOC */
+export function hwQueueAlloc(command: Command): Ret {
+	const at = iommu_hw_queue_alloc.offsets;
+	const { context } = command;
+	const type = command.u32(at.type);
+	if (command.u32(at.flags) !== 0 || type === iommu_hw_queue_type.IOMMU_HW_QUEUE_TYPE_DEFAULT)
+		return -EOPNOTSUPP;
+	const iova = command.u64(at.nesting_parent_iova);
+	const length = command.u64(at.length);
+	if (length === 0n) return -EINVAL;
+	if (iova + length - 1n > IOVA_MAX) return -EOVERFLOW;
+	const viommu = context.find<Viommu>(command.u32(at.viommu_id), "viommu");
+	if (viommu === undefined) return -ENOENT;
+	const { ops } = viommu;
+	let rc = ops.hwQueueSupported?.(type) ?? -EOPNOTSUPP;
+	if (rc < 0) return rc;
+	const queue = new HwQueue(viommu);
+	rc = pinQueue(queue, iova, length);
+	if (rc === 0) {
+		const init = ops.initHwQueue?.(queue, command.u32(at.index)) ?? -EOPNOTSUPP;
+		if (typeof init === "number") rc = init;
+		else queue.ops = init;
+	}
+	if (rc === 0) {
+		command.setU32(at.out_hw_queue_id, queue.id);
+		rc = command.respond();
+	}
+	if (rc < 0) context.abort(queue);
+	else context.finalize(queue);
+	return rc;
+}
+
+/** Pin the queue's memory through the nesting parent. It must be physically contiguous: -EFAULT. */
+function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
+	const { viommu, context } = queue;
+	const start = iova & ~0xfffn;
+	const pages = (iova + length - start + 0xfffn) >> 12n;
+	if (pages > MAX_PAGES) return -ENOMEM;
+	const access = new Access(context, true);
+	context.hold();
+	access.users++;
+	context.finalize(access);
+	queue.access = access;
+	let rc = access.attach(viommu.parent.ioas);
+	if (rc < 0) return rc;
+	const pinned = access.pin(start, iova + length - start, false, true);
+	if (typeof pinned === "number") return pinned;
+	queue.pinned = pinned;
+	rc = contiguous(pinned.pages) ? 0 : -EFAULT;
+	return rc;
+}
+
+/** Separate small pages are taken from all over the machine: only one page is contiguous for sure. */
+function contiguous(pages: readonly PageRef[]): boolean {
+	return pages.length <= 1;
+}

@@ -1,0 +1,85 @@
+import type { Domain, NestedDomain, PagingDomain } from "../iommu/domain.js";
+import type { FaultQueue } from "./fault-queue.js";
+import type { Ioas } from "./ioas.js";
+import { IommufdObject } from "./object.js";
+import type { Viommu } from "./viommu.js";
+
+/** What both kinds of page table have. */
+export abstract class Hwpt extends IommufdObject {
+	abstract readonly domain: Domain;
+	/** made with IOMMU_HWPT_ALLOC_PASID */
+	readonly pasidCompatible: boolean = false;
+	faultQueue: FaultQueue | undefined;
+
+	/** the kernel-managed table whose IOAS counts for it: itself, or a nested one's parent */
+	abstract readonly paging: HwptPaging;
+
+	setFaultQueue(queue: FaultQueue): void {
+		this.faultQueue = queue;
+		queue.users++;
+		this.domain.faultHandler = (group) => queue.deliver(group);
+	}
+
+	protected dropFaultQueue(): void {
+		if (this.faultQueue !== undefined) this.faultQueue.users--;
+	}
+}
+
+/** A page table that the kernel fills from an IOAS. */
+export class HwptPaging extends Hwpt {
+	readonly type = "hwpt-paging";
+	/** made by attaching to the IOAS; goes with its last user */
+	automatic = false;
+
+	constructor(
+		readonly ioas: Ioas,
+		override readonly domain: PagingDomain,
+		override readonly pasidCompatible: boolean,
+		readonly nestParent: boolean,
+	) {
+		super(ioas.context);
+		ioas.users++;
+	}
+
+	get paging(): HwptPaging {
+		return this;
+	}
+
+	override destroy(): void {
+		const { ioas, domain } = this;
+		const at = ioas.hwpts.indexOf(this);
+		if (at >= 0) ioas.hwpts.splice(at, 1);
+		ioas.space.removeDomain(domain);
+		domain.space = undefined;
+		domain.free();
+		this.dropFaultQueue();
+		ioas.users--;
+	}
+}
+
+/** A page table that the caller keeps, on a nesting parent or in a vIOMMU. */
+export class HwptNested extends Hwpt {
+	readonly type = "hwpt-nested";
+
+	constructor(
+		readonly parent: HwptPaging,
+		override readonly domain: NestedDomain,
+		override readonly pasidCompatible: boolean,
+		readonly viommu?: Viommu,
+	) {
+		super(parent.context);
+		if (viommu !== undefined) viommu.users++;
+		else parent.users++;
+	}
+
+	get paging(): HwptPaging {
+		return this.parent;
+	}
+
+	override destroy(): void {
+		this.domain.free();
+		this.dropFaultQueue();
+		if (this.viommu !== undefined) this.viommu.users--;
+		else this.parent.users--;
+	}
+}

@@ -1,0 +1,236 @@
+import {
+	iommu_ioas_alloc,
+	iommu_ioas_allow_iovas,
+	iommu_ioas_copy,
+	iommu_ioas_iova_ranges,
+	iommu_ioas_map,
+	iommu_ioas_map_file,
+	iommu_ioas_noiommu_get_pa,
+	iommu_ioas_unmap,
+	iommu_iova_range,
+	iommufd_ioas_map_flags as MAP,
+} from "../../../structs/index.js";
+import {
+	EBADF,
+	EINVAL,
+	EMSGSIZE,
+	ENOENT,
+	EOPNOTSUPP,
+	EOVERFLOW,
+	EFAULT,
+} from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import { type Interval, IOVA_MAX } from "../iova/interval-set.js";
+import type { IovaSpace, Piece } from "../iova/iova-space.js";
+import { type PageOrigin, Pages } from "../iova/pages.js";
+import { MemfdFile } from "../memfd.js";
+import type { Command } from "./command.js";
+import { Ioas } from "./ioas.js";
+
+const MAP_FLAGS =
+	MAP.IOMMU_IOAS_MAP_FIXED_IOVA | MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE;
+
+function findIoas(command: Command, id: number): Ioas | undefined {
+	return command.context.find<Ioas>(id, "ioas");
+}
+
+export function ioasAlloc(command: Command): Ret {
+	const at = iommu_ioas_alloc.offsets;
+	if (command.u32(at.flags) !== 0) return -EOPNOTSUPP;
+	const ioas = new Ioas(command.context);
+	command.setU32(at.out_ioas_id, ioas.id);
+	const rc = command.respond();
+	if (rc < 0) command.context.abort(ioas);
+	else command.context.finalize(ioas);
+	return rc;
+}
+
+export function ioasIovaRanges(command: Command): Ret {
+	const at = iommu_ioas_iova_ranges.offsets;
+	if (command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
+	const ioas = findIoas(command, command.u32(at.ioas_id));
+	if (ioas === undefined) return -ENOENT;
+	const room = command.u32(at.num_iovas);
+	const uptr = command.u64(at.allowed_iovas);
+	const ranges = ioas.space.freeRanges();
+	const fitting = Math.min(room, ranges.length);
+	for (let i = 0; i < fitting; i++) {
+		const bytes = iommu_iova_range.encode(ranges[i]);
+		const rc = command.process.memory.write(uptr + BigInt(i * bytes.length), bytes);
+		if (rc < 0) return rc;
+	}
+	command.setU32(at.num_iovas, ranges.length);
+	command.setU64(at.out_iova_alignment, ioas.space.alignment);
+	const rc = command.respond();
+	if (rc < 0) return rc;
+	return ranges.length > room ? -EMSGSIZE : 0;
+}
+
+export function ioasAllowIovas(command: Command): Ret {
+	const at = iommu_ioas_allow_iovas.offsets;
+	if (command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
+	const ioas = findIoas(command, command.u32(at.ioas_id));
+	if (ioas === undefined) return -ENOENT;
+	const count = command.u32(at.num_iovas);
+	const uptr = command.u64(at.allowed_iovas);
+	const ranges: Interval[] = [];
+	const bytes = new Uint8Array(iommu_iova_range.size);
+	for (let i = 0; i < count; i++) {
+		const rc = command.process.memory.read(uptr + BigInt(i * bytes.length), bytes);
+		if (rc < 0) return rc;
+		const range = iommu_iova_range.decode(bytes);
+		if (range.start >= range.last) return -EINVAL;
+		if (!insertDisjoint(ranges, range)) return -EINVAL;
+	}
+	return ioas.space.setAllowed(ranges);
+}
+
+/** Keep `ranges` sorted; false where the new one overlaps. */
+function insertDisjoint(ranges: Interval[], range: Interval): boolean {
+	let low = 0;
+	let high = ranges.length;
+	while (low < high) {
+		const middle = (low + high) >> 1;
+		if (ranges[middle].last < range.start) low = middle + 1;
+		else high = middle;
+	}
+	if (low < ranges.length && ranges[low].start <= range.last) return false;
+	ranges.splice(low, 0, range);
+	return true;
+}
+
+/** Map pieces as the flags of MAP, MAP_FILE and COPY say. The IOVA or minus the errno. */
+export function mapPieces(
+	space: IovaSpace,
+	pieces: readonly Piece[],
+	flags: number,
+	iova: bigint,
+): bigint {
+	const writable = (flags & MAP.IOMMU_IOAS_MAP_WRITEABLE) !== 0;
+	const readable = (flags & MAP.IOMMU_IOAS_MAP_READABLE) !== 0;
+	const fixed = (flags & MAP.IOMMU_IOAS_MAP_FIXED_IOVA) !== 0;
+	return space.map(pieces, fixed ? iova : undefined, { readable, writable });
+}
+
+/** The memory of a MAP call as one piece, or minus the errno. */
+export function newPiece(origin: PageOrigin, length: bigint, writable: boolean): Piece | Ret {
+	const first = origin.type === "user" ? origin.uptr : origin.start;
+	if (first + length > IOVA_MAX) return -EOVERFLOW;
+	const pages = new Pages(origin, length, writable);
+	return { pages, startByte: BigInt(pages.offset), length };
+}
+
+function mapOrigin(
+	command: Command,
+	at: { flags: number; ioas_id: number; length: number; iova: number },
+	origin: () => PageOrigin | Ret,
+): Ret {
+	const flags = command.u32(at.flags);
+	const iova = command.u64(at.iova);
+	const length = command.u64(at.length);
+	if (iova === IOVA_MAX || length === IOVA_MAX) return -EOVERFLOW;
+	const writable = (flags & MAP.IOMMU_IOAS_MAP_WRITEABLE) !== 0;
+	if (!writable && !(flags & MAP.IOMMU_IOAS_MAP_READABLE)) return -EINVAL;
+	const ioas = findIoas(command, command.u32(at.ioas_id));
+	if (ioas === undefined) return -ENOENT;
+	const from = origin();
+	if (typeof from === "number") return from;
+	const piece = newPiece(from, length, writable);
+	if (typeof piece === "number") return piece;
+	const result = mapPieces(ioas.space, [piece], flags, iova);
+	if (result < 0n) return Number(result);
+	command.setU64(at.iova, result);
+	return command.respond();
+}
+
+export function ioasMap(command: Command): Ret {
+	const at = iommu_ioas_map.offsets;
+	if (command.u32(at.flags) & ~MAP_FLAGS || command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
+	return mapOrigin(command, at, () => ({
+		type: "user",
+		memory: command.process.memory,
+		uptr: command.u64(at.user_va),
+	}));
+}
+
+export function ioasMapFile(command: Command): Ret {
+	const at = iommu_ioas_map_file.offsets;
+	if (command.u32(at.flags) & ~MAP_FLAGS) return -EOPNOTSUPP;
+	return mapOrigin(command, at, () => {
+		const file = command.process.file(command.s32(at.fd));
+		if (file === undefined) return -EBADF;
+		if (!(file instanceof MemfdFile)) return -EINVAL;
+		return { type: "file", object: file.object, start: command.u64(at.start) };
+	});
+}
+
+export function ioasCopy(command: Command): Ret {
+	const at = iommu_ioas_copy.offsets;
+	const flags = command.u32(at.flags);
+	if (flags & ~MAP_FLAGS) return -EOPNOTSUPP;
+	const length = command.u64(at.length);
+	const dstIova = command.u64(at.dst_iova);
+	if (length === IOVA_MAX || dstIova === IOVA_MAX) return -EOVERFLOW;
+	if (!(flags & (MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE))) return -EINVAL;
+	const source = findIoas(command, command.u32(at.src_ioas_id));
+	if (source === undefined) return -ENOENT;
+	const pieces = source.space.pieces(command.u64(at.src_iova), length);
+	if (typeof pieces === "number") return pieces;
+	const target = findIoas(command, command.u32(at.dst_ioas_id));
+	if (target === undefined) return -ENOENT;
+	const result = mapPieces(target.space, pieces, flags, dstIova);
+	if (result < 0n) return Number(result);
+	command.setU64(at.dst_iova, result);
+	return command.respond();
+}
+
+export function ioasUnmap(command: Command): Ret {
+	const at = iommu_ioas_unmap.offsets;
+	const ioas = findIoas(command, command.u32(at.ioas_id));
+	if (ioas === undefined) return -ENOENT;
+	const iova = command.u64(at.iova);
+	const length = command.u64(at.length);
+	const all = iova === 0n && length === IOVA_MAX;
+	if (!all) {
+		if (iova === IOVA_MAX || length === IOVA_MAX) return -EOVERFLOW;
+		if (length === 0n) return -EINVAL;
+		if (iova + length - 1n > IOVA_MAX) return -EOVERFLOW;
+	}
+	const { rc, done } = ioas.space.unmap(iova, all ? IOVA_MAX : iova + length - 1n);
+	if (rc < 0) return rc;
+	if (done === 0n && !all) return -ENOENT;
+	command.setU64(at.length, done);
+	return command.respond();
+}
+
+export function ioasChangeProcess(command: Command): Ret {
+	if (command.u32(4) !== 0) return -EOPNOTSUPP;
+	for (const object of command.context.objects) {
+		if (!(object instanceof Ioas)) continue;
+		for (const area of object.space.areas) if (area.pages.origin.type !== "file") return -EINVAL;
+	}
+	return 0;
+}
+
+/** IOAS_NOIOMMU_GET_PA: the physical address behind an IOVA, and how far it runs on in its page. */
+export function ioasNoiommuGetPa(command: Command): Ret {
+	const at = iommu_ioas_noiommu_get_pa.offsets;
+	if (command.u32(at.flags) !== 0 || command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
+	const ioas = findIoas(command, command.u32(at.ioas_id));
+	if (ioas === undefined) return -ENOENT;
+	const iova = command.u64(at.iova);
+	const length = command.u64(at.length);
+	if (length === 0n) return -EINVAL;
+	if (iova + length - 1n > IOVA_MAX) return -EOVERFLOW;
+	const area = ioas.space.find(iova);
+	if (area === undefined || ioas.space.domains.length === 0) return -ENOENT;
+	const byte = area.byte(iova);
+	const page = area.pages.pinnedPage(Number(byte >> 12n));
+	if (page === undefined) return -EFAULT;
+	const inPage = byte & 0xfffn;
+	const rest = 0x1000n - inPage;
+	const inArea = area.last - iova + 1n;
+	command.setU64(at.out_phys, (BigInt(page.object.frame + page.page) << 12n) + inPage);
+	command.setU64(at.length, rest < inArea ? rest : inArea);
+	return command.respond();
+}

@@ -1,0 +1,15 @@
+import { IovaSpace } from "../iova/iova-space.js";
+import type { HwptPaging } from "./hwpt.js";
+import { IommufdObject } from "./object.js";
+
+/** An I/O address space: what page tables and accesses are filled from. */
+export class Ioas extends IommufdObject {
+	readonly type = "ioas";
+	readonly space = new IovaSpace();
+	/** its page tables, in order of making */
+	readonly hwpts: HwptPaging[] = [];
+
+	override destroy(): void {
+		this.space.destroy();
+	}
+}

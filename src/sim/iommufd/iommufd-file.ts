@@ -1,0 +1,31 @@
+import type { Ret } from "../../kernel/kernel.js";
+import { SimFile } from "../file.js";
+import type { UserArg } from "../memory/user-arg.js";
+import type { SimProcess } from "../process.js";
+import type { Sim } from "../sim.js";
+import { vfioCompat } from "../vfio/compat.js";
+import { IommufdContext } from "./context.js";
+import { dispatch, isCommand } from "./dispatch.js";
+
+/** An open /dev/iommu. */
+export class IommufdFile extends SimFile {
+	readonly kind = "iommufd";
+	readonly context: IommufdContext;
+
+	constructor(readonly sim: Sim) {
+		super();
+		this.context = new IommufdContext(sim);
+		sim.contexts.add(this.context);
+	}
+
+	override ioctl(process: SimProcess, request: number, arg: UserArg): Ret {
+		const extra = this.sim.testCall;
+		return isCommand(request, extra)
+			? dispatch(this.context, process, request, arg, extra)
+			: vfioCompat(this.context, process, request, arg);
+	}
+
+	protected override release(): void {
+		this.context.release();
+	}
+}

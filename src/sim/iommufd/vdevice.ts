@@ -1,0 +1,26 @@
+import type { Device } from "./device.js";
+import { IommufdObject } from "./object.js";
+import type { Viommu } from "./viommu.js";
+
+/** A device as a guest knows it: its number in a vIOMMU. */
+export class Vdevice extends IommufdObject {
+	readonly type = "vdevice";
+
+	constructor(
+		readonly viommu: Viommu,
+		readonly device: Device,
+		readonly virtId: bigint,
+	) {
+		super(viommu.context);
+		viommu.users++;
+		viommu.vdevices.set(virtId, this);
+		device.vdevice = this;
+	}
+
+	override destroy(): void {
+		this.viommu.ops.removeVdevice?.(this.device.device);
+		this.viommu.vdevices.delete(this.virtId);
+		this.device.vdevice = undefined;
+		this.viommu.users--;
+	}
+}

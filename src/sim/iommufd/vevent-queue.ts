@@ -1,0 +1,123 @@
+import {
+	iommu_veventq_alloc,
+	iommu_veventq_flag as FLAG,
+	iommu_veventq_type,
+	iommufd_vevent_header as HEADER,
+} from "../../../structs/index.js";
+import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
+import { POLLIN, type Ret } from "../../kernel/kernel.js";
+import { SimFile, type UserIo } from "../file.js";
+import type { Command } from "./command.js";
+import { Fifo } from "./fifo.js";
+import { respondWithFile } from "./file-object.js";
+import { IommufdObject } from "./object.js";
+import type { Viommu } from "./viommu.js";
+import type { SimProcess } from "../process.js";
+
+const MAX_DEPTH = 1 << 19;
+const SEQUENCE_MASK = 0x7fffffff;
+
+/** `data` undefined: the marker for lost events. */
+interface Event {
+	readonly sequence: number;
+	readonly data: Uint8Array | undefined;
+}
+
+/** Events of a vIOMMU on their way to user space. */
+export class VeventQueue extends IommufdObject {
+	readonly type = "veventq";
+	readonly #events = new Fifo<Event>();
+	#held = 0;
+	#sequence = 0;
+
+	constructor(
+		readonly viommu: Viommu,
+		/** IOMMU_VEVENTQ_TYPE_* */
+		readonly eventType: number,
+		/** events that are kept, the marker not counted */
+		readonly depth: number,
+	) {
+		super(viommu.context);
+		viommu.users++;
+		viommu.eventQueues.set(eventType, this);
+	}
+
+	get first(): Event | undefined {
+		return this.#events.first;
+	}
+
+	/** Queue an event; where there is no room it is lost, and a marker closes the queue. */
+	report(data: Uint8Array): void {
+		// The marker is only ever last: the next event takes its place, or renews its number.
+		if (this.#events.last !== undefined && this.#events.last.data === undefined)
+			this.#events.pop();
+		const full = this.#held === this.depth;
+		if (!full) this.#held++;
+		this.#events.push({ sequence: this.#sequence, data: full ? undefined : data });
+		this.#sequence = (this.#sequence + 1) & SEQUENCE_MASK;
+	}
+
+	shift(): void {
+		if (this.#events.shift()?.data !== undefined) this.#held--;
+	}
+
+	override destroy(): void {
+		this.viommu.eventQueues.delete(this.eventType);
+		this.viommu.users--;
+	}
+}
+
+/** The queue's file: each record is struct iommufd_vevent_header and, unless events were lost, its data. */
+export class VeventFile extends SimFile {
+	readonly kind = "veventq";
+
+	constructor(readonly queue: VeventQueue) {
+		super();
+		queue.users++;
+		queue.context.hold();
+	}
+
+	override read(_process: SimProcess, io: UserIo): Ret {
+		const { queue } = this;
+		let done = 0;
+		if (io.length < HEADER.size) return -EINVAL;
+		for (let event = queue.first; event !== undefined; event = queue.first) {
+			const bytes = HEADER.size + (event.data?.length ?? 0);
+			if (bytes > io.length - done) return done > 0 ? done : -EINVAL;
+			const record = new Uint8Array(bytes);
+			const flags = event.data === undefined ? FLAG.IOMMU_VEVENTQ_FLAG_LOST_EVENTS : 0;
+			HEADER.encode({ flags, sequence: event.sequence }, record);
+			if (event.data !== undefined) record.set(event.data, HEADER.size);
+			const rc = io.put(done, record);
+			if (rc < 0) return done > 0 ? done : rc;
+			queue.shift();
+			done += bytes;
+		}
+		return done;
+	}
+
+	override poll(): number {
+		return this.queue.first === undefined ? 0 : POLLIN;
+	}
+
+	protected override release(): void {
+		this.queue.users--;
+		this.queue.context.release();
+	}
+}
+
+/** IOMMU_VEVENTQ_ALLOC */
+export function veventqAlloc(command: Command): Ret {
+	const at = iommu_veventq_alloc.offsets;
+	const type = command.u32(at.type);
+	if (command.u32(at.flags) !== 0 || command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
+	if (type === iommu_veventq_type.IOMMU_VEVENTQ_TYPE_DEFAULT) return -EOPNOTSUPP;
+	const depth = command.u32(at.veventq_depth);
+	if (depth === 0 || depth > MAX_DEPTH) return -EINVAL;
+	const viommu = command.context.find<Viommu>(command.u32(at.viommu_id), "viommu");
+	if (viommu === undefined) return -ENOENT;
+	if (viommu.eventQueues.has(type)) return -EEXIST;
+	const queue = new VeventQueue(viommu, type, depth);
+	command.setU32(at.out_veventq_id, queue.id);
+	return respondWithFile(command, queue, new VeventFile(queue), at.out_veventq_fd);
+}

@@ -1,0 +1,107 @@
+import {
+	iommu_vdevice_alloc,
+	iommu_viommu_alloc,
+	iommu_viommu_type,
+} from "../../../structs/index.js";
+import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { IommuDevice } from "../iommu/device.js";
+import type { AllocData, IommuInstance, ViommuOps } from "../iommu/driver.js";
+import type { Command } from "./command.js";
+import type { Device } from "./device.js";
+import type { HwptPaging } from "./hwpt.js";
+import { IommufdObject } from "./object.js";
+import { Vdevice } from "./vdevice.js";
+import type { VeventQueue } from "./vevent-queue.js";
+
+/** A share of a physical IOMMU, given to a guest. */
+export class Viommu extends IommufdObject {
+	readonly type = "viommu";
+	ops: ViommuOps = {};
+	/** by the guest's number for the device */
+	readonly vdevices = new Map<bigint, Vdevice>();
+	/** by type */
+	readonly eventQueues = new Map<number, VeventQueue>();
+
+	constructor(
+		readonly parent: HwptPaging,
+		/** IOMMU_VIOMMU_TYPE_* */
+		readonly viommuType: number,
+		readonly iommu: IommuInstance,
+	) {
+		super(parent.context);
+		parent.users++;
+	}
+
+	/** The device that the guest calls `virtId`. */
+	findDevice(virtId: bigint): IommuDevice | undefined {
+		return this.vdevices.get(virtId)?.device?.device;
+	}
+
+	/** What the guest calls the device. */
+	virtId(device: IommuDevice): bigint | undefined {
+		for (const vdevice of this.vdevices.values())
+			if (vdevice.device?.device === device) return vdevice.virtId;
+		return undefined;
+	}
+
+	override destroy(): void {
+		this.ops.destroy?.();
+		this.parent.users--;
+	}
+}
+
+/** IOMMU_VIOMMU_ALLOC */
+export function viommuAlloc(command: Command): Ret {
+	const at = iommu_viommu_alloc.offsets;
+	const { context, process } = command;
+	const type = command.u32(at.type);
+	if (command.u32(at.flags) !== 0 || type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_DEFAULT)
+		return -EOPNOTSUPP;
+	const device = context.find<Device>(command.u32(at.dev_id), "device");
+	if (device === undefined) return -ENOENT;
+	const { iommu } = device.device;
+	const { driver } = iommu;
+	let rc = driver.viommuSupported?.(device.device, type) ?? -EOPNOTSUPP;
+	if (rc < 0) return rc;
+	const parent = context.find<HwptPaging>(command.u32(at.hwpt_id), "hwpt-paging");
+	if (parent === undefined) return -ENOENT;
+	if (!parent.nestParent) return -EINVAL;
+	const viommu = new Viommu(parent, type, iommu);
+	const length = command.u32(at.data_len);
+	const from: AllocData = {
+		process,
+		data: length === 0 ? undefined : { type, length, uptr: command.u64(at.data_uptr) },
+	};
+	const ops = driver.initViommu?.(viommu, parent.domain, from) ?? -EOPNOTSUPP;
+	if (typeof ops === "number") rc = ops;
+	else {
+		viommu.ops = ops;
+		command.setU32(at.out_viommu_id, viommu.id);
+		rc = command.respond();
+	}
+	if (rc < 0) context.abort(viommu);
+	else context.finalize(viommu);
+	return rc;
+}
+
+/** IOMMU_VDEVICE_ALLOC */
+export function vdeviceAlloc(command: Command): Ret {
+	const at = iommu_vdevice_alloc.offsets;
+	const { context } = command;
+	const viommu = context.find<Viommu>(command.u32(at.viommu_id), "viommu");
+	if (viommu === undefined) return -ENOENT;
+	const device = context.find<Device>(command.u32(at.dev_id), "device");
+	if (device === undefined) return -ENOENT;
+	if (viommu.iommu !== device.device.iommu) return -EINVAL;
+	const virtId = command.u64(at.virt_id);
+	if (device.vdevice !== undefined || viommu.vdevices.has(virtId)) return -EEXIST;
+	let rc = viommu.ops.addVdevice?.(device.device, virtId) ?? 0;
+	if (rc < 0) return rc;
+	const vdevice = new Vdevice(viommu, device, virtId);
+	command.setU32(at.out_vdevice_id, vdevice.id);
+	rc = command.respond();
+	if (rc < 0) context.abort(vdevice);
+	else context.finalize(vdevice);
+	return rc;
+}

@@ -1,0 +1,417 @@
+import {
+	EADDRINUSE,
+	EBUSY,
+	EDEADLOCK,
+	EEXIST,
+	EINVAL,
+	ENOENT,
+	ENOSPC,
+	EOVERFLOW,
+	EPERM,
+} from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import { Area } from "./area.js";
+import { type Interval, IntervalSet, IOVA_MAX } from "./interval-set.js";
+import type { Pages } from "./pages.js";
+
+const PAGE = 0x1000n;
+const HUGE_PAGE = 0x200000n;
+
+/** What maps an IOVA space into hardware. */
+export interface SpaceDomain {
+	/** bytes, a power of two */
+	readonly smallestPage: bigint;
+	readonly aperture: Interval;
+	/** this range is no longer mapped */
+	unmapped?(area: Area): void;
+}
+
+/** An in-kernel user of the space. */
+export interface SpaceAccess {
+	/** bytes: what it asks of every area's ends */
+	readonly alignment: bigint;
+	/** Give up the pins in the range. */
+	unmap(iova: bigint, length: bigint): void;
+}
+
+/** A piece of memory to be mapped: `startByte` counts from the start of `pages`' first page. */
+export interface Piece {
+	readonly pages: Pages;
+	readonly startByte: bigint;
+	readonly length: bigint;
+}
+
+export interface Protection {
+	readonly readable: boolean;
+	readonly writable: boolean;
+}
+
+/**
+ * The IOVA space of an IOAS: areas, reserved and allowed ranges, and the page tables and accesses
+ * that use it. Knows no ioctl.
+ */
+export class IovaSpace {
+	readonly areas = new IntervalSet<Area>();
+	/** may overlap each other; each goes with its owner */
+	readonly reserved: (Interval & { readonly owner: object })[] = [];
+	/** empty: everything is allowed. Sorted, not overlapping */
+	allowed: readonly Interval[] = [];
+	readonly domains: SpaceDomain[] = [];
+	readonly accesses: SpaceAccess[] = [];
+	/** bytes: what IOVAs, lengths and offsets in a page must be multiples of */
+	alignment = 1n;
+	#largePages = true;
+
+	get largePages(): boolean {
+		return this.#largePages;
+	}
+
+	/** Whether a page of `iova` is mapped. */
+	find(iova: bigint): Area | undefined {
+		return this.areas.first(iova, iova);
+	}
+
+	/** The gaps between reserved ranges, over 0 to 2^64-1. */
+	freeRanges(): Interval[] {
+		const gaps: Interval[] = [];
+		let at = 0n;
+		for (const { start, last } of [...this.reserved].sort((a, b) => compare(a.start, b.start))) {
+			if (start > at) gaps.push({ start: at, last: start - 1n });
+			if (last >= at) at = last + 1n;
+		}
+		if (at <= IOVA_MAX) gaps.push({ start: at, last: IOVA_MAX });
+		return gaps;
+	}
+
+	/** Replace the allowed ranges. -EADDRINUSE where one meets a reserved range; then the old ones stay. */
+	setAllowed(ranges: readonly Interval[]): Ret {
+		for (const range of ranges) if (this.#isReserved(range.start, range.last)) return -EADDRINUSE;
+		this.allowed = ranges;
+		return 0;
+	}
+
+	/** -EADDRINUSE where an area or an allowed range is in the way. */
+	reserve(start: bigint, last: bigint, owner: object): Ret {
+		if (this.areas.first(start, last) !== undefined) return -EADDRINUSE;
+		for (const range of this.allowed)
+			if (range.start <= last && range.last >= start) return -EADDRINUSE;
+		this.reserved.push({ start, last, owner });
+		return 0;
+	}
+
+	unreserve(owner: object): void {
+		for (let i = this.reserved.length - 1; i >= 0; i--)
+			if (this.reserved[i].owner === owner) this.reserved.splice(i, 1);
+	}
+
+	/**
+	 * Map pieces one after another. `iova` undefined: place them. The IOVA of the first, or minus the
+	 * errno and nothing mapped.
+	 */
+	map(pieces: readonly Piece[], iova: bigint | undefined, prot: Protection): bigint {
+		let length = 0n;
+		for (const piece of pieces) length += piece.length;
+		if (length > IOVA_MAX) return BigInt(-EOVERFLOW);
+		const at = iova ?? this.#place(pieces[0], length);
+		if (at < 0n) return at;
+		if (iova !== undefined) {
+			const rc = this.#check(iova, length);
+			if (rc < 0) return BigInt(rc);
+		}
+		const areas: Area[] = [];
+		let start = at;
+		for (const piece of pieces) {
+			const rc = this.#checkPiece(start, piece, prot);
+			if (rc < 0) return BigInt(rc);
+			areas.push(
+				new Area(
+					start,
+					start + piece.length - 1n,
+					piece.pages,
+					piece.startByte,
+					prot.readable,
+					prot.writable,
+				),
+			);
+			start += piece.length;
+		}
+		if (this.domains.length > 0) {
+			const rc = fill(areas);
+			if (rc < 0) return BigInt(rc);
+		}
+		for (const area of areas) this.areas.insert(area);
+		return at;
+	}
+
+	/**
+	 * Unmap the whole areas in [start, last]. `done` counts bytes even where it fails: -ENOENT at an
+	 * area that sticks out, -EBUSY at one that hardware holds, -EDEADLOCK at one an access will not give up.
+	 */
+	unmap(start: bigint, last: bigint): { rc: Ret; done: bigint } {
+		let done = 0n;
+		for (;;) {
+			const area = this.areas.first(start, last);
+			if (area === undefined) return { rc: 0, done };
+			if (area.locks > 0) return { rc: -EBUSY, done };
+			if (area.start < start || area.last > last) return { rc: -ENOENT, done };
+			if (area.accesses > 0) {
+				area.closing = true;
+				for (const access of [...this.accesses]) access.unmap(area.start, area.length);
+				if (area.accesses > 0) return { rc: -EDEADLOCK, done };
+			}
+			this.#remove(area);
+			done += area.length;
+		}
+	}
+
+	/**
+	 * Split the areas that reach over each IOVA of `lasts`, so that one ends there. -EBUSY, -EINVAL where
+	 * an area can not be split; earlier cuts stay.
+	 */
+	cut(lasts: readonly bigint[]): Ret {
+		for (const last of lasts) {
+			const area = this.find(last);
+			if (area === undefined || area.last === last) continue;
+			const rc = this.#split(area, last + 1n);
+			if (rc < 0) return rc;
+		}
+		return 0;
+	}
+
+	/** What covers [iova, iova+length) without a gap, or minus the errno: -EINVAL, -EOVERFLOW, -ENOENT. */
+	pieces(iova: bigint, length: bigint): Piece[] | Ret {
+		if (length === 0n) return -EINVAL;
+		const last = iova + length - 1n;
+		if (last > IOVA_MAX) return -EOVERFLOW;
+		const found: Piece[] = [];
+		for (const { area, from, to } of this.walk(iova, last)) {
+			if (area === undefined) return -ENOENT;
+			found.push({ pages: area.pages, startByte: area.byte(from), length: to - from + 1n });
+		}
+		return found;
+	}
+
+	/** The parts of areas that cover [iova, last], in order; an `area` of undefined is a gap and ends the walk. */
+	*walk(iova: bigint, last: bigint): Generator<{ area: Area | undefined; from: bigint; to: bigint }> {
+		for (let at = iova; at <= last; ) {
+			const area = this.find(at);
+			if (area === undefined) {
+				yield { area, from: at, to: last };
+				return;
+			}
+			const to = area.last < last ? area.last : last;
+			yield { area, from: at, to };
+			at = to + 1n;
+		}
+	}
+
+	/**
+	 * Attach a page table: reserves what is outside its aperture, raises the alignment, pins what is
+	 * mapped. -EADDRINUSE, -EINVAL, -EFAULT; then nothing changed.
+	 */
+	addDomain(domain: SpaceDomain): Ret {
+		const alignment = max(domain.smallestPage, this.alignment);
+		if (alignment > PAGE) return -EINVAL;
+		if (!this.#allAligned(alignment)) return -EADDRINUSE;
+		const { start, last } = domain.aperture;
+		let rc: Ret = 0;
+		if (start !== 0n) rc = this.reserve(0n, start - 1n, domain);
+		if (rc === 0 && last !== IOVA_MAX) rc = this.reserve(last + 1n, IOVA_MAX, domain);
+		if (rc === 0 && this.domains.length === 0) rc = fill([...this.areas]);
+		if (rc < 0) {
+			this.unreserve(domain);
+			return rc;
+		}
+		this.domains.push(domain);
+		this.alignment = alignment;
+		return 0;
+	}
+
+	removeDomain(domain: SpaceDomain): void {
+		const at = this.domains.indexOf(domain);
+		if (at < 0) return;
+		this.domains.splice(at, 1);
+		this.unreserve(domain);
+		if (this.domains.length === 0) for (const area of this.areas) drain(area);
+		this.#lowerAlignment();
+	}
+
+	/** -EADDRINUSE where an area does not fit its alignment. */
+	addAccess(access: SpaceAccess): Ret {
+		const alignment = max(access.alignment, this.alignment);
+		if (!this.#allAligned(alignment)) return -EADDRINUSE;
+		this.accesses.push(access);
+		this.alignment = alignment;
+		return 0;
+	}
+
+	removeAccess(access: SpaceAccess): void {
+		const at = this.accesses.indexOf(access);
+		if (at < 0) return;
+		this.accesses.splice(at, 1);
+		this.#lowerAlignment();
+	}
+
+	/** IOMMU_OPTION_HUGE_PAGES. -EINVAL once a page table holds mappings, -EADDRINUSE where an area is not page-aligned. */
+	setLargePages(on: boolean): Ret {
+		if (on === this.#largePages) return 0;
+		if (!on) {
+			if (this.domains.length > 0 && this.areas.size > 0) return -EINVAL;
+			if (!this.#allAligned(max(PAGE, this.alignment))) return -EADDRINUSE;
+		}
+		this.#largePages = on;
+		this.#lowerAlignment();
+		return 0;
+	}
+
+	/** Everything goes; no page table is attached any more. */
+	destroy(): void {
+		for (const area of [...this.areas]) this.#remove(area);
+		this.allowed = [];
+	}
+
+	#split(area: Area, at: bigint): Ret {
+		if (area.closing) return -EBUSY;
+		const mask = this.alignment - 1n;
+		if ((at & mask) !== 0n || (area.byte(at) & 0xfffn & mask) !== 0n) return -EINVAL;
+		if (area.accesses > 0) return -EINVAL;
+		if (this.domains.length > 0 && this.#largePages) return -EINVAL;
+		const { start, last, pages, startByte, readable, writable } = area;
+		const low = new Area(start, at - 1n, pages, startByte, readable, writable);
+		const high = new Area(at, last, pages, area.byte(at), readable, writable);
+		const filled = area.filled;
+		// The halves take their pins before the whole gives its own up, so the pages stay the same.
+		if (filled) fill([low, high]);
+		drain(area);
+		this.areas.delete(area);
+		this.areas.insert(low);
+		this.areas.insert(high);
+		return 0;
+	}
+
+	#remove(area: Area): void {
+		for (const domain of this.domains) domain.unmapped?.(area);
+		drain(area);
+		this.areas.delete(area);
+	}
+
+	#isReserved(start: bigint, last: bigint): boolean {
+		return this.reserved.some((range) => range.start <= last && range.last >= start);
+	}
+
+	#check(iova: bigint, length: bigint): Ret {
+		if (iova % this.alignment !== 0n) return -EINVAL;
+		const last = iova + length - 1n;
+		if (last > IOVA_MAX) return -EOVERFLOW;
+		if (this.#isReserved(iova, last)) return -EINVAL;
+		return this.areas.first(iova, last) === undefined ? 0 : -EEXIST;
+	}
+
+	#checkPiece(start: bigint, piece: Piece, prot: Protection): Ret {
+		if (prot.writable && !piece.pages.writable) return -EPERM;
+		const mask = this.alignment - 1n;
+		if ((piece.startByte & 0xfffn & mask) !== 0n) return -EINVAL;
+		if (piece.length === 0n || (piece.length & mask) !== 0n) return -EINVAL;
+		return start + piece.length - 1n > IOVA_MAX ? -EOVERFLOW : 0;
+	}
+
+	/** The lowest IOVA that fits, or minus the errno. */
+	#place(piece: Piece, length: bigint): bigint {
+		if (length === 0n || length >= IOVA_MAX / 2n) return BigInt(-EOVERFLOW);
+		const { origin } = piece.pages;
+		const first = origin.type === "user" ? origin.uptr & ~0xfffn : origin.start & ~0xfffn;
+		const addr = first + piece.startByte;
+		const offset = addr & 0xfffn;
+		let alignment = roundUpToPowerOfTwo(length);
+		if (addr !== 0n) alignment = min(alignment, addr & -addr);
+		alignment = min(alignment, HUGE_PAGE);
+		if (alignment < this.alignment) return BigInt(-EINVAL);
+		const fit = (start: bigint, last: bigint): bigint | undefined => {
+			const at = ((start + alignment - 1n) & -alignment) | offset;
+			return at <= last && last - at >= length - 1n ? at : undefined;
+		};
+		const ranges =
+			this.allowed.length > 0 ? this.allowed : [{ start: PAGE, last: IOVA_MAX - PAGE }];
+		for (const range of ranges) {
+			const low = max(range.start, PAGE);
+			const high = min(range.last, IOVA_MAX - PAGE);
+			if (low > high) continue;
+			const at = this.areas.firstHole(low, high, length, (start, last) => {
+				const from = fit(start, last);
+				return from === undefined ? undefined : this.#placeBetweenReserved(from, last, fit);
+			});
+			if (at !== undefined) return at;
+		}
+		return BigInt(-ENOSPC);
+	}
+
+	#placeBetweenReserved(
+		start: bigint,
+		last: bigint,
+		fit: (start: bigint, last: bigint) => bigint | undefined,
+	): bigint | undefined {
+		for (const gap of this.freeRanges()) {
+			const low = max(gap.start, start);
+			const high = min(gap.last, last);
+			const at = low <= high ? fit(low, high) : undefined;
+			if (at !== undefined) return at;
+		}
+		return undefined;
+	}
+
+	#allAligned(alignment: bigint): boolean {
+		if (alignment <= this.alignment) return true;
+		const mask = alignment - 1n;
+		for (const area of this.areas) {
+			const { start, length, startByte } = area;
+			if ((start & mask) !== 0n || (length & mask) !== 0n || (startByte & 0xfffn & mask) !== 0n)
+				return false;
+		}
+		return true;
+	}
+
+	#lowerAlignment(): void {
+		let alignment = this.#largePages ? 1n : PAGE;
+		for (const domain of this.domains) alignment = max(alignment, domain.smallestPage);
+		for (const access of this.accesses) alignment = max(alignment, access.alignment);
+		this.alignment = alignment;
+	}
+}
+
+/** Pin the pages of areas for page tables: all of them, or none and -EFAULT. */
+function fill(areas: readonly Area[]): Ret {
+	for (let i = 0; i < areas.length; i++) {
+		const area = areas[i];
+		const rc = area.pages.pin(area.firstPage, area.pageCount);
+		if (rc < 0) {
+			for (const earlier of areas.slice(0, i)) drain(earlier);
+			return rc;
+		}
+		area.filled = true;
+	}
+	return 0;
+}
+
+function drain(area: Area): void {
+	if (!area.filled) return;
+	area.filled = false;
+	area.pages.unpin(area.firstPage, area.pageCount);
+}
+
+function roundUpToPowerOfTwo(value: bigint): bigint {
+	let power = 1n;
+	while (power < value) power <<= 1n;
+	return power;
+}
+
+function compare(a: bigint, b: bigint): number {
+	return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function max(a: bigint, b: bigint): bigint {
+	return a > b ? a : b;
+}
+
+function min(a: bigint, b: bigint): bigint {
+	return a < b ? a : b;
+}

@@ -1,0 +1,142 @@
+import { EFAULT } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import { type AddressSpace, type Extent, pageOf } from "../memory/address-space.js";
+import { IntervalCounter } from "../memory/interval-counter.js";
+import { type MemoryObject, PAGE_SIZE } from "../memory/memory-object.js";
+
+/** One page of memory as DMA sees it. */
+export interface PageRef {
+	readonly object: MemoryObject;
+	readonly page: number;
+}
+
+/** Where the pages of a mapping come from. */
+export type PageOrigin =
+	| { readonly type: "user"; readonly memory: AddressSpace; readonly uptr: bigint }
+	| { readonly type: "file"; readonly object: MemoryObject; readonly start: bigint };
+
+/**
+ * The memory that one MAP call named, shared by every area that was copied from it. A page is
+ * pinned once however many page tables and accesses use it, from the first to the last of them.
+ */
+export class Pages {
+	/** bytes before the first mapped byte in its page */
+	readonly offset: number;
+	/** pages, partial ones included */
+	readonly count: number;
+	/** users of each page: areas in page tables, and accesses */
+	readonly #users = new IntervalCounter();
+	/** what is pinned, by index; sorted, not overlapping */
+	#pinned: { readonly index: number; readonly extent: Extent }[] = [];
+
+	constructor(
+		readonly origin: PageOrigin,
+		/** bytes */
+		readonly length: bigint,
+		readonly writable: boolean,
+	) {
+		const first = origin.type === "user" ? origin.uptr : origin.start;
+		this.offset = Number(first & 0xfffn);
+		this.count = Number((BigInt(this.offset) + length + 0xfffn) >> 12n);
+	}
+
+	get idle(): boolean {
+		return this.#users.empty;
+	}
+
+	/** One more user of `count` pages from `index`. -EFAULT if one of them can not be pinned: then nothing changed. */
+	pin(index: number, count: number): Ret {
+		const wanted: [number, number][] = [...this.#users.runs(index, index + count, true)];
+		const fresh: { index: number; extent: Extent }[] = [];
+		for (const [from, to] of wanted) {
+			let at = from;
+			for (const extent of this.#resolve(from, to - from)) {
+				fresh.push({ index: at, extent });
+				at += extent.count;
+			}
+			if (at < to) return -EFAULT;
+		}
+		for (const piece of fresh) this.#addPin(piece.index, piece.extent);
+		this.#users.add(index, index + count, 1);
+		return 0;
+	}
+
+	/** One user less. */
+	unpin(index: number, count: number): void {
+		this.#users.add(index, index + count, -1, (from, to) => this.#dropPins(from, to));
+	}
+
+	/** The page behind an index: the pinned one, or what is there now. */
+	page(index: number): PageRef | undefined {
+		const pin = this.#find(index);
+		if (pin !== undefined)
+			return { object: pin.extent.object, page: pin.extent.page + (index - pin.index) };
+		const [extent] = this.#resolve(index, 1);
+		return extent;
+	}
+
+	/** The page if it is pinned. */
+	pinnedPage(index: number): PageRef | undefined {
+		const pin = this.#find(index);
+		return pin && { object: pin.extent.object, page: pin.extent.page + (index - pin.index) };
+	}
+
+	#resolve(index: number, count: number): Extent[] {
+		const { origin } = this;
+		if (origin.type === "user")
+			return origin.memory.extents(pageOf(origin.uptr) + index, count, this.writable);
+		const page = Number(origin.start >> 12n) + index;
+		const exists = Math.min(count, origin.object.pages - page);
+		return exists > 0 ? [{ object: origin.object, page, count: exists }] : [];
+	}
+
+	#addPin(index: number, extent: Extent): void {
+		extent.object.pins.add(extent.page, extent.page + extent.count, 1);
+		this.#pinned.splice(this.#position(index), 0, { index, extent });
+	}
+
+	#dropPins(from: number, to: number): void {
+		const kept: { index: number; extent: Extent }[] = [];
+		for (const pin of this.#pinned) {
+			const { index, extent } = pin;
+			const end = index + extent.count;
+			const start = Math.max(index, from);
+			const stop = Math.min(end, to);
+			if (start >= stop) {
+				kept.push(pin);
+				continue;
+			}
+			const { object, page } = extent;
+			object.pins.add(page + (start - index), page + (stop - index), -1);
+			if (index < start) kept.push({ index, extent: { object, page, count: start - index } });
+			if (stop < end)
+				kept.push({
+					index: stop,
+					extent: { object, page: page + (stop - index), count: end - stop },
+				});
+		}
+		this.#pinned = kept;
+	}
+
+	#find(index: number): { readonly index: number; readonly extent: Extent } | undefined {
+		const pin = this.#pinned[this.#position(index + 1) - 1];
+		return pin !== undefined && index < pin.index + pin.extent.count ? pin : undefined;
+	}
+
+	/** Position of the first pin at `index` or later. */
+	#position(index: number): number {
+		let low = 0;
+		let high = this.#pinned.length;
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (this.#pinned[middle].index < index) low = middle + 1;
+			else high = middle;
+		}
+		return low;
+	}
+}
+
+/** Bytes in whole pages that `count` bytes from `start` touch. */
+export function pagesTouched(start: number, count: number): number {
+	return Math.ceil((start + count) / PAGE_SIZE) - Math.floor(start / PAGE_SIZE);
+}

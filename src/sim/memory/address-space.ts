@@ -1,0 +1,176 @@
+import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../kernel/errno.js";
+import { PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
+import { type MemoryObject, PAGE_SIZE } from "./memory-object.js";
+
+/** A mapping. All counts are in pages; `end` is exclusive. */
+export interface Vma {
+	readonly start: number;
+	readonly end: number;
+	readonly object: MemoryObject;
+	/** the object's page that `start` shows */
+	readonly objectPage: number;
+	readonly prot: number;
+}
+
+/** A stretch of one object's pages. */
+export interface Extent {
+	readonly object: MemoryObject;
+	readonly page: number;
+	readonly count: number;
+}
+
+/** First page that user space can not map (x86-64 with four levels). */
+const TASK_PAGES = 2 ** 35 - 1;
+const FIRST_FREE = 0x7f0000000;
+
+/** A process's memory: which pages of which objects are where. Mappings are kept sorted. */
+export class AddressSpace {
+	#vmas: Vma[] = [];
+
+	/** Map `pages` pages of an object; address 0n lets us choose. The address, or minus the errno. */
+	map(
+		addr: bigint,
+		pages: number,
+		object: MemoryObject,
+		objectPage: number,
+		prot: number,
+	): bigint {
+		if (pages <= 0 || (addr & 0xfffn) !== 0n) return BigInt(-EINVAL);
+		let start = pageOf(addr);
+		if (addr === 0n) {
+			start = this.#findFree(pages);
+			if (start < 0) return BigInt(-ENOMEM);
+		}
+		if (start + pages > TASK_PAGES) return BigInt(-ENOMEM);
+		const at = this.#lowerBound(start);
+		const next = this.#vmas[at];
+		if (next !== undefined && next.start < start + pages) return BigInt(-EEXIST);
+		this.#vmas.splice(at, 0, { start, end: start + pages, object, objectPage, prot });
+		return BigInt(start) << 12n;
+	}
+
+	/** Unmap what is mapped in the range; holes are fine. */
+	unmap(addr: bigint, length: bigint): Ret {
+		if ((addr & 0xfffn) !== 0n || length <= 0n || addr + length > 1n << 47n) return -EINVAL;
+		const from = pageOf(addr);
+		const to = pageOf(addr + length + 0xfffn);
+		const kept: Vma[] = [];
+		for (const vma of this.#vmas) {
+			if (vma.end <= from || vma.start >= to) {
+				kept.push(vma);
+				continue;
+			}
+			if (vma.start < from) kept.push({ ...vma, end: from });
+			if (vma.end > to)
+				kept.push({ ...vma, start: to, objectPage: vma.objectPage + (to - vma.start) });
+		}
+		this.#vmas = kept;
+		return 0;
+	}
+
+	clear(): void {
+		this.#vmas = [];
+	}
+
+	/** The mapping that covers a page. */
+	find(page: number): Vma | undefined {
+		const vma = this.#vmas[this.#lowerBound(page)];
+		return vma !== undefined && vma.start <= page ? vma : undefined;
+	}
+
+	/** Copy out of memory. 0, or -EFAULT (what lies before the bad page is copied). */
+	read(addr: bigint, into: Uint8Array): Ret {
+		return this.#each(addr, into.length, PROT_READ, (object, page, offset, at, count) => {
+			const bytes = object.touched(page);
+			if (bytes === undefined) into.fill(0, at, at + count);
+			else if (count < 32) for (let i = 0; i < count; i++) into[at + i] = bytes[offset + i];
+			else into.set(bytes.subarray(offset, offset + count), at);
+		});
+	}
+
+	/** Copy into memory (with `force` read-only memory too). 0, or -EFAULT: what lies before the bad page is copied. */
+	write(addr: bigint, from: Uint8Array, force = false): Ret {
+		return this.#each(addr, from.length, force ? PROT_READ : PROT_WRITE, (object, page, offset, at, count) => {
+			const bytes = object.page(page);
+			if (count < 32) for (let i = 0; i < count; i++) bytes[offset + i] = from[at + i];
+			else bytes.set(from.subarray(at, at + count), offset);
+		});
+	}
+
+	/** Whether all of [addr, addr+length) can be read (or written). */
+	accessible(addr: bigint, length: number, prot: number): boolean {
+		return this.#each(addr, length, prot, () => {}) === 0;
+	}
+
+	/**
+	 * What [page, page+count) shows, as extents, for pinning. Stops at the first page that is not
+	 * there or, with `write`, not writable: `extents` then covers fewer pages than asked.
+	 */
+	extents(page: number, count: number, write: boolean): Extent[] {
+		const found: Extent[] = [];
+		const end = page + count;
+		let at = page;
+		while (at < end) {
+			const vma = this.find(at);
+			if (vma === undefined || !(vma.prot & PROT_READ)) break;
+			if (write && !(vma.prot & PROT_WRITE)) break;
+			const first = vma.objectPage + (at - vma.start);
+			const room = Math.min(end, vma.end) - at;
+			const exists = Math.min(room, vma.object.pages - first);
+			if (exists <= 0) break;
+			found.push({ object: vma.object, page: first, count: exists });
+			at += exists;
+			if (exists < room) break;
+		}
+		return found;
+	}
+
+	#each(
+		addr: bigint,
+		length: number,
+		prot: number,
+		visit: (object: MemoryObject, page: number, offset: number, at: number, count: number) => void,
+	): Ret {
+		let page = pageOf(addr);
+		let offset = Number(addr & 0xfffn);
+		for (let at = 0; at < length; ) {
+			const vma = this.find(page);
+			if (vma === undefined || !(vma.prot & prot)) return -EFAULT;
+			const objectPage = vma.objectPage + (page - vma.start);
+			if (objectPage >= vma.object.pages) return -EFAULT;
+			const count = Math.min(PAGE_SIZE - offset, length - at);
+			visit(vma.object, objectPage, offset, at, count);
+			at += count;
+			offset = 0;
+			page++;
+		}
+		return 0;
+	}
+
+	/** Index of the first mapping that ends after `page`. */
+	#lowerBound(page: number): number {
+		let low = 0;
+		let high = this.#vmas.length;
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (this.#vmas[middle].end <= page) low = middle + 1;
+			else high = middle;
+		}
+		return low;
+	}
+
+	#findFree(pages: number): number {
+		let at = FIRST_FREE;
+		for (const vma of this.#vmas) {
+			if (vma.end <= at) continue;
+			if (vma.start >= at + pages) break;
+			at = vma.end + 1;
+		}
+		return at + pages <= TASK_PAGES ? at : -1;
+	}
+}
+
+/** The page an address is in. Addresses beyond 2^64 do not come here. */
+export function pageOf(addr: bigint): number {
+	return Number(addr >> 12n);
+}

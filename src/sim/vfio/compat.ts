@@ -1,0 +1,141 @@
+import {
+	vfio_defines as V,
+	vfio_iommu_type1_dma_map,
+	vfio_iommu_type1_dma_unmap,
+	vfio_iommu_type1_info,
+	ioctls,
+} from "../../../structs/index.js";
+import { EINVAL, ENODEV, ENOTTY, EOVERFLOW } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import type { Ioas } from "../iommufd/ioas.js";
+import { newPiece } from "../iommufd/ioas-calls.js";
+import { IOVA_MAX } from "../iova/interval-set.js";
+import type { UserArg } from "../memory/user-arg.js";
+import type { SimProcess } from "../process.js";
+import { encodeInfo } from "./compat-info.js";
+
+/** VFIO type 1's calls, answered by /dev/iommu for programs that know nothing newer. */
+export function vfioCompat(
+	context: IommufdContext,
+	process: SimProcess,
+	request: number,
+	arg: UserArg,
+): Ret {
+	switch (request) {
+		case ioctls.VFIO_GET_API_VERSION.request:
+			return V.VFIO_API_VERSION;
+		case ioctls.VFIO_CHECK_EXTENSION.request:
+			return checkExtension(context, arg.value);
+		case ioctls.VFIO_SET_IOMMU.request:
+			return setIommu(context, arg.value);
+		case ioctls.VFIO_IOMMU_GET_INFO.request:
+			return getInfo(context, arg);
+		case ioctls.VFIO_IOMMU_MAP_DMA.request:
+			return mapDma(context, process, arg);
+		case ioctls.VFIO_IOMMU_UNMAP_DMA.request:
+			return unmapDma(context, arg);
+		default:
+			return -ENOTTY;
+	}
+}
+
+function checkExtension(context: IommufdContext, extension: bigint): Ret {
+	switch (Number(extension)) {
+		case V.VFIO_TYPE1_IOMMU:
+		case V.VFIO_TYPE1v2_IOMMU:
+		case V.VFIO_UNMAP_ALL:
+			return 1;
+		case V.VFIO_NOIOMMU_IOMMU:
+			return context.sim.noIommuAllowed ? 1 : 0;
+		case V.VFIO_DMA_CC_IOMMU: {
+			const ioas = context.vfioIoas;
+			if (ioas === undefined) return -ENODEV;
+			return ioas.hwpts.every((hwpt) => hwpt.domain.enforcesCoherency) ? 1 : 0;
+		}
+		default:
+			return 0;
+	}
+}
+
+function setIommu(context: IommufdContext, type: bigint): Ret {
+	if (type === BigInt(V.VFIO_NOIOMMU_IOMMU) && context.noIommu) return 0;
+	const known = type === BigInt(V.VFIO_TYPE1_IOMMU) || type === BigInt(V.VFIO_TYPE1v2_IOMMU);
+	if (!known || context.noIommu) return -EINVAL;
+	const ioas = context.vfioIoas;
+	if (ioas === undefined) return -ENODEV;
+	return type === BigInt(V.VFIO_TYPE1_IOMMU) ? ioas.space.setLargePages(false) : 0;
+}
+
+/** The first `size` bytes of a struct that begins with argsz: -EFAULT, -EINVAL where argsz is less. */
+function copyArg(arg: UserArg, size: number): Uint8Array | Ret {
+	const bytes = new Uint8Array(size);
+	const rc = arg.read(0, bytes);
+	if (rc < 0) return rc;
+	return new DataView(bytes.buffer).getUint32(0, true) < size ? -EINVAL : bytes;
+}
+
+function getInfo(context: IommufdContext, arg: UserArg): Ret {
+	const ioas = context.vfioIoas;
+	if (ioas === undefined) return -ENODEV;
+	const bytes = copyArg(arg, vfio_iommu_type1_info.offsets.cap_offset);
+	if (typeof bytes === "number") return bytes;
+	return encodeInfo(ioas, arg, vfio_iommu_type1_info.decode(padded(bytes)).argsz);
+}
+
+function padded(bytes: Uint8Array): Uint8Array {
+	const whole = new Uint8Array(vfio_iommu_type1_info.size);
+	whole.set(bytes);
+	return whole;
+}
+
+function mapDma(context: IommufdContext, process: SimProcess, arg: UserArg): Ret {
+	const ioas = context.vfioIoas;
+	if (ioas === undefined) return -ENODEV;
+	const bytes = copyArg(arg, vfio_iommu_type1_dma_map.size);
+	if (typeof bytes === "number") return bytes;
+	const { flags, vaddr, iova, size } = vfio_iommu_type1_dma_map.decode(bytes);
+	const readable = (flags & V.VFIO_DMA_MAP_FLAG_READ) !== 0;
+	const writable = (flags & V.VFIO_DMA_MAP_FLAG_WRITE) !== 0;
+	if (flags & ~(V.VFIO_DMA_MAP_FLAG_READ | V.VFIO_DMA_MAP_FLAG_WRITE)) return -EINVAL;
+	const { memory } = process;
+	const piece = newPiece({ type: "user", memory, uptr: vaddr }, size, writable);
+	if (typeof piece === "number") return piece;
+	const result = ioas.space.map([piece], iova, { readable, writable });
+	return result < 0n ? Number(result) : 0;
+}
+
+function unmapDma(context: IommufdContext, arg: UserArg): Ret {
+	const ioas = context.vfioIoas;
+	if (ioas === undefined) return -ENODEV;
+	const bytes = copyArg(arg, vfio_iommu_type1_dma_unmap.size);
+	if (typeof bytes === "number") return bytes;
+	const request = vfio_iommu_type1_dma_unmap.decode(bytes);
+	if (request.flags & ~V.VFIO_DMA_UNMAP_FLAG_ALL) return -EINVAL;
+	const result =
+		request.flags === 0 ? unmapRange(ioas, request.iova, request.size) : unmapAll(ioas, request);
+	if (typeof result === "number") return result;
+	vfio_iommu_type1_dma_unmap.encode({ ...request, size: result }, bytes);
+	return arg.write(0, bytes);
+}
+
+function unmapAll(ioas: Ioas, request: { iova: bigint; size: bigint }): bigint | Ret {
+	if (request.iova !== 0n || request.size !== 0n) return -EINVAL;
+	const { rc, done } = ioas.space.unmap(0n, IOVA_MAX);
+	return rc < 0 ? rc : done;
+}
+
+function unmapRange(ioas: Ioas, iova: bigint, size: bigint): bigint | Ret {
+	const { space } = ioas;
+	const last = iova + size - 1n;
+	// Type 1 (not v2) may unmap parts of what was mapped at once.
+	if (!space.largePages) {
+		const cuts = iova === 0n ? [last] : [last, iova - 1n];
+		const rc = space.cut(cuts.map((cut) => BigInt.asUintN(64, cut)));
+		if (rc < 0) return rc;
+	}
+	if (size === 0n) return -EINVAL;
+	if (last > IOVA_MAX) return -EOVERFLOW;
+	const { rc, done } = space.unmap(iova, last);
+	return rc < 0 ? rc : done;
+}
