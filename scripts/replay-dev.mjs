@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Replays traces on the simulated kernel straight from the sources, for work on src/sim:
 //   node scripts/replay-dev.mjs FILE... [--max N] [--program NAME] [--time]
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -17,19 +17,6 @@ if (positionals.length === 0) {
 	console.error("usage: node scripts/replay-dev.mjs FILE... [--max N] [--program NAME] [--time]");
 	process.exit(2);
 }
-// Goes when structs has formatStruct: until then, fields by name and number.
-const untilFormatStruct = {
-	name: "until-formatStruct",
-	setup(build) {
-		build.onLoad({ filter: /structs\/index\.ts$/ }, ({ path }) => {
-			const own = readdirSync(join(root, "structs")).some((name) =>
-				readFileSync(join(root, "structs", name), "utf8").includes("formatStruct"),
-			);
-			const stand = `export const formatStruct = (type, bytes) => type.leaves.map((f) => f.name + " 0x" + Buffer.from(bytes.subarray(f.offset, f.offset + f.size)).reverse().toString("hex"));`;
-			return { contents: readFileSync(path, "utf8") + (own ? "" : stand), loader: "ts" };
-		});
-	},
-};
 const folder = mkdtempSync(join(tmpdir(), "replay-dev-"));
 try {
 	const outfile = join(folder, "replay.mjs");
@@ -46,7 +33,6 @@ try {
 		sourcemap: "inline",
 		outfile,
 		logLevel: "warning",
-		plugins: [untilFormatStruct],
 	});
 	process.setSourceMapsEnabled(true);
 	const { replayFiles, formatReport, replayExitCode, createSim } = await import(pathToFileURL(outfile).href);
