@@ -8,6 +8,8 @@ export default defineConfig({
 		pool: "forks",
 		maxWorkers: 2,
 		reporters: ["default", "./scripts/counts-reporter.mjs"],
+		// CommonJS as Node and the bundle see it.
+		deps: { interopDefault: false },
 		// Processes started while the other core is busy take their time.
 		testTimeout: 30_000,
 		hookTimeout: 60_000,
