@@ -1,6 +1,6 @@
 /** What a struct is, for help texts: from the declaration alone. */
 import type { FieldInfo } from "./layout.js";
-import { constantsOf } from "./names.js";
+import { constantsOf, nameOf } from "./names.js";
 import type { StructType } from "./struct-type.js";
 
 export interface FieldRow {
@@ -17,20 +17,14 @@ export interface FieldRow {
 
 /** A row for each field, nested ones after the struct that holds them. */
 export function describeStruct(type: StructType): FieldRow[] {
-	const rows = (fields: readonly FieldInfo[]): FieldRow[] => fields.flatMap((field) => [row(field), ...rows(field.fields ?? [])]);
+	const rows = (fields: readonly FieldInfo[]): FieldRow[] => fields.flatMap((field) => [row(field, fields), ...rows(field.fields ?? [])]);
 	return rows(type.fields);
 }
 
-function row(field: FieldInfo): FieldRow {
-	const use = field.role === "reserved" ? "reserved" : field.dir === "inout" ? "in/out" : field.dir;
-	const condition = field.when ? ` (while ${field.when.by} is ${field.when.value})` : "";
-	return {
-		path: field.path,
-		type: field.type,
-		offset: field.offset,
-		size: field.size,
-		use,
-		doc: `${field.doc}${condition}`.trim(),
-		constants: constantsOf(field),
-	};
+function row(field: FieldInfo, siblings: readonly FieldInfo[]): FieldRow {
+	const { path, type, offset, size, role, dir, when } = field;
+	const use = role === "reserved" ? "reserved" : dir === "inout" ? "in/out" : dir;
+	const selector = when && siblings.find(({ name }) => name === when.by);
+	const condition = when ? ` (while ${when.by} is ${nameOf(selector ?? {}, when.value, true) ?? when.value})` : "";
+	return { path, type, offset, size, use, doc: `${field.doc}${condition}`.trim(), constants: constantsOf(field) };
 }

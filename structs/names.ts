@@ -7,18 +7,16 @@ import { orNearest } from "./suggest.js";
 type Entry = readonly [name: string, value: number];
 type Constants = Pick<FieldInfo, "set" | "extra">;
 
-const shortNames = new WeakMap<ConstSet, ReadonlyMap<string, string>>();
+const prefixes = new WeakMap<ConstSet, string>();
 
 /** A constant's name without what all names of its set begin with. */
 export function shortName(set: ConstSet, name: string): string {
-	let names = shortNames.get(set);
-	if (!names) {
-		const all = setInfo(set).entries.map(([entry]) => entry);
-		const prefix = commonPrefix(all);
-		names = new Map(all.map((entry) => [entry, entry.slice(prefix.length)]));
-		shortNames.set(set, names);
+	let prefix = prefixes.get(set);
+	if (prefix === undefined) {
+		prefix = commonPrefix(setInfo(set).entries.map(([entry]) => entry));
+		prefixes.set(set, prefix);
 	}
-	return names.get(name) ?? name;
+	return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
 /** Up to the last underscore that all share; for a single name, up to the word FLAG or FLAGS. */

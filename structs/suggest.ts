@@ -19,7 +19,9 @@ export function orNearest(typed: string, candidates: Iterable<string>): string {
 	let best: string | undefined;
 	let least = Math.max(1, Math.floor(wanted.length * 0.4)) + 1;
 	for (const candidate of candidates) {
-		const far = distance(wanted, fold(candidate));
+		const name = fold(candidate);
+		// Who stops in the middle of a name means it.
+		const far = wanted.length >= 3 && name.startsWith(wanted) ? 0.5 : distance(wanted, name);
 		if (far < least) [best, least] = [candidate, far];
 	}
 	return best === undefined ? "" : `; did you mean ${best}?`;
