@@ -6,6 +6,7 @@ import type { Difference } from "./replay-files.js";
 import { requestStruct } from "./requests.js";
 
 const LONGEST_HEX = 256;
+const ROW_BYTES = 32;
 
 /** A step in one line: the call and what it is made on. */
 export function describeCall(step: Step | undefined): string {
@@ -45,15 +46,36 @@ export function describeArgument(step: Step | undefined): string[] {
 	return [...decoded(step, step.arg), ...files];
 }
 
-/** The two answers side by side: whole where they are short, the lines that differ where they are structs. */
+/** The two answers side by side, without what they have in common: the lines of structs, the rows of long bytes. */
 export function describeAnswers(difference: Difference): { expected: string[]; got: string[] } {
 	const { step, expected, got } = difference;
-	const lines = (answer: Answer): string[] => {
-		const bytes = answer.bytes === undefined ? [] : step?.op === "ioctl" ? decoded(step, answer.bytes) : [short(answer.bytes)];
-		return [...plain(answer), ...bytes];
-	};
-	const [a, b] = [lines(expected), lines(got)];
-	return { expected: a.filter((line) => line !== "" && !b.includes(line)), got: b.filter((line) => line !== "" && !a.includes(line)) };
+	const bytes: [string[], string[]] = [[], []];
+	if (expected.bytes !== undefined && got.bytes !== undefined) {
+		const [a, b] = [expected.bytes, got.bytes];
+		const inWords = step?.op === "ioctl" ? unlike(decoded(step, a), decoded(step, b)) : [[], []];
+		const [left, right] = inWords[0].length + inWords[1].length > 0 ? inWords : unlike(rows(a), rows(b));
+		bytes[0].push(...left);
+		bytes[1].push(...right);
+	} else {
+		for (const [i, { bytes: only }] of [expected, got].entries()) if (only !== undefined) bytes[i].push(...rows(only));
+	}
+	const [left, right] = unlike(plain(expected), plain(got));
+	return { expected: [...left, ...bytes[0]], got: [...right, ...bytes[1]] };
+}
+
+/** Each list without the lines that the other has too. */
+function unlike(a: readonly string[], b: readonly string[]): [string[], string[]] {
+	return [a.filter((line) => !b.includes(line)), b.filter((line) => !a.includes(line))];
+}
+
+/** Bytes as they are where they are few, else in rows that begin with their offset. */
+function rows(hex: string): string[] {
+	if (hex.length <= ROW_BYTES * 4) return [hex === "" ? "no bytes" : hex];
+	const count = Math.ceil(hex.length / (ROW_BYTES * 2));
+	return Array.from({ length: count }, (_, row) => {
+		const at = row * ROW_BYTES;
+		return `${at.toString(16).padStart(4, "0")}: ${hex.slice(at * 2, (at + ROW_BYTES) * 2)}`;
+	});
 }
 
 function plain(answer: Answer): string[] {
@@ -71,7 +93,7 @@ function plain(answer: Answer): string[] {
 function decoded(step: Step & { op: "ioctl" }, hex: string): string[] {
 	const type = requestStruct(step.request);
 	if (hex === "") return [];
-	return type === undefined || hex.length < type.size * 2 ? [short(hex)] : formatStruct(type, Buffer.from(hex, "hex"));
+	return type === undefined ? [short(hex)] : formatStruct(type, Buffer.from(hex, "hex"));
 }
 
 function short(hex: string): string {

@@ -8,6 +8,9 @@ export interface FormatOptions {
 	readonly dim?: (text: string) => string;
 }
 
+/** of one answer; the rest of a long one says little */
+const MOST_LINES = 12;
+
 const same = (text: string): string => text;
 
 /** A replay for people: a line for each file, the first differences, the sum. */
@@ -72,8 +75,9 @@ function formatDifference(difference: Difference, options: FormatOptions): strin
 	];
 }
 
-/** An answer's lines under its label; "the rest" where all that it has the other one has too. */
+/** An answer's lines under its label, the first ones of many. */
 function labelled(label: string, lines: readonly string[]): string[] {
-	const all = lines.length === 0 ? ["(nothing more)"] : lines;
+	const all = lines.length === 0 ? ["(nothing of this)"] : lines.slice(0, MOST_LINES);
+	if (lines.length > MOST_LINES) all.push(`(${lines.length - MOST_LINES} more lines)`);
 	return all.map((line, i) => `  ${(i === 0 ? label : "").padEnd(9)} ${line}`);
 }

@@ -143,6 +143,15 @@ describe("the report", () => {
 		expect(lines.join("\n")).toContain("(1 more; --max N shows more)");
 	});
 
+	test("of long answers shows where they differ", async () => {
+		const data = "00".repeat(4096);
+		const other = `${data.slice(0, 6000)}11${data.slice(6002)}`;
+		const steps = [{ op: "peek", addr: "0x1000", length: 4096, data: other }];
+		const text = formatReport(await replayFiles([traceFile({ one: steps })], { kernel: fake }));
+		expect(text).toContain(`  expected  0ba0: ${"00".repeat(24)}11${"00".repeat(7)}\n  got       0ba0: ${"00".repeat(32)}\n`);
+		expect(text.split("\n").length).toBeLessThan(8);
+	});
+
 	test("names errnos, and answers other than structs", async () => {
 		const steps = [
 			OPEN,
