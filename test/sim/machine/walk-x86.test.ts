@@ -36,7 +36,10 @@ describe("a built table translates as it was built", () => {
 				for (const { level, slot, pa, writable } of pages) {
 					const size = 1n << BigInt(12 + 9 * (level - 1));
 					// one region for each page size, in the lower and the upper half
-					const region = slot % 2n === 0n ? BigInt(level) << 40n : canonical((1n << BigInt(levels === 4 ? 47 : 56)) | (BigInt(level) << 40n), levels === 4 ? 48 : 57);
+					const region =
+						slot % 2n === 0n
+							? BigInt(level) << 40n
+							: canonical((1n << BigInt(levels === 4 ? 47 : 56)) | (BigInt(level) << 40n), levels === 4 ? 48 : 57);
 					const va = region + slot * size;
 					tables.map(va, pa << 30n, level, P | US | (writable ? RW : 0n));
 					model.set(va, { pa: pa << 30n, size, writable });
@@ -182,7 +185,11 @@ test("garbage, loops and tables outside memory end in a result, after at most on
 			(seed, va, always, never, levels, access) => {
 				let reads = 0;
 				const inner = garbage(seed, always, never, 1n << 50n);
-				const memory = { ...inner, read64: (a: bigint) => (reads++, inner.read64(a)) };
+				const read64 = (a: bigint) => {
+					reads++;
+					return inner.read64(a);
+				};
+				const memory = { ...inner, read64 };
 				const paging: X86Paging = { levels, root: seed & 0xf_ffff_ffff_f000n, addressBits: 46, accessedDirty: true };
 				const got = walkX86(memory, paging, va, access);
 				expect(typeof got.ok).toBe("boolean");
