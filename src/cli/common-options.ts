@@ -7,7 +7,12 @@ const callGroup = "How the call is made:";
 const commonGroup = "Common options:";
 
 const kernelOptions: readonly OptionSpec[] = [
-	{ flags: "--kernel <which>", doc: "auto: real if /dev/iommu can be opened, else simulated", choices: ["auto", "real", "sim"], group: commonGroup },
+	{
+		flags: "--kernel <which>",
+		doc: "auto: real if /dev/iommu can be opened, else simulated",
+		choices: ["auto", "real", "sim"],
+		group: commonGroup,
+	},
 ];
 
 const fdOptions: readonly OptionSpec[] = [
@@ -49,7 +54,9 @@ export function commonOptions(command: CommandSpec): OptionSpec[] {
 
 /** Those that take a value, for finding the command in front of which they stand. */
 export const commonValueOptions: ReadonlySet<string> = new Set(
-	[...kernelOptions, ...fdOptions, ...callOptions, ...expectOptions, ...always].flatMap(({ flags }) => (flags.includes("<") ? [flags.split(" ")[0]] : [])),
+	[...kernelOptions, ...fdOptions, ...callOptions, ...expectOptions, ...always].flatMap(({ flags }) =>
+		flags.includes("<") ? [flags.split(" ")[0]] : [],
+	),
 );
 
 /** What the common options say. @throws UsageError */

@@ -2,7 +2,7 @@ import { Scratch } from "../client/memory.js";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
 import type { Outcome } from "./exit.js";
-import { type KernelChoice, type KernelHandle, iommuPath, openKernel } from "./kernel-choice.js";
+import { iommuPath, type KernelChoice, type KernelHandle, openKernel } from "./kernel-choice.js";
 
 export type { KernelChoice } from "./kernel-choice.js";
 

@@ -1,6 +1,6 @@
 import { EnvironmentError } from "../kernel/environment-error.js";
 import { type ColourWhen, colourLevel, palette } from "./colour.js";
-import type { Family, Invocation, Place } from "./command.js";
+import type { Invocation, Place } from "./command.js";
 import { commonValueOptions, readCommon } from "./common-options.js";
 import { Context } from "./context.js";
 import { done, exitCode, type Outcome, UsageError } from "./exit.js";
@@ -16,7 +16,7 @@ export interface ExecuteOptions {
 	readonly context?: Context;
 	readonly place?: Place;
 	/** colour and JSON that a script's lines inherit */
-	readonly inherit?: { readonly color?: ColourWhen; readonly json?: boolean; readonly quiet?: boolean };
+	readonly inherit?: { readonly color?: ColourWhen; readonly json?: boolean };
 }
 
 /**
@@ -26,8 +26,8 @@ export interface ExecuteOptions {
 export async function execute(argv: readonly string[], options: ExecuteOptions): Promise<Outcome> {
 	const { io } = options;
 	const when = colourAsked(argv) ?? options.inherit?.color ?? "auto";
-	const out = palette(colourLevel(when, io.stdout, io.env));
-	const err = palette(colourLevel(when, io.stderr, io.env));
+	const out = await palette(colourLevel(when, io.stdout, io.env));
+	const err = await palette(colourLevel(when, io.stderr, io.env));
 	try {
 		return await dispatch(argv, options, out, err);
 	} catch (error) {
@@ -40,14 +40,19 @@ export async function execute(argv: readonly string[], options: ExecuteOptions):
 	}
 }
 
-async function dispatch(argv: readonly string[], options: ExecuteOptions, out: Invocation["out"], err: Invocation["err"]): Promise<Outcome> {
+async function dispatch(
+	argv: readonly string[],
+	options: ExecuteOptions,
+	out: Invocation["out"],
+	err: Invocation["err"],
+): Promise<Outcome> {
 	const { io } = options;
 	const words = objectFirst(argv);
 	if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
 		io.stdout.write(`${version}\n`);
 		return done;
 	}
-	const family: Family | undefined = await familyEntry(words[0])?.load();
+	const family = familyEntry(words[0]) && (await import("./commands/index.js")).familyByName.get(words[0]);
 	const parsed = parseCommandLine(family, words, {
 		version,
 		colours: { out: out.level > 0, err: err.level > 0 },
@@ -55,7 +60,6 @@ async function dispatch(argv: readonly string[], options: ExecuteOptions, out: I
 	});
 	const common = { ...readCommon(parsed.options) };
 	common.json ||= options.inherit?.json === true;
-	common.quiet ||= options.inherit?.quiet === true;
 	if (options.context && (common.kernelGiven || common.fd !== undefined)) {
 		throw new UsageError("the kernel of a script is chosen for the whole of it", "give --kernel and --fd to `iommuctl run`");
 	}

@@ -64,10 +64,14 @@ class FdSource implements Source {
 	}
 }
 
-/** process.stdout is a getter that loads much; a TTY is a character device, and only then is it asked. */
-function isCharacterDevice(fd: number): boolean {
+/**
+ * Whether a file may be a terminal. `process.stdout` is a getter that loads much, so it is asked only of a character
+ * device that is none of /dev/null and its like (major number 1).
+ */
+function mayBeTerminal(fd: number): boolean {
 	try {
-		return fstatSync(fd).isCharacterDevice();
+		const stat = fstatSync(fd);
+		return stat.isCharacterDevice() && stat.rdev >> 8 !== 1;
 	} catch {
 		return false;
 	}
@@ -79,8 +83,8 @@ export interface ProcessIo extends Io {
 }
 
 export function processIo(): ProcessIo {
-	const stdout = new FdSink(1, isCharacterDevice(1) ? process.stdout : {});
-	const stderr = new FdSink(2, isCharacterDevice(2) ? process.stderr : {});
+	const stdout = new FdSink(1, mayBeTerminal(1) ? process.stdout : {});
+	const stderr = new FdSink(2, mayBeTerminal(2) ? process.stderr : {});
 	return {
 		stdout,
 		stderr: {

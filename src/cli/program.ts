@@ -110,7 +110,10 @@ function build(family: Family | undefined, argv: readonly string[], sink: Sink, 
 		}
 		if (family.details) object.description(`${capital(entry.summary)}.\n\n${family.details}`);
 		object.usage("ACTION [arguments] [options]").helpCommand(false);
-		object.addHelpText("after", examplesText({ ...family.commands[0], examples: family.commands.flatMap((one) => one.examples.slice(0, 1)) }));
+		object.addHelpText(
+			"after",
+			examplesText({ ...family.commands[0], examples: family.commands.flatMap((one) => one.examples.slice(0, 1)).slice(0, 4) }),
+		);
 		const named = argv.find((word) => family.commands.some((one) => one.name === word));
 		for (const spec of family.commands) {
 			const action = object.command(spec.name, { isDefault: spec.isDefault === true }).summary(spec.summary);

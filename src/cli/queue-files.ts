@@ -5,7 +5,9 @@ import type { QueueFile } from "./context.js";
 import { UsageError } from "./exit.js";
 
 /** Options by which a queue's file can be named, and where a read goes. */
-export const queueOptions: readonly OptionSpec[] = [{ flags: "--queue-fd <n>", doc: "the queue's file by its number, instead of the queue's ID" }];
+export const queueOptions: readonly OptionSpec[] = [
+	{ flags: "--queue-fd <n>", doc: "the queue's file by its number, instead of the queue's ID" },
+];
 
 /**
  * The file of the queue that a command names. Only the context that allocated it has that file.
@@ -19,9 +21,13 @@ export function queueFile(inv: Invocation, kind: QueueFile["kind"], text: string
 	const file = inv.context.queues.get(id);
 	if (!file) {
 		const what = kind === "fault" ? "fault queue" : "event queue";
-		throw new UsageError(`no ${what} ${id} was allocated here`, `a queue is read through the file that its allocation gave: use \`iommuctl run\`, whose lines share files, or --queue-fd`);
+		throw new UsageError(
+			`no ${what} ${id} was allocated here`,
+			`a queue is read through the file that its allocation gave: use \`iommuctl run\`, whose lines share files, or --queue-fd`,
+		);
 	}
-	if (file.kind !== kind) throw new UsageError(`queue ${id} is ${file.kind === "fault" ? "a fault queue" : "an event queue"}`, `use iommuctl ${file.kind} read`);
+	if (file.kind !== kind)
+		throw new UsageError(`queue ${id} is ${file.kind === "fault" ? "a fault queue" : "an event queue"}`, `use iommuctl ${file.kind} read`);
 	return { ...file, id };
 }
 

@@ -24,7 +24,12 @@ export function hexDump(bytes: Uint8Array, base = 0n): string[] {
 
 /** `4 KiB` where the number is round, else `4100 bytes`. */
 export function sizeText(bytes: bigint): string {
-	for (const [unit, shift] of [["TiB", 40n], ["GiB", 30n], ["MiB", 20n], ["KiB", 10n]] as const) {
+	for (const [unit, shift] of [
+		["TiB", 40n],
+		["GiB", 30n],
+		["MiB", 20n],
+		["KiB", 10n],
+	] as const) {
 		if (bytes >= 1n << shift && (bytes & ((1n << shift) - 1n)) === 0n) return `${bytes >> shift} ${unit}`;
 	}
 	return `${bytes} bytes`;

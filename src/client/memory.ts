@@ -82,10 +82,14 @@ export class Scratch implements Placer {
 
 /** For a dry run: addresses as a program might have them, and no kernel. */
 export class DryScratch implements Placer {
+	/** what was placed, in order */
+	readonly placed: { readonly addr: bigint; readonly bytes: Uint8Array }[] = [];
 	private next = 0x7f00_0000_0000n;
 
 	place(bytes: Uint8Array): bigint {
-		return this.reserve(BigInt(bytes.length));
+		const addr = this.reserve(BigInt(bytes.length));
+		this.placed.push({ addr, bytes });
+		return addr;
 	}
 
 	/** @param length bytes */

@@ -38,19 +38,36 @@ export interface Payload {
 	readonly example: string;
 }
 
-const payload = (name: string, type: number, struct: Payload["struct"], example: string, bits?: BitLayout): Payload => ({ name, type, struct, example, bits });
+const payload = (name: string, type: number, struct: Payload["struct"], example: string, bits?: BitLayout): Payload => ({
+	name,
+	type,
+	struct,
+	example,
+	bits,
+});
 
 /** Behind IOMMU_HWPT_ALLOC's data_uptr. */
 export const hwptPayloads: readonly Payload[] = [
 	payload("vtd-s1", iommu_hwpt_data_type.IOMMU_HWPT_DATA_VTD_S1, iommu_hwpt_vtd_s1, "pgtbl_addr=0x100000,addr_width=48"),
-	payload("smmuv3", iommu_hwpt_data_type.IOMMU_HWPT_DATA_ARM_SMMUV3, iommu_hwpt_arm_smmuv3, "v=1,config=S1,s1contextptr=0x100000", smmuv3Ste),
+	payload(
+		"smmuv3",
+		iommu_hwpt_data_type.IOMMU_HWPT_DATA_ARM_SMMUV3,
+		iommu_hwpt_arm_smmuv3,
+		"v=1,config=S1,s1contextptr=0x100000",
+		smmuv3Ste,
+	),
 	payload("amd", iommu_hwpt_data_type.IOMMU_HWPT_DATA_AMD_GUEST, iommu_hwpt_amd_guest, "dte=1:0:0:0"),
 	payload("selftest", defines.IOMMU_HWPT_DATA_SELFTEST, iommu_hwpt_selftest, "iotlb=0xbadbeef"),
 ];
 
 /** Entries of IOMMU_HWPT_INVALIDATE's array. */
 export const invalidatePayloads: readonly Payload[] = [
-	payload("vtd-s1", iommu_hwpt_invalidate_data_type.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, iommu_hwpt_vtd_s1_invalidate, "addr=0x1000,npages=4,flags=LEAF"),
+	payload(
+		"vtd-s1",
+		iommu_hwpt_invalidate_data_type.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
+		iommu_hwpt_vtd_s1_invalidate,
+		"addr=0x1000,npages=4,flags=LEAF",
+	),
 	payload(
 		"smmuv3",
 		iommu_hwpt_invalidate_data_type.IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,

@@ -1,4 +1,4 @@
-import { iommu_hwpt_page_response, iommu_hwpt_pgfault, iommufd_vevent_header, iommu_veventq_flag } from "../../structs/index.js";
+import { iommu_hwpt_page_response, iommu_hwpt_pgfault, iommu_veventq_flag, iommufd_vevent_header } from "../../structs/index.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { type Payload, payloadOfType, veventPayloads } from "./payloads.js";
 

@@ -23,7 +23,8 @@ export function bytesGiven({ options, io }: Invocation, length?: number): Uint8A
 	if (text !== undefined) return Buffer.from(text);
 	if (fill !== undefined) {
 		const byte = Number(fill);
-		if (!Number.isInteger(byte) || byte < 0 || byte > 255) throw new UsageError(`--fill: "${fill}" is no byte`, "0 to 255, or 0x00 to 0xff");
+		if (!Number.isInteger(byte) || byte < 0 || byte > 255)
+			throw new UsageError(`--fill: "${fill}" is no byte`, "0 to 255, or 0x00 to 0xff");
 		if (length === undefined) throw new UsageError("--fill wants --length too");
 		return new Uint8Array(length).fill(byte);
 	}

@@ -1,11 +1,10 @@
 import type { FieldInfo, StructType } from "../../../structs/index.js";
 import { readLeaf, writeLeaf } from "../../client/leaves.js";
-import { DryScratch, type Placer } from "../../client/memory.js";
+import { DryScratch, MemoryError, type Placer } from "../../client/memory.js";
 import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
 import type { Invocation } from "../command.js";
 import { UsageError } from "../exit.js";
 import { hex, sizeText } from "../text.js";
-import { MemoryError } from "../../client/memory.js";
 
 export type FieldValue = bigint | readonly bigint[];
 
@@ -22,6 +21,7 @@ export class Draft {
 	private readonly fields: ReadonlyMap<string, FieldInfo>;
 	private readonly asked = new Set<string>();
 	private readonly forced: [FieldInfo, FieldValue][] = [];
+	private readonly allocated: { addr: bigint; length: bigint; note: string }[] = [];
 	private tail: Uint8Array = new Uint8Array();
 
 	constructor(
@@ -76,8 +76,20 @@ export class Draft {
 		const addr = kernel.mmap({ addr: 0n, length, prot: PROT_READ | PROT_WRITE });
 		if (addr < 0n) throw new MemoryError(Number(-addr), `no memory of ${sizeText(length)} to be had`);
 		this.inv.context.regions.set(addr, { addr, length, what });
-		this.notes.push(`${sizeText(length)} of memory allocated at ${hex(addr)}`);
+		this.allocated.push({ addr, length, note: `${sizeText(length)} of memory allocated at ${hex(addr)}` });
 		return addr;
+	}
+
+	/** After the call: memory that was for it alone goes back if it failed; else the user is told of it. */
+	async settle(failed: boolean): Promise<void> {
+		for (const { addr, length, note } of this.allocated.splice(0)) {
+			if (!failed) {
+				this.notes.push(note);
+				continue;
+			}
+			this.inv.context.regions.delete(addr);
+			(await this.inv.context.kernel()).munmap(addr, length);
+		}
 	}
 
 	/** The bytes of one call. */

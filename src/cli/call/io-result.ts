@@ -52,7 +52,11 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 		const colours = good ? inv.out : inv.err;
 		const mark = good ? colours.good("ok") : colours.bad("failed");
 		const text =
-			errno === 0 ? (good ? (headline ?? `${call} ${ret}`) : `${call} succeeded, but ${common.expect} was expected`) : `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno)}`;
+			errno === 0
+				? good
+					? (headline ?? `${call} ${ret}`)
+					: `${call} succeeded, but ${common.expect} was expected`
+				: `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno)}`;
 		(good ? io.stdout : io.stderr).write(`${[`${mark}  ${text}`, ...lines.map((line) => `    ${line}`)].join("\n")}\n`);
 	}
 	return { exit: good ? exitCode.done : exitCode.failed, errno, value: kept, fields };

@@ -71,7 +71,8 @@ const native = (field: FieldInfo, value: bigint): number | bigint => (field.scal
 
 /** A field of a struct's bytes in words: `FIXED_IOVA|READABLE (0x5)`, `0x1000`, `3`. */
 export function showLeaf(field: FieldInfo, bytes: Uint8Array): string {
-	const value = field.length === undefined ? native(field, readLeaf(bytes, field)) : elements(field, bytes).map((one) => native(field, one));
+	const value =
+		field.length === undefined ? native(field, readLeaf(bytes, field)) : elements(field, bytes).map((one) => native(field, one));
 	return formatValue(field, value);
 }
 

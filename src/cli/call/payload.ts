@@ -5,7 +5,7 @@ import { type Payload, payloadOfType } from "../../client/payloads.js";
 import type { OptionSpec } from "../command.js";
 import { encodeEntry } from "../entries/encode.js";
 import { UsageError } from "../exit.js";
-import { hex, hexBytes } from "../text.js";
+import { hex, hexBytes, table } from "../text.js";
 import type { Draft } from "./draft.js";
 import { jsonLeaf, parseHexBytes, showLeaf } from "./natural.js";
 import type { Details, Made } from "./spec.js";
@@ -66,11 +66,21 @@ export function fetchPayload(made: Made, payloads: readonly Payload[], typeField
 
 /** A payload's fields, in lines and in JSON. */
 export function describePayload(payload: Payload, bytes: Uint8Array): Details {
-	const leaves: FieldInfo[] = payload.struct.leaves.filter((leaf: FieldInfo) => leaf.role !== "reserved" && leaf.offset + leaf.size <= bytes.length);
+	const leaves: FieldInfo[] = payload.struct.leaves.filter(
+		(leaf: FieldInfo) => leaf.role !== "reserved" && leaf.offset + leaf.size <= bytes.length,
+	);
 	return {
-		lines: [`struct ${payload.struct.name}`, ...leaves.map((leaf) => `  ${leaf.name}  ${showLeaf(leaf, bytes)}`)],
-		json: { data: { struct: payload.struct.name, ...Object.fromEntries(leaves.map((leaf) => [leaf.name, jsonLeaf(leaf, bytes)])), bytes: hexBytes(bytes) } },
-		fields: Object.fromEntries(leaves.filter((leaf) => leaf.length === undefined).map((leaf) => [leaf.name, BigInt(jsonLeaf(leaf, bytes) as string | number)])),
+		lines: [`struct ${payload.struct.name}`, ...table(leaves.map((leaf) => [leaf.name, showLeaf(leaf, bytes)])).map((line) => `  ${line}`)],
+		json: {
+			data: {
+				struct: payload.struct.name,
+				...Object.fromEntries(leaves.map((leaf) => [leaf.name, jsonLeaf(leaf, bytes)])),
+				bytes: hexBytes(bytes),
+			},
+		},
+		fields: Object.fromEntries(
+			leaves.filter((leaf) => leaf.length === undefined).map((leaf) => [leaf.name, BigInt(jsonLeaf(leaf, bytes) as string | number)]),
+		),
 	};
 }
 

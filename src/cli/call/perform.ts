@@ -2,17 +2,17 @@ import type { FieldInfo, StructType } from "../../../structs/index.js";
 import { type Answer, callWithBytes } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { DryScratch } from "../../client/memory.js";
-import type { Invocation } from "../command.js";
 import { announce } from "../announce.js";
+import type { Invocation } from "../command.js";
 import { errnoByName } from "../errnos.js";
 import { done, exitCode, type Outcome, UsageError } from "../exit.js";
 import { didYouMean } from "../suggest.js";
-import { hexBytes, hexDump } from "../text.js";
+import { hex, hexBytes, hexDump } from "../text.js";
 import { Draft } from "./draft.js";
 import { parseField, parseHexBytes } from "./natural.js";
+import { leavesOf, shapeOf, sizeAlias } from "./shape.js";
 import { answerDocument, fieldLines, fieldsDocument, type Shown, showAnswer } from "./show.js";
 import type { CallShape, CallSpec, Made } from "./spec.js";
-import { leavesOf, shapeOf } from "./shape.js";
 
 const camel = (option: string): string => option.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
@@ -28,7 +28,9 @@ function takeFields(spec: CallSpec, shape: CallShape, draft: Draft): void {
 		if (text !== undefined) draft.give(positional.field, parseField(own.field, text, positional.name));
 	}
 	for (const { field, option } of shape.fields) {
-		const text = inv.options[camel(option)] as string | undefined;
+		const text = (inv.options[camel(option)] ?? (option === "argsz" && sizeAlias(shape) ? inv.options.size : undefined)) as
+			| string
+			| undefined;
 		if (text === undefined) continue;
 		if (draft.given(field.path)) throw new UsageError(`--${option} is given already, by position`);
 		draft.give(field.path, parseField(field, text, `--${option}`));
@@ -58,7 +60,8 @@ export function findField(struct: StructType, name: string, member?: string): Fi
 	if (exact) return exact;
 	const named = leaves.filter((leaf) => leaf.name === wanted);
 	if (named.length === 1) return named[0];
-	if (named.length > 1) throw new UsageError(`"${name}" is a field of several members`, `say which: ${named.map(({ path }) => path).join(", ")}`);
+	if (named.length > 1)
+		throw new UsageError(`"${name}" is a field of several members`, `say which: ${named.map(({ path }) => path).join(", ")}`);
 	const paths = leaves.map(({ path }) => path);
 	throw new UsageError(`struct ${struct.name} has no field "${name}"`, didYouMean(wanted, paths) ?? `its fields are ${paths.join(", ")}`);
 }
@@ -86,18 +89,38 @@ async function make(command: string, spec: CallSpec, shape: CallShape, draft: Dr
 	const fd = spec.target ? await spec.target(inv) : await inv.context.iommu();
 	const answers: Answer[] = [];
 	for (const round of [undefined, ...draft.rounds]) {
-		const answer = fd < 0 ? notOpened(shape, draft.bytes(round), -fd) : callWithBytes<Record<string, unknown>>(kernel, fd, shape.ioctl, draft.bytes(round));
+		const answer =
+			fd < 0
+				? notOpened(shape, draft.bytes(round), -fd)
+				: callWithBytes<Record<string, unknown>>(kernel, fd, shape.ioctl, draft.bytes(round));
 		answers.push(answer);
 		if (answer.errno !== 0) break;
 	}
 	const answer = answers[answers.length - 1];
+	await draft.settle(answer.errno !== 0);
+	if (fd < 0) draft.notes.push("the device's file could not be opened, so the call was not made");
 	const made: Made = { inv, draft, answer, answers, fd };
 	const details = fd < 0 ? undefined : await spec.after?.(made);
 	const value = answer.errno === 0 ? newId(spec, shape, answer) : undefined;
-	const shown: Shown = { inv, command, title: title(spec, shape), shape, answer, details, notes: draft.notes, value, good: asExpected(inv, answer.errno) };
+	const shown: Shown = {
+		inv,
+		command,
+		title: title(spec, shape),
+		shape,
+		answer,
+		details,
+		notes: draft.notes,
+		value,
+		good: asExpected(inv, answer.errno),
+	};
 	if (inv.common.json) inv.io.stdout.write(`${JSON.stringify(await answerDocument(shown))}\n`);
 	else showAnswer(shown);
-	return { exit: shown.good ? exitCode.done : exitCode.failed, errno: answer.errno, value, fields: { ...answerFields(shape, answer), ...details?.fields } };
+	return {
+		exit: shown.good ? exitCode.done : exitCode.failed,
+		errno: answer.errno,
+		value,
+		fields: { ...answerFields(shape, answer), ...details?.fields },
+	};
 }
 
 /** Whether a call went as the user said it would. */
@@ -125,14 +148,20 @@ function newId({ newId: path }: CallSpec, shape: CallShape, answer: Answer): num
 
 function answerFields(shape: CallShape, { after }: Answer): Record<string, number | bigint> {
 	return Object.fromEntries(
-		shape.fields.filter(({ field }) => field.length === undefined).map(({ field }) => [field.name, field.size <= 4 ? Number(readLeaf(after, field)) : readLeaf(after, field)]),
+		shape.fields
+			.filter(({ field }) => field.length === undefined)
+			.map(({ field }) => [field.name, field.size <= 4 ? Number(readLeaf(after, field)) : readLeaf(after, field)]),
 	);
 }
+
+/** Bytes of a piece of memory that a dry run prints for people. */
+const mostDumped = 256;
 
 async function showDryRun(command: string, shape: CallShape, draft: Draft): Promise<Outcome> {
 	const { inv } = draft;
 	const { io, common, out } = inv;
 	const bytes = draft.bytes();
+	const memory = draft.placer instanceof DryScratch ? draft.placer.placed : [];
 	if (common.json) {
 		const document = {
 			schema: "iommuctl.dry-run",
@@ -143,17 +172,27 @@ async function showDryRun(command: string, shape: CallShape, draft: Draft): Prom
 			struct: shape.ioctl.struct?.name ?? null,
 			sent: fieldsDocument(shape, bytes),
 			bytes: hexBytes(bytes),
+			memory: memory.map((piece) => ({ address: hex(piece.addr), bytes: hexBytes(piece.bytes) })),
 			calls: 1 + draft.rounds.length,
 			notes: draft.notes,
 		};
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 		return done;
 	}
-	const fields = fieldLines(shape.fields.map(({ field }) => field), bytes, out);
+	const fields = fieldLines(
+		shape.fields.map(({ field }) => field),
+		bytes,
+		out,
+	);
 	const lines = [
 		`${out.strong(shape.ioctl.name)} (0x${shape.ioctl.request.toString(16)}), struct ${shape.ioctl.struct?.name}, ${bytes.length} bytes, not sent`,
 		...fields.map((line) => `  ${line}`),
 		...hexDump(bytes).map((line) => `  ${line}`),
+		...memory.flatMap((piece) => [
+			`  at ${hex(piece.addr)}:`,
+			...hexDump(piece.bytes.subarray(0, mostDumped)).map((line) => `    ${line}`),
+			...(piece.bytes.length > mostDumped ? [`    and ${piece.bytes.length - mostDumped} bytes more`] : []),
+		]),
 		...(draft.rounds.length > 0 ? [`  and ${draft.rounds.length} more of it, with the rest of the array`] : []),
 	];
 	io.stdout.write(`${lines.join("\n")}\n`);

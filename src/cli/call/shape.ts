@@ -1,4 +1,4 @@
-import { constantsOf, type FieldInfo, ioctls, setInfo, shortName, type StructType } from "../../../structs/index.js";
+import { constantsOf, type FieldInfo, ioctls, type StructType, setInfo, shortName } from "../../../structs/index.js";
 import type { OptionSpec } from "../command.js";
 import type { CallShape, CallSpec, FieldOption } from "./spec.js";
 
@@ -25,7 +25,9 @@ export function shapeOf(spec: Pick<CallSpec, "ioctl" | "member" | "rename">): Ca
 }
 
 export function leavesOf(struct: StructType | null, member?: string): FieldInfo[] {
-	return (struct?.leaves ?? []).filter(({ path, size }) => size > 0 && (!path.includes(".") || member === undefined || path.startsWith(`${member}.`)));
+	return (struct?.leaves ?? []).filter(
+		({ path, size }) => size > 0 && (!path.includes(".") || member === undefined || path.startsWith(`${member}.`)),
+	);
 }
 
 function placeholder(field: FieldInfo): string {
@@ -44,9 +46,16 @@ function valueNames(field: FieldInfo): string[] {
 export function fieldOptions(shape: CallShape): OptionSpec[] {
 	const struct = shape.ioctl.struct;
 	if (!struct) return [];
-	return shape.fields.map(({ field, option }) => {
+	const options = shape.fields.map(({ field, option }) => {
 		const names = valueNames(field);
 		const doc = [field.doc, names.length <= 12 ? names.join(", ") : ""].filter(Boolean).join("; ");
 		return { flags: `--${option} <${placeholder(field)}>`, doc, group: `Fields of struct ${struct.name}:` };
 	});
+	if (sizeAlias(shape)) options.push({ flags: "--size <number>", doc: "the same as --argsz", group: options[0].group });
+	return options;
+}
+
+/** VFIO's structs call their size argsz; --size stands for it too, where no field has that name. */
+export function sizeAlias({ fields }: CallShape): boolean {
+	return fields[0]?.option === "argsz" && !fields.some(({ option }) => option === "size");
 }

@@ -9,6 +9,9 @@ import { hexBytes, hexDump, table } from "../text.js";
 import { jsonLeaf, showLeaf } from "./natural.js";
 import type { CallShape, Details } from "./spec.js";
 
+/** Answered fields that stand in one line; more of them get a line each. */
+const mostInLine = 3;
+
 /** `EEXIST (17): the range touches an area that is there already` */
 export function errnoText(ioctl: string, errno: number): string {
 	const what = meaning(ioctl, errno);
@@ -21,15 +24,16 @@ export function errnoDocument(ioctl: string, errno: number): object | null {
 
 /** Fields that the kernel wrote, or that differ from what was sent. */
 export function answered(shape: CallShape, { before, after }: Answer): FieldInfo[] {
-	return shape.fields
-		.map(({ field }) => field)
-		.filter((field) => {
-			if (field.role === "reserved") return false;
-			return field.dir !== "in" || readLeaf(before, field) !== readLeaf(after, field);
-		});
+	const fields = shape.fields.map(({ field }) => field).filter(({ role }) => role !== "reserved");
+	const written = fields.filter(({ dir }) => dir !== "in");
+	return fields.filter((field) => {
+		if (field.dir !== "in") return true;
+		// Of two names for one place (a union), the one that the kernel writes is the answer's.
+		return readLeaf(before, field) !== readLeaf(after, field) && !written.some(({ offset }) => offset === field.offset);
+	});
 }
 
-/** One line of names and values, short enough for a terminal; else a line each. */
+/** A line for each field: name and value. */
 export function fieldLines(fields: readonly FieldInfo[], bytes: Uint8Array, colours: Palette): string[] {
 	return table(fields.map((field) => [field.path.split(".").at(-1) ?? field.path, showLeaf(field, bytes)])).map((line) => {
 		const at = line.indexOf(" ");
@@ -37,7 +41,8 @@ export function fieldLines(fields: readonly FieldInfo[], bytes: Uint8Array, colo
 	});
 }
 
-export function pairs(fields: readonly FieldInfo[], bytes: Uint8Array, colours: Palette): string {
+/** All in one line: `name=value name=value`. */
+function pairs(fields: readonly FieldInfo[], bytes: Uint8Array, colours: Palette): string {
 	return fields.map((field) => `${colours.name(field.name)}=${showLeaf(field, bytes)}`).join(" ");
 }
 
@@ -59,7 +64,11 @@ export function fieldsDocument(shape: CallShape, bytes: Uint8Array): Record<stri
 export function hexLines(answer: Answer): string[] {
 	const { before, after } = answer;
 	const same = hexBytes(before) === hexBytes(after);
-	return ["before:", ...hexDump(before).map((line) => `  ${line}`), ...(same ? ["after: the same"] : ["after:", ...hexDump(after).map((line) => `  ${line}`)])];
+	return [
+		"before:",
+		...hexDump(before).map((line) => `  ${line}`),
+		...(same ? ["after: the same"] : ["after:", ...hexDump(after).map((line) => `  ${line}`)]),
+	];
 }
 
 export interface Shown {
@@ -88,8 +97,11 @@ export function showAnswer(shown: Shown): void {
 	}
 	const colours = good ? inv.out : inv.err;
 	if (good && answer.errno === 0) {
-		const ret = answer.ret === 0 ? "" : ` ${colours.name("ret")}=${answer.ret}`;
-		lines.push(`${colours.good("ok")}  ${title}${ret} ${pairs(answered(shape, answer), answer.after, colours)}`.trimEnd());
+		const fields = answered(shape, answer);
+		const ret = answer.ret === 0 ? "" : `  ${colours.name("ret")}=${answer.ret}`;
+		const short = fields.length <= mostInLine;
+		lines.push(`${colours.good("ok")}  ${title}${ret}${short && fields.length > 0 ? `  ${pairs(fields, answer.after, colours)}` : ""}`);
+		if (!short) lines.push(...fieldLines(fields, answer.after, colours).map((line) => `    ${line}`));
 	} else if (good) {
 		lines.push(`${colours.good("ok")}  ${title} failed as expected: ${errnoText(name, answer.errno)}`);
 	} else if (answer.errno === 0) {
@@ -101,7 +113,14 @@ export function showAnswer(shown: Shown): void {
 	lines.push(...(details?.lines ?? []).map((line) => `    ${line}`));
 	lines.push(...notes.map((note) => `    ${colours.note("note:")} ${note}`));
 	if (!good && answer.ioctl.struct) {
-		lines.push("  sent:", ...fieldLines(shape.fields.map(({ field }) => field), answer.before, colours).map((line) => `    ${line}`));
+		lines.push(
+			"  sent:",
+			...fieldLines(
+				shape.fields.map(({ field }) => field),
+				answer.before,
+				colours,
+			).map((line) => `    ${line}`),
+		);
 	}
 	if (common.hex) lines.push(...hexLines(answer).map((line) => `  ${line}`));
 	(good ? io.stdout : io.stderr).write(`${lines.join("\n")}\n`);

@@ -25,7 +25,8 @@ function readValue({ value: argument }: ValueSpec, { args }: Invocation): bigint
 	if (!argument) return 0n;
 	const named = argument.names.get(args[0].toUpperCase());
 	if (named !== undefined) return named;
-	if (/^[A-Za-z_]/.test(args[0])) throw new UsageError(`${argument.name}: "${args[0]}" is not known`, didYouMean(args[0], argument.names.keys()) ?? argument.doc);
+	if (/^[A-Za-z_]/.test(args[0]))
+		throw new UsageError(`${argument.name}: "${args[0]}" is not known`, didYouMean(args[0], argument.names.keys()) ?? argument.doc);
 	return parseNumber(args[0], argument.name);
 }
 
@@ -33,8 +34,18 @@ async function perform(command: string, spec: ValueSpec, inv: Invocation): Promi
 	const ioctl = ioctls[spec.ioctl];
 	const arg = readValue(spec, inv);
 	if (inv.common.dryRun) {
-		const document = { schema: "iommuctl.dry-run", version: 1, command, ioctl: ioctl.name, request: `0x${ioctl.request.toString(16)}`, struct: null, value: `0x${arg.toString(16)}` };
-		inv.io.stdout.write(inv.common.json ? `${JSON.stringify(document)}\n` : `${ioctl.name} (${document.request}), value ${document.value}, not sent\n`);
+		const document = {
+			schema: "iommuctl.dry-run",
+			version: 1,
+			command,
+			ioctl: ioctl.name,
+			request: `0x${ioctl.request.toString(16)}`,
+			struct: null,
+			value: `0x${arg.toString(16)}`,
+		};
+		inv.io.stdout.write(
+			inv.common.json ? `${JSON.stringify(document)}\n` : `${ioctl.name} (${document.request}), value ${document.value}, not sent\n`,
+		);
 		return done;
 	}
 	await announce(inv);
@@ -44,7 +55,17 @@ async function perform(command: string, spec: ValueSpec, inv: Invocation): Promi
 	const answer: Answer = { ioctl, ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0, before: none, after: none, decoded: {} };
 	const value = ret < 0 ? undefined : ret;
 	const good = asExpected(inv, answer.errno);
-	const shown = { inv, command, title: ioctl.name, shape: { ioctl, fields: [] }, answer, details: { json: { value: `0x${arg.toString(16)}` } }, notes: [], value, good };
+	const shown = {
+		inv,
+		command,
+		title: ioctl.name,
+		shape: { ioctl, fields: [] },
+		answer,
+		details: { json: { value: `0x${arg.toString(16)}` } },
+		notes: [],
+		value,
+		good,
+	};
 	if (inv.common.json) inv.io.stdout.write(`${JSON.stringify(await answerDocument(shown))}\n`);
 	else showAnswer({ ...shown, details: undefined });
 	return { exit: good ? exitCode.done : exitCode.failed, errno: answer.errno, value };

@@ -10,7 +10,10 @@ const family: Family = {
 			details: "EBUSY while another object or an open file uses it. A queue's file is closed by `fault close` or `veventq close`.",
 			ioctl: "IOMMU_DESTROY",
 			positional: [{ name: "ID", doc: "the object's ID", field: "id" }],
-			examples: [["destroy 1", ""], ["destroy 99 --expect ENOENT", ""]],
+			examples: [
+				["destroy 1", ""],
+				["destroy 99 --expect ENOENT", ""],
+			],
 		}),
 	],
 };

@@ -53,10 +53,13 @@ async function list(inv: Invocation): Promise<Outcome> {
 	const names = deviceNames(kernel);
 	const devices = names.map((name) => ({ name, path: devicePath(name), id: inv.context.deviceIds.get(devicePath(name)) ?? null }));
 	if (inv.common.json) {
-		inv.io.stdout.write(`${JSON.stringify({ schema: "iommuctl.devices", version: 1, kernel: kernel.kind, kernelDetail: which, devices })}\n`);
+		inv.io.stdout.write(
+			`${JSON.stringify({ schema: "iommuctl.devices", version: 1, kernel: kernel.kind, kernelDetail: which, devices })}\n`,
+		);
 		return done;
 	}
-	for (const { name, path, id } of devices) inv.io.stdout.write(`${inv.out.name(name)}  ${path}${id === null ? "" : `  bound, ID ${id}`}\n`);
+	for (const { name, path, id } of devices)
+		inv.io.stdout.write(`${inv.out.name(name)}  ${path}${id === null ? "" : `  bound, ID ${id}`}\n`);
 	if (devices.length === 0) inv.io.stderr.write(`no VFIO device in ${folder}; a mock device is made by: iommuctl selftest mock-domain\n`);
 	return done;
 }
@@ -73,7 +76,9 @@ function infoFetched({ draft, answer }: Made): Details | undefined {
 	const bytes = draft.placer.fetch(draft.read(answer.after, "data_uptr"), length);
 	if (!bytes) return undefined;
 	const payload = payloadOfType(hwInfoPayloads, Number(type));
-	return payload && Number(type) !== iommu_hw_info_type.IOMMU_HW_INFO_TYPE_NONE ? describePayload(payload, bytes) : describeBytes(bytes, type);
+	return payload && Number(type) !== iommu_hw_info_type.IOMMU_HW_INFO_TYPE_NONE
+		? describePayload(payload, bytes)
+		: describeBytes(bytes, type);
 }
 
 const specs: readonly CallSpec[] = [
@@ -167,7 +172,13 @@ const family: Family = {
 				const ret = await inv.context.closeDevice(path);
 				if (ret === undefined) throw new UsageError(`${path} is not open here`, "only a script that bound it has it open");
 				const { showIo } = await import("../call/io-result.js");
-				return await showIo(inv, { command: "device close", call: "close", ret: ret < 0 ? -1 : 0, errno: ret < 0 ? -ret : 0, headline: `${path} closed` });
+				return await showIo(inv, {
+					command: "device close",
+					call: "close",
+					ret: ret < 0 ? -1 : 0,
+					errno: ret < 0 ? -ret : 0,
+					headline: `${path} closed`,
+				});
 			},
 		},
 	],

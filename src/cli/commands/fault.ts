@@ -1,4 +1,4 @@
-import { iommu_hwpt_page_response, iommu_hwpt_pgfault, type FieldInfo } from "../../../structs/index.js";
+import { type FieldInfo, iommu_hwpt_page_response, iommu_hwpt_pgfault } from "../../../structs/index.js";
 import type { Payload } from "../../client/payloads.js";
 import { writeResponses } from "../../client/queues.js";
 import { announce } from "../announce.js";
@@ -36,10 +36,19 @@ async function read(inv: Invocation): Promise<Outcome> {
 		ret: ret < 0 ? -1 : ret,
 		errno: ret < 0 ? -ret : 0,
 		headline: messages.length === 0 ? "nothing is queued" : `${plural(messages.length, "page fault")} read`,
-		lines: messages.length > 0 ? table([leaves.map(({ name }) => name), ...messages.map((one) => leaves.map((leaf) => showLeaf(leaf, one)))]) : [],
-		json: { messages: messages.map((one) => Object.fromEntries(leaves.map((leaf) => [leaf.name, jsonLeaf(leaf, one)]))), bytes: hexBytes(bytes) },
+		lines:
+			messages.length > 0
+				? table([leaves.map(({ name }) => name), ...messages.map((one) => leaves.map((leaf) => showLeaf(leaf, one)))])
+				: [],
+		json: {
+			messages: messages.map((one) => Object.fromEntries(leaves.map((leaf) => [leaf.name, jsonLeaf(leaf, one)]))),
+			bytes: hexBytes(bytes),
+		},
 		value: last && Number(jsonLeaf(leaves.find(({ name }) => name === "cookie") as FieldInfo, last)),
-		fields: { ...(last && Object.fromEntries(leaves.map((leaf) => [leaf.name, BigInt(jsonLeaf(leaf, last) as string | number)]))), messages: messages.length },
+		fields: {
+			...(last && Object.fromEntries(leaves.map((leaf) => [leaf.name, BigInt(jsonLeaf(leaf, last) as string | number)]))),
+			messages: messages.length,
+		},
 	});
 }
 
@@ -47,7 +56,12 @@ async function respond(inv: Invocation): Promise<Outcome> {
 	const [queue, cookie, code] = inv.options.queueFd === undefined ? inv.args : [undefined, ...inv.args];
 	const file = queueFile(inv, "fault", queue);
 	const short = cookie === undefined ? undefined : `cookie=${cookie},code=${code ?? "SUCCESS"}`;
-	const array = await readEntries(short === undefined ? inv : { ...inv, options: { ...inv.options, response: [short, ...((inv.options.response as string[] | undefined) ?? [])] } }, responses);
+	const array = await readEntries(
+		short === undefined
+			? inv
+			: { ...inv, options: { ...inv.options, response: [short, ...((inv.options.response as string[] | undefined) ?? [])] } },
+		responses,
+	);
 	if (!array) throw new UsageError("no response is given", "for example: fault respond 3 1 SUCCESS, or --response cookie=1,code=SUCCESS");
 	await announce(inv);
 	const kernel = await inv.context.kernel();

@@ -9,7 +9,13 @@ import { readTarget } from "../queue-files.js";
 import { hexBytes, hexDump } from "../text.js";
 
 const fdArg = { name: "FD", doc: "the file's number" };
-const eventNames: readonly (readonly [string, number])[] = [["IN", POLLIN], ["OUT", POLLOUT], ["ERR", POLLERR], ["HUP", POLLHUP], ["NVAL", POLLNVAL]];
+const eventNames: readonly (readonly [string, number])[] = [
+	["IN", POLLIN],
+	["OUT", POLLOUT],
+	["ERR", POLLERR],
+	["HUP", POLLHUP],
+	["NVAL", POLLNVAL],
+];
 const readFd = (text: string): number => Number(BigInt.asIntN(32, parseNumber(text, "FD")));
 const split = (ret: number) => ({ ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0 });
 
@@ -22,7 +28,12 @@ async function open(inv: Invocation): Promise<Outcome> {
 async function close(inv: Invocation): Promise<Outcome> {
 	await announce(inv);
 	const fd = readFd(inv.args[0]);
-	return await showIo(inv, { command: "file close", call: "close", ...split((await inv.context.kernel()).close(fd)), headline: `file ${fd} closed` });
+	return await showIo(inv, {
+		command: "file close",
+		call: "close",
+		...split((await inv.context.kernel()).close(fd)),
+		headline: `file ${fd} closed`,
+	});
 }
 
 async function read(inv: Invocation): Promise<Outcome> {
@@ -32,7 +43,14 @@ async function read(inv: Invocation): Promise<Outcome> {
 	const target = readTarget(inv, length);
 	const ret = kernel.read(readFd(inv.args[0]), target);
 	const bytes = target instanceof Uint8Array ? target.subarray(0, Math.max(ret, 0)) : new Uint8Array();
-	return await showIo(inv, { command: "file read", call: "read", ...split(ret), headline: `${ret} bytes read`, lines: hexDump(bytes), json: { data: hexBytes(bytes) } });
+	return await showIo(inv, {
+		command: "file read",
+		call: "read",
+		...split(ret),
+		headline: `${ret} bytes read`,
+		lines: hexDump(bytes),
+		json: { data: hexBytes(bytes) },
+	});
 }
 
 async function write(inv: Invocation): Promise<Outcome> {
@@ -61,8 +79,22 @@ async function poll(inv: Invocation): Promise<Outcome> {
 }
 
 const commands: readonly CommandSpec[] = [
-	{ name: "open", summary: "open a path", args: [{ name: "PATH", doc: "of the kernel's files" }], groups: ["kernel", "expect", "quiet"], examples: [["file open /dev/iommu", ""]], run: open },
-	{ name: "close", summary: "close a file", args: [fdArg], groups: ["kernel", "expect"], examples: [["file close $access", "in a script: destroys the access"]], run: close },
+	{
+		name: "open",
+		summary: "open a path",
+		args: [{ name: "PATH", doc: "of the kernel's files" }],
+		groups: ["kernel", "expect", "quiet"],
+		examples: [["file open /dev/iommu", ""]],
+		run: open,
+	},
+	{
+		name: "close",
+		summary: "close a file",
+		args: [fdArg],
+		groups: ["kernel", "expect"],
+		examples: [["file close $access", "in a script: destroys the access"]],
+		run: close,
+	},
 	{
 		name: "read",
 		summary: "read a file",
@@ -76,13 +108,28 @@ const commands: readonly CommandSpec[] = [
 		name: "write",
 		summary: "write a file",
 		args: [fdArg],
-		options: () => [...bytesOptions, { flags: "--from <address>", doc: "memory of the program", group: "Bytes:" }, { flags: "--length <n>", doc: "for --from and --fill", group: "Bytes:" }],
+		options: () => [
+			...bytesOptions,
+			{ flags: "--from <address>", doc: "memory of the program", group: "Bytes:" },
+			{ flags: "--length <n>", doc: "for --from and --fill", group: "Bytes:" },
+		],
 		groups: ["kernel", "expect"],
 		examples: [["file write $queue.fd --data 0100000000000000", ""]],
 		run: write,
 	},
-	{ name: "poll", summary: "ask what a file is ready for", args: [fdArg], groups: ["kernel", "expect"], examples: [["file poll $queue.fd", ""]], run: poll },
+	{
+		name: "poll",
+		summary: "ask what a file is ready for",
+		args: [fdArg],
+		groups: ["kernel", "expect"],
+		examples: [["file poll $queue.fd", ""]],
+		run: poll,
+	},
 ];
 
-const family: Family = { name: "file", details: "Plain system calls on files that other commands made: fault and event queues, accesses, memfds.", commands };
+const family: Family = {
+	name: "file",
+	details: "Plain system calls on files that other commands made: fault and event queues, accesses, memfds.",
+	commands,
+};
 export default family;

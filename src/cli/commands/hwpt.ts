@@ -3,12 +3,12 @@ import { hwptPayloads, invalidatePayloads } from "../../client/payloads.js";
 import { callCommand } from "../call/command.js";
 import { dirtyRanges } from "../call/dirty.js";
 import type { Draft } from "../call/draft.js";
+import { parseNumber } from "../call/natural.js";
 import { payloadOptions, placePayload } from "../call/payload.js";
 import type { CallSpec, Details, Made } from "../call/spec.js";
 import type { Family } from "../command.js";
 import { describeEntry, type EntryArray, entryOptions, readEntries, restride } from "../entries/array.js";
 import { UsageError } from "../exit.js";
-import { parseNumber } from "../call/natural.js";
 import { hex, plural, sizeText } from "../text.js";
 
 const hwpt = { name: "HWPT", doc: "the page table's ID", field: "hwpt_id" };
@@ -46,7 +46,8 @@ async function placeEntries(draft: Draft): Promise<void> {
 			]),
 		);
 	}
-	if (draft.rounds.length > 0) draft.notes.push(`${plural(count, "entry")} in ${draft.rounds.length + 1} calls of at most ${piece.toLocaleString("en-US")} (--batch)`);
+	if (draft.rounds.length > 0)
+		draft.notes.push(`${plural(count, "entry")} in ${draft.rounds.length + 1} calls of at most ${piece.toLocaleString("en-US")} (--batch)`);
 }
 
 /** How many entries were handled, over all calls, and which was the first that was not. */
@@ -78,7 +79,11 @@ function placeBitmap(draft: Draft): void {
 	const pageSize = draft.get("page_size");
 	if (draft.given("data") || pageSize === 0n) return;
 	const length = (draft.get("length") + pageSize * 8n - 1n) / (pageSize * 8n);
-	if (length > largestBitmap) throw new UsageError(`the bitmap would take ${sizeText(length)}`, "read a smaller range, give a larger --page-size, or your own memory by --data");
+	if (length > largestBitmap)
+		throw new UsageError(
+			`the bitmap would take ${sizeText(length)}`,
+			"read a smaller range, give a larger --page-size, or your own memory by --data",
+		);
 	// The kernel writes whole 64-bit words.
 	if (length > 0n) draft.fill("data", draft.placer.place(new Uint8Array(Number((length + 7n) & -8n))));
 }
@@ -92,7 +97,9 @@ function dirtyFetched({ draft, answer }: Made): Details | undefined {
 	const bitmap = draft.placer.fetch(draft.read(answer.before, "data"), Number((pages + 7n) / 8n));
 	if (!bitmap) return undefined;
 	const { count, ranges } = dirtyRanges(bitmap, draft.read(answer.before, "iova"), pageSize);
-	const shown = ranges.slice(0, 16).map(({ start, last }) => `${hex(start)} - ${hex(last)}  ${plural(Number((last - start + 1n) / pageSize), "page")}`);
+	const shown = ranges
+		.slice(0, 16)
+		.map(({ start, last }) => `${hex(start)} - ${hex(last)}  ${plural(Number((last - start + 1n) / pageSize), "page")}`);
 	if (ranges.length > shown.length) shown.push(`and ${plural(ranges.length - shown.length, "range")} more (--json has all)`);
 	return {
 		lines: [`${plural(count, "dirty page")} of ${sizeText(pageSize)}`, ...shown],
@@ -136,7 +143,11 @@ const specs: readonly CallSpec[] = [
 		positional: [{ name: "ID", doc: "a nested page table, or a virtual IOMMU", field: "hwpt_id" }],
 		extra: () => [
 			...entryOptions(invalidatePayloads),
-			{ flags: "--batch <n>", doc: `entries of one call, else several are made (${mostEntries}); 0: all in one, whatever the kernel says`, group: "Entries:" },
+			{
+				flags: "--batch <n>",
+				doc: `entries of one call, else several are made (${mostEntries}); 0: all in one, whatever the kernel says`,
+				group: "Entries:",
+			},
 		],
 		prepare: placeEntries,
 		after: handledEntries,

@@ -29,7 +29,10 @@ function rangesFetched({ draft, answer }: Made): Details | undefined {
 	if (!bytes) return undefined;
 	const ranges = iommu_iova_range.decodeArray(bytes);
 	return {
-		lines: ranges.map(({ start, last }) => `${hex(start)} - ${hex(last)}  ${last - start === (1n << 64n) - 1n ? "everything" : sizeText(last - start + 1n)}`),
+		lines: ranges.map(
+			({ start, last }) =>
+				`${hex(start)} - ${hex(last)}  ${last - start === (1n << 64n) - 1n ? "everything" : sizeText(last - start + 1n)}`,
+		),
 		json: { ranges: ranges.map(({ start, last }) => ({ start: hex(start), last: hex(last) })) },
 	};
 }
@@ -54,7 +57,10 @@ const specs: readonly CallSpec[] = [
 			draft.fill("num_iovas", defaultRoom);
 			const room = draft.get("num_iovas");
 			// What claims more room than any kernel has ranges gets no array behind it: the call is a test of that.
-			draft.fill("allowed_iovas", draft.placer.place(new Uint8Array(Number(room < 1n << 20n ? room : defaultRoom) * iommu_iova_range.size)));
+			draft.fill(
+				"allowed_iovas",
+				draft.placer.place(new Uint8Array(Number(room < 1n << 20n ? room : defaultRoom) * iommu_iova_range.size)),
+			);
 		},
 		after: rangesFetched,
 		examples: [
@@ -92,7 +98,7 @@ const specs: readonly CallSpec[] = [
 		},
 		examples: [
 			["ioas map 1 --length 2M", "2 MiB of fresh memory, at an IOVA that the kernel picks"],
-			["ioas map 1 --iova 0x1000000 --length 64k --user-va 0x7f0000000000 --flags FIXED_IOVA|READABLE", "every field given"],
+			["ioas map 1 --iova 0x1000000 --length 64k --user-va 0x7f0000000000 --flags FIXED_IOVA,READABLE", "every field given"],
 		],
 	},
 	{
@@ -112,7 +118,10 @@ const specs: readonly CallSpec[] = [
 			draft.notes.push(fd < 0 ? "no memfd could be made" : `memfd ${fd} of ${sizeText(length)} made`);
 			draft.fill("fd", BigInt(fd < 0 ? -1 : fd));
 		},
-		examples: [["ioas map-file 1 --length 1M", "a fresh memfd"], ["ioas map-file 1 --memfd $file --start 64k --length 64k", "in a script: a piece of $file"]],
+		examples: [
+			["ioas map-file 1 --length 1M", "a fresh memfd"],
+			["ioas map-file 1 --memfd $file --start 64k --length 64k", "in a script: a piece of $file"],
+		],
 	},
 	{
 		name: "copy",

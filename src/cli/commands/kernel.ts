@@ -1,11 +1,11 @@
 import { type Ioctl, ioctls, iommu_test_cmd } from "../../../structs/index.js";
+import { EnvironmentError } from "../../kernel/environment-error.js";
 import { ENOTTY } from "../../kernel/errno.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { announce } from "../announce.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { done, type Outcome } from "../exit.js";
 import { table } from "../text.js";
-import { EnvironmentError } from "../../kernel/environment-error.js";
 
 /**
  * Whether a kernel knows a call, found without doing anything: a struct that says it has 0 bytes is refused by the
@@ -27,14 +27,28 @@ async function which(inv: Invocation): Promise<Outcome> {
 			version: 1,
 			kernel: handle.kernel.kind,
 			kernelDetail: handle.which,
-			calls: supported.map(({ call, known }) => ({ name: call.name, request: `0x${call.request.toString(16)}`, since: call.since ?? null, supported: known })),
+			calls: supported.map(({ call, known }) => ({
+				name: call.name,
+				request: `0x${call.request.toString(16)}`,
+				since: call.since ?? null,
+				supported: known,
+			})),
 		};
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 		return done;
 	}
 	context.announced = true;
-	const rows = supported.map(({ call, known }) => [known ? "yes" : "no", call.name, call.since ? `since Linux ${call.since}` : "", call === ioctls.IOMMU_TEST_CMD ? "the selftest driver" : ""]);
-	io.stdout.write(`${out.strong(`kernel: ${handle.which}`)}\n${table(rows).map((row) => `  ${row.trimEnd()}`).join("\n")}\n`);
+	const rows = supported.map(({ call, known }) => [
+		known ? "yes" : "no",
+		call.name,
+		call.since ? `since Linux ${call.since}` : "",
+		call === ioctls.IOMMU_TEST_CMD ? "the selftest driver" : "",
+	]);
+	io.stdout.write(
+		`${out.strong(`kernel: ${handle.which}`)}\n${table(rows)
+			.map((row) => `  ${row.trimEnd()}`)
+			.join("\n")}\n`,
+	);
 	return done;
 }
 
@@ -44,7 +58,10 @@ async function log(inv: Invocation): Promise<Outcome> {
 	if (!handle.log) throw new EnvironmentError("the real kernel's log is not read by iommuctl", "look at dmesg");
 	await announce(inv);
 	const lines = handle.log();
-	if (common.json) io.stdout.write(`${JSON.stringify({ schema: "iommuctl.log", version: 1, kernel: handle.kernel.kind, kernelDetail: handle.which, lines })}\n`);
+	if (common.json)
+		io.stdout.write(
+			`${JSON.stringify({ schema: "iommuctl.log", version: 1, kernel: handle.kernel.kind, kernelDetail: handle.which, lines })}\n`,
+		);
 	else if (lines.length > 0) io.stdout.write(`${lines.join("\n")}\n`);
 	return done;
 }
@@ -56,7 +73,10 @@ const commands: readonly CommandSpec[] = [
 		details: "No call that is asked about does anything: it is made with a size that no command takes.",
 		groups: ["kernel", "fd"],
 		isDefault: true,
-		examples: [["kernel", ""], ["kernel show --kernel real --json", ""]],
+		examples: [
+			["kernel", ""],
+			["kernel show --kernel real --json", ""],
+		],
 		run: which,
 	},
 	{

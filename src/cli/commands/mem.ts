@@ -102,11 +102,18 @@ async function free(inv: Invocation): Promise<Outcome> {
 	const { context } = inv;
 	const addr = parseNumber(inv.args[0], "ADDRESS");
 	const length = inv.args[1] === undefined ? context.regions.get(addr)?.length : parseNumber(inv.args[1], "LENGTH");
-	if (length === undefined) throw new UsageError(`nothing was allocated at ${hex(addr)}, so its length is not known`, "give the length too");
+	if (length === undefined)
+		throw new UsageError(`nothing was allocated at ${hex(addr)}, so its length is not known`, "give the length too");
 	await announce(inv);
 	const ret = (await context.kernel()).munmap(addr, length);
 	if (ret >= 0) context.regions.delete(addr);
-	return await showIo(inv, { command: "mem free", call: "munmap", ret: ret < 0 ? -1 : 0, errno: ret < 0 ? -ret : 0, headline: `${sizeText(length)} at ${hex(addr)} freed` });
+	return await showIo(inv, {
+		command: "mem free",
+		call: "munmap",
+		ret: ret < 0 ? -1 : 0,
+		errno: ret < 0 ? -ret : 0,
+		headline: `${sizeText(length)} at ${hex(addr)} freed`,
+	});
 }
 
 const address = { name: "ADDRESS", doc: "in the program's memory" };
@@ -123,7 +130,10 @@ const commands: readonly CommandSpec[] = [
 			{ flags: "--offset <bytes>", doc: "where in the file" },
 		],
 		groups: ["kernel", "expect", "quiet"],
-		examples: [["mem alloc 1M --at 0x200000000", ""], ["mem alloc 64k --memfd $file", "in a script, after `file = mem memfd 64k`"]],
+		examples: [
+			["mem alloc 1M --at 0x200000000", ""],
+			["mem alloc 64k --memfd $file", "in a script, after `file = mem memfd 64k`"],
+		],
 		run: alloc,
 	},
 	{
@@ -148,9 +158,16 @@ const commands: readonly CommandSpec[] = [
 		name: "write",
 		summary: "write memory",
 		args: [address, { name: "HEX", doc: "the bytes", optional: true }],
-		options: () => [...bytesOptions.filter(({ flags }) => !flags.startsWith("--data")), { flags: "--length <n>", doc: "for --fill", group: "Bytes:" }],
+		options: () => [
+			...bytesOptions.filter(({ flags }) => !flags.startsWith("--data")),
+			{ flags: "--length <n>", doc: "for --fill", group: "Bytes:" },
+		],
 		groups: ["kernel", "expect"],
-		examples: [["mem write $buffer deadbeef", ""], ["mem write $buffer --text hello", ""], ["mem write $buffer --fill 0xaa --length 4k", ""]],
+		examples: [
+			["mem write $buffer deadbeef", ""],
+			["mem write $buffer --text hello", ""],
+			["mem write $buffer --fill 0xaa --length 4k", ""],
+		],
 		run: write,
 	},
 	{

@@ -7,7 +7,8 @@ const object = { name: "OBJECT", doc: "the object's ID; 0 is the context", field
 
 const family: Family = {
 	name: "option",
-	details: "RLIMIT_MODE (context): 0 accounts locked memory to the user, 1 to the process. HUGE_PAGES (IOAS): whether huge pages may be used.",
+	details:
+		"RLIMIT_MODE (context): 0 accounts locked memory to the user, 1 to the process. HUGE_PAGES (IOAS): whether huge pages may be used.",
 	commands: [
 		callCommand("option", {
 			name: "get",

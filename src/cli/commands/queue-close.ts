@@ -18,7 +18,13 @@ export function closeQueue(kind: QueueFile["kind"]): CommandSpec {
 			await announce(inv);
 			const ret = (await inv.context.kernel()).close(file.fd);
 			if (file.id !== undefined) inv.context.queues.delete(file.id);
-			return await showIo(inv, { command: `${kind} close`, call: "close", ret: ret < 0 ? -1 : 0, errno: ret < 0 ? -ret : 0, headline: `file ${file.fd} closed` });
+			return await showIo(inv, {
+				command: `${kind} close`,
+				call: "close",
+				ret: ret < 0 ? -1 : 0,
+				errno: ret < 0 ? -ret : 0,
+				headline: `file ${file.fd} closed`,
+			});
 		},
 	};
 }

@@ -19,9 +19,12 @@ function findCall(text: string): Ioctl {
 	const name = text.toUpperCase();
 	const known = ioctlByName(name) ?? ioctlByName(`IOMMU_${name}`);
 	if (known) return known;
-	if (!/^\d/.test(text)) throw new UsageError(`no call is named "${text}"`, didYouMean(name, Object.keys(ioctls)) ?? "give its number, for example 0x3b85");
+	if (!/^\d/.test(text))
+		throw new UsageError(`no call is named "${text}"`, didYouMean(name, Object.keys(ioctls)) ?? "give its number, for example 0x3b85");
 	const request = Number(BigInt.asUintN(32, parseNumber(text, "REQUEST")));
-	return ioctlByRequest(request) ?? { name: `request 0x${request.toString(16)}`, request, nr: request & 0xff, struct: null, size: 0, minSize: 0 };
+	return (
+		ioctlByRequest(request) ?? { name: `request 0x${request.toString(16)}`, request, nr: request & 0xff, struct: null, size: 0, minSize: 0 }
+	);
 }
 
 /** The bytes: fields of the call's struct, or hex for the whole of it, cut or filled up to --length. */
@@ -74,15 +77,37 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const call = findCall(args[0]);
 	const words = args.slice(1);
 	const number = options.argAddr ?? options.argValue;
-	if (number !== undefined && words.length > 0) throw new UsageError("the argument is given twice", "--arg-addr and --arg-value stand instead of bytes and fields");
-	const arg = number === undefined ? await rawBytes(inv, call, words) : BigInt.asUintN(64, parseNumber(number as string, options.argAddr === undefined ? "--arg-value" : "--arg-addr"));
+	if (number !== undefined && words.length > 0)
+		throw new UsageError("the argument is given twice", "--arg-addr and --arg-value stand instead of bytes and fields");
+	const arg =
+		number === undefined
+			? await rawBytes(inv, call, words)
+			: BigInt.asUintN(64, parseNumber(number as string, options.argAddr === undefined ? "--arg-value" : "--arg-addr"));
 	const before = typeof arg === "bigint" ? new Uint8Array() : arg;
 	const shape: CallShape = { ioctl: call, fields: fieldsWithin(call, before).map((field) => ({ field, option: field.name })) };
 	if (common.dryRun) {
 		const request = `0x${call.request.toString(16)}`;
 		const value = typeof arg === "bigint" ? `0x${arg.toString(16)}` : null;
-		const document = { schema: "iommuctl.dry-run", version: 1, command: "raw", ioctl: call.name, request, struct: call.struct?.name ?? null, value, sent: fieldsDocument(shape, before), bytes: hexBytes(before) };
-		const text = [`${call.name} (${request}), ${value === null ? `${before.length} bytes` : `value ${value}`}, not sent`, ...fieldLines(shape.fields.map(({ field }) => field), before, out).map((line) => `  ${line}`), ...hexDump(before).map((line) => `  ${line}`)];
+		const document = {
+			schema: "iommuctl.dry-run",
+			version: 1,
+			command: "raw",
+			ioctl: call.name,
+			request,
+			struct: call.struct?.name ?? null,
+			value,
+			sent: fieldsDocument(shape, before),
+			bytes: hexBytes(before),
+		};
+		const text = [
+			`${call.name} (${request}), ${value === null ? `${before.length} bytes` : `value ${value}`}, not sent`,
+			...fieldLines(
+				shape.fields.map(({ field }) => field),
+				before,
+				out,
+			).map((line) => `  ${line}`),
+			...hexDump(before).map((line) => `  ${line}`),
+		];
 		io.stdout.write(common.json ? `${JSON.stringify(document)}\n` : `${text.join("\n")}\n`);
 		return done;
 	}
@@ -100,7 +125,12 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const shown = { inv, command: "raw", title: call.name, shape, answer, details, notes: [], value, good };
 	if (common.json) io.stdout.write(`${JSON.stringify(await answerDocument({ ...shown, details: undefined }))}\n`);
 	else showAnswer(shown);
-	const fields = Object.fromEntries(shape.fields.map(({ field }) => [field.name, new Draft(call.struct as StructType, inv, new DryScratch()).read(answer.after, field.path)]));
+	const fields = Object.fromEntries(
+		shape.fields.map(({ field }) => [
+			field.name,
+			new Draft(call.struct as StructType, inv, new DryScratch()).read(answer.after, field.path),
+		]),
+	);
 	return { exit: good ? exitCode.done : exitCode.failed, errno: answer.errno, value, fields };
 }
 

@@ -48,7 +48,11 @@ async function run(inv: Invocation): Promise<Outcome> {
 		};
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 	} else if (!common.quiet) {
-		const parts = [`${count - failed.length} ok`, ...(failed.length > 0 ? [`${failed.length} failed`] : []), ...(result.left > 0 ? [`${plural(result.left, "line")} not reached`] : [])];
+		const parts = [
+			`${count - failed.length} ok`,
+			...(failed.length > 0 ? [`${failed.length} failed`] : []),
+			...(result.left > 0 ? [`${plural(result.left, "line")} not reached`] : []),
+		];
 		io.stdout.write(`${(failed.length > 0 ? out.bad : out.good)(`${plural(count, "command")}: ${parts.join(", ")}`)}\n`);
 	}
 	return { exit: result.exit, errno: 0 };

@@ -1,8 +1,8 @@
 import { iommu_hwpt_pgfault_perm, iommu_test_op, mock_access_rw, mock_aperture } from "../../../structs/index.js";
+import { bytesGiven, bytesOptions } from "../call/bytes-option.js";
 import { callCommand } from "../call/command.js";
 import type { Draft } from "../call/draft.js";
 import { parseIndexes } from "../call/natural.js";
-import { bytesGiven, bytesOptions } from "../call/bytes-option.js";
 import type { CallSpec, Details, Made, PositionalField } from "../call/spec.js";
 import type { Family } from "../command.js";
 import { hexBytes, hexDump } from "../text.js";
@@ -10,7 +10,12 @@ import { hexBytes, hexDump } from "../text.js";
 const id = (name: string, doc: string): PositionalField => ({ name, doc, field: "id" });
 const stdev = id("STDEV", "the mock device's ID (out_stdev_id)");
 const access = id("ACCESS", "the access's file (out_access_fd)");
-const field = (member: string, name: string, label: string, doc: string, optional = false): PositionalField => ({ name: label, doc, field: `${member}.${name}`, optional });
+const field = (member: string, name: string, label: string, doc: string, optional = false): PositionalField => ({
+	name: label,
+	doc,
+	field: `${member}.${name}`,
+	optional,
+});
 
 /** The bytes that an access writes: they are placed, and give the length. */
 function placeBytes(draft: Draft): void {
@@ -130,7 +135,8 @@ const tests: readonly TestSpec[] = [
 	{
 		name: "access-rw",
 		summary: "copy to or from an IOAS through an access",
-		details: "With bytes (--data, --text, --file): writes them. Without: reads --length bytes and shows them. Or your own memory by --uptr.",
+		details:
+			"With bytes (--data, --text, --file): writes them. Without: reads --length bytes and shows them. Or your own memory by --uptr.",
 		member: "access_rw",
 		positional: [access],
 		extra: () => bytesOptions,
@@ -170,7 +176,11 @@ const tests: readonly TestSpec[] = [
 		name: "md-check-iotlb",
 		summary: "check what an entry of a nested page table's mock IOTLB holds",
 		member: "check_iotlb",
-		positional: [id("HWPT", "the nested page table"), field("check_iotlb", "id", "ENTRY", "which entry, 0 to 3"), field("check_iotlb", "iotlb", "VALUE", "what it must hold")],
+		positional: [
+			id("HWPT", "the nested page table"),
+			field("check_iotlb", "id", "ENTRY", "which entry, 0 to 3"),
+			field("check_iotlb", "iotlb", "VALUE", "what it must hold"),
+		],
 		rename: { "check_iotlb.id": "iotlb-id" },
 		examples: [["selftest md-check-iotlb 7 0 0xbadbeef", ""]],
 	},
@@ -181,7 +191,7 @@ const tests: readonly TestSpec[] = [
 		member: "trigger_iopf",
 		positional: [field("trigger_iopf", "dev_id", "DEVICE", "the device's ID (out_idev_id)")],
 		prepare: (draft) => draft.fill("trigger_iopf.perm", BigInt(iommu_hwpt_pgfault_perm.IOMMU_PGFAULT_PERM_READ)),
-		examples: [["selftest trigger-iopf 4 --addr 0x1000 --perm READ|WRITE --grpid 1", ""]],
+		examples: [["selftest trigger-iopf 4 --addr 0x1000 --perm READ,WRITE --grpid 1", ""]],
 	},
 	{
 		name: "dev-check-cache",
@@ -206,14 +216,22 @@ const tests: readonly TestSpec[] = [
 		name: "pasid-attach",
 		summary: "attach a PASID of a mock device to a page table",
 		member: "pasid_attach",
-		positional: [stdev, field("pasid_attach", "pasid", "PASID", "the PASID"), field("pasid_attach", "pt_id", "PT", "an IOAS or a page table")],
+		positional: [
+			stdev,
+			field("pasid_attach", "pasid", "PASID", "the PASID"),
+			field("pasid_attach", "pt_id", "PT", "an IOAS or a page table"),
+		],
 		examples: [["selftest pasid-attach 2 100 5", ""]],
 	},
 	{
 		name: "pasid-replace",
 		summary: "attach a PASID of a mock device to another page table",
 		member: "pasid_replace",
-		positional: [stdev, field("pasid_replace", "pasid", "PASID", "the PASID"), field("pasid_replace", "pt_id", "PT", "an IOAS or a page table")],
+		positional: [
+			stdev,
+			field("pasid_replace", "pasid", "PASID", "the PASID"),
+			field("pasid_replace", "pt_id", "PT", "an IOAS or a page table"),
+		],
 		examples: [["selftest pasid-replace 2 100 6", ""]],
 	},
 	{
@@ -227,7 +245,11 @@ const tests: readonly TestSpec[] = [
 		name: "pasid-check-hwpt",
 		summary: "check what page table a PASID is attached to",
 		member: "pasid_check",
-		positional: [stdev, field("pasid_check", "pasid", "PASID", "the PASID"), field("pasid_check", "hwpt_id", "HWPT", "the page table; 0: none")],
+		positional: [
+			stdev,
+			field("pasid_check", "pasid", "PASID", "the PASID"),
+			field("pasid_check", "hwpt_id", "HWPT", "the page table; 0: none"),
+		],
 		examples: [["selftest pasid-check-hwpt 2 100 5", ""]],
 	},
 	{
@@ -242,13 +264,17 @@ const tests: readonly TestSpec[] = [
 		name: "dmabuf-revoke",
 		summary: "take a DMA buffer's memory away, or give it back",
 		member: "dmabuf_revoke",
-		positional: [field("dmabuf_revoke", "dmabuf_fd", "FD", "the DMA buffer's file"), field("dmabuf_revoke", "revoked", "REVOKED", "1: take, 0: give back", true)],
+		positional: [
+			field("dmabuf_revoke", "dmabuf_fd", "FD", "the DMA buffer's file"),
+			field("dmabuf_revoke", "revoked", "REVOKED", "1: take, 0: give back", true),
+		],
 		prepare: (draft) => draft.fill("dmabuf_revoke.revoked", 1n),
 		examples: [["selftest dmabuf-revoke $buffer 1", ""]],
 	},
 ];
 
-const operation = (name: string): bigint => BigInt((iommu_test_op as Readonly<Record<string, number>>)[`IOMMU_TEST_OP_${name.toUpperCase().replaceAll("-", "_")}`]);
+const operation = (name: string): bigint =>
+	BigInt((iommu_test_op as Readonly<Record<string, number>>)[`IOMMU_TEST_OP_${name.toUpperCase().replaceAll("-", "_")}`]);
 
 const family: Family = {
 	name: "selftest",

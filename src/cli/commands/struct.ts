@@ -1,6 +1,16 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { allSets, allStructs, enumByName, type FieldInfo, ioctls, type Ioctl, setInfo, type StructType, structByName } from "../../../structs/index.js";
+import {
+	allSets,
+	allStructs,
+	enumByName,
+	type FieldInfo,
+	type Ioctl,
+	ioctls,
+	type StructType,
+	setInfo,
+	structByName,
+} from "../../../structs/index.js";
 import { writeLeaf } from "../../client/leaves.js";
 import { jsonLeaf, parseField, parseHexBytes } from "../call/natural.js";
 import { findField } from "../call/perform.js";
@@ -21,19 +31,40 @@ function findStruct(name: string): StructType {
 	if (found) return found;
 	const call = Object.values<Ioctl>(ioctls).find((one) => one.name === wanted.toUpperCase() && one.struct);
 	if (call) return call.struct as StructType;
-	throw new UsageError(`no struct is named "${name}"`, didYouMean(wanted, allStructs().map((one) => one.name)) ?? "iommuctl struct list shows them all");
+	throw new UsageError(
+		`no struct is named "${name}"`,
+		didYouMean(
+			wanted,
+			allStructs().map((one) => one.name),
+		) ?? "iommuctl struct list shows them all",
+	);
 }
 
 async function list({ args, common, io, out }: Invocation): Promise<Outcome> {
 	const pattern = (args[0] ?? "").toLowerCase();
 	const found = allStructs().filter((one) => one.name.includes(pattern));
-	const sets = allSets().map(setInfo).filter(({ name }) => name.toLowerCase().includes(pattern));
-	if (found.length + sets.length === 0) throw new UsageError(`no struct's name contains "${args[0]}"`, didYouMean(pattern, allStructs().map((one) => one.name)));
+	const sets = allSets()
+		.map(setInfo)
+		.filter(({ name }) => name.toLowerCase().includes(pattern));
+	if (found.length + sets.length === 0)
+		throw new UsageError(
+			`no struct's name contains "${args[0]}"`,
+			didYouMean(
+				pattern,
+				allStructs().map((one) => one.name),
+			),
+		);
 	if (common.json) {
 		const document = {
 			schema: "iommuctl.structs",
 			version: 1,
-			structs: found.map((one) => ({ name: one.name, size: one.size, calls: callsOf(one).map(({ name }) => name), doc: one.doc, proposal: one.proposal })),
+			structs: found.map((one) => ({
+				name: one.name,
+				size: one.size,
+				calls: callsOf(one).map(({ name }) => name),
+				doc: one.doc,
+				proposal: one.proposal,
+			})),
 			sets: sets.map(({ name, kind, doc }) => ({ name, kind, doc })),
 		};
 		io.stdout.write(`${JSON.stringify(document)}\n`);
@@ -67,7 +98,14 @@ function fieldRows(fields: readonly FieldInfo[], depth: number): string[][] {
 	return fields.flatMap((field) => {
 		const values = field.set ? setInfo(field.set).name : "";
 		const when = field.when ? `if ${field.when.by} is ${field.when.value}` : "";
-		const row = [String(field.offset), String(field.size), field.type, `${"  ".repeat(depth)}${field.name}`, field.dir, [field.doc, values && `values: ${values}`, when].filter(Boolean).join("; ")];
+		const row = [
+			String(field.offset),
+			String(field.size),
+			field.type,
+			`${"  ".repeat(depth)}${field.name}`,
+			field.dir,
+			[field.doc, values && `values: ${values}`, when].filter(Boolean).join("; "),
+		];
 		return [row, ...fieldRows(field.fields ?? [], depth + 1)];
 	});
 }
@@ -86,7 +124,12 @@ async function show({ args, common, io, out }: Invocation): Promise<Outcome> {
 			align: struct.align,
 			doc: struct.doc,
 			proposal: struct.proposal,
-			calls: calls.map(({ name, request, minSize, since }) => ({ name, request: `0x${request.toString(16)}`, minSize, since: since ?? null })),
+			calls: calls.map(({ name, request, minSize, since }) => ({
+				name,
+				request: `0x${request.toString(16)}`,
+				minSize,
+				since: since ?? null,
+			})),
 			fields: struct.fields.map(fieldDocument),
 		};
 		io.stdout.write(`${JSON.stringify(document)}\n`);
@@ -103,15 +146,25 @@ async function show({ args, common, io, out }: Invocation): Promise<Outcome> {
 	];
 	for (const one of new Set(struct.leaves.flatMap((leaf) => (leaf.set ? [leaf.set] : [])))) {
 		const { name, kind, entries } = setInfo(one);
-		lines.push("", `${out.strong(name)} (${kind})`, ...entries.map(([entry, value]) => `  ${entry} = ${kind === "flags" ? `0x${value.toString(16)}` : value}`));
+		lines.push(
+			"",
+			`${out.strong(name)} (${kind})`,
+			...entries.map(([entry, value]) => `  ${entry} = ${kind === "flags" ? `0x${value.toString(16)}` : value}`),
+		);
 	}
 	io.stdout.write(`${lines.join("\n")}\n`);
 	return done;
 }
 
 function showSet({ name, kind, entries, doc }: ReturnType<typeof setInfo>, json: boolean, print: (text: string) => void): Outcome {
-	if (json) print(`${JSON.stringify({ schema: "iommuctl.set", version: 1, name, kind, doc, entries: entries.map(([entry, value]) => ({ name: entry, value })) })}\n`);
-	else print(`${[`${name} (${kind}): ${doc}`, ...entries.map(([entry, value]) => `  ${entry} = ${value} (0x${value.toString(16)})`)].join("\n")}\n`);
+	if (json)
+		print(
+			`${JSON.stringify({ schema: "iommuctl.set", version: 1, name, kind, doc, entries: entries.map(([entry, value]) => ({ name: entry, value })) })}\n`,
+		);
+	else
+		print(
+			`${[`${name} (${kind}): ${doc}`, ...entries.map(([entry, value]) => `  ${entry} = ${value} (0x${value.toString(16)})`)].join("\n")}\n`,
+		);
 	return done;
 }
 
@@ -122,12 +175,14 @@ async function encode({ args, options, common, io }: Invocation): Promise<Outcom
 	if (sizeField.role === "size") writeLeaf(bytes, sizeField, BigInt(struct.size));
 	for (const text of args.slice(1)) {
 		const at = text.indexOf("=");
-		if (at < 1) throw new UsageError(`"${text}": a field and a value are wanted`, `for example ${struct.leaves[1]?.name ?? sizeField.name}=1`);
+		if (at < 1)
+			throw new UsageError(`"${text}": a field and a value are wanted`, `for example ${struct.leaves[1]?.name ?? sizeField.name}=1`);
 		const field = findField(struct, text.slice(0, at));
 		writeLeaf(bytes, field, parseField(field, text.slice(at + 1), field.path));
 	}
 	if (options.binary === true) io.stdout.write(bytes);
-	else if (common.json) io.stdout.write(`${JSON.stringify({ schema: "iommuctl.encoded", version: 1, struct: struct.name, bytes: hexBytes(bytes) })}\n`);
+	else if (common.json)
+		io.stdout.write(`${JSON.stringify({ schema: "iommuctl.encoded", version: 1, struct: struct.name, bytes: hexBytes(bytes) })}\n`);
 	else io.stdout.write(`${hexBytes(bytes)}\n`);
 	return done;
 }
@@ -166,8 +221,12 @@ async function decode(inv: Invocation): Promise<Outcome> {
 	const count = bytes.length > size && bytes.length % size === 0 ? bytes.length / size : 1;
 	const pieces = Array.from({ length: count }, (_, at) => (count === 1 ? bytes : bytes.subarray(at * size, (at + 1) * size)));
 	if (common.json) {
-		const entries = pieces.map((piece) => Object.fromEntries(countingLeaves(struct, piece).map((leaf) => [leaf.path, jsonLeaf(leaf, piece)])));
-		io.stdout.write(`${JSON.stringify({ schema: "iommuctl.decoded", version: 1, struct: struct.name, entries, bytes: hexBytes(bytes) })}\n`);
+		const entries = pieces.map((piece) =>
+			Object.fromEntries(countingLeaves(struct, piece).map((leaf) => [leaf.path, jsonLeaf(leaf, piece)])),
+		);
+		io.stdout.write(
+			`${JSON.stringify({ schema: "iommuctl.decoded", version: 1, struct: struct.name, entries, bytes: hexBytes(bytes) })}\n`,
+		);
 		return done;
 	}
 	for (const [at, piece] of pieces.entries()) {
@@ -189,14 +248,20 @@ const commands: readonly CommandSpec[] = [
 		name: "list",
 		summary: "list all structs, enums and flag sets",
 		args: [{ name: "PATTERN", doc: "only names that contain this", optional: true }],
-		examples: [["struct list", ""], ["struct list hwpt", ""]],
+		examples: [
+			["struct list", ""],
+			["struct list hwpt", ""],
+		],
 		run: list,
 	},
 	{
 		name: "show",
 		summary: "a struct's fields with offsets and values, or a set's values",
 		args: [{ name: "NAME", doc: "a struct's, call's, enum's or flag set's name" }],
-		examples: [["struct show iommu_ioas_map", ""], ["struct show iommufd_hwpt_alloc_flags", ""]],
+		examples: [
+			["struct show iommu_ioas_map", ""],
+			["struct show iommufd_hwpt_alloc_flags", ""],
+		],
 		run: show,
 	},
 	{
@@ -204,7 +269,7 @@ const commands: readonly CommandSpec[] = [
 		summary: "bytes of a struct from its fields",
 		args: [nameArg, { name: "FIELD=VALUE", doc: "what is left out is zero, the size field the struct's", optional: true, variadic: true }],
 		options: () => [{ flags: "--binary", doc: "the bytes themselves, not hex" }],
-		examples: [["struct encode ioas_map ioas_id=1 flags=READABLE|WRITEABLE length=4k", ""]],
+		examples: [["struct encode ioas_map ioas_id=1 flags=READABLE,WRITEABLE length=4k", ""]],
 		run: encode,
 	},
 	{
@@ -212,11 +277,17 @@ const commands: readonly CommandSpec[] = [
 		summary: "fields of a struct from its bytes; of an array if they are several",
 		args: [nameArg, { name: "HEX", doc: "the bytes; spaces may be between them", optional: true, variadic: true }],
 		options: () => [{ flags: "--file <file>", doc: "the bytes themselves from a file or stdin (-)" }],
-		examples: [["struct decode iommu_ioas_alloc 0c0000000000000001000000", ""], ["struct decode hwpt_vtd_s1_invalidate --file entries.bin", ""]],
+		examples: [
+			["struct decode iommu_ioas_alloc 0c0000000000000001000000", ""],
+			["struct decode hwpt_vtd_s1_invalidate --file entries.bin", ""],
+		],
 		run: decode,
 	},
 ];
 
-const family: Family = { name: "struct", details: "Everything that is known of the uAPI's structs comes from their declarations; no kernel is asked.", commands };
+const family: Family = {
+	name: "struct",
+	details: "Everything that is known of the uAPI's structs comes from their declarations; no kernel is asked.",
+	commands,
+};
 export default family;
-

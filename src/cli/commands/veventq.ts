@@ -39,7 +39,10 @@ async function read(inv: Invocation): Promise<Outcome> {
 				flags,
 				lost,
 				struct: lost ? null : (payload?.struct.name ?? null),
-				data: lost ? null : payload && Object.fromEntries(payload.struct.leaves.map((leaf: Parameters<typeof showLeaf>[0]) => [leaf.name, jsonLeaf(leaf, data)])),
+				data: lost
+					? null
+					: payload &&
+						Object.fromEntries(payload.struct.leaves.map((leaf: Parameters<typeof showLeaf>[0]) => [leaf.name, jsonLeaf(leaf, data)])),
 				bytes: hexBytes(data),
 			})),
 		},

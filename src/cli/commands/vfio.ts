@@ -1,10 +1,10 @@
 import {
+	iommufd_vfio_ioas_op,
 	vfio_defines,
 	vfio_info_cap_header,
 	vfio_iommu_type1_info_cap_iova_range,
 	vfio_iommu_type1_info_dma_avail,
 	vfio_iova_range,
-	iommufd_vfio_ioas_op,
 } from "../../../structs/index.js";
 import { callCommand } from "../call/command.js";
 import type { CallSpec, Details, Made } from "../call/spec.js";
@@ -50,27 +50,27 @@ const op = (value: number) => ({ op: BigInt(value) });
 
 const specs: readonly CallSpec[] = [
 	{
-		name: "ioas-get",
+		name: "get-ioas",
 		summary: "which IOAS the VFIO calls of this context work on",
 		ioctl: "IOMMU_VFIO_IOAS",
 		fixed: op(iommufd_vfio_ioas_op.IOMMU_VFIO_IOAS_GET),
 		newId: "ioas_id",
-		examples: [["vfio ioas-get", "ENODEV while there is none"]],
+		examples: [["vfio get-ioas", "ENODEV while there is none"]],
 	},
 	{
-		name: "ioas-set",
+		name: "set-ioas",
 		summary: "let the VFIO calls of this context work on an IOAS",
 		ioctl: "IOMMU_VFIO_IOAS",
 		positional: [{ name: "IOAS", doc: "the IOAS's ID", field: "ioas_id" }],
 		fixed: op(iommufd_vfio_ioas_op.IOMMU_VFIO_IOAS_SET),
-		examples: [["vfio ioas-set 1", ""]],
+		examples: [["vfio set-ioas 1", ""]],
 	},
 	{
-		name: "ioas-clear",
+		name: "clear-ioas",
 		summary: "take the IOAS away from the VFIO calls",
 		ioctl: "IOMMU_VFIO_IOAS",
 		fixed: op(iommufd_vfio_ioas_op.IOMMU_VFIO_IOAS_CLEAR),
-		examples: [["vfio ioas-clear", ""]],
+		examples: [["vfio clear-ioas", ""]],
 	},
 	{
 		name: "get-info",
@@ -81,12 +81,16 @@ const specs: readonly CallSpec[] = [
 			if (!draft.given("argsz") && draft.inv.options.tail === undefined) draft.setTail(new Uint8Array(capsRoom));
 		},
 		after: capsFetched,
-		examples: [["vfio get-info", ""], ["vfio get-info --argsz 24", "only the length that would be needed"]],
+		examples: [
+			["vfio get-info", ""],
+			["vfio get-info --argsz 24", "only the length that would be needed"],
+		],
 	},
 	{
 		name: "map-dma",
 		summary: "map memory of the program at an IOVA",
-		details: "Without --flags: READ|WRITE. Without --vaddr: fresh memory of that size, whose address is told. The struct's own size is --argsz.",
+		details:
+			"Without --flags: READ|WRITE. Without --vaddr: fresh memory of that size, whose address is told. The struct's own size is --argsz.",
 		ioctl: "VFIO_IOMMU_MAP_DMA",
 		async prepare(draft) {
 			draft.fill("flags", BigInt(vfio_defines.VFIO_DMA_MAP_FLAG_READ | vfio_defines.VFIO_DMA_MAP_FLAG_WRITE));
@@ -103,13 +107,16 @@ const specs: readonly CallSpec[] = [
 		prepare(draft) {
 			if (draft.inv.options.all === true) draft.fill("flags", BigInt(vfio_defines.VFIO_DMA_UNMAP_FLAG_ALL));
 		},
-		examples: [["vfio unmap-dma --iova 0x1000000 --size 64k", ""], ["vfio unmap-dma --all", ""]],
+		examples: [
+			["vfio unmap-dma --iova 0x1000000 --size 64k", ""],
+			["vfio unmap-dma --all", ""],
+		],
 	},
 ];
 
 const family: Family = {
 	name: "vfio",
-	details: "iommufd answers the calls of a VFIO type 1 container too, on the IOAS that `vfio ioas-set` names.",
+	details: "iommufd answers the calls of a VFIO type 1 container too, on the IOAS that `vfio set-ioas` names.",
 	commands: [
 		...specs.map((spec) => callCommand("vfio", spec)),
 		valueCommand("vfio", {
@@ -122,19 +129,41 @@ const family: Family = {
 			name: "check-extension",
 			summary: "whether an extension is there (ret 1) or not (ret 0)",
 			ioctl: "VFIO_CHECK_EXTENSION",
-			value: { name: "EXTENSION", doc: "a number, or TYPE1, TYPE1v2, DMA_CC, TYPE1_NESTING, NOIOMMU, UNMAP_ALL, UPDATE_VADDR", names: extensionNames() },
-			examples: [["vfio check-extension TYPE1v2", ""], ["vfio check-extension UNMAP_ALL", ""]],
+			value: {
+				name: "EXTENSION",
+				doc: "a number, or TYPE1, TYPE1v2, DMA_CC, TYPE1_NESTING, NOIOMMU, UNMAP_ALL, UPDATE_VADDR",
+				names: extensionNames(),
+			},
+			examples: [
+				["vfio check-extension TYPE1v2", ""],
+				["vfio check-extension UNMAP_ALL", ""],
+			],
 		}),
 		valueCommand("vfio", {
 			name: "set-iommu",
 			summary: "choose the kind of container",
 			ioctl: "VFIO_SET_IOMMU",
 			value: { name: "TYPE", doc: "TYPE1 or TYPE1v2, or a number", names: extensionNames() },
-			examples: [["vfio set-iommu TYPE1v2", "in a script, after ioas-set"]],
+			examples: [["vfio set-iommu TYPE1v2", "in a script, after set-ioas"]],
 		}),
-		valueCommand("vfio", { name: "enable", summary: "VFIO_IOMMU_ENABLE, of another kind of container", ioctl: "VFIO_IOMMU_ENABLE", examples: [["vfio enable --expect ENOTTY", ""]] }),
-		valueCommand("vfio", { name: "disable", summary: "VFIO_IOMMU_DISABLE, of another kind of container", ioctl: "VFIO_IOMMU_DISABLE", examples: [["vfio disable --expect ENOTTY", ""]] }),
-		valueCommand("vfio", { name: "dirty-pages", summary: "VFIO_IOMMU_DIRTY_PAGES", ioctl: "VFIO_IOMMU_DIRTY_PAGES", examples: [["vfio dirty-pages --expect ENOTTY", ""]] }),
+		valueCommand("vfio", {
+			name: "enable",
+			summary: "VFIO_IOMMU_ENABLE, of another kind of container",
+			ioctl: "VFIO_IOMMU_ENABLE",
+			examples: [["vfio enable --expect ENOTTY", ""]],
+		}),
+		valueCommand("vfio", {
+			name: "disable",
+			summary: "VFIO_IOMMU_DISABLE, of another kind of container",
+			ioctl: "VFIO_IOMMU_DISABLE",
+			examples: [["vfio disable --expect ENOTTY", ""]],
+		}),
+		valueCommand("vfio", {
+			name: "dirty-pages",
+			summary: "VFIO_IOMMU_DIRTY_PAGES",
+			ioctl: "VFIO_IOMMU_DIRTY_PAGES",
+			examples: [["vfio dirty-pages --expect ENOTTY", ""]],
+		}),
 	],
 };
 export default family;
@@ -145,7 +174,13 @@ function extensionNames(): ReadonlyMap<string, bigint> {
 	for (const [name, value] of Object.entries(vfio_defines)) {
 		if (!/_IOMMU$|^VFIO_(UNMAP_ALL|UPDATE_VADDR)$/.test(name)) continue;
 		names.set(name.toUpperCase(), BigInt(value));
-		names.set(name.toUpperCase().replace(/^VFIO_/, "").replace(/_IOMMU$/, ""), BigInt(value));
+		names.set(
+			name
+				.toUpperCase()
+				.replace(/^VFIO_/, "")
+				.replace(/_IOMMU$/, ""),
+			BigInt(value),
+		);
 	}
 	return names;
 }

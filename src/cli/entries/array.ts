@@ -12,9 +12,19 @@ const group = "Entries:";
 /** An option for each kind of entry, and a file of any of them. */
 export function entryOptions(payloads: readonly Payload[]): OptionSpec[] {
 	return [
-		...payloads.map(({ name, struct, example }) => ({ flags: `--${name} <fields>`, doc: `an entry, struct ${struct.name}, e.g. ${example}; may be repeated`, repeat: true, group })),
+		...payloads.map(({ name, struct, example }) => ({
+			flags: `--${name} <fields>`,
+			doc: `an entry, struct ${struct.name}, e.g. ${example}; may be repeated`,
+			repeat: true,
+			group,
+		})),
 		{ flags: "--from <file>", doc: "entries from a file or stdin (-): JSON array, JSON lines, or binary", group },
-		{ flags: "--as <kind>", doc: "what the entries of --from are, where their fields do not tell", choices: payloads.map(({ name }) => name), group },
+		{
+			flags: "--as <kind>",
+			doc: "what the entries of --from are, where their fields do not tell",
+			choices: payloads.map(({ name }) => name),
+			group,
+		},
 	];
 }
 
@@ -32,9 +42,15 @@ export async function readEntries(inv: Invocation, payloads: readonly Payload[])
 	const from = options.from as string | undefined;
 	if (given.length > 1) throw new UsageError(`--${given[0].name} and --${given[1].name} in one call`, "an array holds entries of one kind");
 	if (given.length > 0 && from !== undefined) throw new UsageError(`--${given[0].name} and --from both give entries`, "give one of them");
-	if (options.as !== undefined && from === undefined) throw new UsageError("--as says what the entries of --from are, and there is no --from");
+	if (options.as !== undefined && from === undefined)
+		throw new UsageError("--as says what the entries of --from are, and there is no --from");
 	if (from !== undefined) {
-		const { payload, bytes } = await entriesFrom(io, from, payloads, payloads.find(({ name }) => name === options.as));
+		const { payload, bytes } = await entriesFrom(
+			io,
+			from,
+			payloads,
+			payloads.find(({ name }) => name === options.as),
+		);
 		return { payload, bytes, count: bytes.length / payload.struct.size };
 	}
 	if (given.length === 0) return undefined;

@@ -63,8 +63,13 @@ export class EntryReader {
 	}
 
 	private unknown(name: string, where: string): UsageError {
-		const names = [...(this.payload.bits ? Object.keys(this.payload.bits) : []), ...this.leaves.keys()].filter((one) => !one.startsWith("__"));
-		return new UsageError(`${where}: ${this.payload.struct.name} has no field "${name}"`, didYouMean(name, names) ?? `its fields are ${names.join(", ")}`);
+		const names = [...(this.payload.bits ? Object.keys(this.payload.bits) : []), ...this.leaves.keys()].filter(
+			(one) => !one.startsWith("__"),
+		);
+		return new UsageError(
+			`${where}: ${this.payload.struct.name} has no field "${name}"`,
+			didYouMean(name, names) ?? `its fields are ${names.join(", ")}`,
+		);
 	}
 }
 
@@ -73,7 +78,11 @@ function bitValue(names: Readonly<Record<string, number>> | undefined, value: Va
 	const text = String(value);
 	const name = Object.keys(names ?? {}).find((one) => one === text.toUpperCase().replace(/^CMD_/, ""));
 	if (names && name !== undefined) return BigInt(names[name]);
-	if (names && !/^\d/.test(text)) throw new UsageError(`${where}: "${text}" is not known`, didYouMean(text, Object.keys(names)) ?? `known are ${Object.keys(names).join(", ")}`);
+	if (names && !/^\d/.test(text))
+		throw new UsageError(
+			`${where}: "${text}" is not known`,
+			didYouMean(text, Object.keys(names)) ?? `known are ${Object.keys(names).join(", ")}`,
+		);
 	return parseNumber(text, where);
 }
 
@@ -85,5 +94,7 @@ export function encodeEntry(payload: Payload, text: string, where: string): Uint
 /** The bytes of many. */
 export function encodeEntries(payload: Payload, texts: readonly string[], option: string): Uint8Array {
 	const reader = new EntryReader(payload);
-	return payload.struct.encodeArray(texts.map((text, at) => reader.read(splitPairs(text, `${option} (entry ${at})`), `${option} (entry ${at})`)));
+	return payload.struct.encodeArray(
+		texts.map((text, at) => reader.read(splitPairs(text, `${option} (entry ${at})`), `${option} (entry ${at})`)),
+	);
 }

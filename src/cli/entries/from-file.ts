@@ -33,7 +33,11 @@ export async function entriesFrom(io: Io, file: string, payloads: readonly Paylo
 	const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString();
 	const entries = first === 0x5b ? jsonArray(text, name) : jsonLines(text, name);
 	const kind = payload ?? only(payloads) ?? (entries.length > 0 ? recognise(entries[0].fields, payloads) : undefined);
-	if (!kind) throw new UsageError(`${name}: what the entries are can not be told from their fields`, `say it: --as ${payloads.map((one) => one.name).join("|")}`);
+	if (!kind)
+		throw new UsageError(
+			`${name}: what the entries are can not be told from their fields`,
+			`say it: --as ${payloads.map((one) => one.name).join("|")}`,
+		);
 	const reader = new EntryReader(kind);
 	return { payload: kind, bytes: kind.struct.encodeArray(entries.map(({ fields, where }) => reader.read(Object.entries(fields), where))) };
 }

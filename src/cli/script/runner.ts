@@ -32,6 +32,8 @@ export interface RunResult {
 	readonly exit: number;
 }
 
+const nowhere: Sink = { isTTY: false, write() {} };
+
 /** Everything of a command's own stands two columns to the right of the line it answers. */
 function indented(sink: Sink): Sink {
 	let lineStart = true;
@@ -84,8 +86,8 @@ async function runStatement(statement: Statement, options: RunOptions): Promise<
 		}
 		if (!json && !quiet) io.stdout.write(`${out.faint(">")} ${statement.source}\n`);
 		if (statement.expect !== undefined) words.push("--expect", statement.expect);
-		const inner: Io = json ? io : { ...io, stdout: indented(io.stdout), stderr: indented(io.stderr) };
-		const outcome = await execute(words, { io: inner, context, place: { file, line, name }, inherit: { color: options.color, json, quiet } });
+		const inner: Io = json ? io : { ...io, stdout: quiet ? nowhere : indented(io.stdout), stderr: indented(io.stderr) };
+		const outcome = await execute(words, { io: inner, context, place: { file, line, name }, inherit: { color: options.color, json } });
 		if (outcome.exit !== exitCode.done) io.stderr.write(`${err.bad(`${file}:${line}:`)} ${statement.source}\n`);
 		return outcome;
 	} catch (error) {

@@ -28,7 +28,7 @@ function* logicalLines(text: string): Generator<{ line: number; source: string }
 		const line = at + 1;
 		let source = lines[at];
 		while (/(?:^|[^\\])(?:\\\\)*\\$/.test(source) && !/^\s*#/.test(source) && at + 1 < lines.length) {
-			source = `${source.slice(0, -1)} ${lines[++at].trimStart()}`;
+			source = `${source.slice(0, -1).trimEnd()} ${lines[++at].trimStart()}`;
 		}
 		yield { line, source };
 	}
@@ -56,7 +56,10 @@ function parseStatement(source: string, file: string, line: number): Statement |
 	const first = plain(words[0]);
 	if (plain(words[1]) === "=") {
 		if (first === undefined || !/^[A-Za-z_]\w*$/.test(first)) {
-			throw new UsageError(`"${first ?? source.trim().split(/\s/)[0]}" can not be a name`, "a name is letters, digits and _, and starts with no digit");
+			throw new UsageError(
+				`"${first ?? source.trim().split(/\s/)[0]}" can not be a name`,
+				"a name is letters, digits and _, and starts with no digit",
+			);
 		}
 		name = first;
 		words = words.slice(2);
