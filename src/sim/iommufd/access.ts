@@ -111,7 +111,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 		for (const { area, from, to } of ioas.space.walk(iova, last)) {
 			if (area === undefined) return -ENOENT;
 			if (area.closing) return -EINVAL;
-			if (write && !area.pages.writable) return -EPERM;
+			if (!permits(area, write)) return -EPERM;
 			const part = data.subarray(Number(from - iova), Number(to - iova) + 1);
 			const rc = copyPart(area, from, part, write, direct);
 			if (rc < 0) return rc;
@@ -130,9 +130,13 @@ function pinPart(area: Area, from: bigint, to: bigint, last: bigint, write: bool
 	// Pages must follow each other whole, or the caller could not index them.
 	if ((area.byte(from) & 0xfffn) !== 0n) return -EINVAL;
 	if (to < last && (area.byte(area.last) & 0xfffn) !== 0xfffn) return -EINVAL;
-	if (write && !area.pages.writable) return -EPERM;
+	if (!permits(area, write)) return -EPERM;
 	const index = area.index(from);
 	return area.pages.pin(index, area.index(to) - index + 1);
+}
+
+function permits(area: Area, write: boolean): boolean {
+	return write ? area.writable : area.readable;
 }
 
 function pageList(parts: PinnedRange["parts"]): PageRef[] {

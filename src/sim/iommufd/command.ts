@@ -4,7 +4,8 @@ import type { UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
 import type { IommufdContext } from "./context.js";
 
-const PROBE = 64;
+/** bytes looked at in one go */
+const PROBE = 4096;
 
 /**
  * One iommufd call under way: the kernel's copy of the struct, of the kernel's size, and the way

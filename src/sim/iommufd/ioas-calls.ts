@@ -114,6 +114,7 @@ export function mapPieces(
 
 /** The memory of a MAP call as one piece, or minus the errno. */
 export function newPiece(origin: PageOrigin, length: bigint, writable: boolean): Piece | Ret {
+	if (length === 0n) return -EINVAL;
 	const first = origin.type === "user" ? origin.uptr : origin.start;
 	if (first + length > IOVA_MAX) return -EOVERFLOW;
 	const pages = new Pages(origin, length, writable);
@@ -170,11 +171,12 @@ export function ioasCopy(command: Command): Ret {
 	if (flags & ~MAP_FLAGS) return -EOPNOTSUPP;
 	const length = command.u64(at.length);
 	const dstIova = command.u64(at.dst_iova);
-	if (length === IOVA_MAX || dstIova === IOVA_MAX) return -EOVERFLOW;
+	const srcIova = command.u64(at.src_iova);
+	if (length === IOVA_MAX || dstIova === IOVA_MAX || srcIova === IOVA_MAX) return -EOVERFLOW;
 	if (!(flags & (MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE))) return -EINVAL;
 	const source = findIoas(command, command.u32(at.src_ioas_id));
 	if (source === undefined) return -ENOENT;
-	const pieces = source.space.pieces(command.u64(at.src_iova), length);
+	const pieces = source.space.pieces(srcIova, length);
 	if (typeof pieces === "number") return pieces;
 	const target = findIoas(command, command.u32(at.dst_ioas_id));
 	if (target === undefined) return -ENOENT;
@@ -216,12 +218,12 @@ export function ioasChangeProcess(command: Command): Ret {
 export function ioasNoiommuGetPa(command: Command): Ret {
 	const at = iommu_ioas_noiommu_get_pa.offsets;
 	if (command.u32(at.flags) !== 0 || command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
-	const ioas = findIoas(command, command.u32(at.ioas_id));
-	if (ioas === undefined) return -ENOENT;
 	const iova = command.u64(at.iova);
 	const length = command.u64(at.length);
 	if (length === 0n) return -EINVAL;
 	if (iova + length - 1n > IOVA_MAX) return -EOVERFLOW;
+	const ioas = findIoas(command, command.u32(at.ioas_id));
+	if (ioas === undefined) return -ENOENT;
 	const area = ioas.space.find(iova);
 	if (area === undefined || ioas.space.domains.length === 0) return -ENOENT;
 	const byte = area.byte(iova);

@@ -112,6 +112,7 @@ export class IovaSpace {
 		let length = 0n;
 		for (const piece of pieces) length += piece.length;
 		if (length > IOVA_MAX) return BigInt(-EOVERFLOW);
+		if (iova !== undefined && length & (this.alignment - 1n)) return BigInt(-EINVAL);
 		const at = iova ?? this.#place(pieces[0], length);
 		if (at < 0n) return at;
 		if (iova !== undefined) {

@@ -1,4 +1,4 @@
-import { EFAULT } from "../../kernel/errno.js";
+import { EFAULT, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { type AddressSpace, type Extent, pageOf } from "../memory/address-space.js";
 import { IntervalCounter } from "../memory/interval-counter.js";
@@ -44,7 +44,7 @@ export class Pages {
 		return this.#users.empty;
 	}
 
-	/** One more user of `count` pages from `index`. -EFAULT if one of them can not be pinned: then nothing changed. */
+	/** One more user of `count` pages from `index`. -EFAULT (-EINVAL beyond a file's end) if one can not be pinned: then nothing changed. */
 	pin(index: number, count: number): Ret {
 		const wanted: [number, number][] = [...this.#users.runs(index, index + count, true)];
 		const fresh: { index: number; extent: Extent }[] = [];
@@ -54,7 +54,7 @@ export class Pages {
 				fresh.push({ index: at, extent });
 				at += extent.count;
 			}
-			if (at < to) return -EFAULT;
+			if (at < to) return this.origin.type === "file" ? -EINVAL : -EFAULT;
 		}
 		for (const piece of fresh) this.#addPin(piece.index, piece.extent);
 		this.#users.add(index, index + count, 1);

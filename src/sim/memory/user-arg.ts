@@ -10,7 +10,10 @@ export interface UserArg {
 	readonly value: bigint;
 }
 
-/** Bytes that the program placed "anywhere": memory behind them reads as zeroes. */
+/** Zero bytes behind what the program placed; further on lies other data of its. */
+const SLACK = 4096;
+
+/** Bytes that the program placed "anywhere". */
 class PlacedArg implements UserArg {
 	constructor(readonly bytes: Uint8Array) {}
 
@@ -20,7 +23,7 @@ class PlacedArg implements UserArg {
 
 	read(offset: number, into: Uint8Array): Ret {
 		const { bytes } = this;
-		for (let i = 0; i < into.length; i++) into[i] = bytes[offset + i] ?? 0;
+		for (let i = 0; i < into.length; i++) into[i] = bytes[offset + i] ?? (offset + i < SLACK ? 0 : 0xff);
 		return 0;
 	}
 

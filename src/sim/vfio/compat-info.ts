@@ -6,46 +6,49 @@ import {
 	vfio_iova_range,
 	vfio_info_cap_header as HEADER,
 } from "../../../structs/index.js";
+import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Ioas } from "../iommufd/ioas.js";
 import type { UserArg } from "../memory/user-arg.js";
 
 /** Mappings that may still be made: no limit. */
-const AVAILABLE = 0xffff;
+const AVAILABLE = 0xffffffff;
 
-/** Answer VFIO_IOMMU_GET_INFO: the struct, and the capabilities if `argsz` has room for them all. */
+/**
+ * Answer VFIO_IOMMU_GET_INFO: as much of the struct as `argsz` has room for, each capability that
+ * fits, and in argsz what all of it needs. `cap_offset` is told only where everything fits.
+ */
 export function encodeInfo(ioas: Ioas, arg: UserArg, argsz: number): Ret {
 	const info = vfio_iommu_type1_info;
-	const room = Math.min(argsz, info.size);
-	const capabilities = [ranges(ioas), available()];
-	let total = info.size;
-	for (const capability of capabilities) total += capability.length;
-	const bytes = new Uint8Array(total);
-	let at = info.size;
-	const fits = argsz >= total;
-	capabilities.forEach((capability, i) => {
-		bytes.set(capability, at);
-		const next = i + 1 < capabilities.length ? at + capability.length : 0;
-		new DataView(bytes.buffer).setUint32(at + HEADER.offsets.next, next, true);
+	let at: number = info.size;
+	let last = 0;
+	for (const capability of [available(), ranges(ioas)]) {
+		if (last !== 0 && argsz >= at && arg.write(last + HEADER.offsets.next, u32(at)) < 0)
+			return -EFAULT;
+		if (argsz >= at + capability.length && arg.write(at, capability) < 0) return -EFAULT;
+		last = at;
 		at += capability.length;
+	}
+	const bytes = info.encode({
+		argsz: at,
+		flags: V.VFIO_IOMMU_INFO_PGSIZES | V.VFIO_IOMMU_INFO_CAPS,
+		iova_pgsizes: pageSizes(ioas),
+		cap_offset: argsz >= at ? info.size : 0,
 	});
-	info.encode(
-		{
-			argsz: room === info.size ? Math.max(total, 0) : argsz,
-			flags: V.VFIO_IOMMU_INFO_PGSIZES | V.VFIO_IOMMU_INFO_CAPS,
-			iova_pgsizes: pageSizes(ioas),
-			cap_offset: fits ? info.size : 0,
-		},
-		bytes,
-	);
-	return arg.write(0, bytes.subarray(0, fits ? total : room));
+	return arg.write(0, bytes.subarray(0, Math.min(argsz, info.size)));
+}
+
+function u32(value: number): Uint8Array {
+	const bytes = new Uint8Array(4);
+	new DataView(bytes.buffer).setUint32(0, value, true);
+	return bytes;
 }
 
 /** The sizes that every page table of the IOAS has; without one, all from a page up. */
 function pageSizes(ioas: Ioas): bigint {
 	let sizes = (1n << 64n) - 1n;
 	for (const hwpt of ioas.hwpts) sizes &= hwpt.domain.pageSizes;
-	return sizes & ~(ioas.space.alignment - 1n) & ~0xfffn;
+	return sizes & 0xfffn ? (sizes & ~0xfffn) | 0x1000n : sizes;
 }
 
 function ranges(ioas: Ioas): Uint8Array {

@@ -76,28 +76,22 @@ function copyArg(arg: UserArg, size: number): Uint8Array | Ret {
 }
 
 function getInfo(context: IommufdContext, arg: UserArg): Ret {
-	const ioas = context.vfioIoas;
-	if (ioas === undefined) return -ENODEV;
 	const bytes = copyArg(arg, vfio_iommu_type1_info.offsets.cap_offset);
 	if (typeof bytes === "number") return bytes;
-	return encodeInfo(ioas, arg, vfio_iommu_type1_info.decode(padded(bytes)).argsz);
-}
-
-function padded(bytes: Uint8Array): Uint8Array {
-	const whole = new Uint8Array(vfio_iommu_type1_info.size);
-	whole.set(bytes);
-	return whole;
+	const ioas = context.vfioIoas;
+	if (ioas === undefined) return -ENODEV;
+	return encodeInfo(ioas, arg, new DataView(bytes.buffer).getUint32(0, true));
 }
 
 function mapDma(context: IommufdContext, process: SimProcess, arg: UserArg): Ret {
-	const ioas = context.vfioIoas;
-	if (ioas === undefined) return -ENODEV;
 	const bytes = copyArg(arg, vfio_iommu_type1_dma_map.size);
 	if (typeof bytes === "number") return bytes;
 	const { flags, vaddr, iova, size } = vfio_iommu_type1_dma_map.decode(bytes);
 	const readable = (flags & V.VFIO_DMA_MAP_FLAG_READ) !== 0;
 	const writable = (flags & V.VFIO_DMA_MAP_FLAG_WRITE) !== 0;
 	if (flags & ~(V.VFIO_DMA_MAP_FLAG_READ | V.VFIO_DMA_MAP_FLAG_WRITE)) return -EINVAL;
+	const ioas = context.vfioIoas;
+	if (ioas === undefined) return -ENODEV;
 	const { memory } = process;
 	const piece = newPiece({ type: "user", memory, uptr: vaddr }, size, writable);
 	if (typeof piece === "number") return piece;
@@ -106,36 +100,38 @@ function mapDma(context: IommufdContext, process: SimProcess, arg: UserArg): Ret
 }
 
 function unmapDma(context: IommufdContext, arg: UserArg): Ret {
-	const ioas = context.vfioIoas;
-	if (ioas === undefined) return -ENODEV;
 	const bytes = copyArg(arg, vfio_iommu_type1_dma_unmap.size);
 	if (typeof bytes === "number") return bytes;
 	const request = vfio_iommu_type1_dma_unmap.decode(bytes);
 	if (request.flags & ~V.VFIO_DMA_UNMAP_FLAG_ALL) return -EINVAL;
-	const result =
-		request.flags === 0 ? unmapRange(ioas, request.iova, request.size) : unmapAll(ioas, request);
-	if (typeof result === "number") return result;
-	vfio_iommu_type1_dma_unmap.encode({ ...request, size: result }, bytes);
-	return arg.write(0, bytes);
-}
-
-function unmapAll(ioas: Ioas, request: { iova: bigint; size: bigint }): bigint | Ret {
-	if (request.iova !== 0n || request.size !== 0n) return -EINVAL;
-	const { rc, done } = ioas.space.unmap(0n, IOVA_MAX);
-	return rc < 0 ? rc : done;
-}
-
-function unmapRange(ioas: Ioas, iova: bigint, size: bigint): bigint | Ret {
-	const { space } = ioas;
-	const last = iova + size - 1n;
-	// Type 1 (not v2) may unmap parts of what was mapped at once.
-	if (!space.largePages) {
-		const cuts = iova === 0n ? [last] : [last, iova - 1n];
-		const rc = space.cut(cuts.map((cut) => BigInt.asUintN(64, cut)));
+	const ioas = context.vfioIoas;
+	if (ioas === undefined) return -ENODEV;
+	let result: { rc: Ret; done: bigint };
+	if (request.flags !== 0) {
+		if (request.iova !== 0n || request.size !== 0n) return -EINVAL;
+		result = ioas.space.unmap(0n, IOVA_MAX);
+	} else {
+		const rc = cutEnds(ioas, request.iova, request.size);
 		if (rc < 0) return rc;
+		result = unmapRange(ioas, request.iova, request.size);
 	}
-	if (size === 0n) return -EINVAL;
-	if (last > IOVA_MAX) return -EOVERFLOW;
-	const { rc, done } = space.unmap(iova, last);
-	return rc < 0 ? rc : done;
+	// What is already gone is told on failure too.
+	vfio_iommu_type1_dma_unmap.encode({ ...request, size: result.done }, bytes);
+	const written = arg.write(0, bytes);
+	return written < 0 ? written : result.rc;
+}
+
+/** Type 1 (not v2) may unmap parts of what was mapped at once: split what reaches over the ends. */
+function cutEnds(ioas: Ioas, iova: bigint, size: bigint): Ret {
+	const { space } = ioas;
+	if (space.largePages) return 0;
+	const last = BigInt.asUintN(64, iova + size - 1n);
+	return space.cut(iova === 0n ? [last] : [last, iova - 1n]);
+}
+
+function unmapRange(ioas: Ioas, iova: bigint, size: bigint): { rc: Ret; done: bigint } {
+	const last = iova + size - 1n;
+	if (size === 0n) return { rc: -EINVAL, done: 0n };
+	if (last > IOVA_MAX) return { rc: -EOVERFLOW, done: 0n };
+	return ioas.space.unmap(iova, last);
 }

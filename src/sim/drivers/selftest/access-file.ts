@@ -20,12 +20,8 @@ export class AccessFile extends SimFile {
 		context.finalize(this.access);
 	}
 
-	/** Use another IOAS; ID 0 is none. */
+	/** Use another IOAS. */
 	replaceIoas(id: number): Ret {
-		if (id === 0) {
-			this.access.detach();
-			return 0;
-		}
 		const ioas = this.access.context.find<Ioas>(id, "ioas");
 		return ioas === undefined ? -ENOENT : this.access.attach(ioas);
 	}

@@ -37,7 +37,8 @@ function attachMock(
 /** A kernel-managed mock table: pages of 2 KiB, IOVA from 16 MiB to 2 GiB. */
 export class MockPagingDomain extends PagingDomain {
 	readonly smallestPage = BigInt(mock_aperture.MOCK_PAGE_SIZE);
-	readonly pageSizes = BigInt(mock_aperture.MOCK_PAGE_SIZE) | BigInt(mock_aperture.MOCK_HUGE_PAGE_SIZE);
+	/** every power of two from its page to 64 GiB */
+	readonly pageSizes = (1n << 37n) - BigInt(mock_aperture.MOCK_PAGE_SIZE);
 	readonly aperture = {
 		start: BigInt(mock_aperture.MOCK_APERTURE_START),
 		last: BigInt(mock_aperture.MOCK_APERTURE_LAST),
