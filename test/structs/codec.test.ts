@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Codec } from "../../structs/codec.js";
+import { compile } from "../../structs/codec-compiled.js";
 import {
 	allStructs,
 	InputError,
@@ -134,6 +135,22 @@ describe("encoding", () => {
 		}));
 		const read = iommu_hwpt_vtd_s1_invalidate.decodeArray(iommu_hwpt_vtd_s1_invalidate.encodeArray(entries));
 		expect(read).toEqual(entries.map((entry) => ({ ...entry, npages: 3n, __reserved: 0 })));
+	});
+});
+
+describe("a process that may not make code from strings", () => {
+	it("walks the declaration instead", () => {
+		vi.stubGlobal("Function", function refused() {
+			throw new EvalError("Code generation from strings disallowed for this context");
+		});
+		try {
+			const codec = new Codec<Record<string, unknown>>("iommu_ioas_map", iommu_ioas_map);
+			expect(compile(iommu_ioas_map.fields)).toBeUndefined();
+			expect(codec.decode(codec.encode({ iova: 5n }, undefined, 0), 0)).toMatchObject({ iova: 5n });
+		} finally {
+			vi.unstubAllGlobals();
+		}
+		expect(compile(iommu_ioas_map.fields)).toBeDefined();
 	});
 });
 
