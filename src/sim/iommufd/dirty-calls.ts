@@ -35,7 +35,7 @@ export function getDirtyBitmap(command: Command): Ret {
 	const length = command.u64(at.length);
 	const pageSize = command.u64(at.page_size);
 	const last = iova + length - 1n;
-	if (length === 0n) return iova === 0n ? -EINVAL : -EOVERFLOW;
+	if (length === 0n) return -EINVAL;
 	if (last > IOVA_MAX) return -EOVERFLOW;
 	const ends = iova | length;
 	if (ends & (hwpt.ioas.space.alignment - 1n)) return -EINVAL;

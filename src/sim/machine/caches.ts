@@ -133,8 +133,11 @@ export class IommuCaches<C = unknown> {
 			return undefined;
 		}
 		this.#hits.pasid++;
-		this.#pasids.delete(key);
-		this.#pasids.set(key, entry);
+		// the order of use matters only when something will have to go
+		if (this.#pasids.size * 2 > this.#pasidCapacity) {
+			this.#pasids.delete(key);
+			this.#pasids.set(key, entry);
+		}
 		return entry.value;
 	}
 

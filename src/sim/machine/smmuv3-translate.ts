@@ -68,23 +68,19 @@ export class SmmuTranslator {
 	/** Translates an access (READ, WRITE, EXEC, PRIV) at `va` of a stream. */
 	translate(stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
 		const { ste } = stream;
-		const base: Values = {
-			sid: BigInt(stream.sid),
-			...(stream.ssid === undefined ? {} : { ssv: 1n, ssid: BigInt(stream.ssid) }),
-		};
 		// an entry that is not valid is one of abort by the time the driver has installed it
 		if (!ste.valid || ste.config === STE_ABORT) return refuse(undefined);
-		if (badSte(ste, this.smmu)) return refuse({ name: "C_BAD_STE", fields: base, stage2: false });
+		if (badSte(ste, this.smmu)) return refuse({ name: "C_BAD_STE", fields: streamFields(stream), stage2: false });
 		if (!usesStage1(ste, stream.ssid)) {
 			const { stage2 } = stream;
 			const mapped = stage2.find(va) !== undefined;
-			return translateStage2(stage2, va, access) ?? refuse(stage2Event(mapped, 2n, base, va, access, va));
+			return translateStage2(stage2, va, access) ?? refuse(stage2Event(mapped, 2n, stream, va, access, va));
 		}
 
 		const context = stream.ssid ?? NO_PASID;
 		let cached = this.caches.findPasid(stream.sid, context);
 		if (!cached) {
-			const fetched = this.#fetch(stream, base, va, access);
+			const fetched = this.#fetch(stream, va, access);
 			if (!("cd" in fetched)) return fetched;
 			cached = fetched;
 			this.caches.addPasid({ device: stream.sid, context, value: cached });
@@ -105,10 +101,10 @@ export class SmmuTranslator {
 		const outcome = translate(space, stage1, stream.stage2, this.host, va, access);
 		if (outcome.ok) return outcome;
 		if (outcome.ats) return { ok: false, stall: false, ats: true };
-		return this.#refused(outcome, cd, half, base, va, access);
+		return this.#refused(outcome, cd, half, stream, va, access);
 	}
 
-	#refused(at: Refusal, cd: ContextDescriptor, half: ArmPaging, base: Values, va: bigint, access: number): SmmuOutcome {
+	#refused(at: Refusal, cd: ContextDescriptor, half: ArmPaging, stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
 		let { kind, ipa } = at;
 		if (at.table) {
 			// a table is found by its own address, before the entry in it
@@ -117,7 +113,7 @@ export class SmmuTranslator {
 		}
 		const stage2 = at.stage === 2;
 		const fields = {
-			...base,
+			...streamFields(stream),
 			...accessFields(va, access),
 			class: at.table ? 1n : 2n,
 			s2: stage2 ? 1n : 0n,
@@ -129,19 +125,19 @@ export class SmmuTranslator {
 		return refuse(cd.report ? event : undefined);
 	}
 
-	#fetch(stream: SmmuStream, base: Values, va: bigint, access: number): CachedCd | Exclude<SmmuOutcome, { ok: true }> {
+	#fetch(stream: SmmuStream, va: bigint, access: number): CachedCd | Exclude<SmmuOutcome, { ok: true }> {
 		const { stage2 } = stream;
 		const got = fetchCd(guestMemory(this.host, stage2), stream.ste, stream.ssid, this.smmu);
 		if (!got.ok) {
-			if (got.event !== "F_CD_FETCH") return refuse({ name: got.event, fields: base, stage2: false });
+			if (got.event !== "F_CD_FETCH") return refuse({ name: got.event, fields: streamFields(stream), stage2: false });
 			// mapped for writing only, or not mapped at all: stage 2 refused, not the bus
-			return refuse(stage2Event(stage2.find(got.at) !== undefined, 0n, base, va, access, got.at));
+			return refuse(stage2Event(stage2.find(got.at) !== undefined, 0n, stream, va, access, got.at));
 		}
 		const roots: Stage1["root"][] = [];
 		for (const half of [got.cd.lower, got.cd.upper]) {
 			const page = half.disabled ? undefined : stage2.find(half.ttb);
 			if (!half.disabled && (!page || (page.perm & READ) === 0))
-				return refuse(stage2Event(page !== undefined, 1n, base, va, access, half.ttb));
+				return refuse(stage2Event(page !== undefined, 1n, stream, va, access, half.ttb));
 			roots.push(page && { ipa: half.ttb & ~0xfffn, pa: page.pa & ~0xfffn });
 		}
 		return { cd: got.cd, roots: [roots[0], roots[1]] };
@@ -157,6 +153,11 @@ function refuse(event: SmmuEvent | undefined): Exclude<SmmuOutcome, { ok: true }
 	return { ok: false, event, stall: false, ats: false };
 }
 
+function streamFields(stream: SmmuStream): Values {
+	const { sid, ssid } = stream;
+	return { sid: BigInt(sid), ...(ssid === undefined ? {} : { ssv: 1n, ssid: BigInt(ssid) }) };
+}
+
 function accessFields(address: bigint, access: number): Values {
 	return {
 		address,
@@ -166,7 +167,7 @@ function accessFields(address: bigint, access: number): Values {
 	};
 }
 
-function stage2Event(mapped: boolean, cls: bigint, base: Values, va: bigint, access: number, ipa: bigint): SmmuEvent {
-	const fields = { ...base, ...accessFields(va, access), class: cls, s2: 1n, ipa };
+function stage2Event(mapped: boolean, cls: bigint, stream: SmmuStream, va: bigint, access: number, ipa: bigint): SmmuEvent {
+	const fields = { ...streamFields(stream), ...accessFields(va, access), class: cls, s2: 1n, ipa };
 	return { name: mapped ? "F_PERMISSION" : "F_TRANSLATION", fields, stage2: true };
 }

@@ -1,4 +1,4 @@
-import { defines, mock_dev_cache, mock_flags_device as FLAG } from "../../../../structs/index.js";
+import { defines, iommufd_hw_capabilities as CAP, mock_dev_cache, mock_flags_device as FLAG } from "../../../../structs/index.js";
 import { IommuDevice, IommuGroup } from "../../iommu/device.js";
 import type { IommuInstance } from "../../iommu/driver.js";
 import type { MockViommu } from "./viommu.js";
@@ -21,6 +21,7 @@ export class MockDevice extends IommuDevice {
 	constructor(iommu: IommuInstance, group: number, flags: number) {
 		const pasids = flags & FLAG.MOCK_FLAGS_DEVICE_PASID ? 1 << defines.MOCK_PASID_WIDTH : 0;
 		super(`iommufd_mock${group}`, iommu, new IommuGroup(group), pasids, []);
+		this.capabilities = CAP.IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 		this.tracksDirty = !(flags & FLAG.MOCK_FLAGS_DEVICE_NO_DIRTY);
 		this.maxPasidLog2 = pasids === 0 ? 0 : defines.MOCK_PASID_WIDTH;
 	}

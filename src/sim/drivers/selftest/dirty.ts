@@ -1,6 +1,5 @@
 import { BTree } from "../../btree.js";
 import { mock_aperture } from "../../../../structs/index.js";
-import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { DirtyTracker } from "../../iommu/domain.js";
 import type { MockPagingDomain } from "./domains.js";
@@ -36,7 +35,6 @@ export class MockDirty implements DirtyTracker {
 		clear: boolean,
 		visit: (start: bigint, last: bigint) => void,
 	): Ret {
-		if (!this.enabled) return -EINVAL;
 		const found: bigint[] = [];
 		const first = this.#entries.getPairOrNextLower(start);
 		const from = first !== undefined && first[0] + first[1] > start ? first[0] : start;

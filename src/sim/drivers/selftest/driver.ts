@@ -3,6 +3,7 @@ import {
 	iommu_hwpt_selftest,
 	iommu_test_hw_info,
 	iommufd_hwpt_alloc_flags as FLAG,
+	mock_iommupt,
 	mock_nested_domain_iotlb,
 } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
@@ -35,7 +36,8 @@ export class MockDriver implements IommuDriver {
 
 	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		if (flags & ~PAGING_FLAGS) return -EOPNOTSUPP;
-		if (from?.data !== undefined) return -EOPNOTSUPP;
+		const format = from === undefined ? 0 : pagingFormat(from);
+		if (format < 0) return format;
 		return new MockPagingDomain(
 			device.iommu,
 			(flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0,
@@ -67,6 +69,17 @@ export class MockDriver implements IommuDriver {
 	initViommu(viommu: Viommu, parent: PagingDomain, from: AllocData): ViommuOps | Ret {
 		return MockViommu.create(viommu, parent, from);
 	}
+}
+
+/** Which format of table the caller's data asks for. */
+function pagingFormat({ process, data }: AllocData): Ret {
+	if (data === undefined) return mock_iommupt.MOCK_IOMMUPT_DEFAULT;
+	const { size, offsets } = iommu_hwpt_selftest;
+	if (data.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return -EOPNOTSUPP;
+	const bytes = copyUserData(process, data, data.type, size, offsets.pagetable_type);
+	if (typeof bytes === "number") return bytes;
+	const { pagetable_type } = iommu_hwpt_selftest.decode(bytes);
+	return pagetable_type > mock_iommupt.MOCK_IOMMUPT_HUGE ? -EOPNOTSUPP : pagetable_type;
 }
 
 /** A nested mock table, with or without a vIOMMU. */
