@@ -1,5 +1,4 @@
 /** The declaration language: scalars, arrays, unions, bit fields and structs. */
-import { layout } from "./layout.js";
 import type { ConstSet } from "./sets.js";
 import { StructType } from "./struct-type.js";
 import type {
@@ -111,5 +110,5 @@ export function struct<const D extends Decls>(
 	doc: string,
 	options: StructOptions = {},
 ): StructType<StructValue<D>, StructPath<D>, D> {
-	return new StructType(name, decl, doc, layout(decl, options.dir ?? "in"), options.proposal ?? false);
+	return new StructType(name, decl, doc, options.dir ?? "in", options.proposal ?? false);
 }

@@ -46,8 +46,18 @@ function call<S extends AnyStruct | null>(
 	since?: string,
 	minSize?: number,
 ): Ioctl & { readonly struct: S } {
-	const size = struct?.size ?? 0;
-	return Object.freeze({ name, request: TYPE | nr, nr, struct, size, minSize: minSize ?? size, ...(since && { since }) });
+	// Sizes are asked of the struct when they are needed: its layout is not worked out before.
+	const sizes = {
+		get size() {
+			return struct?.size ?? 0;
+		},
+		get minSize() {
+			return minSize ?? struct?.size ?? 0;
+		},
+	};
+	return Object.freeze(
+		Object.defineProperties({ name, request: TYPE | nr, nr, struct, ...(since && { since }) }, Object.getOwnPropertyDescriptors(sizes)),
+	) as Ioctl & { readonly struct: S };
 }
 
 /** Every call by its uAPI name. */

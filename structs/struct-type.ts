@@ -1,34 +1,49 @@
 import { Codec } from "./codec.js";
-import type { FieldInfo, Layout } from "./layout.js";
-import type { Decls, Init, NestedDecl } from "./types.js";
+import { type FieldInfo, type Layout, layout } from "./layout.js";
+import type { Decls, Direction, Init, NestedDecl } from "./types.js";
+
+interface Known<T, P extends string> {
+	readonly layout: Layout;
+	readonly leaves: readonly FieldInfo[];
+	readonly offsets: Readonly<Record<P, number>>;
+	codec: Codec<T> | undefined;
+}
 
 /** A declared struct: its layout, and everything that follows from it. */
 export class StructType<T = Record<string, unknown>, P extends string = string, D extends Decls = Decls> implements NestedDecl<D> {
 	readonly kind = "struct";
-	/** In bytes, without a flexible array's elements. */
-	readonly size: number;
-	readonly align: number;
-	/** The struct's own fields; those of nested structs are under their `fields`. */
-	readonly fields: readonly FieldInfo[];
-	/** Every field that holds numbers, nested ones too, in order of declaration. */
-	readonly leaves: readonly FieldInfo[];
-	/** Field path to byte offset. */
-	readonly offsets: Readonly<Record<P, number>>;
-	private made: Codec<T> | undefined;
+	private known: Known<T, P> | undefined;
 
 	constructor(
 		readonly name: string,
 		readonly decl: D,
 		readonly doc: string,
-		layout: Layout,
+		private readonly dir: Direction,
 		readonly proposal = false,
-	) {
-		this.size = layout.size;
-		this.align = layout.align;
-		this.fields = layout.fields;
-		const all = flatten(layout.fields);
-		this.leaves = all.filter((field) => !field.fields);
-		this.offsets = Object.freeze(Object.fromEntries(all.map((field) => [field.path, field.offset]))) as Record<P, number>;
+	) {}
+
+	/** In bytes, without a flexible array's elements. */
+	get size(): number {
+		return this.derived.layout.size;
+	}
+
+	get align(): number {
+		return this.derived.layout.align;
+	}
+
+	/** The struct's own fields; those of nested structs are under their `fields`. */
+	get fields(): readonly FieldInfo[] {
+		return this.derived.layout.fields;
+	}
+
+	/** Every field that holds numbers, nested ones too, in order of declaration. */
+	get leaves(): readonly FieldInfo[] {
+		return this.derived.leaves;
+	}
+
+	/** Field path to byte offset. */
+	get offsets(): Readonly<Record<P, number>> {
+		return this.derived.offsets;
 	}
 
 	/**
@@ -61,10 +76,20 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 		return this.codec.decodeArray(bytes);
 	}
 
-	/** Made on first use: most runs use few of the structs. */
 	private get codec(): Codec<T> {
-		this.made ??= new Codec<T>(this.name, this);
-		return this.made;
+		const { derived } = this;
+		derived.codec ??= new Codec<T>(this.name, derived.layout);
+		return derived.codec;
+	}
+
+	/** Worked out on first use: most runs use few of the structs. */
+	private get derived(): Known<T, P> {
+		if (this.known) return this.known;
+		const made = layout(this.decl, this.dir);
+		const all = flatten(made.fields);
+		const offsets = Object.freeze(Object.fromEntries(all.map((field) => [field.path, field.offset]))) as Record<P, number>;
+		this.known = { layout: made, leaves: all.filter((field) => !field.fields), offsets, codec: undefined };
+		return this.known;
 	}
 }
 
