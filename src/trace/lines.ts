@@ -9,6 +9,9 @@ export interface LineBatch {
 }
 
 const CHUNK = 64 * 1024;
+/** Compressed bytes given to zlib at a time, and the room for what comes of them: traces shrink 30 to 50 times. */
+const PIECE = 8 * 1024;
+const ROOM = 512 * 1024;
 const GZIP_TRAILER = 8;
 const LONGEST_LINE = 64 * 1024 * 1024;
 const NEWLINE = 10;
@@ -72,14 +75,14 @@ async function* inflated(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 	let gunzip: Inflater | undefined;
 	for await (const chunk of input) {
 		if (gunzip) {
-			yield* await gunzip.push(chunk);
+			yield* gunzip.push(chunk);
 			continue;
 		}
 		head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
 		if (head.length < 2) continue;
 		if (head[0] === 0x1f && head[1] === 0x8b) {
 			gunzip = new Inflater();
-			yield* await gunzip.push(head);
+			yield* gunzip.push(head);
 		} else {
 			yield head;
 			head = Buffer.alloc(0);
@@ -93,14 +96,16 @@ async function* inflated(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 
 /**
  * A gunzip driven by hand: unlike a piped one it gives out everything that was good before it
- * reports an error. The last bytes wait, so that a wrong checksum at the end costs no data.
+ * reports an error, and inflates the next piece (on another thread) while this one is looked at.
+ * The last bytes wait, so that a wrong checksum at the end costs no data.
  */
 class Inflater {
-	private readonly gunzip = createGunzip({ chunkSize: CHUNK });
+	private readonly gunzip = createGunzip({ chunkSize: ROOM });
 	private ready: Buffer[] = [];
 	private held: Buffer = Buffer.alloc(0);
 	private failure: Error | undefined;
 	private wake: () => void = () => {};
+	private working: Promise<void> = Promise.resolve();
 
 	constructor() {
 		this.gunzip.on("data", (data: Buffer) => this.ready.push(data));
@@ -110,35 +115,37 @@ class Inflater {
 		});
 	}
 
-	async push(chunk: Buffer): Promise<Buffer[]> {
+	async *push(chunk: Buffer): AsyncGenerator<Buffer> {
 		const all = this.held.length === 0 ? chunk : Buffer.concat([this.held, chunk]);
 		const feed = Math.max(0, all.length - GZIP_TRAILER);
 		this.held = all.subarray(feed);
-		if (!this.failure && feed > 0) await this.until((done) => this.gunzip.write(all.subarray(0, feed), done));
-		return this.taken();
+		for (let at = 0; at < feed; at += PIECE) {
+			const piece = all.subarray(at, Math.min(at + PIECE, feed));
+			yield* await this.next((done) => this.gunzip.write(piece, done));
+		}
 	}
 
 	async *finish(): AsyncGenerator<Buffer> {
-		if (!this.failure) {
-			await this.until((done) => {
-				this.gunzip.once("end", done);
-				this.gunzip.end(this.held);
-			});
-		}
-		yield* this.taken();
+		const end = (done: () => void) => {
+			this.gunzip.once("end", done);
+			this.gunzip.end(this.held);
+		};
+		yield* await this.next(end);
+		yield* await this.next((done) => done());
 		if (this.failure) throw this.failure;
 	}
 
-	private until(start: (done: () => void) => void): Promise<void> {
-		return new Promise((resolve) => {
-			this.wake = resolve;
-			start(resolve);
-		});
-	}
-
-	private taken(): Buffer[] {
+	/** Starts some work once the last one is done, and gives what that one brought. */
+	private async next(start: (done: () => void) => void): Promise<Buffer[]> {
+		await this.working;
 		const taken = this.ready;
 		this.ready = [];
+		if (!this.failure) {
+			this.working = new Promise((resolve) => {
+				this.wake = resolve;
+				start(resolve);
+			});
+		}
 		return taken;
 	}
 }

@@ -38,14 +38,43 @@ function located(file: string, line: number, text: string, error: FieldError): T
 	return new TraceError(file, line, at < 0 ? undefined : at + 1, error.message);
 }
 
+/**
+ * Steps that were parsed and checked a short while ago. Programs open the same files, map the same
+ * memory and make the same calls again and again, so that most lines need no second look.
+ */
+class SeenSteps {
+	private static readonly MOST_CHARACTERS = 1 << 20;
+	private readonly steps = new Map<string, Step>();
+	private characters = 0;
+
+	get(text: string): Step | undefined {
+		return this.steps.get(text);
+	}
+
+	add(text: string, step: Step): void {
+		this.characters += text.length;
+		if (this.characters > SeenSteps.MOST_CHARACTERS) {
+			this.steps.clear();
+			this.characters = text.length;
+		}
+		// A copy: the line itself is a part of a large text, and would keep all of it.
+		this.steps.set(Buffer.from(text).toString(), step);
+	}
+}
+
 /** Knows where in the file it is: before the header, between programs, in one, or in one that is passed over. */
 class Parser {
+	private readonly seen = new SeenSteps();
 	private state: "start" | "between" | "inside" | "skipping" = "start";
 	private name = "";
 
 	constructor(private readonly visitor: TraceVisitor) {}
 
 	line(text: string, line: number): void {
+		if (this.state === "inside") {
+			const seen = this.seen.get(text);
+			if (seen !== undefined) return this.visitor.step(seen, line);
+		}
 		if (text === "" || text.trim() === "") return;
 		const value = parse(text);
 		if (this.state === "start") {
@@ -59,6 +88,7 @@ class Parser {
 			this.state = "between";
 		} else if (this.state === "inside") {
 			checkStep(value);
+			this.seen.add(text, value);
 			this.visitor.step(value, line);
 		}
 	}
