@@ -40,6 +40,13 @@ export interface InvalidateResult {
 	readonly done: number;
 }
 
+/** What became of one access that a device made. */
+export type DmaOutcome =
+	/** it goes to the host's memory at `pa`; `length`: bytes from there on that need no other translation */
+	| { readonly ok: true; readonly pa: bigint; readonly length: bigint }
+	/** it was aborted; `record`: the event that the IOMMU wrote, if it wrote one */
+	| { readonly ok: false; readonly record?: Uint8Array };
+
 /** What every IOMMU driver, the selftest's mock included, does for the core. Minus an errno where it can not. */
 export interface IommuDriver {
 	/** does the device support dirty tracking (IOMMU_CAP_DIRTY_TRACKING) */
@@ -63,6 +70,11 @@ export interface IommuDriver {
 	hwInfo?(device: IommuDevice, type: number): HwInfo | Ret;
 	/** -EOPNOTSUPP where vIOMMUs of the type do not exist for the device; checked before the parent is looked up */
 	viommuSupported?(device: IommuDevice, type: number): Ret;
+	/**
+	 * The device accesses `iova` (READ, WRITE of machine/walk.ts), as far as one translation reaches. A fault
+	 * is reported to whom it concerns before this returns.
+	 */
+	dma?(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome;
 	/** The driver's half of a vIOMMU of a type that is supported. */
 	initViommu?(viommu: Viommu, parent: PagingDomain, from: AllocData): ViommuOps | Ret;
 }

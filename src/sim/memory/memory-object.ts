@@ -40,10 +40,68 @@ export class MemoryObject {
 /** Hands out page frames: objects one after another, with a gap of a page. */
 export class PhysicalMemory {
 	#next = 0x100000;
+	/** in order of frames; an object lives as long as something besides this refers to it */
+	#objects: { readonly frame: number; readonly end: number; readonly ref: WeakRef<MemoryObject> }[] = [];
+	#tidyAt = 1024;
 
 	newObject(pages: number, kind: MemoryObject["kind"]): MemoryObject {
-		const object = new MemoryObject(pages, kind, this.#next);
+		const frame = this.#next;
+		const object = new MemoryObject(pages, kind, frame);
 		this.#next += pages + 1;
+		this.#objects.push({ frame, end: frame + pages, ref: new WeakRef(object) });
+		if (this.#objects.length > this.#tidyAt) {
+			this.#objects = this.#objects.filter((each) => each.ref.deref() !== undefined);
+			this.#tidyAt = Math.max(1024, this.#objects.length * 2);
+		}
 		return object;
+	}
+
+	/** The page that a physical address (in bytes) is in; undefined where there is no memory. */
+	find(pa: bigint): { readonly object: MemoryObject; readonly page: number } | undefined {
+		const frame = Number(pa >> PAGE_SHIFT);
+		let low = 0;
+		let high = this.#objects.length;
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (this.#objects[middle].frame <= frame) low = middle + 1;
+			else high = middle;
+		}
+		const found = low > 0 ? this.#objects[low - 1] : undefined;
+		if (found === undefined || frame >= found.end) return undefined;
+		const object = found.ref.deref();
+		return object && { object, page: frame - found.frame };
+	}
+
+	/** Copy from `pa` on into `into`, within one page or over several of one object: false where there is no memory. */
+	read(pa: bigint, into: Uint8Array): boolean {
+		return this.#eachPage(pa, into.length, (page, from, at, count) => {
+			const bytes = page.object.touched(page.page);
+			if (bytes === undefined) into.fill(0, at, at + count);
+			else into.set(bytes.subarray(from, from + count), at);
+		});
+	}
+
+	/** The same the other way. */
+	write(pa: bigint, bytes: Uint8Array): boolean {
+		return this.#eachPage(pa, bytes.length, (page, from, at, count) => {
+			page.object.page(page.page).set(bytes.subarray(at, at + count), from);
+		});
+	}
+
+	#eachPage(
+		pa: bigint,
+		length: number,
+		visit: (page: { object: MemoryObject; page: number }, from: number, at: number, count: number) => void,
+	): boolean {
+		for (let at = 0; at < length; ) {
+			const where = pa + BigInt(at);
+			const page = this.find(where);
+			if (page === undefined) return false;
+			const from = Number(where & PAGE_MASK);
+			const count = Math.min(PAGE_SIZE - from, length - at);
+			visit(page, from, at, count);
+			at += count;
+		}
+		return true;
 	}
 }
