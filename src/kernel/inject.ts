@@ -1,0 +1,217 @@
+import { InputError, ioctlByName, ioctlByRequest } from "../../structs/index.js";
+import { errnoNames, errnoNumber } from "./errno.js";
+import type { DmaCapable, IoBuffer, IoctlArg, Kernel, MmapRequest, PollFd, Ret } from "./kernel.js";
+import { isDmaCapable } from "./kernel.js";
+
+/** Which invocations of a call: the first one, every `step`th after it, up to `last`. */
+export interface When {
+	readonly first: number;
+	readonly last: number;
+	/** 0: `first` alone */
+	readonly step: number;
+}
+
+/** One `--inject`: these calls answer this, without being made. */
+export interface Injection {
+	/** names of system calls, and of ioctls (`IOMMU_IOAS_MAP`) */
+	readonly calls: ReadonlySet<string>;
+	/** minus the errno, or the value */
+	readonly answer: bigint;
+	readonly when: When;
+}
+
+/** The calls that can be answered so, and the other names that strace has for them. */
+const CALLS = ["open", "close", "ioctl", "read", "write", "pread64", "pwrite64", "poll", "mmap", "munmap", "memfd_create"] as const;
+type Call = (typeof CALLS)[number];
+const ALIASES: Readonly<Record<string, Call>> = {
+	openat: "open",
+	pread: "pread64",
+	pwrite: "pwrite64",
+	ppoll: "poll",
+	memfd: "memfd_create",
+};
+const OTHERS: ReadonlySet<string> = new Set(["signal", "syscall", "delay_enter", "delay_exit", "poke_enter", "poke_exit"]);
+const MOST = 65535;
+const LARGEST_ERRNO = 4095;
+
+/**
+ * Reads `SET:error=ERRNO|retval=VALUE[:when=FIRST[..LAST][+[STEP]]]`, strace's grammar. SET is names of system calls
+ * joined by commas, `all`, or `!` and the names left out; names of ioctls stand for those calls alone.
+ * @throws InputError
+ */
+export function parseInjection(text: string): Injection {
+	const [set, ...parts] = text.split(":");
+	const calls = parseSet(set, text);
+	let answer: bigint | undefined;
+	let when: When = { first: 1, last: Number.POSITIVE_INFINITY, step: 1 };
+	for (const part of parts) {
+		const at = part.indexOf("=");
+		const [key, value] = at < 0 ? [part, ""] : [part.slice(0, at), part.slice(at + 1)];
+		if (key === "when") when = parseWhen(value, text);
+		else if (key !== "error" && key !== "retval") {
+			const known = OTHERS.has(key) ? "is strace's, but there is no process here that it could be done to" : "is unknown";
+			throw bad(text, `"${key}" ${known}; error=, retval= and when= are`);
+		} else if (answer !== undefined) throw bad(text, "error= and retval= can not both be the answer");
+		else answer = key === "error" ? -BigInt(parseErrno(value, text)) : parseRetval(value, text);
+	}
+	if (answer === undefined) throw bad(text, "what to answer is missing: error=ENOMEM or retval=0");
+	return { calls, answer, when };
+}
+
+function bad(text: string, problem: string): InputError {
+	return new InputError(`--inject "${text}": ${problem}`);
+}
+
+function parseSet(text: string, whole: string): ReadonlySet<string> {
+	if (text.startsWith("!")) {
+		const without = parseSet(text.slice(1), whole);
+		return new Set(CALLS.filter((call) => !without.has(call)));
+	}
+	const names = text.split(",").map((name) => name.trim());
+	if (names.length === 1 && names[0] === "all") return new Set(CALLS);
+	return new Set(
+		names.map((name) => {
+			const call = ALIASES[name] ?? name;
+			if ((CALLS as readonly string[]).includes(call) || ioctlByName(call)) return call;
+			throw bad(whole, `"${name}" is no call here; these are: ${CALLS.join(", ")}, all, or an ioctl's name`);
+		}),
+	);
+}
+
+function parseWhen(text: string, whole: string): When {
+	const match = /^(\d{1,5})(?:\.\.(\d{1,5}))?(?:(\+)(\d{1,5})?)?$/.exec(text);
+	if (!match) throw bad(whole, `when=${text} is not FIRST[..LAST][+[STEP]], such as 3, 3+, 3+2, 3..9 or 3..9+2`);
+	const [, first, last, plus, step] = match;
+	const range = last !== undefined || plus !== undefined;
+	const when = {
+		first: Number(first),
+		last: last === undefined ? (range ? Number.POSITIVE_INFINITY : Number(first)) : Number(last),
+		step: step === undefined ? (range ? 1 : 0) : Number(step),
+	};
+	const numbers = [when.first, ...(last === undefined ? [] : [when.last]), ...(step === undefined ? [] : [when.step])];
+	if (numbers.some((n) => n < 1 || n > MOST)) throw bad(whole, `when=${text}: numbers are from 1 to ${MOST}`);
+	if (when.last < when.first) throw bad(whole, `when=${text} ends before it begins`);
+	return when;
+}
+
+function parseErrno(text: string, whole: string): number {
+	const number = /^\d+$/.test(text) ? Number(text) : errnoNumber(text);
+	if (number === undefined || number < 1 || number > LARGEST_ERRNO) {
+		const near = [...errnoNames()].find((name) => name === text.toUpperCase());
+		throw bad(whole, `error=${text} is no errno (a name, or 1 to ${LARGEST_ERRNO})${near ? `; did you mean ${near}?` : ""}`);
+	}
+	return number;
+}
+
+function parseRetval(text: string, whole: string): bigint {
+	if (!/^(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text) || BigInt(text) >> 63n) throw bad(whole, `retval=${text} is no number from 0 to 2^63 - 1`);
+	return BigInt(text);
+}
+
+/** Whether the `count`th invocation (from 1) is one of these. */
+export function isDue({ first, last, step }: When, count: number): boolean {
+	if (count < first || count > last) return false;
+	return step === 0 ? count === first : (count - first) % step === 0;
+}
+
+/** `kernel`, with some calls answered instead of made. Each call counts for itself; of two rules for one call the later one holds. */
+export function injecting(kernel: Kernel, injections: readonly Injection[]): Kernel {
+	if (injections.length === 0) return kernel;
+	return isDmaCapable(kernel) ? new InjectingDmaKernel(kernel, injections) : new InjectingKernel(kernel, injections);
+}
+
+class InjectingKernel<K extends Kernel = Kernel> implements Kernel {
+	private readonly rules = new Map<string, Injection>();
+	private readonly counts = new Map<string, number>();
+
+	constructor(
+		protected readonly kernel: K,
+		injections: readonly Injection[],
+	) {
+		for (const injection of injections) for (const call of injection.calls) this.rules.set(call, injection);
+	}
+
+	get kind(): "real" | "sim" {
+		return this.kernel.kind;
+	}
+
+	/** What this invocation is to answer; undefined where it is to be made. */
+	private due(call: string): bigint | undefined {
+		const rule = this.rules.get(call);
+		if (rule === undefined) return undefined;
+		const count = (this.counts.get(call) ?? 0) + 1;
+		this.counts.set(call, count);
+		return isDue(rule.when, count) ? rule.answer : undefined;
+	}
+
+	private answer(call: Call, make: () => Ret): Ret {
+		const injected = this.due(call);
+		return injected === undefined ? make() : Number(injected);
+	}
+
+	open(path: string, flags?: number): Ret {
+		return this.answer("open", () => this.kernel.open(path, flags));
+	}
+
+	close(fd: number): Ret {
+		return this.answer("close", () => this.kernel.close(fd));
+	}
+
+	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
+		const name = ioctlByRequest(request)?.name;
+		const own = name === undefined ? undefined : this.due(name);
+		const any = this.due("ioctl");
+		const injected = own ?? any;
+		return injected === undefined ? this.kernel.ioctl(fd, request, arg) : Number(injected);
+	}
+
+	read(fd: number, into: IoBuffer): Ret {
+		return this.answer("read", () => this.kernel.read(fd, into));
+	}
+
+	write(fd: number, from: IoBuffer): Ret {
+		return this.answer("write", () => this.kernel.write(fd, from));
+	}
+
+	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
+		return this.answer("pread64", () => this.kernel.pread(fd, into, offset));
+	}
+
+	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret {
+		return this.answer("pwrite64", () => this.kernel.pwrite(fd, from, offset));
+	}
+
+	poll(fds: PollFd[], timeout: number): Ret {
+		return this.answer("poll", () => this.kernel.poll(fds, timeout));
+	}
+
+	mmap(request: MmapRequest): bigint {
+		return this.due("mmap") ?? this.kernel.mmap(request);
+	}
+
+	munmap(addr: bigint, length: bigint): Ret {
+		return this.answer("munmap", () => this.kernel.munmap(addr, length));
+	}
+
+	memfd(name: string, length: bigint): Ret {
+		return this.answer("memfd_create", () => this.kernel.memfd(name, length));
+	}
+
+	peek(addr: bigint, into: Uint8Array): Ret {
+		return this.kernel.peek(addr, into);
+	}
+
+	poke(addr: bigint, from: Uint8Array): Ret {
+		return this.kernel.poke(addr, from);
+	}
+
+	exit(): void {
+		this.kernel.exit();
+	}
+}
+
+class InjectingDmaKernel extends InjectingKernel<Kernel & DmaCapable> implements DmaCapable {
+	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
+		return this.kernel.dma(fd, dir, iova, length, buf);
+	}
+}
