@@ -94,8 +94,8 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 	IOMMU_IOAS_UNMAP: {
 		[E.ENOENT]: "nothing is mapped there, or a mapping sticks out of the range (those before it are gone); or ioas_id is no IOAS",
 		[E.EBUSY]: "a hardware queue still uses the memory",
-		[E.EOVERFLOW]: "length is 0, or the range wraps",
-		[E.EINVAL]: "IOVA or length are not aligned",
+		[E.EOVERFLOW]: "the range wraps",
+		[E.EINVAL]: "length is 0",
 	},
 	IOMMU_OPTION: {
 		[E.EADDRINUSE]: "mappings are there that are not page aligned: unmap them first",
@@ -138,6 +138,7 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 		[E.EIO]: "the queues before this index have to be allocated first",
 		[E.EINVAL]: "type, length or index is 0 or too big",
 		[E.EOVERFLOW]: "address plus length wraps",
+		[E.ERANGE]: "address plus length goes beyond what can be addressed",
 		[E.EOPNOTSUPP]: "this virtual IOMMU has no hardware queues of this type, or flags are set",
 	},
 	IOMMU_TEST_CMD: {
@@ -181,14 +182,14 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 		[E.EINVAL]: "argsz, a flag, alignment or length is wrong, or the range touches a reserved one",
 	},
 	VFIO_IOMMU_UNMAP_DMA: {
-		[E.ENOENT]: "a mapping sticks out of the range",
+		[E.ENOENT]: "nothing is mapped there, or a mapping sticks out of the range",
 		[E.EINVAL]: "argsz, a flag, alignment or length is wrong, or a dirty bitmap is asked for, which iommufd does not give",
 	},
 	VFIO_SET_IOMMU: {
 		[E.EINVAL]: "this type of IOMMU is not offered: type 1 or type 1 v2",
 	},
 	VFIO_GET_API_VERSION: {
-		[E.EINVAL]: "it takes no argument: pass 0",
+		[E.EINVAL]: "the file is a device that is not bound to an iommufd yet",
 	},
 	read: {
 		[E.EINVAL]: "too short for the first event or page request that waits, or the device is not bound",

@@ -47,7 +47,7 @@ export function makeIoctl(libc: Libc, arena: Arena): Ioctl {
 		if (stale > length) place.fill(0, length, stale);
 		const size = placeSize[0];
 		// The kernel writes as far as the struct's size says, or as a request for another struct makes it.
-		stale = size === length ? length : size > length ? ARG_ROOM : Math.max(length, SMALL);
+		stale = size === length && length >= 8 ? length : size > length ? ARG_ROOM : Math.max(length, SMALL);
 		words[4] = addressLow;
 		words[5] = addressHigh;
 		return call(fd, request);
