@@ -44,6 +44,8 @@ export abstract class PagingDomain extends Domain implements SpaceDomain {
 	enforcesCoherency = false;
 	/** the space it is filled from, while it is */
 	space: IovaSpace | undefined;
+	/** nothing translates: devices use physical addresses */
+	readonly noIommu: boolean = false;
 	/** whether read-only mappings may be in it (VT-d's nesting parents refuse them) */
 	readonly refusesReadOnly: boolean = false;
 

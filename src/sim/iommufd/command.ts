@@ -112,7 +112,7 @@ export function copyUserData(
 	size: number,
 	min: number,
 ): Uint8Array | Ret {
-	if (data.type !== type || data.length < min) return -EINVAL;
+	if (data.type !== type || data.length < min || data.uptr === 0n) return -EINVAL;
 	return copyStruct(process, data.uptr, data.length, size);
 }
 

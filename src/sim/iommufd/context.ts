@@ -3,6 +3,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import type { Sim } from "../sim.js";
 import type { DeviceGroup } from "./device-group.js";
 import type { Ioas } from "./ioas.js";
+import { MmapRegions } from "./mmap-regions.js";
 import type { IommufdObject, ObjectType } from "./object.js";
 
 /** One open /dev/iommu: its objects and their IDs. Lives until the last file that holds it is closed. */
@@ -20,6 +21,9 @@ export class IommufdContext {
 	rlimitMode = 0;
 	/** by the machine's group: which of them this context holds */
 	readonly groups = new Map<object, DeviceGroup>();
+
+	/** what an mmap of the file shows, by offset */
+	readonly mappable = new MmapRegions();
 
 	constructor(readonly sim: Sim) {}
 

@@ -15,8 +15,8 @@ import { UserBitmap } from "./user-bitmap.js";
 export function setDirtyTracking(command: Command): Ret {
 	const at = iommu_hwpt_set_dirty_tracking.offsets;
 	const flags = command.u32(at.flags);
-	if (flags & ~SET.IOMMU_HWPT_DIRTY_TRACKING_ENABLE || command.u32(at.__reserved) !== 0)
-		return -EOPNOTSUPP;
+	// Nobody looks at __reserved here.
+	if (flags & ~SET.IOMMU_HWPT_DIRTY_TRACKING_ENABLE) return -EOPNOTSUPP;
 	const hwpt = command.context.find<HwptPaging>(command.u32(at.hwpt_id), "hwpt-paging");
 	if (hwpt === undefined) return -ENOENT;
 	const { dirty } = hwpt.domain;

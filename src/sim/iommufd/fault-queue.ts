@@ -64,7 +64,6 @@ export class FaultFile extends SimFile {
 		for (let group = queued.first; group !== undefined; group = queued.first) {
 			const bytes = group.requests.length * FAULT.size;
 			// A group is read whole or stays where it is.
-			if (done >= io.length) break;
 			if (bytes > io.length - done) return done > 0 ? done : -EINVAL;
 			const cookie = unanswered.add(group);
 			const rc = io.put(done, encodeGroup(group, cookie));

@@ -1,5 +1,5 @@
 import { iommu_hw_queue_alloc, iommu_hw_queue_type } from "../../../structs/index.js";
-import { EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW } from "../../kernel/errno.js";
+import { EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW, ERANGE } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { HwQueueOps } from "../iommu/driver.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
@@ -73,6 +73,7 @@ function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
 	const { viommu, context } = queue;
 	const start = iova & ~0xfffn;
 	const pages = (iova + length - start + 0xfffn) >> 12n;
+	if (pages << 12n > IOVA_MAX) return -ERANGE;
 	if (pages > MAX_PAGES) return -ENOMEM;
 	const access = new Access(context, true);
 	context.hold();

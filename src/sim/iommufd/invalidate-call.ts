@@ -40,9 +40,9 @@ function invalidate(command: Command): InvalidateResult {
 	return failed(EINVAL);
 }
 
-/** Entry `index` of an array whose entries have `size` bytes in the kernel: -EINVAL, -EFAULT, -E2BIG. */
+/** Entry `index` of an array whose entries must have just `size` bytes: -EINVAL, -EFAULT. */
 export function copyEntry(array: InvalidateArray, index: number, size: number): Uint8Array | Ret {
-	if (array.entryLength < size) return -EINVAL;
+	if (array.entryLength !== size) return -EINVAL;
 	const start = array.uptr + BigInt(index) * BigInt(array.entryLength);
 	return copyStruct(array.process, start, array.entryLength, size);
 }

@@ -221,11 +221,12 @@ export function ioasNoiommuGetPa(command: Command): Ret {
 	const iova = command.u64(at.iova);
 	const length = command.u64(at.length);
 	if (length === 0n) return -EINVAL;
-	if (iova + length - 1n > IOVA_MAX) return -EOVERFLOW;
+	if (iova === IOVA_MAX) return -EOVERFLOW;
 	const ioas = findIoas(command, command.u32(at.ioas_id));
 	if (ioas === undefined) return -ENOENT;
 	const area = ioas.space.find(iova);
-	if (area === undefined || ioas.space.domains.length === 0) return -ENOENT;
+	if (area === undefined) return -ENOENT;
+	if (!ioas.hwpts.some((hwpt) => hwpt.domain.noIommu)) return -EOPNOTSUPP;
 	const byte = area.byte(iova);
 	const page = area.pages.pinnedPage(Number(byte >> 12n));
 	if (page === undefined) return -EFAULT;

@@ -1,5 +1,7 @@
+import { ENXIO } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { SimFile } from "../file.js";
+import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
 import type { Sim } from "../sim.js";
@@ -23,6 +25,11 @@ export class IommufdFile extends SimFile {
 		return isCommand(request, extra)
 			? dispatch(this.context, process, request, arg, extra)
 			: vfioCompat(this.context, process, request, arg);
+	}
+
+	override mmap(offset: number, pages: number): { object: MemoryObject; page: number } | Ret {
+		const object = this.context.mappable.find(offset, pages);
+		return object === undefined ? -ENXIO : { object, page: 0 };
 	}
 
 	protected override release(): void {

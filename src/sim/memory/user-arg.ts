@@ -10,8 +10,12 @@ export interface UserArg {
 	readonly value: bigint;
 }
 
-/** Zero bytes behind what the program placed; further on lies other data of its. */
-const SLACK = 4096;
+/**
+ * What lies behind the bytes that the program placed: small ones stand right beside other data of
+ * its, larger ones are followed by zeroes for a while (so it was when the traces were recorded).
+ */
+const SMALL = 24;
+const ZEROES = 4096;
 
 /** Bytes that the program placed "anywhere". */
 class PlacedArg implements UserArg {
@@ -23,7 +27,9 @@ class PlacedArg implements UserArg {
 
 	read(offset: number, into: Uint8Array): Ret {
 		const { bytes } = this;
-		for (let i = 0; i < into.length; i++) into[i] = bytes[offset + i] ?? (offset + i < SLACK ? 0 : 0xff);
+		const zeroes = bytes.length > SMALL ? ZEROES : bytes.length;
+		for (let i = 0; i < into.length; i++)
+			into[i] = bytes[offset + i] ?? (offset + i < zeroes ? 0 : 0xff);
 		return 0;
 	}
 

@@ -141,8 +141,8 @@ function pasidCheck(command: Command): Ret {
 	const attached = device.device.group.attached.get(command.u32(at["pasid_check.pasid"]));
 	if (id === 0) return attached === undefined ? 0 : -EINVAL;
 	const hwpt = command.context.get(id);
-	if (!(hwpt instanceof Hwpt)) return -ENOENT;
-	return attached?.domain === hwpt.domain ? 0 : -EINVAL;
+	if (hwpt === undefined) return -ENOENT;
+	return hwpt instanceof Hwpt && attached?.domain === hwpt.domain ? 0 : -EINVAL;
 }
 
 function checkIotlb(command: Command): Ret {

@@ -9,7 +9,7 @@ import {
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../iommu/device.js";
-import { type NestedDomain, PagingDomain } from "../../iommu/domain.js";
+import type { Domain, NestedDomain, PagingDomain } from "../../iommu/domain.js";
 import type { AllocData, HwInfo, IommuDriver, ViommuOps } from "../../iommu/driver.js";
 import { copyUserData } from "../../iommufd/command.js";
 import type { Viommu } from "../../iommufd/viommu.js";
@@ -26,6 +26,10 @@ const PAGING_FLAGS =
 export class MockDriver implements IommuDriver {
 	canTrackDirty(device: IommuDevice): boolean {
 		return (device as MockDevice).tracksDirty;
+	}
+
+	guestOwnsPasids(domain: Domain): boolean {
+		return domain instanceof MockNestedDomain;
 	}
 
 	detached(device: IommuDevice, pasid: number): void {
@@ -51,6 +55,7 @@ export class MockDriver implements IommuDriver {
 		from: AllocData,
 	): NestedDomain | Ret {
 		if (flags & ~FLAG.IOMMU_HWPT_ALLOC_PASID) return -EOPNOTSUPP;
+		if (from.data?.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return -EOPNOTSUPP;
 		return mockNested(device, parent, from);
 	}
 

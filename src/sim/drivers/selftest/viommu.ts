@@ -20,9 +20,15 @@ import type {
 import { copyUserData } from "../../iommufd/command.js";
 import { copyEntries } from "../../iommufd/invalidate-call.js";
 import type { HwQueue } from "../../iommufd/hw-queue.js";
+import { PAGE_SIZE } from "../../memory/memory-object.js";
 import type { Viommu } from "../../iommufd/viommu.js";
 import type { MockDevice } from "./device.js";
 import { mockNested } from "./driver.js";
+
+/** bytes of its data that the caller must give at least: in_data and out_data */
+const MIN_DATA = DATA.offsets.out_mmap_offset;
+
+const REGION_PAGES = 2;
 
 /** A vIOMMU of the mock IOMMU. */
 export class MockViommu implements ViommuOps {
@@ -31,19 +37,39 @@ export class MockViommu implements ViommuOps {
 	private constructor(
 		readonly viommu: Viommu,
 		readonly parent: PagingDomain,
+		/** page of the context's file that shows the data, if the caller gave any */
+		readonly region: number | undefined,
 	) {}
 
 	static create(viommu: Viommu, parent: PagingDomain, from: AllocData): MockViommu | Ret {
+		let region: number | undefined;
 		if (from.data !== undefined) {
 			const type = defines.IOMMU_VIOMMU_TYPE_SELFTEST;
-			const bytes = copyUserData(from.process, from.data, type, DATA.size, DATA.size);
+			const bytes = copyUserData(from.process, from.data, type, DATA.size, MIN_DATA);
 			if (typeof bytes === "number") return bytes;
 			const data = DATA.decode(bytes);
-			const answer = DATA.encode({ ...data, out_data: data.in_data });
-			const rc = from.process.memory.write(from.data.uptr, answer);
-			if (rc < 0) return rc;
+			const { sim, mappable } = viommu.context;
+			const object = sim.physical.newObject(REGION_PAGES, "anonymous");
+			new DataView(object.page(0).buffer).setUint32(0, data.in_data, true);
+			region = mappable.add(object);
+			const answer = DATA.encode({
+				in_data: data.in_data,
+				out_data: data.in_data,
+				out_mmap_offset: BigInt(region * PAGE_SIZE),
+				out_mmap_length: BigInt(REGION_PAGES * PAGE_SIZE),
+			});
+			const given = answer.subarray(0, Math.min(from.data.length, DATA.size));
+			const rc = from.process.memory.write(from.data.uptr, given);
+			if (rc < 0) {
+				mappable.remove(region);
+				return rc;
+			}
 		}
-		return new MockViommu(viommu, parent);
+		return new MockViommu(viommu, parent, region);
+	}
+
+	destroy(): void {
+		if (this.region !== undefined) this.viommu.context.mappable.remove(this.region);
 	}
 
 	allocNested(device: IommuDevice, flags: number, from: AllocData): NestedDomain | Ret {
@@ -77,7 +103,8 @@ export class MockViommu implements ViommuOps {
 		this.#queues[index] = queue;
 		return {
 			destroy: () => {
-				this.#queues[index] = undefined;
+				// The mock driver clears slot 0 whichever queue goes: index 1 stays taken (EEXIST).
+				this.#queues[0] = undefined;
 				if (previous !== undefined) previous.users--;
 			},
 		};

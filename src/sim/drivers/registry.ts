@@ -1,0 +1,16 @@
+import type { DriverContext, HwIommu } from "../hardware/driver.js";
+import type { Iommu } from "../machine/description.js";
+import { createAmd } from "./amd/index.js";
+import { createVtd } from "./vtd/index.js";
+
+/** The driver for an IOMMU of the machine; undefined for kinds that have none (the selftest's makes its own devices). */
+export function createHwIommu(description: Iommu, context: DriverContext): HwIommu | undefined {
+	switch (description.kind) {
+		case "vtd":
+			return createVtd(description, context);
+		case "amd":
+			return createAmd(description, context);
+		default:
+			return undefined;
+	}
+}

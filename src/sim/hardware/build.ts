@@ -1,0 +1,48 @@
+import { IommuGroup } from "../iommu/device.js";
+import type { Bdf } from "../machine/bdf.js";
+import type { Iommu, Machine, PciDevice } from "../machine/description.js";
+import { buildTopology, type Topology } from "../machine/topology.js";
+import { createHwIommu } from "../drivers/registry.js";
+import { HwDevice } from "./device.js";
+import type { DriverContext, HwIommu } from "./driver.js";
+
+/** A machine as the kernel runs it: IOMMUs with drivers, devices in groups. */
+export interface Hardware {
+	readonly machine: Machine;
+	readonly topology: Topology;
+	readonly iommus: readonly HwIommu[];
+	/** the functions that an IOMMU translates for */
+	readonly devices: ReadonlyMap<Bdf, HwDevice>;
+}
+
+/** A host driver's claim on a group: nobody else can have it. */
+const HOST = { name: "host driver" };
+
+/** Make IOMMUs, groups and devices of a machine's description. */
+export function buildHardware(machine: Machine, context: Omit<DriverContext, "kernel">): Hardware {
+	const topology = buildTopology(machine);
+	const iommus = new Map<string, HwIommu>();
+	for (const description of machine.iommus) {
+		const iommu = createHwIommu(description, { ...context, kernel: machine.kernel });
+		if (iommu !== undefined) iommus.set(description.name, iommu);
+	}
+	const groups = new Map<number, IommuGroup>();
+	const devices = new Map<Bdf, HwDevice>();
+	for (const pci of machine.devices) {
+		const iommu = iommus.get(pci.iommu ?? "");
+		if (iommu === undefined) continue;
+		const { number } = topology.groupOf(pci.bdf);
+		let group = groups.get(number);
+		if (group === undefined) groups.set(number, (group = new IommuGroup(number)));
+		devices.set(pci.bdf, new HwDevice(pci, iommu, group, topology.requester(pci.bdf)));
+		if (usesDma(pci)) group.claim(HOST);
+	}
+	return { machine, topology, iommus: [...iommus.values()], devices };
+}
+
+/** Whether a driver of the host's does DMA with the device: its group is then the host's. */
+function usesDma(pci: PciDevice): boolean {
+	return pci.driver !== undefined && pci.driver !== "vfio-pci";
+}
+
+export type { Iommu };
