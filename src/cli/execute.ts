@@ -1,4 +1,3 @@
-import { EnvironmentError } from "../kernel/environment-error.js";
 import { type ColourWhen, colourLevel, palette } from "./colour.js";
 import type { Invocation, Place } from "./command.js";
 import { commonValueOptions, readCommon } from "./common-options.js";

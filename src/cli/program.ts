@@ -29,11 +29,12 @@ export interface ProgramOptions {
 	readonly columns?: number;
 }
 
-/** Ends what commander would do itself: nothing here writes or exits. */
+/** Where commander's own output and its result go: nothing here writes or exits. */
 interface Sink {
 	out: string;
 	err: string;
 	parsed?: Parsed;
+	options: ProgramOptions;
 }
 
 function addOption(command: Command, spec: OptionSpec): void {
@@ -58,6 +59,7 @@ function fill(command: Command, spec: CommandSpec, sink: Sink): void {
 	}
 	for (const option of spec.options?.() ?? []) addOption(command, option);
 	for (const option of commonOptions(spec)) addOption(command, option);
+	command.addHelpOption(new Option("-h, --help", "this text").helpGroup("Common options:"));
 	command.addHelpText("after", examplesText(spec));
 	command.action((...given: unknown[]) => {
 		sink.parsed = { command: spec, args: command.args, options: command.opts() };
@@ -68,11 +70,11 @@ function fill(command: Command, spec: CommandSpec, sink: Sink): void {
 const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
 /** The whole tree as far as this command line needs it: names of all objects, actions of one, options of one action. */
-function build(family: Family | undefined, argv: readonly string[], sink: Sink, options: ProgramOptions): Command {
+function build(family: Family | undefined, named: string | undefined, sink: Sink): Command {
 	const program = new Command("iommuctl");
 	program
 		.description("Exercise Linux's iommufd (/dev/iommu) from the command line, on the real kernel or on a simulated one.")
-		.version(options.version, "-V, --version", "print the version")
+		.version(sink.options.version, "-V, --version", "print the version")
 		.exitOverride()
 		.helpCommand("help [command...]", "help for a command")
 		.configureOutput({
@@ -83,10 +85,10 @@ function build(family: Family | undefined, argv: readonly string[], sink: Sink, 
 				sink.err += text;
 			},
 			outputError: () => {},
-			getOutHelpWidth: () => options.columns ?? 100,
-			getErrHelpWidth: () => options.columns ?? 100,
-			getOutHasColors: () => options.colours.out,
-			getErrHasColors: () => options.colours.err,
+			getOutHelpWidth: () => sink.options.columns ?? 100,
+			getErrHelpWidth: () => sink.options.columns ?? 100,
+			getOutHasColors: () => sink.options.colours.out,
+			getErrHasColors: () => sink.options.colours.err,
 		})
 		.configureHelp({
 			styleTitle: (text) => bold(text),
@@ -114,7 +116,6 @@ function build(family: Family | undefined, argv: readonly string[], sink: Sink, 
 			"after",
 			examplesText({ ...family.commands[0], examples: family.commands.flatMap((one) => one.examples.slice(0, 1)).slice(0, 4) }),
 		);
-		const named = argv.find((word) => family.commands.some((one) => one.name === word));
 		for (const spec of family.commands) {
 			const action = object.command(spec.name, { isDefault: spec.isDefault === true }).summary(spec.summary);
 			if (spec.name === named || (named === undefined && spec.isDefault)) fill(action, spec, sink);
@@ -142,13 +143,29 @@ Examples:
 Exit codes: 0 done, 1 the call or a check failed, 2 wrong usage, 3 no such kernel here, 4 a bug, 77 all skipped.
 `;
 
+const built = new Map<string, { program: Command; sink: Sink }>();
+
+/** The tree for a command line; that of an action which comes again (in a script) is kept. */
+function programFor(family: Family | undefined, argv: readonly string[], options: ProgramOptions): { program: Command; sink: Sink } {
+	const named = family?.commands.find((one) => one.name !== "" && one.name === argv[1])?.name;
+	const key = `${family?.name ?? ""} ${named ?? ""}`;
+	const known = built.get(key);
+	if (known) {
+		Object.assign(known.sink, { out: "", err: "", parsed: undefined, options });
+		return known;
+	}
+	const sink: Sink = { out: "", err: "", options };
+	const made = { program: build(family, named, sink), sink };
+	built.set(key, made);
+	return made;
+}
+
 /**
  * Reads a command line. @throws HelpShown, UsageError
  * @param argv the words after `iommuctl`, the object first
  */
 export function parseCommandLine(family: Family | undefined, argv: readonly string[], options: ProgramOptions): Parsed {
-	const sink: Sink = { out: "", err: "" };
-	const program = build(family, argv, sink, options);
+	const { program, sink } = programFor(family, argv, options);
 	try {
 		program.parse(argv, { from: "user" });
 	} catch (error) {

@@ -24,7 +24,7 @@ function rangesFetched({ draft, answer }: Made): Details | undefined {
 		if (answer.errno === EMSGSIZE) draft.notes.push(`there are ${plural(Number(told), "range")}: give --num-iovas ${told}`);
 		return undefined;
 	}
-	const count = Number(told < room ? told : room);
+	const count = Math.min(Number(told), Number(room));
 	const bytes = draft.placer.fetch(draft.read(answer.after, "allowed_iovas"), count * iommu_iova_range.size);
 	if (!bytes) return undefined;
 	const ranges = iommu_iova_range.decodeArray(bytes);

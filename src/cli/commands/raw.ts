@@ -20,7 +20,13 @@ function findCall(text: string): Ioctl {
 	const known = ioctlByName(name) ?? ioctlByName(`IOMMU_${name}`);
 	if (known) return known;
 	if (!/^\d/.test(text))
-		throw new UsageError(`no call is named "${text}"`, didYouMean(name, Object.keys(ioctls)) ?? "give its number, for example 0x3b85");
+		throw new UsageError(
+			`no call is named "${text}"`,
+			didYouMean(
+				name,
+				Object.keys(ioctls).flatMap((one) => [one, one.replace(/^IOMMU_/, "")]),
+			) ?? "give its number, for example 0x3b85",
+		);
 	const request = Number(BigInt.asUintN(32, parseNumber(text, "REQUEST")));
 	return (
 		ioctlByRequest(request) ?? { name: `request 0x${request.toString(16)}`, request, nr: request & 0xff, struct: null, size: 0, minSize: 0 }

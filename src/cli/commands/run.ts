@@ -71,7 +71,7 @@ const family: Family = {
 				"  # comment                       to the end of the line",
 				"  'single' \"double\" \\              quotes; a \\ at the end joins the next line",
 				"  name = COMMAND                  keeps the new ID (or file, or address) as $name",
-				"  $name  ${name}  $name.field     puts it in; fields as the answer names them, with or without out_",
+				"  $name  $name.field              puts it in; fields as the answer names them, with or without out_",
 				"  expect ERRNO COMMAND            goes on only if the command fails with this errno",
 				"  echo TEXT                       prints a heading",
 				"",

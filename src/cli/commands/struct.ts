@@ -24,6 +24,9 @@ function callsOf(struct: StructType): Ioctl[] {
 	return Object.values<Ioctl>(ioctls).filter((call) => call.struct?.name === struct.name);
 }
 
+/** All structs' names, and what is left of them without their prefix: both may be typed. */
+const structNames = (): string[] => allStructs().flatMap(({ name }) => [name, name.replace(/^(iommu|vfio)_/, "")]);
+
 /** A struct by its name, with or without iommu_; or by the name of the call that takes it. */
 function findStruct(name: string): StructType {
 	const wanted = name.replaceAll("-", "_");
@@ -31,13 +34,7 @@ function findStruct(name: string): StructType {
 	if (found) return found;
 	const call = Object.values<Ioctl>(ioctls).find((one) => one.name === wanted.toUpperCase() && one.struct);
 	if (call) return call.struct as StructType;
-	throw new UsageError(
-		`no struct is named "${name}"`,
-		didYouMean(
-			wanted,
-			allStructs().map((one) => one.name),
-		) ?? "iommuctl struct list shows them all",
-	);
+	throw new UsageError(`no struct is named "${name}"`, didYouMean(wanted, structNames()) ?? "iommuctl struct list shows them all");
 }
 
 async function list({ args, common, io, out }: Invocation): Promise<Outcome> {
@@ -46,14 +43,7 @@ async function list({ args, common, io, out }: Invocation): Promise<Outcome> {
 	const sets = allSets()
 		.map(setInfo)
 		.filter(({ name }) => name.toLowerCase().includes(pattern));
-	if (found.length + sets.length === 0)
-		throw new UsageError(
-			`no struct's name contains "${args[0]}"`,
-			didYouMean(
-				pattern,
-				allStructs().map((one) => one.name),
-			),
-		);
+	if (found.length + sets.length === 0) throw new UsageError(`no struct's name contains "${args[0]}"`, didYouMean(pattern, structNames()));
 	if (common.json) {
 		const document = {
 			schema: "iommuctl.structs",

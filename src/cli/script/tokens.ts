@@ -23,7 +23,7 @@ export function splitWords(line: string): Word[] {
 	const variable = (at: number): number => {
 		const match = variableName.exec(line.slice(at + 1));
 		if (!match) {
-			throw new UsageError("a `$` without a name after it", "write $name, ${name} or $name.field; \\$ is a dollar sign");
+			throw new UsageError("a `$` without a name after it", "write $name or $name.field; \\$ is a dollar sign");
 		}
 		add({ variable: match[1] ?? match[2] });
 		return at + 1 + match[0].length;

@@ -1,0 +1,51 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+const bin = fileURLToPath(new URL("../../bin/iommuctl.js", import.meta.url));
+
+export interface Ran {
+	readonly status: number | null;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+export interface RunOptions {
+	readonly input?: string | Uint8Array;
+	readonly env?: Record<string, string>;
+	readonly cwd?: string;
+}
+
+/** iommuctl as a process, on the simulated kernel unless the arguments say otherwise. */
+export function iommuctl(args: readonly string[], { input = "", env = {}, cwd = root }: RunOptions = {}): Ran {
+	const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env;
+	const done = spawnSync(process.execPath, [bin, ...args], {
+		input,
+		cwd,
+		env: { ...rest, ...env },
+		encoding: "utf8",
+		maxBuffer: 1 << 28,
+	});
+	return { status: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+/** Runs a script of these lines in one context. */
+export function script(lines: readonly string[], ...args: string[]): Ran {
+	return iommuctl(["run", "-", "--kernel", "sim", ...args], { input: lines.join("\n") });
+}
+
+/** The JSON documents that a script printed, its summary last. */
+export function documents(ran: Ran): Record<string, never>[] {
+	return ran.stdout
+		.split("\n")
+		.filter(Boolean)
+		.map((line) => JSON.parse(line) as Record<string, never>);
+}
+
+/** A mock device over an IOAS with a nesting parent and a nested page table: $ioas, $device, $parent, $nested. */
+export const nested = [
+	"ioas = ioas alloc",
+	"device = selftest mock-domain $ioas",
+	"parent = hwpt alloc $device.idev_id $ioas --flags NEST_PARENT",
+	"nested = hwpt alloc $device.idev_id $parent --selftest iotlb=0x1111",
+];

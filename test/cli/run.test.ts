@@ -1,0 +1,135 @@
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { documents, iommuctl, root, script } from "./cli.js";
+
+describe("run", () => {
+	test("one context for all lines; names keep IDs and fields", () => {
+		const ran = script([
+			"# a comment",
+			"",
+			"ioas = ioas alloc  # the first",
+			"device = selftest mock-domain $ioas",
+			"destroy $device.out_hwpt_id --expect EBUSY",
+			"expect EBUSY destroy ${device.idev_id}",
+		]);
+		expect(ran.status).toBe(0);
+		expect(ran.stdout).toContain("> ioas = ioas alloc  # the first\n  ok  IOMMU_IOAS_ALLOC  out_ioas_id=1\n");
+		expect(ran.stdout.trimEnd().endsWith("4 commands: 4 ok")).toBe(true);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+	});
+
+	test("quotes, and a \\ at the end joins the next line", () => {
+		const ran = script([
+			"ioas alloc",
+			"ioas map 1 \\",
+			"   --length 8k \\",
+			"   --iova '0x1000' # there",
+			'b = mem alloc "4k"',
+			'mem write $b --text "a $b"',
+			"mem read $b 2",
+		]);
+		expect(ran.status).toBe(0);
+		expect(ran.stdout).toContain("> ioas map 1 --length 8k --iova '0x1000' # there\n");
+		expect(ran.stdout).toContain("61 20 ");
+		expect(ran.stdout).toContain("5 commands: 5 ok");
+	});
+
+	test("stops at the first failure, with file and line; exit 1", () => {
+		const folder = mkdtempSync(join(tmpdir(), "iommuctl-"));
+		writeFileSync(join(folder, "my.iommu"), "ioas alloc\n\ndestroy 7\nioas alloc\n");
+		const { status, stdout, stderr } = iommuctl(["run", "my.iommu", "--kernel", "sim"], { cwd: folder });
+		expect(status).toBe(1);
+		expect(stderr).toContain("my.iommu:3: destroy 7\n");
+		expect(stdout).toContain("2 commands: 1 ok, 1 failed, 1 line not reached\n");
+	});
+
+	test("--keep-going goes on, and still exits 1", () => {
+		const { status, stdout } = script(["destroy 7", "ioas alloc"], "--keep-going");
+		expect(status).toBe(1);
+		expect(stdout).toContain("out_ioas_id=1");
+		expect(stdout).toContain("2 commands: 1 ok, 1 failed\n");
+	});
+
+	test.each([
+		["destroy $ioas", 2, "stdin:2: $ioas is not known", "a line before must say `ioas = COMMAND`"],
+		["a = ioas unmap 1 --all\ndestroy $a", 2, "stdin:3: $a has no value of its own", "it has $a.size"],
+		["a = ioas unmap 1 --all\ndestroy $a.lenght", 2, "stdin:3: $a has no field lenght", "$a.length"],
+		["b = fault alloc\ndestroy $bb", 2, "stdin:3: $bb is not known", "did you mean b?"],
+	])("a variable that is not there: %s", (lines, exit, message, hint) => {
+		const { status, stderr } = script(["ioas alloc", ...lines.split("\n")]);
+		expect(status).toBe(exit);
+		expect(stderr).toContain(`error: ${message}\n`);
+		expect(stderr).toContain(hint);
+	});
+
+	test.each([
+		["mem alloc 'x", "stdin:2: a ' that is not closed"],
+		["1a = ioas alloc", 'stdin:2: "1a" can not be a name'],
+		["a=1", 'stdin:2: "a=1" is no command'],
+		["expect ENOENT", "stdin:2: `expect` wants an errno and a command"],
+		["a =", "stdin:2: a command is missing"],
+		["destroy $", "stdin:2: a `$` without a name after it"],
+	])("a script that can not be read runs not at all: %s", (line, message) => {
+		const { status, stdout, stderr } = script(["ioas alloc", line]);
+		expect(status).toBe(2);
+		expect(stdout).toBe("");
+		expect(stderr).toContain(`error: ${message}`);
+	});
+
+	test("wrong usage in a line is exit 2 and names the line", () => {
+		const { status, stderr } = script(["ioas alloc", "ioas mpa"]);
+		expect(status).toBe(2);
+		expect(stderr).toContain("error: unknown command 'mpa'");
+		expect(stderr).toContain("stdin:2: ioas mpa\n");
+		expect(script(["ioas alloc --kernel sim"]).stderr).toContain("the kernel of a script is chosen for the whole of it");
+	});
+
+	test("--json: a document for each command, with file, line and name, and a summary", () => {
+		const found = documents(script(["echo hello", "a = ioas alloc", "destroy 9"], "--json"));
+		expect(found).toHaveLength(3);
+		expect(found[0]).toMatchObject({ schema: "iommuctl.call", file: "stdin", line: 2, name: "a", id: 1 });
+		expect(found[1]).toMatchObject({ ok: false, line: 3, name: null });
+		expect(found[2]).toMatchObject({
+			schema: "iommuctl.run",
+			version: 1,
+			kernel: "sim",
+			commands: 2,
+			failed: [{ line: 3, command: "destroy 9", exit: 1 }],
+			notReached: 0,
+			exit: 1,
+		});
+	});
+
+	test("a script that runs a script shares its context", () => {
+		const folder = mkdtempSync(join(tmpdir(), "iommuctl-"));
+		writeFileSync(join(folder, "inner.iommu"), "inner = ioas alloc\n");
+		writeFileSync(join(folder, "outer.iommu"), "ioas alloc\nrun inner.iommu\ndestroy $inner\n");
+		const { status, stdout } = iommuctl(["run", "outer.iommu", "--kernel", "sim"], { cwd: folder });
+		expect(status).toBe(0);
+		expect(stdout).toContain("out_ioas_id=2");
+	});
+});
+
+describe("scripts/examples", () => {
+	const folder = join(root, "scripts/examples");
+	const files = readdirSync(folder);
+
+	test("are there", () => {
+		expect(files).toEqual(
+			expect.arrayContaining(
+				["nested-translation", "page-fault", "virtual-event", "dirty-tracking", "vfio-compat"].map((name) => `${name}.iommu`),
+			),
+		);
+	});
+
+	test.each(files)("%s runs, logs nothing, and says how to run it", (file) => {
+		const text = readFileSync(join(folder, file), "utf8");
+		expect(text).toContain(`iommuctl run scripts/examples/${file}`);
+		const ran = script([text, "kernel log"]);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.status).toBe(0);
+		expect(ran.stdout).toMatch(/> kernel log\n\d+ commands: \d+ ok\n$/);
+	});
+});
