@@ -73,7 +73,10 @@ class Parser {
 	line(text: string, line: number): void {
 		if (this.state === "inside") {
 			const seen = this.seen.get(text);
-			if (seen !== undefined) return this.visitor.step(seen, line);
+			if (seen !== undefined) {
+				this.visitor.step(seen, line);
+				return;
+			}
 		}
 		if (text === "" || text.trim() === "") return;
 		const value = parse(text);
