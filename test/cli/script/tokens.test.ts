@@ -1,0 +1,61 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { UsageError } from "../../../src/cli/exit.js";
+import { parseScript } from "../../../src/cli/script/statements.js";
+import { splitWords } from "../../../src/cli/script/tokens.js";
+import { expand } from "../../../src/cli/script/variables.js";
+
+const variables = new Map([["a", { exit: 0, errno: 0, value: 7, fields: { out_fd: 4, big: 1n << 40n } }]]);
+const words = (line: string) => expand(splitWords(line), variables);
+
+describe("splitWords", () => {
+	test.each([
+		["ioas  map\t1", ["ioas", "map", "1"]],
+		["a 'b c' \"d e\" f\\ g", ["a", "b c", "d e", "f g"]],
+		["x '' \"\" y", ["x", "", "", "y"]],
+		["a # b", ["a"]],
+		["a#b '#c' \\#d", ["a#b", "#c", "#d"]],
+		["$a ${a} x$a.fd '$a' \\$a \"$a!\"", ["7", "7", "x4", "$a", "$a", "7!"]],
+		["$a.big $a.out_fd", ["0x10000000000", "4"]],
+		["", []],
+		["   # only a comment", []],
+	])("%j", (line, expected) => {
+		expect(words(line)).toEqual(expected);
+	});
+
+	test("any words come back from quotes", () => {
+		const word = fc.string({ unit: fc.constantFrom("a", " ", "#", "$", '"', "\\", "=", "\t") });
+		fc.assert(
+			fc.property(fc.array(word), (list) => {
+				expect(words(list.map((one) => `'${one}'`).join(" "))).toEqual(list);
+				expect(words(list.map((one) => `"${one.replace(/["\\$]/g, "\\$&")}"`).join(" "))).toEqual(list);
+			}),
+		);
+	});
+
+	test("no line makes it throw anything but a UsageError", () => {
+		fc.assert(
+			fc.property(fc.string(), (line) => {
+				try {
+					parseScript(line, "f");
+				} catch (error) {
+					expect(error).toBeInstanceOf(UsageError);
+					expect((error as Error).message).toMatch(/^f:1: /);
+				}
+			}),
+		);
+	});
+});
+
+describe("parseScript", () => {
+	test("lines, names, expectations", () => {
+		const [first, second] = parseScript("# one\n\nx = expect EBUSY destroy \\\n  1\n\nioas alloc", "f");
+		expect(first).toMatchObject({ line: 3, name: "x", expect: "EBUSY", source: "x = expect EBUSY destroy 1" });
+		expect(second).toMatchObject({ line: 6, name: undefined, expect: undefined });
+	});
+
+	test("a comment is not continued, and \\\\ at the end does not join", () => {
+		expect(parseScript("# a \\\nioas alloc\n", "f")).toHaveLength(1);
+		expect(parseScript("echo a\\\\\nioas alloc", "f")).toHaveLength(2);
+	});
+});
