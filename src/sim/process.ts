@@ -149,7 +149,7 @@ export class SimProcess implements Kernel {
 
 	exit(): void {
 		for (const fd of [...this.#files.keys()].reverse()) this.close(fd);
-		this.memory.clear();
+		this.memory.drop();
 	}
 
 	#io(buffer: IoBuffer): UserIo {

@@ -44,8 +44,11 @@ export interface InvalidateResult {
 export type DmaOutcome =
 	/** it goes to the host's memory at `pa`; `length`: bytes from there on that need no other translation */
 	| { readonly ok: true; readonly pa: bigint; readonly length: bigint }
-	/** it was aborted; `record`: the event that the IOMMU wrote, if it wrote one */
-	| { readonly ok: false; readonly record?: Uint8Array };
+	/**
+	 * It was aborted; `record`: the event that the IOMMU wrote, if it wrote one. `waits`: not aborted yet, it is the
+	 * device's page request of this group number, whose response lets it try again or ends it.
+	 */
+	| { readonly ok: false; readonly record?: Uint8Array; readonly waits?: number };
 
 /** What every IOMMU driver, the selftest's mock included, does for the core. Minus an errno where it can not. */
 export interface IommuDriver {

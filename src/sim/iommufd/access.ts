@@ -15,7 +15,6 @@ export interface PinnedRange {
 	readonly ioas: Ioas;
 	readonly iova: bigint;
 	readonly last: bigint;
-	readonly pages: readonly PageRef[];
 	readonly parts: readonly { area: Area; pages: Pages; index: number; count: number }[];
 	/** the pins keep areas from being unmapped for good (hardware queues) */
 	readonly locks: boolean;
@@ -82,7 +81,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 			if (locks) part.locks++;
 			else part.accesses++;
 		}
-		const range: PinnedRange = { ioas, iova, last, pages: pageList(parts), parts, locks };
+		const range: PinnedRange = { ioas, iova, last, parts, locks };
 		if (rc < 0) {
 			this.unpin(range);
 			return rc;
@@ -139,11 +138,10 @@ function permits(area: Area, write: boolean): boolean {
 	return write ? area.writable : area.readable;
 }
 
-function pageList(parts: PinnedRange["parts"]): PageRef[] {
-	const list: PageRef[] = [];
+/** The pages of a range, in order. */
+export function* pinnedPages({ parts }: PinnedRange): Generator<PageRef | undefined> {
 	for (const { pages, index, count } of parts)
-		for (let i = 0; i < count; i++) list.push(pages.page(index + i) as PageRef);
-	return list;
+		for (let i = 0; i < count; i++) yield pages.pinnedPage(index + i);
 }
 
 function copyPart(

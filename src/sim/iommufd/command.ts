@@ -1,11 +1,8 @@
-import { E2BIG, EFAULT, EINVAL } from "../../kernel/errno.js";
+import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { UserArg } from "../memory/user-arg.js";
+import { argAt, type UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
 import type { IommufdContext } from "./context.js";
-
-/** bytes looked at in one go */
-const PROBE = 4096;
 
 /**
  * One iommufd call under way: the kernel's copy of the struct, of the kernel's size, and the way
@@ -33,8 +30,10 @@ export class Command {
 	 */
 	copyIn(): Ret {
 		const { bytes, userSize, arg } = this;
-		const rest = checkZeroTail(arg, bytes.length, userSize);
-		if (rest < 0) return rest;
+		if (userSize > bytes.length) {
+			const rest = arg.checkZero(bytes.length, userSize - bytes.length);
+			if (rest < 0) return rest;
+		}
 		const known = Math.min(userSize, bytes.length);
 		return arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known));
 	}
@@ -74,26 +73,6 @@ export class Command {
 	}
 }
 
-/** The bytes from `known` to `size` must be zero: 0, -E2BIG, or -EFAULT. */
-export function checkZeroTail(arg: UserArg, known: number, size: number): Ret {
-	for (let at = known; at < size; ) {
-		const part = new Uint8Array(Math.min(PROBE, size - at));
-		let rc = arg.read(at, part);
-		if (rc < 0) {
-			// As much as can be read before the bad page decides first.
-			rc = -EFAULT;
-			const one = new Uint8Array(1);
-			for (let i = 0; i < part.length; i++) {
-				if (arg.read(at + i, one) < 0) return rc;
-				if (one[0] !== 0) return -E2BIG;
-			}
-		}
-		for (const byte of part) if (byte !== 0) return -E2BIG;
-		at += part.length;
-	}
-	return 0;
-}
-
 /** A struct of a driver's own that a call points to, with its type and length as the caller gave them. */
 export interface UserData {
 	readonly type: number;
@@ -126,12 +105,7 @@ export function copyStruct(
 	const bytes = new Uint8Array(size);
 	const { memory } = process;
 	if (length > size) {
-		const source: UserArg = {
-			value: uptr,
-			read: (offset, into) => memory.read(uptr + BigInt(offset), into),
-			write: () => -EFAULT,
-		};
-		const rest = checkZeroTail(source, size, length);
+		const rest = argAt(memory, uptr).checkZero(size, length - size);
 		if (rest < 0) return rest;
 	}
 	const rc = memory.read(uptr, bytes.subarray(0, Math.min(length, size)));

@@ -91,6 +91,7 @@ export class IommufdContext {
 	/** A file lets go; the last one destroys all, leaves first. */
 	release(): void {
 		if (--this.#references > 0) return;
+		this.sim.contexts.delete(this);
 		let progress = true;
 		while (this.#objects.size > 0 && progress) {
 			progress = false;

@@ -10,7 +10,6 @@ import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 
 const at = iommu_hw_info.offsets;
-const PAGE = new Uint8Array(4096);
 
 /** IOMMU_GET_HW_INFO */
 export function getHwInfo(command: Command): Ret {
@@ -43,8 +42,6 @@ function copyOut(command: Command, data: Uint8Array): Ret {
 	const room = command.u32(at.data_len);
 	const uptr = command.u64(at.data_uptr);
 	const known = Math.min(room, data.length);
-	let rc = memory.write(uptr, data.subarray(0, known));
-	for (let done = known; rc === 0 && done < room; done += PAGE.length)
-		rc = memory.write(uptr + BigInt(done), PAGE.subarray(0, Math.min(PAGE.length, room - done)));
-	return rc;
+	const rc = memory.write(uptr, data.subarray(0, known));
+	return rc < 0 || room === known ? rc : memory.clear(uptr + BigInt(known), room - known);
 }

@@ -3,7 +3,6 @@ import { EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW, ERANGE } from ".
 import type { Ret } from "../../kernel/kernel.js";
 import type { HwQueueOps } from "../iommu/driver.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
-import type { PageRef } from "../iova/pages.js";
 import { Access, type PinnedRange } from "./access.js";
 import type { Command } from "./command.js";
 import { IommufdObject } from "./object.js";
@@ -80,16 +79,11 @@ function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
 	access.users++;
 	context.finalize(access);
 	queue.access = access;
-	let rc = access.attach(viommu.parent.ioas);
+	const rc = access.attach(viommu.parent.ioas);
 	if (rc < 0) return rc;
 	const pinned = access.pin(start, iova + length - start, false, true);
 	if (typeof pinned === "number") return pinned;
 	queue.pinned = pinned;
-	rc = contiguous(pinned.pages) ? 0 : -EFAULT;
-	return rc;
-}
-
-/** Separate small pages are taken from all over the machine: only one page is contiguous for sure. */
-function contiguous(pages: readonly PageRef[]): boolean {
-	return pages.length <= 1;
+	// Small pages are taken from all over the machine: no two of them are neighbours.
+	return pages > 1n ? -EFAULT : 0;
 }

@@ -2,7 +2,7 @@ import { EFAULT, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { type AddressSpace, type Extent, pageOf } from "../memory/address-space.js";
 import { IntervalCounter } from "../memory/interval-counter.js";
-import { type MemoryObject, PAGE_SIZE } from "../memory/memory-object.js";
+import type { MemoryObject } from "../memory/memory-object.js";
 
 /** One page of memory as DMA sees it. */
 export interface PageRef {
@@ -24,8 +24,10 @@ export class Pages {
 	readonly offset: number;
 	/** pages, partial ones included */
 	readonly count: number;
-	/** users of each page: areas in page tables, and accesses */
-	readonly #users = new IntervalCounter();
+	/** users of all pages: areas in page tables, as a rule */
+	#whole = 0;
+	/** users of some of the pages */
+	#partial: IntervalCounter | undefined;
 	/** what is pinned, by index; sorted, not overlapping */
 	#pinned: { readonly index: number; readonly extent: Extent }[] = [];
 
@@ -40,45 +42,64 @@ export class Pages {
 		this.count = Number((BigInt(this.offset) + length + 0xfffn) >> 12n);
 	}
 
-	get idle(): boolean {
-		return this.#users.empty;
-	}
-
 	/** One more user of `count` pages from `index`. -EFAULT (-EINVAL beyond a file's end) if one can not be pinned: then nothing changed. */
 	pin(index: number, count: number): Ret {
-		const wanted: [number, number][] = [...this.#users.runs(index, index + count, true)];
 		const fresh: { index: number; extent: Extent }[] = [];
-		for (const [from, to] of wanted) {
-			let at = from;
-			for (const extent of this.#resolve(from, to - from)) {
-				fresh.push({ index: at, extent });
-				at += extent.count;
+		if (this.#whole === 0)
+			for (const [from, to] of this.#idle(index, index + count)) {
+				let at = from;
+				for (const extent of this.#resolve(from, to - from)) {
+					fresh.push({ index: at, extent });
+					at += extent.count;
+				}
+				if (at < to) return this.origin.type === "file" ? -EINVAL : -EFAULT;
 			}
-			if (at < to) return this.origin.type === "file" ? -EINVAL : -EFAULT;
-		}
 		for (const piece of fresh) this.#addPin(piece.index, piece.extent);
-		this.#users.add(index, index + count, 1);
+		if (this.#isWhole(index, count)) this.#whole++;
+		else {
+			this.#partial ??= new IntervalCounter();
+			this.#partial.add(index, index + count, 1);
+		}
 		return 0;
 	}
 
 	/** One user less. */
 	unpin(index: number, count: number): void {
-		this.#users.add(index, index + count, -1, (from, to) => this.#dropPins(from, to));
+		if (this.#isWhole(index, count)) {
+			if (--this.#whole > 0) return;
+			for (const [from, to] of this.#idle(0, this.count)) this.#dropPins(from, to);
+		} else
+			this.#partial?.add(index, index + count, -1, (from, to) => {
+				if (this.#whole === 0) this.#dropPins(from, to);
+			});
+	}
+
+	/** The pinned pages from `index`, as far as they lie in one piece of memory; at most `count`. */
+	pinnedExtent(index: number, count: number): Extent | undefined {
+		const pin = this.#find(index);
+		if (pin === undefined) return undefined;
+		const skip = index - pin.index;
+		const { object, page } = pin.extent;
+		return { object, page: page + skip, count: Math.min(count, pin.extent.count - skip) };
 	}
 
 	/** The page behind an index: the pinned one, or what is there now. */
 	page(index: number): PageRef | undefined {
-		const pin = this.#find(index);
-		if (pin !== undefined)
-			return { object: pin.extent.object, page: pin.extent.page + (index - pin.index) };
-		const [extent] = this.#resolve(index, 1);
-		return extent;
+		return this.pinnedPage(index) ?? this.#resolve(index, 1)[0];
 	}
 
 	/** The page if it is pinned. */
 	pinnedPage(index: number): PageRef | undefined {
-		const pin = this.#find(index);
-		return pin && { object: pin.extent.object, page: pin.extent.page + (index - pin.index) };
+		return this.pinnedExtent(index, 1);
+	}
+
+	#isWhole(index: number, count: number): boolean {
+		return index === 0 && count === this.count;
+	}
+
+	/** The runs of [from, to) that have no partial user. */
+	#idle(from: number, to: number): [number, number][] {
+		return this.#partial === undefined ? [[from, to]] : [...this.#partial.runs(from, to, true)];
 	}
 
 	#resolve(index: number, count: number): Extent[] {
@@ -134,9 +155,4 @@ export class Pages {
 		}
 		return low;
 	}
-}
-
-/** Bytes in whole pages that `count` bytes from `start` touch. */
-export function pagesTouched(start: number, count: number): number {
-	return Math.ceil((start + count) / PAGE_SIZE) - Math.floor(start / PAGE_SIZE);
 }

@@ -21,6 +21,8 @@ export interface Extent {
 
 /** First page that user space can not map (x86-64 with four levels). */
 const TASK_PAGES = 2 ** 35 - 1;
+/** mappings a process can have (Linux's vm.max_map_count) */
+const MAX_MAPPINGS = 65530;
 const FIRST_FREE = 0x7f0000000;
 
 /** A process's memory: which pages of which objects are where. Mappings are kept sorted. */
@@ -42,6 +44,7 @@ export class AddressSpace {
 			if (start < 0) return BigInt(-ENOMEM);
 		}
 		if (start + pages > TASK_PAGES) return BigInt(-ENOMEM);
+		if (this.#vmas.length >= MAX_MAPPINGS) return BigInt(-ENOMEM);
 		const at = this.#lowerBound(start);
 		const next = this.#vmas[at];
 		if (next !== undefined && next.start < start + pages) return BigInt(-EEXIST);
@@ -68,7 +71,8 @@ export class AddressSpace {
 		return 0;
 	}
 
-	clear(): void {
+	/** Unmap everything. */
+	drop(): void {
 		this.#vmas = [];
 	}
 
@@ -94,6 +98,43 @@ export class AddressSpace {
 			const bytes = object.page(page);
 			if (count < 32) for (let i = 0; i < count; i++) bytes[offset + i] = from[at + i];
 			else bytes.set(from.subarray(at, at + count), offset);
+		});
+	}
+
+	/**
+	 * Look at [addr, addr+length) without a cost for pages that were never touched: `visit` gets the
+	 * touched ones (offset from `addr`, bytes) until it answers true. 0, or -EFAULT at a bad page.
+	 */
+	scan(addr: bigint, length: number, visit: (offset: number, bytes: Uint8Array) => boolean): Ret {
+		let offset = Number(addr & 0xfffn);
+		let page = pageOf(addr);
+		for (let at = 0; at < length; ) {
+			const vma = this.find(page);
+			if (vma === undefined || !(vma.prot & PROT_READ)) return -EFAULT;
+			const objectPage = vma.objectPage + (page - vma.start);
+			if (objectPage >= vma.object.pages) return -EFAULT;
+			const next = vma.object.nextTouched(objectPage);
+			const skip = Math.min(next - objectPage, vma.end - page, vma.object.pages - objectPage);
+			if (skip > 0) {
+				at += skip * PAGE_SIZE - offset;
+				page += skip;
+				offset = 0;
+				continue;
+			}
+			const bytes = vma.object.page(objectPage);
+			const count = Math.min(PAGE_SIZE - offset, length - at);
+			if (visit(at, bytes.subarray(offset, offset + count))) return 0;
+			at += count;
+			offset = 0;
+			page++;
+		}
+		return 0;
+	}
+
+	/** Write zeroes; pages that were never touched stay so. 0, or -EFAULT. */
+	clear(addr: bigint, length: number): Ret {
+		return this.#each(addr, length, PROT_WRITE, (object, page, offset, _at, count) => {
+			object.touched(page)?.fill(0, offset, offset + count);
 		});
 	}
 

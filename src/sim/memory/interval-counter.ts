@@ -17,6 +17,13 @@ export class IntervalCounter {
 		return this.#counts.getPairOrNextLower(index)?.[1] ?? 0;
 	}
 
+	/** Where in [start, end) the count first differs from `value`; `end`: nowhere. */
+	firstOther(start: number, end: number, value: number): number {
+		for (let at = start; at < end; at = this.#counts.nextHigherKey(at) ?? end)
+			if (this.at(at) !== value) return at;
+		return end;
+	}
+
 	/**
 	 * Add `delta` (1 or -1) over [start, end). `changed` is told every sub-range whose count
 	 * left 0 (delta 1) or came back to 0 (delta -1), in rising order.

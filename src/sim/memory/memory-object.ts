@@ -10,6 +10,8 @@ export const PAGE_MASK = 0xfffn;
  */
 export class MemoryObject {
 	readonly #pages = new Map<number, Uint8Array>();
+	/** numbers of the touched pages in order, once somebody asked */
+	#sorted: Float64Array | undefined;
 	/** how often each page is pinned */
 	readonly pins = new IntervalCounter();
 
@@ -27,8 +29,24 @@ export class MemoryObject {
 		if (page === undefined) {
 			page = new Uint8Array(PAGE_SIZE);
 			this.#pages.set(index, page);
+			this.#sorted = undefined;
 		}
 		return page;
+	}
+
+	/** The first touched page at `index` or later; Infinity: none. */
+	nextTouched(index: number): number {
+		if (this.#pages.has(index)) return index;
+		if (this.#sorted === undefined) this.#sorted = Float64Array.from(this.#pages.keys()).sort();
+		const sorted = this.#sorted;
+		let low = 0;
+		let high = sorted.length;
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (sorted[middle] < index) low = middle + 1;
+			else high = middle;
+		}
+		return low < sorted.length ? sorted[low] : Number.POSITIVE_INFINITY;
 	}
 
 	/** The page's bytes if it was ever touched: an untouched one reads as zeroes. */

@@ -1,3 +1,4 @@
+import { E2BIG } from "../../kernel/errno.js";
 import type { IoctlArg, Ret } from "../../kernel/kernel.js";
 import type { AddressSpace } from "./address-space.js";
 
@@ -6,6 +7,8 @@ export interface UserArg {
 	/** Copy `into.length` bytes from `offset`. 0 or -EFAULT. */
 	read(offset: number, into: Uint8Array): Ret;
 	write(offset: number, from: Uint8Array): Ret;
+	/** 0 if [offset, offset+length) is all zero, -E2BIG at a byte that is not, -EFAULT at a bad page. */
+	checkZero(offset: number, length: number): Ret;
 	/** the bare value: an address or an integer */
 	readonly value: bigint;
 }
@@ -21,16 +24,28 @@ const ZEROES = 4096;
 class PlacedArg implements UserArg {
 	constructor(readonly bytes: Uint8Array) {}
 
+	/** up to here what the program did not place is zero */
+	get #zeroes(): number {
+		const { length } = this.bytes;
+		return length > SMALL ? Math.max(ZEROES, length) : length;
+	}
+
 	get value(): bigint {
 		return 0x7ffe00000000n;
 	}
 
 	read(offset: number, into: Uint8Array): Ret {
 		const { bytes } = this;
-		const zeroes = bytes.length > SMALL ? ZEROES : bytes.length;
 		for (let i = 0; i < into.length; i++)
-			into[i] = bytes[offset + i] ?? (offset + i < zeroes ? 0 : 0xff);
+			into[i] = bytes[offset + i] ?? (offset + i < this.#zeroes ? 0 : 0xff);
 		return 0;
+	}
+
+	checkZero(offset: number, length: number): Ret {
+		const { bytes } = this;
+		for (let i = offset; i < Math.min(offset + length, bytes.length); i++)
+			if (bytes[i] !== 0) return -E2BIG;
+		return offset + length > this.#zeroes ? -E2BIG : 0;
 	}
 
 	write(offset: number, from: Uint8Array): Ret {
@@ -51,9 +66,23 @@ class AddressArg implements UserArg {
 		return this.memory.read(this.value + BigInt(offset), into);
 	}
 
+	checkZero(offset: number, length: number): Ret {
+		let dirty = false;
+		const rc = this.memory.scan(this.value + BigInt(offset), length, (_, bytes) => {
+			dirty = bytes.some((byte) => byte !== 0);
+			return dirty;
+		});
+		return dirty ? -E2BIG : rc;
+	}
+
 	write(offset: number, from: Uint8Array): Ret {
 		return this.memory.write(this.value + BigInt(offset), from);
 	}
+}
+
+/** What stands at an address. */
+export function argAt(memory: AddressSpace, addr: bigint): UserArg {
+	return new AddressArg(memory, addr);
 }
 
 export function userArg(memory: AddressSpace, arg: IoctlArg): UserArg {

@@ -1,7 +1,7 @@
 import { iommu_test_cmd, mock_access_rw as RW, mock_flags_access as FLAG, mock_flags_access_create as CREATE } from "../../../../structs/index.js";
 import { EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { Access } from "../../iommufd/access.js";
+import { type Access, pinnedPages } from "../../iommufd/access.js";
 import type { Command } from "../../iommufd/command.js";
 
 import type { Area } from "../../iova/area.js";
@@ -59,12 +59,13 @@ export function accessPages(command: Command): Ret {
 	if (typeof pinned === "number") return pinned;
 	let rc: Ret = 0;
 	if (uptr !== 0n) {
-		const first = uptr - (iova & 0xfffn);
-		for (let i = 0; i < pinned.pages.length && rc === 0; i++) {
-			const page = userPage(command.process.memory, first + BigInt(i) * 0x1000n);
-			const mine = pinned.pages[i];
+		let at = uptr - (iova & 0xfffn);
+		for (const mine of pinnedPages(pinned)) {
+			const page = userPage(command.process.memory, at);
 			if (page === undefined) rc = -EFAULT;
-			else if (page.object !== mine.object || page.page !== mine.page) rc = -EINVAL;
+			else if (page.object !== mine?.object || page.page !== mine.page) rc = -EINVAL;
+			if (rc < 0) break;
+			at += 0x1000n;
 		}
 	}
 	if (rc === 0) {

@@ -6,7 +6,7 @@ import type { Command } from "../../iommufd/command.js";
 import type { HwptPaging } from "../../iommufd/hwpt.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
 import type { PageRef } from "../../iova/pages.js";
-import { type AddressSpace, pageOf } from "../../memory/address-space.js";
+import { type AddressSpace, type Extent, pageOf } from "../../memory/address-space.js";
 import { MockPagingDomain } from "./domains.js";
 
 const at = iommu_test_cmd.offsets;
@@ -36,20 +36,31 @@ export function checkMap(command: Command): Ret {
 	if (uptr + length > IOVA_MAX) return -EINVAL;
 	if (typeof found === "number") return found;
 	const { space } = found.hwpt.ioas;
-	for (let done = 0n; done < length; done += SMALL) {
-		const page = userPage(command.process.memory, uptr + done);
-		if (page === undefined) return -EFAULT;
+	for (let done = 0n; done < length; ) {
+		const left = length - done;
+		const user = userExtent(command.process.memory, uptr + done, left);
+		if (user === undefined) return -EFAULT;
 		const area = space.find(iova + done);
 		if (area === undefined) return -EINVAL;
 		const byte = area.byte(iova + done);
-		const mapped = area.pages.pinnedPage(Number(byte >> 12n));
+		const inPage = byte & 0xfffn;
+		const mapped = area.pages.pinnedExtent(Number(byte >> 12n), user.count);
 		const same =
-			mapped?.object === page.object &&
-			mapped.page === page.page &&
-			(byte & 0xfffn) === ((uptr + done) & 0xfffn);
+			mapped?.object === user.object &&
+			mapped.page === user.page &&
+			inPage === ((uptr + done) & 0xfffn);
 		if (!same) return -EINVAL;
+		const alike = (BigInt(mapped.count) << 12n) - inPage;
+		const inArea = area.last - (iova + done) + 1n;
+		done += alike < inArea ? alike : inArea;
 	}
 	return 0;
+}
+
+/** What the user address shows, as far as it is one piece of memory; at least the first page. */
+function userExtent(memory: AddressSpace, addr: bigint, length: bigint): Extent | undefined {
+	const pages = Number(((addr & 0xfffn) + length + 0xfffn) >> 12n);
+	return memory.extents(pageOf(addr), pages, false)[0];
 }
 
 /** Is every page of the range pinned exactly so often? */
@@ -60,12 +71,13 @@ export function checkRefs(command: Command): Ret {
 	if ((length & 0xfffn) !== 0n || (uptr & 0xfffn) !== 0n) return -EINVAL;
 	if (uptr + length > IOVA_MAX) return -EINVAL;
 	const refs = command.u32(at["check_refs.refs"]);
-	for (let page = pageOf(uptr), end = pageOf(uptr + length); page < end; page++) {
-		const [extent] = memory.extents(page, 1, false);
-		if (extent === undefined) return -EFAULT;
-		if (extent.object.pins.at(extent.page) !== refs) return -EIO;
+	const count = pageOf(length);
+	let done = 0;
+	for (const { object, page, count: run } of memory.extents(pageOf(uptr), count, false)) {
+		if (object.pins.firstOther(page, page + run, refs) < page + run) return -EIO;
+		done += run;
 	}
-	return 0;
+	return done < count ? -EFAULT : 0;
 }
 
 /** Pretend that the device wrote to the pages whose bits are set. */
@@ -85,13 +97,16 @@ export function markDirty(command: Command): Ret {
 	const { memory } = command.process;
 	const total = Number((bits + 7n) >> 3n);
 	if (!memory.accessible(uptr, total, PROT_READ)) return -EFAULT;
-	const bitmap = new Uint8Array(total);
-	memory.read(uptr, bitmap);
 	let count = 0n;
-	for (let i = 0; i < Number(bits); i++) {
-		if (!((bitmap[i >> 3] >> (i & 7)) & 1)) continue;
-		if (tracker.mark(iova + BigInt(i) * pageSize)) count++;
-	}
+	memory.scan(uptr, total, (offset, bytes) => {
+		bytes.forEach((byte, i) => {
+			for (let bit = 0; byte >> bit; bit++) {
+				const page = BigInt(offset + i) * 8n + BigInt(bit);
+				if ((byte >> bit) & 1 && page < bits && tracker.mark(iova + page * pageSize)) count++;
+			}
+		});
+		return false;
+	});
 	command.setU64(at["dirty.out_nr_dirty"], count);
 	return command.respond();
 }

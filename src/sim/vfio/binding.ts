@@ -1,0 +1,113 @@
+import { ENOENT, ENOSPC, EPERM } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { IommuDevice } from "../iommu/device.js";
+import { Access } from "../iommufd/access.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import { Device } from "../iommufd/device.js";
+import type { Ioas } from "../iommufd/ioas.js";
+
+/** A VFIO device's place in a context, from bind to unbind. */
+export interface Binding {
+	readonly context: IommufdContext;
+	/** the object's ID in the context */
+	readonly id: number;
+	/** Attach to an IOAS or page table, in place of what is attached. The ID for the caller, or minus the errno. */
+	attach(id: number): Ret;
+	detach(): void;
+	/** undefined: no PASIDs (-EOPNOTSUPP) */
+	attachPasid?(pasid: number, id: number): Ret;
+	detachPasid?(pasid: number): void;
+	/** detaches all and lets go */
+	unbind(): void;
+}
+
+/** The highest PASID that VFIO can note. */
+const MAX_PASID = 0x7fffffff;
+
+/** A device behind an IOMMU: an iommufd device object. */
+export class PhysicalBinding implements Binding {
+	#attached = false;
+	/** attached with the PASID flag, 0 among them */
+	readonly #pasids = new Set<number>();
+
+	private constructor(
+		readonly context: IommufdContext,
+		readonly device: Device,
+	) {}
+
+	/** -EPERM where interrupts are not isolated, or the group is not free for this context. */
+	static bind(context: IommufdContext, device: IommuDevice, isolated: boolean): PhysicalBinding | Ret {
+		if (!isolated) return -EPERM;
+		const object = Device.bindTo(context, device);
+		return typeof object === "number" ? object : new PhysicalBinding(context, object);
+	}
+
+	get id(): number {
+		return this.device.id;
+	}
+
+	attach(id: number): Ret {
+		const { device } = this;
+		const rc = this.#attached ? device.replace(0, id) : device.attach(0, id);
+		if (rc >= 0) this.#attached = true;
+		return rc;
+	}
+
+	detach(): void {
+		if (!this.#attached) return;
+		this.device.detach(0);
+		this.#attached = false;
+	}
+
+	attachPasid(pasid: number, id: number): Ret {
+		const { device } = this;
+		if (this.#pasids.has(pasid)) return device.replace(pasid, id);
+		if (pasid > MAX_PASID) return -ENOSPC;
+		const rc = device.attach(pasid, id);
+		if (rc >= 0) this.#pasids.add(pasid);
+		return rc;
+	}
+
+	detachPasid(pasid: number): void {
+		if (this.#pasids.delete(pasid)) this.device.detach(pasid);
+	}
+
+	unbind(): void {
+		for (const pasid of [...this.#pasids]) this.detachPasid(pasid);
+		this.detach();
+		this.device.unbind();
+	}
+}
+
+/** A device that is emulated in software: an access object, which takes IOASes only. */
+export class EmulatedBinding implements Binding {
+	readonly access: Access;
+
+	constructor(readonly context: IommufdContext) {
+		this.access = new Access(context, true);
+		context.hold();
+		this.access.users++;
+		context.finalize(this.access);
+	}
+
+	get id(): number {
+		return this.access.id;
+	}
+
+	attach(id: number): Ret {
+		const ioas = this.context.find<Ioas>(id, "ioas");
+		if (ioas === undefined) return -ENOENT;
+		const rc = this.access.attach(ioas);
+		return rc < 0 ? rc : id;
+	}
+
+	detach(): void {
+		this.access.detach();
+	}
+
+	unbind(): void {
+		this.access.detach();
+		this.access.users--;
+		this.context.remove(this.access);
+	}
+}

@@ -1,0 +1,78 @@
+import { EINVAL } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { UserIo } from "../file.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import type { UserArg } from "../memory/user-arg.js";
+import type { SimProcess } from "../process.js";
+import type { Binding } from "./binding.js";
+import type { VfioGroup } from "./group.js";
+
+/** A device that a VFIO driver offers to user space. */
+export abstract class VfioDevice {
+	/** open files that are bound; several only by way of the group's file */
+	opens = 0;
+	binding: Binding | undefined;
+
+	constructor(
+		/** as in /dev/vfio/devices/NAME */
+		readonly node: string,
+		/** what its group's file knows it by */
+		readonly name: string,
+		readonly group: VfioGroup,
+	) {
+		group.devices.push(this);
+	}
+
+	/** First open. Minus the errno, and nothing is left. */
+	open(context: IommufdContext): Ret {
+		const binding = this.bind(context);
+		if (typeof binding === "number") return binding;
+		this.binding = binding;
+		this.opens = 1;
+		this.opened();
+		return 0;
+	}
+
+	/** A file lets go; with the last one everything ends. */
+	close(): void {
+		if (--this.opens > 0) return;
+		this.closed();
+		this.binding?.unbind();
+		this.binding = undefined;
+	}
+
+	protected abstract bind(context: IommufdContext): Binding | Ret;
+	/** the driver enables the device */
+	protected opened(): void {}
+	protected closed(): void {}
+
+	/**
+	 * The token that a virtual function or its physical function is opened with (undefined: none given);
+	 * `read` gets the 16 bytes. Answers -EINVAL for devices without.
+	 */
+	checkToken(read: (() => Uint8Array | Ret) | undefined): Ret {
+		return read === undefined ? 0 : -EINVAL;
+	}
+
+	/** The driver's own calls. `alone`: not by way of the group's file. */
+	abstract ioctl(process: SimProcess, request: number, arg: UserArg, alone: boolean): Ret;
+	/** Regions: `offset` is the region's index << 40, plus the offset in it. */
+	abstract read(io: UserIo, offset: bigint): Ret;
+	abstract write(io: UserIo, offset: bigint): Ret;
+
+	/** The device copies between its own buffer and memory: the IOMMU's records of what failed. */
+	dma(_dir: "read" | "write", _iova: bigint, _length: number, _buf: number): Uint8Array[] {
+		return [];
+	}
+}
+
+/** bits of a file's offset below the region's index */
+const REGION_SHIFT = 40n;
+
+export function regionOf(offset: bigint): { index: number; at: number } {
+	return { index: Number(offset >> REGION_SHIFT), at: Number(offset & ((1n << REGION_SHIFT) - 1n)) };
+}
+
+export function regionOffset(index: number): bigint {
+	return BigInt(index) << REGION_SHIFT;
+}

@@ -1,0 +1,65 @@
+import type { IommuDevice } from "../iommu/device.js";
+import { READ, WRITE } from "../machine/walk.js";
+import type { PhysicalMemory } from "../memory/memory-object.js";
+
+/** Bytes that one access carries where nothing answers it. */
+const WIDEST = 4;
+
+/**
+ * How a device reaches memory: every access is translated by its IOMMU. What no translation covers
+ * goes in accesses of at most four bytes, each of which fails for itself, as QEMU's bus does it.
+ */
+export class DmaPort {
+	constructor(
+		readonly device: IommuDevice,
+		readonly memory: PhysicalMemory,
+	) {}
+
+	/** Memory to device: what can not be read is zero. The IOMMU's records of faults. */
+	read(iova: bigint, into: Uint8Array): Uint8Array[] {
+		return this.#each(iova, into.length, READ, (pa, at, count) => {
+			const part = into.subarray(at, at + count);
+			if (pa === undefined || !this.memory.read(pa, part)) part.fill(0);
+		});
+	}
+
+	/** Device to memory: what can not be written is lost. */
+	write(iova: bigint, from: Uint8Array): Uint8Array[] {
+		return this.#each(iova, from.length, WRITE, (pa, at, count) => {
+			if (pa !== undefined) this.memory.write(pa, from.subarray(at, at + count));
+		});
+	}
+
+	#each(
+		iova: bigint,
+		length: number,
+		access: number,
+		move: (pa: bigint | undefined, at: number, count: number) => void,
+	): Uint8Array[] {
+		const records: Uint8Array[] = [];
+		const { device } = this;
+		for (let at = 0; at < length; ) {
+			const address = BigInt.asUintN(64, iova + BigInt(at));
+			const outcome = device.iommu.driver.dma?.(device, address, access) ?? { ok: false as const };
+			const left = length - at;
+			if (outcome.ok) {
+				const count = outcome.length < BigInt(left) ? Number(outcome.length) : left;
+				move(outcome.pa, at, count);
+				at += count;
+				continue;
+			}
+			if (outcome.record !== undefined) records.push(outcome.record);
+			const count = narrowest(address, left);
+			move(undefined, at, count);
+			at += count;
+		}
+		return records;
+	}
+}
+
+/** An access is a power of two of bytes and does not cross its own size. */
+function narrowest(address: bigint, left: number): number {
+	let count = WIDEST;
+	while (count > 1 && (count > left || (address & BigInt(count - 1)) !== 0n)) count >>= 1;
+	return count;
+}

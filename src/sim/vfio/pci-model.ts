@@ -1,0 +1,92 @@
+import type { DeviceModel, PciDevice } from "../machine/description.js";
+
+/** What a PCI function has, by its model: as QEMU's devices of these names look to VFIO. */
+export interface PciModel {
+	/** bytes; index 0 to 5. MSI-X tables may be mapped, I/O ports may not */
+	readonly bars: readonly { readonly index: number; readonly size: number; readonly io?: boolean; readonly msix?: boolean }[];
+	/** PCI Express: has 4096 bytes of configuration space */
+	readonly express: boolean;
+	/** interrupt vectors */
+	readonly intx: number;
+	readonly msi: number;
+	readonly msix: number;
+	/** can reset itself (FLR) */
+	readonly resets: boolean;
+	/** does not come back in time after a reset of its bus */
+	readonly slowBusReset?: boolean;
+	/** base class, subclass, interface */
+	readonly classCode: number;
+	readonly revision: number;
+}
+
+const EDU: PciModel = {
+	bars: [{ index: 0, size: 0x100000 }],
+	express: false,
+	intx: 1,
+	msi: 1,
+	msix: 0,
+	resets: false,
+	classCode: 0x00ff00,
+	revision: 0x10,
+};
+
+const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
+	edu: EDU,
+	plain: { ...EDU, bars: [], msi: 0, classCode: 0xff0000, revision: 0 },
+	nvme: {
+		bars: [{ index: 0, size: 0x4000, msix: true }],
+		express: true,
+		intx: 1,
+		msi: 0,
+		msix: 65,
+		resets: true,
+		slowBusReset: true,
+		classCode: 0x010802,
+		revision: 2,
+	},
+	"virtio-net": {
+		bars: [
+			{ index: 1, size: 0x1000, msix: true },
+			{ index: 4, size: 0x4000 },
+		],
+		express: true,
+		intx: 1,
+		msi: 0,
+		msix: 4,
+		resets: true,
+		classCode: 0x020000,
+		revision: 1,
+	},
+	igb: {
+		bars: [
+			{ index: 0, size: 0x20000 },
+			{ index: 1, size: 0x20000 },
+			{ index: 2, size: 0x20, io: true },
+			{ index: 3, size: 0x4000, msix: true },
+		],
+		express: true,
+		intx: 1,
+		msi: 1,
+		msix: 10,
+		resets: true,
+		classCode: 0x020000,
+		revision: 1,
+	},
+	igbvf: {
+		bars: [
+			{ index: 0, size: 0x4000 },
+			{ index: 3, size: 0x4000, msix: true },
+		],
+		express: true,
+		intx: 0,
+		msi: 0,
+		msix: 3,
+		resets: true,
+		classCode: 0x020000,
+		revision: 1,
+	},
+};
+
+export function modelOf(pci: PciDevice): PciModel {
+	return MODELS[pci.model];
+}
