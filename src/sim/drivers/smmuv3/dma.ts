@@ -1,4 +1,4 @@
-import { iommufd_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
+import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
 import type { DmaOutcome } from "../../iommu/driver.js";
 import { encodeSmmuEvent, SMMU_EVENTS, type SmmuEventName } from "../../machine/smmuv3-event.js";
 import { type SmmuEvent, smmuEventRecord } from "../../machine/smmuv3-translate.js";
