@@ -30,26 +30,18 @@ export class MemfdFile extends SimFile {
 	}
 
 	override pread(_process: SimProcess, io: UserIo, offset: bigint): Ret {
-		return this.#copy(offset, io.length, (page, at, done, count) =>
-			io.put(done, this.object.page(page).subarray(at, at + count)),
-		);
+		return this.#copy(offset, io.length, (page, at, done, count) => io.put(done, this.object.page(page).subarray(at, at + count)));
 	}
 
 	override pwrite(_process: SimProcess, io: UserIo, offset: bigint): Ret {
-		return this.#copy(offset, io.length, (page, at, done, count) =>
-			io.get(done, this.object.page(page).subarray(at, at + count)),
-		);
+		return this.#copy(offset, io.length, (page, at, done, count) => io.get(done, this.object.page(page).subarray(at, at + count)));
 	}
 
 	override mmap(offset: number, _pages: number): { object: MemoryObject; page: number } {
 		return { object: this.object, page: offset };
 	}
 
-	#copy(
-		offset: bigint,
-		length: number,
-		move: (page: number, at: number, done: number, count: number) => Ret,
-	): Ret {
+	#copy(offset: bigint, length: number, move: (page: number, at: number, done: number, count: number) => Ret): Ret {
 		const left = this.length - offset;
 		const total = left <= 0n ? 0 : left < BigInt(length) ? Number(left) : length;
 		for (let done = 0; done < total; ) {

@@ -6,8 +6,8 @@ import {
 	type MmapRequest,
 	POLLERR,
 	POLLHUP,
-	type PollFd,
 	POLLNVAL,
+	type PollFd,
 	PROT_READ,
 	type Ret,
 } from "../kernel/kernel.js";
@@ -101,8 +101,7 @@ export class SimProcess implements Kernel {
 		let ready = 0;
 		for (const entry of fds) {
 			const file = this.#files.get(entry.fd);
-			entry.revents =
-				file === undefined ? POLLNVAL : file.poll() & (entry.events | POLLERR | POLLHUP);
+			entry.revents = file === undefined ? POLLNVAL : file.poll() & (entry.events | POLLERR | POLLHUP);
 			if (entry.revents !== 0) ready++;
 		}
 		return ready;
@@ -135,16 +134,12 @@ export class SimProcess implements Kernel {
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {
-		return this.memory.accessible(addr, into.length, PROT_READ)
-			? this.memory.read(addr, into)
-			: -EFAULT;
+		return this.memory.accessible(addr, into.length, PROT_READ) ? this.memory.read(addr, into) : -EFAULT;
 	}
 
 	poke(addr: bigint, from: Uint8Array): Ret {
 		// As a debugger would: what is mapped can be written, read-only or not.
-		return this.memory.accessible(addr, from.length, PROT_READ)
-			? this.memory.write(addr, from, true)
-			: -EFAULT;
+		return this.memory.accessible(addr, from.length, PROT_READ) ? this.memory.write(addr, from, true) : -EFAULT;
 	}
 
 	exit(): void {

@@ -1,7 +1,7 @@
 import type { Ret } from "../../kernel/kernel.js";
+import type { UserData } from "../iommufd/command.js";
 import type { HwQueue } from "../iommufd/hw-queue.js";
 import type { Viommu } from "../iommufd/viommu.js";
-import type { UserData } from "../iommufd/command.js";
 import type { SimProcess } from "../process.js";
 import type { IommuDevice } from "./device.js";
 import type { Domain, NestedDomain, PagingDomain } from "./domain.js";
@@ -63,12 +63,7 @@ export interface IommuDriver {
 	/** the table brings the guest's own PASID table along, so requests with any PASID are its */
 	guestOwnsPasids?(domain: Domain): boolean;
 	/** a user-managed table on a nesting parent */
-	allocNested?(
-		device: IommuDevice,
-		parent: PagingDomain,
-		flags: number,
-		from: AllocData,
-	): NestedDomain | Ret;
+	allocNested?(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret;
 	/** `type` is what the caller asked for (IOMMU_HW_INFO_TYPE_*, 0: the default) */
 	hwInfo?(device: IommuDevice, type: number): HwInfo | Ret;
 	/** -EOPNOTSUPP where vIOMMUs of the type do not exist for the device; checked before the parent is looked up */

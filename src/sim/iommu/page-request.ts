@@ -92,8 +92,6 @@ export class PageRequests {
 		if (byPasid !== undefined) return byPasid;
 		// Where the guest owns the PASID table, its nested table takes them all.
 		const own = attached.get(0);
-		return own !== undefined && this.device.iommu.driver.guestOwnsPasids?.(own.domain)
-			? own
-			: undefined;
+		return own !== undefined && this.device.iommu.driver.guestOwnsPasids?.(own.domain) ? own : undefined;
 	}
 }

@@ -5,7 +5,7 @@ import { IOVA_MAX } from "../iova/interval-set.js";
 import type { SpaceAccess } from "../iova/iova-space.js";
 import type { PageRef, Pages } from "../iova/pages.js";
 import type { IommufdContext } from "./context.js";
-import { Ioas } from "./ioas.js";
+import type { Ioas } from "./ioas.js";
 import { IommufdObject } from "./object.js";
 
 const PAGE = 0x1000n;
@@ -140,17 +140,10 @@ function permits(area: Area, write: boolean): boolean {
 
 /** The pages of a range, in order. */
 export function* pinnedPages({ parts }: PinnedRange): Generator<PageRef | undefined> {
-	for (const { pages, index, count } of parts)
-		for (let i = 0; i < count; i++) yield pages.pinnedPage(index + i);
+	for (const { pages, index, count } of parts) for (let i = 0; i < count; i++) yield pages.pinnedPage(index + i);
 }
 
-function copyPart(
-	area: Area,
-	from: bigint,
-	data: Uint8Array,
-	write: boolean,
-	direct: boolean,
-): Ret {
+function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, direct: boolean): Ret {
 	const { pages } = area;
 	const { origin } = pages;
 	const start = area.byte(from);

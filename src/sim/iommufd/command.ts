@@ -84,24 +84,13 @@ export interface UserData {
  * Copy a driver's struct of `size` bytes, of which the caller must give at least `min`.
  * -EINVAL for another type or too little, -E2BIG, -EFAULT.
  */
-export function copyUserData(
-	process: SimProcess,
-	data: UserData,
-	type: number,
-	size: number,
-	min: number,
-): Uint8Array | Ret {
+export function copyUserData(process: SimProcess, data: UserData, type: number, size: number, min: number): Uint8Array | Ret {
 	if (data.type !== type || data.length < min || data.uptr === 0n) return -EINVAL;
 	return copyStruct(process, data.uptr, data.length, size);
 }
 
 /** Copy a struct that has `size` bytes to the kernel and `length` to the caller. -E2BIG, -EFAULT. */
-export function copyStruct(
-	process: SimProcess,
-	uptr: bigint,
-	length: number,
-	size: number,
-): Uint8Array | Ret {
+export function copyStruct(process: SimProcess, uptr: bigint, length: number, size: number): Uint8Array | Ret {
 	const bytes = new Uint8Array(size);
 	const { memory } = process;
 	if (length > size) {

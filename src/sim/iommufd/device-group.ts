@@ -134,8 +134,7 @@ export class DeviceGroup {
 	/** One user less; an automatic table goes with its last. */
 	#put(hwpt: Hwpt): void {
 		hwpt.users--;
-		if (hwpt.type === "hwpt-paging" && (hwpt as HwptPaging).automatic && hwpt.users === 0)
-			this.context.remove(hwpt);
+		if (hwpt.type === "hwpt-paging" && (hwpt as HwptPaging).automatic && hwpt.users === 0) this.context.remove(hwpt);
 	}
 }
 

@@ -1,7 +1,7 @@
 import {
+	iommufd_hwpt_get_dirty_bitmap_flags as GET,
 	iommu_hwpt_get_dirty_bitmap,
 	iommu_hwpt_set_dirty_tracking,
-	iommufd_hwpt_get_dirty_bitmap_flags as GET,
 	iommufd_hwpt_set_dirty_tracking_flags as SET,
 } from "../../../structs/index.js";
 import { EINVAL, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../kernel/errno.js";
@@ -27,8 +27,7 @@ export function setDirtyTracking(command: Command): Ret {
 export function getDirtyBitmap(command: Command): Ret {
 	const at = iommu_hwpt_get_dirty_bitmap.offsets;
 	const flags = command.u32(at.flags);
-	if (flags & ~GET.IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR || command.u32(at.__reserved) !== 0)
-		return -EOPNOTSUPP;
+	if (flags & ~GET.IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR || command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
 	const hwpt = command.context.find<HwptPaging>(command.u32(at.hwpt_id), "hwpt-paging");
 	if (hwpt === undefined) return -ENOENT;
 	const iova = command.u64(at.iova);
@@ -42,12 +41,6 @@ export function getDirtyBitmap(command: Command): Ret {
 	if (pageSize === 0n || ends & (pageSize - 1n)) return -EINVAL;
 	const { dirty } = hwpt.domain;
 	if (dirty === undefined) return -EOPNOTSUPP;
-	const bitmap = new UserBitmap(
-		command.process.memory,
-		command.u64(at.data),
-		iova,
-		last,
-		pageSize,
-	);
+	const bitmap = new UserBitmap(command.process.memory, command.u64(at.data), iova, last, pageSize);
 	return dirty.read(iova, last, flags === 0, (from, to) => bitmap.record(from, to));
 }

@@ -14,8 +14,7 @@ import { hwptInvalidate } from "./invalidate-call.js";
 import * as ioas from "./ioas-calls.js";
 import { option, vfioIoas } from "./option-calls.js";
 import { veventqAlloc } from "./vevent-queue.js";
-import { viommuAlloc } from "./viommu.js";
-import { vdeviceAlloc } from "./viommu.js";
+import { vdeviceAlloc, viommuAlloc } from "./viommu.js";
 
 export type Handler = (command: Command) => Ret;
 
@@ -65,13 +64,7 @@ export function isCommand(request: number, extra: Call | undefined): boolean {
 }
 
 /** An iommufd command: number, size and struct are checked, then its own handler answers. */
-export function dispatch(
-	context: IommufdContext,
-	process: SimProcess,
-	request: number,
-	arg: UserArg,
-	extra: Call | undefined,
-): Ret {
+export function dispatch(context: IommufdContext, process: SimProcess, request: number, arg: UserArg, extra: Call | undefined): Ret {
 	const nr = request & 0xff;
 	const call = nr === extra?.ioctl.nr ? extra : byNumber[nr];
 	if (call === undefined || call.ioctl.request !== request) return -ENOTTY;

@@ -1,22 +1,22 @@
 import {
-	iommu_fault_alloc,
-	iommu_hwpt_page_response as RESPONSE,
+	iommufd_page_response_code as CODE,
 	iommu_hwpt_pgfault as FAULT,
 	iommu_hwpt_pgfault_flags as FLAG,
-	iommufd_page_response_code as CODE,
+	iommu_fault_alloc,
+	iommu_hwpt_page_response as RESPONSE,
 } from "../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP, ESPIPE } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import { SimFile, type UserIo } from "../file.js";
 import type { AttachHandle } from "../iommu/device.js";
 import { type FaultGroup, RESPONSE_INVALID } from "../iommu/page-request.js";
-import { Fifo } from "./fifo.js";
+import type { SimProcess } from "../process.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
+import { Fifo } from "./fifo.js";
 import { respondWithFile } from "./file-object.js";
 import { IdPool } from "./id-pool.js";
 import { IommufdObject } from "./object.js";
-import type { SimProcess } from "../process.js";
 
 /** Page requests on their way to user space, and those it has read but not answered. */
 export class FaultQueue extends IommufdObject {
@@ -32,8 +32,7 @@ export class FaultQueue extends IommufdObject {
 
 	/** The attachment is gone: its requests are answered INVALID, read or not, and their cookies forgotten. */
 	abandon(handle: AttachHandle): void {
-		for (const group of this.queued.removeIf((each) => each.handle === handle))
-			group.respond(RESPONSE_INVALID);
+		for (const group of this.queued.removeIf((each) => each.handle === handle)) group.respond(RESPONSE_INVALID);
 		for (const [cookie, group] of [...this.unanswered]) {
 			if (group.handle !== handle) continue;
 			this.unanswered.delete(cookie);

@@ -43,8 +43,7 @@ export class Fifo<T> {
 	removeIf(test: (item: T) => boolean): T[] {
 		const removed: T[] = [];
 		const kept: T[] = [];
-		for (let i = this.#head; i < this.#items.length; i++)
-			(test(this.#items[i]) ? removed : kept).push(this.#items[i]);
+		for (let i = this.#head; i < this.#items.length; i++) (test(this.#items[i]) ? removed : kept).push(this.#items[i]);
 		this.#items = kept;
 		this.#head = 0;
 		return removed;

@@ -7,12 +7,7 @@ import type { IommufdObject } from "./object.js";
  * Complete an object that comes with a file: the descriptor's number goes into the struct, and only
  * if the caller got both do they come to be. -EMFILE, -EFAULT; then nothing is left.
  */
-export function respondWithFile(
-	command: Command,
-	object: IommufdObject,
-	file: SimFile,
-	fdOffset: number,
-): Ret {
+export function respondWithFile(command: Command, object: IommufdObject, file: SimFile, fdOffset: number): Ret {
 	const { process, context } = command;
 	const fd = process.reserveFd();
 	let rc = fd;

@@ -1,8 +1,8 @@
 import {
-	iommu_hw_info,
-	iommu_hw_info_type as TYPE,
 	iommufd_hw_capabilities as CAP,
 	iommufd_hw_info_flags as FLAG,
+	iommu_hw_info,
+	iommu_hw_info_type as TYPE,
 } from "../../../structs/index.js";
 import { ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";

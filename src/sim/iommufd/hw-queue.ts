@@ -40,8 +40,7 @@ export function hwQueueAlloc(command: Command): Ret {
 	const at = iommu_hw_queue_alloc.offsets;
 	const { context } = command;
 	const type = command.u32(at.type);
-	if (command.u32(at.flags) !== 0 || type === iommu_hw_queue_type.IOMMU_HW_QUEUE_TYPE_DEFAULT)
-		return -EOPNOTSUPP;
+	if (command.u32(at.flags) !== 0 || type === iommu_hw_queue_type.IOMMU_HW_QUEUE_TYPE_DEFAULT) return -EOPNOTSUPP;
 	const iova = command.u64(at.nesting_parent_iova);
 	const length = command.u64(at.length);
 	if (length === 0n) return -EINVAL;

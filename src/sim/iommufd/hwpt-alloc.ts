@@ -1,8 +1,4 @@
-import {
-	iommu_hwpt_alloc,
-	iommu_hwpt_data_type as DATA,
-	iommufd_hwpt_alloc_flags as FLAG,
-} from "../../../structs/index.js";
+import { iommu_hwpt_data_type as DATA, iommufd_hwpt_alloc_flags as FLAG, iommu_hwpt_alloc } from "../../../structs/index.js";
 import { EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { AllocData } from "../iommu/driver.js";
@@ -93,28 +89,17 @@ function hasReadOnly(ioas: Ioas): boolean {
 }
 
 /** A table of the caller's on a nesting parent, without a vIOMMU. */
-function allocNested(
-	parent: HwptPaging,
-	device: Device,
-	flags: number,
-	from: AllocData,
-): HwptNested | Ret {
+function allocNested(parent: HwptPaging, device: Device, flags: number, from: AllocData): HwptNested | Ret {
 	const { iommu } = device.device;
 	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
 	if (iommu.driver.allocNested === undefined) return -EOPNOTSUPP;
-	if (parent.automatic || !parent.nestParent || parent.domain.iommu.driver !== iommu.driver)
-		return -EINVAL;
+	if (parent.automatic || !parent.nestParent || parent.domain.iommu.driver !== iommu.driver) return -EINVAL;
 	const domain = iommu.driver.allocNested(device.device, parent.domain, flags & ~FAULT, from);
 	if (typeof domain === "number") return domain;
 	return new HwptNested(parent, domain, (flags & PASID) !== 0);
 }
 
-function allocInViommu(
-	viommu: Viommu,
-	device: Device,
-	flags: number,
-	from: AllocData,
-): HwptNested | Ret {
+function allocInViommu(viommu: Viommu, device: Device, flags: number, from: AllocData): HwptNested | Ret {
 	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
 	if (viommu.ops.allocNested === undefined) return -EOPNOTSUPP;
 	const domain = viommu.ops.allocNested(device.device, flags & ~FAULT, from);

@@ -29,13 +29,11 @@ function invalidate(command: Command): InvalidateResult {
 		entries: command.u32(at.entry_num),
 	};
 	const { entries, entryLength, uptr } = array;
-	if (entries > 0 && (uptr === 0n || entryLength === 0 || entryLength > MAX_ENTRY))
-		return failed(EINVAL);
+	if (entries > 0 && (uptr === 0n || entryLength === 0 || entryLength > MAX_ENTRY)) return failed(EINVAL);
 	if (entries > MAX_ENTRIES) return failed(EINVAL);
 	const target = command.context.get(command.u32(at.hwpt_id));
 	if (target === undefined) return failed(ENOENT);
-	if (target instanceof HwptNested)
-		return target.domain.invalidate?.(array) ?? failed(EOPNOTSUPP);
+	if (target instanceof HwptNested) return target.domain.invalidate?.(array) ?? failed(EOPNOTSUPP);
 	if (target instanceof Viommu) return target.ops.invalidate?.(array) ?? failed(EOPNOTSUPP);
 	return failed(EINVAL);
 }

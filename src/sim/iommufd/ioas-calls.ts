@@ -10,15 +10,7 @@ import {
 	iommu_iova_range,
 	iommufd_ioas_map_flags as MAP,
 } from "../../../structs/index.js";
-import {
-	EBADF,
-	EINVAL,
-	EMSGSIZE,
-	ENOENT,
-	EOPNOTSUPP,
-	EOVERFLOW,
-	EFAULT,
-} from "../../kernel/errno.js";
+import { EBADF, EFAULT, EINVAL, EMSGSIZE, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { type Interval, IOVA_MAX } from "../iova/interval-set.js";
 import type { IovaSpace, Piece } from "../iova/iova-space.js";
@@ -27,8 +19,7 @@ import { MemfdFile } from "../memfd.js";
 import type { Command } from "./command.js";
 import { Ioas } from "./ioas.js";
 
-const MAP_FLAGS =
-	MAP.IOMMU_IOAS_MAP_FIXED_IOVA | MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE;
+const MAP_FLAGS = MAP.IOMMU_IOAS_MAP_FIXED_IOVA | MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE;
 
 function findIoas(command: Command, id: number): Ioas | undefined {
 	return command.context.find<Ioas>(id, "ioas");
@@ -100,12 +91,7 @@ function insertDisjoint(ranges: Interval[], range: Interval): boolean {
 }
 
 /** Map pieces as the flags of MAP, MAP_FILE and COPY say. The IOVA or minus the errno. */
-export function mapPieces(
-	space: IovaSpace,
-	pieces: readonly Piece[],
-	flags: number,
-	iova: bigint,
-): bigint {
+export function mapPieces(space: IovaSpace, pieces: readonly Piece[], flags: number, iova: bigint): bigint {
 	const writable = (flags & MAP.IOMMU_IOAS_MAP_WRITEABLE) !== 0;
 	const readable = (flags & MAP.IOMMU_IOAS_MAP_READABLE) !== 0;
 	const fixed = (flags & MAP.IOMMU_IOAS_MAP_FIXED_IOVA) !== 0;

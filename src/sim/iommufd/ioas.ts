@@ -5,7 +5,7 @@ import { IommufdObject } from "./object.js";
 /** An I/O address space: what page tables and accesses are filled from. */
 export class Ioas extends IommufdObject {
 	readonly type = "ioas";
-	readonly space = new IovaSpace();
+	readonly space = new IovaSpace((line) => this.context.sim.warn(line));
 	/** its page tables, in order of making */
 	readonly hwpts: HwptPaging[] = [];
 

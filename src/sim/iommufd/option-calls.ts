@@ -1,8 +1,8 @@
 import {
 	iommu_option,
 	iommu_vfio_ioas,
-	iommufd_option as OPTION,
 	iommufd_option_ops as OP,
+	iommufd_option as OPTION,
 	iommufd_vfio_ioas_op as VFIO_OP,
 } from "../../../structs/index.js";
 import { EBUSY, EINVAL, ENODEV, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";

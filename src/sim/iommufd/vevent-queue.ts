@@ -1,18 +1,18 @@
 import {
-	iommu_veventq_alloc,
 	iommu_veventq_flag as FLAG,
-	iommu_veventq_type,
 	iommufd_vevent_header as HEADER,
+	iommu_veventq_alloc,
+	iommu_veventq_type,
 } from "../../../structs/index.js";
 import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import { POLLIN, type Ret } from "../../kernel/kernel.js";
 import { SimFile, type UserIo } from "../file.js";
+import type { SimProcess } from "../process.js";
 import type { Command } from "./command.js";
 import { Fifo } from "./fifo.js";
 import { respondWithFile } from "./file-object.js";
 import { IommufdObject } from "./object.js";
 import type { Viommu } from "./viommu.js";
-import type { SimProcess } from "../process.js";
 
 const MAX_DEPTH = 1 << 19;
 const SEQUENCE_MASK = 0x7fffffff;
@@ -49,8 +49,7 @@ export class VeventQueue extends IommufdObject {
 	/** Queue an event; where there is no room it is lost, and a marker closes the queue. */
 	report(data: Uint8Array): void {
 		// The marker is only ever last: the next event takes its place, or renews its number.
-		if (this.#events.last !== undefined && this.#events.last.data === undefined)
-			this.#events.pop();
+		if (this.#events.last !== undefined && this.#events.last.data === undefined) this.#events.pop();
 		const full = this.#held === this.depth;
 		if (!full) this.#held++;
 		this.#events.push({ sequence: this.#sequence, data: full ? undefined : data });

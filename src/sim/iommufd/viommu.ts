@@ -1,8 +1,4 @@
-import {
-	iommu_vdevice_alloc,
-	iommu_viommu_alloc,
-	iommu_viommu_type,
-} from "../../../structs/index.js";
+import { iommu_vdevice_alloc, iommu_viommu_alloc, iommu_viommu_type } from "../../../structs/index.js";
 import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../iommu/device.js";
@@ -40,8 +36,7 @@ export class Viommu extends IommufdObject {
 
 	/** What the guest calls the device. */
 	virtId(device: IommuDevice): bigint | undefined {
-		for (const vdevice of this.vdevices.values())
-			if (vdevice.device?.device === device) return vdevice.virtId;
+		for (const vdevice of this.vdevices.values()) if (vdevice.device?.device === device) return vdevice.virtId;
 		return undefined;
 	}
 
@@ -56,8 +51,7 @@ export function viommuAlloc(command: Command): Ret {
 	const at = iommu_viommu_alloc.offsets;
 	const { context, process } = command;
 	const type = command.u32(at.type);
-	if (command.u32(at.flags) !== 0 || type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_DEFAULT)
-		return -EOPNOTSUPP;
+	if (command.u32(at.flags) !== 0 || type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_DEFAULT) return -EOPNOTSUPP;
 	const device = context.find<Device>(command.u32(at.dev_id), "device");
 	if (device === undefined) return -ENOENT;
 	const { iommu } = device.device;

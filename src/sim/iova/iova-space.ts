@@ -1,14 +1,4 @@
-import {
-	EADDRINUSE,
-	EBUSY,
-	EDEADLOCK,
-	EEXIST,
-	EINVAL,
-	ENOENT,
-	ENOSPC,
-	EOVERFLOW,
-	EPERM,
-} from "../../kernel/errno.js";
+import { EADDRINUSE, EBUSY, EDEADLOCK, EEXIST, EINVAL, ENOENT, ENOSPC, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { Area } from "./area.js";
 import { type Interval, IntervalSet, IOVA_MAX } from "./interval-set.js";
@@ -62,6 +52,9 @@ export class IovaSpace {
 	alignment = 1n;
 	#largePages = true;
 
+	/** `warn` writes into the kernel's log */
+	constructor(readonly warn: (line: string) => void = () => {}) {}
+
 	get largePages(): boolean {
 		return this.#largePages;
 	}
@@ -93,15 +86,13 @@ export class IovaSpace {
 	/** -EADDRINUSE where an area or an allowed range is in the way. */
 	reserve(start: bigint, last: bigint, owner: object): Ret {
 		if (this.areas.first(start, last) !== undefined) return -EADDRINUSE;
-		for (const range of this.allowed)
-			if (range.start <= last && range.last >= start) return -EADDRINUSE;
+		for (const range of this.allowed) if (range.start <= last && range.last >= start) return -EADDRINUSE;
 		this.reserved.push({ start, last, owner });
 		return 0;
 	}
 
 	unreserve(owner: object): void {
-		for (let i = this.reserved.length - 1; i >= 0; i--)
-			if (this.reserved[i].owner === owner) this.reserved.splice(i, 1);
+		for (let i = this.reserved.length - 1; i >= 0; i--) if (this.reserved[i].owner === owner) this.reserved.splice(i, 1);
 	}
 
 	/**
@@ -124,20 +115,11 @@ export class IovaSpace {
 		for (const piece of pieces) {
 			const rc = this.#checkPiece(start, piece, prot);
 			if (rc < 0) return BigInt(rc);
-			areas.push(
-				new Area(
-					start,
-					start + piece.length - 1n,
-					piece.pages,
-					piece.startByte,
-					prot.readable,
-					prot.writable,
-				),
-			);
+			areas.push(new Area(start, start + piece.length - 1n, piece.pages, piece.startByte, prot.readable, prot.writable));
 			start += piece.length;
 		}
 		if (this.domains.length > 0) {
-			const rc = fill(areas);
+			const rc = this.#fill(areas);
 			if (rc < 0) return BigInt(rc);
 		}
 		for (const area of areas) this.areas.insert(area);
@@ -218,7 +200,7 @@ export class IovaSpace {
 		let rc: Ret = 0;
 		if (start !== 0n) rc = this.reserve(0n, start - 1n, domain);
 		if (rc === 0 && last !== IOVA_MAX) rc = this.reserve(last + 1n, IOVA_MAX, domain);
-		if (rc === 0 && this.domains.length === 0) rc = fill([...this.areas]);
+		if (rc === 0 && this.domains.length === 0) rc = this.#fill([...this.areas]);
 		if (rc < 0) {
 			this.unreserve(domain);
 			return rc;
@@ -282,11 +264,32 @@ export class IovaSpace {
 		const high = new Area(at, last, pages, area.byte(at), readable, writable);
 		const filled = area.filled;
 		// The halves take their pins before the whole gives its own up, so the pages stay the same.
-		if (filled) fill([low, high]);
+		if (filled) this.#fill([low, high]);
 		drain(area);
 		this.areas.delete(area);
 		this.areas.insert(low);
 		this.areas.insert(high);
+		return 0;
+	}
+
+	/** Pin the pages of areas for page tables: all of them, or none and the errno. */
+	#fill(areas: readonly Area[]): Ret {
+		for (let i = 0; i < areas.length; i++) {
+			const area = areas[i];
+			let rc: Ret = area.pages.pin(area.firstPage, area.pageCount);
+			if (rc === 0) {
+				area.filled = true;
+				if (!area.readable && !area.writable) {
+					this.warn(`WARNING: IOVA 0x${area.start.toString(16)}: a mapping with neither read nor write`);
+					drain(area);
+					rc = -EINVAL;
+				}
+			}
+			if (rc < 0) {
+				for (const earlier of areas.slice(0, i)) drain(earlier);
+				return rc;
+			}
+		}
 		return 0;
 	}
 
@@ -331,8 +334,7 @@ export class IovaSpace {
 			const at = ((start + alignment - 1n) & -alignment) | offset;
 			return at <= last && last - at >= length - 1n ? at : undefined;
 		};
-		const ranges =
-			this.allowed.length > 0 ? this.allowed : [{ start: PAGE, last: IOVA_MAX - PAGE }];
+		const ranges = this.allowed.length > 0 ? this.allowed : [{ start: PAGE, last: IOVA_MAX - PAGE }];
 		for (const range of ranges) {
 			const low = max(range.start, PAGE);
 			const high = min(range.last, IOVA_MAX - PAGE);
@@ -346,11 +348,7 @@ export class IovaSpace {
 		return BigInt(-ENOSPC);
 	}
 
-	#placeBetweenReserved(
-		start: bigint,
-		last: bigint,
-		fit: (start: bigint, last: bigint) => bigint | undefined,
-	): bigint | undefined {
+	#placeBetweenReserved(start: bigint, last: bigint, fit: (start: bigint, last: bigint) => bigint | undefined): bigint | undefined {
 		for (const gap of this.freeRanges()) {
 			const low = max(gap.start, start);
 			const high = min(gap.last, last);
@@ -365,8 +363,7 @@ export class IovaSpace {
 		const mask = alignment - 1n;
 		for (const area of this.areas) {
 			const { start, length, startByte } = area;
-			if ((start & mask) !== 0n || (length & mask) !== 0n || (startByte & 0xfffn & mask) !== 0n)
-				return false;
+			if ((start & mask) !== 0n || (length & mask) !== 0n || (startByte & 0xfffn & mask) !== 0n) return false;
 		}
 		return true;
 	}
@@ -377,20 +374,6 @@ export class IovaSpace {
 		for (const access of this.accesses) alignment = max(alignment, access.alignment);
 		this.alignment = alignment;
 	}
-}
-
-/** Pin the pages of areas for page tables: all of them, or none and -EFAULT. */
-function fill(areas: readonly Area[]): Ret {
-	for (let i = 0; i < areas.length; i++) {
-		const area = areas[i];
-		const rc = area.pages.pin(area.firstPage, area.pageCount);
-		if (rc < 0) {
-			for (const earlier of areas.slice(0, i)) drain(earlier);
-			return rc;
-		}
-		area.filled = true;
-	}
-	return 0;
 }
 
 function drain(area: Area): void {

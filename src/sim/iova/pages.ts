@@ -104,8 +104,7 @@ export class Pages {
 
 	#resolve(index: number, count: number): Extent[] {
 		const { origin } = this;
-		if (origin.type === "user")
-			return origin.memory.extents(pageOf(origin.uptr) + index, count, this.writable);
+		if (origin.type === "user") return origin.memory.extents(pageOf(origin.uptr) + index, count, this.writable);
 		const page = Number(origin.start >> 12n) + index;
 		const exists = Math.min(count, origin.object.pages - page);
 		return exists > 0 ? [{ object: origin.object, page, count: exists }] : [];

@@ -30,13 +30,7 @@ export class AddressSpace {
 	#vmas: Vma[] = [];
 
 	/** Map `pages` pages of an object; address 0n lets us choose. The address, or minus the errno. */
-	map(
-		addr: bigint,
-		pages: number,
-		object: MemoryObject,
-		objectPage: number,
-		prot: number,
-	): bigint {
+	map(addr: bigint, pages: number, object: MemoryObject, objectPage: number, prot: number): bigint {
 		if (pages <= 0 || (addr & 0xfffn) !== 0n) return BigInt(-EINVAL);
 		let start = pageOf(addr);
 		if (addr === 0n) {
@@ -64,8 +58,7 @@ export class AddressSpace {
 				continue;
 			}
 			if (vma.start < from) kept.push({ ...vma, end: from });
-			if (vma.end > to)
-				kept.push({ ...vma, start: to, objectPage: vma.objectPage + (to - vma.start) });
+			if (vma.end > to) kept.push({ ...vma, start: to, objectPage: vma.objectPage + (to - vma.start) });
 		}
 		this.#vmas = kept;
 		return 0;

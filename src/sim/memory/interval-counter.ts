@@ -19,8 +19,7 @@ export class IntervalCounter {
 
 	/** Where in [start, end) the count first differs from `value`; `end`: nowhere. */
 	firstOther(start: number, end: number, value: number): number {
-		for (let at = start; at < end; at = this.#counts.nextHigherKey(at) ?? end)
-			if (this.at(at) !== value) return at;
+		for (let at = start; at < end; at = this.#counts.nextHigherKey(at) ?? end) if (this.at(at) !== value) return at;
 		return end;
 	}
 
@@ -28,12 +27,7 @@ export class IntervalCounter {
 	 * Add `delta` (1 or -1) over [start, end). `changed` is told every sub-range whose count
 	 * left 0 (delta 1) or came back to 0 (delta -1), in rising order.
 	 */
-	add(
-		start: number,
-		end: number,
-		delta: 1 | -1,
-		changed?: (from: number, to: number) => void,
-	): void {
+	add(start: number, end: number, delta: 1 | -1, changed?: (from: number, to: number) => void): void {
 		if (end <= start) return;
 		this.#split(start);
 		this.#split(end);

@@ -36,15 +36,13 @@ class PlacedArg implements UserArg {
 
 	read(offset: number, into: Uint8Array): Ret {
 		const { bytes } = this;
-		for (let i = 0; i < into.length; i++)
-			into[i] = bytes[offset + i] ?? (offset + i < this.#zeroes ? 0 : 0xff);
+		for (let i = 0; i < into.length; i++) into[i] = bytes[offset + i] ?? (offset + i < this.#zeroes ? 0 : 0xff);
 		return 0;
 	}
 
 	checkZero(offset: number, length: number): Ret {
 		const { bytes } = this;
-		for (let i = offset; i < Math.min(offset + length, bytes.length); i++)
-			if (bytes[i] !== 0) return -E2BIG;
+		for (let i = offset; i < Math.min(offset + length, bytes.length); i++) if (bytes[i] !== 0) return -E2BIG;
 		return offset + length > this.#zeroes ? -E2BIG : 0;
 	}
 
@@ -86,7 +84,5 @@ export function argAt(memory: AddressSpace, addr: bigint): UserArg {
 }
 
 export function userArg(memory: AddressSpace, arg: IoctlArg): UserArg {
-	return typeof arg === "bigint"
-		? new AddressArg(memory, BigInt.asUintN(64, arg))
-		: new PlacedArg(arg);
+	return typeof arg === "bigint" ? new AddressArg(memory, BigInt.asUintN(64, arg)) : new PlacedArg(arg);
 }

@@ -1,10 +1,10 @@
 import {
+	vfio_iommu_type1_info_dma_avail as AVAIL,
+	vfio_info_cap_header as HEADER,
+	vfio_iommu_type1_info_cap_iova_range as RANGES,
 	vfio_defines as V,
 	vfio_iommu_type1_info,
-	vfio_iommu_type1_info_cap_iova_range as RANGES,
-	vfio_iommu_type1_info_dma_avail as AVAIL,
 	vfio_iova_range,
-	vfio_info_cap_header as HEADER,
 } from "../../../structs/index.js";
 import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -23,8 +23,7 @@ export function encodeInfo(ioas: Ioas, arg: UserArg, argsz: number): Ret {
 	let at: number = info.size;
 	let last = 0;
 	for (const capability of [available(), ranges(ioas)]) {
-		if (last !== 0 && argsz >= at && arg.write(last + HEADER.offsets.next, u32(at)) < 0)
-			return -EFAULT;
+		if (last !== 0 && argsz >= at && arg.write(last + HEADER.offsets.next, u32(at)) < 0) return -EFAULT;
 		if (argsz >= at + capability.length && arg.write(at, capability) < 0) return -EFAULT;
 		last = at;
 		at += capability.length;

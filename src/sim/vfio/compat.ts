@@ -1,9 +1,9 @@
 import {
+	ioctls,
 	vfio_defines as V,
 	vfio_iommu_type1_dma_map,
 	vfio_iommu_type1_dma_unmap,
 	vfio_iommu_type1_info,
-	ioctls,
 } from "../../../structs/index.js";
 import { EINVAL, ENODEV, ENOTTY, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -16,12 +16,7 @@ import type { SimProcess } from "../process.js";
 import { encodeInfo } from "./compat-info.js";
 
 /** VFIO type 1's calls, answered by /dev/iommu for programs that know nothing newer. */
-export function vfioCompat(
-	context: IommufdContext,
-	process: SimProcess,
-	request: number,
-	arg: UserArg,
-): Ret {
+export function vfioCompat(context: IommufdContext, process: SimProcess, request: number, arg: UserArg): Ret {
 	switch (request) {
 		case ioctls.VFIO_GET_API_VERSION.request:
 			return V.VFIO_API_VERSION;

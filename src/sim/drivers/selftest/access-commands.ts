@@ -1,4 +1,9 @@
-import { iommu_test_cmd, mock_access_rw as RW, mock_flags_access as FLAG, mock_flags_access_create as CREATE } from "../../../../structs/index.js";
+import {
+	mock_flags_access_create as CREATE,
+	mock_flags_access as FLAG,
+	iommu_test_cmd,
+	mock_access_rw as RW,
+} from "../../../../structs/index.js";
 import { EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { type Access, pinnedPages } from "../../iommufd/access.js";
@@ -114,7 +119,6 @@ function areaIova(access: Access, value: bigint): bigint {
 	const offset = value >> 32n;
 	let i = 0;
 	if (access.ioas !== undefined)
-		for (const area of access.ioas.space.areas as Iterable<Area>)
-			if (i++ === nth) return BigInt.asUintN(64, area.start + offset);
+		for (const area of access.ioas.space.areas as Iterable<Area>) if (i++ === nth) return BigInt.asUintN(64, area.start + offset);
 	return 0n;
 }

@@ -48,7 +48,6 @@ export class AccessFile extends SimFile {
 
 	#letGo(iova: bigint, length: bigint): void {
 		const last = iova + length - 1n;
-		for (const [id, range] of [...this.#pinned])
-			if (range.iova <= last && range.last >= iova) this.drop(id);
+		for (const [id, range] of [...this.#pinned]) if (range.iova <= last && range.last >= iova) this.drop(id);
 	}
 }

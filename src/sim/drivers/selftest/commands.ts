@@ -1,5 +1,5 @@
-import { iommu_test_cmd, iommu_test_op as OP, mock_nested_domain_iotlb, mock_dev_cache } from "../../../../structs/index.js";
-import { EINVAL, EOVERFLOW, ENOENT, EOPNOTSUPP } from "../../../kernel/errno.js";
+import { iommu_test_cmd, mock_dev_cache, mock_nested_domain_iotlb, iommu_test_op as OP } from "../../../../structs/index.js";
+import { EINVAL, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { Command } from "../../iommufd/command.js";
 import { Device } from "../../iommufd/device.js";

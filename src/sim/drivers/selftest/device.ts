@@ -1,4 +1,4 @@
-import { defines, iommufd_hw_capabilities as CAP, mock_dev_cache, mock_flags_device as FLAG } from "../../../../structs/index.js";
+import { iommufd_hw_capabilities as CAP, defines, mock_flags_device as FLAG, mock_dev_cache } from "../../../../structs/index.js";
 import { IommuDevice, IommuGroup } from "../../iommu/device.js";
 import type { IommuInstance } from "../../iommu/driver.js";
 import type { MockViommu } from "./viommu.js";
@@ -9,9 +9,7 @@ const KNOWN_FLAGS = FLAG.MOCK_FLAGS_DEVICE_NO_DIRTY | FLAG.MOCK_FLAGS_DEVICE_PAS
 export class MockDevice extends IommuDevice {
 	readonly tracksDirty: boolean;
 	/** what invalidations through a vIOMMU clear */
-	readonly caches = new Array<number>(mock_dev_cache.MOCK_DEV_CACHE_NUM).fill(
-		defines.IOMMU_TEST_DEV_CACHE_DEFAULT,
-	);
+	readonly caches = new Array<number>(mock_dev_cache.MOCK_DEV_CACHE_NUM).fill(defines.IOMMU_TEST_DEV_CACHE_DEFAULT);
 	/** where its events go: set when it is attached to a nested table of a vIOMMU */
 	viommu: MockViommu | undefined;
 	virtId = 0n;

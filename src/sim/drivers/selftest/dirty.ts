@@ -1,6 +1,6 @@
-import { BTree } from "../../btree.js";
 import { mock_aperture } from "../../../../structs/index.js";
 import type { Ret } from "../../../kernel/kernel.js";
+import { BTree } from "../../btree.js";
 import type { DirtyTracker } from "../../iommu/domain.js";
 import type { MockPagingDomain } from "./domains.js";
 
@@ -29,12 +29,7 @@ export class MockDirty implements DirtyTracker {
 		return true;
 	}
 
-	read(
-		start: bigint,
-		last: bigint,
-		clear: boolean,
-		visit: (start: bigint, last: bigint) => void,
-	): Ret {
+	read(start: bigint, last: bigint, clear: boolean, visit: (start: bigint, last: bigint) => void): Ret {
 		const found: bigint[] = [];
 		const first = this.#entries.getPairOrNextLower(start);
 		const from = first !== undefined && first[0] + first[1] > start ? first[0] : start;

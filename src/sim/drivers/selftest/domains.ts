@@ -1,9 +1,4 @@
-import {
-	defines,
-	iommu_hwpt_invalidate_selftest as ENTRY,
-	mock_aperture,
-	mock_nested_domain_iotlb,
-} from "../../../../structs/index.js";
+import { defines, iommu_hwpt_invalidate_selftest as ENTRY, mock_aperture, mock_nested_domain_iotlb } from "../../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { AttachHandle, IommuDevice } from "../../iommu/device.js";
@@ -18,12 +13,7 @@ import type { MockViommu } from "./viommu.js";
 /** Attaching this PASID twice in a row fails once, so that tests can see a roll-back. */
 const FAILING_PASID = defines.IOMMU_TEST_PASID_RESERVED;
 
-function attachMock(
-	device: MockDevice,
-	pasid: number,
-	viommu: MockViommu | undefined,
-	virtId: bigint,
-): Ret {
+function attachMock(device: MockDevice, pasid: number, viommu: MockViommu | undefined, virtId: bigint): Ret {
 	if (pasid !== 0) {
 		if (pasid !== FAILING_PASID) return 0;
 		device.failNext = !device.failNext;

@@ -1,8 +1,8 @@
 import {
 	defines,
+	iommufd_hwpt_alloc_flags as FLAG,
 	iommu_hwpt_selftest,
 	iommu_test_hw_info,
-	iommufd_hwpt_alloc_flags as FLAG,
 	mock_iommupt,
 	mock_nested_domain_iotlb,
 } from "../../../../structs/index.js";
@@ -17,10 +17,7 @@ import type { MockDevice } from "./device.js";
 import { MockNestedDomain, MockPagingDomain } from "./domains.js";
 import { MockViommu } from "./viommu.js";
 
-const PAGING_FLAGS =
-	FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT |
-	FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
-	FLAG.IOMMU_HWPT_ALLOC_PASID;
+const PAGING_FLAGS = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT | FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING | FLAG.IOMMU_HWPT_ALLOC_PASID;
 
 /** The selftest's mock IOMMU. */
 export class MockDriver implements IommuDriver {
@@ -42,18 +39,10 @@ export class MockDriver implements IommuDriver {
 		if (flags & ~PAGING_FLAGS) return -EOPNOTSUPP;
 		const format = from === undefined ? 0 : pagingFormat(from);
 		if (format < 0) return format;
-		return new MockPagingDomain(
-			device.iommu,
-			(flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0,
-		);
+		return new MockPagingDomain(device.iommu, (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0);
 	}
 
-	allocNested(
-		device: IommuDevice,
-		parent: PagingDomain,
-		flags: number,
-		from: AllocData,
-	): NestedDomain | Ret {
+	allocNested(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {
 		if (flags & ~FLAG.IOMMU_HWPT_ALLOC_PASID) return -EOPNOTSUPP;
 		if (from.data?.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return -EOPNOTSUPP;
 		return mockNested(device, parent, from);
@@ -88,26 +77,11 @@ function pagingFormat({ process, data }: AllocData): Ret {
 }
 
 /** A nested mock table, with or without a vIOMMU. */
-export function mockNested(
-	device: IommuDevice,
-	parent: PagingDomain,
-	from: AllocData,
-	viommu?: MockViommu,
-): MockNestedDomain | Ret {
+export function mockNested(device: IommuDevice, parent: PagingDomain, from: AllocData, viommu?: MockViommu): MockNestedDomain | Ret {
 	if (from.data === undefined || !(parent instanceof MockPagingDomain)) return -EINVAL;
 	const { size } = iommu_hwpt_selftest;
-	const bytes = copyUserData(
-		from.process,
-		from.data,
-		defines.IOMMU_HWPT_DATA_SELFTEST,
-		size,
-		iommu_hwpt_selftest.offsets.pagetable_type,
-	);
+	const bytes = copyUserData(from.process, from.data, defines.IOMMU_HWPT_DATA_SELFTEST, size, iommu_hwpt_selftest.offsets.pagetable_type);
 	if (typeof bytes === "number") return bytes;
 	const { iotlb } = iommu_hwpt_selftest.decode(bytes);
-	return new MockNestedDomain(
-		device.iommu,
-		new Array(mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_NUM).fill(iotlb),
-		viommu,
-	);
+	return new MockNestedDomain(device.iommu, new Array(mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_NUM).fill(iotlb), viommu);
 }

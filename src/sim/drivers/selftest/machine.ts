@@ -1,7 +1,7 @@
 import { ioctls } from "../../../../structs/index.js";
 import type { Call } from "../../iommufd/dispatch.js";
-import { MockDriver } from "./driver.js";
 import { testCommand } from "./commands.js";
+import { MockDriver } from "./driver.js";
 
 /** The selftest's hardware: one IOMMU, and devices that test commands make. */
 export class MockMachine {

@@ -45,10 +45,7 @@ export function checkMap(command: Command): Ret {
 		const byte = area.byte(iova + done);
 		const inPage = byte & 0xfffn;
 		const mapped = area.pages.pinnedExtent(Number(byte >> 12n), user.count);
-		const same =
-			mapped?.object === user.object &&
-			mapped.page === user.page &&
-			inPage === ((uptr + done) & 0xfffn);
+		const same = mapped?.object === user.object && mapped.page === user.page && inPage === ((uptr + done) & 0xfffn);
 		if (!same) return -EINVAL;
 		const alike = (BigInt(mapped.count) << 12n) - inPage;
 		const inArea = area.last - (iova + done) + 1n;

@@ -1,8 +1,8 @@
 import {
-	defines,
-	iommu_viommu_event_selftest as EVENT,
-	iommu_viommu_invalidate_selftest as ENTRY,
 	iommu_viommu_selftest as DATA,
+	defines,
+	iommu_viommu_invalidate_selftest as ENTRY,
+	iommu_viommu_event_selftest as EVENT,
 	iommufd_hwpt_alloc_flags as FLAG,
 	mock_dev_cache,
 } from "../../../../structs/index.js";
@@ -10,18 +10,12 @@ import { EEXIST, EINVAL, EIO, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../iommu/device.js";
 import type { NestedDomain, PagingDomain } from "../../iommu/domain.js";
-import type {
-	AllocData,
-	HwQueueOps,
-	InvalidateArray,
-	InvalidateResult,
-	ViommuOps,
-} from "../../iommu/driver.js";
+import type { AllocData, HwQueueOps, InvalidateArray, InvalidateResult, ViommuOps } from "../../iommu/driver.js";
 import { copyUserData } from "../../iommufd/command.js";
-import { copyEntries } from "../../iommufd/invalidate-call.js";
 import type { HwQueue } from "../../iommufd/hw-queue.js";
-import { PAGE_SIZE } from "../../memory/memory-object.js";
+import { copyEntries } from "../../iommufd/invalidate-call.js";
 import type { Viommu } from "../../iommufd/viommu.js";
+import { PAGE_SIZE } from "../../memory/memory-object.js";
 import type { MockDevice } from "./device.js";
 import { mockNested } from "./driver.js";
 
