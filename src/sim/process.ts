@@ -151,8 +151,14 @@ export class SimProcess implements Kernel {
 		if (buffer instanceof Uint8Array) {
 			return {
 				length: buffer.length,
-				put: (offset, bytes) => (buffer.set(bytes, offset), 0),
-				get: (offset, into) => (into.set(buffer.subarray(offset, offset + into.length)), 0),
+				put: (offset, bytes) => {
+					buffer.set(bytes, offset);
+					return 0;
+				},
+				get: (offset, into) => {
+					into.set(buffer.subarray(offset, offset + into.length));
+					return 0;
+				},
 			};
 		}
 		const { addr, length } = buffer;

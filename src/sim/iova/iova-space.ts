@@ -3,6 +3,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import { Area } from "./area.js";
 import { type Interval, IntervalSet, IOVA_MAX } from "./interval-set.js";
 import type { Pages } from "./pages.js";
+import { place } from "./place.js";
 
 const PAGE = 0x1000n;
 const HUGE_PAGE = 0x200000n;
@@ -104,7 +105,7 @@ export class IovaSpace {
 		for (const piece of pieces) length += piece.length;
 		if (length > IOVA_MAX) return BigInt(-EOVERFLOW);
 		if (iova !== undefined && length & (this.alignment - 1n)) return BigInt(-EINVAL);
-		const at = iova ?? this.#place(pieces[0], length);
+		const at = iova ?? place(this, pieces[0], length);
 		if (at < 0n) return at;
 		if (iova !== undefined) {
 			const rc = this.#check(iova, length);
@@ -319,45 +320,6 @@ export class IovaSpace {
 		return start + piece.length - 1n > IOVA_MAX ? -EOVERFLOW : 0;
 	}
 
-	/** The lowest IOVA that fits, or minus the errno. */
-	#place(piece: Piece, length: bigint): bigint {
-		if (length === 0n || length >= IOVA_MAX / 2n) return BigInt(-EOVERFLOW);
-		const { origin } = piece.pages;
-		const first = origin.type === "user" ? origin.uptr & ~0xfffn : origin.start & ~0xfffn;
-		const addr = first + piece.startByte;
-		const offset = addr & 0xfffn;
-		let alignment = roundUpToPowerOfTwo(length);
-		if (addr !== 0n) alignment = min(alignment, addr & -addr);
-		alignment = min(alignment, HUGE_PAGE);
-		if (alignment < this.alignment) return BigInt(-EINVAL);
-		const fit = (start: bigint, last: bigint): bigint | undefined => {
-			const at = ((start + alignment - 1n) & -alignment) | offset;
-			return at <= last && last - at >= length - 1n ? at : undefined;
-		};
-		const ranges = this.allowed.length > 0 ? this.allowed : [{ start: PAGE, last: IOVA_MAX - PAGE }];
-		for (const range of ranges) {
-			const low = max(range.start, PAGE);
-			const high = min(range.last, IOVA_MAX - PAGE);
-			if (low > high) continue;
-			const at = this.areas.firstHole(low, high, length, (start, last) => {
-				const from = fit(start, last);
-				return from === undefined ? undefined : this.#placeBetweenReserved(from, last, fit);
-			});
-			if (at !== undefined) return at;
-		}
-		return BigInt(-ENOSPC);
-	}
-
-	#placeBetweenReserved(start: bigint, last: bigint, fit: (start: bigint, last: bigint) => bigint | undefined): bigint | undefined {
-		for (const gap of this.freeRanges()) {
-			const low = max(gap.start, start);
-			const high = min(gap.last, last);
-			const at = low <= high ? fit(low, high) : undefined;
-			if (at !== undefined) return at;
-		}
-		return undefined;
-	}
-
 	#allAligned(alignment: bigint): boolean {
 		if (alignment <= this.alignment) return true;
 		const mask = alignment - 1n;
@@ -382,20 +344,10 @@ function drain(area: Area): void {
 	area.pages.unpin(area.firstPage, area.pageCount);
 }
 
-function roundUpToPowerOfTwo(value: bigint): bigint {
-	let power = 1n;
-	while (power < value) power <<= 1n;
-	return power;
-}
-
 function compare(a: bigint, b: bigint): number {
 	return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function max(a: bigint, b: bigint): bigint {
 	return a > b ? a : b;
-}
-
-function min(a: bigint, b: bigint): bigint {
-	return a < b ? a : b;
 }
