@@ -9,24 +9,41 @@ import type { Stage2, Stage2Page } from "../../machine/translate.js";
 import { READ, WRITE } from "../../machine/walk.js";
 import { SmmuDevice } from "./device.js";
 import type { Smmu } from "./smmu.js";
+import type { GuestSte } from "./ste.js";
 import type { SmmuViommu } from "./viommu.js";
 
 /** bits of IOVA that four levels of 4K tables translate */
 const TABLE_BITS = 48;
-const BYPASS: SteStage1 = decodeSte([1n | (BigInt(STE_BYPASS) << 1n), 0n]);
+const BYPASS = decodeSte([1n | (BigInt(STE_BYPASS) << 1n), 0n]);
 
 export type SmmuDomain = SmmuPagingDomain | SmmuNestedDomain;
 
-/** The device is on this table from now on: its entry (not one of a PASID's) is written and fetched anew. */
-function install(device: SmmuDevice, domain: SmmuDomain): void {
+/**
+ * The device's stream table entry says this from now on (undefined: abort). What was fetched by way of the old one is
+ * dropped, unless the two are the same bit for bit: then the driver has nothing to write.
+ */
+export function install(device: SmmuDevice, domain: SmmuDomain | undefined): void {
+	const old = device.domain;
 	device.domain = domain;
-	forgetEntry(device);
+	const from = old && tableOf(old);
+	const to = domain && tableOf(domain);
+	to?.devices.add(device);
+	if (from !== to) from?.leave(device);
+	const { caches } = device.iommu;
+	const same = old instanceof SmmuNestedDomain && domain instanceof SmmuNestedDomain && from === to && sameSte(old.ste, domain.ste);
+	for (const sid of device.sids) {
+		if (!same) caches.invalidate({ type: "CFGI_STE", cache: "pasid", device: sid });
+		if (device.ats) caches.invalidate({ type: "ATC_INV", cache: "atc", device: sid });
+	}
 }
 
-/** A stream table entry changed: what was fetched through it is dropped. */
-export function forgetEntry(device: SmmuDevice): void {
-	for (const sid of device.sids)
-		device.iommu.caches.invalidate({ type: "CFGI_STE", cache: "pasid", device: sid });
+/** The kernel's table under (or instead of) a guest's. */
+function tableOf(domain: SmmuDomain): SmmuPagingDomain {
+	return domain instanceof SmmuNestedDomain ? domain.parent : domain;
+}
+
+function sameSte(one: GuestSte, other: GuestSte): boolean {
+	return one.words[0] === other.words[0] && one.words[1] === other.words[1];
 }
 
 /** A table that the kernel fills: stage 1, or stage 2 for nesting parents and where there is no other. */
@@ -35,6 +52,8 @@ export class SmmuPagingDomain extends PagingDomain {
 	readonly smallestPage = 0x1000n;
 	readonly pageSizes = 0x40201000n;
 	readonly aperture: Interval;
+	/** those whose transactions go through it, nested ones among them */
+	readonly devices = new Set<SmmuDevice>();
 	readonly tracker: SmmuDirty | undefined;
 	/** of stage 2: what TLB entries on top of it carry; nesting parents share it with their vIOMMUs */
 	readonly vmid: number;
@@ -83,10 +102,18 @@ export class SmmuPagingDomain extends PagingDomain {
 	/** the guest part of an entry that uses this table alone */
 	readonly ste: SteStage1 = BYPASS;
 
-	/** What nests on it is cached by the guest's addresses, which the kernel does not know. */
+	/** What nests on it is cached by the guest's addresses, which the kernel does not know: all of it goes. */
 	override unmapped(area: Area): void {
 		this.tracker?.forget(area);
-		if (this.nestParent) this.iommu.flushVmid(this.vmid, "unmap");
+		if (!this.nestParent) return;
+		this.iommu.flushVmid(this.vmid, "unmap");
+		for (const device of this.devices)
+			if (device.ats) this.iommu.caches.invalidate({ type: "unmap/atc", cache: "atc", device: device.wire });
+	}
+
+	/** With the last device go the TLB entries: from then on unmapping tells the hardware nothing. */
+	leave(device: SmmuDevice): void {
+		if (this.devices.delete(device) && this.devices.size === 0 && this.stage === 2) this.iommu.flushVmid(this.vmid, "detach");
 	}
 
 	override free(): void {
@@ -100,7 +127,7 @@ export class SmmuNestedDomain extends NestedDomain {
 
 	constructor(
 		readonly viommu: SmmuViommu,
-		readonly ste: SteStage1,
+		readonly ste: GuestSte,
 	) {
 		super(viommu.parent.iommu);
 	}

@@ -12,7 +12,7 @@ import type { AllocData, DmaOutcome, HwInfo, IommuDriver, ViommuOps } from "../.
 import type { Viommu } from "../../iommufd/viommu.js";
 import type { SmmuDevice } from "./device.js";
 import { access } from "./dma.js";
-import { forgetEntry, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
+import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
 import type { Smmu } from "./smmu.js";
 import { SmmuViommu } from "./viommu.js";
 
@@ -41,9 +41,8 @@ export class Smmuv3Driver implements IommuDriver {
 			smmuDevice.byPasid.delete(pasid);
 			return;
 		}
-		smmuDevice.domain = undefined;
+		install(smmuDevice, undefined);
 		smmuDevice.events = undefined;
-		forgetEntry(smmuDevice);
 	}
 
 	guestOwnsPasids(domain: Domain): boolean {

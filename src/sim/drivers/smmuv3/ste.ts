@@ -12,11 +12,16 @@ const WORD0 = mask(0, 0) | mask(3, 1) | mask(5, 4) | mask(51, 6) | mask(63, 59);
 const WORD1 = mask(1, 0) | mask(3, 2) | mask(5, 4) | mask(7, 6) | mask(27, 27) | mask(29, 28);
 const CONFIGS = [STE_ABORT, STE_BYPASS, STE_S1];
 
+/** A guest's part of a stream table entry, and the words it came in. */
+export interface GuestSte extends SteStage1 {
+	readonly words: readonly [bigint, bigint];
+}
+
 /**
  * The stream table entry that came with an allocation. -EINVAL: not one (or none), -EFAULT, -E2BIG, -EIO: a guest
  * may not have it. An entry that is not valid is one of zeroes, whatever else it says.
  */
-export function copySte(from: AllocData): SteStage1 | Ret {
+export function copySte(from: AllocData): GuestSte | Ret {
 	if (from.data === undefined) return -EINVAL;
 	const { size } = iommu_hwpt_arm_smmuv3;
 	const bytes = copyUserData(from.process, from.data, DATA.IOMMU_HWPT_DATA_ARM_SMMUV3, size, size);
@@ -25,11 +30,15 @@ export function copySte(from: AllocData): SteStage1 | Ret {
 	return checkSte(ste[0], ste[1]);
 }
 
-export function checkSte(word0: bigint, word1: bigint): SteStage1 | Ret {
-	if ((word0 & 1n) === 0n) return decodeSte([0n, 0n]);
+export function checkSte(word0: bigint, word1: bigint): GuestSte | Ret {
+	if ((word0 & 1n) === 0n) return guestSte(0n, 0n);
 	if ((word0 & ~WORD0) !== 0n || (word1 & ~WORD1) !== 0n) return -EIO;
 	if (!CONFIGS.includes(Number(bits(word0, 3, 1)))) return -EIO;
 	// 0: the device's ATS requests are refused, 1: the guest has ATS
 	if (bits(word1, 29, 28) > 1n) return -EIO;
-	return decodeSte([word0, word1]);
+	return guestSte(word0, word1);
+}
+
+function guestSte(...words: [bigint, bigint]): GuestSte {
+	return { ...decodeSte(words), words };
 }
