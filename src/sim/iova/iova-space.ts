@@ -6,7 +6,6 @@ import type { Pages } from "./pages.js";
 import { place } from "./place.js";
 
 const PAGE = 0x1000n;
-const HUGE_PAGE = 0x200000n;
 
 /** What maps an IOVA space into hardware. */
 export interface SpaceDomain {
