@@ -1,4 +1,4 @@
-import { EADDRINUSE, EBUSY, EDEADLOCK, EEXIST, EINVAL, ENOENT, ENOSPC, EOVERFLOW, EPERM } from "../../kernel/errno.js";
+import { EADDRINUSE, EBUSY, EDEADLOCK, EEXIST, EINVAL, ENOENT, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { Area } from "./area.js";
 import { type Interval, IntervalSet, IOVA_MAX } from "./interval-set.js";
