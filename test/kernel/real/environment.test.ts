@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -99,11 +99,11 @@ describe("where a device can not be opened", () => {
 		expect(hint).toMatch(/root.*ls -l/);
 	});
 
-	it.skipIf(!isRoot)("tells what to do when no driver answers (needs root, to make a device file)", () => {
+	it.skipIf(!isRoot)("tells what to do when no driver answers (needs root, to make a device file)", ({ skip }) => {
 		const kernel = program();
 		const path = join(tempDir(), "iommu");
 		// A number that no driver has: the last minor of the miscellaneous devices.
-		execFileSync("mknod", [path, "c", "10", "1048575"]);
+		if (spawnSync("mknod", [path, "c", "10", "1048575"]).status !== 0) skip("this root may not make device files");
 		const answer = kernel.open(path);
 		expect([-errno.ENODEV, -errno.ENXIO, -errno.EACCES, -errno.EPERM]).toContain(answer);
 		expect(explainOpenFailure(path, errno.ENODEV).message).toContain("no driver answers");

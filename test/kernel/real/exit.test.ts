@@ -22,29 +22,29 @@ describe("exit", () => {
 		const kernel = program();
 		program().peek(0n, new Uint8Array(1));
 		const before = openFiles();
-		const maps = readFileSync("/proc/self/maps", "utf8").includes("51000000-");
+		const maps = readFileSync("/proc/self/maps", "utf8").includes("251000000-");
 		expect(maps).toBe(false);
 		terminal(kernel);
 		kernel.close(kernel.open("/dev/null"));
 		kernel.open("/dev/null");
 		const file = kernel.memfd("a", 8192n);
-		kernel.mmap({ addr: 0x51000000n, length: 4096n, prot: 3 });
-		kernel.mmap({ addr: 0x51001000n, length: 8192n, prot: 3, fd: file });
-		kernel.munmap(0x51001000n, 4096n);
+		kernel.mmap({ addr: 0x251000000n, length: 4096n, prot: 3 });
+		kernel.mmap({ addr: 0x251001000n, length: 8192n, prot: 3, fd: file });
+		kernel.munmap(0x251001000n, 4096n);
 		expect(openFiles()).toBe(before + 3);
 		kernel.exit();
 		expect(openFiles()).toBe(before);
-		for (const addr of [0x51000000n, 0x51001000n, 0x51002000n]) expect(kernel.peek(addr, new Uint8Array(1))).toBe(-EFAULT);
+		for (const addr of [0x251000000n, 0x251001000n, 0x251002000n]) expect(kernel.peek(addr, new Uint8Array(1))).toBe(-EFAULT);
 	});
 
 	it("can be followed by another program in the same object", () => {
 		const kernel = program();
 		for (let i = 0; i < 3; i++) {
-			expect(kernel.mmap({ addr: 0x52000000n, length: 4096n, prot: 3 })).toBe(0x52000000n);
+			expect(kernel.mmap({ addr: 0x252000000n, length: 4096n, prot: 3 })).toBe(0x252000000n);
 			const seen = new Uint8Array(1);
-			kernel.peek(0x52000000n, seen);
+			kernel.peek(0x252000000n, seen);
 			expect(seen[0]).toBe(0);
-			kernel.poke(0x52000000n, Uint8Array.of(1));
+			kernel.poke(0x252000000n, Uint8Array.of(1));
 			kernel.exit();
 		}
 	});
@@ -71,13 +71,13 @@ describe("exit", () => {
 		const one = program();
 		const two = program();
 		const fd = one.open("/dev/null");
-		one.mmap({ addr: 0x53000000n, length: 4096n, prot: 3 });
+		one.mmap({ addr: 0x253000000n, length: 4096n, prot: 3 });
 		two.open("/dev/null");
-		expect(two.munmap(0x53000000n, 4096n)).toBe(0);
+		expect(two.munmap(0x253000000n, 4096n)).toBe(0);
 		two.exit();
 		expect(one.write(fd, new Uint8Array(1))).toBe(1);
-		expect(one.poke(0x53000000n, new Uint8Array(1))).toBe(0);
-		expect(two.poke(0x53000000n, new Uint8Array(1))).toBe(-EFAULT);
+		expect(one.poke(0x253000000n, new Uint8Array(1))).toBe(0);
+		expect(two.poke(0x253000000n, new Uint8Array(1))).toBe(-EFAULT);
 	});
 });
 
@@ -100,8 +100,8 @@ describe("files that a call makes on the side", () => {
 			const word = new Uint8Array(Int32Array.of(fd).buffer);
 			return typeof arg === "bigint" ? kernel.poke(arg + 24n, word) : -1;
 		});
-		kernel.mmap({ addr: 0x54000000n, length: 4096n, prot: 3 });
-		expect(kernel.ioctl(3, ioctls.IOMMU_VEVENTQ_ALLOC.request, 0x54000000n)).toBe(0);
+		kernel.mmap({ addr: 0x254000000n, length: 4096n, prot: 3 });
+		expect(kernel.ioctl(3, ioctls.IOMMU_VEVENTQ_ALLOC.request, 0x254000000n)).toBe(0);
 		kernel.exit();
 		expect(kernel.adopt(made)).toBe(-EBADF);
 	});

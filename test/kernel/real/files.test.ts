@@ -1,10 +1,19 @@
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, ESPIPE } from "../../../src/kernel/errno.js";
 import { O_RDONLY, POLLIN, POLLNVAL, POLLOUT } from "../../../src/kernel/kernel.js";
 import { fifo, program, tempDir } from "./support.js";
+
+function linkOf(fd: string): string {
+	try {
+		return readlinkSync(`/proc/self/fd/${fd}`);
+	} catch {
+		// The directory's own descriptor, closed by now.
+		return "";
+	}
+}
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 
@@ -84,6 +93,18 @@ describe("files", () => {
 			}),
 			{ numRuns: 40 },
 		);
+	});
+
+	it("need memory for big transfers only while these last", () => {
+		const kernel = program();
+		const fd = kernel.memfd("big", 0n);
+		const arenas = () =>
+			readdirSync("/proc/self/fd")
+				.filter((name) => linkOf(name).includes("memfd:iommuctl"))
+				.map((name) => fstatSync(Number(name)).size);
+		expect(kernel.pwrite(fd, new Uint8Array(20_000_000).fill(1), 0n)).toBe(20_000_000);
+		expect(arenas().length).toBeGreaterThan(0);
+		for (const size of arenas()) expect(size).toBeLessThanOrEqual(1 << 20);
 	});
 
 	it("move bytes of the program's own memory where they are", () => {
