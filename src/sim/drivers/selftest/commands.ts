@@ -60,6 +60,10 @@ export function testCommand(machine: MockMachine, command: Command): Ret {
 			return pasidDetach(command);
 		case OP.IOMMU_TEST_OP_PASID_CHECK_HWPT:
 			return pasidCheck(command);
+		case OP.IOMMU_TEST_OP_DMABUF_GET:
+		case OP.IOMMU_TEST_OP_DMABUF_REVOKE:
+			command.context.sim.warn("not simulated: the selftest's DMA-bufs (answered EOPNOTSUPP)");
+			return -EOPNOTSUPP;
 		default:
 			return -EOPNOTSUPP;
 	}
