@@ -1,0 +1,149 @@
+import type { Kernel } from "../../kernel/kernel.js";
+import type { Answer } from "../answer.js";
+import { recordedAnswer, toRecordedRet } from "../answer.js";
+import { describeAnswers, describeArgument } from "../describe.js";
+import type { Step, TraceHeader } from "../format.js";
+import { hasAnswer } from "../format.js";
+import type { KernelFactory } from "../replay-files.js";
+import { ProgramReplay } from "../replayer.js";
+import { eachProgram, type Program } from "./programs.js";
+import { type Paints, plainPaints, stepLine } from "./show.js";
+
+/** A kernel by the name that the user gave it. */
+export interface Side {
+	readonly name: string;
+	readonly kernel: KernelFactory;
+}
+
+/** A step that two kernels answered differently. */
+export interface Disagreement {
+	readonly file: string;
+	readonly line: number;
+	readonly program: string;
+	/** in its program, from 1 */
+	readonly number: number;
+	/** undefined: the program's end */
+	readonly step: Step | undefined;
+	readonly left: Answer;
+	readonly right: Answer;
+}
+
+export interface Comparison {
+	readonly left: string;
+	readonly right: string;
+	readonly programs: number;
+	/** programs with at least one difference */
+	readonly differingPrograms: number;
+	/** steps whose answers were compared */
+	readonly steps: number;
+	readonly differing: number;
+	/** the first ones */
+	readonly differences: readonly Disagreement[];
+}
+
+export interface CompareOptions {
+	readonly left: Side;
+	readonly right: Side;
+	/** the one program to run */
+	readonly program?: string;
+	/** how many differences to keep; 1 unless told */
+	readonly max?: number;
+}
+
+/** Runs a file's programs on two kernels, each program on a fresh one of both, and compares what they answer. What was recorded does not count. */
+export async function compareFile(file: string, options: CompareOptions): Promise<Comparison> {
+	const { left, right, max = 1 } = options;
+	let makers: [() => Kernel, () => Kernel] | undefined;
+	const counts = { programs: 0, differingPrograms: 0, steps: 0, differing: 0 };
+	const differences: Disagreement[] = [];
+	const visit = {
+		header(header: TraceHeader) {
+			makers = [left.kernel(header), right.kernel(header)];
+		},
+		program({ name, steps, lines }: Program) {
+			const [one, other] = makers as [() => Kernel, () => Kernel];
+			counts.programs++;
+			const before = counts.differing;
+			for (const { step, number, answers } of runBoth(steps, one(), other())) {
+				counts.steps += step === undefined || !hasAnswer(step) ? 0 : 1;
+				if (sameAnswer(answers[0], answers[1])) continue;
+				counts.differing++;
+				const place = { file, line: lines[number - 1] ?? (lines.at(-1) ?? 0) + 1, program: name, number, step };
+				if (differences.length < max) differences.push({ ...place, left: answers[0], right: answers[1] });
+			}
+			if (counts.differing > before) counts.differingPrograms++;
+		},
+	};
+	await eachProgram(file, visit, options.program);
+	return { left: left.name, right: right.name, ...counts, differences };
+}
+
+interface Both {
+	readonly step: Step | undefined;
+	readonly number: number;
+	readonly answers: readonly [Answer, Answer];
+}
+
+/** What two kernels answer to each step, and to the program's end. FieldError for steps that make no program. */
+export function* runBoth(steps: readonly Step[], left: Kernel, right: Kernel): Generator<Both> {
+	const replays = [new ProgramReplay(left), new ProgramReplay(right)] as const;
+	for (const [at, step] of steps.entries()) {
+		const answer = (replay: ProgramReplay) => replay.run(step) ?? recordedAnswer(step);
+		yield { step, number: at + 1, answers: [answer(replays[0]), answer(replays[1])] };
+	}
+	const end = (replay: ProgramReplay): Answer => replay.end() ?? { note: "success" };
+	yield { step: undefined, number: steps.length + 1, answers: [end(replays[0]), end(replays[1])] };
+}
+
+/** Whether two answers are one. */
+export function sameAnswer(a: Answer, b: Answer): boolean {
+	const list = (answer: Answer) => [answer.ret, answer.bytes?.toLowerCase(), answer.revents?.join(), answer.events?.join(), answer.note];
+	const others = list(b);
+	return list(a).every((value, at) => value === others[at]);
+}
+
+/** A comparison for people: the first differences with both answers, then the counts. */
+export function formatComparison(comparison: Comparison, paints: Paints = plainPaints): string {
+	const { left, right, programs, steps, differing, differingPrograms, differences } = comparison;
+	const lines = differences.flatMap(({ file, line, program, number, step, left: one, right: other }) => {
+		const shown = describeAnswers({ file, line, program, number, step, expected: one, got: other });
+		return [
+			`${file}:${line}: program ${program}, step ${number}: ${step === undefined ? "end of the program" : stepLine(step).replace(/ = .*$/, "")}`,
+			...describeArgument(step).map((text) => paints.faint(`    ${text}`)),
+			...labelled(left, shown.expected, left, right),
+			...labelled(right, shown.got, left, right).map(paints.bad),
+		];
+	});
+	if (differing > differences.length && differences.length > 0) lines.push(`(${differing - differences.length} more; --max N shows more)`);
+	const counts = `${programs} programs, ${steps} steps compared`;
+	lines.push(
+		differing === 0
+			? paints.good(`${left} and ${right} agree: ${counts}`)
+			: paints.bad(`${left} and ${right} differ: ${counts}, ${differing} differing in ${differingPrograms} programs`),
+	);
+	return `${lines.join("\n")}\n`;
+}
+
+function labelled(label: string, answer: readonly string[], left: string, right: string): string[] {
+	const width = Math.max(left.length, right.length);
+	return (answer.length === 0 ? ["(nothing more)"] : answer).map((text, at) => `  ${(at === 0 ? label : "").padEnd(width)}  ${text}`);
+}
+
+/** The document `iommuctl.compare`. */
+export function comparisonToJson(file: string, { differences, ...rest }: Comparison): object {
+	const answer = ({ ret, ...more }: Answer) => (ret === undefined ? more : { ...toRecordedRet(ret), ...more });
+	return {
+		schema: "iommuctl.compare",
+		version: 1,
+		file,
+		...rest,
+		differences: differences.map(({ line, program, number, step, left, right }) => ({
+			line,
+			program,
+			step: number,
+			call: step ?? { op: "end" },
+			left: answer(left),
+			right: answer(right),
+		})),
+	};
+}

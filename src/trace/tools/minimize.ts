@@ -1,0 +1,162 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InputError } from "../../../structs/index.js";
+import type { Kernel } from "../../kernel/kernel.js";
+import { type Answer, recordedAnswer } from "../answer.js";
+import { FieldError } from "../check.js";
+import { errnoNumber } from "../errno-names.js";
+import { NO_FILE_NAME } from "../files.js";
+import type { Step, TraceHeader } from "../format.js";
+import { ProgramReplay } from "../replayer.js";
+import { runBoth, sameAnswer } from "./compare.js";
+import { ddmin } from "./ddmin.js";
+import { madeFiles } from "./diff.js";
+import { traceText } from "./programs.js";
+
+/** Whether some steps, as a program, still do what the whole one did. */
+export type Condition = (steps: readonly Step[]) => boolean;
+
+export interface Minimized {
+	readonly steps: readonly Step[];
+	/** how many candidates were tried */
+	readonly tried: number;
+}
+
+/** The steps that are needed for `condition`, in order: none of them can be left out. InputError where the whole does not meet it. */
+export async function minimize(steps: readonly Step[], condition: Condition): Promise<Minimized> {
+	let tried = 0;
+	const known = new Map<string, boolean>();
+	const numbers = new Map(steps.map((step, at) => [step, at]));
+	const holds = (part: readonly Step[]): boolean => {
+		const able = withoutOrphans(part);
+		const key = able.map((step) => numbers.get(step)).join();
+		let answer = known.get(key);
+		if (answer === undefined) {
+			tried++;
+			answer = condition(able);
+			known.set(key, answer);
+		}
+		return answer;
+	};
+	if (!holds(steps)) throw new InputError("the whole program does not meet the condition of --while, so there is nothing to keep");
+	const least = await ddmin(steps, holds);
+	return { steps: withoutOrphans(least), tried };
+}
+
+/** Without steps on files that no step before them made. */
+export function withoutOrphans(steps: readonly Step[]): Step[] {
+	const known = new Set([NO_FILE_NAME]);
+	return steps.filter((step) => {
+		if (!usedFiles(step).every((name) => known.has(name))) return false;
+		for (const name of madeFiles(step)) known.add(name);
+		return true;
+	});
+}
+
+function usedFiles(step: Step): string[] {
+	if (step.op === "open" || step.op === "memfd") return [];
+	if (step.op === "mmap") return step.memfd === undefined ? [] : [step.memfd];
+	if (step.op === "ioctl") return [step.fd, ...Object.values(step.fd_in ?? {})];
+	return "fd" in step ? [step.fd] : [];
+}
+
+/** `run` on steps that may make no program: false there. */
+const attempt = (run: () => boolean): boolean => {
+	try {
+		return run();
+	} catch (error) {
+		if (error instanceof FieldError) return false;
+		throw error;
+	}
+};
+
+/**
+ * That the kernel answers the first step that differs in `program` as it does there, and every step that was as
+ * recorded still is: else what a missing step spoils would pass for the difference that is looked for.
+ */
+export function differsFromRecording(program: readonly Step[], newKernel: () => Kernel): Condition {
+	const differences = (steps: readonly Step[]): ReadonlyMap<Step, Answer> => {
+		const replay = new ProgramReplay(newKernel());
+		const found = new Map<Step, Answer>();
+		for (const step of steps) {
+			const answer = replay.run(step);
+			if (answer !== undefined) found.set(step, answer);
+		}
+		replay.end();
+		return found;
+	};
+	const all = differences(program);
+	const [wanted] = all.keys();
+	return (steps) =>
+		attempt(() => {
+			if (wanted === undefined || !steps.includes(wanted)) return false;
+			const now = differences(steps);
+			const same = (step: Step) => sameAnswer(now.get(step) ?? {}, all.get(step) ?? {});
+			return same(wanted) && [...now.keys()].every((step) => all.has(step));
+		});
+}
+
+/** That two kernels answer one of the steps differently that they answer differently in `program`. */
+export function kernelsDiffer(program: readonly Step[], left: () => Kernel, right: () => Kernel): Condition {
+	const differing = (steps: readonly Step[]) =>
+		[...runBoth(steps, left(), right())].filter(({ answers }) => !sameAnswer(...answers)).map(({ step }) => step);
+	const wanted = new Set(differing(program));
+	return (steps) => attempt(() => differing(steps).some((step) => wanted.has(step)));
+}
+
+/** That the kernel answers one of the steps with this errno that it answers so in `program`. */
+export function answersErrno(program: readonly Step[], newKernel: () => Kernel, name: string): Condition {
+	let errno: number;
+	try {
+		errno = errnoNumber(name.toUpperCase());
+	} catch {
+		throw new InputError(`--while errno=${name}: no errno is called so`);
+	}
+	const failing = (steps: readonly Step[]) => {
+		const replay = new ProgramReplay(newKernel());
+		const found = steps.filter((step) => (replay.run(step) ?? recordedAnswer(step)).ret === -errno);
+		replay.end();
+		return found;
+	};
+	const wanted = new Set(failing(program));
+	return (steps) => attempt(() => failing(steps).some((step) => wanted.has(step)));
+}
+
+/**
+ * That a command, run without a shell with the candidate's file as its last argument, exits 0 (with `!` before it:
+ * that it exits otherwise, as `! iommuctl replay` does while an answer differs).
+ */
+export function commandHolds(command: readonly string[], header: TraceHeader, name: string): Condition & { dispose(): void } {
+	const wanted = command[0] !== "!";
+	const [file, ...args] = wanted ? command : command.slice(1);
+	if (!file) throw new InputError("--while: the command is empty");
+	const folder = mkdtempSync(join(tmpdir(), "iommuctl-minimize-"));
+	const candidate = join(folder, "candidate.jsonl");
+	const condition = (steps: readonly Step[]): boolean => {
+		writeFileSync(candidate, traceText(header, [{ name, steps }]));
+		const { status, error } = spawnSync(file, [...args, candidate], { stdio: ["ignore", "ignore", "ignore"] });
+		if (error) throw new InputError(`--while: ${file} can not be run (${(error as NodeJS.ErrnoException).code ?? error.message})`);
+		return (status === 0) === wanted;
+	};
+	return Object.assign(condition, { dispose: () => rmSync(folder, { recursive: true, force: true }) });
+}
+
+/** A command's words, as a shell splits them: quotes and `\`, and nothing else of it. */
+export function commandWords(text: string): string[] {
+	const words: string[] = [];
+	const piece = /\s*((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)/y;
+	while (text.slice(piece.lastIndex).trim() !== "") {
+		const at = piece.lastIndex;
+		const match = piece.exec(text);
+		if (!match) throw new InputError(`--while: a quote is not closed in ${JSON.stringify(text.slice(at))}`);
+		words.push(
+			match[1].replace(
+				/'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/g,
+				(_, single?: string, double?: string, escaped?: string) => single ?? double?.replace(/\\(.)/g, "$1") ?? escaped ?? "",
+			),
+		);
+	}
+	return words;
+}

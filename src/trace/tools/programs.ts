@@ -1,0 +1,63 @@
+import type { Step, TraceHeader } from "../format.js";
+import { readTrace } from "../reader.js";
+
+/** A program of a trace, in memory. */
+export interface Program {
+	readonly name: string;
+	/** where in the file it begins */
+	readonly line: number;
+	readonly steps: readonly Step[];
+	/** of each step */
+	readonly lines: readonly number[];
+}
+
+export interface Trace {
+	readonly file: string;
+	readonly header: TraceHeader;
+	readonly programs: readonly Program[];
+}
+
+/** Hands each program over when it is complete; `program` picks one by name. TraceError for a bad file, after what came before. */
+export async function eachProgram(
+	file: string,
+	visit: { header?(header: TraceHeader): void; program(program: Program): void },
+	program?: string,
+): Promise<void> {
+	let now: { name: string; line: number; steps: Step[]; lines: number[] } | undefined;
+	await readTrace(file, {
+		header: (header) => visit.header?.(header),
+		program(name, line) {
+			if ((program ?? name) !== name) return false;
+			now = { name, line, steps: [], lines: [] };
+			return true;
+		},
+		step(step, line) {
+			now?.steps.push(step);
+			now?.lines.push(line);
+		},
+		end() {
+			if (now) visit.program(now);
+			now = undefined;
+		},
+	});
+}
+
+/** A whole trace; for files that people work on by hand, not for the largest. */
+export async function readPrograms(file: string, program?: string): Promise<Trace> {
+	let header: TraceHeader | undefined;
+	const programs: Program[] = [];
+	const visit = {
+		header: (read: TraceHeader) => {
+			header = read;
+		},
+		program: (read: Program) => programs.push(read),
+	};
+	await eachProgram(file, visit, program);
+	return { file, header: header as TraceHeader, programs };
+}
+
+/** The text of a trace with these programs. */
+export function traceText(header: TraceHeader, programs: readonly { readonly name: string; readonly steps: readonly Step[] }[]): string {
+	const records = programs.flatMap(({ name, steps }) => [{ program: name }, ...steps, { op: "end" }]);
+	return [header, ...records].map((record) => `${JSON.stringify(record)}\n`).join("");
+}

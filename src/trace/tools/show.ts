@@ -1,0 +1,206 @@
+import { formatLine, formatValue, nameOf, toJson } from "../../../structs/index.js";
+import { TraceError } from "../error.js";
+import type { IoctlStep, Step, TraceHeader } from "../format.js";
+import { hasAnswer } from "../format.js";
+import { requestName, requestNumber, requestStruct } from "../requests.js";
+import { changedLeaves, wholeStruct } from "./fields.js";
+import { eachProgram, type Program } from "./programs.js";
+
+type Paint = (text: string) => string;
+
+/** Colours for what a call answered and for what only sets the scene. */
+export interface Paints {
+	readonly good: Paint;
+	readonly bad: Paint;
+	readonly name: Paint;
+	readonly faint: Paint;
+	readonly strong: Paint;
+}
+
+export const plainPaints: Paints = { good: same, bad: same, name: same, faint: same, strong: same };
+const LONGEST_HEX = 64;
+
+function same(text: string): string {
+	return text;
+}
+
+/** How a call went: `ok`, `failed`, or nothing where no answer is recorded. */
+export function verdict(step: Step): "ok" | "failed" | "none" {
+	if (!hasAnswer(step)) return "none";
+	return "ret" in step && step.ret === -1 ? "failed" : "ok";
+}
+
+/** A step as one line: the call with its arguments by name, and what was answered. */
+export function stepLine(step: Step, paints: Paints = plainPaints): string {
+	const call = `${paints.name(step.op)}(${callArguments(step).join(", ")})`;
+	const kind = verdict(step);
+	const answer = answerText(step);
+	if (kind === "none") return answer === "" ? paints.faint(`${step.op}(${callArguments(step).join(", ")})`) : `${call} = ${answer}`;
+	return `${call} = ${(kind === "ok" ? paints.good : paints.bad)(answer)}${afterText(step, paints)}`;
+}
+
+function callArguments(step: Step): string[] {
+	switch (step.op) {
+		case "open":
+			return [JSON.stringify(step.path)];
+		case "close":
+			return [step.fd];
+		case "memfd":
+			return [`length ${step.length}`];
+		case "mmap":
+			return [
+				`${step.addr}`,
+				`length ${step.length}`,
+				step.prot,
+				...(step.memfd === undefined ? [] : [`${step.memfd} at ${step.offset ?? 0}`]),
+			];
+		case "munmap":
+			return [`${step.addr}`, `length ${step.length}`];
+		case "poke":
+			return [`${step.addr}`, bytesText(step.data)];
+		case "peek":
+			return [`${step.addr}`, `length ${step.length}`];
+		case "ioctl":
+			return [step.fd, requestName(requestNumber(step.request)), argumentText(step)];
+		case "poll":
+			return [step.fd, ...(step.events === undefined ? [] : [step.events.join("|")])];
+		case "dma":
+			return [step.fd, step.dir, `iova ${step.iova}`, `length ${step.length}`, ...(step.buf ? [`buffer ${step.buf}`] : [])];
+		default: {
+			const where = step.addr === undefined ? [] : [`at ${step.addr}`];
+			const offset = "offset" in step ? [`offset ${step.offset}`] : [];
+			const reads = step.op === "read" || step.op === "pread";
+			const what = reads || step.data === undefined ? [`length ${step.length ?? 0}`] : [bytesText(step.data)];
+			return [step.fd, ...where, ...what, ...offset];
+		}
+	}
+}
+
+/** An ioctl's argument: the struct by its fields, bytes that are none in hex, or the bare value. */
+function argumentText(step: IoctlStep): string {
+	if (step.arg === undefined) return step.arg_addr === undefined ? `${step.arg_value}` : `at ${step.arg_addr}`;
+	const type = requestStruct(step.request);
+	if (type === undefined) return bytesText(step.arg);
+	const bytes = Buffer.from(step.arg, "hex");
+	const size = bytes.length >= 4 ? bytes.readUInt32LE(0) : undefined;
+	const files = Object.entries(step.fd_in ?? {}).map(([offset, name]) => `${pathAt(step, Number(offset))}=${name}`);
+	const odd = size !== type.size && size !== undefined ? [`size=${size}`] : [];
+	const beyond =
+		bytes.length === type.size
+			? []
+			: [`(${bytes.length} of ${type.size} bytes${bytes.length > type.size ? `, then ${bytesText(step.arg.slice(type.size * 2))}` : ""})`];
+	return `{${[...odd, formatLine(type, bytes.subarray(0, type.size)), ...files, ...beyond].filter(Boolean).join(" ")}}`;
+}
+
+/** The path of an ioctl's field at an offset: of the union member that counts. */
+export function pathAt(step: IoctlStep, offset: number): string {
+	const whole = step.arg === undefined ? undefined : wholeStruct(step, step.arg);
+	const type = whole?.type ?? requestStruct(step.request);
+	const fits = type?.leaves.filter((leaf) => leaf.offset === offset && leaf.role === "fd") ?? [];
+	const op = whole?.values.op;
+	const chosen = fits.find((leaf) => type?.fields.some((field) => field.when?.value === op && leaf.path.startsWith(`${field.name}.`)));
+	return (chosen ?? fits[0])?.path ?? `offset ${offset}`;
+}
+
+function answerText(step: Step): string {
+	if (step.op === "open" && step.ret === undefined) return step.fd ?? "";
+	if (step.op === "memfd") return step.fd;
+	if (step.op === "poll") return step.revents.length === 0 ? "nothing" : step.revents.join("|");
+	if (step.op === "peek") return bytesText(step.data);
+	if (step.op === "dma") return step.events === undefined ? "" : step.events.length === 0 ? "no event" : step.events.join(" ");
+	if (!("ret" in step) || step.ret === undefined) return "";
+	return step.ret === -1 ? `-1 ${step.errno}` : `${step.ret}`;
+}
+
+/** What came back beside the value. */
+function afterText(step: Step, paints: Paints): string {
+	if ((step.op === "read" || step.op === "pread") && step.data) return ` ${bytesText(step.data)}`;
+	if (step.op !== "ioctl") return "";
+	const files = [
+		...Object.entries(step.fd_out ?? {}).map(([offset, name]) => `${pathAt(step, Number(offset))}=${name}`),
+		...(step.ret_fd === undefined ? [] : [step.ret_fd]),
+	];
+	const leaves = changedLeaves(step).map(
+		({ field, value }) => `${field.path}=${nameOf(field, value as number) ?? formatValue(field, value)}`,
+	);
+	const raw = step.out !== undefined && leaves.length === 0 && files.length === 0 ? [bytesText(step.out)] : [];
+	const all = [...leaves, ...files, ...raw];
+	return all.length === 0 ? "" : ` ${paints.faint(`{${all.join(" ")}}`)}`;
+}
+
+function bytesText(hex: string): string {
+	if (hex.length <= LONGEST_HEX) return hex === "" ? "0 bytes" : hex;
+	const first = hex.slice(0, 2);
+	const uniform = hex === first.repeat(hex.length / 2);
+	return uniform ? `${hex.length / 2} bytes of ${first}` : `${hex.slice(0, LONGEST_HEX)}... (${hex.length / 2} bytes)`;
+}
+
+export interface ShowOptions {
+	/** the one program to show */
+	readonly program?: string;
+	readonly paints?: Paints;
+	/** takes the text, program by program */
+	write(text: string): void;
+}
+
+/** Writes a trace for people: every program, one call a line. @returns how many programs there were */
+export async function showTrace(file: string, options: ShowOptions): Promise<number> {
+	const paints = options.paints ?? plainPaints;
+	let programs = 0;
+	const visit = {
+		header: (header: TraceHeader) => options.write(`${paints.faint(headerText(header))}\n`),
+		program(program: Program) {
+			programs++;
+			const width = `${program.steps.length}`.length;
+			const lines = program.steps.map((step, at) => `${paints.faint(`${at + 1}`.padStart(width + 2))}  ${stepLine(step, paints)}`);
+			options.write(`${[paints.strong(program.name), ...lines].join("\n")}\n`);
+		},
+	};
+	await eachProgram(file, visit, options.program);
+	return programs;
+}
+
+function headerText({ trace, version, ...rest }: TraceHeader): string {
+	const parts = Object.entries(rest).map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+	return `# ${trace} trace, version ${version}${parts.length > 0 ? `: ${parts.join(", ")}` : ""}`;
+}
+
+/** Writes a trace as one JSON document, `iommuctl.trace`: the steps as recorded, with their structs decoded beside. */
+export async function showTraceJson(file: string, shown: string, options: ShowOptions): Promise<number> {
+	let programs = 0;
+	const visit = {
+		header: (header: TraceHeader) =>
+			options.write(
+				`{"schema":"iommuctl.trace","version":1,"file":${JSON.stringify(shown)},"header":${JSON.stringify(header)},"programs":[`,
+			),
+		program({ name, line, steps, lines }: Program) {
+			const document = { program: name, line, steps: steps.map((step, at) => stepJson(step, at + 1, lines[at])) };
+			options.write(`${programs++ === 0 ? "" : ","}\n${JSON.stringify(document)}`);
+		},
+	};
+	let begun = false;
+	const begin = visit.header;
+	visit.header = (header) => {
+		begun = true;
+		begin(header);
+	};
+	try {
+		await eachProgram(file, visit, options.program);
+	} catch (error) {
+		// The document stays one: what is wrong with the file is in it.
+		if (begun && error instanceof TraceError) options.write(`],"error":${JSON.stringify({ line: error.line, message: error.problem })}}\n`);
+		throw error;
+	}
+	options.write("]}\n");
+	return programs;
+}
+
+function stepJson(step: Step, number: number, line: number): object {
+	const decode = (hex: string | undefined): object | undefined => {
+		if (step.op !== "ioctl" || hex === undefined) return undefined;
+		const whole = wholeStruct(step, hex);
+		return whole && toJson(whole.type, whole.values);
+	};
+	const decoded = step.op === "ioctl" && { decoded: { arg: decode(step.arg) ?? null, out: decode(step.out) ?? null } };
+	return { number, line, verdict: verdict(step), ...step, ...decoded };
+}

@@ -1,0 +1,97 @@
+import fc from "fast-check";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { injecting, parseInjection } from "../../../src/kernel/inject.js";
+import type { Step } from "../../../src/trace/format.js";
+import { ddmin } from "../../../src/trace/tools/ddmin.js";
+import {
+	answersErrno,
+	commandHolds,
+	commandWords,
+	differsFromRecording,
+	kernelsDiffer,
+	minimize,
+} from "../../../src/trace/tools/minimize.js";
+import { HEADER } from "../files.js";
+import { destroy, ioasAlloc, ioasMap, mmap, newSim, open } from "./fixtures.js";
+
+describe("ddmin", () => {
+	it("leaves a part that still holds, and of which nothing can be left out", async () => {
+		await fc.assert(
+			fc.asyncProperty(fc.array(fc.nat(9), { maxLength: 40 }), fc.uniqueArray(fc.nat(9), { maxLength: 4 }), async (items, needed) => {
+				const holds = (part: readonly number[]) => needed.every((one) => part.includes(one));
+				fc.pre(holds(items));
+				const least = await ddmin(items, holds);
+				expect([...least].sort()).toEqual([...needed].sort());
+			}),
+		);
+	});
+
+	it("is 1-minimal where parts depend on each other", async () => {
+		const items = Array.from({ length: 24 }, (_, i) => i);
+		const holds = (part: readonly number[]) => part.length % 3 === 0 && part.includes(5) && part.includes(17);
+		const least = await ddmin(items, holds);
+		expect(holds(least)).toBe(true);
+		for (const one of least) expect(holds(least.filter((other) => other !== one))).toBe(false);
+	});
+});
+
+const noise: Step[] = [open("other"), ioasAlloc(1, "other"), mmap("0x300000000"), destroy(1, {}, "other")];
+
+describe("minimize", () => {
+	it("keeps what leads to an errno", async () => {
+		const failing = ioasMap({}, { ret: -1, errno: "EEXIST" });
+		// Memory is looked at only when a page table needs it, so it is not among them.
+		const needed = [open(), ioasAlloc(), ioasMap({}), failing];
+		const program = [
+			...noise,
+			mmap(),
+			...needed.slice(0, 3),
+			ioasMap({ iova: 0x90000n }),
+			failing,
+			destroy(7, { ret: -1, errno: "ENOENT" }),
+		];
+		const { steps } = await minimize(program, answersErrno(program, newSim, "EEXIST"));
+		expect(steps).toEqual(needed);
+	});
+
+	it("does not take what a missing step spoils for the difference that is looked for", async () => {
+		const wrong = destroy(1, { ret: -1, errno: "EBUSY" });
+		const program = [...noise, open(), ioasAlloc(1), wrong, ioasAlloc(1)];
+		const { steps } = await minimize(program, differsFromRecording(program, newSim));
+		// Without the allocation destroying answers ENOENT, which differs too, but differently.
+		expect(steps).toEqual([open(), ioasAlloc(1), wrong]);
+	});
+
+	it("keeps what two kernels answer differently", async () => {
+		const other = () => injecting(newSim(), [parseInjection("IOMMU_DESTROY:error=ENOENT:when=2")]);
+		const program = [...noise, open(), ioasAlloc(1), ioasAlloc(2), destroy(2)];
+		const { steps } = await minimize(program, kernelsDiffer(program, newSim, other));
+		expect(steps.filter((step) => step.op === "ioctl" && step.request === "IOMMU_DESTROY")).toHaveLength(2);
+		expect(steps.length).toBeLessThan(program.length - 1);
+	});
+
+	it("says so where there is nothing to look for", async () => {
+		const program = [open(), ioasAlloc()];
+		await expect(minimize(program, differsFromRecording(program, newSim))).rejects.toThrow("does not meet the condition");
+		expect(() => answersErrno(program, newSim, "ENOTHING")).toThrow("no errno is called so");
+	});
+
+	it("asks a command, without a shell, about each candidate", async () => {
+		const script = `process.exit(require("fs").readFileSync(process.argv.at(-1), "utf8").includes("IOMMU_DESTROY") ? 0 : 1)`;
+		const condition = commandHolds([process.execPath, "-e", script], HEADER as never, "p");
+		onTestFinished(() => condition.dispose());
+		const { steps } = await minimize([open(), ioasAlloc(), destroy(1), mmap()], condition);
+		expect(steps).toEqual([open(), destroy(1)]);
+		const refused = commandHolds(["!", process.execPath, "-e", "process.exit(0)"], HEADER as never, "p");
+		expect(refused([open()])).toBe(false);
+		refused.dispose();
+		const nowhere = commandHolds(["/no/such/command"], HEADER as never, "p");
+		expect(() => nowhere([open()])).toThrow("can not be run (ENOENT)");
+		nowhere.dispose();
+	});
+
+	it("splits a command as a shell does, and does nothing else of it", () => {
+		expect(commandWords(`! node 'a b' "c \\" $HOME" d\\ e;`)).toEqual(["!", "node", "a b", 'c " $HOME', "d e;"]);
+		expect(() => commandWords("node 'a")).toThrow("not closed");
+	});
+});
