@@ -4,11 +4,23 @@ import { argAt, type UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
 import type { IommufdContext } from "./context.js";
 
+/** Memory for one kind of call's struct, used again by the next: calls do not nest. */
+export class Scratch {
+	readonly bytes: Uint8Array;
+	readonly view: DataView;
+
+	constructor(size: number) {
+		this.bytes = new Uint8Array(size);
+		this.view = new DataView(this.bytes.buffer);
+	}
+}
+
 /**
  * One iommufd call under way: the kernel's copy of the struct, of the kernel's size, and the way
  * back to the caller.
  */
 export class Command {
+	/** the struct, zero where the caller gave nothing */
 	readonly bytes: Uint8Array;
 	readonly #view: DataView;
 
@@ -18,10 +30,10 @@ export class Command {
 		readonly arg: UserArg,
 		/** bytes the caller said the struct has */
 		readonly userSize: number,
-		kernelSize: number,
+		scratch: Scratch,
 	) {
-		this.bytes = new Uint8Array(kernelSize);
-		this.#view = new DataView(this.bytes.buffer);
+		this.bytes = scratch.bytes;
+		this.#view = scratch.view;
 	}
 
 	/**
@@ -35,6 +47,7 @@ export class Command {
 			if (rest < 0) return rest;
 		}
 		const known = Math.min(userSize, bytes.length);
+		bytes.fill(0, known);
 		return arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known));
 	}
 

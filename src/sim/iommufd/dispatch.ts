@@ -3,7 +3,7 @@ import { EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
-import { Command } from "./command.js";
+import { Command, Scratch } from "./command.js";
 import type { IommufdContext } from "./context.js";
 import { getDirtyBitmap, setDirtyTracking } from "./dirty-calls.js";
 import { faultQueueAlloc } from "./fault-queue.js";
@@ -21,34 +21,39 @@ export type Handler = (command: Command) => Ret;
 export interface Call {
 	readonly ioctl: Ioctl;
 	readonly handler: Handler;
+	readonly scratch: Scratch;
+}
+
+export function defineCall(ioctl: Ioctl, handler: Handler): Call {
+	return { ioctl, handler, scratch: new Scratch(ioctl.size) };
 }
 
 /** Commands that start here; below are VFIO's. */
 const FIRST_NR = 0x80;
 
 const calls: Call[] = [
-	{ ioctl: ioctls.IOMMU_DESTROY, handler: (command) => command.context.destroyById(command.u32(4)) },
-	{ ioctl: ioctls.IOMMU_IOAS_ALLOC, handler: ioas.ioasAlloc },
-	{ ioctl: ioctls.IOMMU_IOAS_ALLOW_IOVAS, handler: ioas.ioasAllowIovas },
-	{ ioctl: ioctls.IOMMU_IOAS_COPY, handler: ioas.ioasCopy },
-	{ ioctl: ioctls.IOMMU_IOAS_IOVA_RANGES, handler: ioas.ioasIovaRanges },
-	{ ioctl: ioctls.IOMMU_IOAS_MAP, handler: ioas.ioasMap },
-	{ ioctl: ioctls.IOMMU_IOAS_MAP_FILE, handler: ioas.ioasMapFile },
-	{ ioctl: ioctls.IOMMU_IOAS_UNMAP, handler: ioas.ioasUnmap },
-	{ ioctl: ioctls.IOMMU_IOAS_CHANGE_PROCESS, handler: ioas.ioasChangeProcess },
-	{ ioctl: ioctls.IOMMU_IOAS_NOIOMMU_GET_PA, handler: ioas.ioasNoiommuGetPa },
-	{ ioctl: ioctls.IOMMU_OPTION, handler: option },
-	{ ioctl: ioctls.IOMMU_VFIO_IOAS, handler: vfioIoas },
-	{ ioctl: ioctls.IOMMU_HWPT_ALLOC, handler: hwptAlloc },
-	{ ioctl: ioctls.IOMMU_HWPT_INVALIDATE, handler: hwptInvalidate },
-	{ ioctl: ioctls.IOMMU_HWPT_SET_DIRTY_TRACKING, handler: setDirtyTracking },
-	{ ioctl: ioctls.IOMMU_HWPT_GET_DIRTY_BITMAP, handler: getDirtyBitmap },
-	{ ioctl: ioctls.IOMMU_GET_HW_INFO, handler: getHwInfo },
-	{ ioctl: ioctls.IOMMU_FAULT_QUEUE_ALLOC, handler: faultQueueAlloc },
-	{ ioctl: ioctls.IOMMU_VIOMMU_ALLOC, handler: viommuAlloc },
-	{ ioctl: ioctls.IOMMU_VDEVICE_ALLOC, handler: vdeviceAlloc },
-	{ ioctl: ioctls.IOMMU_VEVENTQ_ALLOC, handler: veventqAlloc },
-	{ ioctl: ioctls.IOMMU_HW_QUEUE_ALLOC, handler: hwQueueAlloc },
+	defineCall(ioctls.IOMMU_DESTROY, (command) => command.context.destroyById(command.u32(4))),
+	defineCall(ioctls.IOMMU_IOAS_ALLOC, ioas.ioasAlloc),
+	defineCall(ioctls.IOMMU_IOAS_ALLOW_IOVAS, ioas.ioasAllowIovas),
+	defineCall(ioctls.IOMMU_IOAS_COPY, ioas.ioasCopy),
+	defineCall(ioctls.IOMMU_IOAS_IOVA_RANGES, ioas.ioasIovaRanges),
+	defineCall(ioctls.IOMMU_IOAS_MAP, ioas.ioasMap),
+	defineCall(ioctls.IOMMU_IOAS_MAP_FILE, ioas.ioasMapFile),
+	defineCall(ioctls.IOMMU_IOAS_UNMAP, ioas.ioasUnmap),
+	defineCall(ioctls.IOMMU_IOAS_CHANGE_PROCESS, ioas.ioasChangeProcess),
+	defineCall(ioctls.IOMMU_IOAS_NOIOMMU_GET_PA, ioas.ioasNoiommuGetPa),
+	defineCall(ioctls.IOMMU_OPTION, option),
+	defineCall(ioctls.IOMMU_VFIO_IOAS, vfioIoas),
+	defineCall(ioctls.IOMMU_HWPT_ALLOC, hwptAlloc),
+	defineCall(ioctls.IOMMU_HWPT_INVALIDATE, hwptInvalidate),
+	defineCall(ioctls.IOMMU_HWPT_SET_DIRTY_TRACKING, setDirtyTracking),
+	defineCall(ioctls.IOMMU_HWPT_GET_DIRTY_BITMAP, getDirtyBitmap),
+	defineCall(ioctls.IOMMU_GET_HW_INFO, getHwInfo),
+	defineCall(ioctls.IOMMU_FAULT_QUEUE_ALLOC, faultQueueAlloc),
+	defineCall(ioctls.IOMMU_VIOMMU_ALLOC, viommuAlloc),
+	defineCall(ioctls.IOMMU_VDEVICE_ALLOC, vdeviceAlloc),
+	defineCall(ioctls.IOMMU_VEVENTQ_ALLOC, veventqAlloc),
+	defineCall(ioctls.IOMMU_HW_QUEUE_ALLOC, hwQueueAlloc),
 ];
 
 const byNumber: (Call | undefined)[] = [];
@@ -72,7 +77,7 @@ export function dispatch(context: IommufdContext, process: SimProcess, request: 
 	if (rc < 0) return rc;
 	const size = sizeView.getUint32(0, true);
 	if (size < call.ioctl.minSize) return -EINVAL;
-	const command = new Command(context, process, arg, size, call.ioctl.size);
+	const command = new Command(context, process, arg, size, call.scratch);
 	rc = command.copyIn();
 	return rc < 0 ? rc : call.handler(command);
 }

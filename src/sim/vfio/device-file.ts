@@ -7,7 +7,6 @@ import {
 import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { SimFile, type UserIo } from "../file.js";
-import { checkZeroTail } from "../iommufd/command.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
@@ -71,7 +70,7 @@ export class VfioDeviceFile extends SimFile {
 		const size = head.getUint32(0, true);
 		if (size < BIND_MIN) return -EINVAL;
 		if (size > MAX_ARG) return -E2BIG;
-		const tail = checkZeroTail(arg, BIND.size, size);
+		const tail = arg.checkZero(BIND.size, Math.max(size - BIND.size, 0));
 		if (tail < 0) return tail;
 		const bytes = new Uint8Array(BIND.size);
 		if (arg.read(0, bytes.subarray(0, Math.min(size, BIND.size))) < 0) return -EFAULT;

@@ -1,14 +1,11 @@
 import { ioctls } from "../../../../structs/index.js";
-import type { Call } from "../../iommufd/dispatch.js";
+import { type Call, defineCall } from "../../iommufd/dispatch.js";
 import { testCommand } from "./commands.js";
 import { MockDriver } from "./driver.js";
 
 /** The selftest's hardware: one IOMMU, and devices that test commands make. */
 export class MockMachine {
 	readonly iommu = { name: "selftest", driver: new MockDriver() };
-	readonly call: Call = {
-		ioctl: ioctls.IOMMU_TEST_CMD,
-		handler: (command) => testCommand(this, command),
-	};
+	readonly call: Call = defineCall(ioctls.IOMMU_TEST_CMD, (command) => testCommand(this, command));
 	nextGroup = 0;
 }
