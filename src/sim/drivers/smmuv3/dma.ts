@@ -4,8 +4,8 @@ import { encodeSmmuEvent, SMMU_EVENTS, type SmmuEventName } from "../../machine/
 import { type SmmuEvent, smmuEventRecord } from "../../machine/smmuv3-translate.js";
 import { EXEC, PRIV, READ, WRITE } from "../../machine/walk.js";
 import type { Values } from "../../machine/words.js";
-import type { SmmuDevice } from "./device.js";
 import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
+import type { SmmuStream } from "./stream.js";
 
 /** Events that the driver passes on to guests. */
 const FOR_GUESTS = new Set<SmmuEventName>([
@@ -20,41 +20,41 @@ const FOR_GUESTS = new Set<SmmuEventName>([
 ]);
 
 /** One access of a device: to where, or aborted, with the SMMU's record and the driver's part in it. */
-export function access(device: SmmuDevice, iova: bigint, what: number, pasid?: number): DmaOutcome {
-	const { domain } = device;
+export function access(stream: SmmuStream, iova: bigint, what: number, pasid?: number): DmaOutcome {
+	const { domain } = stream;
 	if (domain === undefined) return { ok: false };
-	if (domain instanceof SmmuNestedDomain) return throughStreams(device, domain, iova, what, pasid);
-	const table = pasid === undefined ? domain : device.byPasid.get(pasid);
+	if (domain instanceof SmmuNestedDomain) return throughStreams(stream, domain, iova, what, pasid);
+	const table = pasid === undefined ? domain : stream.byPasid.get(pasid);
 	if (table instanceof SmmuNestedDomain) return { ok: false };
 	if (table === undefined || domain.stage === 2 && pasid !== undefined)
-		return recorded(device, { name: "C_BAD_SUBSTREAMID", fields: stream(device, pasid), stage2: false });
-	return table.stage === 2 ? throughStreams(device, table, iova, what, undefined) : hostStage1(device, table, iova, what, pasid);
+		return recorded(stream, { name: "C_BAD_SUBSTREAMID", fields: names(stream, pasid), stage2: false });
+	return table.stage === 2 ? throughStreams(stream, table, iova, what, undefined) : hostStage1(stream, table, iova, what, pasid);
 }
 
-function throughStreams(device: SmmuDevice, domain: SmmuDomain, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
-	const { iommu } = device;
+function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
+	const { smmu } = stream;
 	const parent: SmmuPagingDomain = domain instanceof SmmuNestedDomain ? domain.parent : domain;
 	const { ste } = domain;
-	const outcome = iommu.translator.translate(
+	const outcome = smmu.translator.translate(
 		{
-			sid: device.wire,
+			sid: stream.wire,
 			vmid: parent.vmid,
 			ste,
 			stage2: parent.stage2,
 			ssid,
 			// the guest says whether the device may, by EATS
-			ats: device.ats && iommu.ats && ste.ats === 1,
+			ats: stream.ats && ste.ats === 1,
 		},
 		iova,
 		what,
 	);
 	if (outcome.ok) return outcome;
-	if (outcome.stall) return stalled(device, outcome.event, iova, what, ssid);
-	return outcome.event === undefined ? { ok: false } : recorded(device, outcome.event);
+	if (outcome.stall) return stalled(stream, outcome.event, iova, what, ssid);
+	return outcome.event === undefined ? { ok: false } : recorded(stream, outcome.event);
 }
 
 /** The kernel's own stage 1, which it keeps as the IOVA space says. */
-function hostStage1(device: SmmuDevice, table: SmmuPagingDomain, iova: bigint, what: number, pasid?: number): DmaOutcome {
+function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, what: number, pasid?: number): DmaOutcome {
 	const page = table.find(iova);
 	const wanted = what & (READ | WRITE);
 	if (page !== undefined && (page.perm & wanted) === wanted) {
@@ -62,10 +62,10 @@ function hostStage1(device: SmmuDevice, table: SmmuPagingDomain, iova: bigint, w
 		return { ok: true, pa: page.pa, length: 0x1000n - (iova & 0xfffn) };
 	}
 	const name = page === undefined ? "F_TRANSLATION" : "F_PERMISSION";
-	return recorded(device, {
+	return recorded(stream, {
 		name,
 		fields: {
-			...stream(device, pasid),
+			...names(stream, pasid),
 			address: iova,
 			rnw: what & WRITE ? 0n : 1n,
 			ind: what & EXEC ? 1n : 0n,
@@ -76,28 +76,28 @@ function hostStage1(device: SmmuDevice, table: SmmuPagingDomain, iova: bigint, w
 	});
 }
 
-function stream(device: SmmuDevice, pasid: number | undefined): Values {
-	return { sid: BigInt(device.wire), ...(pasid === undefined ? {} : { ssv: 1n, ssid: BigInt(pasid) }) };
+function names(stream: SmmuStream, pasid: number | undefined): Values {
+	return { sid: BigInt(stream.wire), ...(pasid === undefined ? {} : { ssv: 1n, ssid: BigInt(pasid) }) };
 }
 
 /** An event that ends the access: the guest hears of it if it is one of its own stage. */
-function recorded(device: SmmuDevice, event: SmmuEvent): DmaOutcome {
+function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
 	const record = smmuEventRecord(event);
-	const { events } = device;
+	const { events } = stream;
 	if (events !== undefined && !event.stage2 && FOR_GUESTS.has(event.name)) events.viommu.report(record, events.virtId);
 	else
-		device.iommu.host.warn(
-			`${device.iommu.name}: event 0x${SMMU_EVENTS[event.name].toString(16).padStart(2, "0")} ${event.name} client ${device.name} sid 0x${device.wire.toString(16)}`,
+		stream.smmu.host.warn(
+			`${stream.smmu.name}: event 0x${SMMU_EVENTS[event.name].toString(16).padStart(2, "0")} ${event.name} client ${stream.device.name} sid 0x${stream.wire.toString(16)}`,
 		);
 	return { ok: false, record };
 }
 
 /** An access that waits becomes a page request, whose group is the transaction's tag. */
-function stalled(device: SmmuDevice, event: SmmuEvent | undefined, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
-	const stag = device.iommu.takeStag();
+function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
+	const stag = stream.smmu.takeStag();
 	const fields = { ...event?.fields, stall: 1n, stag: BigInt(stag) };
 	const record = event && encodeSmmuEvent(event.name, fields);
-	device.requests.report({
+	stream.device.requests.report({
 		pasid: ssid,
 		group: stag,
 		perm:
@@ -107,6 +107,6 @@ function stalled(device: SmmuDevice, event: SmmuEvent | undefined, iova: bigint,
 		addr: iova,
 		last: true,
 	});
-	const waits = [...device.requests.pending].some((group) => group.requests.some((request) => request.group === stag));
+	const waits = [...stream.device.requests.pending].some((group) => group.requests.some((request) => request.group === stag));
 	return { ok: false, record, waits: waits ? stag : undefined };
 }

@@ -7,9 +7,9 @@ import type { Interval } from "../../iova/interval-set.js";
 import { decodeSte, STE_BYPASS, STE_S1, type SteStage1 } from "../../machine/smmuv3-ste.js";
 import type { Stage2, Stage2Page } from "../../machine/translate.js";
 import { READ, WRITE } from "../../machine/walk.js";
-import { SmmuDevice } from "./device.js";
 import type { Smmu } from "./smmu.js";
 import type { GuestSte } from "./ste.js";
+import type { SmmuStream } from "./stream.js";
 import type { SmmuViommu } from "./viommu.js";
 
 /** bits of IOVA that four levels of 4K tables translate */
@@ -19,21 +19,21 @@ const BYPASS = decodeSte([1n | (BigInt(STE_BYPASS) << 1n), 0n]);
 export type SmmuDomain = SmmuPagingDomain | SmmuNestedDomain;
 
 /**
- * The device's stream table entry says this from now on (undefined: abort). What was fetched by way of the old one is
+ * A device's stream table entries say this from now on (undefined: abort). What was fetched by way of the old one is
  * dropped, unless the two are the same bit for bit: then the driver has nothing to write.
  */
-export function install(device: SmmuDevice, domain: SmmuDomain | undefined): void {
-	const old = device.domain;
-	device.domain = domain;
+export function install(stream: SmmuStream, domain: SmmuDomain | undefined): void {
+	const old = stream.domain;
+	stream.domain = domain;
 	const from = old && tableOf(old);
 	const to = domain && tableOf(domain);
-	to?.devices.add(device);
-	if (from !== to) from?.leave(device);
-	const { caches } = device.iommu;
+	to?.streams.add(stream);
+	if (from !== to) from?.leave(stream);
+	const { caches } = stream.smmu;
 	const same = old instanceof SmmuNestedDomain && domain instanceof SmmuNestedDomain && from === to && sameSte(old.ste, domain.ste);
-	for (const sid of device.sids) {
+	for (const sid of stream.sids) {
 		if (!same) caches.invalidate({ type: "CFGI_STE", cache: "pasid", device: sid });
-		if (device.ats) caches.invalidate({ type: "ATC_INV", cache: "atc", device: sid });
+		if (stream.ats) caches.invalidate({ type: "ATC_INV", cache: "atc", device: sid });
 	}
 }
 
@@ -53,7 +53,7 @@ export class SmmuPagingDomain extends PagingDomain {
 	readonly pageSizes = 0x40201000n;
 	readonly aperture: Interval;
 	/** those whose transactions go through it, nested ones among them */
-	readonly devices = new Set<SmmuDevice>();
+	readonly streams = new Set<SmmuStream>();
 	readonly tracker: SmmuDirty | undefined;
 	/** of stage 2: what TLB entries on top of it carry; nesting parents share it with their vIOMMUs */
 	readonly vmid: number;
@@ -73,14 +73,15 @@ export class SmmuPagingDomain extends PagingDomain {
 	}
 
 	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
-		if (!(device instanceof SmmuDevice) || device.iommu !== this.iommu) return -EINVAL;
-		if (pasid === 0) {
-			install(device, this);
-			device.events = undefined;
-			return 0;
+		// a device without PASIDs has none that could be programmed: any goes
+		if (pasid !== 0 && device.maxPasidLog2 === 0) return 0;
+		const stream = this.iommu.stream(device);
+		if (stream === undefined || (pasid !== 0 && this.stage !== 1)) return -EINVAL;
+		if (pasid !== 0) stream.byPasid.set(pasid, this);
+		else {
+			install(stream, this);
+			stream.events = undefined;
 		}
-		if (this.stage !== 1) return -EINVAL;
-		device.byPasid.set(pasid, this);
 		return 0;
 	}
 
@@ -107,13 +108,13 @@ export class SmmuPagingDomain extends PagingDomain {
 		this.tracker?.forget(area);
 		if (!this.nestParent) return;
 		this.iommu.flushVmid(this.vmid, "unmap");
-		for (const device of this.devices)
-			if (device.ats) this.iommu.caches.invalidate({ type: "unmap/atc", cache: "atc", device: device.wire });
+		for (const { ats, wire } of this.streams)
+			if (ats) this.iommu.caches.invalidate({ type: "unmap/atc", cache: "atc", device: wire });
 	}
 
 	/** With the last device go the TLB entries: from then on unmapping tells the hardware nothing. */
-	leave(device: SmmuDevice): void {
-		if (this.devices.delete(device) && this.devices.size === 0 && this.stage === 2) this.iommu.flushVmid(this.vmid, "detach");
+	leave(stream: SmmuStream): void {
+		if (this.streams.delete(stream) && this.streams.size === 0 && this.stage === 2) this.iommu.flushVmid(this.vmid, "detach");
 	}
 
 	override free(): void {
@@ -138,11 +139,12 @@ export class SmmuNestedDomain extends NestedDomain {
 
 	/** -EINVAL: another SMMU's device, or a PASID; -ENOENT: stage 1 needs a vDEVICE, whom its events name. */
 	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
-		if (!(device instanceof SmmuDevice) || device.iommu !== this.iommu || pasid !== 0) return -EINVAL;
+		const stream = this.iommu.stream(device);
+		if (stream === undefined || pasid !== 0) return -EINVAL;
 		const virtId = this.viommu.virtId(device);
 		if (virtId === undefined && this.ste.valid && this.ste.config === STE_S1) return -ENOENT;
-		install(device, this);
-		device.events = virtId === undefined ? undefined : { viommu: this.viommu, virtId };
+		install(stream, this);
+		stream.events = virtId === undefined ? undefined : { viommu: this.viommu, virtId };
 		return 0;
 	}
 }

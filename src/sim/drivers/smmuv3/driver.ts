@@ -2,15 +2,17 @@ import {
 	iommu_hw_info_arm_smmuv3,
 	iommu_hw_info_type as TYPE,
 	iommu_viommu_type,
+	iommufd_hw_capabilities as CAP,
 	iommufd_hwpt_alloc_flags as FLAG,
 } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
+import type { HwDriver } from "../../hardware/driver.js";
 import type { IommuDevice } from "../../iommu/device.js";
 import type { Domain, PagingDomain } from "../../iommu/domain.js";
-import type { AllocData, DmaOutcome, HwInfo, IommuDriver, ViommuOps } from "../../iommu/driver.js";
+import type { AllocData, DmaOutcome, HwInfo, ViommuOps } from "../../iommu/driver.js";
+import type { PciDevice } from "../../machine/description.js";
 import type { Viommu } from "../../iommufd/viommu.js";
-import type { SmmuDevice } from "./device.js";
 import { access } from "./dma.js";
 import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
 import type { Smmu } from "./smmu.js";
@@ -20,15 +22,28 @@ const NEST = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT;
 const DIRTY = FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 const PASID = FLAG.IOMMU_HWPT_ALLOC_PASID;
 
-/** The driver of all SMMUv3s. */
-export class Smmuv3Driver implements IommuDriver {
-	canTrackDirty(device: IommuDevice): boolean {
-		return (device.iommu as Smmu).tracksDirty;
+/** The driver, as one SMMUv3 has it. */
+export class Smmuv3Driver implements HwDriver {
+	/** the interrupt translation service tells devices apart */
+	readonly isolatesMsi = true;
+
+	constructor(readonly smmu: Smmu) {}
+
+	pasidWidth(pci: PciDevice): number {
+		return Math.min(pci.pasidWidth, this.smmu.features.ssidBits);
+	}
+
+	capabilities(pci: PciDevice): number {
+		return pci.ats ? 0 : CAP.IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
+	}
+
+	canTrackDirty(_device: IommuDevice): boolean {
+		return this.smmu.tracksDirty;
 	}
 
 	/** Stage 1 where there is one; a nesting parent is stage 2, beneath the guest's stage 1. */
-	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
-		const smmu = device.iommu as Smmu;
+	allocPaging(_device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+		const { smmu } = this;
 		if (flags & ~(NEST | DIRTY | PASID) || from?.data !== undefined) return -EOPNOTSUPP;
 		if (flags & NEST) return flags === NEST && smmu.nests ? new SmmuPagingDomain(smmu, 2, true, false) : -EOPNOTSUPP;
 		if (flags !== 0 && !smmu.features.stage1) return -EOPNOTSUPP;
@@ -36,30 +51,31 @@ export class Smmuv3Driver implements IommuDriver {
 	}
 
 	detached(device: IommuDevice, pasid: number): void {
-		const smmuDevice = device as SmmuDevice;
+		const stream = this.smmu.stream(device);
+		if (stream === undefined) return;
 		if (pasid !== 0) {
-			smmuDevice.byPasid.delete(pasid);
+			stream.byPasid.delete(pasid);
 			return;
 		}
-		install(smmuDevice, undefined);
-		smmuDevice.events = undefined;
+		install(stream, undefined);
+		stream.events = undefined;
 	}
 
 	guestOwnsPasids(domain: Domain): boolean {
 		return domain instanceof SmmuNestedDomain;
 	}
 
-	hwInfo(device: IommuDevice, type: number): HwInfo | Ret {
+	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret {
 		if (type !== TYPE.IOMMU_HW_INFO_TYPE_DEFAULT && type !== TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3) return -EOPNOTSUPP;
-		const { idr, iidr, aidr } = (device.iommu as Smmu).description;
+		const { idr, iidr, aidr } = this.smmu.description;
 		return {
 			type: TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3,
 			data: iommu_hw_info_arm_smmuv3.encode({ flags: 0, idr: [...idr], iidr, aidr }),
 		};
 	}
 
-	viommuSupported(device: IommuDevice, type: number): Ret {
-		const smmu = device.iommu as Smmu;
+	viommuSupported(_device: IommuDevice, type: number): Ret {
+		const { smmu } = this;
 		const known = type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
 		return known && smmu.nests && smmu.staysCoherent ? 0 : -EOPNOTSUPP;
 	}
@@ -71,8 +87,7 @@ export class Smmuv3Driver implements IommuDriver {
 	}
 
 	dma(device: IommuDevice, iova: bigint, what: number, pasid?: number): DmaOutcome {
-		return access(device as SmmuDevice, iova, what, pasid);
+		const stream = this.smmu.stream(device);
+		return stream === undefined ? { ok: false } : access(stream, iova, what, pasid);
 	}
 }
-
-export const smmuv3Driver = new Smmuv3Driver();

@@ -1,37 +1,33 @@
-import type { IommuInstance } from "../../iommu/driver.js";
-import type { PhysicalMemory } from "../../memory/memory-object.js";
+import type { HwDevice } from "../../hardware/device.js";
+import type { DriverContext, HwIommu } from "../../hardware/driver.js";
+import type { IommuDevice } from "../../iommu/device.js";
 import { IommuCaches } from "../../machine/caches.js";
 import type { Smmuv3Iommu } from "../../machine/description.js";
 import type { PhysMemory } from "../../machine/memory.js";
 import { decodeSmmuIdr, type SmmuFeatures } from "../../machine/smmuv3-ste.js";
 import { type CachedCd, SmmuTranslator } from "../../machine/smmuv3-translate.js";
-import { smmuv3Driver, type Smmuv3Driver } from "./driver.js";
-
-/** What an SMMU needs of its machine. */
-export interface SmmuHost {
-	readonly physical: PhysicalMemory;
-	/** into the kernel log */
-	warn(line: string): void;
-}
+import { Smmuv3Driver } from "./driver.js";
+import { SmmuStream } from "./stream.js";
 
 const word = new Uint8Array(8);
 const wordView = new DataView(word.buffer);
 
 /** One SMMUv3: its registers, its caches and what the driver keeps for it. */
-export class Smmu implements IommuInstance {
-	readonly driver: Smmuv3Driver = smmuv3Driver;
+export class Smmu implements HwIommu {
+	readonly driver = new Smmuv3Driver(this);
 	readonly name: string;
 	readonly features: SmmuFeatures;
 	readonly caches: IommuCaches<CachedCd>;
 	readonly translator: SmmuTranslator;
+	readonly #streams = new WeakMap<IommuDevice, SmmuStream>();
 	readonly #vmids = new Set<number>();
 	#nextStag = 0;
 
 	constructor(
 		readonly description: Smmuv3Iommu,
-		readonly host: SmmuHost,
+		readonly host: DriverContext,
 	) {
-		const memory = host.physical;
+		const { memory } = host;
 		this.name = description.name;
 		this.features = decodeSmmuIdr(description.idr);
 		this.caches = new IommuCaches(description.caches);
@@ -43,6 +39,17 @@ export class Smmu implements IommuInstance {
 			},
 		};
 		this.translator = new SmmuTranslator(this.features, this.caches, words);
+	}
+
+	/** A device's; undefined if it is behind another IOMMU. */
+	stream(device: IommuDevice): SmmuStream | undefined {
+		if (device.iommu !== this) return undefined;
+		let stream = this.#streams.get(device);
+		if (stream === undefined) {
+			stream = new SmmuStream(this, device as HwDevice);
+			this.#streams.set(device, stream);
+		}
+		return stream;
 	}
 
 	/** both stages, one on top of the other */

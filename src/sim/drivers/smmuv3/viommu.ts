@@ -14,7 +14,6 @@ import { smmuInvalidations } from "../../machine/invalidations.js";
 import type { SmmuCommand } from "../../machine/smmuv3-cmd.js";
 import { withStreamId } from "../../machine/smmuv3-event.js";
 import { checkCommand } from "./commands.js";
-import { SmmuDevice } from "./device.js";
 import { SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
 import { copySte } from "./ste.js";
 
@@ -45,7 +44,7 @@ export class SmmuViommu implements ViommuOps {
 
 	/** -EOPNOTSUPP: one stream ID can not stand for a device that has two. */
 	addVdevice(device: IommuDevice, virtId: bigint): Ret {
-		if (!(device instanceof SmmuDevice) || device.sids.length !== 1) return -EOPNOTSUPP;
+		if (this.parent.iommu.stream(device)?.sids.length !== 1) return -EOPNOTSUPP;
 		this.#virtIds.set(device, virtId);
 		return 0;
 	}
@@ -91,8 +90,8 @@ export class SmmuViommu implements ViommuOps {
 		const virtual = command?.fields.sid;
 		if (command === undefined || virtual === undefined) return command;
 		const device = this.viommu.findDevice(virtual);
-		if (!(device instanceof SmmuDevice)) return undefined;
-		return { ...command, fields: { ...command.fields, sid: BigInt(device.wire) } };
+		const stream = device && iommu.stream(device);
+		return stream && { ...command, fields: { ...command.fields, sid: BigInt(stream.wire) } };
 	}
 
 	#issue(command: SmmuCommand): void {
