@@ -24,8 +24,8 @@ export interface Minimized {
 	readonly tried: number;
 }
 
-/** The steps that are needed for `condition`, in order: none of them can be left out. InputError where the whole does not meet it. */
-export async function minimize(steps: readonly Step[], condition: Condition): Promise<Minimized> {
+/** The steps that are needed for `condition`, in order: none of them can be left out. Undefined where the whole does not meet it. */
+export async function minimize(steps: readonly Step[], condition: Condition): Promise<Minimized | undefined> {
 	let tried = 0;
 	const known = new Map<string, boolean>();
 	const numbers = new Map(steps.map((step, at) => [step, at]));
@@ -40,7 +40,7 @@ export async function minimize(steps: readonly Step[], condition: Condition): Pr
 		}
 		return answer;
 	};
-	if (!holds(steps)) throw new InputError("the whole program does not meet the condition of --while, so there is nothing to keep");
+	if (!holds(steps)) return undefined;
 	const least = await ddmin(steps, holds);
 	return { steps: withoutOrphans(least), tried };
 }
@@ -128,14 +128,14 @@ export function answersErrno(program: readonly Step[], newKernel: () => Kernel, 
  * That a command, run without a shell with the candidate's file as its last argument, exits 0 (with `!` before it:
  * that it exits otherwise, as `! iommuctl replay` does while an answer differs).
  */
-export function commandHolds(command: readonly string[], header: TraceHeader, name: string): Condition & { dispose(): void } {
+export function commandHolds(command: readonly string[], header: TraceHeader): Condition & { dispose(): void } {
 	const wanted = command[0] !== "!";
 	const [file, ...args] = wanted ? command : command.slice(1);
 	if (!file) throw new InputError("--while: the command is empty");
 	const folder = mkdtempSync(join(tmpdir(), "iommuctl-minimize-"));
 	const candidate = join(folder, "candidate.jsonl");
 	const condition = (steps: readonly Step[]): boolean => {
-		writeFileSync(candidate, traceText(header, [{ name, steps }]));
+		writeFileSync(candidate, traceText(header, [{ name: "candidate", steps }]));
 		const { status, error } = spawnSync(file, [...args, candidate], { stdio: ["ignore", "ignore", "ignore"] });
 		if (error) throw new InputError(`--while: ${file} can not be run (${(error as NodeJS.ErrnoException).code ?? error.message})`);
 		return (status === 0) === wanted;

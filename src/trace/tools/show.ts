@@ -161,8 +161,15 @@ export async function showTrace(file: string, options: ShowOptions): Promise<num
 }
 
 function headerText({ trace, version, ...rest }: TraceHeader): string {
-	const parts = Object.entries(rest).map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+	const parts = Object.entries(rest).map(([key, value]) => `${key} ${headerValue(value)}`);
 	return `# ${trace} trace, version ${version}${parts.length > 0 ? `: ${parts.join(", ")}` : ""}`;
+}
+
+/** A machine's description is long: its kind, and how many devices it has. */
+function headerValue(value: unknown): string {
+	if (Array.isArray(value)) return `(${value.length})`;
+	if (typeof value !== "object" || value === null) return String(value);
+	return "kind" in value ? String(value.kind) : "(...)";
 }
 
 /** Writes a trace as one JSON document, `iommuctl.trace`: the steps as recorded, with their structs decoded beside. */

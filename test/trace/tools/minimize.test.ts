@@ -37,6 +37,8 @@ describe("ddmin", () => {
 
 const noise: Step[] = [open("other"), ioasAlloc(1, "other"), mmap("0x300000000"), destroy(1, {}, "other")];
 
+const minimized = async (program: readonly Step[], condition: Condition) => (await minimize(program, condition))?.steps ?? [];
+
 describe("minimize", () => {
 	it("keeps what leads to an errno", async () => {
 		const failing = ioasMap({}, { ret: -1, errno: "EEXIST" });
@@ -50,14 +52,14 @@ describe("minimize", () => {
 			failing,
 			destroy(7, { ret: -1, errno: "ENOENT" }),
 		];
-		const { steps } = await minimize(program, answersErrno(program, newSim, "EEXIST"));
+		const steps = await minimized(program, answersErrno(program, newSim, "EEXIST"));
 		expect(steps).toEqual(needed);
 	});
 
 	it("does not take what a missing step spoils for the difference that is looked for", async () => {
 		const wrong = destroy(1, { ret: -1, errno: "EBUSY" });
 		const program = [...noise, open(), ioasAlloc(1), wrong, ioasAlloc(1)];
-		const { steps } = await minimize(program, differsFromRecording(program, newSim));
+		const steps = await minimized(program, differsFromRecording(program, newSim));
 		// Without the allocation destroying answers ENOENT, which differs too, but differently.
 		expect(steps).toEqual([open(), ioasAlloc(1), wrong]);
 	});
@@ -65,27 +67,27 @@ describe("minimize", () => {
 	it("keeps what two kernels answer differently", async () => {
 		const other = () => injecting(newSim(), [parseInjection("IOMMU_DESTROY:error=ENOENT:when=2")]);
 		const program = [...noise, open(), ioasAlloc(1), ioasAlloc(2), destroy(2)];
-		const { steps } = await minimize(program, kernelsDiffer(program, newSim, other));
+		const steps = await minimized(program, kernelsDiffer(program, newSim, other));
 		expect(steps.filter((step) => step.op === "ioctl" && step.request === "IOMMU_DESTROY")).toHaveLength(2);
 		expect(steps.length).toBeLessThan(program.length - 1);
 	});
 
 	it("says so where there is nothing to look for", async () => {
 		const program = [open(), ioasAlloc()];
-		await expect(minimize(program, differsFromRecording(program, newSim))).rejects.toThrow("does not meet the condition");
+		expect(await minimize(program, differsFromRecording(program, newSim))).toBeUndefined();
 		expect(() => answersErrno(program, newSim, "ENOTHING")).toThrow("no errno is called so");
 	});
 
 	it("asks a command, without a shell, about each candidate", async () => {
 		const script = `process.exit(require("fs").readFileSync(process.argv.at(-1), "utf8").includes("IOMMU_DESTROY") ? 0 : 1)`;
-		const condition = commandHolds([process.execPath, "-e", script], HEADER as never, "p");
+		const condition = commandHolds([process.execPath, "-e", script], HEADER as never);
 		onTestFinished(() => condition.dispose());
-		const { steps } = await minimize([open(), ioasAlloc(), destroy(1), mmap()], condition);
+		const steps = await minimized([open(), ioasAlloc(), destroy(1), mmap()], condition);
 		expect(steps).toEqual([open(), destroy(1)]);
-		const refused = commandHolds(["!", process.execPath, "-e", "process.exit(0)"], HEADER as never, "p");
+		const refused = commandHolds(["!", process.execPath, "-e", "process.exit(0)"], HEADER as never);
 		expect(refused([open()])).toBe(false);
 		refused.dispose();
-		const nowhere = commandHolds(["/no/such/command"], HEADER as never, "p");
+		const nowhere = commandHolds(["/no/such/command"], HEADER as never);
 		expect(() => nowhere([open()])).toThrow("can not be run (ENOENT)");
 		nowhere.dispose();
 	});
