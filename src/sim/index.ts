@@ -1,14 +1,18 @@
+import type { Machine } from "./machine/description.js";
+import { machineFromTraceHeader } from "./machine/trace-header.js";
 import { Sim } from "./sim.js";
 
 export interface SimOptions {
 	/** the header of a trace: the machine is made as it says */
 	readonly header?: unknown;
+	/** the machine; without one (and without a header that names one) only the selftest's mock devices exist */
+	readonly machine?: Machine;
 }
 
-/** A fresh simulated kernel. */
-export function createSim(_options: SimOptions = {}): Sim {
-	return new Sim();
+/** A fresh simulated kernel. Throws a MachineError for a header that makes no sense. */
+export function createSim({ machine, header }: SimOptions = {}): Sim {
+	return new Sim(machine ?? machineFromTraceHeader(header));
 }
 
-export type { Sim } from "./sim.js";
 export type { SimProcess } from "./process.js";
+export type { Sim } from "./sim.js";

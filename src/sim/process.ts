@@ -1,5 +1,6 @@
 import { EBADF, EFAULT, EINVAL, EMFILE, ENOMEM } from "../kernel/errno.js";
 import {
+	type DmaCapable,
 	type IoBuffer,
 	type IoctlArg,
 	type Kernel,
@@ -16,6 +17,7 @@ import { MemfdFile } from "./memfd.js";
 import { AddressSpace } from "./memory/address-space.js";
 import { userArg } from "./memory/user-arg.js";
 import type { Sim } from "./sim.js";
+import { VfioDeviceFile } from "./vfio/device-file.js";
 
 /** Descriptors a process can have (Linux's usual soft limit). */
 const MAX_FILES = 1024;
@@ -23,7 +25,7 @@ const MAX_FILES = 1024;
 const MAX_RW = 0x7ffff000;
 
 /** A program on the simulated kernel: its memory and its open files. */
-export class SimProcess implements Kernel {
+export class SimProcess implements Kernel, DmaCapable {
 	readonly kind = "sim";
 	readonly memory = new AddressSpace();
 	#files = new Map<number, SimFile>();
@@ -140,6 +142,12 @@ export class SimProcess implements Kernel {
 	poke(addr: bigint, from: Uint8Array): Ret {
 		// As a debugger would: what is mapped can be written, read-only or not.
 		return this.memory.accessible(addr, from.length, PROT_READ) ? this.memory.write(addr, from, true) : -EFAULT;
+	}
+
+	/** The device behind the file does DMA; nothing for other files. `buf` is where in its own buffer. */
+	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
+		const file = this.#files.get(fd);
+		return file instanceof VfioDeviceFile ? file.dma(dir, BigInt.asUintN(64, iova), length, buf) : [];
 	}
 
 	exit(): void {

@@ -2,11 +2,14 @@ import { ENOENT } from "../kernel/errno.js";
 import type { Ret } from "../kernel/kernel.js";
 import { MockMachine } from "./drivers/selftest/machine.js";
 import type { SimFile } from "./file.js";
+import { buildHardware, type Hardware } from "./hardware/build.js";
 import type { IommufdContext } from "./iommufd/context.js";
 import type { Call } from "./iommufd/dispatch.js";
 import { IommufdFile } from "./iommufd/iommufd-file.js";
+import type { Machine } from "./machine/description.js";
 import { PhysicalMemory } from "./memory/memory-object.js";
 import { SimProcess } from "./process.js";
+import { VfioNodes } from "./vfio/nodes.js";
 
 /** Lines the kernel log keeps. */
 const LOG_LINES = 10_000;
@@ -17,13 +20,26 @@ export class Sim {
 	readonly log: string[] = [];
 	/** contexts that were opened, for the look of it; closed ones are empty */
 	readonly contexts = new Set<IommufdContext>();
-	/** VFIO's no-IOMMU mode is built in */
-	readonly noIommuAllowed: boolean = true;
-	readonly selftest = new MockMachine();
+	/** what the machine has; undefined: nothing but the selftest's mock devices */
+	readonly hardware: Hardware | undefined;
+	readonly vfio: VfioNodes | undefined;
+	readonly #selftest: MockMachine | undefined;
+
+	constructor(machine?: Machine) {
+		if (machine === undefined || machine.iommus.some((iommu) => iommu.kind === "selftest")) this.#selftest = new MockMachine();
+		if (machine === undefined) return;
+		this.hardware = buildHardware(machine, { memory: this.physical, warn: (line) => this.warn(line) });
+		this.vfio = new VfioNodes(this.hardware, this.physical);
+	}
+
+	/** VFIO's no-IOMMU mode is on */
+	get noIommuAllowed(): boolean {
+		return this.hardware?.machine.kernel.noiommu ?? false;
+	}
 
 	/** IOMMU_TEST_CMD, where the selftest driver is built in */
 	get testCall(): Call | undefined {
-		return this.selftest.call;
+		return this.#selftest?.call;
 	}
 
 	newProcess(): SimProcess {
@@ -32,6 +48,7 @@ export class Sim {
 
 	open(_process: SimProcess, path: string): SimFile | Ret {
 		if (path === "/dev/iommu") return new IommufdFile(this);
+		if (path.startsWith("/dev/vfio/")) return this.vfio?.open(path) ?? -ENOENT;
 		return -ENOENT;
 	}
 

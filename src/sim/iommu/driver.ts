@@ -65,7 +65,7 @@ export interface IommuDriver {
 	/** a user-managed table on a nesting parent */
 	allocNested?(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret;
 	/** `type` is what the caller asked for (IOMMU_HW_INFO_TYPE_*, 0: the default) */
-	hwInfo?(device: IommuDevice, type: number): HwInfo | Ret;
+	hwInfo?(device: IommuDevice, type: number): HwInfo | Ret | undefined;
 	/** -EOPNOTSUPP where vIOMMUs of the type do not exist for the device; checked before the parent is looked up */
 	viommuSupported?(device: IommuDevice, type: number): Ret;
 	/**

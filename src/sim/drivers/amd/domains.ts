@@ -1,0 +1,24 @@
+import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import { DirtyPages, HwPagingDomain } from "../../hardware/paging-domain.js";
+import type { IommuInstance } from "../../iommu/driver.js";
+import { IOVA_MAX } from "../../iova/interval-set.js";
+
+/** A kernel-managed AMD host table: six levels, the whole of 64 bits. */
+export class AmdPagingDomain extends HwPagingDomain {
+	readonly aperture = { start: 0n, last: IOVA_MAX };
+	/** every power of two from a page to 256 GiB: a level's entries may be joined */
+	readonly pageSizes = (1n << 39n) - 0x1000n;
+	readonly nestParent: boolean;
+
+	constructor(iommu: IommuInstance, flags: number) {
+		super(iommu);
+		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
+		this.enforcesCoherency = true;
+		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
+	}
+
+	override attach(): Ret {
+		return 0;
+	}
+}

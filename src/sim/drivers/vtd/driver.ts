@@ -1,0 +1,124 @@
+import {
+	iommu_hw_info_type as INFO,
+	iommu_hw_info_vtd,
+	iommu_hwpt_vtd_s1 as S1,
+	iommu_hwpt_data_type as DATA,
+	iommufd_hw_capabilities as CAP,
+	iommufd_hwpt_alloc_flags as FLAG,
+} from "../../../../structs/index.js";
+import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { DriverContext, HwDriver } from "../../hardware/driver.js";
+import type { HwDevice } from "../../hardware/device.js";
+import { throughHost } from "../../hardware/dma.js";
+import { HostMemory } from "../../hardware/host-memory.js";
+import type { Domain, NestedDomain, PagingDomain } from "../../iommu/domain.js";
+import type { IommuDevice } from "../../iommu/device.js";
+import type { AllocData, DmaOutcome, HwInfo } from "../../iommu/driver.js";
+import { copyUserData } from "../../iommufd/command.js";
+import { IommuCaches, NO_PASID } from "../../machine/caches.js";
+import type { PciDevice, VtdIommu } from "../../machine/description.js";
+import { type CachedVtdPasid, VtdTranslator } from "../../machine/vtd-translate.js";
+import { VtdFeatures } from "./features.js";
+import { VtdNestedDomain } from "./nested-domain.js";
+import { VtdPagingDomain } from "./paging-domain.js";
+
+const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
+
+/** The VT-d driver, for one unit. */
+export class VtdDriver implements HwDriver {
+	readonly kind = "vtd";
+	readonly features: VtdFeatures;
+	readonly caches: IommuCaches<CachedVtdPasid>;
+	readonly isolatesMsi: boolean;
+	readonly #translator: VtdTranslator;
+	/** domain IDs for guests' tables; the host's own need none here */
+	#nextDomain = 1;
+
+	constructor(
+		readonly description: VtdIommu,
+		readonly context: DriverContext,
+	) {
+		this.features = new VtdFeatures(description);
+		this.caches = new IommuCaches(description.caches);
+		this.isolatesMsi = description.interruptRemapping;
+		const page1G = (this.features.firstStagePages & (1n << 30n)) !== 0n;
+		this.#translator = new VtdTranslator(this.caches, new HostMemory(context.memory), { addressBits: 52, page1G });
+	}
+
+	pasidWidth(pci: PciDevice): number {
+		return Math.min(this.features.pasidWidth, pci.pasidWidth);
+	}
+
+	capabilities(pci: PciDevice): number {
+		const pasid = this.pasidWidth(pci) > 0 ? CAP.IOMMU_HW_CAP_PCI_PASID_EXEC | CAP.IOMMU_HW_CAP_PCI_PASID_PRIV : 0;
+		return pasid | (pci.ats ? 0 : CAP.IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
+	}
+
+	canTrackDirty(): boolean {
+		return this.features.dirtyTracking;
+	}
+
+	/** First stage where the hardware has it and nothing asked for needs the second. */
+	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+		const { features } = this;
+		if (from?.data !== undefined) return -EOPNOTSUPP;
+		if (features.firstStage && (flags & ~PASID) === 0) return new VtdPagingDomain(device.iommu, features, "first", flags);
+		if (flags & ~(NEST | DIRTY | PASID)) return -EOPNOTSUPP;
+		if ((flags & NEST && !features.nesting) || (flags & DIRTY && !features.dirtyTracking)) return -EOPNOTSUPP;
+		if (!features.secondStage) return -EOPNOTSUPP;
+		return new VtdPagingDomain(device.iommu, features, "second", flags);
+	}
+
+	allocNested(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {
+		if (!this.features.nesting || flags & ~PASID) return -EOPNOTSUPP;
+		const { data, process } = from;
+		if (data?.type !== DATA.IOMMU_HWPT_DATA_VTD_S1) return -EOPNOTSUPP;
+		if (!(parent instanceof VtdPagingDomain) || !parent.nestParent) return -EINVAL;
+		if (data.length !== S1.size) return -EINVAL;
+		const bytes = copyUserData(process, data, data.type, S1.size, S1.size);
+		if (typeof bytes === "number") return bytes;
+		return new VtdNestedDomain(device.iommu, this, parent, S1.decode(bytes), this.#nextDomain++);
+	}
+
+	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret {
+		const { cap, ecap, errata } = this.description;
+		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD) return -EOPNOTSUPP;
+		const data = iommu_hw_info_vtd.encode({ flags: errata ? 1 : 0, cap_reg: cap, ecap_reg: ecap });
+		return { type: INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD, data };
+	}
+
+	admits(_device: IommuDevice, domain: Domain): Ret {
+		return domain.iommu.driver instanceof VtdDriver ? 0 : -EINVAL;
+	}
+
+	detached(device: IommuDevice, pasid: number): void {
+		this.forget(device as HwDevice, pasid);
+	}
+
+	/** The device's attachment changes: what it cached itself through the old one goes. */
+	forget(device: HwDevice, pasid: number): void {
+		if (!device.pci.ats) return;
+		const context = pasid === 0 ? NO_PASID : pasid;
+		this.caches.invalidate({ type: "host-attach", cache: "atc", device: device.requester.wire, context });
+	}
+
+	dma(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
+		const { requester, group, pci } = device as HwDevice;
+		// In scalable mode the driver sets up the device's own requester ID only, no alias of a bridge's.
+		if (this.features.scalable && !requester.own) return { ok: false };
+		const domain = group.attached.get(pasid ?? 0)?.domain;
+		if (domain instanceof VtdPagingDomain) return throughHost(domain, iova, access) ?? { ok: false };
+		if (!(domain instanceof VtdNestedDomain)) return { ok: false };
+		const request = {
+			rid: requester.wire,
+			pasid,
+			domain: domain.id,
+			stage1: domain.paging,
+			stage2: domain.parent,
+			supervisor: domain.supervisor,
+			ats: pci.ats,
+		};
+		return this.#translator.translate(request, iova, access);
+	}
+}

@@ -1,0 +1,97 @@
+import { EFAULT, EINVAL, ENOTTY } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { UserIo } from "../file.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import type { UserArg } from "../memory/user-arg.js";
+import type { SimProcess } from "../process.js";
+import { type Binding, EmulatedBinding } from "./binding.js";
+import { CONFIG_REGION, regionOf, VfioDevice } from "./device.js";
+import {
+	answerDeviceInfo,
+	answerIrq,
+	answerRegion,
+	AUTOMASKED,
+	EVENTFD,
+	MASKABLE,
+	NORESIZE,
+	PCI,
+	READ_WRITE,
+	readIrq,
+	readRegion,
+} from "./pci-info.js";
+import * as request from "./requests.js";
+
+const CONFIG_SIZE = 0xff;
+const PORT_SIZE = 8;
+const REQUEST_IRQ = 4;
+const REGIONS = 9;
+
+/** A mediated device that software emulates, as the kernel's sample mtty (a serial card with one port). */
+export class MdevVfioDevice extends VfioDevice {
+	readonly #config = new Uint8Array(CONFIG_SIZE);
+	readonly #port = new Uint8Array(PORT_SIZE);
+
+	protected override opened(): void {
+		const view = new DataView(this.#config.buffer);
+		view.setUint16(0, 0x4348, true);
+		view.setUint16(2, 0x3253, true);
+		view.setUint16(4, 1, true);
+		view.setUint8(6, 0x00);
+		view.setUint8(7, 0x02);
+		view.setUint8(8, 0x10);
+		view.setUint8(9, 0x02);
+		view.setUint8(11, 0x07);
+		view.setUint32(0x10, 1, true);
+		view.setUint16(0x2c, 0x4348, true);
+		view.setUint16(0x2e, 0x3253, true);
+		view.setUint8(0x3d, 1);
+	}
+
+	protected override bind(context: IommufdContext): Binding {
+		return new EmulatedBinding(context);
+	}
+
+	override ioctl(_process: SimProcess, number: number, arg: UserArg): Ret {
+		switch (number) {
+			case request.VFIO_DEVICE_GET_INFO:
+				return answerDeviceInfo(arg, PCI);
+			case request.VFIO_DEVICE_GET_REGION_INFO: {
+				const info = readRegion(arg);
+				if (typeof info === "number") return info;
+				if (info.index >= REGIONS) return -EINVAL;
+				return answerRegion(arg, info.argsz, info.index, sizeOf(info.index), READ_WRITE, false);
+			}
+			case request.VFIO_DEVICE_GET_IRQ_INFO: {
+				const info = readIrq(arg);
+				if (typeof info === "number") return info;
+				const { argsz, index } = info;
+				if (index > 1 && index !== REQUEST_IRQ) return -EINVAL;
+				return answerIrq(arg, argsz, index, EVENTFD | (index === 0 ? MASKABLE | AUTOMASKED : NORESIZE), 1);
+			}
+			case request.VFIO_DEVICE_RESET:
+				return 0;
+			default:
+				return -ENOTTY;
+		}
+	}
+
+	override read(io: UserIo, offset: bigint): Ret {
+		const part = this.#part(offset, io.length);
+		return part === undefined || io.put(0, part.slice()) < 0 ? -EFAULT : part.length;
+	}
+
+	override write(io: UserIo, offset: bigint): Ret {
+		const part = this.#part(offset, io.length);
+		return part === undefined || io.get(0, part) < 0 ? -EFAULT : part.length;
+	}
+
+	#part(offset: bigint, length: number): Uint8Array | undefined {
+		const { index, at } = regionOf(offset);
+		const bytes = index === CONFIG_REGION ? this.#config : index === 0 ? this.#port : undefined;
+		return bytes === undefined || at + length > bytes.length ? undefined : bytes.subarray(at, at + length);
+	}
+}
+
+function sizeOf(index: number): number {
+	return index === CONFIG_REGION ? CONFIG_SIZE : index === 0 ? PORT_SIZE : 0;
+}

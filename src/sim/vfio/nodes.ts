@@ -1,0 +1,93 @@
+import { EBUSY, ENOENT } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { SimFile } from "../file.js";
+import type { Hardware } from "../hardware/build.js";
+import { IommuGroup } from "../iommu/device.js";
+import { busOf, segmentOf } from "../machine/bdf.js";
+import type { MediatedDevice, PciDevice } from "../machine/description.js";
+import type { PhysicalMemory } from "../memory/memory-object.js";
+import { VfioDeviceFile } from "./device-file.js";
+import type { VfioDevice } from "./device.js";
+import { VfioGroup } from "./group.js";
+import { VfioGroupFile } from "./group-file.js";
+import { MdevVfioDevice } from "./mdev.js";
+import { noIommuDevice } from "./noiommu.js";
+import { type PciPlace, type PciPlaceMate, PciVfioDevice } from "./pci-device.js";
+
+const DEVICES = "/dev/vfio/devices/";
+const GROUPS = "/dev/vfio/";
+
+/** What is below /dev/vfio on a machine. */
+export class VfioNodes {
+	/** by the name below /dev/vfio/devices */
+	readonly devices = new Map<string, VfioDevice>();
+	readonly #groups = new Map<string, VfioGroup>();
+	readonly #byPci = new Map<PciDevice, PciVfioDevice>();
+
+	constructor(
+		readonly hardware: Hardware,
+		readonly memory: PhysicalMemory,
+	) {
+		const { machine } = hardware;
+		for (const pci of machine.devices) this.#addPci(pci);
+		for (const mdev of machine.mdevs) this.#addMdev(mdev);
+	}
+
+	/** A file for a path below /dev/vfio: -ENOENT, -EBUSY for a group that is in use. */
+	open(path: string): SimFile | Ret {
+		if (path.startsWith(DEVICES)) {
+			const device = this.devices.get(path.slice(DEVICES.length));
+			return device === undefined ? -ENOENT : new VfioDeviceFile(device, true);
+		}
+		const group = this.#groups.get(path.slice(GROUPS.length));
+		if (group === undefined) return -ENOENT;
+		return group.opened || group.boundAlone > 0 ? -EBUSY : new VfioGroupFile(group);
+	}
+
+	#addPci(pci: PciDevice): void {
+		if (pci.vfio === undefined) return;
+		const { machine, topology, devices: behindIommu } = this.hardware;
+		const { number } = topology.groupOf(pci.bdf);
+		const hw = behindIommu.get(pci.bdf);
+		const noIommu = hw === undefined;
+		if (noIommu && !machine.kernel.noiommu) return;
+		const mates = topology.groupOf(pci.bdf).devices;
+		const group = this.#group(number, noIommu, mates.some((d) => d.driver !== undefined && d.driver !== "vfio-pci"));
+		const node = `${noIommu ? "noiommu-" : ""}vfio${pci.vfio}`;
+		const iommu = hw ?? noIommuDevice(node, new IommuGroup(number));
+		const isolated = noIommu || hw.iommu.driver.isolatesMsi || machine.kernel.unsafeInterrupts;
+		const device = new PciVfioDevice(node, group, pci, iommu, isolated, this.#place(pci), this.memory);
+		this.devices.set(node, device);
+		this.#byPci.set(pci, device);
+	}
+
+	#addMdev(mdev: MediatedDevice): void {
+		const { number } = this.hardware.topology.groupOfMdev(mdev);
+		const node = `vfio${mdev.vfio}`;
+		this.devices.set(node, new MdevVfioDevice(node, mdev.name, this.#group(number, false, false)));
+	}
+
+	#group(number: number, noIommu: boolean, hostUses: boolean): VfioGroup {
+		const name = `${noIommu ? "noiommu-" : ""}${number}`;
+		let group = this.#groups.get(name);
+		if (group === undefined) this.#groups.set(name, (group = new VfioGroup(number, hostUses, noIommu)));
+		return group;
+	}
+
+	#place(pci: PciDevice): PciPlace {
+		const { machine, topology } = this.hardware;
+		const find = (other: PciDevice): PciPlaceMate => ({ pci: other, vfio: this.#byPci.get(other) });
+		return {
+			isPf: pci.model === "igb" || machine.devices.some((d) => d.pf === pci.bdf),
+			pf: () => {
+				const pf = pci.pf === undefined ? undefined : machine.devices.find((d) => d.bdf === pci.pf);
+				return pf && this.#byPci.get(pf);
+			},
+			busMates: () => {
+				if (topology.bridgeAbove(pci.bdf) === undefined) return undefined;
+				const sameBus = (d: PciDevice) => busOf(d.bdf) === busOf(pci.bdf) && segmentOf(d.bdf) === segmentOf(pci.bdf);
+				return machine.devices.filter(sameBus).map(find);
+			},
+		};
+	}
+}

@@ -1,0 +1,36 @@
+import { EOPNOTSUPP } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import { IOVA_MAX } from "../iova/interval-set.js";
+import { PagingDomain } from "../iommu/domain.js";
+import type { DmaOutcome, HwInfo, IommuDriver } from "../iommu/driver.js";
+import { IommuDevice, type IommuGroup } from "../iommu/device.js";
+
+/** Where no IOMMU translates: page tables that nothing walks, so that programs can pin memory and ask for addresses. */
+class NoIommuDomain extends PagingDomain {
+	readonly smallestPage = 0x1000n;
+	readonly pageSizes = IOVA_MAX & ~0xfffn;
+	readonly aperture = { start: 0n, last: IOVA_MAX };
+	override readonly noIommu = true;
+
+	override attach(): Ret {
+		return 0;
+	}
+}
+
+const driver: IommuDriver = {
+	canTrackDirty: () => false,
+	allocPaging: (device, flags, from) => {
+		if (flags !== 0 || from?.data !== undefined) return -EOPNOTSUPP;
+		return new NoIommuDomain(device.iommu);
+	},
+	hwInfo: (): HwInfo | Ret => -EOPNOTSUPP,
+	// Bus addresses are the machine's own.
+	dma: (_device, iova): DmaOutcome => ({ ok: true, pa: iova, length: 0x1000n - (iova & 0xfffn) }),
+};
+
+const NO_IOMMU = { name: "noiommu", driver };
+
+/** A device that VFIO's no-IOMMU mode offers. */
+export function noIommuDevice(name: string, group: IommuGroup): IommuDevice {
+	return new IommuDevice(name, NO_IOMMU, group, 0, []);
+}

@@ -1,0 +1,178 @@
+import { EACCES, EFAULT, EINVAL, EIO, ENOTTY } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { UserIo } from "../file.js";
+import type { IommuDevice } from "../iommu/device.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import { formatBdf } from "../machine/bdf.js";
+import type { PciDevice } from "../machine/description.js";
+import type { UserArg } from "../memory/user-arg.js";
+import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { SimProcess } from "../process.js";
+import { type Binding, PhysicalBinding } from "./binding.js";
+import { ConfigSpace } from "./config-space.js";
+import { CONFIG_REGION, regionOf, VfioDevice } from "./device.js";
+import { DmaPort } from "./dma-port.js";
+import { Edu } from "./edu.js";
+import type { VfioGroup } from "./group.js";
+import { hotReset, hotResetInfo } from "./hot-reset.js";
+import { deviceInfo, irqInfo, regionInfo } from "./pci-info.js";
+import { modelOf, type PciModel } from "./pci-model.js";
+import * as request from "./requests.js";
+import { newToken, sameToken } from "./token.js";
+
+/** What a PCI device is to its neighbours. */
+export interface PciPlace {
+	/** devices that a reset of its bus resets, itself included; undefined: it is on a root bus */
+	busMates(): readonly PciPlaceMate[] | undefined;
+	/** a virtual function's physical function, if VFIO drives it */
+	pf(): PciVfioDevice | undefined;
+	/** it is a physical function */
+	readonly isPf: boolean;
+}
+
+export interface PciPlaceMate {
+	readonly pci: PciDevice;
+	/** undefined: another driver's */
+	readonly vfio: PciVfioDevice | undefined;
+}
+
+/** A PCI function that vfio-pci drives. */
+export class PciVfioDevice extends VfioDevice {
+	readonly model: PciModel;
+	readonly config: ConfigSpace;
+	readonly edu: Edu | undefined;
+	/** a physical function's; random until somebody sets it */
+	#token: Uint8Array | undefined;
+	/** its virtual functions that are open */
+	#openVfs = 0;
+
+	constructor(
+		node: string,
+		group: VfioGroup,
+		readonly pci: PciDevice,
+		readonly iommu: IommuDevice,
+		readonly isolated: boolean,
+		readonly place: PciPlace,
+		memory: PhysicalMemory,
+	) {
+		super(node, formatBdf(pci.bdf), group);
+		this.model = modelOf(pci);
+		this.config = new ConfigSpace(pci, this.model);
+		if (place.isPf) this.#token = newToken();
+		if (pci.model === "edu") {
+			const port = new DmaPort(iommu, memory);
+			this.edu = new Edu(() => (this.config.busMaster ? port : undefined));
+		}
+	}
+
+	/** It can be reset by itself: it has FLR, or a bus of its own. */
+	get resets(): boolean {
+		return this.model.resets || this.place.busMates()?.length === 1;
+	}
+
+	override checkToken(read: (() => Uint8Array | Ret) | undefined): Ret {
+		const given = read?.();
+		if (typeof given === "number") return given;
+		if (this.pci.pf !== undefined) {
+			const pf = this.place.pf();
+			if (pf === undefined) return 0;
+			return pf.#token !== undefined && given !== undefined && sameToken(given, pf.#token) ? 0 : -EACCES;
+		}
+		if (this.#token === undefined) return given === undefined ? 0 : -EINVAL;
+		if (this.#openVfs > 0) return given !== undefined && sameToken(given, this.#token) ? 0 : -EACCES;
+		if (given !== undefined) this.#token = given;
+		return 0;
+	}
+
+	protected override bind(context: IommufdContext): Binding | Ret {
+		return PhysicalBinding.bind(context, this.iommu, this.isolated);
+	}
+
+	protected override opened(): void {
+		this.config.enable();
+		const pf = this.place.pf();
+		if (pf !== undefined) pf.#openVfs++;
+	}
+
+	protected override closed(): void {
+		this.config.busMaster = false;
+		const pf = this.place.pf();
+		if (pf !== undefined) pf.#openVfs--;
+	}
+
+	override ioctl(process: SimProcess, number: number, arg: UserArg, alone: boolean): Ret {
+		switch (number) {
+			case request.VFIO_DEVICE_GET_INFO:
+				return deviceInfo(this, arg);
+			case request.VFIO_DEVICE_GET_REGION_INFO:
+				return regionInfo(this, arg);
+			case request.VFIO_DEVICE_GET_IRQ_INFO:
+				return irqInfo(this, arg);
+			case request.VFIO_DEVICE_RESET:
+				return this.resets ? 0 : -EINVAL;
+			case request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+				return hotResetInfo(this, arg, alone);
+			case request.VFIO_DEVICE_PCI_HOT_RESET:
+				return hotReset(this, process, arg, alone);
+			default:
+				return -ENOTTY;
+		}
+	}
+
+	override read(io: UserIo, offset: bigint): Ret {
+		const { index, at } = regionOf(offset);
+		if (index === CONFIG_REGION) {
+			const { bytes } = this.config;
+			if (at + io.length > bytes.length) return -EFAULT;
+			return io.length === 0 ? 0 : io.put(0, bytes.slice(at, at + io.length)) < 0 ? -EFAULT : io.length;
+		}
+		return this.#bar(io, index, at, (position, size, done) => {
+			const value = this.edu?.read(position, size) ?? 0n;
+			const bytes = new Uint8Array(8);
+			new DataView(bytes.buffer).setBigUint64(0, value, true);
+			return io.put(done, bytes.subarray(0, size));
+		});
+	}
+
+	override write(io: UserIo, offset: bigint): Ret {
+		const { index, at } = regionOf(offset);
+		if (index === CONFIG_REGION) {
+			if (at + io.length > this.config.bytes.length) return -EFAULT;
+			const bytes = new Uint8Array(io.length);
+			if (io.get(0, bytes) < 0) return -EFAULT;
+			this.config.write(at, bytes);
+			return io.length;
+		}
+		return this.#bar(io, index, at, (position, size, done) => {
+			const bytes = new Uint8Array(8);
+			const rc = io.get(done, bytes.subarray(0, size));
+			if (rc === 0) this.edu?.write(position, size, new DataView(bytes.buffer).getBigUint64(0, true));
+			return rc;
+		});
+	}
+
+	override dma(dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
+		return this.edu?.copy(dir, iova, length, buf) ?? [];
+	}
+
+	/** Registers are accessed in the widest pieces that address and length allow. */
+	#bar(
+		io: UserIo,
+		index: number,
+		at: number,
+		access: (position: number, size: number, done: number) => Ret,
+	): Ret {
+		const bar = this.model.bars.find((each) => each.index === index);
+		if (bar === undefined || at >= bar.size) return -EINVAL;
+		const length = Math.min(io.length, bar.size - at);
+		if (!bar.io && !this.config.memoryEnabled) return -EIO;
+		for (let done = 0; done < length; ) {
+			let size = 8;
+			while ((at + done) % size !== 0 || size > length - done) size /= 2;
+			const rc = access(at + done, size, done);
+			if (rc < 0) return -EFAULT;
+			done += size;
+		}
+		return length;
+	}
+}
