@@ -24,6 +24,8 @@ export const families: readonly FamilyEntry[] = [
 	{ name: "kernel", summary: "which kernel answers, what it supports, its log" },
 	{ name: "run", summary: "run a script, one command a line, in one context" },
 	{ name: "replay", summary: "replay recorded traces and compare every answer" },
+	{ name: "trace", summary: "traces: show, diff, minimize, export, import" },
+	{ name: "compare", summary: "run a trace on two kernels and show where they differ" },
 ];
 
 export const familyEntry = (name: string): FamilyEntry | undefined => families.find((entry) => entry.name === name);

@@ -3,6 +3,7 @@
  * and a family's options are made only when one of its actions is named.
  */
 import type { Family } from "../command.js";
+import compare from "./compare.js";
 import destroy from "./destroy.js";
 import device from "./device.js";
 import fault from "./fault.js";
@@ -17,6 +18,7 @@ import replay from "./replay.js";
 import run from "./run.js";
 import selftest from "./selftest.js";
 import struct from "./struct.js";
+import trace from "./trace.js";
 import veventq from "./veventq.js";
 import vfio from "./vfio.js";
 import { hwQueue, vdevice, viommu } from "./viommu.js";
@@ -41,6 +43,8 @@ const all: readonly Family[] = [
 	kernel,
 	run,
 	replay,
+	trace,
+	compare,
 ];
 
 export const familyByName: ReadonlyMap<string, Family> = new Map(all.map((family) => [family.name, family]));

@@ -5,6 +5,7 @@ import type { Step } from "../../../src/trace/format.js";
 import { ddmin } from "../../../src/trace/tools/ddmin.js";
 import {
 	answersErrno,
+	type Condition,
 	commandHolds,
 	commandWords,
 	differsFromRecording,
