@@ -1,3 +1,5 @@
+import { TreeNode, toKey } from "./interval-node.js";
+
 /** A stretch of IOVA, `last` inclusive. */
 export interface Interval {
 	readonly start: bigint;
@@ -6,31 +8,56 @@ export interface Interval {
 
 export const IOVA_MAX = (1n << 64n) - 1n;
 
-/** Intervals that do not overlap, in rising order. */
+/** What a search for a hole looks for; `fits` is asked in rising order. */
+export interface HoleSearch {
+	readonly start: bigint;
+	readonly last: bigint;
+	readonly length: bigint;
+	/** `length` as a key: a hole whose key is below it is too small */
+	readonly wanted: number;
+	readonly fits: (start: bigint, last: bigint) => bigint | undefined;
+}
+
+/** Intervals that do not overlap, in rising order: a tree that knows the widest hole below each node. */
 export class IntervalSet<T extends Interval> {
-	#items: T[] = [];
+	#root = new TreeNode<T>(0);
+	#size = 0;
 
 	get size(): number {
-		return this.#items.length;
+		return this.#size;
 	}
 
+	/** Nothing may be inserted or deleted meanwhile. */
 	[Symbol.iterator](): Iterator<T> {
-		return this.#items[Symbol.iterator]();
+		return this.#root.each();
 	}
 
 	/** The caller has checked that nothing overlaps. */
 	insert(item: T): void {
-		this.#items.splice(this.#index(item.start), 0, item);
+		const sibling = this.#root.insert(item, toKey(item.start), undefined);
+		this.#size++;
+		if (sibling === undefined) return;
+		const root = new TreeNode<T>(this.#root.height + 1);
+		root.adopt(this.#root, 0);
+		root.adopt(sibling, 1);
+		this.#root = root;
 	}
 
 	delete(item: T): void {
-		const at = this.#index(item.start);
-		if (this.#items[at] === item) this.#items.splice(at, 1);
+		const { start } = item;
+		const key = toKey(start);
+		if (this.#seek(start, key) !== item) return;
+		this.#root.delete(start, key);
+		this.#size--;
+		while (this.#root.height > 0 && this.#root.slots.length < 2)
+			this.#root = (this.#root.slots[0] as TreeNode<T> | undefined) ?? new TreeNode<T>(0);
+		// The next one's hole has grown; it may be in another leaf.
+		this.#root.measure(start, key, undefined);
 	}
 
 	/** The lowest interval that has an IOVA in [start, last]. */
 	first(start: bigint, last: bigint): T | undefined {
-		const item = this.#items[this.#index(start)];
+		const item = this.#seek(start, toKey(start));
 		return item !== undefined && item.start <= last ? item : undefined;
 	}
 
@@ -38,35 +65,24 @@ export class IntervalSet<T extends Interval> {
 	 * The lowest hole-by-hole answer: `fits` is asked for every hole of [start, last] of at least
 	 * `length` bytes, in rising order, until it answers.
 	 */
-	firstHole(
-		start: bigint,
-		last: bigint,
-		length: bigint,
-		fits: (start: bigint, last: bigint) => bigint | undefined,
-	): bigint | undefined {
-		let at = start;
-		for (let i = this.#index(start); at <= last; i++) {
-			const item = this.#items[i];
-			const end = item === undefined || item.start > last ? last : item.start - 1n;
-			if (end >= at && end - at >= length - 1n) {
-				const found = fits(at, end);
-				if (found !== undefined) return found;
-			}
-			if (item === undefined || item.start > last) return undefined;
-			at = item.last + 1n;
-		}
-		return undefined;
+	firstHole(start: bigint, last: bigint, length: bigint, fits: (start: bigint, last: bigint) => bigint | undefined): bigint | undefined {
+		if (start > last) return undefined;
+		const search: HoleSearch = { start, last, length, wanted: toKey(length), fits };
+		const found = this.#root.findHole(search, true, undefined);
+		if (found !== undefined) return found ?? undefined;
+		// What is left is behind them all.
+		const end = this.#root.lastItem()?.last ?? -1n;
+		const from = end >= start ? end + 1n : start;
+		return from <= last && last - from >= length - 1n ? fits(from, last) : undefined;
 	}
 
-	/** Index of the first interval that ends at `start` or later. */
-	#index(start: bigint): number {
-		let low = 0;
-		let high = this.#items.length;
-		while (low < high) {
-			const middle = (low + high) >> 1;
-			if (this.#items[middle].last < start) low = middle + 1;
-			else high = middle;
+	/** The first interval that ends at `start` or later. */
+	#seek(start: bigint, key: number): T | undefined {
+		let node = this.#root;
+		for (;;) {
+			const slot = node.slots[node.lowerBound(start, key)];
+			if (node.height === 0 || slot === undefined) return slot as T | undefined;
+			node = slot as TreeNode<T>;
 		}
-		return low;
 	}
 }

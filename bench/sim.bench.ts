@@ -1,0 +1,246 @@
+import { iommuOn } from "../src/client/iommu.js";
+import { createSim } from "../src/sim/index.js";
+import { UserBitmap } from "../src/sim/iommufd/user-bitmap.js";
+import {
+	defines,
+	iommu_hwpt_pgfault as FAULT,
+	iommufd_hwpt_alloc_flags as HWPT,
+	type Ioctl,
+	ioctls,
+	iommu_hwpt_selftest,
+	iommufd_ioas_map_flags as MAP,
+	iommu_test_op as OP,
+	iommu_hwpt_page_response as RESPONSE,
+} from "../structs/index.js";
+import type { BenchRow } from "./row.js";
+
+const PAGE = 4096n;
+const MILLION = 1_000_000;
+const RW = MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE;
+const TIB = 1n << 40n;
+
+/** A program with /dev/iommu open. */
+class Program {
+	readonly process = createSim().newProcess();
+	readonly fd = this.process.open("/dev/iommu");
+	readonly iommu = iommuOn(this.process, this.fd);
+
+	/** A call whose struct stays; what differs from one to the next is written through `view`. */
+	prepare(ioctl: Ioctl, fields: object): { view: DataView; call: () => void } {
+		const { process, fd } = this;
+		const bytes: Uint8Array = ioctl.struct?.encode({ size: ioctl.size, ...fields }) ?? new Uint8Array();
+		const call = () => {
+			const rc = process.ioctl(fd, ioctl.request, bytes);
+			if (rc < 0) throw new Error(`${ioctl.name}: errno ${-rc}`);
+		};
+		return { view: new DataView(bytes.buffer), call };
+	}
+
+	mmap(length: bigint): bigint {
+		return this.process.mmap({ addr: 0n, length, prot: 3 });
+	}
+
+	poke(bytes: Uint8Array): bigint {
+		const addr = this.mmap(BigInt(bytes.length));
+		this.process.poke(addr, bytes);
+		return addr;
+	}
+}
+
+function seconds(work: () => void): number {
+	const start = performance.now();
+	work();
+	return (performance.now() - start) / 1000;
+}
+
+/** Microseconds for one MAP and one UNMAP with `present` areas there: the best of several rounds. */
+function mapping(present: number): { fixedMap: number; fixedUnmap: number; map: number; unmap: number } {
+	const program = new Program();
+	const ioas = program.iommu.ioasAlloc().decoded.out_ioas_id;
+	const memory = program.mmap(BigInt(Math.max(present, 1000)) * PAGE);
+	const at = ioctls.IOMMU_IOAS_MAP.struct.offsets;
+	const fields = { ioas_id: ioas, length: PAGE };
+	const fixed = program.prepare(ioctls.IOMMU_IOAS_MAP, { ...fields, flags: RW | MAP.IOMMU_IOAS_MAP_FIXED_IOVA });
+	const anywhere = program.prepare(ioctls.IOMMU_IOAS_MAP, { ...fields, user_va: memory, flags: RW });
+	const gone = program.prepare(ioctls.IOMMU_IOAS_UNMAP, fields);
+	const goneAt = ioctls.IOMMU_IOAS_UNMAP.struct.offsets.iova;
+	/** Areas are on every second page, in no order, so that there is a hole everywhere. */
+	const scatter = (i: number) => (i * 7919) % present;
+	const mapAt = (i: number, iova: bigint) => {
+		fixed.view.setBigUint64(at.user_va, memory + BigInt(i) * PAGE, true);
+		fixed.view.setBigUint64(at.iova, iova, true);
+		fixed.call();
+	};
+	const unmapAt = (iova: bigint) => {
+		gone.view.setBigUint64(goneAt, iova, true);
+		gone.call();
+	};
+	for (let i = 0; i < present; i++) mapAt(scatter(i), BigInt(2 * scatter(i) + 1) * PAGE);
+	const best = { fixedMap: Infinity, fixedUnmap: Infinity, map: Infinity, unmap: Infinity };
+	const count = 500;
+	const holes = Array.from({ length: count }, (_, i) => BigInt(2 * ((i * 104_729) % present) + 2) * PAGE);
+	const taken: bigint[] = [];
+	const note = (what: keyof typeof best, work: () => void) => {
+		best[what] = Math.min(best[what], (seconds(work) / count) * 1e6);
+	};
+	for (let round = 0; round < 400; round++) {
+		note("fixedMap", () => {
+			for (let i = 0; i < count; i++) mapAt(i, holes[i]);
+		});
+		note("fixedUnmap", () => {
+			for (const iova of holes) unmapAt(iova);
+		});
+		taken.length = 0;
+		note("map", () => {
+			for (let i = 0; i < count; i++) {
+				anywhere.call();
+				taken.push(anywhere.view.getBigUint64(at.iova, true));
+			}
+		});
+		note("unmap", () => {
+			for (const iova of taken) unmapAt(iova);
+		});
+	}
+	return best;
+}
+
+function mappingRows(): BenchRow[] {
+	const few = mapping(1000);
+	const many = mapping(MILLION);
+	const names = { fixedMap: "MAP where told", fixedUnmap: "UNMAP of it", map: "MAP anywhere", unmap: "UNMAP of that" };
+	const limit = "at most twice";
+	return (Object.keys(names) as (keyof typeof names)[]).map((key) => ({
+		name: `${names[key]}, a million areas there`,
+		value: many[key],
+		unit: "µs",
+		baseline: { name: "with a thousand", value: few[key] },
+		limit,
+	}));
+}
+
+const made = (answer: { ret: number; errno: number }): void => {
+	if (answer.ret < 0) throw new Error(`errno ${answer.errno}`);
+};
+
+/** A mock device on a page table of its own with these flags. */
+function mockDevice(program: Program, flags: number, faultQueue = 0): { ioas: number; device: number; stdev: number; hwpt: number } {
+	const { iommu } = program;
+	const ioas = iommu.ioasAlloc().decoded.out_ioas_id;
+	const mock = iommu.testCmd({ op: OP.IOMMU_TEST_OP_MOCK_DOMAIN, id: ioas });
+	made(mock);
+	const { out_idev_id: device, out_stdev_id: stdev } = mock.decoded.mock_domain;
+	const table = iommu.hwptAlloc({ dev_id: device, pt_id: ioas, flags, fault_id: faultQueue });
+	made(table);
+	return { ioas, device, stdev, hwpt: table.decoded.out_hwpt_id };
+}
+
+function attach(program: Program, stdev: number, hwpt: number): void {
+	made(program.iommu.testCmd({ op: OP.IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, id: stdev, mock_domain_replace: { pt_id: hwpt } }));
+}
+
+/** Page faults a second: triggered, read and answered, so many at a time. */
+function faults(atATime: number): number {
+	const program = new Program();
+	const { process } = program;
+	const queue = program.iommu.faultQueueAlloc().decoded;
+	const { device, stdev, hwpt } = mockDevice(program, HWPT.IOMMU_HWPT_FAULT_ID_VALID, queue.out_fault_id);
+	attach(program, stdev, hwpt);
+	const trigger = program.prepare(ioctls.IOMMU_TEST_CMD, {
+		op: OP.IOMMU_TEST_OP_TRIGGER_IOPF,
+		trigger_iopf: { dev_id: device, grpid: 1, perm: 3, addr: 0x1000n },
+	});
+	const batch = Math.min(atATime, 256);
+	const read = new Uint8Array(batch * FAULT.size);
+	const words = new DataView(read.buffer);
+	const responses = new Uint8Array(batch * RESPONSE.size);
+	const out = new DataView(responses.buffer);
+	const took = seconds(() => {
+		for (let done = 0; done < MILLION; ) {
+			for (let i = 0; i < atATime; i++) trigger.call();
+			for (let ret = process.read(queue.out_fault_fd, read); ret > 0; ret = process.read(queue.out_fault_fd, read)) {
+				const count = ret / FAULT.size;
+				for (let i = 0; i < count; i++)
+					out.setUint32(i * RESPONSE.size, words.getUint32(i * FAULT.size + FAULT.offsets.cookie, true), true);
+				const written = process.write(queue.out_fault_fd, responses.subarray(0, count * RESPONSE.size));
+				if (written !== count * RESPONSE.size) throw new Error(`answering faults: ${written}`);
+				done += count;
+			}
+		}
+	});
+	return MILLION / took;
+}
+
+/** Virtual events a second: raised and read, so many at a time. */
+function events(atATime: number): number {
+	const program = new Program();
+	const { process, iommu } = program;
+	const { device, stdev, hwpt } = mockDevice(program, HWPT.IOMMU_HWPT_ALLOC_NEST_PARENT);
+	const viommu = iommu.viommuAlloc({ type: defines.IOMMU_VIOMMU_TYPE_SELFTEST, dev_id: device, hwpt_id: hwpt }).decoded.out_viommu_id;
+	made(iommu.vdeviceAlloc({ viommu_id: viommu, dev_id: device, virt_id: 7n }));
+	const data = program.poke(iommu_hwpt_selftest.encode({ iotlb: 1 }));
+	const nested = iommu.hwptAlloc({
+		dev_id: device,
+		pt_id: viommu,
+		data_type: defines.IOMMU_HWPT_DATA_SELFTEST,
+		data_len: iommu_hwpt_selftest.size,
+		data_uptr: data,
+	});
+	attach(program, stdev, nested.decoded.out_hwpt_id);
+	const queue = iommu.veventqAlloc({ viommu_id: viommu, type: defines.IOMMU_VEVENTQ_TYPE_SELFTEST, veventq_depth: 1 << 19 });
+	made(queue);
+	const trigger = program.prepare(ioctls.IOMMU_TEST_CMD, {
+		op: OP.IOMMU_TEST_OP_TRIGGER_VEVENT,
+		trigger_vevent: { dev_id: device },
+	});
+	const read = new Uint8Array(4096);
+	let bytes = 0;
+	const took = seconds(() => {
+		for (let done = 0; done < MILLION; done += atATime) {
+			for (let i = 0; i < atATime; i++) trigger.call();
+			for (let ret = 1; ret > 0; ) bytes += ret = process.read(queue.decoded.out_veventq_fd, read);
+		}
+	});
+	if (bytes !== MILLION * 12) throw new Error(`${bytes} bytes of events`);
+	return MILLION / took;
+}
+
+/** Milliseconds to gather a bitmap over 1 TiB, of which a few pages are dirty, and the memory it takes. */
+function sparseBitmap(): BenchRow[] {
+	const program = new Program();
+	const bits = TIB / PAGE;
+	const data = program.mmap(bits / 8n);
+	const bitmap = new UserBitmap(program.process.memory, data, 0n, TIB - 1n, PAGE);
+	const took = seconds(() => {
+		for (let i = 0n; i < 100n; i++) bitmap.record((TIB / 100n) * i, (TIB / 100n) * i);
+	});
+	return [{ name: "dirty bitmap over 1 TiB, 100 pages dirty", value: took * 1000, unit: "ms", limit: "milliseconds" }];
+}
+
+function hugeMapping(): BenchRow[] {
+	const program = new Program();
+	const ioas = program.iommu.ioasAlloc().decoded.out_ioas_id;
+	const before = process.memoryUsage().rss;
+	const took = seconds(() => {
+		made(program.iommu.ioasMap({ ioas_id: ioas, length: TIB, user_va: program.mmap(TIB), flags: RW }));
+	});
+	const grown = (process.memoryUsage().rss - before) / 2 ** 20;
+	return [
+		{ name: "MAP of 1 TiB", value: took * 1000, unit: "ms" },
+		{ name: "memory that it takes", value: Math.max(grown, 0), unit: "MiB", limit: "none until touched" },
+	];
+}
+
+/** What the simulated kernel costs: mapping, faults, events, dirty bitmaps. */
+export async function run(): Promise<BenchRow[]> {
+	const limit = "at least 300,000";
+	const rate = (name: string, value: number): BenchRow => ({ name, value, unit: "a second", limit });
+	return [
+		...mappingRows(),
+		rate("page faults, one after another", faults(1)),
+		rate("page faults, a million at once", faults(MILLION)),
+		rate("virtual events, one after another", events(1)),
+		rate("virtual events, 100,000 at once", events(100_000)),
+		...sparseBitmap(),
+		...hugeMapping(),
+	];
+}
