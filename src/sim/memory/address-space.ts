@@ -23,7 +23,8 @@ export interface Extent {
 const TASK_PAGES = 2 ** 35 - 1;
 /** mappings a process can have (Linux's vm.max_map_count) */
 const MAX_MAPPINGS = 65530;
-const FIRST_FREE = 0x7f0000000;
+/** Where a place is looked for: up here, and for what is too large lower down. */
+const FIRST_FREE = [0x7f0000000, 0x100000];
 
 /** A process's memory: which pages of which objects are where. Mappings are kept sorted. */
 export class AddressSpace {
@@ -194,13 +195,16 @@ export class AddressSpace {
 	}
 
 	#findFree(pages: number): number {
-		let at = FIRST_FREE;
-		for (const vma of this.#vmas) {
-			if (vma.end <= at) continue;
-			if (vma.start >= at + pages) break;
-			at = vma.end + 1;
+		for (const first of FIRST_FREE) {
+			let at = first;
+			for (const vma of this.#vmas) {
+				if (vma.end <= at) continue;
+				if (vma.start >= at + pages) break;
+				at = vma.end + 1;
+			}
+			if (at + pages <= TASK_PAGES) return at;
 		}
-		return at + pages <= TASK_PAGES ? at : -1;
+		return -1;
 	}
 }
 
