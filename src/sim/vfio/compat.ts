@@ -40,9 +40,8 @@ function checkExtension(context: IommufdContext, extension: bigint): Ret {
 		case V.VFIO_TYPE1_IOMMU:
 		case V.VFIO_TYPE1v2_IOMMU:
 		case V.VFIO_UNMAP_ALL:
+		case V.VFIO_NOIOMMU_IOMMU: // built in, whether or not it is switched on
 			return 1;
-		case V.VFIO_NOIOMMU_IOMMU:
-			return context.sim.noIommuAllowed ? 1 : 0;
 		case V.VFIO_DMA_CC_IOMMU: {
 			const ioas = context.vfioIoas;
 			if (ioas === undefined) return -ENODEV;
