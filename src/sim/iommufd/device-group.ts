@@ -75,11 +75,16 @@ export class DeviceGroup {
 				reserved.push(member);
 			}
 		}
-		const handle: AttachHandle = { domain: hwpt.domain, owner: device };
-		if (rc === 0) rc = this.#pasidFits(hwpt, pasid);
-		if (rc === 0) rc = this.#swap(device, pasid, handle);
 		if (rc < 0) {
 			for (const member of reserved) unreserve(member, hwpt.paging);
+			return rc;
+		}
+		const handle: AttachHandle = { domain: hwpt.domain, owner: device };
+		rc = this.#pasidFits(hwpt, pasid);
+		if (rc === 0) rc = this.#swap(device, pasid, handle);
+		if (rc < 0) {
+			// Linux takes the reservations back even where the old table, which stays, needs them in the same IOAS.
+			if (pasid === 0) for (const member of present.devices) unreserve(member, hwpt.paging);
 			return rc;
 		}
 		old.faultQueue?.abandon(present.handle);

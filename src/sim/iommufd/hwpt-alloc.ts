@@ -100,6 +100,7 @@ function allocNested(parent: HwptPaging, device: Device, flags: number, from: Al
 }
 
 function allocInViommu(viommu: Viommu, device: Device, flags: number, from: AllocData): HwptNested | Ret {
+	if (viommu.iommu !== device.device.iommu) return -EINVAL;
 	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
 	if (viommu.ops.allocNested === undefined) return -EOPNOTSUPP;
 	const domain = viommu.ops.allocNested(device.device, flags & ~FAULT, from);
