@@ -2,7 +2,7 @@ import { iommu_hwpt_arm_smmuv3, iommu_hwpt_data_type as DATA } from "../../../..
 import { EINVAL, EIO } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { AllocData } from "../../iommu/driver.js";
-import { copyUserData } from "../../iommufd/command.js";
+import { copyStruct } from "../../iommufd/command.js";
 import { bits, mask } from "../../machine/bits.js";
 import { decodeSte, STE_ABORT, STE_BYPASS, STE_S1, type SteStage1 } from "../../machine/smmuv3-ste.js";
 
@@ -18,13 +18,15 @@ export interface GuestSte extends SteStage1 {
 }
 
 /**
- * The stream table entry that came with an allocation. -EINVAL: not one (or none), -EFAULT, -E2BIG, -EIO: a guest
- * may not have it. An entry that is not valid is one of zeroes, whatever else it says.
+ * The stream table entry that came with an allocation. -EINVAL: none, or of another size, -EFAULT, -EIO: a
+ * guest may not have it. An entry that is not valid is one of zeroes, whatever else it says.
  */
 export function copySte(from: AllocData): GuestSte | Ret {
 	if (from.data === undefined) return -EINVAL;
+	const { type, length, uptr } = from.data;
 	const { size } = iommu_hwpt_arm_smmuv3;
-	const bytes = copyUserData(from.process, from.data, DATA.IOMMU_HWPT_DATA_ARM_SMMUV3, size, size);
+	if (type !== DATA.IOMMU_HWPT_DATA_ARM_SMMUV3 || length !== size) return -EINVAL;
+	const bytes = copyStruct(from.process, uptr, length, size);
 	if (typeof bytes === "number") return bytes;
 	const { ste } = iommu_hwpt_arm_smmuv3.decode(bytes);
 	return checkSte(ste[0], ste[1]);
