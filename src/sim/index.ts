@@ -11,8 +11,14 @@ export interface SimOptions {
 
 /** A fresh simulated kernel. Throws a MachineError for a header that makes no sense. */
 export function createSim({ machine, header }: SimOptions = {}): Sim {
-	return new Sim(machine ?? machineFromTraceHeader(header));
+	const named = machine === undefined ? machineFromTraceHeader(header) : undefined;
+	const sim = new Sim(machine ?? named);
+	// Programs of the x86 traces turn bus mastering on themselves; elsewhere telling a device to do DMA does it.
+	sim.dmaTurnsMasteringOn = named === undefined || named.arch === "aarch64";
+	return sim;
 }
 
+export { loadMachine } from "./machine/parse.js";
+export { withUapi } from "./proposals/uapi.js";
 export type { SimProcess } from "./process.js";
 export type { Sim } from "./sim.js";

@@ -147,7 +147,9 @@ export class SimProcess implements Kernel, DmaCapable {
 	/** The device behind the file does DMA; nothing for other files. `buf` is where in its own buffer. */
 	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
 		const file = this.#files.get(fd);
-		return file instanceof VfioDeviceFile ? file.dma(dir, BigInt.asUintN(64, iova), length, buf) : [];
+		if (!(file instanceof VfioDeviceFile)) return [];
+		if (this.sim.dmaTurnsMasteringOn) file.device.masterBus();
+		return file.dma(dir, BigInt.asUintN(64, iova), length, buf);
 	}
 
 	exit(): void {

@@ -23,6 +23,8 @@ export class Sim {
 	/** what the machine has; undefined: nothing but the selftest's mock devices */
 	readonly hardware: Hardware | undefined;
 	readonly vfio: VfioNodes | undefined;
+	/** a device that is told to do DMA needs no bus mastering turned on before */
+	dmaTurnsMasteringOn = true;
 	readonly #selftest: MockMachine | undefined;
 
 	constructor(machine?: Machine) {

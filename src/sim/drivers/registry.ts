@@ -1,6 +1,7 @@
 import type { DriverContext, HwIommu } from "../hardware/driver.js";
 import type { Iommu } from "../machine/description.js";
 import { createAmd } from "./amd/index.js";
+import { createSmmuv3 } from "./smmuv3/index.js";
 import { createVtd } from "./vtd/index.js";
 
 /** The driver for an IOMMU of the machine; undefined for kinds that have none (the selftest's makes its own devices). */
@@ -10,6 +11,8 @@ export function createHwIommu(description: Iommu, context: DriverContext): HwIom
 			return createVtd(description, context);
 		case "amd":
 			return createAmd(description, context);
+		case "smmuv3":
+			return createSmmuv3(description, context);
 		default:
 			return undefined;
 	}

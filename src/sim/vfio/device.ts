@@ -60,6 +60,9 @@ export abstract class VfioDevice {
 	abstract read(io: UserIo, offset: bigint): Ret;
 	abstract write(io: UserIo, offset: bigint): Ret;
 
+	/** Let the device do DMA, as a program does by its command register. */
+	masterBus(): void {}
+
 	/** The device copies between its own buffer and memory: the IOMMU's records of what failed. */
 	dma(_dir: "read" | "write", _iova: bigint, _length: number, _buf: number): Uint8Array[] {
 		return [];

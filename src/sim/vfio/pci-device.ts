@@ -151,6 +151,10 @@ export class PciVfioDevice extends VfioDevice {
 		});
 	}
 
+	override masterBus(): void {
+		this.config.busMaster = true;
+	}
+
 	override dma(dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
 		return this.edu?.copy(dir, iova, length, buf) ?? [];
 	}

@@ -1,7 +1,9 @@
 import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
+import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { DirtyPages, HwPagingDomain } from "../../hardware/paging-domain.js";
 import type { IommuInstance } from "../../iommu/driver.js";
+import type { Area } from "../../iova/area.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
 
 /** A kernel-managed AMD host table: six levels, the whole of 64 bits. */
@@ -16,6 +18,11 @@ export class AmdPagingDomain extends HwPagingDomain {
 		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
 		this.enforcesCoherency = true;
 		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
+	}
+
+	/** The driver can map the very last page of all, but no range of several that ends with it. */
+	override canMap(area: Area): Ret {
+		return area.last === IOVA_MAX && area.length > this.smallestPage ? -EINVAL : 0;
 	}
 
 	override attach(): Ret {

@@ -15,7 +15,7 @@ import { HostMemory } from "../../hardware/host-memory.js";
 import type { Domain, NestedDomain, PagingDomain } from "../../iommu/domain.js";
 import type { IommuDevice } from "../../iommu/device.js";
 import type { AllocData, DmaOutcome, HwInfo } from "../../iommu/driver.js";
-import { copyUserData } from "../../iommufd/command.js";
+import { copyStruct } from "../../iommufd/command.js";
 import { IommuCaches, NO_PASID } from "../../machine/caches.js";
 import type { PciDevice, VtdIommu } from "../../machine/description.js";
 import { type CachedVtdPasid, VtdTranslator } from "../../machine/vtd-translate.js";
@@ -76,7 +76,7 @@ export class VtdDriver implements HwDriver {
 		if (data?.type !== DATA.IOMMU_HWPT_DATA_VTD_S1) return -EOPNOTSUPP;
 		if (!(parent instanceof VtdPagingDomain) || !parent.nestParent) return -EINVAL;
 		if (data.length !== S1.size) return -EINVAL;
-		const bytes = copyUserData(process, data, data.type, S1.size, S1.size);
+		const bytes = copyStruct(process, data.uptr, data.length, S1.size);
 		if (typeof bytes === "number") return bytes;
 		return new VtdNestedDomain(device.iommu, this, parent, S1.decode(bytes), this.#nextDomain++);
 	}

@@ -17,7 +17,6 @@ export class VtdPagingDomain extends HwPagingDomain {
 	readonly aperture: Interval;
 	readonly pageSizes: bigint;
 	readonly nestParent: boolean;
-	override readonly refusesReadOnly: boolean;
 	/** guests' tables on top of it */
 	readonly children = new Set<VtdNestedDomain>();
 	protected override readonly alwaysReadable: boolean;
@@ -34,20 +33,20 @@ export class VtdPagingDomain extends HwPagingDomain {
 		this.pageSizes = first ? features.firstStagePages : features.secondStagePages;
 		this.alwaysReadable = first;
 		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
-		// Erratum 772415: hardware may write through read-only entries of a nesting parent.
-		this.refusesReadOnly = this.nestParent;
 		this.enforcesCoherency = features.snoopControl;
 		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
 	}
 
 	override attach(device: IommuDevice, pasid: number): Ret {
-		if (pasid !== 0) {
-			if (!needsPasidEntry(device)) return 0;
-			if (this.dirty !== undefined) return -EINVAL;
-		}
+		if (pasid !== 0 && !needsPasidEntry(device)) return 0;
 		const rc = enableFaults(this, device as HwDevice);
 		if (rc === 0) (device.iommu.driver as VtdDriver).forget(device as HwDevice, pasid);
 		return rc;
+	}
+
+	/** Erratum 772415: hardware may write through read-only entries of a nesting parent. */
+	override canMap(area: Area): Ret {
+		return this.nestParent && !area.writable ? -EINVAL : 0;
 	}
 
 	override unmapped(area: Area): void {
