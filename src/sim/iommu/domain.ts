@@ -46,8 +46,9 @@ export abstract class PagingDomain extends Domain implements SpaceDomain {
 	space: IovaSpace | undefined;
 	/** nothing translates: devices use physical addresses */
 	readonly noIommu: boolean = false;
-	/** whether read-only mappings may be in it (VT-d's nesting parents refuse them) */
-	readonly refusesReadOnly: boolean = false;
+
+	/** whether it can hold the area: 0 or minus the errno */
+	canMap?(area: Area): Ret;
 
 	unmapped(_area: Area): void {}
 }

@@ -71,7 +71,7 @@ export function allocPaging(
 	const hwpt = new HwptPaging(ioas, domain, (flags & PASID) !== 0, (flags & NEST) !== 0);
 	let rc = attach?.(hwpt) ?? 0;
 	if (rc === 0) {
-		rc = domain.refusesReadOnly && hasReadOnly(ioas) ? -EINVAL : ioas.space.addDomain(domain);
+		rc = ioas.space.addDomain(domain);
 		if (rc < 0 && attach !== undefined) device.group.detach(device, 0);
 	}
 	if (rc < 0) {
@@ -81,11 +81,6 @@ export function allocPaging(
 	domain.space = ioas.space;
 	ioas.hwpts.push(hwpt);
 	return hwpt;
-}
-
-function hasReadOnly(ioas: Ioas): boolean {
-	for (const area of ioas.space.areas) if (!area.writable) return true;
-	return false;
 }
 
 /** A table of the caller's on a nesting parent, without a vIOMMU. */

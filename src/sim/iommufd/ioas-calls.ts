@@ -217,9 +217,11 @@ export function ioasNoiommuGetPa(command: Command): Ret {
 	const page = area.pages.pinnedPage(Number(byte >> 12n));
 	if (page === undefined) return -EFAULT;
 	const inPage = byte & 0xfffn;
-	const rest = 0x1000n - inPage;
-	const inArea = area.last - iova + 1n;
+	const ends = [length, 0x1000n - inPage, area.last - iova + 1n];
 	command.setU64(at.out_phys, (BigInt(page.object.frame + page.page) << 12n) + inPage);
-	command.setU64(at.length, rest < inArea ? rest : inArea);
+	command.setU64(
+		at.length,
+		ends.reduce((a, b) => (b < a ? b : a)),
+	);
 	return command.respond();
 }

@@ -12,6 +12,8 @@ export interface SpaceDomain {
 	/** bytes, a power of two */
 	readonly smallestPage: bigint;
 	readonly aperture: Interval;
+	/** whether it can hold the area, whose pages are pinned: 0 or minus the errno. Absent: any */
+	canMap?(area: Area): Ret;
 	/** this range is no longer mapped */
 	unmapped?(area: Area): void;
 }
@@ -119,8 +121,13 @@ export class IovaSpace {
 			start += piece.length;
 		}
 		if (this.domains.length > 0) {
-			const rc = this.#fill(areas);
+			let rc = this.#fill(areas);
 			if (rc < 0) return BigInt(rc);
+			for (const domain of this.domains) if (rc === 0) rc = refusal(domain, areas);
+			if (rc < 0) {
+				for (const area of areas) drain(area);
+				return BigInt(rc);
+			}
 		}
 		for (const area of areas) this.areas.insert(area);
 		return at;
@@ -200,7 +207,12 @@ export class IovaSpace {
 		let rc: Ret = 0;
 		if (start !== 0n) rc = this.reserve(0n, start - 1n, domain);
 		if (rc === 0 && last !== IOVA_MAX) rc = this.reserve(last + 1n, IOVA_MAX, domain);
-		if (rc === 0 && this.domains.length === 0) rc = this.#fill([...this.areas]);
+		const first = this.domains.length === 0;
+		if (rc === 0 && first) rc = this.#fill([...this.areas]);
+		if (rc === 0) {
+			rc = refusal(domain, this.areas);
+			if (rc < 0 && first) for (const area of this.areas) drain(area);
+		}
 		if (rc < 0) {
 			this.unreserve(domain);
 			return rc;
@@ -335,6 +347,16 @@ export class IovaSpace {
 		for (const access of this.accesses) alignment = max(alignment, access.alignment);
 		this.alignment = alignment;
 	}
+}
+
+/** What the page table answers to the first of the areas that it can not hold; 0: it can hold all. */
+function refusal(domain: SpaceDomain, areas: Iterable<Area>): Ret {
+	if (domain.canMap === undefined) return 0;
+	for (const area of areas) {
+		const rc = domain.canMap(area);
+		if (rc < 0) return rc;
+	}
+	return 0;
 }
 
 function drain(area: Area): void {

@@ -24,11 +24,13 @@ function x86Machine(iommu: Json, devices: Json[]): Json {
 	const kargs = text(iommu.kargs);
 	const forced = kind.endsWith("-forced");
 	const unit = x86Unit(kind, iommu, kargs, devices);
+	// the NIC was given ATS where the unit said that it has device TLBs (ecap DT), and on the forced machines
+	const translatesAts = forced || (kind.startsWith("vtd") && (BigInt(`0x${text(iommu.ecap) || "0"}`) & 4n) !== 0n);
 	const list: FileDevice[] = [];
 	const bridges = new Map<number, Json>();
 	for (const device of devices) {
 		if (device.emulated === true) continue;
-		list.push(pciDevice(device, text(device.bdf), unit?.name as string | undefined, forced));
+		list.push(pciDevice(device, text(device.bdf), unit?.name as string | undefined, forced, translatesAts));
 	}
 	for (const device of devices) addMates(device, list, bridges, unit?.name as string | undefined);
 	linkVirtualFunctions(list);
@@ -84,7 +86,7 @@ const MODELS: Readonly<Record<string, string>> = {
 	"0x8086:0x10ca": "igbvf",
 };
 
-function pciDevice(device: Json, bdf: string, iommu: string | undefined, forced: boolean): FileDevice {
+function pciDevice(device: Json, bdf: string, iommu: string | undefined, forced: boolean, translatesAts: boolean): FileDevice {
 	const model = MODELS[`${device.vendor}:${device.device}`] ?? "plain";
 	const role = text(device.role);
 	return {
@@ -99,7 +101,7 @@ function pciDevice(device: Json, bdf: string, iommu: string | undefined, forced:
 		group: device.group,
 		// on the forced machines, capabilities were written into this one's configuration space
 		...(forced && role === "rciep" ? { ats: true, pasid_width: 20, pri: 32 } : {}),
-		...(role === "ats" ? { ats: true } : {}),
+		...(role === "ats" && translatesAts ? { ats: true } : {}),
 	};
 }
 
@@ -174,7 +176,7 @@ function smmuMachine(header: Json, devices: Json[]): Json {
 		// the traces' own layout: the one device besides QEMU's edu is a NIC with ATS
 		const nic = vfioNumber(d) === 6;
 		return {
-			...pciDevice({ ...d, vendor: "0x1234", device: "0x11e8" }, text(d.pci), text(d.smmu), false),
+			...pciDevice({ ...d, vendor: "0x1234", device: "0x11e8" }, text(d.pci), text(d.smmu), false, false),
 			...(nic ? { vendor: 0x1af4, device: 0x1041, model: "virtio-net", ats: true } : {}),
 		};
 	});
