@@ -1,12 +1,26 @@
 #!/usr/bin/env node
-// Bundles src/cli/main.ts into dist/: one small entry, and a chunk for each part that is imported
-// only where it is needed. FFI's packages are native, so they go beside the bundle as they are: an
-// installed iommuctl depends on no other package, and never meets their install scripts, which reject
-// the prebuilt binaries that work and fail to compile others.
+// Bundles src/cli/main.ts into dist/main.cjs: one file, in which a part that is imported only where it is
+// needed is evaluated only there. One file and CommonJS, because files and the loader of ES modules are
+// most of what a start costs; for the same reason V8's compiled code lies beside it.
+// FFI's packages are native, so they go beside the bundle as they are: an installed iommuctl
+// depends on no other package, and never meets their install scripts, which reject the prebuilt binaries
+// that work and fail to compile others.
+import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+
+/** commander could start other programs, which takes Node a while to load and which iommuctl never asks for. */
+const withoutChildProcess = {
+	name: "without-child-process",
+	setup(build) {
+		build.onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
+			/node_modules.commander/.test(importer) ? { path, namespace: "absent" } : undefined,
+		);
+		build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({ contents: "module.exports = {};" }));
+	},
+};
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -19,17 +33,16 @@ try {
 	mkdirSync(fresh, { recursive: true });
 	const { metafile } = await build({
 		absWorkingDir: root,
-		entryPoints: { main: "src/cli/main.ts" },
-		outdir: fresh,
+		entryPoints: ["src/cli/main.ts"],
+		outfile: join(fresh, "main.cjs"),
 		bundle: true,
-		splitting: true,
-		format: "esm",
+		format: "cjs",
 		platform: "node",
 		target: "node20",
 		external: native,
-		// CommonJS dependencies require Node's own modules, which an ES module can not without this.
-		banner: { js: 'import { createRequire as $require } from "node:module"; const require = $require(import.meta.url);' },
-		chunkNames: "[name]-[hash]",
+		define: { "import.meta.url": "$url" },
+		banner: { js: 'const $url = require("node:url").pathToFileURL(__filename).href;' },
+		plugins: [withoutChildProcess],
 		minifySyntax: true,
 		minifyWhitespace: true,
 		legalComments: "none",
@@ -37,6 +50,7 @@ try {
 		logLevel: "warning",
 	});
 	writeFileSync(join(fresh, "LICENSES.txt"), licences(Object.keys(metafile.inputs)));
+	compiledCode(join(fresh, "main.cjs"));
 	for (const name of [...native, ...nativeNeeds]) vendor(name, join(fresh, "node_modules", name));
 	replace(fresh, dist);
 } catch (error) {
@@ -45,6 +59,21 @@ try {
 	process.exitCode = 1;
 } finally {
 	rmSync(fresh, { recursive: true, force: true });
+}
+
+/**
+ * V8's code of what a usual command runs, for bin/iommuctl.js to load under this very release of Node; others compile
+ * as they go.
+ */
+function compiledCode(file) {
+	const made = join(dirname(file), `main.${process.version}-${process.arch}.cache`);
+	const code = `
+		const script = require("./bin/compiled.js").load(${JSON.stringify(file)});
+		process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(made)}, script.createCachedData()));`;
+	const words = ["run", "--kernel", "sim", "-q", "scripts/examples/nested-translation.iommu"];
+	const { status, stderr } = spawnSync(process.execPath, ["-e", code, "iommuctl", ...words], { cwd: root, encoding: "utf8" });
+	// The build is good without it, only slower to start.
+	if (status !== 0) console.error(`no compiled code was kept: ${stderr}`);
 }
 
 /** What runs of a package, for the one system that has iommufd. */

@@ -30,7 +30,7 @@ function newestIn(path: string): number {
 
 function builtAt(): number {
 	try {
-		return statSync(join(root, "dist/main.js")).mtimeMs;
+		return statSync(join(root, "dist/main.cjs")).mtimeMs;
 	} catch {
 		return 0;
 	}

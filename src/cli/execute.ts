@@ -51,7 +51,7 @@ async function dispatch(
 		io.stdout.write(`${version}\n`);
 		return done;
 	}
-	const family = familyEntry(words[0]) && (await import("./commands/index.js")).familyByName.get(words[0]);
+	const family = await familyEntry(words[0])?.load();
 	const parsed = parseCommandLine(family, words, {
 		version,
 		colours: { out: out.level > 0, err: err.level > 0 },

@@ -1,31 +1,43 @@
+import type { Family } from "./command.js";
+
 export interface FamilyEntry {
 	readonly name: string;
 	readonly summary: string;
+	load(): Promise<Family>;
 }
 
-/** Every object of the command line, in the order of the help. What they can do is loaded when one is named. */
+/** Every object of the command line, in the order of the help. Only the one that is named gets loaded. */
 export const families: readonly FamilyEntry[] = [
-	{ name: "device", summary: "devices: list, bind, attach, detach, hardware info" },
-	{ name: "ioas", summary: "I/O address spaces: map, copy, unmap, ranges" },
-	{ name: "option", summary: "options of a context or an object" },
-	{ name: "vfio", summary: "the VFIO type 1 calls that /dev/iommu answers too" },
-	{ name: "hwpt", summary: "page tables: allocate, invalidate, dirty tracking" },
-	{ name: "fault", summary: "fault queues: page faults and responses" },
-	{ name: "viommu", summary: "virtual IOMMUs" },
-	{ name: "vdevice", summary: "virtual devices" },
-	{ name: "veventq", summary: "virtual event queues" },
-	{ name: "hw-queue", summary: "hardware queues of a virtual IOMMU" },
-	{ name: "destroy", summary: "destroy an object by its ID" },
-	{ name: "raw", summary: "any request number with any bytes" },
-	{ name: "struct", summary: "the uAPI's structs: list, show, encode, decode" },
-	{ name: "mem", summary: "the program's memory: allocate, read, write, free" },
-	{ name: "file", summary: "system calls on any file: open, close, read, write, poll" },
-	{ name: "selftest", summary: "the selftest driver's mock device and its test commands" },
-	{ name: "kernel", summary: "which kernel answers, what it supports, its log" },
-	{ name: "run", summary: "run a script, one command a line, in one context" },
-	{ name: "replay", summary: "replay recorded traces and compare every answer" },
-	{ name: "trace", summary: "traces: show, diff, minimize, export, import" },
-	{ name: "compare", summary: "run a trace on two kernels and show where they differ" },
+	entry("device", "devices: list, bind, attach, detach, hardware info", async () => (await import("./commands/device.js")).default),
+	entry("ioas", "I/O address spaces: map, copy, unmap, ranges", async () => (await import("./commands/ioas.js")).default),
+	entry("option", "options of a context or an object", async () => (await import("./commands/option.js")).default),
+	entry("vfio", "the VFIO type 1 calls that /dev/iommu answers too", async () => (await import("./commands/vfio.js")).default),
+	entry("hwpt", "page tables: allocate, invalidate, dirty tracking", async () => (await import("./commands/hwpt.js")).default),
+	entry("fault", "fault queues: page faults and responses", async () => (await import("./commands/fault.js")).default),
+	entry("viommu", "virtual IOMMUs", async () => (await import("./commands/viommu.js")).viommu),
+	entry("vdevice", "virtual devices", async () => (await import("./commands/viommu.js")).vdevice),
+	entry("veventq", "virtual event queues", async () => (await import("./commands/veventq.js")).default),
+	entry("hw-queue", "hardware queues of a virtual IOMMU", async () => (await import("./commands/viommu.js")).hwQueue),
+	entry("destroy", "destroy an object by its ID", async () => (await import("./commands/destroy.js")).default),
+	entry("raw", "any request number with any bytes", async () => (await import("./commands/raw.js")).default),
+	entry("struct", "the uAPI's structs: list, show, encode, decode", async () => (await import("./commands/struct.js")).default),
+	entry("mem", "the program's memory: allocate, read, write, free", async () => (await import("./commands/mem.js")).default),
+	entry("file", "system calls on any file: open, close, read, write, poll", async () => (await import("./commands/file.js")).default),
+	entry(
+		"selftest",
+		"the selftest driver's mock device and its test commands",
+		async () => (await import("./commands/selftest.js")).default,
+	),
+	entry("machine", "the simulated machine: IOMMUs, buses, devices, groups", async () => (await import("./commands/machine.js")).default),
+	entry("kernel", "which kernel answers, what it supports, its log", async () => (await import("./commands/kernel.js")).default),
+	entry("run", "run a script, one command a line, in one context", async () => (await import("./commands/run.js")).default),
+	entry("replay", "replay recorded traces and compare every answer", async () => (await import("./commands/replay.js")).default),
+	entry("trace", "traces: show, diff, minimize, export, import", async () => (await import("./commands/trace.js")).default),
+	entry("compare", "run a trace on two kernels and show where they differ", async () => (await import("./commands/compare.js")).default),
 ];
 
-export const familyEntry = (name: string): FamilyEntry | undefined => families.find((entry) => entry.name === name);
+function entry(name: string, summary: string, load: FamilyEntry["load"]): FamilyEntry {
+	return { name, summary, load };
+}
+
+export const familyEntry = (name: string): FamilyEntry | undefined => families.find((one) => one.name === name);

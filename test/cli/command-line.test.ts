@@ -93,16 +93,16 @@ describe("the command line", () => {
 });
 
 describe("colour", () => {
-	const escape = "\u001b[";
+	const escapeCode = "\u001b[";
 	test("none into a pipe; FORCE_COLOR and --color always bring it, NO_COLOR and --color never take it away", () => {
 		const args = ["ioas", "alloc", "--kernel", "sim"];
-		expect(iommuctl(args).stdout).not.toContain(escape);
-		expect(iommuctl(args, { env: { FORCE_COLOR: "1" } }).stdout).toContain(escape);
-		expect(iommuctl(args, { env: { FORCE_COLOR: "1", NO_COLOR: "1" } }).stdout).not.toContain(escape);
-		expect(iommuctl([...args, "--color", "always"], { env: { NO_COLOR: "1" } }).stdout).toContain(escape);
-		expect(iommuctl([...args, "--color=never"], { env: { FORCE_COLOR: "1" } }).stdout).not.toContain(escape);
-		expect(iommuctl(["ioas", "--help"], { env: { FORCE_COLOR: "1" } }).stdout).toContain(escape);
-		expect(iommuctl(["ioas", "--help"]).stdout).not.toContain(escape);
+		expect(iommuctl(args).stdout).not.toContain(escapeCode);
+		expect(iommuctl(args, { env: { FORCE_COLOR: "1" } }).stdout).toContain(escapeCode);
+		expect(iommuctl(args, { env: { FORCE_COLOR: "1", NO_COLOR: "1" } }).stdout).not.toContain(escapeCode);
+		expect(iommuctl([...args, "--color", "always"], { env: { NO_COLOR: "1" } }).stdout).toContain(escapeCode);
+		expect(iommuctl([...args, "--color=never"], { env: { FORCE_COLOR: "1" } }).stdout).not.toContain(escapeCode);
+		expect(iommuctl(["ioas", "--help"], { env: { FORCE_COLOR: "1" } }).stdout).toContain(escapeCode);
+		expect(iommuctl(["ioas", "--help"]).stdout).not.toContain(escapeCode);
 	});
 });
 

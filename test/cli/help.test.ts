@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { familyByName } from "../../src/cli/commands/index.js";
 import { families } from "../../src/cli/families.js";
 import { HelpShown, parseCommandLine } from "../../src/cli/program.js";
 import { splitWords } from "../../src/cli/script/tokens.js";
@@ -10,6 +9,8 @@ const options = { version: "0", colours: { out: false, err: false } };
 const words = (line: string): string[] =>
 	splitWords(line.replace(/ <.*$/, "")).map((word) => word.map((piece) => ("text" in piece ? piece.text : "1")).join(""));
 
+const loaded = await Promise.all(families.map(async ({ name, load }) => [name, await load()] as const));
+const familyByName = new Map(loaded);
 const commands = families.flatMap(({ name }) => (familyByName.get(name)?.commands ?? []).map((command) => ({ object: name, command })));
 
 describe("every command", () => {

@@ -33,7 +33,7 @@ describe("the package, packed and installed in an empty folder", () => {
 
 	test("has what it needs and nothing else", () => {
 		expect(packed).toContain("package/bin/iommuctl.js");
-		expect(packed).toContain("package/dist/main.js");
+		expect(packed).toContain("package/dist/main.cjs");
 		expect(packed).toContain("package/LICENSE");
 		expect(packed.filter((name) => /^package\/(?:src|test|structs|bench|node_modules)\//.test(name))).toEqual([]);
 		expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["iommuctl"]);
