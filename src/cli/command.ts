@@ -40,6 +40,10 @@ export interface CommonOptions {
 	readonly dryRun: boolean;
 	/** an errno's name */
 	readonly expect?: string;
+	/** of the simulated kernel: a built-in one, or a file */
+	readonly machine?: string;
+	/** proposals that the simulated kernel's uAPI has besides */
+	readonly uapi?: readonly string[];
 	/** an open /dev/iommu */
 	readonly fd?: number;
 }

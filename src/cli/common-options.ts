@@ -13,6 +13,8 @@ const kernelOptions: readonly OptionSpec[] = [
 		choices: ["auto", "real", "sim"],
 		group: commonGroup,
 	},
+	{ flags: "--machine <file|name>", doc: "of the simulated kernel: mixed (default), vtd, smmuv3, amd, selftest, or a file", group: commonGroup },
+	{ flags: "--uapi <names>", doc: "proposals that the simulated kernel has besides: vtd-inv-v10, amd-nested", group: commonGroup },
 ];
 
 const fdOptions: readonly OptionSpec[] = [
@@ -71,6 +73,8 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 		quiet: options.quiet === true,
 		dryRun: options.dryRun === true,
 		expect,
+		machine: options.machine as string | undefined,
+		uapi: (options.uapi as string | undefined)?.split(",").map((name) => name.trim()),
 		fd: options.fd === undefined ? undefined : fileNumber(options.fd as string),
 	};
 }

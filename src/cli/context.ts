@@ -2,7 +2,7 @@ import { Scratch } from "../client/memory.js";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
 import type { Outcome } from "./exit.js";
-import { iommuPath, type KernelChoice, type KernelHandle, openKernel } from "./kernel-choice.js";
+import { iommuPath, type KernelChoice, type KernelHandle, openKernel, type SimChoice } from "./kernel-choice.js";
 
 export type { KernelChoice } from "./kernel-choice.js";
 
@@ -44,14 +44,17 @@ export class Context {
 	constructor(
 		private readonly choice: KernelChoice,
 		givenFd?: number,
+		private readonly simChoice: SimChoice = {},
 	) {
 		this.fd = givenFd;
 		// A file of this process can only be meant for the kernel under it.
 		if (givenFd !== undefined && choice === "auto") this.choice = "real";
+		// Only the simulated kernel has a machine that can be chosen.
+		else if (choice === "auto" && (simChoice.machine ?? simChoice.uapi) !== undefined) this.choice = "sim";
 	}
 
 	async handle(): Promise<KernelHandle> {
-		this.opening ??= openKernel(this.choice);
+		this.opening ??= openKernel(this.choice, this.simChoice);
 		this.opened = await this.opening;
 		return this.opened;
 	}

@@ -62,7 +62,12 @@ async function dispatch(
 	if (options.context && (common.kernelGiven || common.fd !== undefined)) {
 		throw new UsageError("the kernel of a script is chosen for the whole of it", "give --kernel and --fd to `iommuctl run`");
 	}
-	const context = options.context ?? new Context(common.kernel, common.fd);
+	if (options.context && (common.machine ?? common.uapi) !== undefined) {
+		throw new UsageError("the machine of a script is chosen for the whole of it", "give --machine and --uapi to `iommuctl run`");
+	}
+	if (common.kernel === "real" && (common.machine ?? common.uapi) !== undefined)
+		throw new UsageError("--machine and --uapi are the simulated kernel's", "without --kernel real");
+	const context = options.context ?? new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd });
 	try {
 		return await parsed.command.run(invocation(parsed, { io, context, common, out, err, place: options.place }));
 	} finally {

@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel } from "../kernel/kernel.js";
+import type { Sim } from "../sim/index.js";
 import { errnoName } from "./errnos.js";
 
 export type KernelChoice = "auto" | "real" | "sim";
@@ -13,12 +14,30 @@ export interface KernelHandle {
 	/** for people: `simulated (no /dev/iommu here)` */
 	readonly which: string;
 	log?(): readonly string[];
+	/** the simulated kernel and its machine, where it is one: what acts on hardware needs it */
+	readonly sim?: Sim;
 }
 
-async function simulated(why: string): Promise<KernelHandle> {
-	const { createSim } = await import("../sim/index.js");
-	const sim = createSim();
-	return { kernel: sim.newProcess(), which: `simulated${why && ` (${why})`}`, log: () => sim.log };
+/** How the simulated kernel is to be made. */
+export interface SimChoice {
+	/** a built-in machine, or a file */
+	readonly machine?: string;
+	/** proposals that its uAPI has besides */
+	readonly uapi?: readonly string[];
+	/** what file names are relative to */
+	readonly cwd?: string;
+}
+
+/** The machine of a simulated kernel unless told otherwise. */
+export const defaultMachine = "mixed";
+
+async function simulated(why: string, choice: SimChoice): Promise<KernelHandle> {
+	const { createSim, loadMachine, withUapi } = await import("../sim/index.js");
+	const machine = await loadMachine(choice.machine ?? defaultMachine, choice.cwd);
+	const sim = createSim({ machine: withUapi(machine, choice.uapi ?? []) });
+	const parts = [why, choice.machine && `machine ${machine.name}`, choice.uapi && `uAPI with ${choice.uapi.join(", ")}`].filter(Boolean);
+	const which = `simulated${parts.length > 0 ? ` (${parts.join("; ")})` : ""}`;
+	return { kernel: sim.newProcess(), which, log: () => sim.log, sim };
 }
 
 async function real(): Promise<KernelHandle> {
@@ -27,26 +46,26 @@ async function real(): Promise<KernelHandle> {
 }
 
 /** @throws EnvironmentError if the kernel that was asked for is not to be had */
-export async function openKernel(choice: KernelChoice): Promise<KernelHandle> {
-	if (choice === "sim") return await simulated("");
+export async function openKernel(choice: KernelChoice, sim: SimChoice = {}): Promise<KernelHandle> {
+	if (choice === "sim") return await simulated("", sim);
 	if (choice === "real") return await real();
 	try {
 		accessSync(iommuPath, constants.R_OK | constants.W_OK);
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
-		return await simulated(code === "ENOENT" ? `no ${iommuPath} here` : `${iommuPath} can not be opened: ${code}`);
+		return await simulated(code === "ENOENT" ? `no ${iommuPath} here` : `${iommuPath} can not be opened: ${code}`, sim);
 	}
 	let handle: KernelHandle;
 	try {
 		handle = await real();
 	} catch (error) {
 		if (!(error instanceof EnvironmentError)) throw error;
-		return await simulated(`${iommuPath} is here, but ${error.message}`);
+		return await simulated(`${iommuPath} is here, but ${error.message}`, sim);
 	}
 	const fd = handle.kernel.open(iommuPath);
 	if (fd < 0) {
 		handle.kernel.exit();
-		return await simulated(`${iommuPath} can not be opened: ${errnoName(-fd)}`);
+		return await simulated(`${iommuPath} can not be opened: ${errnoName(-fd)}`, sim);
 	}
 	handle.kernel.close(fd);
 	return handle;

@@ -27,6 +27,8 @@ export interface KernelOptions {
 	readonly amdIommufd: boolean;
 	/** guest device table entries on AMD, whose data type 7.3 has but does not take yet */
 	readonly amdNested: boolean;
+	/** VT-d's invalidation entries report errors, as patches v7 to v10 proposed (2023 to 2024) */
+	readonly vtdInvV10: boolean;
 }
 
 export interface ReservedRegion {

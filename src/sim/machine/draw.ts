@@ -103,6 +103,7 @@ export function machineFile(machine: Machine): Record<string, unknown> {
 			noiommu: kernel.noiommu,
 			amd_iommufd: kernel.amdIommufd,
 			amd_nested: kernel.amdNested,
+			vtd_inv_v10: kernel.vtdInvV10,
 		},
 		iommus: machine.iommus.map(iommuFile),
 		bridges: machine.bridges.map((b) => ({

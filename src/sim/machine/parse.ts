@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { formatBdf, slotOf } from "./bdf.js";
 import { bit } from "./bits.js";
 import type {
@@ -33,6 +34,7 @@ export function checkMachine(raw: unknown): Machine {
 			noiommu: k.bool("noiommu", false),
 			amdIommufd: k.bool("amd_iommufd", true),
 			amdNested: k.bool("amd_nested", false),
+			vtdInvV10: k.bool("vtd_inv_v10", false),
 		})),
 		iommus: f.each("iommus", readIommu),
 		bridges: f.each("bridges", readBridge),
@@ -264,13 +266,13 @@ export async function parseMachine(text: string, file: string): Promise<Machine>
 	}
 }
 
-/** A built-in machine by its name, or a machine file. Throws a MachineError. */
-export async function loadMachine(nameOrFile: string): Promise<Machine> {
+/** A built-in machine by its name, or a machine file (relative to `folder`). Throws a MachineError. */
+export async function loadMachine(nameOrFile: string, folder = "."): Promise<Machine> {
 	const { BUILTIN_MACHINES } = await import("./builtin.js");
 	if (Object.hasOwn(BUILTIN_MACHINES, nameOrFile)) return checkMachine(BUILTIN_MACHINES[nameOrFile]);
 	let text: string;
 	try {
-		text = readFileSync(nameOrFile, "utf8");
+		text = readFileSync(resolve(folder, nameOrFile), "utf8");
 	} catch (error) {
 		const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : String(error);
 		const names = Object.keys(BUILTIN_MACHINES).join(", ");
