@@ -1,3 +1,4 @@
+import { readlinkSync } from "node:fs";
 import { Scratch } from "../client/memory.js";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
@@ -54,9 +55,16 @@ export class Context {
 	}
 
 	async handle(): Promise<KernelHandle> {
-		this.opening ??= openKernel(this.choice, this.simChoice);
+		this.opening ??= this.open();
 		this.opened = await this.opening;
 		return this.opened;
+	}
+
+	private async open(): Promise<KernelHandle> {
+		const givenFd = this.fd;
+		const handle = await openKernel(this.choice, this.simChoice);
+		if (givenFd === undefined || handle.kernel.kind !== "real") return handle;
+		return { ...handle, which: `${handle.which} (file ${givenFd} is ${fileName(givenFd)})` };
 	}
 
 	async kernel(): Promise<Kernel> {
@@ -105,5 +113,14 @@ export class Context {
 	dispose(): void {
 		this.opened?.kernel.exit();
 		this.opened = undefined;
+	}
+}
+
+/** What a number that the shell gave really is: whoever forgot `exec 3<>` passes one of Node's own files. */
+function fileName(fd: number): string {
+	try {
+		return readlinkSync(`/proc/self/fd/${fd}`);
+	} catch {
+		return "not open";
 	}
 }

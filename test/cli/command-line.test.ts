@@ -114,6 +114,12 @@ describe("the real kernel where there is none", () => {
 		expect(stderr).toMatch(/error: .*\/dev\/iommu.*\n {2}.*--kernel sim/);
 	});
 
+	test("--fd: an open file of the caller, and what it is", () => {
+		const { status, stderr } = iommuctl(["ioas", "alloc", "--fd", "1"]);
+		expect(status).toBe(1);
+		expect(stderr).toMatch(/^kernel: real \(file 1 is .*\)\nfailed {2}IOMMU_IOAS_ALLOC: ENOTTY \(25\)/);
+	});
+
 	test.skipIf(iommuHere())("auto says that it is simulated, and why", () => {
 		const { status, stderr } = iommuctl(["ioas", "alloc"]);
 		expect(status).toBe(0);

@@ -7,7 +7,7 @@ import { ioctls } from "../../structs/index.js";
 const options = { version: "0", colours: { out: false, err: false } };
 /** As a shell would split it, redirections apart; a variable stands for some word. */
 const words = (line: string): string[] =>
-	splitWords(line.replace(/ <.*$/, "")).map((word) => word.map((piece) => ("text" in piece ? piece.text : "1")).join(""));
+	splitWords(line.replace(/ [<>] .*$/, "")).map((word) => word.map((piece) => ("text" in piece ? piece.text : "1")).join(""));
 
 const loaded = await Promise.all(families.map(async ({ name, load }) => [name, await load()] as const));
 const familyByName = new Map(loaded);

@@ -12,6 +12,7 @@ describe("run", () => {
 			"ioas = ioas alloc  # the first",
 			"device = selftest mock-domain $ioas",
 			"destroy $device.out_hwpt_id --expect EBUSY",
+			// biome-ignore lint/suspicious/noTemplateCurlyInString: the run language's own
 			"expect EBUSY destroy ${device.idev_id}",
 		]);
 		expect(ran.status).toBe(0);

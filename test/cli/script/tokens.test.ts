@@ -15,6 +15,7 @@ describe("splitWords", () => {
 		["x '' \"\" y", ["x", "", "", "y"]],
 		["a # b", ["a"]],
 		["a#b '#c' \\#d", ["a#b", "#c", "#d"]],
+		// biome-ignore lint/suspicious/noTemplateCurlyInString: the run language's own
 		["$a ${a} x$a.fd '$a' \\$a \"$a!\"", ["7", "7", "x4", "$a", "$a", "7!"]],
 		["$a.big $a.out_fd", ["0x10000000000", "4"]],
 		["", []],
