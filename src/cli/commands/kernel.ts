@@ -1,19 +1,10 @@
-import { type Ioctl, ioctls, iommu_test_cmd } from "../../../structs/index.js";
+import { type Ioctl, ioctls } from "../../../structs/index.js";
 import { EnvironmentError } from "../../kernel/environment-error.js";
-import { ENOTTY } from "../../kernel/errno.js";
-import type { Kernel } from "../../kernel/kernel.js";
 import { announce } from "../announce.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { done, type Outcome } from "../exit.js";
+import { knows } from "../knows.js";
 import { table } from "../text.js";
-
-/**
- * Whether a kernel knows a call, found without doing anything: a struct that says it has 0 bytes is refused by the
- * call itself (EINVAL) where the call is known, and before it (ENOTTY) where it is not.
- */
-function knows(kernel: Kernel, fd: number, call: Ioctl): boolean {
-	return kernel.ioctl(fd, call.request, new Uint8Array(Math.max(call.size, iommu_test_cmd.size))) !== -ENOTTY;
-}
 
 async function which(inv: Invocation): Promise<Outcome> {
 	const { common, context, io, out } = inv;

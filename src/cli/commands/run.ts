@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Family, Invocation } from "../command.js";
-import { type Outcome, UsageError } from "../exit.js";
+import { exitCode, type Outcome, UsageError } from "../exit.js";
+import type { Format } from "../formats/index.js";
 import { plural } from "../text.js";
 
 async function readScript({ io }: Invocation, file: string): Promise<string> {
@@ -19,9 +20,12 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const { parseScript } = await import("../script/statements.js");
 	const { runStatements } = await import("../script/runner.js");
 	const { announce } = await import("../announce.js");
-	const statements = parseScript(await readScript(inv, file), file === "-" ? "stdin" : file);
+	const format = options.format as Format | undefined;
+	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} can not both be`);
+	const shown = file === "-" ? "stdin" : file;
+	const statements = parseScript(await readScript(inv, file), shown);
 	await announce(inv);
-	const result = await runStatements(statements, {
+	const how = {
 		io,
 		context,
 		keepGoing: options.keepGoing === true,
@@ -30,8 +34,13 @@ async function run(inv: Invocation): Promise<Outcome> {
 		color: options.color as "auto" | undefined,
 		out,
 		err,
-	});
-	const failed = result.results.filter(({ outcome }) => outcome.exit !== 0);
+	};
+	if (format !== undefined) {
+		const { reportRun } = await import("../formats/report.js");
+		return { exit: await reportRun(format, statements, shown, how), errno: 0 };
+	}
+	const result = await runStatements(statements, how);
+	const failed = result.results.filter(({ outcome }) => outcome.exit !== 0 && outcome.exit !== exitCode.skipped);
 	const count = result.results.length;
 	if (common.json) {
 		const { which, kernel } = await context.handle();
@@ -44,6 +53,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 			commands: count,
 			failed: failed.map(({ statement, outcome }) => ({ line: statement.line, command: statement.source, exit: outcome.exit })),
 			notReached: result.left,
+			skipped: result.skipped ?? null,
 			exit: result.exit,
 		};
 		io.stdout.write(`${JSON.stringify(document)}\n`);
@@ -51,7 +61,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		const parts = [
 			`${count - failed.length} ok`,
 			...(failed.length > 0 ? [`${failed.length} failed`] : []),
-			...(result.left > 0 ? [`${plural(result.left, "line")} not reached`] : []),
+			...(result.left > 0 ? [`${plural(result.left, "line")} ${result.skipped === undefined ? "not reached" : "skipped"}`] : []),
 		];
 		io.stdout.write(`${(failed.length > 0 ? out.bad : out.good)(`${plural(count, "command")}: ${parts.join(", ")}`)}\n`);
 	}
@@ -74,15 +84,27 @@ const family: Family = {
 				"  $name  $name.field              puts it in; fields as the answer names them, with or without out_",
 				"  expect ERRNO COMMAND            goes on only if the command fails with this errno",
 				"  echo TEXT                       prints a heading",
+				"  require kernel real|sim         goes on only there; else the rest is skipped and the exit code is 77",
+				"  require ioctl NAME              likewise, where the kernel knows the call",
+				"  require device vfio0            likewise, where the device can be opened",
+				"  require selftest                likewise, where the kernel has the selftest driver",
 				"",
 				"The first command that fails ends the script, with its file and line, unless --keep-going.",
 			].join("\n"),
 			args: [{ name: "FILE", doc: "the script; - is stdin" }],
-			options: () => [{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" }],
+			options: () => [
+				{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" },
+				{
+					flags: "--format <format>",
+					doc: "a case for each line: ktap, junit, or json in one document",
+					choices: ["ktap", "junit", "json"],
+				},
+			],
 			groups: ["kernel", "fd", "quiet"],
 			examples: [
 				["run scripts/examples/nested-translation.iommu", "a guest's page table on the simulated kernel"],
 				["run - --kernel real < my.iommu", "a script from stdin on the real kernel"],
+				["run my.iommu --format junit > report.xml", "for CI: what failed, what was skipped and why"],
 				["run my.iommu --keep-going --json", "everything, one JSON document a command"],
 			],
 			run,

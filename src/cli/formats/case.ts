@@ -1,0 +1,54 @@
+import type { Statement } from "../script/statements.js";
+
+/** One line of a script as CI sees it. */
+export interface Case {
+	/** from 1 */
+	readonly number: number;
+	/** the statement's line in the file */
+	readonly line: number;
+	/** the command as written, without comment */
+	readonly title: string;
+	readonly result: "ok" | "failed" | "error" | "skipped";
+	/** why it is not "ok" */
+	readonly reason?: string;
+	readonly exit: number;
+	readonly errno: number;
+	readonly seconds: number;
+	/** what the command printed */
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+export interface Suite {
+	readonly file: string;
+	readonly kernel: "real" | "sim";
+	/** for people: `simulated (no /dev/iommu here)` */
+	readonly which: string;
+	/** how many cases there will be */
+	readonly count: number;
+}
+
+/** Writes cases in a format of CI: some as they come, some at the end. */
+export interface Reporter {
+	start(suite: Suite): string;
+	one(one: Case): string;
+	end(exit: number): string;
+}
+
+export interface Counts {
+	ok: number;
+	failed: number;
+	error: number;
+	skipped: number;
+}
+
+export const noCounts = (): Counts => ({ ok: 0, failed: 0, error: 0, skipped: 0 });
+
+/** The statement in one line, with its variables' names, without its comment. */
+export function titleOf({ name, expect, words }: Statement): string {
+	const shown = words.map((word) => {
+		const text = word.map((piece) => ("text" in piece ? piece.text : `$${piece.variable}`)).join("");
+		return text === "" || /\s/.test(text) ? `"${text}"` : text;
+	});
+	return [...(name === undefined ? [] : [name, "="]), ...(expect === undefined ? [] : ["expect", expect]), ...shown].join(" ");
+}

@@ -1,0 +1,72 @@
+import { type Case, noCounts, type Reporter, type Suite } from "./case.js";
+
+const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+/** XML 1.0 has no place for most control characters, escaped or not, nor for lone surrogates. */
+const text = (raw: string): string =>
+	raw.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\ud800-\udfff]/gu, "\ufffd").replace(/[&<>"]/g, (char) => entities[char]);
+
+/** In an attribute line ends would become spaces. */
+const attribute = (raw: string): string => text(raw).replaceAll("\n", "&#10;").replaceAll("\t", "&#9;").replaceAll("\r", "&#13;");
+
+const attributes = (values: Readonly<Record<string, string | number>>): string =>
+	Object.entries(values)
+		.map(([name, value]) => ` ${name}="${attribute(String(value))}"`)
+		.join("");
+
+/** JUnit's XML as Jenkins, GitLab and GitHub's actions read it. Everything at the end: the counts stand in front. */
+export function junit(): Reporter {
+	const cases: Case[] = [];
+	let suite: Suite;
+	return {
+		start(given) {
+			suite = given;
+			return "";
+		},
+		one(one) {
+			cases.push(one);
+			return "";
+		},
+		end: () => document(suite, cases),
+	};
+}
+
+function document(suite: Suite, cases: readonly Case[]): string {
+	const counts = noCounts();
+	for (const { result } of cases) counts[result]++;
+	const numbers = { tests: cases.length, failures: counts.failed, errors: counts.error, skipped: counts.skipped };
+	const time = cases.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(6);
+	return [
+		'<?xml version="1.0" encoding="UTF-8"?>',
+		`<testsuites${attributes({ ...numbers, time })}>`,
+		`  <testsuite${attributes({ name: suite.file, ...numbers, time })}>`,
+		"    <properties>",
+		`      <property${attributes({ name: "kernel", value: suite.kernel })}/>`,
+		`      <property${attributes({ name: "kernelDetail", value: suite.which })}/>`,
+		"    </properties>",
+		...cases.map((one) => testCase(suite.file, one)),
+		"  </testsuite>",
+		"</testsuites>",
+		"",
+	].join("\n");
+}
+
+function testCase(file: string, one: Case): string {
+	const named = {
+		name: `line ${one.line}: ${one.title}`,
+		classname: file,
+		file,
+		line: one.line,
+		time: one.seconds.toFixed(6),
+	};
+	const inner: string[] = [];
+	if (one.result === "skipped") inner.push(`<skipped${attributes({ message: one.reason ?? "" })}/>`);
+	if (one.result === "failed" || one.result === "error") {
+		const tag = one.result === "failed" ? "failure" : "error";
+		const type = `exit ${one.exit}`;
+		inner.push(`<${tag}${attributes({ message: one.reason ?? "", type })}>${text(one.stderr)}</${tag}>`);
+	}
+	if (one.stdout !== "") inner.push(`<system-out>${text(one.stdout)}</system-out>`);
+	const start = `    <testcase${attributes(named)}`;
+	return inner.length === 0 ? `${start}/>` : [`${start}>`, ...inner.map((line) => `      ${line}`), "    </testcase>"].join("\n");
+}
