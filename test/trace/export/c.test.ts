@@ -1,0 +1,108 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { errnoNumber } from "../../../src/trace/errno-names.js";
+import { exportC } from "../../../src/trace/export/c.js";
+import type { IoctlStep, Step } from "../../../src/trace/format.js";
+import { requestNumber } from "../../../src/trace/requests.js";
+import { withoutOrphans } from "../../../src/trace/tools/minimize.js";
+import { type Program, readPrograms } from "../../../src/trace/tools/programs.js";
+import { HEADER, temporaryFolder } from "../files.js";
+import { destroy, ioasAlloc, ioasMap, mmap, open } from "../tools/fixtures.js";
+
+const compiler = ["gcc", "cc", "clang"].find((name) => spawnSync(name, ["--version"]).status === 0);
+const golden = (suite: string) => readPrograms(`test/fixtures/golden/${suite}.jsonl.gz`);
+const program = (steps: readonly Step[]): Program => ({ name: "made", line: 2, steps, lines: [] });
+const exported = (programs: readonly Program[]) => exportC("a test", HEADER as never, programs);
+
+/** Compiles strictly. @returns the program's path */
+function compiled(text: string, ...more: string[]): string {
+	const folder = temporaryFolder();
+	writeFileSync(join(folder, "made.c"), text);
+	const made = spawnSync(compiler as string, ["-Wall", "-Wextra", "-Werror", "-o", join(folder, "made"), join(folder, "made.c"), ...more]);
+	expect(made.stderr.toString()).toBe("");
+	return join(folder, "made");
+}
+
+/** Runs on a stand-in for the kernel that answers as the steps say. */
+function answered(path: string, steps: readonly IoctlStep[]): { status: number | null; stdout: string; calls: string[] } {
+	const line = ({ arg = "", out, ret, errno }: IoctlStep) => `${arg.length / 2} ${ret} ${errno ? errnoNumber(errno) : 0} ${out ?? arg}\n`;
+	const answers = join(temporaryFolder(), "answers");
+	writeFileSync(answers, steps.map(line).join(""));
+	const { status, stdout, stderr } = spawnSync(path, { env: { ANSWERS: answers } });
+	return { status, stdout: stdout.toString(), calls: stderr.toString().trim().split("\n") };
+}
+
+describe("trace export --c", () => {
+	it("is readable: named structs, fields and flags by name, IDs as variables, answers checked", () => {
+		const { text } = exported([program([open(), mmap(), ioasAlloc(), ioasMap({}, { ret: -1, errno: "EEXIST" })])]);
+		expect(text).toContain("struct iommu_ioas_map cmd = {\n\t\t\t.size = sizeof(cmd),");
+		expect(text).toContain(
+			".flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE,\n\t\t\t.ioas_id = ioas_1,",
+		);
+		expect(text).toContain("ioas_1 = cmd.out_ioas_id;");
+		expect(text).toContain('answers(4, "IOMMU_IOAS_MAP", ioctl(iommu1, IOMMU_IOAS_MAP, &cmd), -1, EEXIST);');
+		expect(text).toContain("#define IOMMU_IOAS_MAP 0x3b85\n");
+		expect(text).not.toMatch(/#include <linux/);
+	});
+
+	it("says what C can not", () => {
+		const dma: Step = { op: "dma", fd: "iommu1", dir: "read", iova: "0x1000", length: 4, events: [] };
+		expect(exported([program([open(), dma])]).skipped).toEqual([expect.stringContaining("program made, step 2: dma")]);
+	});
+});
+
+it("names the step whose file nobody made", () => {
+	expect(() => exported([program([open(), destroy(1, {}, "gone")])])).toThrow(
+		'program made, step 2: no step before this one made a file called "gone"',
+	);
+});
+
+describe.skipIf(compiler === undefined)("exported C", () => {
+	it.each([
+		"access",
+		"contexts",
+		"dirty",
+		"events",
+		"fields",
+		"iova",
+		"nested",
+		"numbers",
+		"pairs",
+		"vfio",
+		"viommu",
+		"hw/vfio-cdev-group",
+	])("of %s compiles without a warning", async (suite) => {
+		const { header, programs } = await golden(suite);
+		const path = compiled(exportC(suite, header, programs.slice(0, 4)).text, "-O1");
+		if (existsSync("/dev/iommu")) return;
+		const { status, stdout } = spawnSync(path);
+		expect([status, stdout.toString()]).toEqual([77, "skipped: /dev/iommu: No such file or directory\n"]);
+	});
+
+	it("makes the recorded calls, byte for byte, and tells any other answer", async () => {
+		const { header, programs } = await golden("pairs");
+		// What the stand-in can answer: no files of its own, and no memory that a kernel would have written.
+		const plain = (step: Step) => (step.op === "ioctl" ? step.arg !== undefined && !step.fd_in && !step.fd_out : step.op !== "peek");
+		const whole = withoutOrphans(programs[0].steps.filter(plain));
+		const steps = whole.filter((step): step is IoctlStep => step.op === "ioctl");
+		const path = compiled(exportC("pairs", header, [program(whole)]).text, "test/trace/export/fake-kernel.c");
+		const right = answered(path, steps);
+		expect(right.stdout).toBe("every call answered as recorded\n");
+		expect(right.status).toBe(0);
+		expect(right.calls).toEqual(steps.map(({ request, arg }) => `0x${requestNumber(request).toString(16)} ${arg}`));
+		const failed = steps.findIndex(({ ret }) => ret === -1);
+		const wrong = answered(path, steps.with(failed, { ...steps[failed], errno: "EXDEV" }));
+		expect(wrong.status).toBe(1);
+		expect(wrong.stdout).toContain("Invalid cross-device link, not -1, ");
+	});
+
+	it("checks the fields that a call answered", () => {
+		const steps = [ioasMap({}, { out: (ioasMap({ iova: 0x7000n }) as IoctlStep).arg }), destroy(1)] as IoctlStep[];
+		const path = compiled(exported([program([open(), mmap(), ...steps])]).text, "test/trace/export/fake-kernel.c");
+		expect(answered(path, steps).status).toBe(0);
+		const { status, stdout } = answered(path, steps.with(0, { ...steps[0], out: (ioasMap({ iova: 0x8000n }) as IoctlStep).arg }));
+		expect([status, stdout.split("\n")[0]]).toEqual([1, "step 3: cmd.iova is 0x8000, not 0x7000"]);
+	});
+});
