@@ -41,23 +41,25 @@ export class DirtyPages implements DirtyTracker {
 	readonly #pages = new Set<bigint>();
 	enabled = false;
 
+	/** `always`: pages are marked, and told of, whether tracking is on or not; turning it on forgets them */
+	constructor(readonly always = false) {}
+
 	set(enable: boolean): Ret {
-		if (enable && !this.enabled) this.#pages.clear();
+		if (enable && (this.always || !this.enabled)) this.#pages.clear();
 		this.enabled = enable;
 		return 0;
 	}
 
 	mark(iova: bigint): void {
-		if (this.enabled) this.#pages.add(iova >> BigInt(PAGE_SHIFT));
+		if (this.enabled || this.always) this.#pages.add(iova >> BigInt(PAGE_SHIFT));
 	}
 
 	forget(start: bigint, last: bigint): void {
-		for (const page of this.#pages)
-			if (page >= start >> BigInt(PAGE_SHIFT) && page <= last >> BigInt(PAGE_SHIFT)) this.#pages.delete(page);
+		for (const page of this.#pages) if (page >= start >> BigInt(PAGE_SHIFT) && page <= last >> BigInt(PAGE_SHIFT)) this.#pages.delete(page);
 	}
 
 	read(start: bigint, last: bigint, clear: boolean, visit: (start: bigint, last: bigint) => void): Ret {
-		if (!this.enabled) return -EINVAL;
+		if (!this.enabled && !this.always) return -EINVAL;
 		for (const page of [...this.#pages]) {
 			const first = page << BigInt(PAGE_SHIFT);
 			if (first > last || first + PAGE - 1n < start) continue;

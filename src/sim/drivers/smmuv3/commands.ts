@@ -23,18 +23,17 @@ function range(smmu: SmmuFeatures): readonly [bigint, bigint] {
 /** By opcode: what a guest may put on the host's command queue, and in which words. */
 const ALLOWED: Readonly<Record<number, Allowed>> = {
 	// CFGI_CD, CFGI_CD_ALL
-	0x05: (smmu) => [SID | (smmu.ssidBits > 0 ? SSID : 0n), LEAF],
-	0x06: () => [SID, 0n],
+	5: (smmu) => [SID | (smmu.ssidBits > 0 ? SSID : 0n), LEAF],
+	6: () => [SID, 0n],
 	// TLBI_NH_ALL, NH_ASID, NH_VA, NH_VAA
-	0x10: () => [VMID, 0n],
-	0x11: (smmu) => [VMID | asid(smmu), 0n],
-	0x12: (smmu) => [VMID | asid(smmu) | range(smmu)[0], LEAF | ADDRESS | range(smmu)[1]],
-	0x13: (smmu) => [VMID | range(smmu)[0], LEAF | ADDRESS | range(smmu)[1]],
+	16: () => [VMID, 0n],
+	17: (smmu) => [VMID | asid(smmu), 0n],
+	18: (smmu) => [VMID | asid(smmu) | range(smmu)[0], LEAF | ADDRESS | range(smmu)[1]],
+	19: (smmu) => [VMID | range(smmu)[0], LEAF | ADDRESS | range(smmu)[1]],
 	// TLBI_NSNH_ALL
-	0x30: () => [0n, 0n],
+	48: () => [0n, 0n],
 	// ATC_INV: SSV, G and SSID only with substreams
-	0x40: (smmu, ats) =>
-		ats ? [SID | (smmu.ssidBits > 0 ? mask(11, 11) | mask(9, 9) | SSID : 0n), mask(5, 0) | ADDRESS] : undefined,
+	64: (smmu, ats) => (ats ? [SID | (smmu.ssidBits > 0 ? mask(11, 11) | mask(9, 9) | SSID : 0n), mask(5, 0) | ADDRESS] : undefined),
 };
 
 /** The most that ATC_INV's SIZE can say: everything. */

@@ -1,8 +1,9 @@
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
+import { throughHost } from "../../hardware/dma.js";
 import type { DmaOutcome } from "../../iommu/driver.js";
 import { encodeSmmuEvent, SMMU_EVENTS, type SmmuEventName } from "../../machine/smmuv3-event.js";
 import { type SmmuEvent, smmuEventRecord } from "../../machine/smmuv3-translate.js";
-import { EXEC, PRIV, READ, WRITE } from "../../machine/walk.js";
+import { EXEC, PRIV, WRITE } from "../../machine/walk.js";
 import type { Values } from "../../machine/words.js";
 import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
 import type { SmmuStream } from "./stream.js";
@@ -22,13 +23,20 @@ const FOR_GUESTS = new Set<SmmuEventName>([
 /** One access of a device: to where, or aborted, with the SMMU's record and the driver's part in it. */
 export function access(stream: SmmuStream, iova: bigint, what: number, pasid?: number): DmaOutcome {
 	const { domain } = stream;
-	if (domain === undefined) return { ok: false };
 	if (domain instanceof SmmuNestedDomain) return throughStreams(stream, domain, iova, what, pasid);
-	const table = pasid === undefined ? domain : stream.byPasid.get(pasid);
-	if (table instanceof SmmuNestedDomain) return { ok: false };
-	if (table === undefined || domain.stage === 2 && pasid !== undefined)
-		return recorded(stream, { name: "C_BAD_SUBSTREAMID", fields: names(stream, pasid), stage2: false });
-	return table.stage === 2 ? throughStreams(stream, table, iova, what, undefined) : hostStage1(stream, table, iova, what, pasid);
+	if (pasid !== undefined) return withPasid(stream, domain, iova, what, pasid);
+	if (domain === undefined) return { ok: false };
+	return domain.stage === 1 ? hostStage1(stream, domain, iova, what) : throughStreams(stream, domain, iova, what, undefined);
+}
+
+/** The host's own context descriptors: one for each PASID that is attached. */
+function withPasid(stream: SmmuStream, domain: SmmuPagingDomain | undefined, iova: bigint, what: number, pasid: number): DmaOutcome {
+	const { byPasid, device } = stream;
+	const table = byPasid.get(pasid);
+	if (table !== undefined) return hostStage1(stream, table, iova, what, pasid);
+	if (domain === undefined && byPasid.size === 0) return { ok: false };
+	const inTable = (domain === undefined || domain.stage === 1) && pasid < 2 ** device.maxPasidLog2;
+	return recorded(stream, { name: inTable ? "C_BAD_CD" : "C_BAD_SUBSTREAMID", fields: names(stream, pasid), stage2: false });
 }
 
 function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
@@ -40,7 +48,7 @@ function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, wh
 			sid: stream.wire,
 			vmid: parent.vmid,
 			ste,
-			stage2: parent.stage2,
+			stage2: parent,
 			ssid,
 			// the guest says whether the device may, by EATS
 			ats: stream.ats && ste.ats === 1,
@@ -55,13 +63,9 @@ function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, wh
 
 /** The kernel's own stage 1, which it keeps as the IOVA space says. */
 function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, what: number, pasid?: number): DmaOutcome {
-	const page = table.find(iova);
-	const wanted = what & (READ | WRITE);
-	if (page !== undefined && (page.perm & wanted) === wanted) {
-		if (what & WRITE) table.tracker?.mark(iova);
-		return { ok: true, pa: page.pa, length: 0x1000n - (iova & 0xfffn) };
-	}
-	const name = page === undefined ? "F_TRANSLATION" : "F_PERMISSION";
+	const found = throughHost(table, iova, what);
+	if (found !== undefined) return found;
+	const name = table.find(iova) === undefined ? "F_TRANSLATION" : "F_PERMISSION";
 	return recorded(stream, {
 		name,
 		fields: {

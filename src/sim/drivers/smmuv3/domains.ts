@@ -1,12 +1,11 @@
 import { EINVAL, ENOENT } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
+import { DirtyPages, HwPagingDomain } from "../../hardware/paging-domain.js";
 import type { AttachHandle, IommuDevice } from "../../iommu/device.js";
-import { type DirtyTracker, NestedDomain, PagingDomain } from "../../iommu/domain.js";
+import { NestedDomain } from "../../iommu/domain.js";
 import type { Area } from "../../iova/area.js";
 import type { Interval } from "../../iova/interval-set.js";
 import { decodeSte, STE_BYPASS, STE_S1, type SteStage1 } from "../../machine/smmuv3-ste.js";
-import type { Stage2, Stage2Page } from "../../machine/translate.js";
-import { READ, WRITE } from "../../machine/walk.js";
 import type { Smmu } from "./smmu.js";
 import type { GuestSte } from "./ste.js";
 import type { SmmuStream } from "./stream.js";
@@ -47,29 +46,30 @@ function sameSte(one: GuestSte, other: GuestSte): boolean {
 }
 
 /** A table that the kernel fills: stage 1, or stage 2 for nesting parents and where there is no other. */
-export class SmmuPagingDomain extends PagingDomain {
+export class SmmuPagingDomain extends HwPagingDomain {
 	declare readonly iommu: Smmu;
-	readonly smallestPage = 0x1000n;
 	readonly pageSizes = 0x40201000n;
 	readonly aperture: Interval;
 	/** those whose transactions go through it, nested ones among them */
 	readonly streams = new Set<SmmuStream>();
-	readonly tracker: SmmuDirty | undefined;
-	/** of stage 2: what TLB entries on top of it carry; nesting parents share it with their vIOMMUs */
-	readonly vmid: number;
+	/** stage 1 tables have no way to forbid reading alone */
+	protected override readonly alwaysReadable: boolean;
 
 	constructor(
 		smmu: Smmu,
 		readonly stage: 1 | 2,
 		readonly nestParent: boolean,
 		dirty: boolean,
+		/** of stage 2: what TLB entries carry; nesting parents share it with their vIOMMUs */
+		readonly vmid: number,
 	) {
 		super(smmu);
 		const bits = stage === 1 ? TABLE_BITS : Math.min(smmu.features.outputBits, TABLE_BITS);
 		this.aperture = { start: 0n, last: (1n << BigInt(bits)) - 1n };
-		this.vmid = stage === 2 ? smmu.takeVmid() : 0;
+		this.alwaysReadable = stage === 1;
 		this.enforcesCoherency = smmu.description.canwbs;
-		if (dirty) this.dirty = this.tracker = new SmmuDirty();
+		// the entries themselves say what was written
+		if (dirty) this.dirty = new DirtyPages(true);
 	}
 
 	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
@@ -85,31 +85,15 @@ export class SmmuPagingDomain extends PagingDomain {
 		return 0;
 	}
 
-	/** What of host memory an IOVA means. */
-	find(iova: bigint): Stage2Page | undefined {
-		const area = this.space?.find(iova);
-		if (area === undefined) return undefined;
-		const page = area.pages.pinnedPage(area.index(iova));
-		if (page === undefined) return undefined;
-		// stage 1 tables have no way to forbid reading alone
-		const perm = (area.readable || this.stage === 1 ? READ : 0) | (area.writable ? WRITE : 0);
-		const pa = (BigInt(page.object.frame + page.page) << 12n) | (area.byte(iova) & 0xfffn);
-		return { pa, perm, shift: 12 };
-	}
-
-	/** as the lower stage of a nested translation, or on its own */
-	readonly stage2: Stage2 = { find: (ipa) => this.find(ipa) };
-
 	/** the guest part of an entry that uses this table alone */
 	readonly ste: SteStage1 = BYPASS;
 
 	/** What nests on it is cached by the guest's addresses, which the kernel does not know: all of it goes. */
 	override unmapped(area: Area): void {
-		this.tracker?.forget(area);
+		super.unmapped(area);
 		if (!this.nestParent) return;
 		this.iommu.flushVmid(this.vmid, "unmap");
-		for (const { ats, wire } of this.streams)
-			if (ats) this.iommu.caches.invalidate({ type: "unmap/atc", cache: "atc", device: wire });
+		for (const { ats, wire } of this.streams) if (ats) this.iommu.caches.invalidate({ type: "unmap/atc", cache: "atc", device: wire });
 	}
 
 	/** With the last device go the TLB entries: from then on unmapping tells the hardware nothing. */
@@ -146,35 +130,5 @@ export class SmmuNestedDomain extends NestedDomain {
 		install(stream, this);
 		stream.events = virtId === undefined ? undefined : { viommu: this.viommu, virtId };
 		return 0;
-	}
-}
-
-/** Dirty state of a stage 1 table: hardware keeps it in the entries whether anybody asks or not. */
-export class SmmuDirty implements DirtyTracker {
-	enabled = false;
-	readonly #pages = new Set<bigint>();
-
-	set(enable: boolean): Ret {
-		if (enable) this.#pages.clear();
-		this.enabled = enable;
-		return 0;
-	}
-
-	mark(iova: bigint): void {
-		this.#pages.add(iova >> 12n);
-	}
-
-	read(start: bigint, last: bigint, clear: boolean, visit: (start: bigint, last: bigint) => void): Ret {
-		const [from, to] = [start >> 12n, last >> 12n];
-		for (const page of [...this.#pages].sort((a, b) => (a < b ? -1 : 1))) {
-			if (page < from || page > to) continue;
-			visit(page << 12n, (page << 12n) | 0xfffn);
-			if (clear) this.#pages.delete(page);
-		}
-		return 0;
-	}
-
-	forget(area: Area): void {
-		for (const page of this.#pages) if (page >= area.start >> 12n && page <= area.last >> 12n) this.#pages.delete(page);
 	}
 }

@@ -1,9 +1,9 @@
 import {
-	iommu_hw_info_arm_smmuv3,
-	iommu_hw_info_type as TYPE,
-	iommu_viommu_type,
 	iommufd_hw_capabilities as CAP,
 	iommufd_hwpt_alloc_flags as FLAG,
+	iommu_hw_info_arm_smmuv3,
+	iommu_viommu_type,
+	iommu_hw_info_type as TYPE,
 } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -11,8 +11,10 @@ import type { HwDriver } from "../../hardware/driver.js";
 import type { IommuDevice } from "../../iommu/device.js";
 import type { Domain, PagingDomain } from "../../iommu/domain.js";
 import type { AllocData, DmaOutcome, HwInfo, ViommuOps } from "../../iommu/driver.js";
-import type { PciDevice } from "../../machine/description.js";
 import type { Viommu } from "../../iommufd/viommu.js";
+import type { IommuCaches } from "../../machine/caches.js";
+import type { PciDevice } from "../../machine/description.js";
+import type { CachedCd } from "../../machine/smmuv3-translate.js";
 import { access } from "./dma.js";
 import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
 import type { Smmu } from "./smmu.js";
@@ -29,6 +31,10 @@ export class Smmuv3Driver implements HwDriver {
 
 	constructor(readonly smmu: Smmu) {}
 
+	get caches(): IommuCaches<CachedCd> {
+		return this.smmu.caches;
+	}
+
 	pasidWidth(pci: PciDevice): number {
 		return Math.min(pci.pasidWidth, this.smmu.features.ssidBits);
 	}
@@ -41,13 +47,16 @@ export class Smmuv3Driver implements HwDriver {
 		return this.smmu.tracksDirty;
 	}
 
-	/** Stage 1 where there is one; a nesting parent is stage 2, beneath the guest's stage 1. */
+	/** Stage 1 where there is one; a nesting parent is stage 2, beneath the guest's stage 1. -ENOSPC without a VMID left. */
 	allocPaging(_device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		const { smmu } = this;
+		const { stage1 } = smmu.features;
 		if (flags & ~(NEST | DIRTY | PASID) || from?.data !== undefined) return -EOPNOTSUPP;
-		if (flags & NEST) return flags === NEST && smmu.nests ? new SmmuPagingDomain(smmu, 2, true, false) : -EOPNOTSUPP;
-		if (flags !== 0 && !smmu.features.stage1) return -EOPNOTSUPP;
-		return new SmmuPagingDomain(smmu, smmu.features.stage1 ? 1 : 2, false, (flags & DIRTY) !== 0);
+		const nest = (flags & NEST) !== 0;
+		if (nest ? flags !== NEST || !smmu.nests : flags !== 0 && !stage1) return -EOPNOTSUPP;
+		if (stage1 && !nest) return new SmmuPagingDomain(smmu, 1, false, (flags & DIRTY) !== 0, 0);
+		const vmid = smmu.takeVmid();
+		return vmid < 0 ? vmid : new SmmuPagingDomain(smmu, 2, nest, false, vmid);
 	}
 
 	detached(device: IommuDevice, pasid: number): void {

@@ -1,16 +1,16 @@
+import { ENOSPC } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
 import type { HwDevice } from "../../hardware/device.js";
 import type { DriverContext, HwIommu } from "../../hardware/driver.js";
+import { HostMemory } from "../../hardware/host-memory.js";
 import type { IommuDevice } from "../../iommu/device.js";
+import { IdPool } from "../../iommufd/id-pool.js";
 import { IommuCaches } from "../../machine/caches.js";
 import type { Smmuv3Iommu } from "../../machine/description.js";
-import type { PhysMemory } from "../../machine/memory.js";
 import { decodeSmmuIdr, type SmmuFeatures } from "../../machine/smmuv3-ste.js";
 import { type CachedCd, SmmuTranslator } from "../../machine/smmuv3-translate.js";
 import { Smmuv3Driver } from "./driver.js";
 import { SmmuStream } from "./stream.js";
-
-const word = new Uint8Array(8);
-const wordView = new DataView(word.buffer);
 
 /** One SMMUv3: its registers, its caches and what the driver keeps for it. */
 export class Smmu implements HwIommu {
@@ -20,25 +20,17 @@ export class Smmu implements HwIommu {
 	readonly caches: IommuCaches<CachedCd>;
 	readonly translator: SmmuTranslator;
 	readonly #streams = new WeakMap<IommuDevice, SmmuStream>();
-	readonly #vmids = new Set<number>();
+	readonly #vmids = new IdPool<true>(1);
 	#nextStag = 0;
 
 	constructor(
 		readonly description: Smmuv3Iommu,
 		readonly host: DriverContext,
 	) {
-		const { memory } = host;
 		this.name = description.name;
 		this.features = decodeSmmuIdr(description.idr);
 		this.caches = new IommuCaches(description.caches);
-		const words: PhysMemory = {
-			read64: (pa) => (memory.read(pa, word) ? wordView.getBigUint64(0, true) : undefined),
-			write64: (pa, value) => {
-				wordView.setBigUint64(0, value, true);
-				return memory.write(pa, word);
-			},
-		};
-		this.translator = new SmmuTranslator(this.features, this.caches, words);
+		this.translator = new SmmuTranslator(this.features, this.caches, new HostMemory(host.memory));
 	}
 
 	/** A device's; undefined if it is behind another IOMMU. */
@@ -72,12 +64,9 @@ export class Smmu implements HwIommu {
 		return this.description.ats && this.features.ats;
 	}
 
-	/** The lowest VMID that no nesting parent has, from 1. */
-	takeVmid(): number {
-		let vmid = 1;
-		while (this.#vmids.has(vmid)) vmid++;
-		this.#vmids.add(vmid);
-		return vmid;
+	/** The lowest VMID that no stage 2 has, from 1; -ENOSPC when all are in use. */
+	takeVmid(): Ret {
+		return this.#vmids.size >= 2 ** this.features.vmidBits - 1 ? -ENOSPC : this.#vmids.add(true);
 	}
 
 	/** Nobody uses it any more: nothing of it may be cached when it is given out again. */

@@ -1,4 +1,4 @@
-import { iommu_hwpt_arm_smmuv3, iommu_hwpt_data_type as DATA } from "../../../../structs/index.js";
+import { iommu_hwpt_data_type as DATA, iommu_hwpt_arm_smmuv3 } from "../../../../structs/index.js";
 import { EINVAL, EIO } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { AllocData } from "../../iommu/driver.js";

@@ -1,7 +1,7 @@
 import {
+	iommu_viommu_arm_smmuv3_invalidate as ENTRY,
 	iommu_hwpt_invalidate_data_type as INVALIDATE,
 	iommu_veventq_type,
-	iommu_viommu_arm_smmuv3_invalidate as ENTRY,
 } from "../../../../structs/index.js";
 import { EINVAL, EIO, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
