@@ -1,30 +1,39 @@
 #!/usr/bin/env node
 // Finds the build and starts it. Kept tiny, and CommonJS: everything here is paid for at every start.
-const { readFileSync } = require("node:fs");
-const { enableCompileCache } = require("node:module");
-const { join } = require("node:path");
-
-const dist = join(__dirname, "../dist");
-const main = join(dist, "main.cjs");
+const { IOMMUCTL_SESSION: session } = process.env;
 
 /** Code that the build compiled under this very release of Node. */
-function compiled() {
+function compiled(dist) {
 	try {
-		return readFileSync(join(dist, `main.${process.version}-${process.arch}.cache`));
+		return require("node:fs").readFileSync(`${dist}/main.${process.version}-${process.arch}.cache`);
 	} catch {
 		return undefined;
 	}
 }
 
+function start(dist) {
+	const code = compiled(dist);
+	if (code) return require("./compiled.js").load(`${dist}/main.cjs`, code);
+	require("node:module").enableCompileCache?.();
+	return require(`${dist}/main.cjs`);
+}
+
+/** In a session the command line is only passed on: what loads is small. */
+function passOn(dist) {
+	require(`${dist}/forwarder.cjs`).runInSession(session, process.argv.slice(2), (result) => {
+		if (typeof result === "number") process.exit(result);
+		// Not for the session, or there is none any more: the command itself knows what to do.
+		globalThis.iommuctlSession = result;
+		start(dist);
+	});
+}
+
 try {
-	const code = compiled();
-	if (code) require("./compiled.js").load(main, code);
-	else {
-		enableCompileCache?.();
-		require(main);
-	}
+	const dist = require("node:path").join(__dirname, "../dist");
+	if (session) passOn(dist);
+	else start(dist);
 } catch (error) {
-	if (!["MODULE_NOT_FOUND", "ENOENT"].includes(error?.code) || !String(error.message).includes("main.cjs")) throw error;
+	if (!["MODULE_NOT_FOUND", "ENOENT"].includes(error?.code) || !/(?:main|forwarder)\.cjs/.test(error.message)) throw error;
 	process.stderr.write("iommuctl: not built yet: run `npm run build` in the folder of iommuctl\n");
 	process.exitCode = 3;
 }

@@ -49,6 +49,19 @@ try {
 		metafile: true,
 		logLevel: "warning",
 	});
+	// All that a command loads in a session.
+	await build({
+		absWorkingDir: root,
+		entryPoints: ["src/cli/forwarder.ts"],
+		outfile: join(fresh, "forwarder.cjs"),
+		bundle: true,
+		format: "cjs",
+		platform: "node",
+		target: "node20",
+		minify: true,
+		legalComments: "none",
+		logLevel: "warning",
+	});
 	writeFileSync(join(fresh, "LICENSES.txt"), licences(Object.keys(metafile.inputs)));
 	compiledCode(join(fresh, "main.cjs"));
 	for (const name of [...native, ...nativeNeeds]) vendor(name, join(fresh, "node_modules", name));

@@ -89,5 +89,10 @@ export interface CommandSpec {
 export interface Family {
 	readonly name: string;
 	readonly details?: string;
+	/**
+	 * runs in the caller's own process, with a kernel of its own if it needs one, in a session too: what is not about the
+	 * session's kernel and may take long
+	 */
+	readonly apart?: boolean;
 	readonly commands: readonly CommandSpec[];
 }

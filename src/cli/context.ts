@@ -41,11 +41,15 @@ export class Context {
 	/** whether the user was told which kernel it is */
 	announced = false;
 
-	/** @param givenFd an open /dev/iommu of the shell that started us */
+	/**
+	 * @param givenFd an open /dev/iommu of the shell that started us
+	 * @param wrap what to put around the kernel, such as a recording
+	 */
 	constructor(
 		private readonly choice: KernelChoice,
 		givenFd?: number,
 		private readonly simChoice: SimChoice = {},
+		private readonly wrap: (handle: KernelHandle) => Promise<KernelHandle> = async (handle) => handle,
 	) {
 		this.fd = givenFd;
 		// A file of this process can only be meant for the kernel under it.
@@ -62,7 +66,7 @@ export class Context {
 
 	private async open(): Promise<KernelHandle> {
 		const givenFd = this.fd;
-		const handle = await openKernel(this.choice, this.simChoice);
+		const handle = await openKernel(this.choice, this.simChoice).then(this.wrap);
 		if (givenFd === undefined || handle.kernel.kind !== "real") return handle;
 		return { ...handle, which: `${handle.which} (file ${givenFd} is ${fileName(givenFd)})` };
 	}

@@ -2,7 +2,7 @@ import { type ColourWhen, colourLevel, palette } from "./colour.js";
 import type { Invocation, Place } from "./command.js";
 import { commonValueOptions, readCommon } from "./common-options.js";
 import { Context } from "./context.js";
-import { done, exitCode, type Outcome, UsageError } from "./exit.js";
+import { done, elsewhere, exitCode, type Outcome, UsageError } from "./exit.js";
 import { familyEntry } from "./families.js";
 import type { Io } from "./io.js";
 import { HelpShown, type Parsed, parseCommandLine } from "./program.js";
@@ -14,6 +14,10 @@ export interface ExecuteOptions {
 	/** to work in; without, the command gets a kernel of its own that ends with it */
 	readonly context?: Context;
 	readonly place?: Place;
+	/** the name of the session whose context it is */
+	readonly session?: string;
+	/** why the session that the shell names can not be had: what needs its kernel fails with this */
+	readonly sessionProblem?: Error;
 	/** colour and JSON that a script's lines inherit */
 	readonly inherit?: { readonly color?: ColourWhen; readonly json?: boolean };
 }
@@ -57,8 +61,16 @@ async function dispatch(
 		colours: { out: out.level > 0, err: err.level > 0 },
 		columns: io.stdout.columns,
 	});
+	if (family?.apart && options.session !== undefined) return elsewhere;
+	if (!family?.apart && options.sessionProblem && parsed.command.groups?.includes("kernel")) throw options.sessionProblem;
 	const common = { ...readCommon(parsed.options) };
 	common.json ||= options.inherit?.json === true;
+	if (options.session !== undefined && (common.kernelGiven || (common.fd ?? common.machine ?? common.uapi) !== undefined)) {
+		throw new UsageError(
+			`this shell is in session ${options.session}, which has its kernel already`,
+			"`IOMMUCTL_SESSION= iommuctl ...` runs one command outside of it",
+		);
+	}
 	if (options.context && (common.kernelGiven || common.fd !== undefined)) {
 		throw new UsageError("the kernel of a script is chosen for the whole of it", "give --kernel and --fd to `iommuctl run`");
 	}

@@ -25,6 +25,9 @@ export interface Outcome {
 
 export const done: Outcome = { exit: exitCode.done, errno: 0 };
 
+/** Of a command that a session got and that the caller shall run itself. */
+export const elsewhere: Outcome = { exit: exitCode.internal, errno: 0 };
+
 /** What the user did wrong on the command line or in a file: one line that says what and where, one how to mend. */
 export class UsageError extends Error {
 	readonly kind = "usage";

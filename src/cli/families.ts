@@ -30,7 +30,13 @@ export const families: readonly FamilyEntry[] = [
 	),
 	entry("machine", "the simulated machine: IOMMUs, buses, devices, groups", async () => (await import("./commands/machine.js")).default),
 	entry("kernel", "which kernel answers, what it supports, its log", async () => (await import("./commands/kernel.js")).default),
+	entry(
+		"doctor",
+		"what of the environment works, what does not and how to mend it",
+		async () => (await import("./commands/doctor.js")).default,
+	),
 	entry("run", "run a script, one command a line, in one context", async () => (await import("./commands/run.js")).default),
+	entry("session", "keep a kernel open from one command to the next", async () => (await import("./commands/session.js")).default),
 	entry("replay", "replay recorded traces and compare every answer", async () => (await import("./commands/replay.js")).default),
 	entry("trace", "traces: show, diff, minimize, export, import", async () => (await import("./commands/trace.js")).default),
 	entry("compare", "run a trace on two kernels and show where they differ", async () => (await import("./commands/compare.js")).default),

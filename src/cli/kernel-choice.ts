@@ -14,6 +14,8 @@ export interface KernelHandle {
 	/** for people: `simulated (no /dev/iommu here)` */
 	readonly which: string;
 	log?(): readonly string[];
+	/** the same without the trace that is written of it, where one is */
+	readonly unrecorded?: Kernel;
 	/** the simulated kernel and its machine, where it is one: what acts on hardware needs it */
 	readonly sim?: Sim;
 }

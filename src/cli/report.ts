@@ -14,7 +14,9 @@ function classify(error: unknown, env: Io["env"]): Problem {
 	const name = error instanceof Error ? error.name : "";
 	const { message, hint } = error instanceof Error ? (error as Error & { hint?: string }) : { message: String(error), hint: undefined };
 	// By name: these come from layers below, which this file would otherwise have to load.
-	if (name === "InputError" || name === "TraceError" || name === "MachineError") return { kind: "usage", exit: exitCode.usage, message, hint };
+	if (name === "InputError" || name === "TraceError" || name === "MachineError")
+		return { kind: "usage", exit: exitCode.usage, message, hint };
+	if (name === "Cancelled") return { kind: "environment", exit: exitCode.environment, message };
 	if (name === "EnvironmentError" || name === "MemoryError") return { kind: "environment", exit: exitCode.environment, message, hint };
 	if (env.IOMMUCTL_DEBUG && error instanceof Error) return { kind: "internal", exit: exitCode.internal, message: error.stack ?? message };
 	return {

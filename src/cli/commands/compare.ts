@@ -43,6 +43,7 @@ async function run({ args, options, common, io, out }: Invocation): Promise<Outc
 
 const family: Family = {
 	name: "compare",
+	apart: true,
 	commands: [
 		{
 			name: "",

@@ -40,6 +40,7 @@ async function kernelFactory(choice: string): Promise<{ kernel: Factory; which: 
 
 const family: Family = {
 	name: "replay",
+	apart: true,
 	commands: [
 		{
 			name: "",

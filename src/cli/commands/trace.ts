@@ -163,6 +163,7 @@ const commands: readonly CommandSpec[] = [
 
 const family: Family = {
 	name: "trace",
+	apart: true,
 	details: "Traces are JSON lines, plain or .gz: programs of recorded calls and what a kernel answered.",
 	commands,
 };

@@ -1,0 +1,21 @@
+import type { KernelHandle } from "./kernel-choice.js";
+
+export interface Recorded {
+	readonly handle: KernelHandle;
+	/** Ends the program in the trace and closes the file. */
+	close(): void;
+}
+
+/**
+ * The same kernel with everything that passes through it written to a trace.
+ * @param file a new file, or a trace of the same machine to append to
+ * @param fd an open /dev/iommu that was given to us
+ * @throws TraceError
+ */
+export async function recorded(handle: KernelHandle, file: string, fd?: number): Promise<Recorded> {
+	const { TraceWriter, recording } = await import("../trace/index.js");
+	const writer = new TraceWriter(file, { kernel: handle.kernel.kind });
+	const kernel = recording(handle.kernel, writer);
+	if (fd !== undefined) kernel.adopt(fd, "/dev/iommu");
+	return { handle: { ...handle, kernel, unrecorded: handle.kernel }, close: () => writer.close() };
+}

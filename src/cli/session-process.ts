@@ -1,0 +1,69 @@
+import { type DaemonRequest, type Kept, runDaemon } from "../session/daemon.js";
+import type { RemoteIo } from "../session/remote-io.js";
+import { Context } from "./context.js";
+import { execute } from "./execute.js";
+import { elsewhere } from "./exit.js";
+import type { Io } from "./io.js";
+import type { KernelChoice, KernelHandle } from "./kernel-choice.js";
+import { recorded } from "./record.js";
+import { version } from "./version.js";
+
+/** The kernel that `session start` asks for. */
+export interface Setup {
+	readonly kernel: KernelChoice;
+	/** file number 3 of this process is an open /dev/iommu */
+	readonly fd: boolean;
+	readonly machine?: string;
+	readonly uapi?: readonly string[];
+	/** absolute */
+	readonly record?: string;
+	/** what file names are relative to */
+	readonly cwd: string;
+}
+
+/** The number that a given file has in the session's process. */
+const inheritedFd = 3;
+
+/** What `iommuctl session start` starts: a session, until it ends. */
+export async function serveSession(text: string): Promise<void> {
+	const request = JSON.parse(text) as DaemonRequest;
+	await runDaemon(request, version, () => keep(request.setup as unknown as Setup));
+}
+
+async function keep(setup: Setup): Promise<Kept> {
+	const fd = setup.fd ? inheritedFd : undefined;
+	let session = "";
+	let stopRecording = () => {};
+	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
+		let handle = opened;
+		if (setup.record !== undefined) {
+			const recording = await recorded(opened, setup.record, fd);
+			handle = recording.handle;
+			stopRecording = recording.close;
+		}
+		const { which } = handle;
+		// The name is known only once the kernel is there.
+		return Object.defineProperty({ ...handle }, "which", { get: () => (session ? `${which}, session ${session}` : which) });
+	};
+	const context = new Context(setup.kernel, fd, { machine: setup.machine, uapi: setup.uapi, cwd: setup.cwd }, wrap);
+	const { which } = await context.handle();
+	// Opened now: if that fails, `session start` is who should say so.
+	await context.iommu();
+	return {
+		kernel: which,
+		record: setup.record,
+		runner(name) {
+			session = name;
+			return async (argv, io) => {
+				// Every caller is told.
+				context.announced = false;
+				const outcome = await execute(argv, { io: io satisfies RemoteIo as Io, context, session: name });
+				return outcome === elsewhere ? "local" : outcome.exit;
+			};
+		},
+		dispose() {
+			context.dispose();
+			stopRecording();
+		},
+	};
+}

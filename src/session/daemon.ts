@@ -1,0 +1,122 @@
+import { closeSync, lstatSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { claim, removeIf, TakenError } from "./claim.js";
+import type { RunCommand } from "./connection.js";
+import { newSocketPath, processTitle, SessionError, sessionFolder, socketPath } from "./paths.js";
+import type { SessionStatus } from "./protocol.js";
+import { SessionServer } from "./server.js";
+
+/** What `session start` asks for, as JSON. */
+export interface DaemonRequest {
+	/** without: the first of s1, s2, ... that is free */
+	readonly name?: string;
+	/** ms; 0: never */
+	readonly idle: number;
+	/** what the kernel is to be: for the command line to understand */
+	readonly setup: Readonly<Record<string, unknown>>;
+}
+
+/** The kernel that the session keeps. */
+export interface Kept {
+	/** for people */
+	readonly kernel: string;
+	readonly record?: string;
+	/** @param name of the session */
+	runner(name: string): RunCommand;
+	dispose(): void;
+}
+
+/** The first line that the daemon says, on stderr. */
+export type StartReport =
+	| { readonly started: SessionStatus & { readonly socket: string } }
+	| { readonly failed: { readonly name: string; readonly message: string; readonly hint?: string } };
+
+const namesTried = 1000;
+
+/** Runs a session in this process until it ends. What is wrong at the start is reported, never thrown. */
+export async function runDaemon(request: DaemonRequest, version: string, open: () => Promise<Kept>): Promise<void> {
+	let kept: Kept | undefined;
+	try {
+		const folder = sessionFolder(process.env, true) as string;
+		kept = await open();
+		const { server, path } = await listen(request, version, folder, kept);
+		crashesAreWritten(path);
+		process.title = processTitle(path);
+		for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void server.stop());
+		// What it would have written to is closed, so that no shell waits for it; and no folder is kept from being unmounted.
+		process.chdir("/");
+		report({ started: { ...server.status(), socket: path } });
+		await server.ended;
+		// Callers that do not hang up are not waited for.
+		setTimeout(() => process.exit(0), 500).unref();
+	} catch (error) {
+		kept?.dispose();
+		const { name, message, hint } = error as SessionError;
+		report({ failed: { name, message, hint } });
+		process.exit(1);
+	}
+}
+
+async function listen(
+	request: DaemonRequest,
+	version: string,
+	folder: string,
+	kept: Kept,
+): Promise<{ server: SessionServer; path: string }> {
+	for (let number = 1; ; number++) {
+		const name = request.name ?? `s${number}`;
+		const path = socketPath(folder, name);
+		const from = newSocketPath(folder);
+		const server: SessionServer = new SessionServer({
+			name,
+			version,
+			kernel: kept.kernel,
+			record: kept.record,
+			idle: request.idle,
+			run: kept.runner(name),
+			dispose: () => {
+				removeIf(path, inode, `${from}.old`);
+				kept.dispose();
+			},
+		});
+		rmSync(from, { force: true });
+		await server.listen(from);
+		const inode = lstatSync(from).ino;
+		try {
+			await claim(from, path);
+			rmSync(crashFile(path), { force: true });
+			return { server, path };
+		} catch (error) {
+			server.abandon();
+			if (!(error instanceof TakenError)) throw error;
+			if (request.name === undefined && number < namesTried) continue;
+			throw new SessionError(
+				`session ${name} is running already`,
+				`export IOMMUCTL_SESSION=${name} uses it, iommuctl session stop ${name} ends it`,
+				"InputError",
+			);
+		}
+	}
+}
+
+/** Where a session that ends by a bug says why. */
+export const crashFile = (socket: string): string => socket.replace(/\.sock$/, ".crash");
+
+function crashesAreWritten(socket: string): void {
+	const last = (error: unknown) => {
+		writeFileSync(crashFile(socket), `${error instanceof Error ? error.stack : String(error)}\n`, { mode: 0o600 });
+		process.exit(4);
+	};
+	process.on("uncaughtException", last);
+	process.on("unhandledRejection", last);
+}
+
+/** Says how the start went and lets go of stderr, which is the starter's pipe: /dev/null takes its number. */
+function report(start: StartReport): void {
+	try {
+		writeSync(2, `${JSON.stringify(start)}\n`);
+	} catch {
+		// The starter was interrupted; the session is there all the same, and `session list` shows it.
+	}
+	closeSync(2);
+	openSync("/dev/null", "w");
+}

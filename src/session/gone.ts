@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { crashFile } from "./daemon.js";
+import { SessionError, sessionFolder, socketPath } from "./paths.js";
+
+/** Why a session does not answer, and how to go on, in one line. `why` as `forward` says it. */
+export function goneError(env: Readonly<Record<string, string | undefined>>, name: string, why: string): SessionError {
+	const what =
+		lastWords(env, name) ??
+		(why === "absent"
+			? "is not running (stopped, or idle for too long)"
+			: why === "killed"
+				? "was killed"
+				: why === "ended"
+					? "ended while the command ran"
+					: `can not be reached (${why})`);
+	return new SessionError(
+		`session ${name} ${what}; eval "$(iommuctl session start --name ${name})" starts it anew, \`unset IOMMUCTL_SESSION\` goes on without`,
+	);
+}
+
+/** Of a session that ended by a bug. */
+function lastWords(env: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
+	try {
+		const file = crashFile(socketPath(sessionFolder(env) ?? "", name));
+		return `ended by an internal error, a bug in iommuctl (${readFileSync(file, "utf8").split("\n")[0]}; more in ${file})`;
+	} catch {
+		return undefined;
+	}
+}

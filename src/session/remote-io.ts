@@ -1,0 +1,136 @@
+import type { Socket } from "node:net";
+import { answer, frame, pieceLength } from "./frames.js";
+import { type ExecRequest, ofTheCaller } from "./protocol.js";
+
+/** The command was given up: its caller has gone, or the session ends. */
+export class Cancelled extends Error {
+	override readonly name = "Cancelled";
+}
+
+/** Output that is held goes out at the latest at this size (bytes). */
+const flushAt = 1 << 16;
+
+/** One end of the caller's output. What is written together goes together. */
+class RemoteSink {
+	constructor(
+		private readonly io: RemoteIo,
+		private readonly kind: string,
+		readonly isTTY: boolean,
+		readonly columns: number | undefined,
+	) {}
+
+	write(text: string | Uint8Array): void {
+		this.io.send(this.kind, typeof text === "string" ? Buffer.from(text) : text);
+	}
+}
+
+/** Where a forwarded command reads and writes: the caller's files, output and input. */
+export class RemoteIo {
+	readonly stdout: RemoteSink;
+	readonly stderr: RemoteSink;
+	readonly cwd: string;
+	readonly env: Readonly<Record<string, string>>;
+	private readonly fetched = new Map<string, Uint8Array | Error>();
+	private held: Buffer[] = [];
+	private heldLength = 0;
+	private incoming: { parts: Buffer[]; done(error?: string): void } | undefined;
+	private input: Uint8Array | undefined;
+
+	constructor(
+		private readonly socket: Socket,
+		request: ExecRequest,
+		private readonly cancelled: AbortSignal,
+	) {
+		const { cwd, env, tty, columns } = request;
+		this.stdout = new RemoteSink(this, answer.stdout, tty[0], columns[0] ?? undefined);
+		this.stderr = new RemoteSink(this, answer.stderr, tty[1], columns[1] ?? undefined);
+		this.cwd = cwd;
+		this.env = env;
+	}
+
+	readonly stdin = {
+		/** What is left of the caller's stdin. @throws Cancelled */
+		readAll: async (): Promise<Uint8Array> => {
+			const bytes = this.input ?? (await this.fetch(""));
+			this.input = new Uint8Array();
+			return bytes;
+		},
+	};
+
+	/** Files that only the caller can open: their bytes, or why there are none. */
+	readonly files = {
+		get: (path: string): Uint8Array | Error | undefined => this.fetched.get(path) ?? (ofTheCaller(path) ? failure("ENOENT") : undefined),
+	};
+
+	/**
+	 * Fetches what the command line names and only the caller can open, before the command begins: what feeds it may be
+	 * another command that waits for its turn.
+	 */
+	async prefetch(argv: readonly string[]): Promise<void> {
+		for (const word of argv) {
+			const path = word.replace(/^--[\w-]+=/, "");
+			if (path === "-") this.input ??= await this.fetch("");
+			else if (ofTheCaller(path) && !this.fetched.has(path)) this.fetched.set(path, await this.fetch(path).catch(unlessCancelled));
+		}
+	}
+
+	/** What came from the caller: a piece of the file, or its end. */
+	receive(piece: Buffer | undefined, error?: string): void {
+		if (piece) this.incoming?.parts.push(piece);
+		else this.incoming?.done(error);
+	}
+
+	send(kind: string, bytes: Uint8Array): void {
+		for (let at = 0; at < bytes.length; at += pieceLength) this.hold(frame(kind, bytes.subarray(at, at + pieceLength)));
+		if (this.heldLength >= flushAt) this.flush();
+	}
+
+	flush(): void {
+		if (this.held.length > 0 && this.socket.writable) this.socket.write(Buffer.concat(this.held));
+		this.held = [];
+		this.heldLength = 0;
+	}
+
+	private hold(bytes: Buffer): void {
+		this.held.push(bytes);
+		this.heldLength += bytes.length;
+	}
+
+	private async fetch(name: string): Promise<Uint8Array> {
+		this.cancelled.throwIfAborted();
+		this.flush();
+		const { promise, resolve, reject } = deferred<Uint8Array>();
+		const parts: Buffer[] = [];
+		const onAbort = () => reject(this.cancelled.reason);
+		this.cancelled.addEventListener("abort", onAbort, { once: true });
+		this.incoming = {
+			parts,
+			done: (error) => (error ? reject(failure(error)) : resolve(Buffer.concat(parts))),
+		};
+		this.socket.write(frame(answer.wantFile, name));
+		try {
+			return await promise;
+		} finally {
+			this.incoming = undefined;
+			this.cancelled.removeEventListener("abort", onAbort);
+		}
+	}
+}
+
+const failure = (code: string): Error => Object.assign(new Error(code), { code });
+
+function unlessCancelled(error: Error): Error {
+	if (error instanceof Cancelled) throw error;
+	return error;
+}
+
+/** Promise.withResolvers, which Node 20 does not have. */
+function deferred<T>() {
+	let resolve: (value: T) => void = () => {};
+	let reject: (reason: unknown) => void = () => {};
+	const promise = new Promise<T>((yes, no) => {
+		resolve = yes;
+		reject = no;
+	});
+	return { promise, resolve, reject };
+}

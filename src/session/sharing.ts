@@ -1,0 +1,45 @@
+import { setImmediate, setTimeout } from "node:timers/promises";
+import type { Turns } from "./turns.js";
+
+/** A command may keep the session to itself for this long (ms) before it looks whether it is still wanted. */
+const attention = 20;
+
+/** How a command shares the session's kernel with others. */
+export class Sharing {
+	private lastLook = performance.now();
+	private handOn = () => {};
+
+	constructor(
+		private readonly turns: Turns,
+		private readonly cancelled: AbortSignal,
+	) {}
+
+	/** Waits for the command's turn. @throws Cancelled */
+	async begin(): Promise<void> {
+		this.handOn = await this.turns.take();
+		if (!this.cancelled.aborted) return;
+		this.end();
+		this.cancelled.throwIfAborted();
+	}
+
+	end(): void {
+		this.handOn();
+		this.handOn = () => {};
+	}
+
+	/** Lets the others go first, for `ms` milliseconds at least. @throws Cancelled */
+	async pause(ms: number): Promise<void> {
+		this.end();
+		await setTimeout(ms, undefined, { signal: this.cancelled }).catch(() => {});
+		await this.begin();
+		this.lastLook = performance.now();
+	}
+
+	/** To be called now and then by what takes long; keeps the turn. @throws Cancelled */
+	async checkpoint(): Promise<void> {
+		if (performance.now() - this.lastLook < attention) return;
+		await setImmediate();
+		this.lastLook = performance.now();
+		this.cancelled.throwIfAborted();
+	}
+}

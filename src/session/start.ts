@@ -1,0 +1,48 @@
+import { spawn } from "node:child_process";
+import type { DaemonRequest, StartReport } from "./daemon.js";
+import { SessionError } from "./paths.js";
+import type { SessionStatus } from "./protocol.js";
+
+export type Started = SessionStatus & { readonly socket: string };
+
+const titleLength = 200;
+
+/**
+ * Starts a session in a process of its own, which outlives this one, and waits until it listens.
+ * @param command what runs `runDaemon`; the request follows as its last word
+ * @param fd an open file that it gets as number 3
+ * @throws SessionError with what the session said
+ */
+export async function startSession(command: readonly string[], request: DaemonRequest, fd?: number): Promise<Started> {
+	// Room for the title that the process gives itself, which can not be longer than its command line.
+	const text = JSON.stringify(request).padEnd(titleLength);
+	const { IOMMUCTL_SESSION: _, ...env } = process.env;
+	const child = spawn(command[0], [...command.slice(1), text], {
+		detached: true,
+		env,
+		stdio: ["ignore", "ignore", "pipe", ...(fd === undefined ? [] : [fd])],
+	});
+	child.unref();
+	let said = "";
+	child.stderr?.setEncoding("utf8");
+	await new Promise<void>((resolve, reject) => {
+		child.once("error", reject);
+		child.stderr?.on("data", (text: string) => {
+			said += text;
+		});
+		// Closed as soon as the report is out, or the process has died.
+		child.stderr?.once("close", resolve);
+	});
+	return reported(said);
+}
+
+function reported(said: string): Started {
+	for (const line of said.split("\n")) {
+		if (!/^\{"(?:started|failed)":/.test(line)) continue;
+		const report = JSON.parse(line) as StartReport;
+		if ("started" in report) return report.started;
+		const { message, hint, name } = report.failed;
+		throw Object.assign(new SessionError(message, hint), { name });
+	}
+	throw new SessionError(`the session ended while it started${said.trim() ? `: ${said.trim()}` : ""}`);
+}
