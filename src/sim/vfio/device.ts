@@ -71,6 +71,7 @@ export abstract class VfioDevice {
 
 /** Index of a PCI device's configuration space among its regions, behind six BARs and the ROM. */
 export const CONFIG_REGION = 7;
+export const ROM_REGION = 6;
 /** bits of a file's offset below the region's index */
 const REGION_SHIFT = 40n;
 

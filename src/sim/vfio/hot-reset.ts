@@ -70,7 +70,8 @@ export function hotReset(device: PciVfioDevice, process: SimProcess, arg: UserAr
 		held = ({ vfio }) => vfio !== undefined && groups.has(vfio.group.number);
 	}
 	if (!mates.every(held)) return -EINVAL;
-	return mates.some(({ pci }) => modelOf(pci).slowBusReset) ? -ENOTTY : 0;
+	// An emulated root port never says that the link is up again, where the kernel waits for that.
+	return mates.some(({ pci }) => modelOf(pci).powerManaged) ? -ENOTTY : 0;
 }
 
 function namedGroups(process: SimProcess, arg: UserArg, count: number, most: number): Set<number> | Ret {

@@ -3,7 +3,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import type { SimFile } from "../file.js";
 import type { Hardware } from "../hardware/build.js";
 import { IommuGroup } from "../iommu/device.js";
-import { busOf, segmentOf } from "../machine/bdf.js";
+import type { Bdf } from "../machine/bdf.js";
 import type { MediatedDevice, PciDevice } from "../machine/description.js";
 import type { PhysicalMemory } from "../memory/memory-object.js";
 import { VfioDeviceFile } from "./device-file.js";
@@ -12,7 +12,7 @@ import { VfioGroup } from "./group.js";
 import { VfioGroupFile } from "./group-file.js";
 import { MdevVfioDevice } from "./mdev.js";
 import { noIommuDevice } from "./noiommu.js";
-import { type PciPlace, type PciPlaceMate, PciVfioDevice } from "./pci-device.js";
+import { type PciPlace, PciVfioDevice } from "./pci-device.js";
 
 const DEVICES = "/dev/vfio/devices/";
 const GROUPS = "/dev/vfio/";
@@ -23,12 +23,23 @@ export class VfioNodes {
 	readonly devices = new Map<string, VfioDevice>();
 	readonly #groups = new Map<string, VfioGroup>();
 	readonly #byPci = new Map<PciDevice, PciVfioDevice>();
+	readonly #byBdf = new Map<Bdf, PciDevice>();
+	/** functions by bus (segment and bus number) */
+	readonly #buses = new Map<number, PciDevice[]>();
+	readonly #pfs = new Set<Bdf>();
 
 	constructor(
 		readonly hardware: Hardware,
 		readonly memory: PhysicalMemory,
 	) {
 		const { machine } = hardware;
+		for (const pci of machine.devices) {
+			this.#byBdf.set(pci.bdf, pci);
+			if (pci.pf !== undefined) this.#pfs.add(pci.pf);
+			const bus = this.#buses.get(pci.bdf >>> 8);
+			if (bus === undefined) this.#buses.set(pci.bdf >>> 8, [pci]);
+			else bus.push(pci);
+		}
 		for (const pci of machine.devices) this.#addPci(pci);
 		for (const mdev of machine.mdevs) this.#addMdev(mdev);
 	}
@@ -75,18 +86,15 @@ export class VfioNodes {
 	}
 
 	#place(pci: PciDevice): PciPlace {
-		const { machine, topology } = this.hardware;
-		const find = (other: PciDevice): PciPlaceMate => ({ pci: other, vfio: this.#byPci.get(other) });
+		const { topology } = this.hardware;
+		const pf = pci.pf === undefined ? undefined : this.#byBdf.get(pci.pf);
 		return {
-			isPf: pci.model === "igb" || machine.devices.some((d) => d.pf === pci.bdf),
-			pf: () => {
-				const pf = pci.pf === undefined ? undefined : machine.devices.find((d) => d.bdf === pci.pf);
-				return pf && this.#byPci.get(pf);
-			},
+			isPf: pci.model === "igb" || this.#pfs.has(pci.bdf),
+			pf: () => pf && this.#byPci.get(pf),
 			busMates: () => {
 				if (topology.bridgeAbove(pci.bdf) === undefined) return undefined;
-				const sameBus = (d: PciDevice) => busOf(d.bdf) === busOf(pci.bdf) && segmentOf(d.bdf) === segmentOf(pci.bdf);
-				return machine.devices.filter(sameBus).map(find);
+				const bus = this.#buses.get(pci.bdf >>> 8) ?? [];
+				return bus.map((other) => ({ pci: other, vfio: this.#byPci.get(other) }));
 			},
 		};
 	}

@@ -10,7 +10,7 @@ import type { PhysicalMemory } from "../memory/memory-object.js";
 import type { SimProcess } from "../process.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
 import { ConfigSpace } from "./config-space.js";
-import { CONFIG_REGION, regionOf, VfioDevice } from "./device.js";
+import { CONFIG_REGION, ROM_REGION, regionOf, VfioDevice } from "./device.js";
 import { DmaPort } from "./dma-port.js";
 import { Edu } from "./edu.js";
 import type { VfioGroup } from "./group.js";
@@ -126,6 +126,7 @@ export class PciVfioDevice extends VfioDevice {
 			if (at + io.length > bytes.length) return -EFAULT;
 			return io.length === 0 ? 0 : io.put(0, bytes.slice(at, at + io.length)) < 0 ? -EFAULT : io.length;
 		}
+		if (index === ROM_REGION) return this.#rom(io, at);
 		return this.#bar(io, index, at, (position, size, done) => {
 			const value = this.edu?.read(position, size) ?? 0n;
 			const bytes = new Uint8Array(8);
@@ -157,6 +158,15 @@ export class PciVfioDevice extends VfioDevice {
 
 	override dma(dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
 		return this.edu?.copy(dir, iova, length, buf) ?? [];
+	}
+
+	/** An expansion ROM that holds nothing but its signature. */
+	#rom(io: UserIo, at: number): Ret {
+		const { rom = 0 } = this.model;
+		if (at >= rom) return -EINVAL;
+		const bytes = new Uint8Array(Math.min(io.length, rom - at));
+		for (const [i, byte] of [0x55, 0xaa].entries()) if (i >= at && i - at < bytes.length) bytes[i - at] = byte;
+		return io.put(0, bytes) < 0 ? -EFAULT : bytes.length;
 	}
 
 	/** Registers are accessed in the widest pieces that address and length allow. */

@@ -3,17 +3,17 @@ import { EFAULT, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
 import { readArg } from "./args.js";
-import { CONFIG_REGION, regionOffset } from "./device.js";
+import { CONFIG_REGION, ROM_REGION, regionOffset } from "./device.js";
 import type { PciVfioDevice } from "./pci-device.js";
 
 /** of VFIO_DEVICE_GET_INFO */
 const RESET = 1;
 const PCI = 2;
 const REGIONS = 9;
-const ROM_REGION = 6;
 /** INTx, MSI, MSI-X, error, request */
 const IRQS = 5;
 /** of a region */
+const READ = 1;
 const READ_WRITE = 3;
 const MMAP = 4;
 const CAPS = 8;
@@ -48,7 +48,9 @@ export function regionInfo(device: PciVfioDevice, arg: UserArg): Ret {
 	const { argsz, index } = request;
 	if (index > CONFIG_REGION) return -EINVAL;
 	if (index === CONFIG_REGION) return answerRegion(arg, argsz, index, device.config.bytes.length, READ_WRITE, false);
-	const bar = index < ROM_REGION ? device.model.bars.find((each) => each.index === index) : undefined;
+	const rom = device.model.rom ?? 0;
+	if (index === ROM_REGION) return answerRegion(arg, argsz, index, rom, rom > 0 ? READ : 0, false);
+	const bar = device.model.bars.find((each) => each.index === index);
 	if (bar === undefined) return answerRegion(arg, argsz, index, 0, 0, false);
 	const mappable = !bar.io && bar.size >= 4096;
 	return answerRegion(arg, argsz, index, bar.size, READ_WRITE | (mappable ? MMAP : 0), bar.msix ?? false);

@@ -12,8 +12,10 @@ export interface PciModel {
 	readonly msix: number;
 	/** can reset itself (FLR) */
 	readonly resets: boolean;
-	/** does not come back in time after a reset of its bus */
-	readonly slowBusReset?: boolean;
+	/** bytes of expansion ROM */
+	readonly rom?: number;
+	/** has the power management capability: after a reset of its bus the kernel waits for its link */
+	readonly powerManaged: boolean;
 	/** base class, subclass, interface */
 	readonly classCode: number;
 	readonly revision: number;
@@ -26,6 +28,7 @@ const EDU: PciModel = {
 	msi: 1,
 	msix: 0,
 	resets: false,
+	powerManaged: false,
 	classCode: 0x00ff00,
 	revision: 0x10,
 };
@@ -40,7 +43,7 @@ const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
 		msi: 0,
 		msix: 65,
 		resets: true,
-		slowBusReset: true,
+		powerManaged: true,
 		classCode: 0x010802,
 		revision: 2,
 	},
@@ -49,11 +52,13 @@ const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
 			{ index: 1, size: 0x1000, msix: true },
 			{ index: 4, size: 0x4000 },
 		],
+		rom: 0x40000,
 		express: true,
 		intx: 1,
 		msi: 0,
 		msix: 4,
 		resets: true,
+		powerManaged: true,
 		classCode: 0x020000,
 		revision: 1,
 	},
@@ -69,6 +74,7 @@ const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
 		msi: 1,
 		msix: 10,
 		resets: true,
+		powerManaged: true,
 		classCode: 0x020000,
 		revision: 1,
 	},
@@ -82,6 +88,7 @@ const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
 		msi: 0,
 		msix: 3,
 		resets: true,
+		powerManaged: true,
 		classCode: 0x020000,
 		revision: 1,
 	},
