@@ -1,8 +1,8 @@
+import { createHwIommu } from "../drivers/registry.js";
 import { IommuGroup } from "../iommu/device.js";
 import type { Bdf } from "../machine/bdf.js";
 import type { Iommu, Machine, PciDevice } from "../machine/description.js";
 import { buildTopology, type Topology } from "../machine/topology.js";
-import { createHwIommu } from "../drivers/registry.js";
 import { HwDevice } from "./device.js";
 import type { DriverContext, HwIommu } from "./driver.js";
 

@@ -1,7 +1,8 @@
+import { IommuDevice, type IommuGroup } from "../iommu/device.js";
 import { type Bdf, formatBdf } from "../machine/bdf.js";
+import { NO_PASID } from "../machine/caches.js";
 import type { PciDevice } from "../machine/description.js";
 import type { Requester } from "../machine/topology.js";
-import { IommuDevice, type IommuGroup } from "../iommu/device.js";
 import type { HwIommu } from "./driver.js";
 
 /** A PCI function behind a physical IOMMU. */
@@ -14,15 +15,26 @@ export class HwDevice extends IommuDevice {
 		group: IommuGroup,
 		/** the requester IDs that its transactions carry */
 		readonly requester: Requester,
+		/** a virtual device that is one PASID of its parent (Scalable IOV) */
+		readonly part?: { readonly parent: HwDevice; readonly name: string; readonly pasid: number },
 	) {
 		const width = iommu.driver.pasidWidth(pci);
 		// The kernel bounds PASIDs only where there is a capability that could.
 		const pasids = width > 0 ? 2 ** width : Number.POSITIVE_INFINITY;
 		const regions = [...iommu.description.reserved, ...pci.reserved];
 		const reserved = regions.map(({ first, last }) => ({ start: first, last }));
-		super(formatBdf(pci.bdf), iommu, group, pasids, reserved);
+		super(part?.name ?? formatBdf(pci.bdf), iommu, group, pasids, reserved);
 		this.maxPasidLog2 = width;
+		part?.parent.parts.push(this);
 		this.capabilities = iommu.driver.capabilities(pci);
+	}
+
+	/** virtual devices carved out of it */
+	readonly parts: HwDevice[] = [];
+
+	/** What its transactions are cached under, of an attachment (0: without PASID). */
+	cacheContext(pasid: number): number {
+		return pasid === 0 ? (this.part?.pasid ?? NO_PASID) : pasid;
 	}
 
 	get bdf(): Bdf {

@@ -46,9 +46,10 @@ export type DmaOutcome =
 	| { readonly ok: true; readonly pa: bigint; readonly length: bigint }
 	/**
 	 * It was aborted; `record`: the event that the IOMMU wrote, if it wrote one. `waits`: not aborted yet, it is the
-	 * device's page request of this group number, whose response lets it try again or ends it.
+	 * device's page request of this group number, whose response lets it try again or ends it. `ats`: a translation that
+	 * the device had asked for was refused, so it may send a page request. `why`: the fault in words.
 	 */
-	| { readonly ok: false; readonly record?: Uint8Array; readonly waits?: number };
+	| { readonly ok: false; readonly record?: Uint8Array; readonly waits?: number; readonly ats?: boolean; readonly why?: string };
 
 /** What every IOMMU driver, the selftest's mock included, does for the core. Minus an errno where it can not. */
 export interface IommuDriver {

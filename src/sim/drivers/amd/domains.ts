@@ -1,10 +1,14 @@
 import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
 import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
+import type { HwDevice } from "../../hardware/device.js";
 import { DirtyPages, HwPagingDomain } from "../../hardware/paging-domain.js";
+import type { IommuDevice } from "../../iommu/device.js";
 import type { IommuInstance } from "../../iommu/driver.js";
 import type { Area } from "../../iova/area.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
+import type { AmdDriver } from "./driver.js";
+import type { AmdNestedDomain } from "./nested-domain.js";
 
 /** A kernel-managed AMD host table: six levels, the whole of 64 bits. */
 export class AmdPagingDomain extends HwPagingDomain {
@@ -12,6 +16,8 @@ export class AmdPagingDomain extends HwPagingDomain {
 	/** every power of two from a page to 256 GiB: a level's entries may be joined */
 	readonly pageSizes = (1n << 39n) - 0x1000n;
 	readonly nestParent: boolean;
+	/** guests' entries on top of it */
+	readonly children = new Set<AmdNestedDomain>();
 
 	constructor(iommu: IommuInstance, flags: number) {
 		super(iommu);
@@ -25,7 +31,13 @@ export class AmdPagingDomain extends HwPagingDomain {
 		return area.last === IOVA_MAX && area.length > this.smallestPage ? -EINVAL : 0;
 	}
 
-	override attach(): Ret {
+	override attach(device: IommuDevice): Ret {
+		(device.iommu.driver as AmdDriver).forget(device as HwDevice);
 		return 0;
+	}
+
+	override unmapped(area: Area): void {
+		super.unmapped(area);
+		for (const child of this.children) child.flush();
 	}
 }

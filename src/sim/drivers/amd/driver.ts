@@ -1,19 +1,28 @@
 import {
-	iommu_hw_info_amd,
-	iommu_hw_info_type as INFO,
 	iommufd_hw_capabilities as CAP,
 	iommufd_hwpt_alloc_flags as FLAG,
+	iommu_hw_info_type as INFO,
+	iommu_hw_info_amd,
 } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
+import type { HwDevice } from "../../hardware/device.js";
 import { throughHost } from "../../hardware/dma.js";
 import type { DriverContext, HwDriver } from "../../hardware/driver.js";
+import { FaultLog } from "../../hardware/fault-log.js";
+import { HostMemory } from "../../hardware/host-memory.js";
 import type { IommuDevice } from "../../iommu/device.js";
-import type { Domain, PagingDomain } from "../../iommu/domain.js";
+import type { Domain, NestedDomain, PagingDomain } from "../../iommu/domain.js";
 import type { AllocData, DmaOutcome, HwInfo, ViommuOps } from "../../iommu/driver.js";
+import type { Viommu } from "../../iommufd/viommu.js";
+import { amdEvent } from "../../machine/amd-gcr3.js";
+import { type AmdOutcome, AmdTranslator } from "../../machine/amd-translate.js";
+import { IommuCaches } from "../../machine/caches.js";
 import type { AmdIommu, PciDevice } from "../../machine/description.js";
 import { AmdPagingDomain } from "./domains.js";
+import { amdFaultLine, amdWhy } from "./fault-log.js";
 import { AmdFeatures } from "./features.js";
+import { AmdNestedDomain, copyDte } from "./nested-domain.js";
 
 const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
 
@@ -22,6 +31,13 @@ export class AmdDriver implements HwDriver {
 	readonly kind = "amd";
 	readonly features: AmdFeatures;
 	readonly isolatesMsi: boolean;
+	/** guest CR3s by device and PASID, and what was translated through them */
+	readonly caches: IommuCaches<bigint>;
+	/** requests that go through guests' tables */
+	readonly translator: AmdTranslator;
+	readonly #faults: FaultLog;
+	/** domain IDs for guests' tables; the host's own need none here */
+	#nextDomain = 1;
 
 	constructor(
 		readonly description: AmdIommu,
@@ -29,6 +45,9 @@ export class AmdDriver implements HwDriver {
 	) {
 		this.features = new AmdFeatures(description);
 		this.isolatesMsi = description.interruptRemapping;
+		this.caches = new IommuCaches(description.caches);
+		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory));
+		this.#faults = new FaultLog(context.warn);
 	}
 
 	pasidWidth(pci: PciDevice): number {
@@ -65,8 +84,31 @@ export class AmdDriver implements HwDriver {
 		return this.context.kernel.amdIommufd ? 0 : -EOPNOTSUPP;
 	}
 
-	initViommu(): ViommuOps | Ret {
-		return {};
+	/** In 7.3 no table can be nested through it yet; the option offers what its data type is meant for. */
+	initViommu(_viommu: Viommu, parent: PagingDomain): ViommuOps | Ret {
+		if (!this.context.kernel.amdNested || !(parent instanceof AmdPagingDomain)) return {};
+		return {
+			allocNested: (_device, flags, from): NestedDomain | Ret => {
+				if (flags !== 0) return -EOPNOTSUPP;
+				const dte = copyDte(from, this.features.fiveLevels);
+				return typeof dte === "number" ? dte : new AmdNestedDomain(this, parent, dte, this.#nextDomain++);
+			},
+		};
+	}
+
+	guestOwnsPasids(domain: Domain): boolean {
+		return domain instanceof AmdNestedDomain;
+	}
+
+	detached(device: IommuDevice): void {
+		this.forget(device as HwDevice);
+	}
+
+	/** The device table entry changes: what was fetched by way of the old one goes, in the device too. */
+	forget(device: HwDevice): void {
+		const it = { type: "host-attach", device: device.requester.wire };
+		this.caches.invalidate({ ...it, cache: "pasid" });
+		if (device.pci.ats) this.caches.invalidate({ ...it, cache: "atc" });
 	}
 
 	admits(_device: IommuDevice, domain: Domain): Ret {
@@ -74,8 +116,28 @@ export class AmdDriver implements HwDriver {
 	}
 
 	dma(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
-		const domain = device.group.attached.get(pasid ?? 0)?.domain;
-		if (domain instanceof AmdPagingDomain) return throughHost(domain, iova, access) ?? { ok: false };
-		return { ok: false };
+		const hw = device as HwDevice;
+		const { attached } = device.group;
+		const own = attached.get(0)?.domain;
+		const domain = attached.get(pasid ?? 0)?.domain ?? (own instanceof AmdNestedDomain ? own : undefined);
+		if (domain instanceof AmdPagingDomain) {
+			const found = throughHost(domain, iova, access);
+			if (found !== undefined) return found;
+			const event = amdEvent(domain.find(iova) === undefined ? "not-present" : "permission", access);
+			return this.finish(hw, iova, pasid, 0, { ok: false, event, stage2: true, ats: hw.pci.ats });
+		}
+		if (!(domain instanceof AmdNestedDomain))
+			return this.finish(hw, iova, pasid, 0, { ok: false, event: amdEvent("not-present", access), stage2: false, ats: false });
+		const { dte, id, parent } = domain;
+		const request = { rid: hw.requester.wire, pasid, dte, domain: id, stage2: parent, ats: hw.pci.ats && dte.ats };
+		return this.finish(hw, iova, pasid, id, this.translator.translate(request, iova, access));
+	}
+
+	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */
+	finish(device: HwDevice, iova: bigint, pasid: number | undefined, domain: number, outcome: AmdOutcome): DmaOutcome {
+		if (outcome.ok) return outcome;
+		const { event, ats } = outcome;
+		if (!ats) this.#faults.add(amdFaultLine(device.bdf, pasid, domain, iova, event));
+		return { ok: false, ats, why: amdWhy(event) };
 	}
 }

@@ -1,24 +1,27 @@
 import {
+	iommufd_hw_capabilities as CAP,
+	iommu_hwpt_data_type as DATA,
+	iommufd_hwpt_alloc_flags as FLAG,
 	iommu_hw_info_type as INFO,
 	iommu_hw_info_vtd,
 	iommu_hwpt_vtd_s1 as S1,
-	iommu_hwpt_data_type as DATA,
-	iommufd_hw_capabilities as CAP,
-	iommufd_hwpt_alloc_flags as FLAG,
 } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { DriverContext, HwDriver } from "../../hardware/driver.js";
 import type { HwDevice } from "../../hardware/device.js";
 import { throughHost } from "../../hardware/dma.js";
+import type { DriverContext, HwDriver } from "../../hardware/driver.js";
+import { FaultLog } from "../../hardware/fault-log.js";
 import { HostMemory } from "../../hardware/host-memory.js";
-import type { Domain, NestedDomain, PagingDomain } from "../../iommu/domain.js";
 import type { IommuDevice } from "../../iommu/device.js";
+import type { Domain, NestedDomain, PagingDomain } from "../../iommu/domain.js";
 import type { AllocData, DmaOutcome, HwInfo } from "../../iommu/driver.js";
 import { copyStruct } from "../../iommufd/command.js";
-import { IommuCaches, NO_PASID } from "../../machine/caches.js";
+import { IommuCaches } from "../../machine/caches.js";
 import type { PciDevice, VtdIommu } from "../../machine/description.js";
-import { type CachedVtdPasid, VtdTranslator } from "../../machine/vtd-translate.js";
+import { type CachedVtdPasid, type VtdOutcome, VtdTranslator } from "../../machine/vtd-translate.js";
+import { WRITE } from "../../machine/walk.js";
+import { vtdFaultLine, vtdReason } from "./fault-log.js";
 import { VtdFeatures } from "./features.js";
 import { VtdNestedDomain } from "./nested-domain.js";
 import { VtdPagingDomain } from "./paging-domain.js";
@@ -31,7 +34,9 @@ export class VtdDriver implements HwDriver {
 	readonly features: VtdFeatures;
 	readonly caches: IommuCaches<CachedVtdPasid>;
 	readonly isolatesMsi: boolean;
-	readonly #translator: VtdTranslator;
+	/** requests that go through guests' tables */
+	readonly translator: VtdTranslator;
+	readonly #faults: FaultLog;
 	/** domain IDs for guests' tables; the host's own need none here */
 	#nextDomain = 1;
 
@@ -41,9 +46,10 @@ export class VtdDriver implements HwDriver {
 	) {
 		this.features = new VtdFeatures(description);
 		this.caches = new IommuCaches(description.caches);
+		this.#faults = new FaultLog(context.warn);
 		this.isolatesMsi = description.interruptRemapping;
 		const page1G = (this.features.firstStagePages & (1n << 30n)) !== 0n;
-		this.#translator = new VtdTranslator(this.caches, new HostMemory(context.memory), { addressBits: 52, page1G });
+		this.translator = new VtdTranslator(this.caches, new HostMemory(context.memory), { addressBits: 52, page1G });
 	}
 
 	pasidWidth(pci: PciDevice): number {
@@ -99,26 +105,46 @@ export class VtdDriver implements HwDriver {
 	/** The device's attachment changes: what it cached itself through the old one goes. */
 	forget(device: HwDevice, pasid: number): void {
 		if (!device.pci.ats) return;
-		const context = pasid === 0 ? NO_PASID : pasid;
-		this.caches.invalidate({ type: "host-attach", cache: "atc", device: device.requester.wire, context });
+		this.caches.invalidate({ type: "host-attach", cache: "atc", device: device.requester.wire, context: device.cacheContext(pasid) });
 	}
 
 	dma(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
-		const { requester, group, pci } = device as HwDevice;
+		const hw = device as HwDevice;
+		return this.finish(hw, iova, access, pasid, this.#translate(hw, iova, access, pasid));
+	}
+
+	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */
+	finish(device: HwDevice, iova: bigint, access: number, pasid: number | undefined, outcome: VtdOutcome): DmaOutcome {
+		if (outcome.ok) return outcome;
+		const { reason, quiet, ats } = outcome;
+		const sent = pasid ?? device.part?.pasid;
+		if (!ats && !quiet) this.#faults.add(vtdFaultLine(device.requester.wire, sent, iova, access, reason));
+		return { ok: false, ats, why: `fault reason 0x${reason.toString(16).padStart(2, "0")}: ${vtdReason(reason)}` };
+	}
+
+	#translate(device: HwDevice, iova: bigint, access: number, pasid: number | undefined): VtdOutcome {
+		const { requester, group, pci } = device;
+		const refuse = (reason: number, ats = false): VtdOutcome => ({ ok: false, reason, stage2: false, quiet: false, ats });
+		const { scalable } = this.features;
 		// In scalable mode the driver sets up the device's own requester ID only, no alias of a bridge's.
-		if (this.features.scalable && !requester.own) return { ok: false };
+		if (scalable && !requester.own) return refuse(0x02);
 		const domain = group.attached.get(pasid ?? 0)?.domain;
-		if (domain instanceof VtdPagingDomain) return throughHost(domain, iova, access) ?? { ok: false };
-		if (!(domain instanceof VtdNestedDomain)) return { ok: false };
+		if (domain instanceof VtdPagingDomain) {
+			const found = throughHost(domain, iova, access);
+			if (found !== undefined) return found;
+			if (domain.stage === "second") return refuse(access & WRITE ? 0x05 : 0x06, pci.ats);
+			return refuse(domain.find(iova) === undefined ? 0x71 : 0x85, pci.ats);
+		}
+		if (!(domain instanceof VtdNestedDomain)) return refuse(scalable ? 0x59 : 0x02);
 		const request = {
 			rid: requester.wire,
-			pasid,
+			pasid: pasid ?? device.part?.pasid,
 			domain: domain.id,
 			stage1: domain.paging,
 			stage2: domain.parent,
 			supervisor: domain.supervisor,
 			ats: pci.ats,
 		};
-		return this.#translator.translate(request, iova, access);
+		return this.translator.translate(request, iova, access);
 	}
 }

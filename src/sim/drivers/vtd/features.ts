@@ -1,5 +1,5 @@
-import type { VtdIommu } from "../../machine/description.js";
 import { bit, field } from "../../machine/bits.js";
+import type { VtdIommu } from "../../machine/description.js";
 
 /** What a VT-d unit can do, out of its capability registers and the mode it runs in. */
 export class VtdFeatures {

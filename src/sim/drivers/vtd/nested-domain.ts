@@ -1,17 +1,16 @@
 import {
 	iommu_hwpt_invalidate_data_type as DATA,
-	iommu_hwpt_vtd_s1_flags as FLAG,
 	iommu_hwpt_vtd_s1_invalidate as ENTRY,
 	iommu_hwpt_vtd_s1_invalidate_flags as ENTRY_FLAG,
+	iommu_hwpt_vtd_s1_flags as FLAG,
 } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { HwDevice } from "../../hardware/device.js";
-import { NestedDomain } from "../../iommu/domain.js";
 import type { IommuDevice } from "../../iommu/device.js";
+import { NestedDomain } from "../../iommu/domain.js";
 import type { InvalidateArray, InvalidateResult, IommuInstance } from "../../iommu/driver.js";
 import { copyEntry } from "../../iommufd/invalidate-call.js";
-import { NO_PASID } from "../../machine/caches.js";
 import { vtdS1Invalidation } from "../../machine/invalidations.js";
 import type { X86Paging } from "../../machine/walk-x86.js";
 import type { VtdDriver } from "./driver.js";
@@ -110,8 +109,7 @@ export class VtdNestedDomain extends NestedDomain {
 		if (flags & ~leaf || entry.__reserved !== 0) return -EOPNOTSUPP;
 		if ((addr & 0xfffn) !== 0n || (npages === ALL_PAGES && addr !== 0n)) return -EINVAL;
 		const { caches } = this.driver;
-		for (const each of vtdS1Invalidation({ addr, npages, leaf: (flags & leaf) !== 0 }, this.id, this.#contexts()))
-			caches.invalidate(each);
+		for (const each of vtdS1Invalidation({ addr, npages, leaf: (flags & leaf) !== 0 }, this.id, this.#contexts())) caches.invalidate(each);
 		return 0;
 	}
 
@@ -121,7 +119,7 @@ export class VtdNestedDomain extends NestedDomain {
 		for (const [device, pasids] of this.#users) {
 			for (const pasid of pasids) {
 				if (device.group.attached.get(pasid)?.domain !== this) pasids.delete(pasid);
-				else found.push({ device: device.requester.wire, context: pasid === 0 ? NO_PASID : pasid });
+				else found.push({ device: device.requester.wire, context: device.cacheContext(pasid) });
 			}
 			if (pasids.size === 0) this.#users.delete(device);
 		}
