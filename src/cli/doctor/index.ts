@@ -1,0 +1,17 @@
+/** What of the environment works, what does not and how to mend it. */
+import type { Check, Finding, Host } from "./check.js";
+import { config, device, kernel, modules } from "./kernel.js";
+import { ffi, layouts, node, simulated } from "./runtime.js";
+import { devices, groups, iommus, lockedMemory } from "./vfio.js";
+
+export type { Finding, Host, Status } from "./check.js";
+export { hostAt } from "./host.js";
+
+const checks: readonly Check[] = [node, simulated, ffi, layouts, kernel, config, modules, device, iommus, groups, devices, lockedMemory];
+
+/** Everything that is looked at, in the order in which it is needed. */
+export async function examine(host: Host): Promise<Finding[]> {
+	const findings: Finding[] = [];
+	for (const check of checks) findings.push(await check(host));
+	return findings;
+}
