@@ -1,5 +1,5 @@
 import type { IoBuffer } from "../kernel/kernel.js";
-import { parseNumber } from "./call/natural.js";
+import { parseFd, parseLength, parseNumber } from "./call/natural.js";
 import type { Invocation, OptionSpec } from "./command.js";
 import type { QueueFile } from "./context.js";
 import { UsageError } from "./exit.js";
@@ -15,7 +15,7 @@ export const queueOptions: readonly OptionSpec[] = [
  */
 export function queueFile(inv: Invocation, kind: QueueFile["kind"], text: string | undefined): QueueFile & { id?: number } {
 	const given = inv.options.queueFd as string | undefined;
-	if (given !== undefined) return { kind, fd: Number(parseNumber(given, "--queue-fd")), type: 0 };
+	if (given !== undefined) return { kind, fd: parseFd(given, "--queue-fd"), type: 0 };
 	if (text === undefined) throw new UsageError("the queue is missing", "give its ID, or its file by --queue-fd");
 	const id = Number(parseNumber(text, "the queue's ID"));
 	const file = inv.context.queues.get(id);
@@ -31,8 +31,13 @@ export function queueFile(inv: Invocation, kind: QueueFile["kind"], text: string
 	return { ...file, id };
 }
 
+/** The length of a read: of a buffer of ours, or any at all where an address is given. */
+export function readLength(inv: Invocation, text: string): number {
+	return inv.options.into === undefined ? parseLength(text, "the length") : Number(BigInt.asUintN(48, parseNumber(text, "the length")));
+}
+
 /** Where a read of `length` bytes goes: memory of ours, or the address that --into names. */
 export function readTarget(inv: Invocation, length: number): IoBuffer {
 	const into = inv.options.into as string | undefined;
-	return into === undefined ? new Uint8Array(length) : { addr: parseNumber(into, "--into"), length };
+	return into === undefined ? new Uint8Array(length) : { addr: BigInt.asUintN(64, parseNumber(into, "--into")), length };
 }

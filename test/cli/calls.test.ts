@@ -214,6 +214,23 @@ describe("device", () => {
 		expect(stderr).toContain("could not be opened, so the call was not made");
 	});
 
+	test("one that is bound goes by its name where its ID is wanted", () => {
+		const ran = script([
+			"ioas = ioas alloc",
+			"device bind vfio0",
+			"device info vfio0",
+			"device attach vfio0 $ioas",
+			"hwpt alloc vfio0 $ioas",
+			"device detach vfio0",
+			"device close vfio0",
+		]);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.status).toBe(0);
+		const other = script(["device info vfio1"]);
+		expect(other.status).toBe(2);
+		expect(other.stderr).toContain("error: DEVICE: no device vfio1 is bound here\n");
+	});
+
 	test("list says where it looked", () => {
 		const { status, stdout } = iommuctl(["device", "list", "--json", ...sim]);
 		expect(status).toBe(0);

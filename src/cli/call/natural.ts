@@ -8,6 +8,21 @@ export function parseNumber(text: string, where = "number"): bigint {
 	return text.split("+").reduce((sum, part) => sum + parseOne(part, where), 0n);
 }
 
+/** The longest buffer of ours that a command places (bytes). */
+const longestBuffer = 1n << 28n;
+
+/** The length of a buffer, in bytes. @throws UsageError if nobody has so much memory to spare */
+export function parseLength(text: string, where: string): number {
+	const length = parseNumber(text, where);
+	if (length < 0n || length > longestBuffer) throw new UsageError(`${where}: ${text} is no length of a buffer`, "at most 256M");
+	return Number(length);
+}
+
+/** A file's number as a program may pass it: any 32 bits. */
+export function parseFd(text: string, where: string): number {
+	return Number(BigInt.asIntN(32, parseNumber(text, where)));
+}
+
 /** Roles of fields that one adds to: `$buffer+4k`. */
 const sums = new Set(["ptr", "iova", "len"]);
 

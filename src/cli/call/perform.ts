@@ -4,6 +4,7 @@ import { readLeaf } from "../../client/leaves.js";
 import { DryScratch } from "../../client/memory.js";
 import { announce } from "../announce.js";
 import type { Invocation } from "../command.js";
+import { devicePath } from "../device-path.js";
 import { errnoByName } from "../errnos.js";
 import { done, exitCode, type Outcome, UsageError } from "../exit.js";
 import { didYouMean } from "../suggest.js";
@@ -25,7 +26,8 @@ function takeFields(spec: CallSpec, shape: CallShape, draft: Draft): void {
 		const text = inv.args[skip + at];
 		const own = shape.fields.find(({ field }) => field.path === positional.field);
 		if (!own) continue;
-		if (text !== undefined) draft.give(positional.field, parseField(own.field, text, positional.name));
+		if (text !== undefined)
+			draft.give(positional.field, boundDevice(inv, positional.field, text) ?? parseField(own.field, text, positional.name));
 	}
 	for (const { field, option } of shape.fields) {
 		const text = (inv.options[camel(option)] ?? (option === "argsz" && sizeAlias(shape) ? inv.options.size : undefined)) as
@@ -43,6 +45,15 @@ function takeFields(spec: CallSpec, shape: CallShape, draft: Draft): void {
 			throw new UsageError(`${name} is missing`, `give it by position or as --${option}`);
 		}
 	}
+}
+
+/** A device that was bound here may be named by its file (`vfio0`) where its ID is wanted. */
+function boundDevice({ context }: Invocation, field: string, text: string): bigint | undefined {
+	if (field !== "dev_id" || /^[-\d]/.test(text)) return undefined;
+	const id = context.deviceIds.get(devicePath(text));
+	if (id === undefined)
+		throw new UsageError(`DEVICE: no device ${text} is bound here`, "give its ID, or bind it in the same script: device bind vfio0");
+	return BigInt(id);
 }
 
 function force(draft: Draft, text: string): void {

@@ -10,18 +10,17 @@ import { parseUuid } from "../call/natural.js";
 import { describeBytes, describePayload } from "../call/payload.js";
 import type { CallSpec, Details, Made } from "../call/spec.js";
 import type { Family, Invocation } from "../command.js";
+import { deviceFolder, devicePath } from "../device-path.js";
 import { done, type Outcome, UsageError } from "../exit.js";
 
-const folder = "/dev/vfio/devices";
+export { devicePath } from "../device-path.js";
+
 const deviceArg = { name: "DEVICE", doc: "a VFIO device: vfio0, or the path of its file" };
 
 /** VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID */
 function fillPasidFlag(draft: Draft): void {
 	if (draft.given("pasid")) draft.fill("flags", 1n);
 }
-
-/** `vfio0` is /dev/vfio/devices/vfio0. */
-export const devicePath = (name: string): string => (name.includes("/") ? name : `${folder}/${name}`);
 
 const target = (inv: Invocation): Promise<number> => inv.context.deviceFile(devicePath(inv.args[0]));
 
@@ -31,7 +30,7 @@ const gap = 8;
 function deviceNames(kernel: Kernel): string[] {
 	if (kernel.kind === "real") {
 		try {
-			return readdirSync(folder).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+			return readdirSync(deviceFolder).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 		} catch {
 			return [];
 		}
@@ -39,7 +38,7 @@ function deviceNames(kernel: Kernel): string[] {
 	// A kernel can not list a folder: its devices are tried one after another.
 	const found: string[] = [];
 	for (let at = 0, missed = 0; missed < gap; at++) {
-		const fd = kernel.open(`${folder}/vfio${at}`);
+		const fd = kernel.open(`${deviceFolder}/vfio${at}`);
 		if (fd >= 0) kernel.close(fd);
 		missed = fd >= 0 || fd === -ENODEV ? 0 : missed + 1;
 		if (missed === 0) found.push(`vfio${at}`);
@@ -60,7 +59,8 @@ async function list(inv: Invocation): Promise<Outcome> {
 	}
 	for (const { name, path, id } of devices)
 		inv.io.stdout.write(`${inv.out.name(name)}  ${path}${id === null ? "" : `  bound, ID ${id}`}\n`);
-	if (devices.length === 0) inv.io.stderr.write(`no VFIO device in ${folder}; a mock device is made by: iommuctl selftest mock-domain\n`);
+	if (devices.length === 0)
+		inv.io.stderr.write(`no VFIO device in ${deviceFolder}; a mock device is made by: iommuctl selftest mock-domain\n`);
 	return done;
 }
 
@@ -131,7 +131,7 @@ const specs: readonly CallSpec[] = [
 		name: "info",
 		summary: "what IOMMU stands behind a device, and what it can do",
 		ioctl: "IOMMU_GET_HW_INFO",
-		positional: [{ name: "ID", doc: "the device's ID in the context", field: "dev_id" }],
+		positional: [{ name: "ID", doc: "the device's ID in the context, or the name of one that was bound here", field: "dev_id" }],
 		prepare(draft) {
 			if (draft.given("in_data_type")) draft.fill("flags", 1n);
 			draft.fill("data_len", BigInt(infoRoom));

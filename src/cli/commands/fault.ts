@@ -4,11 +4,11 @@ import { writeResponses } from "../../client/queues.js";
 import { announce } from "../announce.js";
 import { callCommand } from "../call/command.js";
 import { showIo } from "../call/io-result.js";
-import { jsonLeaf, parseNumber, showLeaf } from "../call/natural.js";
+import { jsonLeaf, showLeaf } from "../call/natural.js";
 import type { Family, Invocation } from "../command.js";
 import { describeEntry, entryOptions, readEntries } from "../entries/array.js";
 import { type Outcome, UsageError } from "../exit.js";
-import { queueFile, queueOptions, readTarget } from "../queue-files.js";
+import { queueFile, queueOptions, readLength, readTarget } from "../queue-files.js";
 import { hexBytes, plural, table } from "../text.js";
 import { closeQueue } from "./queue-close.js";
 
@@ -20,7 +20,7 @@ const defaultMessages = 100;
 async function read(inv: Invocation): Promise<Outcome> {
 	const file = queueFile(inv, "fault", inv.args[0]);
 	const { size } = iommu_hwpt_pgfault;
-	const length = inv.options.length === undefined ? defaultMessages * size : Number(parseNumber(inv.options.length as string, "--length"));
+	const length = inv.options.length === undefined ? defaultMessages * size : readLength(inv, inv.options.length as string);
 	await announce(inv);
 	const kernel = await inv.context.kernel();
 	const target = readTarget(inv, length);

@@ -2,10 +2,10 @@ import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../../kernel/kernel
 import { announce } from "../announce.js";
 import { bytesGiven, bytesOptions } from "../call/bytes-option.js";
 import { showIo } from "../call/io-result.js";
-import { parseNumber } from "../call/natural.js";
+import { parseFd, parseLength, parseNumber } from "../call/natural.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { type Outcome, UsageError } from "../exit.js";
-import { readTarget } from "../queue-files.js";
+import { readLength, readTarget } from "../queue-files.js";
 import { hexBytes, hexDump } from "../text.js";
 
 const fdArg = { name: "FD", doc: "the file's number" };
@@ -16,7 +16,7 @@ const eventNames: readonly (readonly [string, number])[] = [
 	["HUP", POLLHUP],
 	["NVAL", POLLNVAL],
 ];
-const readFd = (text: string): number => Number(BigInt.asIntN(32, parseNumber(text, "FD")));
+const readFd = (text: string): number => parseFd(text, "FD");
 const split = (ret: number) => ({ ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0 });
 
 async function open(inv: Invocation): Promise<Outcome> {
@@ -37,7 +37,7 @@ async function close(inv: Invocation): Promise<Outcome> {
 }
 
 async function read(inv: Invocation): Promise<Outcome> {
-	const length = Number(parseNumber(inv.args[1], "LENGTH"));
+	const length = readLength(inv, inv.args[1]);
 	await announce(inv);
 	const kernel = await inv.context.kernel();
 	const target = readTarget(inv, length);
@@ -55,7 +55,7 @@ async function read(inv: Invocation): Promise<Outcome> {
 
 async function write(inv: Invocation): Promise<Outcome> {
 	const from = inv.options.from as string | undefined;
-	const length = inv.options.length === undefined ? undefined : Number(parseNumber(inv.options.length as string, "--length"));
+	const length = inv.options.length === undefined ? undefined : parseLength(inv.options.length as string, "--length");
 	const bytes = from === undefined ? bytesGiven(inv, length) : { addr: parseNumber(from, "--from"), length: length ?? 0 };
 	if (!bytes) throw new UsageError("the bytes are missing", "give --data, --text, --file or --fill, or memory by --from and --length");
 	await announce(inv);

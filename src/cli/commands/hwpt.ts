@@ -3,7 +3,7 @@ import { hwptPayloads, invalidatePayloads } from "../../client/payloads.js";
 import { callCommand } from "../call/command.js";
 import { dirtyRanges } from "../call/dirty.js";
 import type { Draft } from "../call/draft.js";
-import { parseNumber } from "../call/natural.js";
+import { parseLength } from "../call/natural.js";
 import { payloadOptions, placePayload } from "../call/payload.js";
 import type { CallSpec, Details, Made } from "../call/spec.js";
 import type { Family } from "../command.js";
@@ -22,7 +22,7 @@ const arrays = new WeakMap<Draft, EntryArray>();
 async function placeEntries(draft: Draft): Promise<void> {
 	const { options } = draft.inv;
 	const array = await readEntries(draft.inv, invalidatePayloads);
-	const batch = options.batch === undefined ? mostEntries : Number(parseNumber(options.batch as string, "--batch"));
+	const batch = options.batch === undefined ? mostEntries : parseLength(options.batch as string, "--batch");
 	if (!array) return;
 	arrays.set(draft, array);
 	const { payload, count } = array;

@@ -4,20 +4,17 @@ import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
 import { announce } from "../announce.js";
 import { bytesGiven, bytesOptions } from "../call/bytes-option.js";
 import { showIo } from "../call/io-result.js";
-import { parseNumber } from "../call/natural.js";
+import { parseFd, parseLength, parseNumber } from "../call/natural.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { type Outcome, UsageError } from "../exit.js";
 import { hex, hexBytes, hexDump, sizeText } from "../text.js";
-
-/** The longest piece that is read at once (bytes). */
-const longestRead = 1n << 28n;
 
 async function alloc(inv: Invocation): Promise<Outcome> {
 	const { options, context } = inv;
 	const length = parseNumber(inv.args[0], "LENGTH");
 	const addr = options.at === undefined ? 0n : parseNumber(options.at as string, "--at");
 	const prot = protection((options.prot as string | undefined) ?? "rw");
-	const fd = options.memfd === undefined ? undefined : Number(parseNumber(options.memfd as string, "--memfd"));
+	const fd = options.memfd === undefined ? undefined : parseFd(options.memfd as string, "--memfd");
 	const offset = options.offset === undefined ? undefined : parseNumber(options.offset as string, "--offset");
 	if (offset !== undefined && fd === undefined) throw new UsageError("--offset is one in a file", "give the file by --memfd");
 	await announce(inv);
@@ -57,10 +54,9 @@ async function memfd(inv: Invocation): Promise<Outcome> {
 
 async function read(inv: Invocation): Promise<Outcome> {
 	const addr = parseNumber(inv.args[0], "ADDRESS");
-	const length = parseNumber(inv.args[1], "LENGTH");
-	if (length > longestRead) throw new UsageError(`${sizeText(length)} are too many at once`, `at most ${sizeText(longestRead)}`);
+	const length = parseLength(inv.args[1], "LENGTH");
 	await announce(inv);
-	const bytes = new Uint8Array(Number(length));
+	const bytes = new Uint8Array(length);
 	const ret = (await inv.context.kernel()).peek(addr, bytes);
 	const out = inv.options.out as string | undefined;
 	if (ret >= 0 && out !== undefined) {
@@ -75,7 +71,7 @@ async function read(inv: Invocation): Promise<Outcome> {
 		call: "peek",
 		ret: ret < 0 ? -1 : 0,
 		errno: ret < 0 ? -ret : 0,
-		headline: `${sizeText(length)} at ${hex(addr)}${out === undefined ? "" : ` written to ${out}`}`,
+		headline: `${sizeText(BigInt(length))} at ${hex(addr)}${out === undefined ? "" : ` written to ${out}`}`,
 		lines: ret < 0 || out !== undefined ? [] : hexDump(bytes, addr),
 		json: ret < 0 ? {} : { address: hex(addr), data: hexBytes(bytes) },
 	});
@@ -83,7 +79,7 @@ async function read(inv: Invocation): Promise<Outcome> {
 
 async function write(inv: Invocation): Promise<Outcome> {
 	const addr = parseNumber(inv.args[0], "ADDRESS");
-	const length = inv.options.length === undefined ? undefined : Number(parseNumber(inv.options.length as string, "--length"));
+	const length = inv.options.length === undefined ? undefined : parseLength(inv.options.length as string, "--length");
 	const bytes = bytesGiven(inv.args[1] === undefined ? inv : { ...inv, options: { ...inv.options, data: inv.args[1] } }, length);
 	if (!bytes) throw new UsageError("the bytes are missing", "give them in hex, or by --text, --file or --fill");
 	await announce(inv);

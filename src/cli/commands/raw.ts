@@ -3,16 +3,16 @@ import { type Answer, callWithBytes } from "../../client/call.js";
 import { DryScratch } from "../../client/memory.js";
 import { announce } from "../announce.js";
 import { Draft } from "../call/draft.js";
-import { parseField, parseHexBytes, parseNumber } from "../call/natural.js";
+import { parseFd, parseField, parseHexBytes, parseLength, parseNumber } from "../call/natural.js";
 import { asExpected, findField } from "../call/perform.js";
 import { leavesOf } from "../call/shape.js";
 import { answerDocument, fieldLines, fieldsDocument, hexLines, showAnswer } from "../call/show.js";
 import type { CallShape } from "../call/spec.js";
 import type { Family, Invocation } from "../command.js";
+import { devicePath } from "../device-path.js";
 import { done, exitCode, type Outcome, UsageError } from "../exit.js";
 import { didYouMean } from "../suggest.js";
 import { hexBytes, hexDump } from "../text.js";
-import { devicePath } from "./device.js";
 
 /** A call by its name (IOMMU_ may be left out) or by its number, known or not. */
 function findCall(text: string): Ioctl {
@@ -37,8 +37,7 @@ function findCall(text: string): Ioctl {
 async function rawBytes(inv: Invocation, call: Ioctl, words: readonly string[]): Promise<Uint8Array> {
 	const fields = words.filter((word) => word.includes("="));
 	const hexes = words.filter((word) => !word.includes("="));
-	const length = inv.options.length === undefined ? undefined : Number(parseNumber(inv.options.length as string, "--length"));
-	if (length !== undefined && length > 1 << 24) throw new UsageError(`--length ${length} is more than is placed`, "at most 16M");
+	const length = inv.options.length === undefined ? undefined : parseLength(inv.options.length as string, "--length");
 	const tail = inv.options.tail === undefined ? new Uint8Array() : parseHexBytes(inv.options.tail as string, "--tail");
 	const sets = [...fields, ...((inv.options.set as string[] | undefined) ?? [])];
 	let bytes: Uint8Array;
@@ -73,7 +72,7 @@ function withFields(inv: Invocation, call: Ioctl, bytes: Uint8Array, sets: reado
 }
 
 async function target({ context, options }: Invocation): Promise<number> {
-	if (options.onFd !== undefined) return Number(BigInt.asIntN(32, parseNumber(options.onFd as string, "--on-fd")));
+	if (options.onFd !== undefined) return parseFd(options.onFd as string, "--on-fd");
 	if (options.onDevice !== undefined) return await context.deviceFile(devicePath(options.onDevice as string));
 	return await context.iommu();
 }

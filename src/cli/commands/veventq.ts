@@ -5,7 +5,7 @@ import { showIo } from "../call/io-result.js";
 import { jsonLeaf, parseNumber, showLeaf } from "../call/natural.js";
 import type { Family, Invocation } from "../command.js";
 import type { Outcome } from "../exit.js";
-import { queueFile, queueOptions, readTarget } from "../queue-files.js";
+import { queueFile, queueOptions, readLength, readTarget } from "../queue-files.js";
 import { hexBytes, plural } from "../text.js";
 import { closeQueue } from "./queue-close.js";
 
@@ -14,7 +14,7 @@ const defaultLength = 1 << 16;
 
 async function read(inv: Invocation): Promise<Outcome> {
 	const file = queueFile(inv, "veventq", inv.args[0]);
-	const length = inv.options.length === undefined ? defaultLength : Number(parseNumber(inv.options.length as string, "--length"));
+	const length = inv.options.length === undefined ? defaultLength : readLength(inv, inv.options.length as string);
 	const type = inv.options.type === undefined ? file.type : Number(parseNumber(inv.options.type as string, "--type"));
 	await announce(inv);
 	const kernel = await inv.context.kernel();
