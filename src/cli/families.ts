@@ -37,6 +37,7 @@ export const families: readonly FamilyEntry[] = [
 	),
 	entry("run", "run a script, one command a line, in one context", async () => (await import("./commands/run.js")).default),
 	entry("session", "keep a kernel open from one command to the next", async () => (await import("./commands/session.js")).default),
+	entry("check", "compare two numbers, for scripts", async () => (await import("./commands/check.js")).default),
 	entry("replay", "replay recorded traces and compare every answer", async () => (await import("./commands/replay.js")).default),
 	entry("trace", "traces: show, diff, minimize, export, import", async () => (await import("./commands/trace.js")).default),
 	entry("compare", "run a trace on two kernels and show where they differ", async () => (await import("./commands/compare.js")).default),
