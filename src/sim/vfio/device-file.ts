@@ -1,8 +1,8 @@
 import {
-	vfio_defines as V,
 	vfio_device_attach_iommufd_pt as ATTACH,
 	vfio_device_bind_iommufd as BIND,
 	vfio_device_detach_iommufd_pt as DETACH,
+	vfio_defines as V,
 } from "../../../structs/index.js";
 import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";

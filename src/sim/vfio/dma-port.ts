@@ -30,12 +30,7 @@ export class DmaPort {
 		});
 	}
 
-	#each(
-		iova: bigint,
-		length: number,
-		access: number,
-		move: (pa: bigint | undefined, at: number, count: number) => void,
-	): Uint8Array[] {
+	#each(iova: bigint, length: number, access: number, move: (pa: bigint | undefined, at: number, count: number) => void): Uint8Array[] {
 		const records: Uint8Array[] = [];
 		const { device } = this;
 		for (let at = 0; at < length; ) {

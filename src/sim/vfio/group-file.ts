@@ -2,8 +2,8 @@ import { EBADF, EBADFD, EFAULT, EINVAL, EMFILE, ENODEV, ENOTTY } from "../../ker
 import type { Ret } from "../../kernel/kernel.js";
 import { SimFile } from "../file.js";
 import type { IommufdContext } from "../iommufd/context.js";
-import { IommufdFile } from "../iommufd/iommufd-file.js";
 import { Ioas } from "../iommufd/ioas.js";
+import { IommufdFile } from "../iommufd/iommufd-file.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
 import { readArg, writeU32 } from "./args.js";

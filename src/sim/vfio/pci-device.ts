@@ -1,13 +1,15 @@
 import { EACCES, EFAULT, EINVAL, EIO, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserIo } from "../file.js";
+import { HwDevice } from "../hardware/device.js";
 import type { IommuDevice } from "../iommu/device.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { formatBdf } from "../machine/bdf.js";
 import type { PciDevice } from "../machine/description.js";
-import type { UserArg } from "../memory/user-arg.js";
 import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
+import { refuseSharedFunction } from "../proposals/siov.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
 import { ConfigSpace } from "./config-space.js";
 import { CONFIG_REGION, ROM_REGION, regionOf, VfioDevice } from "./device.js";
@@ -85,6 +87,10 @@ export class PciVfioDevice extends VfioDevice {
 	}
 
 	protected override bind(context: IommufdContext): Binding | Ret {
+		if (this.iommu instanceof HwDevice && this.iommu.parts.length > 0) {
+			const refused = refuseSharedFunction(context, this.iommu);
+			if (refused < 0) return refused;
+		}
 		return PhysicalBinding.bind(context, this.iommu, this.isolated);
 	}
 
@@ -170,12 +176,7 @@ export class PciVfioDevice extends VfioDevice {
 	}
 
 	/** Registers are accessed in the widest pieces that address and length allow. */
-	#bar(
-		io: UserIo,
-		index: number,
-		at: number,
-		access: (position: number, size: number, done: number) => Ret,
-	): Ret {
+	#bar(io: UserIo, index: number, at: number, access: (position: number, size: number, done: number) => Ret): Ret {
 		const bar = this.model.bars.find((each) => each.index === index);
 		if (bar === undefined || at >= bar.size) return -EINVAL;
 		const length = Math.min(io.length, bar.size - at);

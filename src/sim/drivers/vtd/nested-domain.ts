@@ -64,9 +64,9 @@ export class VtdNestedDomain extends NestedDomain {
 		if (rc === 0) rc = this.#check();
 		if (rc < 0) return rc;
 		this.driver.forget(hw, pasid);
-		let pasids = this.#users.get(hw);
-		if (pasids === undefined) this.#users.set(hw, (pasids = new Set()));
-		pasids.add(pasid);
+		const pasids = this.#users.get(hw);
+		if (pasids === undefined) this.#users.set(hw, new Set([pasid]));
+		else pasids.add(pasid);
 		return 0;
 	}
 
