@@ -118,7 +118,8 @@ export class SessionServer implements Host {
 
 	private rearm(): void {
 		clearTimeout(this.idleTimer);
-		if (this.options.idle === 0 || this.active.size > 0 || this.stopping) return;
-		this.idleTimer = setTimeout(() => void this.stop(), this.options.idle);
+		const { idle } = this.options;
+		if (idle === 0 || this.active.size > 0 || this.stopping) return;
+		this.idleTimer = setTimeout(() => void this.stop(), Math.max(0, this.lastUse + idle - Date.now()));
 	}
 }
