@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Invocation, OptionSpec } from "../command.js";
 import { UsageError } from "../exit.js";
+import { readInput } from "../io.js";
 import { parseHexBytes } from "./natural.js";
 
 const group = "Bytes:";
@@ -30,7 +29,7 @@ export function bytesGiven({ options, io }: Invocation, length?: number): Uint8A
 	}
 	if (file === undefined) return undefined;
 	try {
-		return readFileSync(resolve(io.cwd, file));
+		return readInput(io, file);
 	} catch (error) {
 		throw new UsageError(`--file: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
 	}

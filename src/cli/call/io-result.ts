@@ -12,6 +12,8 @@ export interface IoResult {
 	/** 0 or more, or -1 */
 	readonly ret: number | bigint;
 	readonly errno: number;
+	/** why it is a failure all the same */
+	readonly problem?: string;
 	/** for people, one line; then more */
 	readonly headline?: string;
 	readonly lines?: readonly string[];
@@ -25,8 +27,8 @@ export interface IoResult {
 /** Shows how a system call other than ioctl went. */
 export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome> {
 	const { io, common, context } = inv;
-	const { command, call, ret, errno, headline, lines = [], json, value, fields } = result;
-	const good = asExpected(inv, errno);
+	const { command, call, ret, errno, problem, headline, lines = [], json, value, fields } = result;
+	const good = problem === undefined && asExpected(inv, errno);
 	const kept = errno === 0 ? value : undefined;
 	if (common.json) {
 		const { kernel, which } = await context.handle();
@@ -42,6 +44,7 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 			ret: typeof ret === "bigint" ? `0x${ret.toString(16)}` : ret,
 			errno: errno === 0 ? null : { name: errnoName(errno), number: errno },
 			expected: common.expect ?? null,
+			...(problem !== undefined && { problem }),
 			id: typeof kept === "bigint" ? `0x${kept.toString(16)}` : (kept ?? null),
 			details: json ?? {},
 		};
@@ -52,11 +55,12 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 		const colours = good ? inv.out : inv.err;
 		const mark = good ? colours.good("ok") : colours.bad("failed");
 		const text =
-			errno === 0
+			problem ??
+			(errno === 0
 				? good
 					? (headline ?? `${call} ${ret}`)
 					: `${call} succeeded, but ${common.expect} was expected`
-				: `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno)}`;
+				: `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno)}`);
 		(good ? io.stdout : io.stderr).write(`${[`${mark}  ${text}`, ...lines.map((line) => `    ${line}`)].join("\n")}\n`);
 	}
 	return { exit: good ? exitCode.done : exitCode.failed, errno, value: kept, fields };

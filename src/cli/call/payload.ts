@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { FieldInfo } from "../../../structs/index.js";
 import { type Payload, payloadOfType } from "../../client/payloads.js";
 import type { OptionSpec } from "../command.js";
 import { encodeEntry } from "../entries/encode.js";
 import { UsageError } from "../exit.js";
+import { readInput } from "../io.js";
 import { hex, hexBytes, table } from "../text.js";
 import type { Draft } from "./draft.js";
 import { jsonLeaf, parseHexBytes, showLeaf } from "./natural.js";
@@ -35,7 +34,7 @@ function payloadBytes(draft: Draft, payloads: readonly Payload[]): { bytes: Uint
 	if (found[0] === "data-hex") return { bytes: parseHexBytes(text, "--data-hex") };
 	if (found[0] === "data-file") {
 		try {
-			return { bytes: readFileSync(resolve(io.cwd, text)) };
+			return { bytes: readInput(io, text) };
 		} catch (error) {
 			throw new UsageError(`--data-file: ${text} can not be read: ${(error as NodeJS.ErrnoException).code}`);
 		}

@@ -10,6 +10,7 @@ import { describeEntry, entryOptions, readEntries } from "../entries/array.js";
 import { type Outcome, UsageError } from "../exit.js";
 import { queueFile, queueOptions, readLength, readTarget } from "../queue-files.js";
 import { hexBytes, plural, table } from "../text.js";
+import { waitOptions, waitToRead } from "../wait.js";
 import { closeQueue } from "./queue-close.js";
 
 const responses: readonly Payload[] = [{ name: "response", type: 0, struct: iommu_hwpt_page_response, example: "cookie=1,code=SUCCESS" }];
@@ -22,6 +23,8 @@ async function read(inv: Invocation): Promise<Outcome> {
 	const { size } = iommu_hwpt_pgfault;
 	const length = inv.options.length === undefined ? defaultMessages * size : readLength(inv, inv.options.length as string);
 	await announce(inv);
+	const nothing = await waitToRead(inv, file.fd);
+	if (nothing !== undefined) return await showIo(inv, { command: "fault read", call: "poll", ret: 0, errno: 0, problem: nothing });
 	const kernel = await inv.context.kernel();
 	const target = readTarget(inv, length);
 	const ret = kernel.read(file.fd, target);
@@ -104,11 +107,15 @@ const family: Family = {
 			args: [{ name: "QUEUE", doc: "the fault queue's ID", optional: true }],
 			options: () => [
 				...queueOptions,
+				...waitOptions,
 				{ flags: "--length <bytes>", doc: `length of the read (${defaultMessages} messages of ${iommu_hwpt_pgfault.size} bytes)` },
 				{ flags: "--into <address>", doc: "read to this address of the program" },
 			],
 			groups: ["kernel", "expect", "quiet"],
-			examples: [["fault read $queue", "in a script, after `queue = fault alloc`; with -q only the last cookie"]],
+			examples: [
+				["fault read $queue", "in a script, after `queue = fault alloc`; with -q only the last cookie"],
+				["fault read $queue --wait --timeout 30s", "in a session: until a device faults; exit 1 if none does"],
+			],
 			run: read,
 		},
 		{

@@ -1,14 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Family, Invocation } from "../command.js";
 import { exitCode, type Outcome, UsageError } from "../exit.js";
 import type { Format } from "../formats/index.js";
+import { readInput } from "../io.js";
 import { plural } from "../text.js";
 
 async function readScript({ io }: Invocation, file: string): Promise<string> {
 	if (file === "-") return Buffer.from(await io.stdin.readAll()).toString();
 	try {
-		return await readFile(resolve(io.cwd, file), "utf8");
+		return Buffer.from(readInput(io, file)).toString();
 	} catch (error) {
 		throw new UsageError(`${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
 	}

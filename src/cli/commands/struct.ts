@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import {
 	allSets,
 	allStructs,
@@ -17,6 +15,7 @@ import { findField } from "../call/perform.js";
 import { fieldLines } from "../call/show.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { done, type Outcome, UsageError } from "../exit.js";
+import { readInput } from "../io.js";
 import { didYouMean } from "../suggest.js";
 import { hexBytes, hexDump, table } from "../text.js";
 
@@ -185,7 +184,7 @@ async function decodeInput({ args, options, io }: Invocation): Promise<Uint8Arra
 	}
 	if (file === "-") return await io.stdin.readAll();
 	try {
-		return readFileSync(resolve(io.cwd, file));
+		return readInput(io, file);
 	} catch (error) {
 		throw new UsageError(`--file: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
 	}

@@ -7,6 +7,7 @@ import type { Family, Invocation } from "../command.js";
 import type { Outcome } from "../exit.js";
 import { queueFile, queueOptions, readLength, readTarget } from "../queue-files.js";
 import { hexBytes, plural } from "../text.js";
+import { waitOptions, waitToRead } from "../wait.js";
 import { closeQueue } from "./queue-close.js";
 
 /** Bytes of a read unless told otherwise. */
@@ -17,6 +18,8 @@ async function read(inv: Invocation): Promise<Outcome> {
 	const length = inv.options.length === undefined ? defaultLength : readLength(inv, inv.options.length as string);
 	const type = inv.options.type === undefined ? file.type : Number(parseNumber(inv.options.type as string, "--type"));
 	await announce(inv);
+	const nothing = await waitToRead(inv, file.fd);
+	if (nothing !== undefined) return await showIo(inv, { command: "veventq read", call: "poll", ret: 0, errno: 0, problem: nothing });
 	const kernel = await inv.context.kernel();
 	const target = readTarget(inv, length);
 	const ret = kernel.read(file.fd, target);
@@ -75,12 +78,16 @@ const family: Family = {
 			args: [{ name: "QUEUE", doc: "the event queue's ID", optional: true }],
 			options: () => [
 				...queueOptions,
+				...waitOptions,
 				{ flags: "--length <bytes>", doc: `length of the read (${defaultLength})` },
 				{ flags: "--into <address>", doc: "read to this address of the program" },
 				{ flags: "--type <number>", doc: "what the events are, with --queue-fd" },
 			],
 			groups: ["kernel", "expect", "quiet"],
-			examples: [["veventq read $queue", "in a script, after `queue = veventq alloc ...`"]],
+			examples: [
+				["veventq read $queue", "in a script, after `queue = veventq alloc ...`"],
+				["veventq read $queue --wait --timeout 30s", "in a session: until there is an event; exit 1 if none comes"],
+			],
 			run: read,
 		},
 		closeQueue("veventq"),

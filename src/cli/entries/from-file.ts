@@ -1,8 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Payload } from "../../client/payloads.js";
 import { UsageError } from "../exit.js";
-import type { Io } from "../io.js";
+import { type Io, readInput } from "../io.js";
 import { EntryReader } from "./encode.js";
 
 export interface Entries {
@@ -13,7 +11,7 @@ export interface Entries {
 async function load(io: Io, file: string): Promise<Uint8Array> {
 	if (file === "-") return await io.stdin.readAll();
 	try {
-		return await readFile(resolve(io.cwd, file));
+		return readInput(io, file);
 	} catch (error) {
 		throw new UsageError(`--from: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
 	}

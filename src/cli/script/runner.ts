@@ -78,6 +78,7 @@ export async function runStatements(statements: readonly Statement[], options: R
 	let exit: number = exitCode.done;
 	for (const [at, statement] of statements.entries()) {
 		const left = () => statements.slice(at + 1).filter(isCommand).length;
+		await options.io.sharing?.checkpoint();
 		const outcome = await runStatement(statement, options);
 		if (!outcome) continue;
 		if (typeof outcome === "string") return { results, left: left(), skipped: outcome, exit: exit || exitCode.skipped };
