@@ -1,5 +1,9 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 const bin = fileURLToPath(new URL("../../bin/iommuctl.js", import.meta.url));
@@ -49,3 +53,10 @@ export const nested = [
 	"parent = hwpt alloc $device.idev_id $ioas --flags NEST_PARENT",
 	"nested = hwpt alloc $device.idev_id $parent --selftest iotlb=0x1111",
 ];
+
+/** A folder of its own for a test file, gone after its tests. */
+export function temporaryFolder(): string {
+	const folder = mkdtempSync(join(tmpdir(), "iommuctl-"));
+	afterAll(() => rmSync(folder, { recursive: true, force: true }));
+	return folder;
+}

@@ -1,10 +1,9 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { documents, iommuctl, nested, script } from "./cli.js";
+import { documents, iommuctl, nested, script, temporaryFolder } from "./cli.js";
 
-const folder = mkdtempSync(join(tmpdir(), "iommuctl-entries-"));
+const folder = temporaryFolder();
 const file = (name: string, content: string | Uint8Array): string => {
 	const path = join(folder, name);
 	writeFileSync(path, content);

@@ -78,7 +78,8 @@ const optionNames = (command: CommandSpec): string[] =>
 
 const line = fc.constantFrom(...commands).chain(({ words, command }) => {
 	const names = optionNames(command);
-	const option = names.length === 0 ? fc.constant<string[]>([]) : fc.tuple(fc.constantFrom(...names), value).map(([name, text]) => [name, text]);
+	const option =
+		names.length === 0 ? fc.constant<string[]>([]) : fc.tuple(fc.constantFrom(...names), value).map(([name, text]) => [name, text]);
 	return fc
 		.tuple(fc.array(value, { maxLength: 3 }), fc.array(option, { maxLength: 3 }))
 		.map(([args, options]) => [...words, ...args, ...options.flat()]);

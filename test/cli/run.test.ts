@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { documents, iommuctl, root, script } from "./cli.js";
+import { documents, iommuctl, root, script, temporaryFolder } from "./cli.js";
 
 describe("run", () => {
+	const folder = temporaryFolder();
+
 	test("one context for all lines; names keep IDs and fields", () => {
 		const ran = script([
 			"# a comment",
@@ -38,7 +39,6 @@ describe("run", () => {
 	});
 
 	test("stops at the first failure, with file and line; exit 1", () => {
-		const folder = mkdtempSync(join(tmpdir(), "iommuctl-"));
 		writeFileSync(join(folder, "my.iommu"), "ioas alloc\n\ndestroy 7\nioas alloc\n");
 		const { status, stdout, stderr } = iommuctl(["run", "my.iommu", "--kernel", "sim"], { cwd: folder });
 		expect(status).toBe(1);
@@ -104,7 +104,6 @@ describe("run", () => {
 	});
 
 	test("a script that runs a script shares its context", () => {
-		const folder = mkdtempSync(join(tmpdir(), "iommuctl-"));
 		writeFileSync(join(folder, "inner.iommu"), "inner = ioas alloc\n");
 		writeFileSync(join(folder, "outer.iommu"), "ioas alloc\nrun inner.iommu\ndestroy $inner\n");
 		const { status, stdout } = iommuctl(["run", "outer.iommu", "--kernel", "sim"], { cwd: folder });

@@ -1,11 +1,10 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { documents, iommuctl, root, script } from "./cli.js";
+import { documents, iommuctl, root, script, temporaryFolder } from "./cli.js";
 
-const folder = mkdtempSync(join(tmpdir(), "iommuctl-tools-"));
+const folder = temporaryFolder();
 
 describe("struct", () => {
 	test("list and show", () => {
