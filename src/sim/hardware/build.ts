@@ -1,7 +1,7 @@
 import { createHwIommu } from "../drivers/registry.js";
 import { IommuGroup } from "../iommu/device.js";
 import type { Bdf } from "../machine/bdf.js";
-import type { Iommu, Machine, PciDevice } from "../machine/description.js";
+import type { Iommu, Machine, PciDevice, SiovDevice } from "../machine/description.js";
 import { buildTopology, type Topology } from "../machine/topology.js";
 import { HwDevice } from "./device.js";
 import type { DriverContext, HwIommu } from "./driver.js";
@@ -13,6 +13,8 @@ export interface Hardware {
 	readonly iommus: readonly HwIommu[];
 	/** the functions that an IOMMU translates for */
 	readonly devices: ReadonlyMap<Bdf, HwDevice>;
+	/** virtual devices that are a PASID of one of these */
+	readonly parts: ReadonlyMap<SiovDevice, HwDevice>;
 }
 
 /** A host driver's claim on a group: nobody else can have it. */
@@ -37,7 +39,20 @@ export function buildHardware(machine: Machine, context: Omit<DriverContext, "ke
 		devices.set(pci.bdf, new HwDevice(pci, iommu, group, topology.requester(pci.bdf)));
 		if (usesDma(pci)) group.claim(HOST);
 	}
-	return { machine, topology, iommus: [...iommus.values()], devices };
+	const parts = new Map<SiovDevice, HwDevice>();
+	for (const siov of machine.siov) {
+		const parent = devices.get(siov.parent);
+		if (parent === undefined) continue;
+		const { number } = topology.groupOfSiov(siov);
+		let group = groups.get(number);
+		if (group === undefined) {
+			group = new IommuGroup(number);
+			groups.set(number, group);
+		}
+		const part = { parent, name: siov.name, pasid: siov.pasid };
+		parts.set(siov, new HwDevice(parent.pci, parent.iommu, group, parent.requester, part));
+	}
+	return { machine, topology, iommus: [...iommus.values()], devices, parts };
 }
 
 /** Whether a driver of the host's does DMA with the device: its group is then the host's. */

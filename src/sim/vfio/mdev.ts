@@ -7,10 +7,10 @@ import type { SimProcess } from "../process.js";
 import { type Binding, EmulatedBinding } from "./binding.js";
 import { CONFIG_REGION, regionOf, VfioDevice } from "./device.js";
 import {
+	AUTOMASKED,
 	answerDeviceInfo,
 	answerIrq,
 	answerRegion,
-	AUTOMASKED,
 	EVENTFD,
 	MASKABLE,
 	NORESIZE,
@@ -47,7 +47,7 @@ export class MdevVfioDevice extends VfioDevice {
 		view.setUint8(0x3d, 1);
 	}
 
-	protected override bind(context: IommufdContext): Binding {
+	protected override bind(context: IommufdContext): Binding | Ret {
 		return new EmulatedBinding(context);
 	}
 

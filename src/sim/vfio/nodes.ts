@@ -4,14 +4,15 @@ import type { SimFile } from "../file.js";
 import type { Hardware } from "../hardware/build.js";
 import { IommuGroup } from "../iommu/device.js";
 import type { Bdf } from "../machine/bdf.js";
-import type { MediatedDevice, PciDevice } from "../machine/description.js";
+import type { MediatedDevice, PciDevice, SiovDevice } from "../machine/description.js";
 import type { PhysicalMemory } from "../memory/memory-object.js";
-import { VfioDeviceFile } from "./device-file.js";
 import type { VfioDevice } from "./device.js";
+import { VfioDeviceFile } from "./device-file.js";
 import { VfioGroup } from "./group.js";
 import { VfioGroupFile } from "./group-file.js";
 import { MdevVfioDevice } from "./mdev.js";
 import { noIommuDevice } from "./noiommu.js";
+import { SiovVfioDevice } from "./siov.js";
 import { type PciPlace, PciVfioDevice } from "./pci-device.js";
 
 const DEVICES = "/dev/vfio/devices/";
@@ -41,6 +42,7 @@ export class VfioNodes {
 			else bus.push(pci);
 		}
 		for (const pci of machine.devices) this.#addPci(pci);
+		for (const siov of machine.siov) this.#addSiov(siov);
 		for (const mdev of machine.mdevs) this.#addMdev(mdev);
 	}
 
@@ -63,13 +65,27 @@ export class VfioNodes {
 		const noIommu = hw === undefined;
 		if (noIommu && !machine.kernel.noiommu) return;
 		const mates = topology.groupOf(pci.bdf).devices;
-		const group = this.#group(number, noIommu, mates.some((d) => d.driver !== undefined && d.driver !== "vfio-pci"));
+		const group = this.#group(
+			number,
+			noIommu,
+			mates.some((d) => d.driver !== undefined && d.driver !== "vfio-pci"),
+		);
 		const node = `${noIommu ? "noiommu-" : ""}vfio${pci.vfio}`;
 		const iommu = hw ?? noIommuDevice(node, new IommuGroup(number));
 		const isolated = noIommu || hw.iommu.driver.isolatesMsi || machine.kernel.unsafeInterrupts;
 		const device = new PciVfioDevice(node, group, pci, iommu, isolated, this.#place(pci), this.memory);
 		this.devices.set(node, device);
 		this.#byPci.set(pci, device);
+	}
+
+	#addSiov(siov: SiovDevice): void {
+		const { machine, topology, parts } = this.hardware;
+		const device = parts.get(siov);
+		if (device === undefined) return;
+		const group = this.#group(topology.groupOfSiov(siov).number, false, false);
+		const isolated = device.iommu.driver.isolatesMsi || machine.kernel.unsafeInterrupts;
+		const node = `vfio${siov.vfio}`;
+		this.devices.set(node, new SiovVfioDevice(node, group, device, isolated));
 	}
 
 	#addMdev(mdev: MediatedDevice): void {

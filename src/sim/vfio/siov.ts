@@ -1,0 +1,24 @@
+import type { Ret } from "../../kernel/kernel.js";
+import type { HwDevice } from "../hardware/device.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import { refuseSharedFunction } from "../proposals/siov.js";
+import { type Binding, PhysicalBinding } from "./binding.js";
+import type { VfioGroup } from "./group.js";
+import { MdevVfioDevice } from "./mdev.js";
+
+/** A virtual device that is one PASID of its parent (Scalable IOV): registers in software, DMA by hardware. */
+export class SiovVfioDevice extends MdevVfioDevice {
+	constructor(
+		node: string,
+		group: VfioGroup,
+		readonly iommu: HwDevice,
+		readonly isolated: boolean,
+	) {
+		super(node, iommu.name, group);
+	}
+
+	protected override bind(context: IommufdContext): Binding | Ret {
+		const refused = refuseSharedFunction(context, this.iommu);
+		return refused < 0 ? refused : PhysicalBinding.bind(context, this.iommu, this.isolated);
+	}
+}
