@@ -38,7 +38,11 @@ try {
 	const { replayFiles, formatReport, replayExitCode, createSim } = await import(pathToFileURL(outfile).href);
 	const start = performance.now();
 	const report = await replayFiles(positionals, {
-		kernel: (header) => () => createSim({ header }).newProcess(),
+		// One machine for a file's programs: a device's buffer, for one, outlives the program.
+		kernel: (header) => {
+			const sim = createSim({ header });
+			return () => sim.newProcess();
+		},
 		max: values.max === undefined ? undefined : Number(values.max),
 		program: values.program,
 	});

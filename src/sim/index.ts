@@ -13,9 +13,14 @@ export interface SimOptions {
 export function createSim({ machine, header }: SimOptions = {}): Sim {
 	const named = machine === undefined ? machineFromTraceHeader(header) : undefined;
 	const sim = new Sim(machine ?? named);
-	// Programs of the x86 traces turn bus mastering on themselves; elsewhere telling a device to do DMA does it.
-	sim.dmaTurnsMasteringOn = named === undefined || named.arch === "aarch64";
+	// Programs recorded on x86 hardware turn bus mastering on themselves; elsewhere telling a device to do DMA does it.
+	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
 	return sim;
+}
+
+/** Whether the header names recorded x86 hardware by its IOMMU. */
+function isHardware(header: unknown): boolean {
+	return typeof header === "object" && header !== null && "iommu" in header;
 }
 
 export { loadMachine } from "./machine/parse.js";

@@ -9,6 +9,7 @@ import { IommufdFile } from "./iommufd/iommufd-file.js";
 import type { Machine } from "./machine/description.js";
 import { PhysicalMemory } from "./memory/memory-object.js";
 import { SimProcess } from "./process.js";
+import type { Release } from "./uapi/release.js";
 import { VfioNodes } from "./vfio/nodes.js";
 
 /** Lines the kernel log keeps. */
@@ -18,13 +19,15 @@ const LOG_LINES = 10_000;
 export class Sim {
 	readonly physical = new PhysicalMemory();
 	readonly log: string[] = [];
-	/** contexts that were opened, for the look of it; closed ones are empty */
+	/** contexts that some file still holds */
 	readonly contexts = new Set<IommufdContext>();
 	/** what the machine has; undefined: nothing but the selftest's mock devices */
 	readonly hardware: Hardware | undefined;
 	readonly vfio: VfioNodes | undefined;
 	/** a device that is told to do DMA needs no bus mastering turned on before */
 	dmaTurnsMasteringOn = true;
+	/** the kernel's age; undefined: 7.3 */
+	release: Release | undefined;
 	readonly #selftest: MockMachine | undefined;
 
 	constructor(machine?: Machine) {
@@ -50,6 +53,7 @@ export class Sim {
 
 	open(_process: SimProcess, path: string): SimFile | Ret {
 		if (path === "/dev/iommu") return new IommufdFile(this);
+		if (this.release?.hasFile(path) === false) return -ENOENT;
 		if (path.startsWith("/dev/vfio/")) return this.vfio?.open(path) ?? -ENOENT;
 		return -ENOENT;
 	}

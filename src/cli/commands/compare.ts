@@ -17,7 +17,10 @@ export async function sideNamed(text: string, option: string): Promise<Side & { 
 	}
 	if (kind !== "sim") throw new UsageError(`${option}: "${text}" is no kernel`, "real or sim");
 	const { createSim } = await import("../../sim/index.js");
-	const kernel: KernelFactory = (header) => () => createSim({ header }).newProcess();
+	const kernel: KernelFactory = (header) => {
+		const sim = createSim({ header });
+		return () => sim.newProcess();
+	};
 	return { name: text, kind, kernel };
 }
 

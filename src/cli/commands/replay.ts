@@ -35,7 +35,12 @@ async function kernelFactory(choice: string): Promise<{ kernel: Factory; which: 
 	}
 	// Traces are about known machines: without --kernel real they run on the simulated ones, whatever this machine has.
 	const { createSim } = await import("../../sim/index.js");
-	return { kernel: (header) => () => createSim({ header }).newProcess(), which: "simulated, the machine of each trace", kind: "sim" };
+	// One machine for all programs of a trace, as when it was recorded: what devices keep outlives a program.
+	const kernel: Factory = (header) => {
+		const sim = createSim({ header });
+		return () => sim.newProcess();
+	};
+	return { kernel, which: "simulated, the machine of each trace", kind: "sim" };
 }
 
 const family: Family = {
