@@ -1,12 +1,17 @@
 import { expect, test } from "vitest";
-import { checkSte } from "../../../../src/sim/drivers/smmuv3/ste.js";
 import { EIO } from "../../../../src/kernel/errno.js";
+import { checkSte } from "../../../../src/sim/drivers/smmuv3/ste.js";
 
 const S1 = 0xbn;
 const ok = (word0: bigint, word1 = 0n) => checkSte(word0, word1) !== -EIO;
 
 test("an entry that is not valid is one of zeroes, whatever it says", () => {
-	expect(checkSte(~1n & 0xffff_ffff_ffff_ffffn, 0xffff_ffff_ffff_ffffn)).toMatchObject({ valid: false, config: 0, contextPtr: 0n, words: [0n, 0n] });
+	expect(checkSte(~1n & 0xffff_ffff_ffff_ffffn, 0xffff_ffff_ffff_ffffn)).toMatchObject({
+		valid: false,
+		config: 0,
+		contextPtr: 0n,
+		words: [0n, 0n],
+	});
 });
 
 test("Config is abort, bypass or stage 1", () => {
@@ -29,5 +34,11 @@ test("EATS is 0 or 1", () => {
 });
 
 test("what the entry says comes out", () => {
-	expect(checkSte(0x18000000012345cbn, (1n << 28n) | 2n)).toMatchObject({ config: 5, contextPtr: 0x12345c0n, cdMax: 3, defaultSubstream: 2, ats: 1 });
+	expect(checkSte(0x18000000012345cbn, (1n << 28n) | 2n)).toMatchObject({
+		config: 5,
+		contextPtr: 0x12345c0n,
+		cdMax: 3,
+		defaultSubstream: 2,
+		ats: 1,
+	});
 });
