@@ -5,6 +5,9 @@ const ORDER = 64;
 /** A node with fewer is merged with a neighbour where both fit into one. */
 const FEW = 16;
 
+/** Keys below it are the values themselves. */
+const EXACT = 2 ** 53;
+
 const words = new BigUint64Array(1);
 const halves = new Uint32Array(words.buffer);
 
@@ -17,90 +20,100 @@ export function toKey(value: bigint): number {
 	return halves[1] * 2 ** 32 + halves[0];
 }
 
+/** Room for `ORDER` and one more, made at once so that it lies together. */
+function room(): number[] {
+	return new Array<number>(ORDER + 1).fill(0.5);
+}
+
 /** A node of the tree: its slots hold intervals at height 0, nodes above. */
 export class TreeNode<T extends Interval> {
-	readonly slots: (T | TreeNode<T>)[] = [];
+	count = 0;
+	readonly slots: (T | TreeNode<T> | undefined)[] = new Array(ORDER + 1).fill(undefined);
 	/** key of the last IOVA of each slot */
-	readonly keys: number[] = [];
+	readonly keys = room();
+	/** at height 0: key of the first IOVA of each slot */
+	readonly starts: number[];
 	/** key of the widest hole before an interval of each slot; that before the first one counts from 0 */
-	readonly gaps: number[] = [];
+	readonly gaps = room();
 
-	constructor(readonly height: number) {}
+	constructor(readonly height: number) {
+		this.starts = height === 0 ? room() : [];
+	}
 
 	/** The first slot with an IOVA at or after `start`. */
 	lowerBound(start: bigint, key: number): number {
-		const { keys } = this;
+		const { keys, count } = this;
 		let low = 0;
-		let high = keys.length;
-		while (low < high) {
-			const middle = (low + high) >> 1;
-			if (keys[middle] < key) low = middle + 1;
-			else high = middle;
-		}
+		while (low + 8 < count && keys[low + 7] < key) low += 8;
+		while (low < count && keys[low] < key) low++;
 		// Equal keys say nothing: look at the values.
-		while (low < keys.length && keys[low] === key && this.#lastOf(low) < start) low++;
+		while (low < count && keys[low] === key && this.#lastOf(low) < start) low++;
 		return low;
 	}
 
 	/** `left` is the node whose last interval is before this one's first. What did not fit any more comes back as a right sibling. */
 	insert(item: T, key: number, left: TreeNode<T> | undefined): TreeNode<T> | undefined {
-		const { slots } = this;
 		let at = this.lowerBound(item.start, key);
 		if (this.height === 0) {
-			slots.splice(at, 0, item);
-			this.keys.splice(at, 0, toKey(item.last));
-			this.gaps.splice(at, 0, 0);
+			this.#open(at);
+			this.slots[at] = item;
+			this.keys[at] = toKey(item.last);
+			this.starts[at] = key;
 			this.#measureSlot(at, left);
-			if (at + 1 < slots.length) this.#measureSlot(at + 1, left);
+			if (at + 1 < this.count) this.#measureSlot(at + 1, left);
 		} else {
-			if (at === slots.length) at--;
-			const child = slots[at] as TreeNode<T>;
-			const sibling = child.insert(item, key, this.#leftOf(at, left));
-			this.#sum(at);
+			const behind = at === this.count;
+			if (behind) at--;
+			const sibling = this.#child(at).insert(item, key, this.#leftOf(at, left));
+			// A hole that was divided is no wider than before.
+			this.#sum(at, behind ? Infinity : this.gaps[at]);
 			if (sibling !== undefined) this.adopt(sibling, at + 1);
 		}
-		return slots.length > ORDER ? this.#split(at) : undefined;
+		return this.count > ORDER ? this.#split(at) : undefined;
 	}
 
-	/** Take out the interval at `start`, which is here. The hole before the next one is left for `measure`. */
-	delete(start: bigint, key: number): void {
+	/**
+	 * Take out the interval at `start`, which is here. The hole that is there now, or undefined if the
+	 * next interval is in another leaf: then `measure` has to follow.
+	 */
+	delete(start: bigint, key: number, left: TreeNode<T> | undefined): number | undefined {
 		const at = this.lowerBound(start, key);
 		if (this.height === 0) {
 			this.#drop(at);
-			return;
+			return at < this.count ? this.#measureSlot(at, left) : undefined;
 		}
-		const child = this.slots[at] as TreeNode<T>;
-		child.delete(start, key);
-		if (child.slots.length === 0) this.#drop(at);
+		const child = this.#child(at);
+		const gap = child.delete(start, key, this.#leftOf(at, left));
+		if (child.count === 0) this.#drop(at);
 		else {
-			this.#sum(at);
-			if (child.slots.length < FEW && !this.#merge(at)) this.#merge(at - 1);
+			if (gap === undefined) this.#sum(at);
+			else this.#raise(at, gap);
+			if (child.count < FEW && !this.#merge(at)) this.#merge(at - 1);
 		}
+		return gap;
 	}
 
-	/** Measure the hole before the first interval at or after `start` anew. */
-	measure(start: bigint, key: number, left: TreeNode<T> | undefined): void {
+	/** Measure the hole before the first interval at or after `start` anew: it has grown. */
+	measure(start: bigint, key: number, left: TreeNode<T> | undefined): number {
 		const at = this.lowerBound(start, key);
-		if (at === this.slots.length) return;
-		if (this.height === 0) {
-			this.#measureSlot(at, left);
-			return;
-		}
-		(this.slots[at] as TreeNode<T>).measure(start, key, this.#leftOf(at, left));
-		this.#sum(at);
+		if (at === this.count) return 0;
+		if (this.height === 0) return this.#measureSlot(at, left);
+		const gap = this.#child(at).measure(start, key, this.#leftOf(at, left));
+		this.#raise(at, gap);
+		return gap;
 	}
 
 	/** What `fits` answered; null: the range ends here; undefined: no hole so far. `bounded`: the range starts in here. */
 	findHole(search: HoleSearch, bounded: boolean, left: TreeNode<T> | undefined): bigint | null | undefined {
-		const { slots, gaps } = this;
+		const { gaps, count } = this;
 		const { wanted } = search;
 		const first = bounded ? this.lowerBound(search.start, toKey(search.start)) : 0;
-		for (let i = first; i < slots.length; i++) {
+		for (let i = first; i < count; i++) {
 			if (gaps[i] < wanted) continue;
 			const found =
 				this.height > 0
-					? (slots[i] as TreeNode<T>).findHole(search, bounded && i === first, this.#leftOf(i, left))
-					: holeBefore(slots[i] as T, this.#before(i, left), search);
+					? this.#child(i).findHole(search, bounded && i === first, this.#leftOf(i, left))
+					: holeBefore(this.slots[i] as T, this.#before(i, left), search);
 			if (found !== undefined) return found;
 		}
 		return undefined;
@@ -108,31 +121,34 @@ export class TreeNode<T extends Interval> {
 
 	/** Put a node into a slot of its parent. */
 	adopt(child: TreeNode<T>, at: number): void {
-		this.slots.splice(at, 0, child);
-		this.keys.splice(at, 0, 0);
-		this.gaps.splice(at, 0, 0);
+		this.#open(at);
+		this.slots[at] = child;
 		this.#sum(at);
 	}
 
 	lastItem(): T | undefined {
 		let node: TreeNode<T> = this;
-		while (node.height > 0) node = node.slots[node.slots.length - 1] as TreeNode<T>;
-		return node.slots[node.slots.length - 1] as T | undefined;
+		while (node.height > 0) node = node.#child(node.count - 1);
+		return node.slots[node.count - 1] as T | undefined;
 	}
 
 	*each(): Generator<T, undefined> {
-		if (this.height === 0) yield* this.slots as T[];
-		else for (const child of this.slots) yield* (child as TreeNode<T>).each();
+		for (let i = 0; i < this.count; i++)
+			if (this.height === 0) yield this.slots[i] as T;
+			else yield* this.#child(i).each();
+	}
+
+	#child(at: number): TreeNode<T> {
+		return this.slots[at] as TreeNode<T>;
 	}
 
 	#lastOf(at: number): bigint {
-		const slot = this.slots[at];
-		return this.height === 0 ? (slot as T).last : ((slot as TreeNode<T>).lastItem() as T).last;
+		return this.height === 0 ? (this.slots[at] as T).last : (this.#child(at).lastItem() as T).last;
 	}
 
 	/** Of a node's slot: what is `left` of it. */
 	#leftOf(at: number, left: TreeNode<T> | undefined): TreeNode<T> | undefined {
-		return at > 0 ? (this.slots[at - 1] as TreeNode<T>) : left;
+		return at > 0 ? this.#child(at - 1) : left;
 	}
 
 	/** Of a leaf's slot: the interval before it. */
@@ -140,50 +156,77 @@ export class TreeNode<T extends Interval> {
 		return at > 0 ? (this.slots[at - 1] as T) : left?.lastItem();
 	}
 
-	#measureSlot(at: number, left: TreeNode<T> | undefined): void {
-		const before = this.#before(at, left);
-		const { start } = this.slots[at] as T;
-		this.gaps[at] = toKey(before === undefined ? start : start - before.last - 1n);
+	/** The hole before a leaf's slot, noted. */
+	#measureSlot(at: number, left: TreeNode<T> | undefined): number {
+		const gap = this.#hole(at, left);
+		this.gaps[at] = gap;
+		return gap;
 	}
 
-	/** What a slot's node says of itself, noted here. */
-	#sum(at: number): void {
-		const { keys, gaps } = this.slots[at] as TreeNode<T>;
+	#hole(at: number, left: TreeNode<T> | undefined): number {
+		const start = this.starts[at];
+		if (start < EXACT) return start - 1 - (at > 0 ? this.keys[at - 1] : left === undefined ? -1 : left.keys[left.count - 1]);
+		const before = this.#before(at, left);
+		const item = this.slots[at] as T;
+		return toKey(before === undefined ? item.start : item.start - before.last - 1n);
+	}
+
+	/** What a slot's node says of itself, noted here; its widest hole is known not to be above `most`. */
+	#sum(at: number, most = Infinity): void {
+		const { keys, gaps, count } = this.#child(at);
 		let widest = 0;
-		for (let i = 0; i < gaps.length; i++) if (gaps[i] > widest) widest = gaps[i];
+		for (let i = 0; i < count && widest < most; i++) if (gaps[i] > widest) widest = gaps[i];
 		this.gaps[at] = widest;
-		this.keys[at] = keys[keys.length - 1];
+		this.keys[at] = keys[count - 1];
+	}
+
+	#raise(at: number, gap: number): void {
+		if (gap > this.gaps[at]) this.gaps[at] = gap;
 	}
 
 	/** Behind the last slot little is put later, so that rising inserts leave full nodes. */
 	#split(inserted: number): TreeNode<T> {
-		const at = inserted >= this.slots.length - 2 ? ORDER - 2 : ORDER >> 1;
 		const right = new TreeNode<T>(this.height);
-		this.#move(at, right);
+		right.#take(this, inserted >= this.count - 2 ? ORDER - 2 : ORDER >> 1);
 		return right;
-	}
-
-	#move(from: number, to: TreeNode<T>): void {
-		to.slots.push(...this.slots.splice(from));
-		to.keys.push(...this.keys.splice(from));
-		to.gaps.push(...this.gaps.splice(from));
 	}
 
 	/** Merge two neighbours where they fit into one. */
 	#merge(at: number): boolean {
-		const left = this.slots[at] as TreeNode<T> | undefined;
-		const right = this.slots[at + 1] as TreeNode<T> | undefined;
-		if (left === undefined || right === undefined || left.slots.length + right.slots.length > ORDER) return false;
-		right.#move(0, left);
+		if (at < 0 || at + 1 >= this.count) return false;
+		const left = this.#child(at);
+		const right = this.#child(at + 1);
+		if (left.count + right.count > ORDER) return false;
+		left.#take(right, 0);
 		this.#drop(at + 1);
 		this.#sum(at);
 		return true;
 	}
 
+	/** Append what another node has in its slots from `from` on, and take it away there. */
+	#take(other: TreeNode<T>, from: number): void {
+		for (let i = from; i < other.count; i++, this.count++) {
+			this.#copy(this.count, other, i);
+			other.slots[i] = undefined;
+		}
+		other.count = from;
+	}
+
+	#open(at: number): void {
+		for (let i = this.count++; i > at; i--) this.#copy(i, this, i - 1);
+	}
+
 	#drop(at: number): void {
-		this.slots.splice(at, 1);
-		this.keys.splice(at, 1);
-		this.gaps.splice(at, 1);
+		this.count--;
+		for (let i = at; i < this.count; i++) this.#copy(i, this, i + 1);
+		this.slots[this.count] = undefined;
+	}
+
+	#copy(to: number, other: TreeNode<T>, from: number): void {
+		this.slots[to] = other.slots[from];
+		this.keys[to] = other.keys[from];
+		this.gaps[to] = other.gaps[from];
+		if (this.height === 0) this.starts[to] = other.starts[from];
 	}
 }
 

@@ -46,19 +46,29 @@ export class IntervalSet<T extends Interval> {
 	delete(item: T): void {
 		const { start } = item;
 		const key = toKey(start);
-		if (this.#seek(start, key) !== item) return;
-		this.#root.delete(start, key);
+		if (this.first(start, start) !== item) return;
+		const gap = this.#root.delete(start, key, undefined);
 		this.#size--;
-		while (this.#root.height > 0 && this.#root.slots.length < 2)
+		while (this.#root.height > 0 && this.#root.count < 2)
 			this.#root = (this.#root.slots[0] as TreeNode<T> | undefined) ?? new TreeNode<T>(0);
-		// The next one's hole has grown; it may be in another leaf.
-		this.#root.measure(start, key, undefined);
+		if (gap === undefined) this.#root.measure(start, key, undefined);
 	}
 
 	/** The lowest interval that has an IOVA in [start, last]. */
 	first(start: bigint, last: bigint): T | undefined {
-		const item = this.#seek(start, toKey(start));
-		return item !== undefined && item.start <= last ? item : undefined;
+		const key = toKey(start);
+		let node = this.#root;
+		for (;;) {
+			const at = node.lowerBound(start, key);
+			const slot = node.slots[at];
+			if (node.height > 0 && slot !== undefined) {
+				node = slot as TreeNode<T>;
+				continue;
+			}
+			// The value itself is far away: the key tells nearly always.
+			if (slot === undefined || node.starts[at] > toKey(last)) return undefined;
+			return (slot as T).start <= last ? (slot as T) : undefined;
+		}
 	}
 
 	/**
@@ -74,15 +84,5 @@ export class IntervalSet<T extends Interval> {
 		const end = this.#root.lastItem()?.last ?? -1n;
 		const from = end >= start ? end + 1n : start;
 		return from <= last && last - from >= length - 1n ? fits(from, last) : undefined;
-	}
-
-	/** The first interval that ends at `start` or later. */
-	#seek(start: bigint, key: number): T | undefined {
-		let node = this.#root;
-		for (;;) {
-			const slot = node.slots[node.lowerBound(start, key)];
-			if (node.height === 0 || slot === undefined) return slot as T | undefined;
-			node = slot as TreeNode<T>;
-		}
 	}
 }
