@@ -1,0 +1,41 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+
+const folder = "scripts/repro";
+const scripts = readdirSync(folder).filter((name) => name.endsWith(".iommu"));
+const run = promisify(execFile);
+
+const commits = [
+	"4e034bf045b1",
+	"b42497e3c0e7",
+	"e24c15510592",
+	"cb30dfa75d55",
+	"e4395701330f",
+	"172fc8b19825",
+	"091ab6d70dc4",
+	"47916a54eeb2",
+	"00203ca8323f",
+	"01e41ad76c12",
+	"6ebf2eb46fbd",
+	"4d70986002f2",
+	"afb47765f923",
+];
+
+describe("reproducers", () => {
+	it("are there for every commit, named by it", () => {
+		for (const commit of commits) expect(scripts.some((name) => name.startsWith(`${commit}-`))).toBe(true);
+	});
+
+	it.each(scripts)("%s says what it is and passes on the simulated kernel", async (name) => {
+		const text = readFileSync(`${folder}/${name}`, "utf8");
+		expect(text.startsWith(`# ${name.split("-")[0]}`)).toBe(true);
+		expect(text).toMatch(/^# Calls: .*\n(?:#.*\n)*# Wrong: .*\n(?:#.*\n)*# Right: /m);
+		// It checks something beyond that its calls succeed.
+		expect(text).toMatch(/^(?:expect|check) /m);
+		// A failure rejects with what was printed.
+		const { stdout } = await run(process.execPath, ["bin/iommuctl.js", "run", `${folder}/${name}`, "--kernel", "sim", "--quiet"]);
+		expect(stdout).toBe("");
+	});
+});
