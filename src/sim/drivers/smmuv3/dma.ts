@@ -20,12 +20,15 @@ const FOR_GUESTS = new Set<SmmuEventName>([
 	"F_PERMISSION",
 ]);
 
+const DETACHED: DmaOutcome = { ok: false, why: "nothing is attached, so the stream table entry says abort" };
+const UNRECORDED = "the stream table entry says abort, or the context descriptor that faults are not recorded";
+
 /** One access of a device: to where, or aborted, with the SMMU's record and the driver's part in it. */
 export function access(stream: SmmuStream, iova: bigint, what: number, pasid?: number): DmaOutcome {
 	const { domain } = stream;
 	if (domain instanceof SmmuNestedDomain) return throughStreams(stream, domain, iova, what, pasid);
 	if (pasid !== undefined) return withPasid(stream, domain, iova, what, pasid);
-	if (domain === undefined) return { ok: false };
+	if (domain === undefined) return DETACHED;
 	return domain.stage === 1 ? hostStage1(stream, domain, iova, what) : throughStreams(stream, domain, iova, what, undefined);
 }
 
@@ -34,7 +37,7 @@ function withPasid(stream: SmmuStream, domain: SmmuPagingDomain | undefined, iov
 	const { byPasid, device } = stream;
 	const table = byPasid.get(pasid);
 	if (table !== undefined) return hostStage1(stream, table, iova, what, pasid);
-	if (domain === undefined && byPasid.size === 0) return { ok: false };
+	if (domain === undefined && byPasid.size === 0) return DETACHED;
 	const inTable = (domain === undefined || domain.stage === 1) && pasid < 2 ** device.maxPasidLog2;
 	return recorded(stream, { name: inTable ? "C_BAD_CD" : "C_BAD_SUBSTREAMID", fields: names(stream, pasid), stage2: false });
 }
@@ -58,13 +61,16 @@ function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, wh
 	);
 	if (outcome.ok) return outcome;
 	if (outcome.stall) return stalled(stream, outcome.event, iova, what, ssid);
-	return outcome.event === undefined ? { ok: false } : recorded(stream, outcome.event);
+	if (outcome.ats) return { ok: false, ats: true, why: "the SMMU refused the translation that the device asked for" };
+	return outcome.event === undefined ? { ok: false, why: UNRECORDED } : recorded(stream, outcome.event);
 }
 
 /** The kernel's own stage 1, which it keeps as the IOVA space says. */
 function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, what: number, pasid?: number): DmaOutcome {
 	const found = throughHost(table, iova, what);
 	if (found !== undefined) return found;
+	// a translation that the device asked for is refused without a record
+	if (stream.ats) return { ok: false, ats: true, why: "the host's table does not map it, or not for this" };
 	const name = table.find(iova) === undefined ? "F_TRANSLATION" : "F_PERMISSION";
 	return recorded(stream, {
 		name,
@@ -85,7 +91,7 @@ function names(stream: SmmuStream, pasid: number | undefined): Values {
 }
 
 /** An event that ends the access: the guest hears of it if it is one of its own stage. */
-function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
+export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
 	const record = smmuEventRecord(event);
 	const { events } = stream;
 	if (events !== undefined && !event.stage2 && FOR_GUESTS.has(event.name)) events.viommu.report(record, events.virtId);
@@ -93,7 +99,7 @@ function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
 		stream.smmu.host.warn(
 			`${stream.smmu.name}: event 0x${SMMU_EVENTS[event.name].toString(16).padStart(2, "0")} ${event.name} client ${stream.device.name} sid 0x${stream.wire.toString(16)}`,
 		);
-	return { ok: false, record };
+	return { ok: false, record, why: event.name };
 }
 
 /** An access that waits becomes a page request, whose group is the transaction's tag. */
@@ -112,5 +118,5 @@ function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint,
 		last: true,
 	});
 	const waits = [...stream.device.requests.pending].some((group) => group.requests.some((request) => request.group === stag));
-	return { ok: false, record, waits: waits ? stag : undefined };
+	return { ok: false, record, waits: waits ? stag : undefined, why: event?.name };
 }
