@@ -13,8 +13,16 @@ const kernelOptions: readonly OptionSpec[] = [
 		choices: ["auto", "real", "sim"],
 		group: commonGroup,
 	},
-	{ flags: "--machine <file|name>", doc: "of the simulated kernel: mixed (default), vtd, smmuv3, amd, selftest, or a file", group: commonGroup },
-	{ flags: "--uapi <names>", doc: "proposals that the simulated kernel has besides: vtd-inv-v10, amd-nested", group: commonGroup },
+	{
+		flags: "--machine <file|name>",
+		doc: "of the simulated kernel: mixed (default), vtd, smmuv3, amd, selftest, or a file",
+		group: commonGroup,
+	},
+	{
+		flags: "--uapi <names>",
+		doc: "of the simulated kernel: as old as 6.2 ... 7.3, and proposals it has besides (vtd-inv-v10, amd-nested)",
+		group: commonGroup,
+	},
 ];
 
 const fdOptions: readonly OptionSpec[] = [

@@ -24,7 +24,7 @@ export interface KernelHandle {
 export interface SimChoice {
 	/** a built-in machine, or a file */
 	readonly machine?: string;
-	/** proposals that its uAPI has besides */
+	/** the release it is as old as, and proposals that its uAPI has besides */
 	readonly uapi?: readonly string[];
 	/** what file names are relative to */
 	readonly cwd?: string;
@@ -34,10 +34,10 @@ export interface SimChoice {
 export const defaultMachine = "mixed";
 
 async function simulated(why: string, choice: SimChoice): Promise<KernelHandle> {
-	const { createSim, loadMachine, withUapi } = await import("../sim/index.js");
+	const { createSim, loadMachine } = await import("../sim/index.js");
 	const machine = await loadMachine(choice.machine ?? defaultMachine, choice.cwd);
-	const sim = createSim({ machine: withUapi(machine, choice.uapi ?? []) });
-	const parts = [why, choice.machine && `machine ${machine.name}`, choice.uapi && `uAPI with ${choice.uapi.join(", ")}`].filter(Boolean);
+	const sim = createSim({ machine, uapi: choice.uapi });
+	const parts = [why, choice.machine && `machine ${machine.name}`, choice.uapi && `uAPI ${choice.uapi.join(", ")}`].filter(Boolean);
 	const which = `simulated${parts.length > 0 ? ` (${parts.join("; ")})` : ""}`;
 	return { kernel: sim.newProcess(), which, log: () => sim.log, sim };
 }

@@ -1,18 +1,27 @@
 import type { Machine } from "./machine/description.js";
+import { MachineError } from "./machine/fields.js";
 import { machineFromTraceHeader } from "./machine/trace-header.js";
+import { withUapi } from "./proposals/uapi.js";
 import { Sim } from "./sim.js";
+import { isRelease, Release } from "./uapi/release.js";
 
 export interface SimOptions {
 	/** the header of a trace: the machine is made as it says */
 	readonly header?: unknown;
 	/** the machine; without one (and without a header that names one) only the selftest's mock devices exist */
 	readonly machine?: Machine;
+	/** words of --uapi; a release among them (6.2 to 7.3) makes it answer as a kernel of that age */
+	readonly uapi?: readonly string[];
 }
 
 /** A fresh simulated kernel. Throws a MachineError for a header that makes no sense. */
-export function createSim({ machine, header }: SimOptions = {}): Sim {
+export function createSim({ machine, header, uapi = [] }: SimOptions = {}): Sim {
 	const named = machine === undefined ? machineFromTraceHeader(header) : undefined;
-	const sim = new Sim(machine ?? named);
+	const from = machine ?? named;
+	const sim = new Sim(from && withUapi(from, uapi));
+	const releases = uapi.filter(isRelease);
+	if (releases.length > 1) throw new MachineError([], `--uapi: a kernel is of one release, not of ${releases.join(" and ")}`);
+	if (releases.length === 1) sim.release = new Release(releases[0]);
 	// Programs recorded on x86 hardware turn bus mastering on themselves; elsewhere telling a device to do DMA does it.
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
 	return sim;
@@ -24,6 +33,6 @@ function isHardware(header: unknown): boolean {
 }
 
 export { loadMachine } from "./machine/parse.js";
-export { withUapi } from "./proposals/uapi.js";
 export type { SimProcess } from "./process.js";
+export { withUapi } from "./proposals/uapi.js";
 export type { Sim } from "./sim.js";

@@ -8,7 +8,10 @@ import { done, type Outcome, UsageError } from "../exit.js";
 export async function sideNamed(text: string, option: string): Promise<Side & { readonly kind: "real" | "sim" }> {
 	const [kind, ...rest] = text.split(":");
 	const settings = rest.join(":").split(",").filter(Boolean);
-	if (settings.length > 0) throw new UsageError(`${option}: "${settings[0]}" is nothing that a kernel can be told`, "real, or sim");
+	// sim:uapi=6.12,amd-nested: what stands behind a comma without a name belongs to the setting before it.
+	const uapi = settings.map((word, at) => (at === 0 ? word.replace(/^uapi=/, "") : word));
+	if (settings.length > 0 && (kind !== "sim" || !settings[0].startsWith("uapi=")))
+		throw new UsageError(`${option}: "${settings[0]}" is nothing that ${kind} can be told`, "real, sim, or sim:uapi=6.12");
 	if (kind === "real") {
 		const { openRealKernel } = await import("../../kernel/real/index.js");
 		// Says at once where there is no FFI.
@@ -17,8 +20,10 @@ export async function sideNamed(text: string, option: string): Promise<Side & { 
 	}
 	if (kind !== "sim") throw new UsageError(`${option}: "${text}" is no kernel`, "real or sim");
 	const { createSim } = await import("../../sim/index.js");
+	// Says at once what is no release.
+	createSim({ uapi: uapi.filter((word) => /^\d/.test(word)) });
 	const kernel: KernelFactory = (header) => {
-		const sim = createSim({ header });
+		const sim = createSim({ header, uapi });
 		return () => sim.newProcess();
 	};
 	return { name: text, kind, kernel };

@@ -61,7 +61,12 @@ const commands: readonly CommandSpec[] = [
 	{
 		name: "show",
 		summary: "which kernel answers, and which calls it knows",
-		details: "No call that is asked about does anything: it is made with a size that no command takes.",
+		details: [
+			"No call that is asked about does anything: it is made with a size that no command takes.",
+			"With --uapi 6.2 ... 7.3 the simulated kernel answers as one of that age to calls, flags, fields and types that it does",
+			"not know: ENOTTY, E2BIG, EOPNOTSUPP. Not known is when these came, so only 7.3 has them: IOMMU_IOAS_NOIOMMU_GET_PA,",
+			"IOMMU_HWPT_DATA_AMD_GUEST, IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED. What drivers and the selftest answer is always 7.3's.",
+		].join("\n"),
 		groups: ["kernel", "fd"],
 		isDefault: true,
 		examples: [

@@ -6,7 +6,7 @@ async function run({ args, options, common, io, out, err }: Invocation): Promise
 	const max = (options.max as string | undefined) ?? "10";
 	if (!/^\d{1,9}$/.test(max)) throw new UsageError(`--max: "${max}" is no number of differences`);
 	const { formatReport, replayExitCode, replayFiles, reportToJson } = await import("../../trace/index.js");
-	const factory = await kernelFactory(common.kernel);
+	const factory = await kernelFactory(common.kernel, common.uapi);
 	if (!common.json) io.stderr.write(`${err.faint(`kernel: ${factory.which}`)}\n`);
 	const names = new Map(args.map((file) => [resolve(io.cwd, file), file]));
 	const report = await replayFiles([...names.keys()], {
@@ -26,7 +26,7 @@ async function run({ args, options, common, io, out, err }: Invocation): Promise
 
 type Factory = import("../../trace/index.js").KernelFactory;
 
-async function kernelFactory(choice: string): Promise<{ kernel: Factory; which: string; kind: string }> {
+async function kernelFactory(choice: string, uapi?: readonly string[]): Promise<{ kernel: Factory; which: string; kind: string }> {
 	if (choice === "real") {
 		const { openRealKernel } = await import("../../kernel/real/index.js");
 		// Says at once where there is no FFI.
@@ -37,7 +37,7 @@ async function kernelFactory(choice: string): Promise<{ kernel: Factory; which: 
 	const { createSim } = await import("../../sim/index.js");
 	// One machine for all programs of a trace, as when it was recorded: what devices keep outlives a program.
 	const kernel: Factory = (header) => {
-		const sim = createSim({ header });
+		const sim = createSim({ header, uapi });
 		return () => sim.newProcess();
 	};
 	return { kernel, which: "simulated, the machine of each trace", kind: "sim" };

@@ -2,6 +2,7 @@ import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { argAt, type UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
+import { hide, type Older, refuse } from "../uapi/release.js";
 import type { IommufdContext } from "./context.js";
 
 /** Memory for one kind of call's struct, used again by the next: calls do not nest. */
@@ -31,24 +32,33 @@ export class Command {
 		/** bytes the caller said the struct has */
 		readonly userSize: number,
 		scratch: Scratch,
+		/** an older kernel's: how much of the struct it knows */
+		readonly older?: Older,
 	) {
 		this.bytes = scratch.bytes;
 		this.#view = scratch.view;
 	}
 
+	/** bytes of the struct that the kernel knows */
+	get #size(): number {
+		return this.older?.size ?? this.bytes.length;
+	}
+
 	/**
 	 * Copy the struct in: what the caller left out is zero, what goes beyond the kernel's size must be.
-	 * -EFAULT, -E2BIG.
+	 * -EFAULT, -E2BIG; -EOPNOTSUPP for what an older kernel does not know.
 	 */
 	copyIn(): Ret {
-		const { bytes, userSize, arg } = this;
-		if (userSize > bytes.length) {
-			const rest = arg.checkZero(bytes.length, userSize - bytes.length);
+		const { bytes, userSize, arg, older } = this;
+		const size = this.#size;
+		if (userSize > size) {
+			const rest = arg.checkZero(size, userSize - size);
 			if (rest < 0) return rest;
 		}
-		const known = Math.min(userSize, bytes.length);
+		const known = Math.min(userSize, size);
 		bytes.fill(0, known);
-		return arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known));
+		const rc = arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known));
+		return rc < 0 || older === undefined ? rc : refuse(older, this.#view);
 	}
 
 	u16(offset: number): number {
@@ -81,8 +91,10 @@ export class Command {
 
 	/** Write the struct back, at most what the caller has room for. 0 or -EFAULT. */
 	respond(): Ret {
-		const { bytes, userSize } = this;
-		return this.arg.write(0, userSize < bytes.length ? bytes.subarray(0, userSize) : bytes);
+		const { bytes, older } = this;
+		if (older !== undefined) hide(older, this.#view);
+		const known = Math.min(this.userSize, this.#size);
+		return this.arg.write(0, known < bytes.length ? bytes.subarray(0, known) : bytes);
 	}
 }
 

@@ -73,11 +73,14 @@ export function dispatch(context: IommufdContext, process: SimProcess, request: 
 	const nr = request & 0xff;
 	const call = nr === extra?.ioctl.nr ? extra : byNumber[nr];
 	if (call === undefined || call.ioctl.request !== request) return -ENOTTY;
+	const { release } = context.sim;
+	const older = release?.older(call.ioctl);
+	if (release !== undefined && older === undefined) return -ENOTTY;
 	let rc = arg.read(0, sizeBytes);
 	if (rc < 0) return rc;
 	const size = sizeView.getUint32(0, true);
 	if (size < call.ioctl.minSize) return -EINVAL;
-	const command = new Command(context, process, arg, size, call.scratch);
+	const command = new Command(context, process, arg, size, call.scratch, older);
 	rc = command.copyIn();
 	return rc < 0 ? rc : call.handler(command);
 }

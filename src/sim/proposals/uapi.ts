@@ -1,5 +1,6 @@
 import type { KernelOptions, Machine } from "../machine/description.js";
 import { MachineError } from "../machine/fields.js";
+import { isRelease } from "../uapi/release.js";
 
 /** What a simulated kernel's uAPI can have beyond 7.3, by the name that --uapi takes. */
 export const UAPI_EXTENSIONS: Readonly<Record<string, { readonly doc: string; readonly option: keyof KernelOptions }>> = {
@@ -7,13 +8,17 @@ export const UAPI_EXTENSIONS: Readonly<Record<string, { readonly doc: string; re
 	"amd-nested": { doc: "AMD nested page tables, through a virtual IOMMU", option: "amdNested" },
 };
 
-/** The machine with these proposals in its kernel. Throws a MachineError for a name that is none. */
+/** The machine with these proposals in its kernel; releases among the names are not its business. Throws a MachineError for a name that is none. */
 export function withUapi(machine: Machine, names: readonly string[]): Machine {
 	if (names.length === 0) return machine;
 	const kernel: Record<string, unknown> = { ...machine.kernel };
 	for (const name of names) {
+		if (isRelease(name)) continue;
 		if (!Object.hasOwn(UAPI_EXTENSIONS, name))
-			throw new MachineError([], `--uapi: "${name}" is no proposal known here; there are ${Object.keys(UAPI_EXTENSIONS).join(", ")}`);
+			throw new MachineError(
+				[],
+				`--uapi: "${name}" is neither a release (6.2 to 7.3) nor a proposal known here; there are ${Object.keys(UAPI_EXTENSIONS).join(", ")}`,
+			);
 		kernel[UAPI_EXTENSIONS[name].option] = true;
 	}
 	return { ...machine, kernel: kernel as unknown as KernelOptions };

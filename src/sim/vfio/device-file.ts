@@ -35,6 +35,8 @@ export class VfioDeviceFile extends SimFile {
 	}
 
 	override ioctl(process: SimProcess, request: number, arg: UserArg): Ret {
+		const refused = process.sim.release?.refusesDeviceCall(request, arg) ?? 0;
+		if (refused < 0) return refused;
 		if (request === VFIO_DEVICE_BIND_IOMMUFD) return this.#bind(process, arg);
 		if (!this.#granted) return -EINVAL;
 		if (this.alone) {

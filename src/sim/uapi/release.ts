@@ -1,0 +1,127 @@
+import { type FieldInfo, type Ioctl, type IoctlName, ioctls, type StructType, setInfo } from "../../../structs/index.js";
+import { EINVAL, ENOTTY, EOPNOTSUPP } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import { MachineError } from "../machine/fields.js";
+import type { UserArg } from "../memory/user-arg.js";
+import { answered, type Constant, flags, growth, values, vfio } from "./table.js";
+
+/** The oldest that has iommufd, the last 6.x, the first 7.x, and what the simulated kernel is by itself. */
+const OLDEST = 6002;
+const LAST_6 = 6019;
+const FIRST_7 = 7000;
+const CURRENT = 7003;
+
+/** `6.12` as 6012 */
+const ordinal = (text: string): number => {
+	const [major, minor] = text.split(".").map(Number);
+	return major * 1000 + minor;
+};
+
+/** Whether a word of --uapi is a release rather than a proposal's name. */
+export const isRelease = (text: string): boolean => /^v?\d/.test(text);
+
+/** Where bits of a struct are, and which. */
+interface Bits {
+	readonly field: FieldInfo;
+	readonly mask: bigint;
+}
+
+/** What an older kernel does otherwise in one call. */
+export interface Older {
+	/** bytes of the struct that it knows */
+	readonly size: number;
+	/** bits that must be zero: EOPNOTSUPP */
+	readonly refused: readonly Bits[];
+	/** values that are unknown: EOPNOTSUPP */
+	readonly unknown: readonly { readonly field: FieldInfo; readonly value: bigint }[];
+	/** bits that it answers as zero */
+	readonly hidden: readonly Bits[];
+}
+
+/** The uAPI of an older kernel: what a call that it does not know, or not all of, answers. */
+export class Release {
+	readonly #number: number;
+	readonly #older = new Map<Ioctl, Older | undefined>();
+
+	/** @throws MachineError for what is no release with iommufd up to 7.3 */
+	constructor(readonly name: string) {
+		const number = /^\d+\.\d+$/.test(name) ? ordinal(name) : Number.NaN;
+		const known = (number >= OLDEST && number <= LAST_6) || (number >= FIRST_7 && number <= CURRENT);
+		if (!known) throw new MachineError([], `--uapi: "${name}" is no release with iommufd; there are 6.2 to 6.19 and 7.0 to 7.3`);
+		this.#number = number;
+	}
+
+	/** `since` absent: nobody knows, so only the newest has it. */
+	#has(since: string | undefined): boolean {
+		return since === undefined ? this.#number === CURRENT : this.#number >= ordinal(since);
+	}
+
+	/** What it does otherwise in a call; undefined: it does not know the call. */
+	older(ioctl: Ioctl): Older | undefined {
+		if (!this.#older.has(ioctl)) this.#older.set(ioctl, this.#workOut(ioctl));
+		return this.#older.get(ioctl);
+	}
+
+	#workOut(ioctl: Ioctl): Older | undefined {
+		if (!this.#has(ioctl.since)) return undefined;
+		const name = ioctl.name as IoctlName;
+		const grown = growth.find(({ call }) => call === name)?.sizes.filter(([since]) => this.#has(since));
+		const lacking = <T extends { readonly call: IoctlName; readonly since?: string }>(rows: readonly T[]): T[] =>
+			rows.filter(({ call, since }) => call === name && !this.#has(since));
+		const struct = ioctl.struct as StructType;
+		const fieldAt = (path: string): FieldInfo => struct.leaves.find((leaf) => leaf.path === path) as FieldInfo;
+		const bits = lacking(answered).map((row) => ({ ...row, field: fieldAt(row.field), mask: row.mask ?? ~0n }));
+		return {
+			size: grown?.at(-1)?.[1] ?? ioctl.size,
+			refused: [
+				...lacking(flags).map((row) => ({ field: fieldAt(row.field), mask: numbers(row, fieldAt(row.field)).reduce((a, b) => a | b) })),
+				...bits.filter(({ reserved }) => reserved),
+			],
+			unknown: lacking(values).flatMap((row) => numbers(row, fieldAt(row.field)).map((value) => ({ field: fieldAt(row.field), value }))),
+			hidden: bits,
+		};
+	}
+
+	/** The errno of a VFIO device's call that it does not know, or not with these flags; 0: it does. */
+	refusesDeviceCall(request: number, arg: UserArg): Ret {
+		const { VFIO_DEVICE_BIND_IOMMUFD: BIND, VFIO_DEVICE_ATTACH_IOMMUFD_PT: ATTACH, VFIO_DEVICE_DETACH_IOMMUFD_PT: DETACH } = ioctls;
+		if (request !== BIND.request && request !== ATTACH.request && request !== DETACH.request) return 0;
+		if (!this.#has(vfio.devices)) return -ENOTTY;
+		if (this.#has(request === BIND.request ? vfio.token : vfio.pasid)) return 0;
+		const head = new Uint8Array(8);
+		if (arg.read(0, head) < 0) return 0;
+		return new DataView(head.buffer).getUint32(4, true) === 0 ? 0 : -EINVAL;
+	}
+
+	/** Whether it has a file. */
+	hasFile(path: string): boolean {
+		return !path.startsWith("/dev/vfio/devices") || this.#has(vfio.devices);
+	}
+}
+
+function numbers({ names }: Constant, { set }: FieldInfo): bigint[] {
+	const entries = set ? setInfo(set).entries : [];
+	return names.map((name) => BigInt(entries.find(([entry]) => entry === name)?.[1] ?? 0));
+}
+
+function read({ offset, size }: FieldInfo, view: DataView): bigint {
+	if (size === 8) return view.getBigUint64(offset, true);
+	return BigInt(size === 4 ? view.getUint32(offset, true) : size === 2 ? view.getUint16(offset, true) : view.getUint8(offset));
+}
+
+/** -EOPNOTSUPP for flags, reserved fields and values that the older kernel does not know. */
+export function refuse({ refused, unknown }: Older, view: DataView): Ret {
+	for (const { field, mask } of refused) if (read(field, view) & mask) return -EOPNOTSUPP;
+	for (const { field, value } of unknown) if (read(field, view) === value) return -EOPNOTSUPP;
+	return 0;
+}
+
+/** Takes out of an answer what the older kernel did not tell. */
+export function hide({ hidden }: Older, view: DataView): void {
+	for (const { field, mask } of hidden) {
+		const kept = read(field, view) & ~mask;
+		if (field.size === 8) view.setBigUint64(field.offset, BigInt.asUintN(64, kept), true);
+		else if (field.size === 4) view.setUint32(field.offset, Number(kept), true);
+		else view.setUint8(field.offset, Number(kept));
+	}
+}

@@ -1,0 +1,98 @@
+/**
+ * What of the uAPI came after its call did, from the kernels' release notes and headers. When a call itself came is
+ * said in structs/ioctls.ts. `since` is absent where it is not known here: then only 7.3 has it.
+ */
+import type { IoctlName } from "../../../structs/index.js";
+
+export interface Growth {
+	readonly call: IoctlName;
+	/** bytes that the kernel knew of the struct, from the release on that brought them */
+	readonly sizes: readonly (readonly [since: string, size: number])[];
+}
+
+/** Structs that grew. All others have had one size. */
+export const growth: readonly Growth[] = [
+	{
+		call: "IOMMU_HWPT_ALLOC",
+		sizes: [
+			["6.6", 24],
+			// data_type, data_len, data_uptr
+			["6.7", 40],
+			// fault_id
+			["6.11", 48],
+		],
+	},
+	{
+		call: "IOMMU_GET_HW_INFO",
+		sizes: [
+			["6.6", 32],
+			// out_capabilities
+			["6.7", 40],
+		],
+	},
+	{
+		call: "IOMMU_VIOMMU_ALLOC",
+		sizes: [
+			["6.13", 24],
+			// data_len, data_uptr
+			["6.17", 40],
+		],
+	},
+];
+
+export interface Constant {
+	readonly call: IoctlName;
+	/** path in the call's struct */
+	readonly field: string;
+	/** uAPI names, in the field's set */
+	readonly names: readonly string[];
+	readonly since?: string;
+}
+
+/** Flags that a call takes from a release on; before it they answer EOPNOTSUPP. */
+export const flags: readonly Constant[] = [
+	{ call: "IOMMU_HWPT_ALLOC", field: "flags", names: ["IOMMU_HWPT_ALLOC_NEST_PARENT", "IOMMU_HWPT_ALLOC_DIRTY_TRACKING"], since: "6.7" },
+	{ call: "IOMMU_HWPT_ALLOC", field: "flags", names: ["IOMMU_HWPT_FAULT_ID_VALID"], since: "6.11" },
+	// The header has it since 6.13; IOMMU_HWPT_ALLOC takes it since 6.15.
+	{ call: "IOMMU_HWPT_ALLOC", field: "flags", names: ["IOMMU_HWPT_ALLOC_PASID"], since: "6.15" },
+	{ call: "IOMMU_GET_HW_INFO", field: "flags", names: ["IOMMU_HW_INFO_FLAG_INPUT_TYPE"], since: "6.17" },
+];
+
+/** Types of a driver's data; before their release they answer EOPNOTSUPP. The selftest driver's are always known. */
+export const values: readonly Constant[] = [
+	{ call: "IOMMU_HWPT_ALLOC", field: "data_type", names: ["IOMMU_HWPT_DATA_VTD_S1"], since: "6.7" },
+	{ call: "IOMMU_HWPT_ALLOC", field: "data_type", names: ["IOMMU_HWPT_DATA_ARM_SMMUV3"], since: "6.13" },
+	{ call: "IOMMU_HWPT_ALLOC", field: "data_type", names: ["IOMMU_HWPT_DATA_AMD_GUEST"] },
+	{ call: "IOMMU_HWPT_INVALIDATE", field: "data_type", names: ["IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3"], since: "6.13" },
+	{ call: "IOMMU_VIOMMU_ALLOC", field: "type", names: ["IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV"], since: "6.17" },
+	{ call: "IOMMU_VEVENTQ_ALLOC", field: "type", names: ["IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV"], since: "6.17" },
+];
+
+export interface Answered {
+	readonly call: IoctlName;
+	readonly field: string;
+	/** of the field, from the lowest; absent: all of it */
+	readonly mask?: bigint;
+	/** it was reserved before: not zero is EOPNOTSUPP */
+	readonly reserved?: true;
+	readonly since?: string;
+}
+
+/** What kernels answer only from a release on; before it the bits are zero. */
+export const answered: readonly Answered[] = [
+	{ call: "IOMMU_GET_HW_INFO", field: "out_max_pasid_log2", reserved: true, since: "6.15" },
+	// IOMMU_HW_CAP_PCI_PASID_EXEC and _PRIV
+	{ call: "IOMMU_GET_HW_INFO", field: "out_capabilities", mask: 0x6n, since: "6.15" },
+	// IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED
+	{ call: "IOMMU_GET_HW_INFO", field: "out_capabilities", mask: 0x8n },
+];
+
+/** Of VFIO's device files. */
+export const vfio = {
+	/** /dev/vfio/devices, and binding a device to /dev/iommu */
+	devices: "6.6",
+	/** VFIO_DEVICE_ATTACH_PASID, VFIO_DEVICE_DETACH_PASID; before, flags are EINVAL */
+	pasid: "6.15",
+	/** VFIO_DEVICE_BIND_FLAG_TOKEN */
+	token: "6.17",
+} as const;
