@@ -1,0 +1,68 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Program } from "./program.js";
+
+const REQUESTS = [...Array.from({ length: 0x20 }, (_, i) => 0x3b64 + i), ...Array.from({ length: 0x18 }, (_, i) => 0x3b80 + i)];
+
+/** Small numbers are IDs and sizes more often than random ones would be. */
+const word = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(0x1000, 0xffffffff, 0x7fffffff), fc.nat(0xffffffff));
+const argument = fc.oneof(
+	fc.array(word, { maxLength: 16 }).map((words) => new Uint8Array(Uint32Array.from(words).buffer)),
+	fc.constantFrom(0n, 1n, 0x200000000n, 0xffffffffffffffffn),
+);
+const step = fc.oneof(
+	{
+		weight: 8,
+		arbitrary: fc.record({ op: fc.constant("ioctl" as const), file: fc.nat(7), request: fc.constantFrom(...REQUESTS), argument }),
+	},
+	{
+		weight: 1,
+		arbitrary: fc.record({
+			op: fc.constant("open" as const),
+			name: fc.constantFrom("devices/vfio0", "devices/vfio1", "devices/vfio9", "1", "0"),
+		}),
+	},
+	{ weight: 1, arbitrary: fc.record({ op: fc.constant("close" as const), file: fc.nat(7) }) },
+	{
+		weight: 2,
+		arbitrary: fc.record({
+			op: fc.constant("io" as const),
+			file: fc.nat(7),
+			write: fc.boolean(),
+			region: fc.nat(10),
+			at: word,
+			length: fc.nat(40),
+		}),
+	},
+	{ weight: 1, arbitrary: fc.record({ op: fc.constant("dma" as const), file: fc.nat(7), iova: word, length: fc.nat(64) }) },
+);
+
+test("whatever a program asks of device and group files: an answer, and nothing left at its end", () => {
+	const property = fc.property(fc.constantFrom("vtd", "legacy", "amd"), fc.array(step, { maxLength: 60 }), (kind, steps) => {
+		const p = new Program(kind as "vtd");
+		const { kernel } = p;
+		const files = [p.iommu, p.bound(0).fd, p.bound(1).fd, p.bound(9).fd, kernel.open("/dev/vfio/3"), p.device(2), p.device(7), p.device(8)];
+		const ioas = p.ioas();
+		p.attach(files[1], ioas);
+		for (const s of steps) {
+			let rc = 0;
+			if (s.op === "open") rc = kernel.open(`/dev/vfio/${s.name}`);
+			else if (s.op === "close") rc = kernel.close(files[s.file]);
+			else if (s.op === "ioctl") {
+				const arg = s.argument instanceof Uint8Array ? s.argument.slice() : s.argument;
+				rc = kernel.ioctl(files[s.file], s.request, arg);
+			} else if (s.op === "dma") kernel.dma(files[s.file], "write", BigInt(s.iova), s.length, 0);
+			else {
+				const bytes = new Uint8Array(s.length);
+				const offset = (BigInt(s.region) << 40n) | BigInt(s.at);
+				rc = s.write ? kernel.pwrite(files[s.file], bytes, offset) : kernel.pread(files[s.file], bytes, offset);
+			}
+			expect(Number.isInteger(rc) && rc > -4096).toBe(true);
+		}
+		kernel.exit();
+		expect(p.sim.contexts.size).toBe(0);
+		for (const device of p.sim.vfio?.devices.values() ?? [])
+			expect([device.opens, device.group.opened, device.group.boundAlone]).toEqual([0, false, 0]);
+	});
+	fc.assert(property, { numRuns: 300 });
+});
