@@ -35,7 +35,10 @@ export function buildHardware(machine: Machine, context: Omit<DriverContext, "ke
 		if (iommu === undefined) continue;
 		const { number } = topology.groupOf(pci.bdf);
 		let group = groups.get(number);
-		if (group === undefined) groups.set(number, (group = new IommuGroup(number)));
+		if (group === undefined) {
+			group = new IommuGroup(number);
+			groups.set(number, group);
+		}
 		devices.set(pci.bdf, new HwDevice(pci, iommu, group, topology.requester(pci.bdf)));
 		if (usesDma(pci)) group.claim(HOST);
 	}

@@ -23,7 +23,6 @@ import * as request from "./requests.js";
 
 const CONFIG_SIZE = 0xff;
 const PORT_SIZE = 8;
-const REQUEST_IRQ = 4;
 const REGIONS = 9;
 
 /** A mediated device that software emulates, as the kernel's sample mtty (a serial card with one port). */
@@ -65,7 +64,8 @@ export class MdevVfioDevice extends VfioDevice {
 				const info = readIrq(arg);
 				if (typeof info === "number") return info;
 				const { argsz, index } = info;
-				if (index > 1 && index !== REQUEST_IRQ) return -EINVAL;
+				// INTx and MSI
+				if (index > 1) return -EINVAL;
 				return answerIrq(arg, argsz, index, EVENTFD | (index === 0 ? MASKABLE | AUTOMASKED : NORESIZE), 1);
 			}
 			case request.VFIO_DEVICE_RESET:

@@ -12,8 +12,8 @@ import { VfioGroup } from "./group.js";
 import { VfioGroupFile } from "./group-file.js";
 import { MdevVfioDevice } from "./mdev.js";
 import { noIommuDevice } from "./noiommu.js";
-import { SiovVfioDevice } from "./siov.js";
 import { type PciPlace, PciVfioDevice } from "./pci-device.js";
+import { SiovVfioDevice } from "./siov.js";
 
 const DEVICES = "/dev/vfio/devices/";
 const GROUPS = "/dev/vfio/";
@@ -97,7 +97,10 @@ export class VfioNodes {
 	#group(number: number, noIommu: boolean, hostUses: boolean): VfioGroup {
 		const name = `${noIommu ? "noiommu-" : ""}${number}`;
 		let group = this.#groups.get(name);
-		if (group === undefined) this.#groups.set(name, (group = new VfioGroup(number, hostUses, noIommu)));
+		if (group === undefined) {
+			group = new VfioGroup(number, hostUses, noIommu);
+			this.#groups.set(name, group);
+		}
 		return group;
 	}
 
