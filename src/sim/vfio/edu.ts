@@ -27,7 +27,8 @@ export class Edu {
 
 	/** Copy between memory at `iova` and the buffer from `at`: the IOMMU's records of what failed. */
 	copy(dir: "read" | "write", iova: bigint, length: number, at: number): Uint8Array[] {
-		const part = this.buffer.subarray(at, Math.min(at + length, EDU_BUFFER_SIZE));
+		const start = Math.max(0, Math.min(at, EDU_BUFFER_SIZE));
+		const part = this.buffer.subarray(start, Math.max(start, Math.min(at + length, EDU_BUFFER_SIZE)));
 		const port = this.port();
 		if (port !== undefined) return dir === "read" ? port.read(iova, part) : port.write(iova, part);
 		if (dir === "read") part.fill(0);
