@@ -29,7 +29,9 @@ export const families: readonly FamilyEntry[] = [
 		async () => (await import("./commands/selftest.js")).default,
 	),
 	entry("machine", "the simulated machine: IOMMUs, buses, devices, groups", async () => (await import("./commands/machine.js")).default),
+	entry("sim", "simulated hardware: DMA, caches, page requests, events, failures", async () => (await import("./commands/sim.js")).default),
 	entry("kernel", "which kernel answers, what it supports, its log", async () => (await import("./commands/kernel.js")).default),
+	entry("graph", "the objects of the context as a tree", async () => (await import("./commands/graph.js")).default),
 	entry(
 		"doctor",
 		"what of the environment works, what does not and how to mend it",

@@ -32,6 +32,7 @@ function isHardware(header: unknown): boolean {
 	return typeof header === "object" && header !== null && "iommu" in header;
 }
 
+export { SimControl } from "./control/control.js";
 export { loadMachine } from "./machine/parse.js";
 export type { SimProcess } from "./process.js";
 export { withUapi } from "./proposals/uapi.js";

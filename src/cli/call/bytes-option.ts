@@ -1,7 +1,7 @@
 import type { Invocation, OptionSpec } from "../command.js";
 import { UsageError } from "../exit.js";
 import { readInput } from "../io.js";
-import { parseHexBytes } from "./natural.js";
+import { parseHexBytes, parseNumber } from "./natural.js";
 
 const group = "Bytes:";
 
@@ -9,17 +9,19 @@ const group = "Bytes:";
 export const bytesOptions: readonly OptionSpec[] = [
 	{ flags: "--data <hex>", doc: "bytes in hex", group },
 	{ flags: "--text <string>", doc: "a string's bytes (UTF-8)", group },
+	{ flags: "--words <list>", doc: "64-bit words, little-endian: 0x2007,0,0x3007 (page table entries)", group },
 	{ flags: "--file <file>", doc: "a file's bytes", group },
 	{ flags: "--fill <byte>", doc: "--length bytes, all of this value", group },
 ];
 
 /** The bytes that the options give. @returns undefined if none does @throws UsageError */
 export function bytesGiven({ options, io }: Invocation, length?: number): Uint8Array | undefined {
-	const { data, text, file, fill } = options as Record<string, string | undefined>;
-	const given = Object.entries({ data, text, file, fill }).filter(([, value]) => value !== undefined);
+	const { data, text, words, file, fill } = options as Record<string, string | undefined>;
+	const given = Object.entries({ data, text, words, file, fill }).filter(([, value]) => value !== undefined);
 	if (given.length > 1) throw new UsageError(`--${given[0][0]} and --${given[1][0]} both give bytes`, "give one of them");
 	if (data !== undefined) return parseHexBytes(data, "--data");
 	if (text !== undefined) return Buffer.from(text);
+	if (words !== undefined) return wordBytes(words);
 	if (fill !== undefined) {
 		const byte = Number(fill);
 		if (!Number.isInteger(byte) || byte < 0 || byte > 255)
@@ -33,4 +35,15 @@ export function bytesGiven({ options, io }: Invocation, length?: number): Uint8A
 	} catch (error) {
 		throw new UsageError(`--file: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
 	}
+}
+
+function wordBytes(list: string): Uint8Array {
+	const words = list.split(",").map((word) => parseNumber(word.trim(), "--words"));
+	const bytes = new Uint8Array(words.length * 8);
+	const view = new DataView(bytes.buffer);
+	for (const [at, word] of words.entries()) {
+		if (word < 0n || word >> 64n !== 0n) throw new UsageError(`--words: ${word} does not fit into 64 bits`);
+		view.setBigUint64(at * 8, word, true);
+	}
+	return bytes;
 }

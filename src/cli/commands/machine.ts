@@ -1,7 +1,7 @@
 import type { Machine } from "../../sim/machine/description.js";
 import type { Family, Invocation } from "../command.js";
-import { defaultMachine } from "../kernel-choice.js";
 import { done, type Outcome, UsageError } from "../exit.js";
+import { defaultMachine } from "../kernel-choice.js";
 import { table } from "../text.js";
 
 /** The machine that is named; else the one that this command's kernel runs on. */

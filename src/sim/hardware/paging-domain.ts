@@ -31,7 +31,11 @@ export abstract class HwPagingDomain extends PagingDomain implements Stage2 {
 		if (this.dirty instanceof DirtyPages) this.dirty.mark(iova);
 	}
 
+	/** told when something is unmapped: what is cached of tables on top has to go */
+	readonly onUnmapped = new Set<() => void>();
+
 	override unmapped(area: Area): void {
+		for (const tell of this.onUnmapped) tell();
 		if (this.dirty instanceof DirtyPages) this.dirty.forget(area.start, area.last);
 	}
 }

@@ -1,5 +1,6 @@
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserData } from "../iommufd/command.js";
+import type { IommufdContext } from "../iommufd/context.js";
 import type { HwQueue } from "../iommufd/hw-queue.js";
 import type { Viommu } from "../iommufd/viommu.js";
 import type { SimProcess } from "../process.js";
@@ -27,6 +28,8 @@ export interface HwInfo {
 /** An entry array of HWPT_INVALIDATE. */
 export interface InvalidateArray {
 	readonly process: SimProcess;
+	/** the open /dev/iommu that it came through */
+	readonly context: IommufdContext;
 	readonly type: number;
 	readonly uptr: bigint;
 	/** bytes */

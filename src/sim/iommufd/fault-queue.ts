@@ -40,6 +40,17 @@ export class FaultQueue extends IommufdObject {
 		}
 	}
 
+	/** Forget a group that is answered in another way than through the file. false: it is not here. */
+	settle(group: FaultGroup): boolean {
+		if (this.queued.removeIf((each) => each === group).length > 0) return true;
+		for (const [cookie, each] of [...this.unanswered]) {
+			if (each !== group) continue;
+			this.unanswered.delete(cookie);
+			return true;
+		}
+		return false;
+	}
+
 	override destroy(): void {
 		for (const group of this.queued.removeIf(() => true)) group.respond(RESPONSE_INVALID);
 		for (const [, group] of this.unanswered) group.respond(RESPONSE_INVALID);

@@ -23,6 +23,7 @@ function invalidate(command: Command): InvalidateResult {
 	if (command.u32(at.__reserved) !== 0) return failed(EOPNOTSUPP);
 	const array: InvalidateArray = {
 		process: command.process,
+		context: command.context,
 		type: command.u32(at.data_type),
 		uptr: command.u64(at.data_uptr),
 		entryLength: command.u32(at.entry_len),

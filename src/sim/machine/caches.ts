@@ -71,6 +71,9 @@ export interface Capacities {
 	readonly atc?: number;
 }
 
+/** How a device-TLB invalidation can fail: a time-out, or a completion with an error (VT-d's ITE and ICE). */
+export type AtcError = "ITE" | "ICE";
+
 const zero = (): Record<CacheName, number> => ({ iotlb: 0, paging: 0, pasid: 0, atc: 0 });
 
 /**
@@ -88,6 +91,10 @@ export class IommuCaches<C = unknown> {
 	readonly #misses = zero();
 	#pasidEvictions = 0;
 	readonly #invalidations = new Map<string, { count: number; dropped: number }>();
+	/** by device: how its next invalidations will fail */
+	readonly #failing = new Map<number, AtcError[]>();
+	/** told of each that does */
+	onAtcFailure: ((device: number, error: AtcError) => void) | undefined;
 	readonly #pasidCapacity: number;
 	readonly #atcCapacity: number;
 
@@ -169,9 +176,30 @@ export class IommuCaches<C = unknown> {
 		atc.add({ ...entry, domain: 0 });
 	}
 
+	/** The next invalidation of a device's own cache fails: what it holds stays. */
+	failNextAtc(device: number, error: AtcError): void {
+		const queued = this.#failing.get(device);
+		if (queued) queued.push(error);
+		else this.#failing.set(device, [error]);
+	}
+
+	/** How invalidations of a device's cache will fail, in order. */
+	failing(device: number): readonly AtcError[] {
+		return this.#failing.get(device) ?? [];
+	}
+
+	#fails(device: number | undefined): boolean {
+		if (device === undefined) return false;
+		const error = this.#failing.get(device)?.shift();
+		if (error === undefined) return false;
+		if (this.#failing.get(device)?.length === 0) this.#failing.delete(device);
+		this.onAtcFailure?.(device, error);
+		return true;
+	}
+
 	/** Does it, counts it; how many entries went. */
 	invalidate(it: Invalidation): number {
-		const dropped = this.#drop(it);
+		const dropped = it.cache === "atc" && this.#failing.size > 0 && this.#fails(it.device) ? 0 : this.#drop(it);
 		const known = this.#invalidations.get(it.type);
 		if (known) {
 			known.count++;

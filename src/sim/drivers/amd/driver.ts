@@ -17,6 +17,7 @@ import type { AllocData, DmaOutcome, HwInfo, ViommuOps } from "../../iommu/drive
 import type { Viommu } from "../../iommufd/viommu.js";
 import { amdEvent } from "../../machine/amd-gcr3.js";
 import { type AmdOutcome, AmdTranslator } from "../../machine/amd-translate.js";
+import { formatRid } from "../../machine/bdf.js";
 import { IommuCaches } from "../../machine/caches.js";
 import type { AmdIommu, PciDevice } from "../../machine/description.js";
 import { AmdPagingDomain } from "./domains.js";
@@ -46,6 +47,10 @@ export class AmdDriver implements HwDriver {
 		this.features = new AmdFeatures(description);
 		this.isolatesMsi = description.interruptRemapping;
 		this.caches = new IommuCaches(description.caches);
+		this.caches.onAtcFailure = (device, error) =>
+			context.warn(
+				`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps what it has`,
+			);
 		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory));
 		this.#faults = new FaultLog(context.warn);
 	}

@@ -9,7 +9,7 @@ import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./doma
 import type { SmmuStream } from "./stream.js";
 
 /** Events that the driver passes on to guests. */
-const FOR_GUESTS = new Set<SmmuEventName>([
+export const FOR_GUESTS = new Set<SmmuEventName>([
 	"C_BAD_STE",
 	"F_STREAM_DISABLED",
 	"C_BAD_SUBSTREAMID",

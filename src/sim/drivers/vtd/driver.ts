@@ -17,7 +17,8 @@ import type { IommuDevice } from "../../iommu/device.js";
 import type { Domain, NestedDomain, PagingDomain } from "../../iommu/domain.js";
 import type { AllocData, DmaOutcome, HwInfo } from "../../iommu/driver.js";
 import { copyStruct } from "../../iommufd/command.js";
-import { IommuCaches } from "../../machine/caches.js";
+import { formatRid } from "../../machine/bdf.js";
+import { type AtcError, IommuCaches } from "../../machine/caches.js";
 import type { PciDevice, VtdIommu } from "../../machine/description.js";
 import { type CachedVtdPasid, type VtdOutcome, VtdTranslator } from "../../machine/vtd-translate.js";
 import { WRITE } from "../../machine/walk.js";
@@ -28,6 +29,12 @@ import { VtdPagingDomain } from "./paging-domain.js";
 
 const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
 
+export interface AtcFailure {
+	/** requester ID */
+	readonly device: number;
+	readonly error: AtcError;
+}
+
 /** The VT-d driver, for one unit. */
 export class VtdDriver implements HwDriver {
 	readonly kind = "vtd";
@@ -37,6 +44,8 @@ export class VtdDriver implements HwDriver {
 	/** requests that go through guests' tables */
 	readonly translator: VtdTranslator;
 	readonly #faults: FaultLog;
+	/** device-TLB invalidations that failed since somebody asked */
+	#failed: AtcFailure[] = [];
 	/** domain IDs for guests' tables; the host's own need none here */
 	#nextDomain = 1;
 
@@ -46,10 +55,22 @@ export class VtdDriver implements HwDriver {
 	) {
 		this.features = new VtdFeatures(description);
 		this.caches = new IommuCaches(description.caches);
+		this.caches.onAtcFailure = (device, error) => {
+			const what = error === "ITE" ? "Invalidation Time-out Error (ITE)" : "Invalidation Completion Error (ICE)";
+			context.warn(`DMAR: VT-d detected ${what} for device [${formatRid(device)}]: its device TLB keeps what it has`);
+			this.#failed.push({ device, error });
+		};
 		this.#faults = new FaultLog(context.warn);
 		this.isolatesMsi = description.interruptRemapping;
 		const page1G = (this.features.firstStagePages & (1n << 30n)) !== 0n;
 		this.translator = new VtdTranslator(this.caches, new HostMemory(context.memory), { addressBits: 52, page1G });
+	}
+
+	/** Which device-TLB invalidations failed; they are forgotten then. */
+	takeFailures(): readonly AtcFailure[] {
+		const failed = this.#failed;
+		this.#failed = [];
+		return failed;
 	}
 
 	pasidWidth(pci: PciDevice): number {

@@ -13,6 +13,7 @@ import type { InvalidateArray, InvalidateResult, IommuInstance } from "../../iom
 import { copyEntry } from "../../iommufd/invalidate-call.js";
 import { vtdS1Invalidation } from "../../machine/invalidations.js";
 import type { X86Paging } from "../../machine/walk-x86.js";
+import { reportHwError } from "../../proposals/vtd-inv-v10.js";
 import type { VtdDriver } from "./driver.js";
 import { enableFaults, needsPasidEntry, type VtdPagingDomain } from "./paging-domain.js";
 
@@ -95,10 +96,18 @@ export class VtdNestedDomain extends NestedDomain {
 
 	override invalidate(array: InvalidateArray): InvalidateResult {
 		if (array.type !== DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1) return { rc: -EINVAL, done: 0 };
+		const reports = this.driver.context.kernel.vtdInvV10;
+		this.driver.takeFailures();
 		for (let i = 0; i < array.entries; i++) {
 			const bytes = copyEntry(array, i, ENTRY.size);
-			const rc = typeof bytes === "number" ? bytes : this.#invalidateOne(ENTRY.decode(bytes));
+			if (typeof bytes === "number") return { rc: bytes, done: i };
+			const entry = ENTRY.decode(bytes);
+			// in the proposal the last word is the kernel's to write
+			const rc = this.#invalidateOne(reports ? { ...entry, __reserved: 0 } : entry);
 			if (rc < 0) return { rc, done: i };
+			const failed = this.driver.takeFailures();
+			const written = reports ? reportHwError(this.driver, array, i, failed) : 0;
+			if (written < 0) return { rc: written, done: i };
 		}
 		return { rc: 0, done: array.entries };
 	}

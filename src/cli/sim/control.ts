@@ -1,0 +1,26 @@
+import { EnvironmentError } from "../../kernel/environment-error.js";
+import type { SimControl } from "../../sim/index.js";
+import { announce } from "../announce.js";
+import type { Invocation } from "../command.js";
+
+/** What acts on the simulated machine that this command's kernel runs on. @throws EnvironmentError on a real kernel */
+export async function controlOf(inv: Invocation): Promise<SimControl> {
+	await announce(inv);
+	const { sim } = await inv.context.handle();
+	if (sim === undefined)
+		throw new EnvironmentError(
+			"this acts on simulated hardware, and the kernel is real",
+			"give --kernel sim (to `iommuctl run` in a script)",
+		);
+	const { SimControl } = await import("../../sim/index.js");
+	return SimControl.of(sim);
+}
+
+/** A document of a `sim` or `vsva` command that makes no call: schema and version first, where it stands in a script. */
+export function printDocument(inv: Invocation, schema: string, body: object): void {
+	const { place } = inv;
+	const at = place && { file: place.file, line: place.line, name: place.name ?? null };
+	inv.io.stdout.write(`${JSON.stringify({ schema, version: 1, ...at, ...body })}\n`);
+}
+
+export const deviceArg = { name: "DEVICE", doc: "a device of the machine: vfio0, 0000:00:10.0, or the path of its file" };

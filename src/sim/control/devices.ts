@@ -1,0 +1,64 @@
+import type { HwDevice } from "../hardware/device.js";
+import { parseBdf } from "../machine/bdf.js";
+import type { Sim } from "../sim.js";
+import type { VfioDevice } from "../vfio/device.js";
+
+/** What somebody asked of the machine makes no sense; `name` is what the command line knows such errors by. */
+export class ControlError extends Error {
+	override readonly name = "InputError";
+
+	constructor(
+		message: string,
+		readonly hint?: string,
+	) {
+		super(message);
+	}
+}
+
+/** A device of the machine, as it was named. */
+export interface NamedDevice {
+	/** vfioN, where it has a file */
+	readonly node: string | undefined;
+	readonly vfio: VfioDevice | undefined;
+	/** behind an IOMMU; else software makes its accesses, or nothing translates them */
+	readonly hw: HwDevice | undefined;
+}
+
+const FOLDER = "/dev/vfio/devices/";
+
+/** Finds `vfio3`, its path, `0000:00:12.0` or the name of a virtual device. Throws a ControlError. */
+export function findDevice(sim: Sim, name: string): NamedDevice {
+	const { hardware, vfio } = sim;
+	if (hardware === undefined || vfio === undefined) throw new ControlError("this machine has no devices but the selftest's mock ones");
+	const node = name.startsWith(FOLDER) ? name.slice(FOLDER.length) : name;
+	const direct = vfio.devices.get(node);
+	if (direct !== undefined) return { node, vfio: direct, hw: hwOf(direct) };
+	const bdf = parseBdf(name);
+	for (const [each, device] of vfio.devices) {
+		const hw = hwOf(device);
+		if (device.name === name || (bdf !== undefined && hw?.bdf === bdf && hw.part === undefined)) return { node: each, vfio: device, hw };
+	}
+	const hw = bdf === undefined ? undefined : hardware.devices.get(bdf);
+	if (hw !== undefined) return { node: undefined, vfio: undefined, hw };
+	throw new ControlError(
+		`there is no device "${name}" in machine ${hardware.machine.name}`,
+		"machine show draws it, device list names its files",
+	);
+}
+
+/** The same, behind an IOMMU. */
+export function findHwDevice(sim: Sim, name: string): HwDevice {
+	const { hw } = findDevice(sim, name);
+	if (hw === undefined)
+		throw new ControlError(`${name} is backed by software: no IOMMU sees its accesses, and it never faults through one`);
+	return hw;
+}
+
+function hwOf(device: VfioDevice): HwDevice | undefined {
+	const { iommu } = device as VfioDevice & { iommu?: unknown };
+	return isHw(iommu) ? iommu : undefined;
+}
+
+function isHw(device: unknown): device is HwDevice {
+	return typeof device === "object" && device !== null && "requester" in device;
+}

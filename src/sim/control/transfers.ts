@@ -1,0 +1,148 @@
+import type { HwDevice } from "../hardware/device.js";
+import type { DmaOutcome } from "../iommu/driver.js";
+import { READ, WRITE } from "../machine/walk.js";
+import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { DeviceRequests } from "./requests.js";
+
+export type TransferState =
+	| "done"
+	/** a page request of its is out */
+	| "waiting"
+	/** the device has as many page requests out as it may: it asks when one is answered */
+	| "held"
+	| "aborted";
+
+/** A copy between a device and memory, in as many accesses as its translations make of it. */
+export interface Transfer {
+	readonly id: number;
+	readonly device: HwDevice;
+	readonly dir: "read" | "write";
+	readonly pasid: number | undefined;
+	readonly iova: bigint;
+	/** what is written, or was read so far */
+	readonly data: Uint8Array;
+	/** bytes that were moved */
+	done: number;
+	state: TransferState;
+	/** of the page request that it waits for, and of how many it has made */
+	group: number | undefined;
+	asked: number;
+	/** why it was aborted */
+	why: string | undefined;
+	/** the event record that the IOMMU wrote */
+	record: Uint8Array | undefined;
+}
+
+/** Translates one access of a device; what a proposal puts in place of the attached table comes first. */
+export type Translate = (device: HwDevice, iova: bigint, access: number, pasid: number | undefined) => DmaOutcome;
+
+/** DMA that can wait for page requests. */
+export class Transfers {
+	readonly all = new Map<number, Transfer>();
+	#next = 1;
+
+	constructor(
+		readonly memory: PhysicalMemory,
+		readonly translate: Translate,
+		readonly requests: (device: HwDevice) => DeviceRequests,
+	) {}
+
+	/** Starts one, and carries it as far as it goes. */
+	start(device: HwDevice, dir: Transfer["dir"], iova: bigint, data: Uint8Array, pasid: number | undefined): Transfer {
+		const transfer: Transfer = {
+			id: this.#next++,
+			device,
+			dir,
+			pasid,
+			iova,
+			data,
+			done: 0,
+			state: "done",
+			group: undefined,
+			asked: 0,
+			why: undefined,
+			record: undefined,
+		};
+		// those that are over are of interest for a while only
+		for (const [id, old] of this.all) if (this.all.size > 1000 && old.state !== "waiting" && old.state !== "held") this.all.delete(id);
+		this.all.set(transfer.id, transfer);
+		this.#run(transfer);
+		return transfer;
+	}
+
+	/** A page request was answered: who waited for it goes on, or ends. */
+	answered(device: HwDevice, group: number, good: boolean): void {
+		for (const transfer of this.all.values()) {
+			if (transfer.device !== device) continue;
+			if (transfer.state === "held") this.#run(transfer);
+			else if (transfer.state === "waiting" && transfer.group === group) {
+				transfer.group = undefined;
+				if (good) this.#run(transfer);
+				else this.#abort(transfer, `page request ${group} was answered INVALID`);
+			}
+		}
+	}
+
+	#run(transfer: Transfer): void {
+		const { device, dir, pasid, data } = transfer;
+		const access = dir === "write" ? WRITE : READ;
+		transfer.state = "done";
+		while (transfer.done < data.length) {
+			const at = BigInt.asUintN(64, transfer.iova + BigInt(transfer.done));
+			const outcome = this.translate(device, at, access, pasid);
+			if (!outcome.ok) {
+				this.#refused(transfer, outcome, at, access);
+				return;
+			}
+			const left = data.length - transfer.done;
+			const count = outcome.length < BigInt(left) ? Number(outcome.length) : left;
+			const part = data.subarray(transfer.done, transfer.done + count);
+			const moved = dir === "write" ? this.memory.write(outcome.pa, part) : this.memory.read(outcome.pa, part);
+			if (!moved) {
+				this.#abort(transfer, `there is no memory at physical address 0x${outcome.pa.toString(16)}`);
+				return;
+			}
+			transfer.done += count;
+		}
+	}
+
+	#refused(transfer: Transfer, outcome: DmaOutcome & { ok: false }, at: bigint, access: number): void {
+		transfer.record = outcome.record;
+		if (outcome.waits !== undefined) {
+			transfer.asked++;
+			transfer.group = outcome.waits;
+			transfer.state = "waiting";
+			return;
+		}
+		const why = outcome.why ?? (outcome.record === undefined ? "aborted, nothing is recorded" : "the IOMMU recorded an event");
+		const { device, pasid } = transfer;
+		if (!outcome.ats || device.pci.pri === 0) {
+			this.#abort(transfer, why);
+			return;
+		}
+		const requests = this.requests(device);
+		if (requests.stopped) {
+			this.#abort(transfer, `${why}; its page requests were stopped by a failure response`);
+			return;
+		}
+		if (!requests.room(1)) {
+			transfer.state = "held";
+			return;
+		}
+		transfer.asked++;
+		transfer.state = "waiting";
+		const group = requests.freeGroup();
+		transfer.group = group;
+		const pages = [{ addr: at & ~0xfffn, perm: access }];
+		const sent = requests.send(pages, pasid ?? device.part?.pasid, group, true);
+		// the answer may have come at once, and ended it
+		if (sent !== "waits" && transfer.state === "waiting")
+			this.#abort(transfer, `${why}; page request ${group} was answered INVALID at once`);
+	}
+
+	#abort(transfer: Transfer, why: string): void {
+		transfer.state = "aborted";
+		transfer.why = why;
+		transfer.group = undefined;
+	}
+}
