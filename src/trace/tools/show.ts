@@ -3,7 +3,7 @@ import { TraceError } from "../error.js";
 import type { IoctlStep, Step, TraceHeader } from "../format.js";
 import { hasAnswer } from "../format.js";
 import { requestName, requestNumber, requestStruct } from "../requests.js";
-import { changedLeaves, wholeStruct } from "./fields.js";
+import { changedLeaves, leavesOf, wholeStruct } from "./fields.js";
 import { eachProgram, type Program } from "./programs.js";
 
 type Paint = (text: string) => string;
@@ -95,11 +95,9 @@ function argumentText(step: IoctlStep): string {
 /** The path of an ioctl's field at an offset: of the union member that counts. */
 export function pathAt(step: IoctlStep, offset: number): string {
 	const whole = step.arg === undefined ? undefined : wholeStruct(step, step.arg);
-	const type = whole?.type ?? requestStruct(step.request);
-	const fits = type?.leaves.filter((leaf) => leaf.offset === offset && leaf.role === "fd") ?? [];
-	const op = whole?.values.op;
-	const chosen = fits.find((leaf) => type?.fields.some((field) => field.when?.value === op && leaf.path.startsWith(`${field.name}.`)));
-	return (chosen ?? fits[0])?.path ?? `offset ${offset}`;
+	const fields = whole ? leavesOf(whole.type, whole.values).map(({ field }) => field) : (requestStruct(step.request)?.leaves ?? []);
+	const there = fields.filter((field) => field.offset === offset);
+	return (there.find(({ role }) => role === "fd") ?? there[0])?.path ?? `offset ${offset}`;
 }
 
 function answerText(step: Step): string {
@@ -120,9 +118,9 @@ function afterText(step: Step, paints: Paints): string {
 		...Object.entries(step.fd_out ?? {}).map(([offset, name]) => `${pathAt(step, Number(offset))}=${name}`),
 		...(step.ret_fd === undefined ? [] : [step.ret_fd]),
 	];
-	const leaves = changedLeaves(step).map(
-		({ field, value }) => `${field.path}=${nameOf(field, value as number) ?? formatValue(field, value)}`,
-	);
+	const made = new Set(Object.keys(step.fd_out ?? {}).map(Number));
+	const changed = changedLeaves(step).filter(({ field }) => !made.has(field.offset));
+	const leaves = changed.map(({ field, value }) => `${field.path}=${nameOf(field, value as number) ?? formatValue(field, value)}`);
 	const raw = step.out !== undefined && leaves.length === 0 && files.length === 0 ? [bytesText(step.out)] : [];
 	const all = [...leaves, ...files, ...raw];
 	return all.length === 0 ? "" : ` ${paints.faint(`{${all.join(" ")}}`)}`;

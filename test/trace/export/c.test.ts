@@ -47,6 +47,13 @@ describe("trace export --c", () => {
 		expect(text).not.toMatch(/#include <linux/);
 	});
 
+	it("gives files by their variables, those of accesses in the field that is an ID otherwise", async () => {
+		const { header, programs } = await golden("access");
+		const { text } = exportC("access", header, programs.slice(0, 3));
+		expect(text).toContain("access1 = cmd.create_access.out_access_fd;");
+		expect(text).toContain(".id = access1,");
+	});
+
 	it("says what C can not", () => {
 		const dma: Step = { op: "dma", fd: "iommu1", dir: "read", iova: "0x1000", length: 4, events: [] };
 		expect(exported([program([open(), dma])]).skipped).toEqual([expect.stringContaining("program made, step 2: dma")]);

@@ -1,0 +1,59 @@
+import type { Step } from "../format.js";
+
+interface Region {
+	readonly addr: bigint;
+	readonly length: bigint;
+	/** what was written there; made when something is */
+	bytes?: Buffer;
+	/** where it is in another program's memory */
+	readonly base: bigint;
+}
+
+const PAGE = 4096n;
+
+/** A program's memory, followed through its steps: where it is elsewhere, and what was put there. */
+export class ProgramMemory {
+	private regions: Region[] = [];
+	private end = 0n;
+
+	/** `room` bytes from `base` are there to place the program's memory in, page by page. */
+	constructor(
+		private readonly base: bigint,
+		private readonly room: bigint,
+	) {}
+
+	follow(step: Step): void {
+		if (step.op === "mmap") {
+			const length = ((BigInt(step.length) + PAGE - 1n) / PAGE) * PAGE;
+			if (this.end + length > this.room) return;
+			this.regions.push({ addr: BigInt(step.addr), length, base: this.base + this.end });
+			this.end += length;
+		} else if (step.op === "munmap") {
+			const addr = BigInt(step.addr);
+			this.regions = this.regions.filter((region) => region.addr !== addr);
+		} else if (step.op === "poke") {
+			const region = this.find(BigInt(step.addr), step.data.length / 2);
+			if (region === undefined) return;
+			region.bytes ??= Buffer.alloc(Number(region.length));
+			region.bytes.write(step.data, Number(BigInt(step.addr) - region.addr), "hex");
+		}
+	}
+
+	/** Where an address is elsewhere; undefined where so many bytes from there are not memory. */
+	place(addr: bigint, length = 0): bigint | undefined {
+		const region = this.find(addr, length);
+		return region && region.base + (addr - region.addr);
+	}
+
+	/** What is in memory there, as far as the steps say. */
+	read(addr: bigint, length: number): Buffer {
+		const region = this.find(addr, length);
+		if (region?.bytes === undefined) return Buffer.alloc(length);
+		const at = Number(addr - region.addr);
+		return region.bytes.subarray(at, at + length);
+	}
+
+	private find(addr: bigint, length: number): Region | undefined {
+		return this.regions.find((region) => addr >= region.addr && addr + BigInt(length) <= region.addr + region.length);
+	}
+}

@@ -1,0 +1,188 @@
+import { InputError } from "../../../structs/index.js";
+
+/** An argument of a syzkaller program's call. */
+export type SyzArg =
+	| { readonly kind: "number"; readonly value: bigint }
+	| { readonly kind: "variable"; readonly name: string; readonly divide: bigint; readonly add: bigint }
+	/** `<r1=>0x0`: the variable that the call's answer sets */
+	| { readonly kind: "result"; readonly name: string; readonly arg: SyzArg }
+	/** without `arg`: memory as such. `addr` undefined: AUTO */
+	| { readonly kind: "pointer"; readonly addr?: bigint; readonly size?: bigint; readonly arg?: SyzArg }
+	| { readonly kind: "data"; readonly bytes: Buffer }
+	| { readonly kind: "list"; readonly items: readonly SyzArg[] }
+	| { readonly kind: "union"; readonly name: string; readonly arg?: SyzArg }
+	| { readonly kind: "auto" };
+
+export interface SyzLine {
+	readonly line: number;
+	/** the variable that holds what the call returns */
+	readonly variable?: string;
+	readonly name: string;
+	readonly args: readonly SyzArg[];
+	/** `fail_nth: 3`, `async` */
+	readonly properties: readonly string[];
+}
+
+/** Reads a program in syzkaller's syntax (docs/program_syntax.md there). InputError with file, line and column. */
+export function parseSyz(text: string, file: string): SyzLine[] {
+	return text.split(/\r?\n/).flatMap((source, at) => {
+		const body = source.trim();
+		return body === "" || body.startsWith("#") ? [] : [new LineParser(source, `${file}:${at + 1}`).line(at + 1)];
+	});
+}
+
+const NUMBER = /0[xX][0-9a-fA-F]+|\d+/y;
+const NAME = /[A-Za-z_][\w$]*/y;
+const VARIABLE = /r\d+/y;
+
+class LineParser {
+	private at = 0;
+
+	constructor(
+		private readonly text: string,
+		private readonly place: string,
+	) {}
+
+	line(line: number): SyzLine {
+		const start = this.at;
+		const first = this.want(NAME, "a call");
+		let variable: string | undefined;
+		let name = first;
+		if (/^r\d+$/.test(first) && this.take("=")) {
+			variable = first;
+			name = this.want(NAME, "a call");
+		}
+		if (!this.take("(")) this.fail(start === this.at ? "a call" : '"("');
+		const args = this.list(")");
+		const properties: string[] = [];
+		if (this.take("(")) {
+			const end = this.text.indexOf(")", this.at);
+			if (end < 0) this.fail('")"');
+			properties.push(
+				...this.text
+					.slice(this.at, end)
+					.split(",")
+					.map((one) => one.trim()),
+			);
+			this.at = end + 1;
+		}
+		this.space();
+		if (this.at < this.text.length && this.text[this.at] !== "#") this.fail("the end of the line");
+		return { line, name, args, properties, ...(variable !== undefined && { variable }) };
+	}
+
+	private list(close: string): SyzArg[] {
+		const items: SyzArg[] = [];
+		if (this.take(close)) return items;
+		for (;;) {
+			items.push(this.arg());
+			if (this.take(close)) return items;
+			if (!this.take(",")) this.fail(`"," or "${close}"`);
+		}
+	}
+
+	private arg(): SyzArg {
+		if (this.take("{")) return { kind: "list", items: this.list("}") };
+		if (this.take("[")) return { kind: "list", items: this.list("]") };
+		if (this.take("&")) return this.pointer();
+		if (this.take("<")) {
+			const name = this.want(VARIABLE, "a variable");
+			if (!this.take("=>")) this.fail('"=>"');
+			return { kind: "result", name, arg: this.arg() };
+		}
+		if (this.take("@")) {
+			const name = this.want(NAME, "a member's name");
+			return { kind: "union", name, ...(this.take("=") && { arg: this.arg() }) };
+		}
+		if (this.text[this.at] === "'" || this.text[this.at] === '"') return this.data();
+		const variable = this.match(VARIABLE);
+		if (variable !== undefined) {
+			const divide = this.take("/") ? this.number() : 1n;
+			return { kind: "variable", name: variable, divide, add: this.take("+") ? this.number() : 0n };
+		}
+		const word = this.match(/nil|AUTO/y);
+		if (word !== undefined) return word === "nil" ? { kind: "number", value: 0n } : { kind: "auto" };
+		return { kind: "number", value: this.number() };
+	}
+
+	/** `&AUTO=X`, `&(0x7f0000000000)=X`, `&(0x7f0000ffc000/0x1000)=nil` */
+	private pointer(): SyzArg {
+		let addr: bigint | undefined;
+		let size: bigint | undefined;
+		if (this.match(/AUTO/y) === undefined) {
+			if (!this.take("(")) this.fail('"AUTO" or an address in brackets');
+			addr = this.number();
+			if (this.take("/")) size = this.number();
+			if (!this.take(")")) this.fail('")"');
+		}
+		this.match(/=ANY/y);
+		const none = !this.take("=") || this.match(/nil/y) !== undefined;
+		return { kind: "pointer", addr, size, ...(!none && { arg: this.arg() }) };
+	}
+
+	/** `'text'` with \x escapes, `"hex"`, each perhaps with `/length` behind it. */
+	private data(): SyzArg {
+		const quote = this.text[this.at];
+		const start = ++this.at;
+		while (this.at < this.text.length && this.text[this.at] !== quote) this.at += this.text[this.at] === "\\" ? 2 : 1;
+		const inside = this.text.slice(start, this.at);
+		if (this.text[this.at++] !== quote) this.fail(`a closing ${quote}`);
+		// `"$..."` is compressed: nothing of ours is.
+		if (quote === '"' && !/^(?:[0-9a-fA-F]{2})*$/.test(inside)) this.fail("bytes in hex");
+		const bytes = quote === '"' ? Buffer.from(inside, "hex") : unescaped(inside);
+		if (!this.take("/")) return { kind: "data", bytes };
+		const length = Number(this.number());
+		if (length > 1 << 24) this.fail("at most 16 MiB of data");
+		return { kind: "data", bytes: Buffer.concat([bytes, Buffer.alloc(length)], length) };
+	}
+
+	private number(): bigint {
+		return BigInt(this.want(NUMBER, "a number"));
+	}
+
+	private space(): void {
+		while (this.text[this.at] === " " || this.text[this.at] === "\t") this.at++;
+	}
+
+	private take(text: string): boolean {
+		this.space();
+		if (!this.text.startsWith(text, this.at)) return false;
+		this.at += text.length;
+		this.space();
+		return true;
+	}
+
+	private match(pattern: RegExp): string | undefined {
+		this.space();
+		pattern.lastIndex = this.at;
+		const found = pattern.exec(this.text)?.[0];
+		if (found !== undefined) this.at = pattern.lastIndex;
+		return found;
+	}
+
+	private want(pattern: RegExp, what: string): string {
+		return this.match(pattern) ?? this.fail(what);
+	}
+
+	private fail(what: string): never {
+		throw new InputError(`${this.place}:${this.at + 1}: ${what} expected`);
+	}
+}
+
+const ESCAPES: Readonly<Record<string, number>> = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11 };
+
+function unescaped(text: string): Buffer {
+	const bytes: number[] = [];
+	for (let at = 0; at < text.length; at++) {
+		if (text[at] !== "\\") {
+			bytes.push(...Buffer.from(text[at]));
+			continue;
+		}
+		const next = text[++at];
+		if (next === "x") {
+			bytes.push(Number.parseInt(text.slice(at + 1, at + 3), 16));
+			at += 2;
+		} else bytes.push(ESCAPES[next] ?? next.charCodeAt(0));
+	}
+	return Buffer.from(bytes);
+}
