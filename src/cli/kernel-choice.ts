@@ -3,6 +3,7 @@ import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Sim } from "../sim/index.js";
 import { errnoName } from "./errnos.js";
+import type { Known } from "./graph/model.js";
 
 export type KernelChoice = "auto" | "real" | "sim";
 
@@ -18,6 +19,8 @@ export interface KernelHandle {
 	readonly unrecorded?: Kernel;
 	/** the simulated kernel and its machine, where it is one: what acts on hardware needs it */
 	readonly sim?: Sim;
+	/** of a kernel that can not be looked into: the objects that were made through this */
+	readonly known?: Known;
 }
 
 /** How the simulated kernel is to be made. */
@@ -44,7 +47,10 @@ async function simulated(why: string, choice: SimChoice): Promise<KernelHandle> 
 
 async function real(): Promise<KernelHandle> {
 	const { openRealKernel } = await import("../kernel/real/index.js");
-	return { kernel: openRealKernel(), which: "real" };
+	const { Tracker, tracking } = await import("./graph/track.js");
+	const kernel = openRealKernel();
+	const known = new Tracker(kernel);
+	return { kernel: tracking(kernel, known), which: "real", known };
 }
 
 /** @throws EnvironmentError if the kernel that was asked for is not to be had */

@@ -5,6 +5,7 @@ import type { Draft } from "../call/draft.js";
 import { parseNumber, parseRange } from "../call/natural.js";
 import type { CallSpec, Details, Made, PositionalField } from "../call/spec.js";
 import type { Family } from "../command.js";
+import { showIoas } from "../graph/show-ioas.js";
 import { hex, plural, sizeText } from "../text.js";
 
 const ioasId: PositionalField = { name: "IOAS", doc: "the IOAS's ID", field: "ioas_id" };
@@ -172,6 +173,6 @@ const specs: readonly CallSpec[] = [
 const family: Family = {
 	name: "ioas",
 	details: "An IOAS maps IOVAs to memory of the program; page tables and devices that are attached to it see these mappings.",
-	commands: specs.map((spec) => callCommand("ioas", spec)),
+	commands: [...specs.map((spec) => callCommand("ioas", spec)), showIoas],
 };
 export default family;

@@ -1,0 +1,214 @@
+/** What passes between us and a kernel that can not be looked into: the objects that were made here, and what became of them. */
+import { type Ioctl, ioctlByRequest, iommu_test_op, type StructType } from "../../../structs/index.js";
+import type { IoctlArg, Kernel, Ret } from "../../kernel/kernel.js";
+import { hex } from "../text.js";
+import type { Area, GraphObject, IoasView, Known, Range } from "./model.js";
+
+type Values = Readonly<Record<string, number | bigint>>;
+
+interface Space {
+	areas: Area[];
+	allowed: Range[];
+}
+
+/** One /dev/iommu. */
+class Tracked {
+	readonly objects = new Map<number, GraphObject>();
+	readonly spaces = new Map<number, Space>();
+
+	add(id: number | bigint, type: string, rest: Partial<GraphObject> = {}): void {
+		this.objects.set(Number(id), { id: Number(id), type, refs: [], details: {}, ...rest });
+		if (type === "ioas") this.spaces.set(Number(id), { areas: [], allowed: [] });
+	}
+
+	change(id: number, change: Partial<GraphObject>): void {
+		const object = this.objects.get(id);
+		if (object) this.objects.set(id, { ...object, ...change });
+	}
+
+	remove(id: number): void {
+		const object = this.objects.get(id);
+		this.objects.delete(id);
+		this.spaces.delete(id);
+		// A mock device goes with what owns it.
+		if (object?.type === "selftest") for (const { id: owned } of object.refs) this.remove(owned);
+		if (object?.type === "device") this.left(object.parent);
+	}
+
+	/** A device is attached to `asked`, an IOAS or a page table, which came to be `table`; undefined: to nothing. */
+	move(device: number, asked: number | undefined, table: number | undefined): void {
+		if (table !== undefined && asked !== undefined && !this.objects.has(table)) {
+			this.add(table, "hwpt-paging", { parent: asked, details: { automatic: true } });
+		}
+		const old = this.objects.get(device)?.parent;
+		this.change(device, { parent: table });
+		if (old !== table) this.left(old);
+	}
+
+	/** A table that came by attaching goes with its last device. */
+	left(table: number | undefined): void {
+		const object = table === undefined ? undefined : this.objects.get(table);
+		if (object?.details.automatic !== true) return;
+		if (![...this.objects.values()].some(({ parent }) => parent === object.id)) this.remove(object.id);
+	}
+
+	map(ioas: number | bigint, start: bigint, length: bigint, flags: number | bigint, from: string): void {
+		const area = { start, last: start + length - 1n, writable: (Number(flags) & 2) !== 0, readable: (Number(flags) & 4) !== 0, from };
+		this.spaces.get(Number(ioas))?.areas.push(area);
+	}
+
+	unmap(ioas: number | bigint, iova: bigint, length: bigint): void {
+		const space = this.spaces.get(Number(ioas));
+		if (space) space.areas = space.areas.filter(({ start, last }) => start < iova || last > iova + length - 1n);
+	}
+}
+
+type Follow = (context: Tracked, before: Values, after: Values, kernel: Kernel) => void;
+
+const big = (value: number | bigint): bigint => BigInt(value);
+
+/** By the call's name; structs as they were before and after it. */
+const followers: Readonly<Record<string, Follow>> = {
+	IOMMU_DESTROY: (context, { id }) => context.remove(Number(id)),
+	IOMMU_IOAS_ALLOC: (context, _, { out_ioas_id }) => context.add(out_ioas_id, "ioas"),
+	IOMMU_IOAS_MAP: (context, { ioas_id, length, flags, user_va }, { iova }) =>
+		context.map(ioas_id, big(iova), big(length), flags, `user ${hex(user_va)}`),
+	IOMMU_IOAS_MAP_FILE: (context, { ioas_id, length, flags, fd }, { iova }) =>
+		context.map(ioas_id, big(iova), big(length), flags, `file ${fd}`),
+	IOMMU_IOAS_COPY: (context, { dst_ioas_id, src_ioas_id, length, flags }, { dst_iova }) =>
+		context.map(dst_ioas_id, big(dst_iova), big(length), flags, `ioas ${src_ioas_id}`),
+	IOMMU_IOAS_UNMAP: (context, { ioas_id, iova, length }) => context.unmap(ioas_id, big(iova), big(length)),
+	IOMMU_IOAS_ALLOW_IOVAS(context, { ioas_id, num_iovas, allowed_iovas }, _, kernel) {
+		const space = context.spaces.get(Number(ioas_id));
+		const bytes = new Uint8Array(Math.min(Number(num_iovas), 1024) * 16);
+		if (!space || kernel.peek(big(allowed_iovas), bytes) < 0) return;
+		const words = new BigUint64Array(bytes.buffer);
+		space.allowed = Array.from({ length: words.length / 2 }, (_, at) => ({ start: words[2 * at], last: words[2 * at + 1] }));
+	},
+	IOMMU_HWPT_ALLOC(context, { dev_id, pt_id, flags, fault_id }, { out_hwpt_id }) {
+		const nested = context.objects.get(Number(pt_id))?.type !== "ioas";
+		const refs = [{ what: "made for", id: Number(dev_id) }];
+		if (Number(flags) & 4) refs.push({ what: "faults to", id: Number(fault_id) });
+		const details: GraphObject["details"] = Number(flags) & 1 ? { "nesting parent": true } : {};
+		context.add(out_hwpt_id, nested ? "hwpt-nested" : "hwpt-paging", { parent: Number(pt_id), refs, details });
+	},
+	IOMMU_FAULT_QUEUE_ALLOC: (context, _, { out_fault_id }) => context.add(out_fault_id, "fault"),
+	IOMMU_VIOMMU_ALLOC: (context, { hwpt_id, type }, { out_viommu_id }) =>
+		context.add(out_viommu_id, "viommu", { parent: Number(hwpt_id), details: { type: Number(type) } }),
+	IOMMU_VDEVICE_ALLOC: (context, { viommu_id, dev_id, virt_id }, { out_vdevice_id }) =>
+		context.add(out_vdevice_id, "vdevice", {
+			parent: Number(viommu_id),
+			refs: [{ what: "of", id: Number(dev_id) }],
+			details: { "virtual ID": hex(virt_id) },
+		}),
+	IOMMU_VEVENTQ_ALLOC: (context, { viommu_id, type, veventq_depth }, { out_veventq_id }) =>
+		context.add(out_veventq_id, "veventq", { parent: Number(viommu_id), details: { type: Number(type), depth: Number(veventq_depth) } }),
+	IOMMU_HW_QUEUE_ALLOC: (context, { viommu_id, nesting_parent_iova }, { out_hw_queue_id }) =>
+		context.add(out_hw_queue_id, "hw-queue", { parent: Number(viommu_id), details: { iova: hex(nesting_parent_iova) } }),
+	IOMMU_TEST_CMD(context, before, after) {
+		const { op, id } = before;
+		const members = after as unknown as { mock_domain: Values; mock_domain_replace: Values };
+		if (Number(op) === iommu_test_op.IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE) {
+			const device = context.objects.get(Number(id))?.refs[0]?.id;
+			if (device !== undefined) context.move(device, Number(members.mock_domain_replace.pt_id), Number(members.mock_domain_replace.pt_id));
+			return;
+		}
+		const inner = members.mock_domain;
+		if (Number(op) !== iommu_test_op.IOMMU_TEST_OP_MOCK_DOMAIN) return;
+		const { out_stdev_id, out_hwpt_id, out_idev_id } = inner;
+		context.add(out_hwpt_id, "hwpt-paging", { parent: Number(id), details: { automatic: true } });
+		context.add(out_idev_id, "device", { parent: Number(out_hwpt_id), details: { name: "mock" } });
+		context.add(out_stdev_id, "selftest", { refs: [{ what: "owns", id: Number(out_idev_id) }] });
+	},
+};
+
+/** Files and objects that were made through one kernel. */
+export class Tracker implements Known {
+	readonly source = "recorded";
+	/** by file */
+	readonly #contexts = new Map<number, Tracked>();
+	readonly #devices = new Map<number, { readonly context: number; readonly id: number }>();
+
+	constructor(private readonly kernel: Kernel) {}
+
+	contexts(): { objects: GraphObject[] }[] {
+		return [...this.#contexts.values()].map(({ objects }) => ({ objects: [...objects.values()] }));
+	}
+
+	ioas(id: number): IoasView | undefined {
+		for (const { spaces } of this.#contexts.values()) {
+			const space = spaces.get(id);
+			if (!space) continue;
+			const areas = [...space.areas].sort((a, b) => (a.start < b.start ? -1 : 1));
+			return { id, areas, reserved: [], allowed: space.allowed, alignment: 1n };
+		}
+		return undefined;
+	}
+
+	/** An ioctl that succeeded. */
+	succeeded(fd: number, call: Ioctl, before: Values, after: Values): void {
+		if (call.name === "VFIO_DEVICE_BIND_IOMMUFD") {
+			this.#context(Number(before.iommufd)).add(after.out_devid, "device", { details: { file: fd } });
+			this.#devices.set(fd, { context: Number(before.iommufd), id: Number(after.out_devid) });
+		} else if (call.name === "VFIO_DEVICE_ATTACH_IOMMUFD_PT" || call.name === "VFIO_DEVICE_DETACH_IOMMUFD_PT") {
+			this.#moved(fd, call, before, after);
+		} else followers[call.name]?.(this.#context(fd), before, after, this.kernel);
+	}
+
+	/** A device that is attached to an IOAS hangs from it: which page table that means is in the answer. */
+	#moved(fd: number, call: Ioctl, before: Values, after: Values): void {
+		const device = this.#devices.get(fd);
+		if (!device || Number(before.flags) !== 0) return;
+		const context = this.#context(device.context);
+		const attaches = call.name === "VFIO_DEVICE_ATTACH_IOMMUFD_PT";
+		if (attaches) context.move(device.id, Number(before.pt_id), Number(after.pt_id));
+		else context.move(device.id, undefined, undefined);
+	}
+
+	closed(fd: number): void {
+		this.#contexts.delete(fd);
+		const device = this.#devices.get(fd);
+		if (device) this.#contexts.get(device.context)?.remove(device.id);
+		this.#devices.delete(fd);
+	}
+
+	#context(fd: number): Tracked {
+		let found = this.#contexts.get(fd);
+		if (!found) {
+			found = new Tracked();
+			this.#contexts.set(fd, found);
+		}
+		return found;
+	}
+}
+
+/** The same kernel, with everything that passes through it told to `tracker`. */
+export function tracking(kernel: Kernel, tracker: Tracker): Kernel {
+	const bytesOf = (struct: StructType, arg: IoctlArg): Uint8Array => {
+		const bytes = new Uint8Array(struct.size);
+		if (typeof arg !== "bigint") bytes.set(arg.subarray(0, struct.size));
+		else kernel.peek(arg, bytes);
+		return bytes;
+	};
+	const ioctl = (fd: number, request: number, arg: IoctlArg): Ret => {
+		const call = ioctlByRequest(request);
+		if (!call?.struct || !(call.name in followers || call.name.startsWith("VFIO_DEVICE_"))) return kernel.ioctl(fd, request, arg);
+		const before = call.struct.decode(bytesOf(call.struct, arg)) as Values;
+		const ret = kernel.ioctl(fd, request, arg);
+		if (ret >= 0) tracker.succeeded(fd, call, before, call.struct.decode(bytesOf(call.struct, arg)) as Values);
+		return ret;
+	};
+	const close = (fd: number): Ret => {
+		const ret = kernel.close(fd);
+		if (ret >= 0) tracker.closed(fd);
+		return ret;
+	};
+	const own: Partial<Kernel> = { ioctl, close };
+	// Everything else goes to the kernel as it is: its own fields are private to it.
+	return new Proxy(kernel, {
+		get(target, key) {
+			const found = own[key as keyof Kernel] ?? Reflect.get(target, key, target);
+			return typeof found === "function" && !Object.hasOwn(own, key) ? found.bind(target) : found;
+		},
+	});
+}
