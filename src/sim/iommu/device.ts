@@ -91,8 +91,7 @@ export class IommuGroup {
 	#switch(pasid: number, handle: AttachHandle, old: AttachHandle | undefined): Ret {
 		for (let i = 0; i < this.devices.length; i++) {
 			const device = this.devices[i];
-			const rc = device.iommu.driver.admits?.(device, handle.domain, pasid) ?? 0;
-			const result = rc < 0 ? rc : handle.domain.attach(device, pasid, handle);
+			const result = enter(device, pasid, handle);
 			if (result < 0) {
 				for (const done of this.devices.slice(0, i)) {
 					if (old !== undefined) old.domain.attach(done, pasid, old);
@@ -104,4 +103,12 @@ export class IommuGroup {
 		this.attached.set(pasid, handle);
 		return 0;
 	}
+}
+
+/** -EINVAL for a table of another driver's, before it sees the device. */
+function enter(device: IommuDevice, pasid: number, handle: AttachHandle): Ret {
+	const { driver } = device.iommu;
+	if (handle.domain.iommu.driver !== driver) return -EINVAL;
+	const rc = driver.admits?.(device, handle.domain, pasid) ?? 0;
+	return rc < 0 ? rc : handle.domain.attach(device, pasid, handle);
 }

@@ -1,4 +1,4 @@
-import { EFAULT, EINVAL, ENOENT, EOVERFLOW, EPERM } from "../../kernel/errno.js";
+import { EFAULT, EINVAL, ENOENT, ENOMEM, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Area } from "../iova/area.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
@@ -33,8 +33,11 @@ export class Access extends IommufdObject implements SpaceAccess {
 		readonly pins: boolean,
 		/** asked to let go of [iova, iova+length) */
 		readonly onUnmap: (iova: bigint, length: bigint) => void = () => {},
+		/** a driver's keeps the context alive, the core's own does not */
+		readonly holdsContext = true,
 	) {
 		super(context);
+		if (holdsContext) context.hold();
 		this.alignment = pins ? PAGE : 1n;
 	}
 
@@ -73,7 +76,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 		const parts: { area: Area; pages: Pages; index: number; count: number }[] = [];
 		let rc: Ret = 0;
 		for (const { area, from, to } of ioas.space.walk(iova, last)) {
-			rc = area === undefined ? -ENOENT : pinPart(area, from, to, last, write);
+			rc = area === undefined ? -ENOENT : this.context.sim.allocation() ? pinPart(area, from, to, last, write) : -ENOMEM;
 			if (rc < 0) break;
 			const part = area as Area;
 			const index = part.index(from);
@@ -120,7 +123,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 
 	override destroy(): void {
 		this.detach();
-		this.context.release();
+		if (this.holdsContext) this.context.release();
 	}
 }
 

@@ -92,7 +92,6 @@ export class IommufdContext {
 	release(): void {
 		if (--this.#references > 0) return;
 		this.sim.contexts.delete(this);
-		this.sim.contexts.delete(this);
 		let progress = true;
 		while (this.#objects.size > 0 && progress) {
 			progress = false;

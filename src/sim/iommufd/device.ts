@@ -20,17 +20,21 @@ export class Device extends IommufdObject {
 		context: IommufdContext,
 		readonly device: IommuDevice,
 		readonly group: DeviceGroup,
+		readonly holdsContext: boolean,
 	) {
 		super(context);
+		if (holdsContext) context.hold();
 		this.users++; // the driver's: IOMMU_DESTROY can not take it away
 		device.boundTo = this;
 	}
 
-	/** Bind: the object, or -EPERM where another context holds the group. */
-	static bindTo(context: IommufdContext, device: IommuDevice): Device | Ret {
+	/**
+	 * Bind: the object, or -EPERM where another context holds the group. A driver that lives on its own keeps the
+	 * context alive; one that only exists in the context (the selftest's) goes with it.
+	 */
+	static bindTo(context: IommufdContext, device: IommuDevice, holdsContext = true): Device | Ret {
 		if (!device.group.claim(context)) return -EPERM;
-		const object = new Device(context, device, DeviceGroup.of(context, device.group));
-		context.hold();
+		const object = new Device(context, device, DeviceGroup.of(context, device.group), holdsContext);
 		context.finalize(object);
 		return object;
 	}
@@ -42,7 +46,7 @@ export class Device extends IommufdObject {
 		this.context.remove(this);
 		this.device.boundTo = undefined;
 		this.device.group.unclaim();
-		this.context.release();
+		if (this.holdsContext) this.context.release();
 	}
 
 	/** Attach to an IOAS or page table. The page table's ID, or minus the errno. */

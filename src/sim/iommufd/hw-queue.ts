@@ -73,8 +73,7 @@ function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
 	const pages = (iova + length - start + 0xfffn) >> 12n;
 	if (pages << 12n > IOVA_MAX) return -ERANGE;
 	if (pages > MAX_PAGES) return -ENOMEM;
-	const access = new Access(context, true);
-	context.hold();
+	const access = new Access(context, true, undefined, false);
 	access.users++;
 	context.finalize(access);
 	queue.access = access;

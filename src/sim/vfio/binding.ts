@@ -85,7 +85,6 @@ export class EmulatedBinding implements Binding {
 
 	constructor(readonly context: IommufdContext) {
 		this.access = new Access(context, true);
-		context.hold();
 		this.access.users++;
 		context.finalize(this.access);
 	}

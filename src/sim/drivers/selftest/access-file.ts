@@ -16,7 +16,6 @@ export class AccessFile extends SimFile {
 		super();
 		this.access = new Access(context, pins, (iova, length) => this.#letGo(iova, length));
 		this.access.users++;
-		context.hold();
 		context.finalize(this.access);
 	}
 

@@ -91,7 +91,7 @@ function mockDomain(machine: MockMachine, command: Command, flags: number): Ret 
 	if (!MockDevice.flagsValid(flags)) rc = -EINVAL;
 	else {
 		const mock = new MockDevice(machine.iommu, machine.nextGroup++, flags);
-		const device = Device.bindTo(context, mock);
+		const device = Device.bindTo(context, mock, false);
 		if (typeof device === "number") rc = device;
 		else {
 			selftest.device = device;

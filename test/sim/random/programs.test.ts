@@ -1,0 +1,47 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createSim } from "../../../src/sim/index.js";
+import { type Answer, RandomProgram } from "./program.js";
+import { programOf, runProgram, soak } from "./soak.js";
+
+const steps = fc.array(fc.integer({ min: 0 }), { minLength: 1, maxLength: 400, size: "max" });
+const machine = fc.constantFrom(undefined, undefined, undefined, "mixed", "vtd", "smmuv3", "amd");
+
+function answers(seeds: readonly number[]): Answer[] {
+	const program = new RandomProgram(createSim().newProcess());
+	return seeds.map((seed) => program.step(seed));
+}
+
+describe("whatever a program calls", () => {
+	test("IDs are unique, holders exist and are counted, areas stay apart, and its end leaves nothing", () => {
+		fc.assert(
+			fc.property(machine, fc.constantFrom(0, 10), steps, (name, wild, seeds) => {
+				expect(runProgram({ machine: name, wild, steps: seeds })).toBeUndefined();
+			}),
+			{ numRuns: 150 },
+		);
+	});
+
+	test("it gets the same answers the second time", () => {
+		fc.assert(
+			fc.property(steps, (seeds) => {
+				expect(answers(seeds)).toEqual(answers(seeds));
+			}),
+			{ numRuns: 40 },
+		);
+	});
+
+	// More of it, for as long as one likes: npm run soak
+	test("tens of thousands of random calls and random bytes break nothing", () => {
+		const seed = Number(process.env.IOMMUCTL_SOAK_SEED ?? Date.now() % 2 ** 31);
+		console.info(`soak seed ${seed} (again: IOMMUCTL_SOAK_SEED=${seed}, or npm run soak -- --seed ${seed})`);
+		const { calls, succeeded } = soak(seed, 40_000);
+		expect(calls).toBe(40_000);
+		expect(succeeded).toBeGreaterThan(2000);
+	});
+
+	test("a program is the same whenever it is asked for by its seed", () => {
+		expect(programOf(7)).toEqual(programOf(7));
+		expect(programOf(7).steps).not.toEqual(programOf(8).steps);
+	});
+});

@@ -1,0 +1,128 @@
+import { createSim, type SimProcess } from "../../../src/sim/index.js";
+import { BUILTIN_MACHINES } from "../../../src/sim/machine/builtin.js";
+import { checkMachine } from "../../../src/sim/machine/parse.js";
+import type { MemoryObject } from "../../../src/sim/memory/memory-object.js";
+import { findFaults } from "../invariants.js";
+import { type Answer, RandomProgram } from "./program.js";
+import { Random } from "./random.js";
+
+export interface SoakResult {
+	calls: number;
+	programs: number;
+	/** of the calls, how many succeeded */
+	succeeded: number;
+	/** the call that took longest, in ms */
+	slowest: { ms: number; call: string; program: number; step: number };
+}
+
+/** What went wrong in a program, and where. */
+export interface Failure {
+	readonly step: number;
+	readonly problem: string;
+}
+
+/** A program that can be run again, whole or in part. */
+export interface SoakProgram {
+	readonly machine: string | undefined;
+	/** calls in a hundred that are bytes without sense */
+	readonly wild: number;
+	/** one seed for each step */
+	readonly steps: readonly number[];
+}
+
+/** Calls of one program. */
+const STEPS = 2000;
+/** How often everything is looked through. */
+const CHECK = 200;
+
+const machines = [undefined, undefined, "mixed", "vtd", "smmuv3", "amd"] as const;
+
+/** The program that belongs to a seed. */
+export function programOf(seed: number, steps = STEPS): SoakProgram {
+	const random = new Random(seed);
+	const machine = random.pick(machines);
+	const wild = random.pick([0, 5, 30, 80]);
+	return { machine, wild, steps: Array.from({ length: steps }, () => random.u32()) };
+}
+
+/** Programs of random calls, one after another, until `calls` are made. Throws at the first thing wrong. */
+export function soak(seed: number, calls: number): SoakResult {
+	const result: SoakResult = { calls: 0, programs: 0, succeeded: 0, slowest: { ms: 0, call: "", program: seed, step: 0 } };
+	for (let program = seed; result.calls < calls; program++) {
+		result.programs++;
+		const failure = runProgram(programOf(program, Math.min(STEPS, calls - result.calls)), (answer, ms, step) => {
+			result.calls++;
+			if (!answer.ret.startsWith("-")) result.succeeded++;
+			if (ms > result.slowest.ms) result.slowest = { ms, call: answer.call, program, step };
+		});
+		if (failure !== undefined) throw new Error(`program ${program}, step ${failure.step}: ${failure.problem}`);
+	}
+	return result;
+}
+
+/** Run a program and look for what is wrong, in the middle and at its end. */
+export function runProgram(program: SoakProgram, onAnswer?: (answer: Answer, ms: number, step: number) => void): Failure | undefined {
+	const { machine, wild, steps } = program;
+	const process = createSim(machine === undefined ? {} : { machine: checkMachine(BUILTIN_MACHINES[machine]) }).newProcess();
+	const objects = watchMemory(process);
+	let step = 0;
+	try {
+		const random = new RandomProgram(process, { wild, paths: vfioPaths(process) });
+		for (; step < steps.length; step++) {
+			const start = performance.now();
+			const answer = random.step(steps[step]);
+			onAnswer?.(answer, performance.now() - start, step);
+			if (step % CHECK !== CHECK - 1 && step !== steps.length - 1) continue;
+			const faults = [...findFaults(process), ...pinFaults(objects)];
+			if (faults.length > 0) return { step, problem: faults.slice(0, 5).join("; ") };
+		}
+		process.exit();
+		if (process.sim.contexts.size > 0) return { step, problem: "a context outlives its files" };
+		if (objects.some((object) => !object.pins.empty)) return { step, problem: "memory stays pinned" };
+		return undefined;
+	} catch (error) {
+		return { step, problem: (error as Error).stack ?? String(error) };
+	}
+}
+
+/** Leave steps out as long as what goes wrong stays the same (but for numbers in it). */
+export function minimize(program: SoakProgram): SoakProgram {
+	const kind = (failure: Failure | undefined) => failure?.problem.split("\n")[0].replaceAll(/\d+/g, "");
+	const wanted = kind(runProgram(program));
+	if (wanted === undefined) return program;
+	let steps = program.steps;
+	for (let part = Math.ceil(steps.length / 2); part >= 1; part = part === 1 ? 0 : Math.ceil(part / 2)) {
+		for (let at = 0; at < steps.length; ) {
+			const fewer = [...steps.slice(0, at), ...steps.slice(at + part)];
+			if (kind(runProgram({ ...program, steps: fewer })) === wanted) steps = fewer;
+			else at += part;
+		}
+	}
+	return { ...program, steps };
+}
+
+function pinFaults(objects: readonly MemoryObject[]): string[] {
+	const faults: string[] = [];
+	for (const { pins, pages } of objects)
+		for (const [from] of pins.runs(0, pages, true)) if (pins.at(from) !== 0) faults.push(`page ${from} is pinned ${pins.at(from)} times`);
+	return faults;
+}
+
+/** Every piece of memory that there will be. */
+function watchMemory({ sim }: SimProcess): MemoryObject[] {
+	const objects: MemoryObject[] = [];
+	const { physical } = sim;
+	const make = physical.newObject.bind(physical);
+	physical.newObject = (pages, kind) => {
+		const object = make(pages, kind);
+		objects.push(object);
+		return object;
+	};
+	return objects;
+}
+
+function vfioPaths({ sim }: SimProcess): string[] | undefined {
+	if (sim.vfio === undefined) return undefined;
+	const devices = [...sim.vfio.devices.keys()].map((name) => `/dev/vfio/devices/${name}`);
+	return [...devices, ...devices, "/dev/vfio/vfio", "/dev/vfio/1", "/dev/vfio/2"];
+}
