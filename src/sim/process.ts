@@ -34,6 +34,7 @@ export class SimProcess implements Kernel, DmaCapable {
 	constructor(readonly sim: Sim) {}
 
 	open(path: string, _flags?: number): Ret {
+		if (!this.sim.allocation()) return -ENOMEM;
 		const file = this.sim.open(this, path);
 		return typeof file === "number" ? file : this.install(file);
 	}
@@ -51,8 +52,9 @@ export class SimProcess implements Kernel, DmaCapable {
 		return fd;
 	}
 
-	/** The lowest free descriptor, or -EMFILE, without taking it. */
+	/** The lowest free descriptor, or -EMFILE or -ENOMEM, without taking it. */
 	reserveFd(): Ret {
+		if (!this.sim.allocation()) return -ENOMEM;
 		let fd = this.#lowestFree;
 		while (this.#files.has(fd)) fd++;
 		return fd >= MAX_FILES ? -EMFILE : fd;
@@ -113,6 +115,7 @@ export class SimProcess implements Kernel, DmaCapable {
 		const { addr, length, prot, fd, offset = 0n } = request;
 		if (length <= 0n || length > 1n << 47n) return BigInt(length > 0n ? -ENOMEM : -EINVAL);
 		const pages = Number((length + 0xfffn) >> 12n);
+		if (!this.sim.allocation()) return BigInt(-ENOMEM);
 		if (fd === undefined) {
 			const object = this.sim.physical.newObject(pages, "anonymous");
 			return this.memory.map(addr, pages, object, 0, prot);
@@ -131,6 +134,7 @@ export class SimProcess implements Kernel, DmaCapable {
 
 	memfd(_name: string, length: bigint): Ret {
 		if (length < 0n || length > 1n << 62n) return -EINVAL;
+		if (!this.sim.allocation()) return -ENOMEM;
 		const pages = Number((length + 0xfffn) >> 12n);
 		return this.install(new MemfdFile(this.sim.physical.newObject(pages, "memfd"), length));
 	}

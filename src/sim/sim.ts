@@ -28,6 +28,9 @@ export class Sim {
 	dmaTurnsMasteringOn = true;
 	/** the kernel's age; undefined: 7.3 */
 	release: Release | undefined;
+	/** allocations so far, and which of them is to fail; 0: none */
+	allocations = 0;
+	failingAllocation = 0;
 	readonly #selftest: MockMachine | undefined;
 
 	constructor(machine?: Machine) {
@@ -56,6 +59,11 @@ export class Sim {
 		if (this.release?.hasFile(path) === false) return -ENOENT;
 		if (path.startsWith("/dev/vfio/")) return this.vfio?.open(path) ?? -ENOENT;
 		return -ENOENT;
+	}
+
+	/** The kernel takes memory for something: false if there is none, by fault injection. */
+	allocation(): boolean {
+		return ++this.allocations !== this.failingAllocation;
 	}
 
 	/** Write a line into the kernel log. */

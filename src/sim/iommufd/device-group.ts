@@ -1,4 +1,4 @@
-import { EBUSY, EINVAL } from "../../kernel/errno.js";
+import { EBUSY, EINVAL, ENOMEM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { AttachHandle, IommuGroup } from "../iommu/device.js";
 import type { IommufdContext } from "./context.js";
@@ -43,6 +43,7 @@ export class DeviceGroup {
 		const present = this.attachments.get(pasid);
 		if (present?.devices.has(device)) return -EBUSY;
 		if (present !== undefined && present.hwpt !== hwpt) return -EINVAL;
+		if (!this.context.sim.allocation()) return -ENOMEM;
 		let rc = pasid === 0 ? reserve(device, hwpt.paging) : 0;
 		if (rc < 0) return rc;
 		if (present !== undefined) present.devices.add(device);
@@ -65,6 +66,7 @@ export class DeviceGroup {
 		if (present === undefined || !present.devices.has(device)) return -EINVAL;
 		const old = present.hwpt;
 		if (old === hwpt) return 0;
+		if (!this.context.sim.allocation()) return -ENOMEM;
 		const moves = pasid === 0 && old.paging.ioas !== hwpt.paging.ioas;
 		let rc: Ret = 0;
 		const reserved: Device[] = [];

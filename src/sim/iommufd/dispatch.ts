@@ -1,5 +1,5 @@
 import { type Ioctl, ioctls } from "../../../structs/index.js";
-import { EINVAL, ENOTTY } from "../../kernel/errno.js";
+import { EINVAL, ENOMEM, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { SimProcess } from "../process.js";
@@ -22,10 +22,15 @@ export interface Call {
 	readonly ioctl: Ioctl;
 	readonly handler: Handler;
 	readonly scratch: Scratch;
+	/** what it makes takes memory */
+	readonly allocates: boolean;
 }
 
+/** Calls that can not fail for want of memory: they give it back, or only look. */
+const FREE = new Set<Ioctl>([ioctls.IOMMU_DESTROY, ioctls.IOMMU_IOAS_UNMAP, ioctls.IOMMU_OPTION, ioctls.IOMMU_VFIO_IOAS]);
+
 export function defineCall(ioctl: Ioctl, handler: Handler): Call {
-	return { ioctl, handler, scratch: new Scratch(ioctl.size) };
+	return { ioctl, handler, scratch: new Scratch(ioctl.size), allocates: !FREE.has(ioctl) };
 }
 
 /** Commands that start here; below are VFIO's. */
@@ -82,5 +87,6 @@ export function dispatch(context: IommufdContext, process: SimProcess, request: 
 	if (size < call.ioctl.minSize) return -EINVAL;
 	const command = new Command(context, process, arg, size, call.scratch, older);
 	rc = command.copyIn();
-	return rc < 0 ? rc : call.handler(command);
+	if (rc < 0) return rc;
+	return call.allocates && !context.sim.allocation() ? -ENOMEM : call.handler(command);
 }

@@ -5,7 +5,10 @@ import { IommufdObject } from "./object.js";
 /** An I/O address space: what page tables and accesses are filled from. */
 export class Ioas extends IommufdObject {
 	readonly type = "ioas";
-	readonly space = new IovaSpace((line) => this.context.sim.warn(line));
+	readonly space = new IovaSpace(
+		(line) => this.context.sim.warn(line),
+		() => this.context.sim.allocation(),
+	);
 	/** its page tables, in order of making */
 	readonly hwpts: HwptPaging[] = [];
 

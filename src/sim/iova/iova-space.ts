@@ -1,4 +1,4 @@
-import { EADDRINUSE, EBUSY, EDEADLOCK, EEXIST, EINVAL, ENOENT, EOVERFLOW, EPERM } from "../../kernel/errno.js";
+import { EADDRINUSE, EBUSY, EDEADLOCK, EEXIST, EINVAL, ENOENT, ENOMEM, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { Area } from "./area.js";
 import { type Interval, IntervalSet, IOVA_MAX } from "./interval-set.js";
@@ -55,7 +55,11 @@ export class IovaSpace {
 	#largePages = true;
 
 	/** `warn` writes into the kernel's log */
-	constructor(readonly warn: (line: string) => void = () => {}) {}
+	constructor(
+		readonly warn: (line: string) => void = () => {},
+		/** false: there is no memory for one thing more */
+		readonly allocation: () => boolean = () => true,
+	) {}
 
 	get largePages(): boolean {
 		return this.#largePages;
@@ -115,7 +119,7 @@ export class IovaSpace {
 		const areas: Area[] = [];
 		let start = at;
 		for (const piece of pieces) {
-			const rc = this.#checkPiece(start, piece, prot);
+			const rc = this.#checkPiece(start, piece, prot) || (this.allocation() ? 0 : -ENOMEM);
 			if (rc < 0) return BigInt(rc);
 			areas.push(new Area(start, start + piece.length - 1n, piece.pages, piece.startByte, prot.readable, prot.writable));
 			start += piece.length;
@@ -276,7 +280,8 @@ export class IovaSpace {
 		const high = new Area(at, last, pages, area.byte(at), readable, writable);
 		const filled = area.filled;
 		// The halves take their pins before the whole gives its own up, so the pages stay the same.
-		if (filled) this.#fill([low, high]);
+		const rc = filled ? this.#fill([low, high]) : 0;
+		if (rc < 0) return rc;
 		drain(area);
 		this.areas.delete(area);
 		this.areas.insert(low);
@@ -288,7 +293,7 @@ export class IovaSpace {
 	#fill(areas: readonly Area[]): Ret {
 		for (let i = 0; i < areas.length; i++) {
 			const area = areas[i];
-			let rc: Ret = area.pages.pin(area.firstPage, area.pageCount);
+			let rc: Ret = this.allocation() ? area.pages.pin(area.firstPage, area.pageCount) : -ENOMEM;
 			if (rc === 0) {
 				area.filled = true;
 				if (!area.readable && !area.writable) {

@@ -74,6 +74,11 @@ export class PhysicalMemory {
 		return object;
 	}
 
+	/** Whether any page of any object is pinned. */
+	get pinned(): boolean {
+		return this.#objects.some(({ ref }) => ref.deref()?.pins.empty === false);
+	}
+
 	/** The page that a physical address (in bytes) is in; undefined where there is no memory. */
 	find(pa: bigint): { readonly object: MemoryObject; readonly page: number } | undefined {
 		const frame = Number(pa >> PAGE_SHIFT);

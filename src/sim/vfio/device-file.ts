@@ -4,7 +4,7 @@ import {
 	vfio_device_detach_iommufd_pt as DETACH,
 	vfio_defines as V,
 } from "../../../structs/index.js";
-import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, EOPNOTSUPP } from "../../kernel/errno.js";
+import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { SimFile, type UserIo } from "../file.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
@@ -91,7 +91,7 @@ export class VfioDeviceFile extends SimFile {
 		let rc = device.checkToken(flags & TOKEN ? token : undefined);
 		if (rc < 0) return rc;
 		if (device.opens > 0) return -EINVAL;
-		rc = device.open(file.context);
+		rc = process.sim.allocation() ? device.open(file.context) : -ENOMEM;
 		if (rc < 0) return rc;
 		if (writeU32(arg, BIND.offsets.out_devid, device.binding?.id ?? 0) < 0) {
 			device.close();
