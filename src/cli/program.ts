@@ -130,11 +130,13 @@ const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`;
 
 const programHelp = `
 A single command starts from a fresh kernel and ends with it: IDs live only as long. A script (iommuctl run FILE|-) keeps
-one kernel and one context for all of its lines.
+one kernel and one context for all of its lines; a session keeps them for all commands of a shell.
 
 Examples:
   # a whole story on the simulated kernel
   iommuctl run scripts/examples/nested-translation.iommu
+  # a kernel that stays: ioas=$(iommuctl ioas alloc -q) and so on
+  eval "$(iommuctl session start)"
   # one call; the answer as JSON
   iommuctl ioas alloc --json
   # what a call expects, field by field

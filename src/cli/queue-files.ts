@@ -23,7 +23,7 @@ export function queueFile(inv: Invocation, kind: QueueFile["kind"], text: string
 		const what = kind === "fault" ? "fault queue" : "event queue";
 		throw new UsageError(
 			`no ${what} ${id} was allocated here`,
-			`a queue is read through the file that its allocation gave: use \`iommuctl run\`, whose lines share files, or --queue-fd`,
+			`a queue is read through the file that its allocation gave: use \`iommuctl run\` or a session, whose commands share files, or --queue-fd`,
 		);
 	}
 	if (file.kind !== kind)

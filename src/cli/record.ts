@@ -1,3 +1,5 @@
+import type { TraceWriter } from "../trace/index.js";
+import { UsageError } from "./exit.js";
 import type { KernelHandle } from "./kernel-choice.js";
 
 export interface Recorded {
@@ -10,12 +12,24 @@ export interface Recorded {
  * The same kernel with everything that passes through it written to a trace.
  * @param file a new file, or a trace of the same machine to append to
  * @param fd an open /dev/iommu that was given to us
- * @throws TraceError
+ * @throws TraceError, UsageError
  */
 export async function recorded(handle: KernelHandle, file: string, fd?: number): Promise<Recorded> {
 	const { TraceWriter, recording } = await import("../trace/index.js");
-	const writer = new TraceWriter(file, { kernel: handle.kernel.kind });
+	const { machineFile } = await import("../sim/machine/draw.js");
+	const machine = handle.sim?.hardware?.machine;
+	const header = { kernel: handle.kernel.kind, ...(machine && { machine: machineFile(machine) }) };
+	const writer = opened(file, () => new TraceWriter(file, header));
 	const kernel = recording(handle.kernel, writer);
 	if (fd !== undefined) kernel.adopt(fd, "/dev/iommu");
 	return { handle: { ...handle, kernel, unrecorded: handle.kernel }, close: () => writer.close() };
+}
+
+function opened(file: string, open: () => TraceWriter): TraceWriter {
+	try {
+		return open();
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		throw code === undefined ? error : new UsageError(`${file} can not be written: ${code}`);
+	}
 }

@@ -1,6 +1,7 @@
 import { createReadStream, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { isatty } from "node:tty";
 import { answer, ask, frame, frameReader } from "./frames.js";
 import { type ExecRequest, forwardedEnv, protocol } from "./protocol.js";
@@ -38,22 +39,25 @@ export function forward(path: string, request: ExecRequest, done: (result: Forwa
 		else if (kind === answer.exit) result = { exit: Number(payload.toString()) };
 		else if (kind === answer.local) result = { local: true };
 	});
+	let source: Readable | undefined;
 	const finish = (otherwise: Forwarded) => {
 		socket.destroy();
+		source?.destroy();
 		// A connection that fails says so twice.
 		const first = done;
 		done = () => {};
 		first(result ?? otherwise);
 	};
 	const send = (name: string) => {
-		const source = name === "" ? process.stdin : createReadStream(resolve(request.cwd, name));
-		source.on("data", (bytes: Buffer | string) => {
+		const file: Readable = name === "" ? process.stdin : createReadStream(resolve(request.cwd, name));
+		source = file;
+		file.on("data", (bytes: Buffer | string) => {
 			if (socket.write(frame(ask.data, bytes))) return;
-			source.pause();
-			socket.once("drain", () => source.resume());
+			file.pause();
+			socket.once("drain", () => file.resume());
 		});
-		source.once("end", () => socket.write(frame(ask.end)));
-		source.once("error", (error: NodeJS.ErrnoException) => socket.write(frame(ask.end, error.code ?? error.message)));
+		file.once("end", () => socket.write(frame(ask.end)));
+		file.once("error", (error: NodeJS.ErrnoException) => socket.write(frame(ask.end, error.code ?? error.message)));
 	};
 	socket.on("connect", () => {
 		connected = true;

@@ -42,7 +42,8 @@ function reported(said: string): Started {
 		const report = JSON.parse(line) as StartReport;
 		if ("started" in report) return report.started;
 		const { message, hint, name } = report.failed;
-		throw Object.assign(new SessionError(message, hint), { name });
+		// By name the command line knows whose fault it is, and one class it knows by itself.
+		throw Object.assign(new SessionError(message, hint), { name: name === "UsageError" ? "InputError" : name });
 	}
 	throw new SessionError(`the session ended while it started${said.trim() ? `: ${said.trim()}` : ""}`);
 }

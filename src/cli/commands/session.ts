@@ -147,10 +147,10 @@ async function stop(inv: Invocation): Promise<Outcome> {
 
 const outcomes: Readonly<Record<string, string>> = {
 	stopped: "stopped",
-	forced: "was busy with a command and is killed",
+	forced: "was busy and is killed",
 	killed: "was killed before; its socket is removed",
 	absent: "was not running",
-	busy: "is busy with a command: try again later, or end it now with --force",
+	busy: "is busy and ends after its command; --force kills it now",
 };
 
 async function exec(inv: Invocation): Promise<Outcome> {
@@ -167,10 +167,7 @@ async function exec(inv: Invocation): Promise<Outcome> {
 		forward(path, requestOf(argv, version), resolve),
 	);
 	if ("gone" in result) throw goneError(io.env, name, result.gone);
-	if ("exit" in result) {
-		// Its stdin may be open still.
-		process.exit(result.exit);
-	}
+	if ("exit" in result) return { ...done, exit: result.exit };
 	const { execute } = await import("../execute.js");
 	return await execute(argv, { io });
 }

@@ -12,6 +12,8 @@ type FileDevice = Json & { bdf: string; iommu?: string };
  * if it names some and makes no sense.
  */
 export function machineFromTraceHeader(header: unknown): Machine | undefined {
+	// What iommuctl recorded on a simulated machine names it as a machine file does.
+	if (isObject(header) && isObject(header.machine)) return checkMachine(header.machine);
 	if (!isObject(header) || !Array.isArray(header.devices)) return undefined;
 	const devices = header.devices.filter(isObject);
 	if (typeof header.hw_info === "string") return checkMachine(smmuMachine(header, devices));
