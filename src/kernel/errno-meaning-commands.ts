@@ -156,7 +156,7 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 		[E.EPERM]:
 			"interrupts are not isolated (see iommufd.allow_unsafe_interrupts), or the host or another context uses a device of the group",
 		[E.EACCES]: "a virtual function needs the token of its physical function",
-		[E.EBUSY]: "the device's group is open the old way",
+		[E.EBUSY]: "the device's group is open the old way, or (simulated) a virtual device of the same function is in the context",
 		[E.EINVAL]: "it is bound already, here or through another file; or argsz, a flag or iommufd is wrong",
 		[E.EFAULT]: "the struct or the token can not be read, or the device takes no token",
 	},

@@ -65,7 +65,7 @@ function force(draft: Draft, text: string): void {
 
 /** A field by its path, or by its name alone where only one has it. @throws UsageError */
 export function findField(struct: StructType, name: string, member?: string): FieldInfo {
-	const wanted = name.replaceAll("-", "_");
+	const wanted = name.replaceAll("-", "_").replace(/^(out_)?virq_/, "$1veventq_");
 	const leaves = leavesOf(struct, member);
 	const exact = leaves.find(({ path }) => path === wanted);
 	if (exact) return exact;

@@ -12,6 +12,7 @@ import type { CallSpec, Details, Made } from "../call/spec.js";
 import type { Family, Invocation } from "../command.js";
 import { deviceFolder, devicePath } from "../device-path.js";
 import { done, type Outcome, UsageError } from "../exit.js";
+import { logged, markLog } from "../sim/log-hint.js";
 
 export { devicePath } from "../device-path.js";
 
@@ -93,13 +94,16 @@ const specs: readonly CallSpec[] = [
 		extra: () => [{ flags: "--token <uuid>", doc: "the token of a virtual function; sets the flag" }],
 		async prepare(draft) {
 			if (!draft.given("iommufd")) draft.fill("iommufd", draft.dry ? 3n : BigInt(await draft.inv.context.iommu()));
+			await markLog(draft);
 			const token = draft.inv.options.token as string | undefined;
 			if (token === undefined) return;
 			draft.fill("flags", 1n);
 			draft.fill("token_uuid_ptr", draft.placer.place(parseUuid(token, "--token")));
 		},
-		after({ inv, draft, answer }) {
-			if (answer.errno === 0) inv.context.deviceIds.set(devicePath(inv.args[0]), Number(draft.read(answer.after, "out_devid")));
+		after(made) {
+			const { inv, draft, answer } = made;
+			if (answer.errno !== 0) return logged(made);
+			inv.context.deviceIds.set(devicePath(inv.args[0]), Number(draft.read(answer.after, "out_devid")));
 			return undefined;
 		},
 		examples: [["device bind vfio0", "answers the device's ID in the context"]],

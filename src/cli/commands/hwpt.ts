@@ -9,6 +9,7 @@ import type { CallSpec, Details, Made } from "../call/spec.js";
 import type { Family } from "../command.js";
 import { describeEntry, type EntryArray, entryOptions, readEntries, restride } from "../entries/array.js";
 import { UsageError } from "../exit.js";
+import { hwErrors } from "../sim/hw-errors.js";
 import { hex, plural, sizeText } from "../text.js";
 
 const hwpt = { name: "HWPT", doc: "the page table's ID", field: "hwpt_id" };
@@ -150,7 +151,11 @@ const specs: readonly CallSpec[] = [
 			},
 		],
 		prepare: placeEntries,
-		after: handledEntries,
+		after: async (made) => {
+			const handled = handledEntries(made);
+			const { lines = [], json, fields } = await hwErrors(made);
+			return { lines: [...(handled.lines ?? []), ...lines], json: { ...handled.json, ...json }, fields };
+		},
 		examples: [
 			["hwpt invalidate 7 --vtd-s1 addr=0x1000,npages=4,flags=LEAF --vtd-s1 addr=0,npages=0xffffffffffffffff", "two VT-d entries"],
 			["hwpt invalidate 6 --smmuv3 op=TLBI_NH_VA,asid=1,addr=0x1000,leaf=1", "an SMMUv3 command through virtual IOMMU 6"],

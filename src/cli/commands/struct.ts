@@ -33,6 +33,8 @@ function findStruct(name: string): StructType {
 	if (found) return found;
 	const call = Object.values<Ioctl>(ioctls).find((one) => one.name === wanted.toUpperCase() && one.struct);
 	if (call) return call.struct as StructType;
+	// what is an event queue today was called a virtual IRQ in 2024
+	if (/virq/i.test(wanted)) return findStruct(wanted.replace(/virq/i, (old) => (old === "VIRQ" ? "VEVENTQ" : "veventq")));
 	throw new UsageError(`no struct is named "${name}"`, didYouMean(wanted, structNames()) ?? "iommuctl struct list shows them all");
 }
 

@@ -2,6 +2,7 @@ import { viommuPayloads } from "../../client/payloads.js";
 import { callCommand } from "../call/command.js";
 import { fetchPayload, payloadOptions, placePayload } from "../call/payload.js";
 import type { Family } from "../command.js";
+import { findCommand } from "../sim/vdevice-find.js";
 
 const viommuId = { name: "VIOMMU", doc: "the virtual IOMMU's ID", field: "viommu_id" };
 const deviceId = { name: "DEVICE", doc: "the device's ID", field: "dev_id" };
@@ -39,6 +40,7 @@ export const vdevice: Family = {
 			newId: "out_vdevice_id",
 			examples: [["vdevice alloc 6 4 0x99", "the guest knows device 4 as 0x99"]],
 		}),
+		findCommand,
 	],
 };
 

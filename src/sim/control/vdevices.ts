@@ -1,0 +1,34 @@
+import type { Kernel } from "../../kernel/kernel.js";
+import { IommufdFile } from "../iommufd/iommufd-file.js";
+import { Viommu } from "../iommufd/viommu.js";
+import { SimProcess } from "../process.js";
+import type { Sim } from "../sim.js";
+
+export interface FoundVdevice {
+	/** IDs in the context */
+	readonly vdevice: number;
+	readonly device: number;
+	readonly virtId: bigint;
+	readonly name: string;
+}
+
+/** A virtual device by the guest's ID or by the device's, in a virtual IOMMU of the open file. Else why there is none. */
+export function findVdevice(
+	sim: Sim,
+	kernel: Kernel,
+	fd: number,
+	viommuId: number,
+	wanted: { readonly virtId: bigint | undefined; readonly device: number | undefined },
+): FoundVdevice | string {
+	// a kernel that records or injects stands in front of the process
+	const file = kernel instanceof SimProcess ? kernel.file(fd) : undefined;
+	const contexts = file instanceof IommufdFile ? [file.context] : [...sim.contexts];
+	const viommu = contexts.map((context) => context.get(viommuId)).find((object) => object instanceof Viommu);
+	if (viommu === undefined) return `there is no virtual IOMMU ${viommuId} in this context`;
+	for (const { id, device, virtId } of viommu.vdevices.values())
+		if (virtId === wanted.virtId || device.id === wanted.device)
+			return { vdevice: id, device: device.id, virtId, name: device.device.name };
+	return wanted.virtId === undefined
+		? `device ${wanted.device} has no virtual device in virtual IOMMU ${viommuId}`
+		: `nothing is 0x${wanted.virtId.toString(16)} in virtual IOMMU ${viommuId}`;
+}
