@@ -1,32 +1,59 @@
 import { resolve } from "node:path";
+import { EnvironmentError } from "../../kernel/environment-error.js";
 import type { KernelFactory } from "../../trace/index.js";
-import type { Side } from "../../trace/tools/index.js";
 import type { Family, Invocation } from "../command.js";
 import { done, type Outcome, UsageError } from "../exit.js";
+import { defaultMachine, iommuPath } from "../kernel-choice.js";
 
-/** A kernel by name: `real`, `sim`, or `sim:uapi=6.12` for a simulated one that is told more. @throws UsageError */
-export async function sideNamed(text: string, option: string): Promise<Side & { readonly kind: "real" | "sim" }> {
+/** A kernel by name, and how to make one: each machine is a new one. */
+export interface NamedKernel {
+	readonly name: string;
+	/** a machine, and what starts programs on it */
+	readonly kernel: KernelFactory;
+}
+
+/** `real`, `sim`, or `sim:uapi=6.12,machine=vtd`: a simulated one that is told more. @throws UsageError, EnvironmentError */
+export async function kernelNamed(text: string, option: string, cwd: string): Promise<NamedKernel> {
 	const [kind, ...rest] = text.split(":");
-	const settings = rest.join(":").split(",").filter(Boolean);
-	// sim:uapi=6.12,amd-nested: what stands behind a comma without a name belongs to the setting before it.
-	const uapi = settings.map((word, at) => (at === 0 ? word.replace(/^uapi=/, "") : word));
-	if (settings.length > 0 && (kind !== "sim" || !settings[0].startsWith("uapi=")))
-		throw new UsageError(`${option}: "${settings[0]}" is nothing that ${kind} can be told`, "real, sim, or sim:uapi=6.12");
+	if (kind !== "real" && kind !== "sim") throw new UsageError(`${option}: "${text}" is no kernel`, "real, sim, or sim:uapi=6.12");
+	const settings = settingsOf(rest.join(":"), option);
 	if (kind === "real") {
-		const { openRealKernel } = await import("../../kernel/real/index.js");
-		// Says at once where there is no FFI.
-		openRealKernel().exit();
-		return { name: text, kind, kernel: () => () => openRealKernel() };
+		if (settings.uapi ?? settings.machine) throw new UsageError(`${option}: the real kernel is as it is`, "settings go with sim");
+		const { explainOpenFailure, openRealKernel } = await import("../../kernel/real/index.js");
+		// Says at once where there is no FFI, or no iommufd: every program would differ.
+		const kernel = openRealKernel();
+		const fd = kernel.open(iommuPath);
+		kernel.exit();
+		if (fd < 0) {
+			const { message, hint } = explainOpenFailure(iommuPath, -fd);
+			throw new EnvironmentError(`${option} real: ${message}`, hint);
+		}
+		return { name: text, kernel: () => () => openRealKernel() };
 	}
-	if (kind !== "sim") throw new UsageError(`${option}: "${text}" is no kernel`, "real or sim");
-	const { createSim } = await import("../../sim/index.js");
-	// Says at once what is no release.
-	createSim({ uapi: uapi.filter((word) => /^\d/.test(word)) });
+	const { createSim, loadMachine } = await import("../../sim/index.js");
+	const machine = settings.machine?.[0] === undefined ? undefined : await loadMachine(settings.machine[0], cwd);
+	// What is wrong with the settings is told before anything runs, whatever machine the trace is of.
+	createSim({ machine: machine ?? (await loadMachine(defaultMachine, cwd)), uapi: settings.uapi });
 	const kernel: KernelFactory = (header) => {
-		const sim = createSim({ header, uapi });
+		const sim = createSim({ header, machine, uapi: settings.uapi });
 		return () => sim.newProcess();
 	};
-	return { name: text, kind, kernel };
+	return { name: text, kernel };
+}
+
+/** `uapi=6.12,vtd-inv-v10,machine=vtd`: a word without `=` is one more of those before. */
+function settingsOf(text: string, option: string): { uapi?: string[]; machine?: string[] } {
+	const found: { uapi?: string[]; machine?: string[] } = {};
+	let last: string[] | undefined;
+	for (const word of text.split(",").filter(Boolean)) {
+		const [key, value] = word.includes("=") ? word.split("=", 2) : ["", word];
+		if (key === "uapi" || key === "machine") last = found[key] = [];
+		else if (key !== "") last = undefined;
+		if (last === undefined || value === "")
+			throw new UsageError(`${option}: "${word}" is nothing that a kernel can be told`, "for example sim:uapi=6.12,machine=vtd");
+		last.push(value);
+	}
+	return found;
 }
 
 /** A small number that an option gives. @throws UsageError */
@@ -37,8 +64,8 @@ export function number(text: string, option: string): number {
 
 async function run({ args, options, common, io, out }: Invocation): Promise<Outcome> {
 	const { compareFile, comparisonToJson, formatComparison } = await import("../../trace/tools/index.js");
-	const left = await sideNamed((options.left as string | undefined) ?? "sim", "--left");
-	const right = await sideNamed((options.right as string | undefined) ?? "real", "--right");
+	const left = await kernelNamed((options.left as string | undefined) ?? "sim", "--left", io.cwd);
+	const right = await kernelNamed((options.right as string | undefined) ?? "real", "--right", io.cwd);
 	const program = options.program as string | undefined;
 	const max = options.max === undefined ? 1 : number(options.max as string, "--max");
 	const path = resolve(io.cwd, args[0]);
@@ -59,7 +86,7 @@ const family: Family = {
 			details: [
 				"Every program runs on a fresh kernel of both kinds, and their answers are compared with each other; what was recorded",
 				"does not count. A kernel is `real`, `sim`, or `sim:uapi=6.12`: a simulated one that knows no newer commands, flags and",
-				"fields. Exit 0 where they agree, 1 where they do not.",
+				"fields (sim:machine=NAME|FILE: another machine than the trace's). Exit 0 where they agree, 1 where they do not.",
 			].join("\n"),
 			args: [{ name: "FILE", doc: "a trace; its recorded answers are not looked at" }],
 			options: () => [

@@ -1,28 +1,9 @@
-import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Condition, Program, Trace } from "../../trace/tools/index.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { done, exitCode, type Outcome, UsageError } from "../exit.js";
-import { number, sideNamed } from "./compare.js";
-
-const traceArg = { name: "FILE", doc: "a trace, plain or .gz; - is stdin" };
-const programOption = { flags: "--program <name>", doc: "only this program" };
-const outputOption = { flags: "-o, --output <file>", doc: "write there instead of to stdout" };
-
-/** Where a file that was named is; stdin stays `-`. */
-const place = ({ io }: Invocation, file: string): string => (file === "-" ? file : resolve(io.cwd, file));
-
-/** Errors name files as they were typed. */
-async function typed<T>(inv: Invocation, work: () => Promise<T>): Promise<T> {
-	try {
-		return await work();
-	} catch (error) {
-		if (error instanceof Error) for (const file of inv.args) error.message = error.message.replaceAll(place(inv, file), file);
-		throw error;
-	}
-}
-
-const programOf = ({ options }: Invocation): string | undefined => options.program as string | undefined;
+import { kernelNamed, number } from "./compare.js";
+import { exportCommand, importCommand } from "./trace-convert.js";
+import { deliver, outputOption, place, programOf, programOption, some, traceArg, typed } from "./trace-files.js";
 
 async function show(inv: Invocation): Promise<Outcome> {
 	const { showTrace, showTraceJson } = await import("../../trace/tools/index.js");
@@ -52,26 +33,6 @@ async function diff(inv: Invocation): Promise<Outcome> {
 	return { ...done, exit: countDifferences(found) === 0 ? exitCode.done : exitCode.failed };
 }
 
-/** The programs that a command works on. @throws UsageError where there is none */
-function some({ file, programs }: Trace, name: string | undefined): readonly Program[] {
-	if (programs.length === 0)
-		throw new UsageError(name === undefined ? `${file} has no program` : `no program of ${file} is called ${name}`);
-	return programs;
-}
-
-function deliver(inv: Invocation, text: string): void {
-	const output = inv.options.output as string | undefined;
-	if (output === undefined) {
-		inv.io.stdout.write(text);
-		return;
-	}
-	try {
-		writeFileSync(resolve(inv.io.cwd, output), text);
-	} catch (error) {
-		throw new UsageError(`--output: ${output} can not be written: ${(error as NodeJS.ErrnoException).code}`);
-	}
-}
-
 async function minimize(inv: Invocation): Promise<Outcome> {
 	const tools = await import("../../trace/tools/index.js");
 	const { options, args, io, err } = inv;
@@ -80,8 +41,13 @@ async function minimize(inv: Invocation): Promise<Outcome> {
 		throw new UsageError("--while is missing", "differs, errno=EINVAL, or a command that exits 0 while it still fails");
 	const trace = { ...(await typed(inv, () => tools.readPrograms(place(inv, args[0]), programOf(inv)))), file: args[0] };
 	const programs = some(trace, programOf(inv));
-	const left = (await sideNamed((options.left as string | undefined) ?? "sim", "--left")).kernel(trace.header);
-	const right = options.right === undefined ? undefined : (await sideNamed(options.right as string, "--right")).kernel(trace.header);
+	// Every candidate runs on a machine of its own.
+	const made = async (option: "left" | "right", name: string) => {
+		const { kernel } = await kernelNamed(name, `--${option}`, io.cwd);
+		return () => kernel(trace.header)();
+	};
+	const left = await made("left", (options.left as string | undefined) ?? "sim");
+	const right = options.right === undefined ? undefined : await made("right", options.right as string);
 	const command =
 		wanted === "differs" || wanted.startsWith("errno=") ? undefined : tools.commandHolds(tools.commandWords(wanted), trace.header);
 	const condition = ({ steps }: Program): Condition => {
@@ -159,6 +125,8 @@ const commands: readonly CommandSpec[] = [
 		],
 		run: minimize,
 	},
+	exportCommand,
+	importCommand,
 ];
 
 const family: Family = {
