@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { buildSync } from "esbuild";
 import { afterAll, describe, expect, it } from "vitest";
-import { bin, Place } from "./shell.js";
+import { bin, Place, root } from "./shell.js";
 
 const place = new Place();
 afterAll(() => place.clear());
@@ -175,6 +177,26 @@ describe("the end of a session", () => {
 		expect(ran.stderr).toContain("nothing was queued within 2.5 s");
 		await gone(pid);
 		expect(existsSync(place.socket("idle"))).toBe(false);
+	});
+
+	it("by a bug is told with where more is said, until the name is used again", async () => {
+		const daemon = join(place.folder, "buggy.cjs");
+		const code = `
+			import { runDaemon } from "./src/session/daemon.js";
+			const runner = () => async () => { setTimeout(() => { throw new Error("the bug"); }); return 0; };
+			void runDaemon({ name: "buggy", idle: 0, setup: {} }, "0.1.0", async () => ({ kernel: "none", dispose() {}, runner }));`;
+		buildSync({ stdin: { contents: code, resolveDir: root }, bundle: true, platform: "node", format: "cjs", outfile: daemon });
+		const child = spawn(process.execPath, [daemon], { env: place.env, stdio: ["ignore", "ignore", "pipe"] });
+		const ended = new Promise((resolve) => child.once("exit", resolve));
+		await new Promise((resolve) => child.stderr?.once("data", resolve));
+		place.run(["ioas", "alloc"], { session: "buggy" });
+		expect(await ended).toBe(4);
+		const next = place.run(["ioas", "alloc"], { session: "buggy" });
+		expect(next.status).toBe(3);
+		expect(next.stderr).toContain("session buggy ended by an internal error, a bug in iommuctl (Error: the bug; more in ");
+		expect(readFileSync(join(place.folder, "iommuctl/buggy.crash"), "utf8")).toContain("buggy.cjs");
+		place.start("buggy");
+		expect(existsSync(join(place.folder, "iommuctl/buggy.crash"))).toBe(false);
 	});
 
 	it("by --force ends one that does not answer", async () => {
