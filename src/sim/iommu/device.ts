@@ -105,10 +105,10 @@ export class IommuGroup {
 	}
 }
 
-/** -EINVAL for a table of another driver's, before it sees the device. */
+/** -EINVAL for a table of another kind of IOMMU's, before it sees the device. */
 function enter(device: IommuDevice, pasid: number, handle: AttachHandle): Ret {
 	const { driver } = device.iommu;
-	if (handle.domain.iommu.driver !== driver) return -EINVAL;
+	if (handle.domain.iommu.driver.constructor !== driver.constructor) return -EINVAL;
 	const rc = driver.admits?.(device, handle.domain, pasid) ?? 0;
 	return rc < 0 ? rc : handle.domain.attach(device, pasid, handle);
 }
