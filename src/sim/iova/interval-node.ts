@@ -20,24 +20,24 @@ export function toKey(value: bigint): number {
 	return halves[1] * 2 ** 32 + halves[0];
 }
 
-/** Room for `ORDER` and one more, made at once so that it lies together. */
-function room(): number[] {
-	return new Array<number>(ORDER + 1).fill(0.5);
+/** An empty list that will hold doubles side by side. */
+function doubles(): number[] {
+	return [0.5];
 }
 
 /** A node of the tree: its slots hold intervals at height 0, nodes above. */
 export class TreeNode<T extends Interval> {
 	count = 0;
-	readonly slots: (T | TreeNode<T> | undefined)[] = new Array(ORDER + 1).fill(undefined);
+	readonly slots: (T | TreeNode<T> | undefined)[] = [undefined];
 	/** key of the last IOVA of each slot */
-	readonly keys = room();
+	readonly keys = doubles();
 	/** at height 0: key of the first IOVA of each slot */
 	readonly starts: number[];
 	/** key of the widest hole before an interval of each slot; that before the first one counts from 0 */
-	readonly gaps = room();
+	readonly gaps = doubles();
 
 	constructor(readonly height: number) {
-		this.starts = height === 0 ? room() : [];
+		this.starts = height === 0 ? doubles() : [];
 	}
 
 	/** The first slot with an IOVA at or after `start`. */
