@@ -44,6 +44,8 @@ export interface CommonOptions {
 	readonly machine?: string;
 	/** proposals that the simulated kernel's uAPI has besides */
 	readonly uapi?: readonly string[];
+	/** calls that are answered without being made, in strace's grammar */
+	readonly inject?: readonly string[];
 	/** an open /dev/iommu */
 	readonly fd?: number;
 }

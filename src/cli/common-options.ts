@@ -23,6 +23,12 @@ const kernelOptions: readonly OptionSpec[] = [
 		doc: "of the simulated kernel: as old as 6.2 ... 7.3, and proposals it has besides (vtd-inv-v10, amd-nested)",
 		group: commonGroup,
 	},
+	{
+		flags: "--inject <calls:error=errno>",
+		doc: "answer calls without making them, as strace does: IOMMU_IOAS_MAP:error=ENOMEM:when=3+2",
+		repeat: true,
+		group: commonGroup,
+	},
 ];
 
 const fdOptions: readonly OptionSpec[] = [
@@ -83,6 +89,7 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 		expect,
 		machine: options.machine as string | undefined,
 		uapi: (options.uapi as string | undefined)?.split(",").map((name) => name.trim()),
+		inject: options.inject as string[] | undefined,
 		fd: options.fd === undefined ? undefined : fileNumber(options.fd as string),
 	};
 }

@@ -79,7 +79,12 @@ async function dispatch(
 	}
 	if (common.kernel === "real" && (common.machine ?? common.uapi) !== undefined)
 		throw new UsageError("--machine and --uapi are the simulated kernel's", "without --kernel real");
-	const context = options.context ?? new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd });
+	if (options.context && common.inject !== undefined) {
+		throw new UsageError("faults are injected into the whole of a script", "give --inject to `iommuctl run`");
+	}
+	const wrap = common.inject && (await import("./inject.js")).injection(common.inject);
+	const context =
+		options.context ?? new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd }, wrap);
 	try {
 		return await parsed.command.run(invocation(parsed, { io, context, common, out, err, place: options.place }));
 	} finally {

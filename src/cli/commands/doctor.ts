@@ -37,6 +37,7 @@ async function run({ common, io, out }: Invocation): Promise<Outcome> {
 
 const family: Family = {
 	name: "doctor",
+	apart: true,
 	commands: [
 		{
 			name: "",

@@ -7,10 +7,16 @@ async function run({ args, options, common, io, out, err }: Invocation): Promise
 	if (!/^\d{1,9}$/.test(max)) throw new UsageError(`--max: "${max}" is no number of differences`);
 	const { formatReport, replayExitCode, replayFiles, reportToJson } = await import("../../trace/index.js");
 	const factory = await kernelFactory(common.kernel, common.uapi);
+	const { injecting, parseInjection } = await import("../../kernel/inject.js");
+	const injections = (common.inject ?? []).map(parseInjection);
 	if (!common.json) io.stderr.write(`${err.faint(`kernel: ${factory.which}`)}\n`);
 	const names = new Map(args.map((file) => [resolve(io.cwd, file), file]));
 	const report = await replayFiles([...names.keys()], {
-		kernel: factory.kernel,
+		// Each program counts its calls for itself.
+		kernel: (header) => {
+			const make = factory.kernel(header);
+			return () => injecting(make(), injections);
+		},
 		program: options.program as string | undefined,
 		max: Number(max),
 	});
