@@ -17,7 +17,8 @@ async function run({ args, common, io, out, err }: Invocation): Promise<Outcome>
 	const [a, b] = [parseNumber(left, "check"), parseNumber(right, "check")];
 	const holds = operators[operator](a, b);
 	const hex = (n: bigint): string => `0x${BigInt.asUintN(64, n).toString(16)}`;
-	if (common.json) io.stdout.write(`${JSON.stringify({ schema: "iommuctl.check", version: 1, left: hex(a), operator, right: hex(b), ok: holds })}\n`);
+	if (common.json)
+		io.stdout.write(`${JSON.stringify({ schema: "iommuctl.check", version: 1, left: hex(a), operator, right: hex(b), ok: holds })}\n`);
 	else if (!holds) io.stderr.write(`${err.bad("failed")}  ${left} ${operator} ${right} does not hold\n`);
 	else if (!common.quiet) io.stdout.write(`${out.good("ok")}  ${left} ${operator} ${right}\n`);
 	return { ...done, exit: holds ? exitCode.done : exitCode.failed };

@@ -10,7 +10,7 @@ import { bytesLines, type Constants, initialisers, number, uniformByte } from ".
 import { Objects } from "./objects.js";
 
 /** Functions of the file's beginning; only those that are used are written. */
-export type Helper = "field" | "memory" | "bytes" | "poll" | "fill";
+export type Helper = "answers" | "map" | "field" | "memory" | "bytes" | "poll" | "fill";
 
 /** What the file needs beside its programs: structs, numbers and functions. */
 export interface Needs {
@@ -79,6 +79,7 @@ export class ProgramWriter {
 				}
 				this.needs.paths.add(step.path);
 				const file = this.make(step.fd);
+				this.needs.helpers.add("answers");
 				this.say(`${file} = ${call};`, `answers(${this.step}, ${JSON.stringify(step.path)}, ${file} < 0 ? -1 : 0, 0, 0);`);
 				return;
 			}
@@ -138,7 +139,7 @@ export class ProgramWriter {
 		const flags = `${step.memfd === undefined ? "MAP_PRIVATE | MAP_ANONYMOUS" : "MAP_SHARED"} | MAP_FIXED_NOREPLACE`;
 		const of = step.memfd === undefined ? "-1, 0" : `${this.file(step.memfd)}, ${number(BigInt(step.offset ?? 0))}`;
 		this.mapped.set(BigInt(step.addr), BigInt(step.length));
-		this.needs.helpers.add("memory");
+		this.needs.helpers.add("memory").add("map");
 		this.say(`map_memory(${this.step}, ${hex(step.addr)}, ${number(step.length)}, ${prot}, ${flags}, ${of});`);
 	}
 
@@ -220,6 +221,7 @@ export class ProgramWriter {
 			return;
 		}
 		const file = this.make(step.ret_fd);
+		this.needs.helpers.add("answers");
 		this.lines.push(
 			`${pad}${file} = ${call};`,
 			`${pad}answers(${this.step}, "${requestName(requestNumber(step.request))}", ${file} < 0 ? -1 : 0, 0, 0);`,
@@ -291,6 +293,7 @@ export class ProgramWriter {
 	}
 
 	private answers(call: string, { ret, errno }: RecordedRet, pad = "\t"): void {
+		this.needs.helpers.add("answers");
 		const what = /^(?:ioctl\(\w+, (\w+)|(\w+))/.exec(call);
 		this.lines.push(`${pad}answers(${this.step}, "${what?.[1] ?? what?.[2]}", ${call}, ${ret}, ${errno ?? 0});`);
 	}

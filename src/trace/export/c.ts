@@ -75,6 +75,17 @@ function beginning(source: string, header: TraceHeader): string {
 }
 
 const HELPERS: Readonly<Record<Helper, string>> = {
+	answers: `/* A call's value and errno against what was recorded. */
+static void answers(int step, const char *call, long got, long want, int want_errno)
+{
+	int got_errno = errno;
+
+	if (got == want && (got != -1 || got_errno == want_errno))
+		return;
+	failures++;
+	printf("step %d: %s answered %ld%s%s", step, call, got, got == -1 ? ", " : "", got == -1 ? strerror(got_errno) : "");
+	printf(", not %ld%s%s\\n", want, want == -1 ? ", " : "", want == -1 ? strerror(want_errno) : "");
+}`,
 	field: `static void field_is(int step, const char *name, unsigned long long got, unsigned long long want)
 {
 	if (got == want)
@@ -89,9 +100,8 @@ const HELPERS: Readonly<Record<Helper, string>> = {
 static void *memory(uint64_t address)
 {
 	return (void *)(uintptr_t)address;
-}
-
-__attribute__((unused)) static void map_memory(int step, uint64_t address, uint64_t length, int prot, int flags, int file, off_t offset)
+}`,
+	map: `static void map_memory(int step, uint64_t address, uint64_t length, int prot, int flags, int file, off_t offset)
 {
 	if (mmap(memory(address), length, prot, flags, file, offset) == memory(address))
 		return;
@@ -126,22 +136,8 @@ __attribute__((unused)) static void map_memory(int step, uint64_t address, uint6
 }`,
 };
 
-const ANSWERS = `static int failures;
-
-/* A call's value and errno against what was recorded. */
-static void answers(int step, const char *call, long got, long want, int want_errno)
-{
-	int got_errno = errno;
-
-	if (got == want && (got != -1 || got_errno == want_errno))
-		return;
-	failures++;
-	printf("step %d: %s answered %ld%s%s", step, call, got, got == -1 ? ", " : "", got == -1 ? strerror(got_errno) : "");
-	printf(", not %ld%s%s\\n", want, want == -1 ? ", " : "", want == -1 ? strerror(want_errno) : "");
-}`;
-
 function helpers(used: ReadonlySet<Helper>): string[] {
-	return [ANSWERS, ...Object.entries(HELPERS).flatMap(([name, text]) => (used.has(name as Helper) ? [text] : []))];
+	return ["static int failures;", ...Object.entries(HELPERS).flatMap(([name, text]) => (used.has(name as Helper) ? [text] : []))];
 }
 
 function ending(paths: ReadonlySet<string>, selftest: boolean, programs: readonly Program[]): string {

@@ -88,6 +88,18 @@ describe.skipIf(compiler === undefined)("exported C", () => {
 		expect([status, stdout.toString()]).toEqual([77, "skipped: /dev/iommu: No such file or directory\n"]);
 	});
 
+	it("compiles without a warning whatever a program leaves out", async () => {
+		const { header, programs } = await golden("events");
+		const { steps } = programs[0];
+		const parts = [
+			[],
+			steps.filter(({ op }) => op === "mmap"),
+			steps.filter(({ op }) => op === "open"),
+			steps.filter((_, at) => at % 3 === 0),
+		];
+		for (const part of parts) compiled(exportC("events", header, [program(withoutOrphans(part))]).text);
+	});
+
 	it("makes the recorded calls, byte for byte, and tells any other answer", async () => {
 		const { header, programs } = await golden("pairs");
 		// What the stand-in can answer: no files of its own, and no memory that a kernel would have written.

@@ -76,3 +76,13 @@ describe("iommuctl compare", () => {
 		expect(iommuctl("compare", file)).toMatchObject({ status: 3, stdout: "" });
 	});
 });
+
+describe("iommuctl check", () => {
+	it("compares numbers as they are typed", () => {
+		const script = temporaryFile("a.iommu", "ioas = ioas alloc\ncheck $ioas == 1\ncheck 4k < 0x1001\n");
+		expect(iommuctl("run", script, "--kernel", "sim").status).toBe(0);
+		expect(iommuctl("check", "4k", "!=", "4096")).toMatchObject({ status: 1, stdout: "", stderr: "failed  4k != 4096 does not hold\n" });
+		expect(iommuctl("check", "1", "=", "1")).toMatchObject({ status: 2, stdout: "" });
+		expect(JSON.parse(iommuctl("check", "2", ">=", "1", "--json").stdout)).toMatchObject({ schema: "iommuctl.check", ok: true });
+	});
+});
