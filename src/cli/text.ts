@@ -1,6 +1,6 @@
 /** `1 entry`, `3 entries`, `1,000 pages`. */
 export function plural(count: number, noun: string): string {
-	const many = noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+	const many = /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`;
 	return `${count.toLocaleString("en-US")} ${count === 1 ? noun : many}`;
 }
 

@@ -56,7 +56,7 @@ export const hwptPayloads: readonly Payload[] = [
 		"v=1,config=S1,s1contextptr=0x100000",
 		smmuv3Ste,
 	),
-	payload("amd", iommu_hwpt_data_type.IOMMU_HWPT_DATA_AMD_GUEST, iommu_hwpt_amd_guest, "dte=1:0:0:0"),
+	payload("amd", iommu_hwpt_data_type.IOMMU_HWPT_DATA_AMD_GUEST, iommu_hwpt_amd_guest, "dte=1,0,0,0"),
 	payload("selftest", defines.IOMMU_HWPT_DATA_SELFTEST, iommu_hwpt_selftest, "iotlb=0xbadbeef"),
 ];
 

@@ -45,6 +45,11 @@ const family: Family = {
 			options: () => [
 				{ flags: "--vendor <name>", doc: "whose queue it is", choices: ["vtd", "smmuv3", "amd"] },
 				{ flags: "--from <file>", doc: "the queue; - is stdin" },
+				{
+					flags: "--op <fields>",
+					doc: "a descriptor by its name and fields: PASID_IOTLB,pasid=5,granularity=3,address=0x1000; may be repeated",
+					repeat: true,
+				},
 				{ flags: "--hex <hex>", doc: "descriptors in hex; may be repeated", repeat: true },
 				{ flags: "--format <form>", doc: "of --from, where it can not be guessed", choices: ["binary", "hex", "json"] },
 				{ flags: "--width <bits>", doc: "of VT-d's descriptors (128)", choices: ["128", "256"] },

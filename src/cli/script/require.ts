@@ -31,6 +31,18 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 			return (await known(context, call)) ? undefined : `the kernel does not know ${what}`;
 		},
 	},
+	uapi: {
+		wants: "a proposal that --uapi takes, such as vtd-inv-v10",
+		async check(context, what) {
+			const { UAPI_EXTENSIONS } = await import("../../sim/proposals/uapi.js");
+			if (!Object.hasOwn(UAPI_EXTENSIONS, what))
+				throw new UsageError(`require uapi: "${what}" is no proposal`, didYouMean(what, Object.keys(UAPI_EXTENSIONS)));
+			const { sim, which } = await context.handle();
+			return sim?.hardware?.machine.kernel[UAPI_EXTENSIONS[what].option]
+				? undefined
+				: `the kernel is ${which}; --uapi ${what} gives it that`;
+		},
+	},
 	device: {
 		wants: "a VFIO device: vfio0, or the path of its file",
 		async check(context, what) {

@@ -1,16 +1,23 @@
 import { encodeDescriptor, type QueueKind } from "../../sim/proposals/forward.js";
 import { parseHexBytes, parseNumber } from "../call/natural.js";
 import type { Invocation } from "../command.js";
+import { splitPairs } from "../entries/encode.js";
 import { UsageError } from "../exit.js";
 import { readInput } from "../io.js";
 
 /** A guest's queue from --hex, a file or stdin: bytes, hex text, or JSON (an array, or an object a line). @throws UsageError */
 export async function readQueue(inv: Invocation, kind: QueueKind, size: 16 | 32): Promise<Uint8Array[]> {
 	const { options, io } = inv;
+	const ops = options.op as string[] | undefined;
+	if (ops !== undefined) {
+		if (options.hex !== undefined || options.from !== undefined)
+			throw new UsageError("--op and another both give the queue", "give one of them");
+		return ops.map((text) => fromFields(Object.fromEntries(splitPairs(`op=${text}`, "--op")), `--op ${text}`, kind, size));
+	}
 	const hex = options.hex as string[] | undefined;
 	const from = options.from as string | undefined;
 	if ((hex === undefined) === (from === undefined))
-		throw new UsageError("the queue is missing, or given twice", "--from FILE (- is stdin), or --hex DESCRIPTOR");
+		throw new UsageError("the queue is missing, or given twice", "--from FILE (- is stdin), --op IOTLB,granularity=1, or --hex DESCRIPTOR");
 	if (hex !== undefined) return cut(Buffer.concat(hex.map((text) => parseHexBytes(text, "--hex"))), size, "--hex");
 	const name = from === "-" ? "stdin" : (from as string);
 	let content: Uint8Array;
@@ -53,19 +60,23 @@ function fromJson(text: string, name: string, kind: QueueKind, size: 16 | 32): U
 		const where = `${name}: descriptor ${at}`;
 		if (typeof entry !== "object" || entry === null)
 			throw new UsageError(`${where}: an object is wanted`, '{"op":"PASID_IOTLB","pasid":5,"granularity":3,"address":"0x1000"}');
-		const { op, ...fields } = entry as Record<string, string | number>;
-		if (typeof op !== "string")
-			throw new UsageError(`${where}: "op" is missing`, "it is the descriptor's name, for example IOTLB or TLBI_NH_VA");
-		const values = Object.fromEntries(
-			Object.entries(fields).map(([field, value]) => [field, parseNumber(String(value), `${where}: ${field}`)]),
-		);
-		try {
-			return encodeDescriptor(kind, op.toUpperCase(), values, size);
-		} catch (error) {
-			if (error instanceof RangeError) throw new UsageError(`${where}: ${error.message}`);
-			throw error;
-		}
+		return fromFields(entry as Record<string, string | number>, where, kind, size);
 	});
+}
+
+function fromFields(entry: Readonly<Record<string, string | number>>, where: string, kind: QueueKind, size: 16 | 32): Uint8Array {
+	const { op, ...fields } = entry;
+	if (typeof op !== "string")
+		throw new UsageError(`${where}: "op" is missing`, "it is the descriptor's name, for example IOTLB or TLBI_NH_VA");
+	const values = Object.fromEntries(
+		Object.entries(fields).map(([field, value]) => [field, parseNumber(String(value), `${where}: ${field}`)]),
+	);
+	try {
+		return encodeDescriptor(kind, op.toUpperCase(), values, size);
+	} catch (error) {
+		if (error instanceof RangeError) throw new UsageError(`${where}: ${error.message}`);
+		throw error;
+	}
 }
 
 function parse(text: string, where: string): unknown {
