@@ -1,3 +1,4 @@
+import type { FieldInfo } from "../../structs/index.js";
 import type { Palette } from "./colour.js";
 import type { Context, KernelChoice } from "./context.js";
 import type { Outcome } from "./exit.js";
@@ -21,6 +22,8 @@ export interface OptionSpec {
 	readonly choices?: readonly string[];
 	/** heading in the help */
 	readonly group?: string;
+	/** of a struct: which values it takes */
+	readonly field?: FieldInfo;
 }
 
 /**
@@ -69,6 +72,8 @@ export interface Place {
 	readonly file: string;
 	readonly line: number;
 	readonly name?: string;
+	/** the scripts that run just now, the outermost first: whole paths */
+	readonly within?: readonly string[];
 }
 
 export interface CommandSpec {

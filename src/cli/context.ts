@@ -71,6 +71,11 @@ export class Context {
 		return { ...handle, which: `${handle.which} (file ${givenFd} is ${fileName(givenFd)})` };
 	}
 
+	/** The kernel if a command has opened it already. */
+	get live(): KernelHandle | undefined {
+		return this.opened;
+	}
+
 	async kernel(): Promise<Kernel> {
 		return (await this.handle()).kernel;
 	}

@@ -54,6 +54,7 @@ export const families: readonly FamilyEntry[] = [
 	entry("replay", "replay recorded traces and compare every answer", async () => (await import("./commands/replay.js")).default),
 	entry("trace", "traces: show, diff, minimize, export, import", async () => (await import("./commands/trace.js")).default),
 	entry("compare", "run a trace on two kernels and show where they differ", async () => (await import("./commands/compare.js")).default),
+	entry("completion", "shell completion for bash, zsh and fish", async () => (await import("./commands/completion.js")).default),
 ];
 
 function entry(name: string, summary: string, load: FamilyEntry["load"]): FamilyEntry {

@@ -46,10 +46,10 @@ function valueNames(field: FieldInfo): string[] {
 export function fieldOptions(shape: CallShape): OptionSpec[] {
 	const struct = shape.ioctl.struct;
 	if (!struct) return [];
-	const options = shape.fields.map(({ field, option }) => {
+	const options: OptionSpec[] = shape.fields.map(({ field, option }) => {
 		const names = valueNames(field);
 		const doc = [field.doc, names.length <= 12 ? names.join(", ") : ""].filter(Boolean).join("; ");
-		return { flags: `--${option} <${placeholder(field)}>`, doc, group: `Fields of struct ${struct.name}:` };
+		return { flags: `--${option} <${placeholder(field)}>`, doc, group: `Fields of struct ${struct.name}:`, field };
 	});
 	if (sizeAlias(shape)) options.push({ flags: "--size <number>", doc: "the same as --argsz", group: options[0].group });
 	return options;
