@@ -21,9 +21,6 @@ export class Sim {
 	readonly log: string[] = [];
 	/** contexts that some file still holds */
 	readonly contexts = new Set<IommufdContext>();
-	/** what the machine has; undefined: nothing but the selftest's mock devices */
-	readonly hardware: Hardware | undefined;
-	readonly vfio: VfioNodes | undefined;
 	/** a device that is told to do DMA needs no bus mastering turned on before */
 	dmaTurnsMasteringOn = true;
 	/** the kernel's age; undefined: 7.3 */
@@ -32,17 +29,28 @@ export class Sim {
 	allocations = 0;
 	failingAllocation = 0;
 	readonly #selftest: MockMachine | undefined;
+	#hardware: Hardware | undefined;
+	#vfio: VfioNodes | undefined;
 
-	constructor(machine?: Machine) {
+	constructor(private readonly machine?: Machine) {
 		if (machine === undefined || machine.iommus.some((iommu) => iommu.kind === "selftest")) this.#selftest = new MockMachine();
-		if (machine === undefined) return;
-		this.hardware = buildHardware(machine, { memory: this.physical, warn: (line) => this.warn(line) });
-		this.vfio = new VfioNodes(this.hardware, this.physical);
+	}
+
+	/** what the machine has; undefined: nothing but the selftest's mock devices. Most commands never need it: built when first asked for. */
+	get hardware(): Hardware | undefined {
+		if (this.machine !== undefined)
+			this.#hardware ??= buildHardware(this.machine, { memory: this.physical, warn: (line) => this.warn(line) });
+		return this.#hardware;
+	}
+
+	get vfio(): VfioNodes | undefined {
+		if (this.hardware !== undefined) this.#vfio ??= new VfioNodes(this.hardware, this.physical);
+		return this.#vfio;
 	}
 
 	/** VFIO's no-IOMMU mode is on */
 	get noIommuAllowed(): boolean {
-		return this.hardware?.machine.kernel.noiommu ?? false;
+		return this.machine?.kernel.noiommu ?? false;
 	}
 
 	/** IOMMU_TEST_CMD, where the selftest driver is built in */
