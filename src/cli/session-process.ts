@@ -15,6 +15,8 @@ export interface Setup {
 	readonly fd: boolean;
 	readonly machine?: string;
 	readonly uapi?: readonly string[];
+	/** faults, as --inject says them */
+	readonly inject?: readonly string[];
 	/** absolute */
 	readonly record?: string;
 	/** what file names are relative to */
@@ -35,9 +37,10 @@ async function keep(setup: Setup): Promise<Kept> {
 	let session = "";
 	let stopRecording = () => {};
 	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
-		let handle = opened;
+		const { injection } = await import("./inject.js");
+		let handle = setup.inject ? await injection(setup.inject)(opened) : opened;
 		if (setup.record !== undefined) {
-			const recording = await recorded(opened, setup.record, fd);
+			const recording = await recorded(handle, setup.record, fd);
 			handle = recording.handle;
 			stopRecording = recording.close;
 		}

@@ -56,6 +56,7 @@ describe("the start of a session", () => {
 			[["--record", "/nowhere/trace.jsonl"], 2, "/nowhere/trace.jsonl can not be written: ENOENT"],
 			[["--record", bin], 2, "not an iommufd trace"],
 			[["--machine", "toaster"], 2, "toaster"],
+			[["--inject", "nothing:error=ENOMEM"], 2, "nothing"],
 			[["--idle", "soon"], 2, '--idle: "soon" is no length of time'],
 			[["--name", "../x"], 2, "can not be a session's name"],
 		];
@@ -102,6 +103,15 @@ describe("the start of a session", () => {
 		symlinkSync(join(other.folder, `iommuctl-${process.getuid?.()}`), join(other.env.TMPDIR, `iommuctl-${process.getuid?.()}`));
 		expect(other.run(["session", "start"]).stderr).toContain("is no folder");
 		other.clear();
+	});
+
+	it("can inject faults into all that follows", () => {
+		place.start("faulty", "--inject", "IOMMU_IOAS_ALLOC:error=ENOMEM:when=2");
+		const statuses = [1, 2, 3].map(() => place.run(["ioas", "alloc", "-q"], { session: "faulty" }).status);
+		expect(statuses).toEqual([0, 1, 0]);
+		const later = place.run(["ioas", "alloc", "--inject", "IOMMU_IOAS_ALLOC:error=ENOMEM"], { session: "faulty" });
+		expect(later.status).toBe(2);
+		expect(later.stderr).toContain("session start");
 	});
 
 	it("leaves a process that holds on to no folder, terminal or pipe", () => {

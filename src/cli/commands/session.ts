@@ -31,6 +31,7 @@ async function start(inv: Invocation): Promise<Outcome> {
 		fd: common.fd !== undefined,
 		machine: common.machine,
 		uapi: common.uapi,
+		inject: common.inject,
 		record: record && resolve(io.cwd, record),
 		cwd: io.cwd,
 	};
