@@ -71,6 +71,9 @@ async function dispatch(
 			"`IOMMUCTL_SESSION= iommuctl ...` runs one command outside of it",
 		);
 	}
+	if (options.session !== undefined && common.inject !== undefined) {
+		throw new UsageError("faults are injected into the whole of a session", "give --inject to `iommuctl session start`");
+	}
 	if (options.context && (common.kernelGiven || common.fd !== undefined)) {
 		throw new UsageError("the kernel of a script is chosen for the whole of it", "give --kernel and --fd to `iommuctl run`");
 	}
