@@ -87,6 +87,7 @@ export class Transfers {
 		const { device, dir, pasid, data } = transfer;
 		const access = dir === "write" ? WRITE : READ;
 		transfer.state = "done";
+		transfer.record = undefined;
 		while (transfer.done < data.length) {
 			const at = BigInt.asUintN(64, transfer.iova + BigInt(transfer.done));
 			const outcome = this.translate(device, at, access, pasid);

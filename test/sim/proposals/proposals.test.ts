@@ -3,7 +3,7 @@ import { EBUSY } from "../../../src/kernel/errno.js";
 import { explainFault } from "../../../src/sim/proposals/explain-fault.js";
 import { respond2017 } from "../../../src/sim/proposals/page-response.js";
 import { iommufd_hwpt_alloc_flags as HWPT } from "../../../structs/index.js";
-import { PF, program, SIOV, SVM } from "./machine.js";
+import { PF, program, SIOV, SMMU_SVM, SVM } from "./machine.js";
 
 describe("SIOV virtual devices", () => {
 	test("two of one function share no context, but may be in two", () => {
@@ -89,5 +89,44 @@ describe("attribution of a fault", () => {
 			attributed: false,
 			owners: [{ name: "0000:03:01.0" }, { name: "0000:03:02.0" }],
 		});
+	});
+});
+
+describe("stalls of SMMUv3", () => {
+	test("a transaction that stalls waits as a page request, and goes on when it is answered", () => {
+		const { iommu, bind, ioas, control, process, ram } = program();
+		const words = (at: bigint, ...list: bigint[]) => process.poke(ram + at, new Uint8Array(BigUint64Array.from(list).buffer));
+		const device = bind(SMMU_SVM);
+		const queue = iommu.faultQueueAlloc().decoded;
+		const parent = iommu.hwptAlloc({ dev_id: device.id, pt_id: ioas, flags: HWPT.IOMMU_HWPT_ALLOC_NEST_PARENT }).decoded.out_hwpt_id;
+		const viommu = iommu.viommuAlloc({ dev_id: device.id, hwpt_id: parent, type: 1 }).decoded.out_viommu_id;
+		iommu.vdeviceAlloc({ viommu_id: viommu, dev_id: device.id, virt_id: 0x42n });
+		// a CD with S (stall), 48-bit addresses and 4K pages; a table without its last entry
+		words(0x10000n, 0x17204c0000010n, 0x11000n);
+		words(0x11000n, 0x12003n);
+		words(0x12000n, 0x13003n);
+		words(0x13000n, 0x14003n);
+		const ste = process.mmap({ addr: 0n, length: 4096n, prot: 3 });
+		process.poke(ste, new Uint8Array(BigUint64Array.from([0x1000bn, 0n]).buffer));
+		const nested = iommu.hwptAlloc({
+			dev_id: device.id,
+			pt_id: viommu,
+			flags: HWPT.IOMMU_HWPT_FAULT_ID_VALID,
+			fault_id: queue.out_fault_id,
+			data_type: 2,
+			data_len: 16,
+			data_uptr: ste,
+		}).decoded.out_hwpt_id;
+		expect(device.attach(nested)).toBe(0);
+		const transfer = control.dma(`vfio${SMMU_SVM}`, "write", 0x1000n, Uint8Array.of(1, 2, 3));
+		expect(transfer).toMatchObject({ state: "waiting", asked: 1 });
+		expect(process.read(queue.out_fault_fd, new Uint8Array(40))).toBe(40);
+		words(0x14008n, 0x5743n);
+		// cookie 1, SUCCESS
+		expect(process.write(queue.out_fault_fd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0))).toBe(8);
+		expect(transfer).toMatchObject({ state: "done", done: 3, record: undefined });
+		const there = new Uint8Array(3);
+		process.peek(ram + 0x5000n, there);
+		expect([...there]).toEqual([1, 2, 3]);
 	});
 });
