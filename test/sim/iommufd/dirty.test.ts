@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { EINVAL, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../../src/kernel/errno.js";
+import { iommufd_hwpt_alloc_flags as HWPT, iommu_test_op as OP } from "../../../structs/index.js";
+import { APERTURE, MAX, must, PAGE, Program, rc } from "../kernel-under-test.js";
+
+const BASE = APERTURE.start;
+
+/** A table that tracks, with 64 pages mapped. */
+function tracking() {
+	const program = new Program();
+	const ioas = program.ioas();
+	const { dev } = program.mock(ioas);
+	const hwpt = program.hwpt(dev, ioas, HWPT.IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
+	expect(program.map(ioas, BASE, program.memory(64n * PAGE), 64n * PAGE)).toBe(0);
+	const set = (flags: number) => rc(program.iommu.hwptSetDirtyTracking({ hwpt_id: hwpt, flags }));
+	const get = (fields: object) =>
+		rc(
+			program.iommu.hwptGetDirtyBitmap({
+				hwpt_id: hwpt,
+				iova: BASE,
+				length: 64n * PAGE,
+				page_size: PAGE,
+				data: program.memory(),
+				...fields,
+			}),
+		);
+	/** The device writes to these pages. */
+	const dirty = (pages: number[]) => {
+		const bits = new Uint8Array(8);
+		for (const page of pages) bits[page >> 3] |= 1 << (page & 7);
+		const answer = program.iommu.testCmd({
+			op: OP.IOMMU_TEST_OP_DIRTY,
+			id: hwpt,
+			dirty: { iova: BASE, length: 64n * PAGE, page_size: PAGE, uptr: program.place(bits) },
+		});
+		return answer.ret < 0 ? rc(answer) : Number(must(answer).dirty.out_nr_dirty);
+	};
+	/** The bitmap, as the numbers of its bits. */
+	const bitmap = (fields: { page_size?: bigint; iova?: bigint; length?: bigint; flags?: number; data?: bigint } = {}) => {
+		const data = program.memory();
+		expect(get({ data, ...fields })).toBe(0);
+		const bytes = program.peek(fields.data ?? data, 32);
+		return Array.from({ length: 256 }, (_, i) => i).filter((i) => (bytes[i >> 3] >> (i & 7)) & 1);
+	};
+	return { program, ioas, dev, hwpt, set, get, dirty, bitmap };
+}
+
+describe("dirty tracking", () => {
+	test("tells what was written while it was on, once", () => {
+		const { set, dirty, bitmap } = tracking();
+		expect(dirty([1])).toBe(-EINVAL);
+		expect(set(1)).toBe(0);
+		expect(dirty([1, 5, 63])).toBe(3);
+		expect(bitmap({ flags: 1 })).toEqual([1, 5, 63]);
+		expect(bitmap()).toEqual([1, 5, 63]);
+		expect(bitmap()).toEqual([]);
+	});
+
+	test("starts anew when it is turned on", () => {
+		const { set, dirty, bitmap } = tracking();
+		set(1);
+		dirty([2]);
+		expect(set(1)).toBe(0);
+		expect(bitmap()).toEqual([]);
+	});
+
+	test("forgets what is unmapped", () => {
+		const { program, ioas, set, dirty, bitmap } = tracking();
+		set(1);
+		dirty([2, 3]);
+		program.unmap(ioas, BASE, 64n * PAGE);
+		program.map(ioas, BASE, program.memory(64n * PAGE), 64n * PAGE);
+		expect(bitmap()).toEqual([]);
+	});
+
+	test("at other page sizes and parts of the range", () => {
+		const { set, dirty, bitmap } = tracking();
+		set(1);
+		dirty([0, 9, 33]);
+		expect(bitmap({ flags: 1, page_size: 2048n, length: 32n * PAGE })).toEqual([0, 1, 18, 19]);
+		expect(bitmap({ flags: 1, page_size: 8n * PAGE })).toEqual([0, 1, 4]);
+		expect(bitmap({ iova: BASE + 32n * PAGE, length: 32n * PAGE })).toEqual([1]);
+		expect(bitmap()).toEqual([0, 9]);
+	});
+
+	test("sets bits and clears none", () => {
+		const { program, set, dirty, bitmap } = tracking();
+		set(1);
+		dirty([3]);
+		expect(bitmap({ data: program.place(new Uint8Array([0x80])) })).toEqual([3, 7]);
+	});
+
+	test("refuses what makes no sense", () => {
+		const { program, ioas, dev, set, get } = tracking();
+		expect(set(2)).toBe(-EOPNOTSUPP);
+		const plain = program.hwpt(dev, ioas);
+		expect(rc(program.iommu.hwptSetDirtyTracking({ hwpt_id: plain, flags: 1 }))).toBe(-EOPNOTSUPP);
+		expect(rc(program.iommu.hwptSetDirtyTracking({ hwpt_id: 999, flags: 1 }))).toBe(-ENOENT);
+		expect(get({ flags: 2 })).toBe(-EOPNOTSUPP);
+		expect(get({ hwpt_id: ioas })).toBe(-ENOENT);
+		expect(get({ length: 0n })).toBe(-EINVAL);
+		expect(get({ page_size: 0n })).toBe(-EINVAL);
+		expect(get({ iova: MAX - PAGE + 1n, length: 2n * PAGE })).toBe(-EOVERFLOW);
+		expect(get({ iova: BASE + 1n })).toBe(-EINVAL);
+		expect(get({ hwpt_id: plain })).toBe(-EOPNOTSUPP);
+	});
+});

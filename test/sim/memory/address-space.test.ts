@@ -1,0 +1,78 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../../src/kernel/errno.js";
+import { AddressSpace } from "../../../src/sim/memory/address-space.js";
+import { PhysicalMemory } from "../../../src/sim/memory/memory-object.js";
+
+const PAGE = 0x1000n;
+const PAGES = 12;
+
+describe("a process's memory", () => {
+	test("is what was mapped last where: bytes stay with their memory", () => {
+		const step = fc.record({
+			kind: fc.constantFrom("map", "unmap", "write", "write"),
+			page: fc.nat(PAGES - 1),
+			count: fc.integer({ min: 1, max: 4 }),
+			byte: fc.nat(255),
+		});
+		fc.assert(
+			fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+				const physical = new PhysicalMemory();
+				const memory = new AddressSpace();
+				const model = new Map<number, number>();
+				for (const { kind, page, count, byte } of steps) {
+					const addr = BigInt(page) * PAGE + 0x10000n;
+					const touched = Array.from({ length: count }, (_, i) => page + i);
+					if (kind === "map") {
+						const taken = touched.some((each) => model.has(each));
+						expect(memory.map(addr, count, physical.newObject(count, "anonymous"), 0, 3)).toBe(taken ? BigInt(-EEXIST) : addr);
+						if (!taken) for (const each of touched) model.set(each, 0);
+					} else if (kind === "unmap") {
+						expect(memory.unmap(addr, BigInt(count) * PAGE)).toBe(0);
+						for (const each of touched) model.delete(each);
+					} else {
+						expect(memory.write(addr, new Uint8Array([byte]))).toBe(model.has(page) ? 0 : -EFAULT);
+						if (model.has(page)) model.set(page, byte);
+					}
+				}
+				for (let page = 0; page < PAGES + 4; page++) {
+					const bytes = new Uint8Array(1);
+					expect(memory.read(BigInt(page) * PAGE + 0x10000n, bytes)).toBe(model.has(page) ? 0 : -EFAULT);
+					expect(bytes[0]).toBe(model.get(page) ?? 0);
+				}
+			}),
+		);
+	});
+
+	test("what lies before a bad page is copied", () => {
+		const memory = new AddressSpace();
+		memory.map(0x10000n, 1, new PhysicalMemory().newObject(1, "anonymous"), 0, 3);
+		expect(memory.write(0x10ffen, new Uint8Array([1, 2, 3, 4]))).toBe(-EFAULT);
+		const bytes = new Uint8Array(4);
+		expect(memory.read(0x10ffen, bytes)).toBe(-EFAULT);
+		expect([...bytes]).toEqual([1, 2, 0, 0]);
+	});
+
+	test("finds room by itself, for a terabyte too, and refuses what can not be", () => {
+		const physical = new PhysicalMemory();
+		const memory = new AddressSpace();
+		const place = (pages: number) => memory.map(0n, pages, physical.newObject(pages, "anonymous"), 0, 3);
+		const [small, large] = [place(1), place(2 ** 28)];
+		expect(small).toBeGreaterThan(0n);
+		expect(large).toBeGreaterThan(0n);
+		expect(large + (1n << 40n) <= small || small + PAGE <= large).toBe(true);
+		expect(place(2 ** 36)).toBe(BigInt(-ENOMEM));
+		expect(place(0)).toBe(BigInt(-EINVAL));
+		expect(memory.map(0x123n, 1, physical.newObject(1, "anonymous"), 0, 3)).toBe(BigInt(-EINVAL));
+		expect(memory.unmap(0x123n, PAGE)).toBe(-EINVAL);
+	});
+
+	test("read-only memory is not written, unless forced", () => {
+		const memory = new AddressSpace();
+		memory.map(0x10000n, 1, new PhysicalMemory().newObject(1, "anonymous"), 0, 1);
+		expect(memory.write(0x10000n, new Uint8Array([1]))).toBe(-EFAULT);
+		expect(memory.write(0x10000n, new Uint8Array([1]), true)).toBe(0);
+		expect(memory.extents(0x10, 1, true)).toEqual([]);
+		expect(memory.extents(0x10, 2, false)).toHaveLength(1);
+	});
+});
