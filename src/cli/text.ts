@@ -1,3 +1,5 @@
+import { wrapText } from "./wrap-text.js";
+
 /** `1 entry`, `3 entries`, `1,000 pages`. */
 export function plural(count: number, noun: string): string {
 	const many = /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`;
@@ -35,8 +37,14 @@ export function sizeText(bytes: bigint): string {
 	return `${bytes} bytes`;
 }
 
-/** Columns as wide as their widest cell; the last is not padded. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+/** Columns as wide as their widest cell; the last is not padded, but broken into lines where `columns` of a terminal are given. */
+export function table(rows: readonly (readonly string[])[], columns?: number): string[] {
 	const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-	return rows.map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]))).join("  "));
+	const indent = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+	return rows.flatMap((row) => {
+		const cells = row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column])));
+		if (columns === undefined || row.length < widths.length) return [cells.join("  ")];
+		const [first, ...rest] = wrapText(cells[cells.length - 1], columns - indent);
+		return [[...cells.slice(0, -1), first].join("  "), ...rest.map((line) => " ".repeat(indent) + line)];
+	});
 }

@@ -1,6 +1,7 @@
 import type { Family, Invocation } from "../command.js";
 import { done, exitCode, type Outcome } from "../exit.js";
 import { plural } from "../text.js";
+import { wrapText } from "../wrap-text.js";
 
 const marks = { ok: "ok", note: "note", missing: "missing" } as const;
 
@@ -23,10 +24,15 @@ async function run({ common, io, out }: Invocation): Promise<Outcome> {
 	const paint = { ok: out.good, note: out.note, missing: out.bad };
 	const width = Math.max(...findings.map(({ title }) => title.length));
 	const indent = " ".repeat(9 + width + 2);
+	const room = io.stdout.columns === undefined ? undefined : io.stdout.columns - indent.length;
+	const lines = (text: string): string[] => wrapText(text, room);
 	for (const { status, title, found, mend, more } of findings) {
-		io.stdout.write(`${paint[status](marks[status].padEnd(7))}  ${out.strong(title.padEnd(width))}  ${found}\n`);
-		for (const line of more ?? []) io.stdout.write(`${indent}${out.faint(line)}\n`);
-		if (mend !== undefined) io.stdout.write(`${indent}${out.note("to mend:")} ${mend}\n`);
+		const [first, ...rest] = lines(found);
+		io.stdout.write(`${paint[status](marks[status].padEnd(7))}  ${out.strong(title.padEnd(width))}  ${first}\n`);
+		for (const line of rest) io.stdout.write(`${indent}${line}\n`);
+		for (const line of (more ?? []).flatMap(lines)) io.stdout.write(`${indent}${out.faint(line)}\n`);
+		if (mend === undefined) continue;
+		for (const line of lines(`to mend: ${mend}`)) io.stdout.write(`${indent}${line.replace(/^to mend:/, out.note("to mend:"))}\n`);
 	}
 	const real = findings.every(({ id, status }) => !["ffi", "iommu"].includes(id) || status !== "missing");
 	const which = real ? "the real kernel" : "the simulated kernel";

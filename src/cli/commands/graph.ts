@@ -46,7 +46,7 @@ const family: Family = {
 			examples: [
 				["graph", "in a script or a session"],
 				["graph --format mermaid", "for a document"],
-				["graph --format dot | dot -Tsvg", "as a picture"],
+				["graph --format dot", "as a picture: | dot -Tsvg"],
 			],
 			run,
 		},

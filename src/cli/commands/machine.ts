@@ -45,7 +45,10 @@ async function list({ io, common, out }: Invocation): Promise<Outcome> {
 		io.stdout.write(`${JSON.stringify({ schema: "iommuctl.machines", version: 1, machines: rows })}\n`);
 		return done;
 	}
-	const rows = table(machines.map(({ name, about }) => [name, `${about ?? ""}${name === defaultMachine ? " (the default)" : ""}`]));
+	const rows = table(
+		machines.map(({ name, about }) => [name, `${about ?? ""}${name === defaultMachine ? " (the default)" : ""}`]),
+		io.stdout.columns,
+	);
 	io.stdout.write(`${rows.map((row) => row.replace(/^\S+/, (name) => out.name(name))).join("\n")}\n`);
 	return done;
 }

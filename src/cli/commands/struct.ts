@@ -61,10 +61,13 @@ async function list({ args, common, io, out }: Invocation): Promise<Outcome> {
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 		return done;
 	}
-	const rows = table([
-		...found.map((one) => [one.name, `${one.size} bytes`, `${one.doc}${one.proposal ? " (a proposal)" : ""}`]),
-		...sets.map(({ name, kind, doc }) => [name, kind, doc]),
-	]);
+	const rows = table(
+		[
+			...found.map((one) => [one.name, `${one.size} bytes`, `${one.doc}${one.proposal ? " (a proposal)" : ""}`]),
+			...sets.map(({ name, kind, doc }) => [name, kind, doc]),
+		],
+		io.stdout.columns,
+	);
 	io.stdout.write(`${rows.map((row) => row.replace(/^\S+/, (name) => out.name(name))).join("\n")}\n`);
 	return done;
 }
@@ -133,7 +136,9 @@ async function show({ args, common, io, out }: Invocation): Promise<Outcome> {
 			return `  ${name} 0x${request.toString(16)}${least}${since ? `, since Linux ${since}` : ""}`;
 		}),
 		"",
-		...table([["offset", "size", "type", "field", "", ""], ...fieldRows(struct.fields, 0)]).map((line) => line.trimEnd()),
+		...table([["offset", "size", "type", "field", "", ""], ...fieldRows(struct.fields, 0)], io.stdout.columns).map((line) =>
+			line.trimEnd(),
+		),
 	];
 	for (const one of new Set(struct.leaves.flatMap((leaf) => (leaf.set ? [leaf.set] : [])))) {
 		const { name, kind, entries } = setInfo(one);

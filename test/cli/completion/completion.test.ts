@@ -122,7 +122,7 @@ describe("the scripts", () => {
 			`printf "%s\\n" "\${COMPREPLY[@]}"`,
 		].join("\n");
 		const env = { ...process.env, NODE: process.execPath, BIN: join(root, "bin/iommuctl.js"), LINE: line };
-		const ran = spawnSync("bash", ["-c", program], { cwd: folder, env, encoding: "utf8" });
+		const ran = spawnSync("bash", ["--norc", "-c", program], { cwd: folder, env, encoding: "utf8" });
 		expect(ran.stderr).toBe("");
 		return ran.stdout.split("\n").filter(Boolean);
 	};
