@@ -24,10 +24,11 @@ async function request(inv: Invocation): Promise<Outcome> {
 	const addresses = ((options.addr as string[] | undefined) ?? []).map((text) => parseNumber(text, "--addr"));
 	if (addresses.length === 0) throw new UsageError("the page is missing", "for example --addr 0x1000; again for a group of several");
 	const perm = permOf((options.perm as string | undefined) ?? "READ");
-	const given = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
 	const control = await controlOf(inv);
 	const device = control.device(args[0]);
-	const pasid = given ?? device.part?.pasid;
+	if (pasid !== undefined && device.part !== undefined)
+		throw new UsageError(`${device.name} is one PASID of its parent, and sends no other`);
 	const requests = control.requests(device);
 	const group = options.group === undefined ? requests.freeGroup() : Number(parseNumber(options.group as string, "--group"));
 	if (group > 0x1ff) throw new UsageError(`--group: ${group} has more than nine bits`);

@@ -79,7 +79,10 @@ export class DeviceRequests {
 		return undefined;
 	}
 
-	/** Sends requests of one group. `waits`: for a response; `refused`: answered at once; `partial`: more must follow. */
+	/**
+	 * Sends requests of one group; those of a virtual device that is a PASID are told of without one, as it knows none.
+	 * `waits`: for a response; `refused`: answered at once; `partial`: more must follow.
+	 */
 	send(
 		pages: readonly { addr: bigint; perm: number }[],
 		pasid: number | undefined,

@@ -117,7 +117,7 @@ export class Transfers {
 		}
 		const why = outcome.why ?? (outcome.record === undefined ? "aborted, nothing is recorded" : "the IOMMU recorded an event");
 		const { device, pasid } = transfer;
-		if (!outcome.ats || device.pci.pri === 0) {
+		if (!outcome.ats || device.pci.pri === 0 || !device.requester.own) {
 			this.#abort(transfer, why);
 			return;
 		}
@@ -135,7 +135,7 @@ export class Transfers {
 		const group = requests.freeGroup();
 		transfer.group = group;
 		const pages = [{ addr: at & ~0xfffn, perm: access }];
-		const sent = requests.send(pages, pasid ?? device.part?.pasid, group, true);
+		const sent = requests.send(pages, pasid, group, true);
 		// the answer may have come at once, and ended it
 		if (sent !== "waits" && transfer.state === "waiting")
 			this.#abort(transfer, `${why}; page request ${group} was answered INVALID at once`);

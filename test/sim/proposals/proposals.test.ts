@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { EBUSY } from "../../../src/kernel/errno.js";
 import { explainFault } from "../../../src/sim/proposals/explain-fault.js";
 import { respond2017 } from "../../../src/sim/proposals/page-response.js";
-import { iommufd_hwpt_alloc_flags as HWPT } from "../../../structs/index.js";
+import { iommu_hwpt_pgfault as FAULT, iommufd_hwpt_alloc_flags as HWPT } from "../../../structs/index.js";
 import { PF, program, SIOV, SMMU_SVM, SVM } from "./machine.js";
 
 describe("SIOV virtual devices", () => {
@@ -30,6 +30,21 @@ describe("SIOV virtual devices", () => {
 		expect(device.attach(ioas)).toBe(0);
 		expect(control.dma("siov0", "read", 0n, new Uint8Array(8))).toMatchObject({ state: "done" });
 		expect(control.dma(`vfio${SVM}`, "read", 0n, new Uint8Array(8))).toMatchObject({ state: "aborted" });
+	});
+});
+
+describe("page requests of a virtual device", () => {
+	test("go to its own table's fault queue, without a PASID, which it does not know", () => {
+		const { iommu, bind, ioas, control, process } = program();
+		const device = bind(SIOV[0]);
+		const queue = iommu.faultQueueAlloc().decoded;
+		const flags = HWPT.IOMMU_HWPT_FAULT_ID_VALID;
+		const table = iommu.hwptAlloc({ dev_id: device.id, pt_id: ioas, flags, fault_id: queue.out_fault_id }).decoded.out_hwpt_id;
+		expect(device.attach(table)).toBe(0);
+		expect(control.dma("siov0", "read", 0x200000n, new Uint8Array(8))).toMatchObject({ state: "waiting" });
+		const message = new Uint8Array(40);
+		expect(process.read(queue.out_fault_fd, message)).toBe(40);
+		expect(FAULT.decode(message)).toMatchObject({ dev_id: device.id, flags: 2, pasid: 0, addr: 0x200000n });
 	});
 });
 

@@ -135,7 +135,10 @@ export class AmdDriver implements HwDriver {
 			return this.finish(hw, iova, pasid, 0, { ok: false, event: amdEvent("not-present", access), stage2: false, ats: false });
 		const { dte, id, parent } = domain;
 		const request = { rid: hw.requester.wire, pasid, dte, domain: id, stage2: parent, ats: hw.pci.ats && dte.ats };
-		return this.finish(hw, iova, pasid, id, this.translator.translate(request, iova, access));
+		const outcome = this.translator.translate(request, iova, access);
+		// without PPR the guest wants no page requests of the device
+		const told = outcome.ok || dte.pageRequests ? outcome : { ...outcome, ats: false };
+		return this.finish(hw, iova, pasid, id, told);
 	}
 
 	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */
