@@ -5,7 +5,7 @@ import type { Draft } from "../call/draft.js";
 import { parseNumber, parseRange } from "../call/natural.js";
 import type { CallSpec, Details, Made, PositionalField } from "../call/spec.js";
 import type { Family } from "../command.js";
-import { showIoas } from "../graph/show-ioas.js";
+import { showIoas } from "../graph/ioas-command.js";
 import { hex, plural, sizeText } from "../text.js";
 
 const ioasId: PositionalField = { name: "IOAS", doc: "the IOAS's ID", field: "ioas_id" };

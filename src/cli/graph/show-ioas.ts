@@ -3,7 +3,7 @@ import { EMSGSIZE } from "../../kernel/errno.js";
 import { announce } from "../announce.js";
 import { parseNumber } from "../call/natural.js";
 import { errnoText } from "../call/show.js";
-import type { CommandSpec, Invocation } from "../command.js";
+import type { Invocation } from "../command.js";
 import { done, exitCode, type Outcome } from "../exit.js";
 import { knownHere, sourceNote } from "./known.js";
 import type { IoasView, Range } from "./model.js";
@@ -46,7 +46,8 @@ function completed(view: IoasView, { ranges, alignment }: { ranges: Range[]; ali
 	return { ...view, reserved, alignment };
 }
 
-async function run(inv: Invocation): Promise<Outcome> {
+/** `ioas show`: draws the space, or answers it as JSON. */
+export async function show(inv: Invocation): Promise<Outcome> {
 	const { io, common, out } = inv;
 	const id = Number(parseNumber(inv.args[0], "IOAS"));
 	const handle = await inv.context.handle();
@@ -88,18 +89,3 @@ async function run(inv: Invocation): Promise<Outcome> {
 	io.stdout.write(`${drawSpace(view, out, io.stdout.columns ?? 80, inv.options.all === true).join("\n")}\n`);
 	return done;
 }
-
-export const showIoas: CommandSpec = {
-	name: "show",
-	summary: "the IOVA space of an IOAS drawn to scale",
-	details: [
-		"Areas, holes, reserved and allowed ranges, as bars to scale where something is, and as a list. The simulated kernel is",
-		"looked into. The real one tells only what can be mapped (what can not is reserved); areas and allowed ranges are then those",
-		"that were made in this script or session by iommufd's own calls.",
-	].join("\n"),
-	args: [{ name: "IOAS", doc: "the IOAS's ID" }],
-	options: () => [{ flags: "--all", doc: "every range, however many there are" }],
-	groups: ["kernel", "fd"],
-	examples: [["ioas show 1", "in a script or a session: what is mapped where"]],
-	run,
-};
