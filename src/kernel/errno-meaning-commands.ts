@@ -7,8 +7,7 @@ export type Meanings = Readonly<Partial<Record<number, string>>>;
 /** By the ioctl's or system call's name. */
 export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 	IOMMU_DESTROY: {
-		[E.EBUSY]:
-			"something still uses the object (an attached device, a page table on it), or a driver made it: close the device's file instead",
+		[E.EBUSY]: "still in use (a device attached, a page table on it), or a driver's own: close the device's file",
 		[E.ENOENT]: "no object has this ID in this context",
 	},
 	IOMMU_GET_HW_INFO: {
@@ -18,11 +17,10 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 		[E.EINVAL]: "the size is too small, or a data type is asked for without its flag",
 	},
 	IOMMU_HWPT_ALLOC: {
-		[E.EINVAL]:
-			"pt_id is neither IOAS, page table nor virtual IOMMU; or the parent is no nesting parent of this hardware; or data_type and data_len do not fit",
+		[E.EINVAL]: "pt_id is of another type or no nesting parent of this IOMMU, or data_type or data does not fit",
 		[E.ENOENT]: "dev_id is no device, or fault_id no fault queue, of this context",
-		[E.EOPNOTSUPP]: "this hardware has no page table with these flags and data type (nesting, dirty tracking, PASID, fault?)",
-		[E.EADDRINUSE]: "a mapping or an allowed range of the IOAS lies outside what this page table can address, or in its reserved ranges",
+		[E.EOPNOTSUPP]: "this hardware has no page table with these flags and data type",
+		[E.EADDRINUSE]: "a mapping or allowed range of the IOAS is reserved here, or beyond what the table can address",
 		[E.EIO]: "the guest's table entry has bits that a guest may not set",
 		[E.EFAULT]: "data_uptr can not be read, or a mapping's user memory can not be pinned",
 	},
@@ -34,10 +32,10 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 		[E.EFAULT]: "data can not be written for one bit per page of the range",
 	},
 	IOMMU_HWPT_INVALIDATE: {
-		[E.EINVAL]:
-			"hwpt_id is neither a nested page table nor a virtual IOMMU, or the data type is not its own, or entry_len, entry_num or an entry's field is wrong; entry_num says how many were done",
-		[E.EIO]: "the entry after those done (entry_num) is a command, field or stream ID that this virtual IOMMU does not take",
-		[E.EOPNOTSUPP]: "a reserved word or an unknown flag in the call or in the entry after those done (entry_num)",
+		[E.ENOENT]: "hwpt_id is no page table or virtual IOMMU of this context",
+		[E.EINVAL]: "hwpt_id is not nested, data_type is not its own, or entry_len, entry_num or an entry is wrong",
+		[E.EIO]: "the entry holds a command, field or stream ID that this virtual IOMMU does not take",
+		[E.EOPNOTSUPP]: "a reserved word or an unknown flag is set, in the call or in the entry",
 		[E.E2BIG]: "an entry is longer than the kernel's, and its excess is not zero",
 		[E.EFAULT]: "data_uptr can not be read for entry_num times entry_len bytes",
 		[E.ETIMEDOUT]: "the hardware did not complete the invalidation in time: expect stale translations",
@@ -71,8 +69,7 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 	},
 	IOMMU_IOAS_MAP: {
 		[E.EEXIST]: "the range touches a mapping that is there already",
-		[E.EINVAL]:
-			"address, IOVA or length are not aligned alike, the range touches a reserved one, or no access flag is set; a VT-d nesting parent takes no read-only mapping",
+		[E.EINVAL]: "address or length not aligned, range reserved, no access flag, or read-only on a VT-d nesting parent",
 		[E.ENOENT]: "ioas_id is no IOAS",
 		[E.ENOSPC]: "no free IOVA range is long enough: look at ioas ranges, and at what is allowed",
 		[E.EOVERFLOW]: "length is 0 or too long, or the range wraps",
@@ -81,7 +78,7 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 	},
 	IOMMU_IOAS_MAP_FILE: {
 		[E.EEXIST]: "the range touches a mapping that is there already",
-		[E.EINVAL]: "fd is no memory file, start or length are not aligned or beyond the file, or the range touches a reserved one",
+		[E.EINVAL]: "fd is no memory file, start or length is not aligned or beyond it, or the IOVAs are reserved",
 		[E.EBADF]: "fd is not open",
 		[E.ENOENT]: "ioas_id is no IOAS",
 		[E.ENOSPC]: "no free IOVA range is long enough: look at ioas ranges, and at what is allowed",
@@ -92,7 +89,7 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 		[E.ENOENT]: "ioas_id is no IOAS, or the IOVA is not mapped",
 	},
 	IOMMU_IOAS_UNMAP: {
-		[E.ENOENT]: "nothing is mapped there, or a mapping sticks out of the range (those before it are gone); or ioas_id is no IOAS",
+		[E.ENOENT]: "nothing is mapped there, a mapping sticks out (those before it are gone), or ioas_id is no IOAS",
 		[E.EBUSY]: "a hardware queue still uses the memory",
 		[E.EOVERFLOW]: "the range wraps",
 		[E.EINVAL]: "length is 0",
@@ -101,7 +98,7 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 		[E.EADDRINUSE]: "mappings are there that are not page aligned: unmap them first",
 		[E.EBUSY]: "the context has objects already: set this right after opening",
 		[E.EPERM]: "the memory accounting mode needs CAP_SYS_RESOURCE",
-		[E.EINVAL]: "op or value is not allowed, object_id must be 0 for an option of the context, or page tables hold mappings already",
+		[E.EINVAL]: "op or val64 is not allowed, object_id is not 0 (RLIMIT_MODE), or mappings are there (HUGE_PAGES)",
 		[E.ENOENT]: "object_id is no IOAS",
 		[E.EOPNOTSUPP]: "unknown option_id, or the reserved field is set",
 	},
@@ -115,7 +112,7 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 		[E.EOPNOTSUPP]: "unknown op, or the reserved field is set",
 	},
 	IOMMU_VIOMMU_ALLOC: {
-		[E.EOPNOTSUPP]: "this hardware offers no virtual IOMMU of this type (no nesting, or its memory is not coherent), or flags are set",
+		[E.EOPNOTSUPP]: "this hardware has no virtual IOMMU of this type (no nesting, not coherent), or flags are set",
 		[E.ENOENT]: "dev_id is no device, or hwpt_id no page table, of this context",
 		[E.EINVAL]: "hwpt_id is no nesting parent, or belongs to another IOMMU; or data does not fit the type",
 	},
@@ -153,19 +150,16 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 	VFIO_DEVICE_BIND_IOMMUFD: {
 		[E.EBADF]: "iommufd is no open file",
 		[E.EBADFD]: "iommufd is a file, but not /dev/iommu",
-		[E.EPERM]:
-			"interrupts are not isolated (see iommufd.allow_unsafe_interrupts), or the host or another context uses a device of the group",
+		[E.EPERM]: "interrupts are not isolated, or the host or another context uses a device of its group",
 		[E.EACCES]: "a virtual function needs the token of its physical function",
-		[E.EBUSY]: "the device's group is open the old way, or (simulated) a virtual device of the same function is in the context",
+		[E.EBUSY]: "its group is open the old way, or (simulated) a virtual device of its function is in the context",
 		[E.EINVAL]: "it is bound already, here or through another file; or argsz, a flag or iommufd is wrong",
 		[E.EFAULT]: "the struct or the token can not be read, or the device takes no token",
 	},
 	VFIO_DEVICE_ATTACH_IOMMUFD_PT: {
 		[E.ENOENT]: "no object has the ID pt_id in this context",
-		[E.EINVAL]:
-			"pt_id is neither IOAS nor page table, the rest of the group is attached elsewhere, or the table does not fit (PASID flag, guest's table)",
-		[E.EADDRINUSE]:
-			"a mapping or an allowed range of the IOAS lies where the device or its IOMMU reserves addresses, or is not aligned for it",
+		[E.EINVAL]: "pt_id is of another type, its group is attached elsewhere, or the table does not fit (PASID, nested)",
+		[E.EADDRINUSE]: "a mapping or allowed range lies in what the device reserves, or is not aligned for its IOMMU",
 		[E.EBUSY]: "PASID 0 is attached: detach that first",
 		[E.ENODEV]: "the table wants faults, and this device or its IOMMU can not report them",
 		[E.ENOSPC]: "the PASID is out of range",
@@ -183,13 +177,19 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 	},
 	VFIO_IOMMU_UNMAP_DMA: {
 		[E.ENOENT]: "nothing is mapped there, or a mapping sticks out of the range",
-		[E.EINVAL]: "argsz, a flag, alignment or length is wrong, or a dirty bitmap is asked for, which iommufd does not give",
+		[E.EINVAL]: "argsz, a flag, alignment or length is wrong, or a dirty bitmap is asked for (iommufd gives none)",
 	},
 	VFIO_SET_IOMMU: {
 		[E.EINVAL]: "this type of IOMMU is not offered: type 1 or type 1 v2",
 	},
 	VFIO_GET_API_VERSION: {
 		[E.EINVAL]: "the file is a device that is not bound to an iommufd yet",
+	},
+	open: {
+		[E.ENOENT]: "there is no such file",
+		[E.EACCES]: "this user may not open it (run as root, or chown the file)",
+		[E.EBUSY]: "it is open already, or its group is",
+		[E.ENXIO]: "nothing stands behind this file",
 	},
 	read: {
 		[E.EINVAL]: "too short for the first event or page request that waits, or the device is not bound",

@@ -4,8 +4,7 @@ import { commandMeanings, type Meanings } from "./errno-meaning-commands.js";
 
 /** iommufd's own commands share how they are called. */
 const iommufd: Meanings = {
-	[E.E2BIG]:
-		"the size is beyond this kernel's struct and the excess is not all zero: a newer struct than the kernel knows, or a wrong size",
+	[E.E2BIG]: "longer than this kernel's struct, with more than zeroes: too new a struct, or a wrong size",
 	[E.EFAULT]: "an address in the call, or the struct's own, can not be read or written",
 	[E.EINVAL]: "the size is too small, or a field has a value that is not allowed",
 	[E.EOPNOTSUPP]: "a reserved field or an unknown flag is set, or this kernel or hardware can not do it",

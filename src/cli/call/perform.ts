@@ -119,6 +119,7 @@ async function make(command: string, spec: CallSpec, shape: CallShape, draft: Dr
 		title: title(spec, shape),
 		shape,
 		answer,
+		call: fd < 0 ? "open" : undefined,
 		details,
 		notes: draft.notes,
 		value,

@@ -1,6 +1,7 @@
 import type { FieldInfo } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
+import { EINVAL } from "../../kernel/errno.js";
 import { meaning } from "../../kernel/errno-meaning.js";
 import type { Palette } from "../colour.js";
 import type { Invocation } from "../command.js";
@@ -12,14 +13,23 @@ import type { CallShape, Details } from "./spec.js";
 /** Answered fields that stand in one line; more of them get a line each. */
 const mostInLine = 3;
 
+/** What it means for this very call: with a size below the smallest, nothing else was looked at. */
+function meaningOf({ answer, call }: Shown): string {
+	const { ioctl, errno, before } = answer;
+	if (call === undefined && errno === EINVAL && ioctl.struct && before.length >= 4) {
+		const size = Buffer.from(before.buffer, before.byteOffset, 4).readUInt32LE();
+		if (size < ioctl.minSize) return `${ioctl.struct.leaves[0].name} is too small: this call takes at least ${ioctl.minSize} bytes`;
+	}
+	return meaning(call ?? ioctl.name, errno);
+}
+
 /** `EEXIST (17): the range touches an area that is there already` */
-export function errnoText(ioctl: string, errno: number): string {
-	const what = meaning(ioctl, errno);
+export function errnoText(call: string, errno: number, what = meaning(call, errno)): string {
 	return `${errnoName(errno)} (${errno})${what ? `: ${what}` : ""}`;
 }
 
-export function errnoDocument(ioctl: string, errno: number): object | null {
-	return errno === 0 ? null : { name: errnoName(errno), number: errno, meaning: meaning(ioctl, errno) ?? null };
+export function errnoDocument(call: string, errno: number, what = meaning(call, errno)): object | null {
+	return errno === 0 ? null : { name: errnoName(errno), number: errno, meaning: what };
 }
 
 /** Fields that the kernel wrote, or that differ from what was sent. */
@@ -78,6 +88,8 @@ export interface Shown {
 	readonly title: string;
 	readonly shape: CallShape;
 	readonly answer: Answer;
+	/** the system call whose errno it is, where the ioctl was not reached */
+	readonly call?: string;
 	readonly details?: Details;
 	readonly notes: readonly string[];
 	readonly value?: number | bigint;
@@ -98,17 +110,18 @@ export function showAnswer(shown: Shown): void {
 	const colours = good ? inv.out : inv.err;
 	if (good && answer.errno === 0) {
 		const fields = answered(shape, answer);
-		const ret = answer.ret === 0 ? "" : `  ${colours.name("ret")}=${answer.ret}`;
+		// Of a call without a struct the return value is all that is answered.
+		const ret = answer.ret === 0 && (answer.ioctl.struct || value === undefined) ? "" : `  ${colours.name("ret")}=${answer.ret}`;
 		const short = fields.length <= mostInLine;
 		lines.push(`${colours.good("ok")}  ${title}${ret}${short && fields.length > 0 ? `  ${pairs(fields, answer.after, colours)}` : ""}`);
 		if (!short) lines.push(...fieldLines(fields, answer.after, colours).map((line) => `    ${line}`));
 	} else if (good) {
-		lines.push(`${colours.good("ok")}  ${title} failed as expected: ${errnoText(name, answer.errno)}`);
+		lines.push(`${colours.good("ok")}  ${title} failed as expected: ${errnoText(name, answer.errno, meaningOf(shown))}`);
 	} else if (answer.errno === 0) {
 		lines.push(`${colours.bad("failed")}  ${title} succeeded, but ${inv.common.expect} was expected`);
 	} else {
 		const wanted = inv.common.expect === undefined ? "" : ` (${inv.common.expect} was expected)`;
-		lines.push(`${colours.bad("failed")}  ${title}: ${errnoText(name, answer.errno)}${wanted}`);
+		lines.push(`${colours.bad("failed")}  ${title}: ${errnoText(name, answer.errno, meaningOf(shown))}${wanted}`);
 	}
 	lines.push(...(details?.lines ?? []).map((line) => `    ${line}`));
 	lines.push(...notes.map((note) => `    ${colours.note("note:")} ${note}`));
@@ -142,7 +155,7 @@ export async function answerDocument(shown: Shown): Promise<Record<string, unkno
 		struct: answer.ioctl.struct?.name ?? null,
 		ok: good,
 		ret: answer.ret,
-		errno: errnoDocument(answer.ioctl.name, answer.errno),
+		errno: errnoDocument(answer.ioctl.name, answer.errno, meaningOf(shown)),
 		expected: inv.common.expect ?? null,
 		id: typeof value === "bigint" ? `0x${value.toString(16)}` : (value ?? null),
 		sent: fieldsDocument(shape, answer.before),
