@@ -78,8 +78,11 @@ describe("invalidation entries", () => {
 		[["--vtd-s1", "addr=0", "--selftest", "flags=0"], "--vtd-s1 and --selftest in one call"],
 		[["--from", "/no/such"], "--from: /no/such can not be read: ENOENT"],
 		[["--as", "vtd-s1"], "there is no --from"],
-		[["--from", "-"], "stdin:2: no JSON"],
-		[["--from", "-", "--as", "smmuv3"], "stdin:2: no JSON"],
+		[["--from", "-"], "stdin: what the entries are can not be told from their fields"],
+		[["--from", "-", "--as", "vtd-s1"], "stdin:2: no JSON"],
+		[["--from", "-", "--data-type", "VTD_S1"], "stdin:2: no JSON"],
+		[["--from", "-", "--as", "smmuv3"], "stdin:1: addr can not be 0x1"],
+		[["--from", "/dev/null"], "/dev/null is empty: no entries"],
 	])("%j is refused in one line", (args, message) => {
 		const { status, stderr } = iommuctl(["hwpt", "invalidate", "3", ...args, "--dry-run"], { input: '{"addr":1}\n{' });
 		expect(status).toBe(2);

@@ -22,7 +22,7 @@ const arrays = new WeakMap<Draft, EntryArray>();
 /** Places the entries; more than one call takes go in several. */
 async function placeEntries(draft: Draft): Promise<void> {
 	const { options } = draft.inv;
-	const array = await readEntries(draft.inv, invalidatePayloads);
+	const array = await readEntries(draft.inv, invalidatePayloads, draft.given("data_type") ? draft.get("data_type") : undefined);
 	const batch = options.batch === undefined ? mostEntries : parseLength(options.batch as string, "--batch");
 	if (!array) return;
 	arrays.set(draft, array);

@@ -35,8 +35,11 @@ export interface EntryArray {
 	readonly count: number;
 }
 
-/** @returns undefined if none was given @throws UsageError */
-export async function readEntries(inv: Invocation, payloads: readonly Payload[]): Promise<EntryArray | undefined> {
+/**
+ * @param type what the call says its data is, if it does: then --as need not
+ * @returns undefined if none was given @throws UsageError
+ */
+export async function readEntries(inv: Invocation, payloads: readonly Payload[], type?: bigint): Promise<EntryArray | undefined> {
 	const { options, io } = inv;
 	const given = payloads.filter(({ name }) => options[camel(name)] !== undefined);
 	const from = options.from as string | undefined;
@@ -45,11 +48,12 @@ export async function readEntries(inv: Invocation, payloads: readonly Payload[])
 	if (options.as !== undefined && from === undefined)
 		throw new UsageError("--as says what the entries of --from are, and there is no --from");
 	if (from !== undefined) {
+		const typed = payloads.filter((one) => type !== undefined && BigInt(one.type) === type);
 		const { payload, bytes } = await entriesFrom(
 			io,
 			from,
 			payloads,
-			payloads.find(({ name }) => name === options.as),
+			payloads.find(({ name }) => name === options.as) ?? (typed.length === 1 ? typed[0] : undefined),
 		);
 		return { payload, bytes, count: bytes.length / payload.struct.size };
 	}

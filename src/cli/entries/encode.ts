@@ -23,6 +23,7 @@ type Value = number | bigint | string | readonly (number | bigint | string)[];
 /** Turns fields in words into what a payload's struct encodes. One for each payload; made once for many entries. */
 export class EntryReader {
 	private readonly leaves: ReadonlyMap<string, FieldInfo>;
+	private readonly named = new Map<FieldInfo, Map<Value, number | bigint>>();
 
 	constructor(readonly payload: Payload) {
 		this.leaves = new Map(payload.struct.leaves.map((leaf: FieldInfo) => [leaf.name, leaf]));
@@ -56,10 +57,27 @@ export class EntryReader {
 	private value(leaf: FieldInfo, value: Value, where: string): unknown {
 		const wide = leaf.scalar?.size === 8;
 		if (typeof value === "number" && Number.isSafeInteger(value) && leaf.length === undefined) return wide ? BigInt(value) : value;
+		// The usual spelling of an address or count, a million times.
+		if (typeof value === "string" && leaf.length === undefined && /^(?:0x[\da-f]{1,12}|[1-9]\d{0,14})$/i.test(value)) {
+			const plain = Number(value);
+			if (wide) return BigInt(plain);
+			if (plain < 2 ** (8 * leaf.size)) return plain;
+		}
+		const known = this.named.get(leaf)?.get(value);
+		if (known !== undefined) return known;
 		const text = Array.isArray(value) ? value.join(",") : String(value);
 		const parsed = parseField(leaf, text, where);
-		if (typeof parsed === "bigint") return wide ? parsed : Number(parsed);
+		if (typeof parsed === "bigint") return this.remember(leaf, value, wide ? parsed : Number(parsed));
 		return wide ? [...parsed] : parsed.map(Number);
+	}
+
+	/** Names of flags and values come again and again. */
+	private remember(leaf: FieldInfo, value: Value, number: number | bigint): number | bigint {
+		if (leaf.set === undefined) return number;
+		const names = this.named.get(leaf) ?? new Map<Value, number | bigint>();
+		this.named.set(leaf, names);
+		if (names.size < 256) names.set(value, number);
+		return number;
 	}
 
 	private unknown(name: string, where: string): UsageError {
