@@ -39,7 +39,7 @@ export async function execute(argv: readonly string[], options: ExecuteOptions):
 			return { exit: error.exit, errno: 0 };
 		}
 		const json = options.inherit?.json === true || argv.includes("--json");
-		return { exit: reportProblem(error, io, err, json), errno: 0 };
+		return { exit: reportProblem(error, io, err, json, options.place), errno: 0 };
 	}
 }
 

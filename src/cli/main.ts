@@ -17,7 +17,14 @@ async function main(argv: readonly string[]): Promise<void> {
 	const { processIo } = await import("./process-io.js");
 	const io = processIo();
 	const outcome = await execute(argv, { io, sessionProblem: await sessionProblem() });
-	io.flush();
+	try {
+		io.flush();
+	} catch (error) {
+		const { reportProblem } = await import("./report.js");
+		const { palette } = await import("./colour.js");
+		process.exitCode = reportProblem(error, io, await palette(0), false);
+		return;
+	}
 	process.exitCode = outcome.exit;
 }
 

@@ -1,4 +1,5 @@
 import { fstatSync, readSync, writeSync } from "node:fs";
+import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Io, Sink, Source } from "./io.js";
 
 /** Collected output goes out at the latest at this size (bytes). */
@@ -39,7 +40,11 @@ class FdSink implements Sink {
 				if (code === "EPIPE") this.gone = true;
 				// A pipe that another process made non-blocking: wait for its reader a little.
 				else if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-				else throw error;
+				else {
+					// Said once; what else would be written is lost.
+					this.gone = true;
+					if (this.fd === 1) throw new EnvironmentError(`stdout can not be written: ${code}`, "what was printed is not complete");
+				}
 			}
 		}
 	}

@@ -40,9 +40,16 @@ interface Sink {
 function addOption(command: Command, spec: OptionSpec): void {
 	const option = new Option(spec.flags, spec.doc);
 	if (spec.choices) option.choices([...spec.choices]);
+	else if (option.required) option.argParser((value: string) => given(command, option, value));
 	if (spec.group) option.helpGroup(spec.group);
-	if (spec.repeat) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+	if (spec.repeat) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), given(command, option, value)]);
 	command.addOption(option);
+}
+
+/** An option's value, which is no other option: then its own was left out. @throws UsageError */
+function given(command: Command, option: Option, value: string): string {
+	if (!value.startsWith("--") || !command.options.some((one) => one.long === value)) return value;
+	throw new UsageError(`${option.long} has no value: after it comes ${value}`, `if that is meant, write ${option.long}=${value}`);
 }
 
 function examplesText(command: CommandSpec): string {
@@ -52,7 +59,9 @@ function examplesText(command: CommandSpec): string {
 }
 
 function fill(command: Command, spec: CommandSpec, sink: Sink): void {
-	command.summary(spec.summary).description(spec.details ? `${capital(spec.summary)}.\n\n${spec.details}` : `${capital(spec.summary)}.`);
+	command
+		.summary(spec.summary)
+		.description(spec.details ? `${capital(spec.summary)}.\n\n${flowing(spec.details)}` : `${capital(spec.summary)}.`);
 	for (const arg of spec.args ?? []) {
 		const name = `${arg.name}${arg.variadic ? "..." : ""}`;
 		command.argument(arg.optional ? `[${name}]` : `<${name}>`, arg.doc);
@@ -66,6 +75,9 @@ function fill(command: Command, spec: CommandSpec, sink: Sink): void {
 		void given;
 	});
 }
+
+/** Lines of a paragraph are joined, for the help to break where it is wide; indented ones stay. */
+const flowing = (text: string): string => text.replace(/^(\S.*)\n(?=\S)/gm, "$1 ");
 
 const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
@@ -96,6 +108,7 @@ function build(family: Family | undefined, named: string | undefined, sink: Sink
 			styleSubcommandText: (text) => cyan(text),
 			styleOptionText: (text) => cyan(text),
 			showGlobalOptions: false,
+			minWidthToWrap: 20,
 		})
 		.usage("OBJECT ACTION [arguments] [options]")
 		.addHelpText("after", programHelp);
@@ -110,7 +123,7 @@ function build(family: Family | undefined, named: string | undefined, sink: Sink
 			fill(object, only, sink);
 			continue;
 		}
-		if (family.details) object.description(`${capital(entry.summary)}.\n\n${family.details}`);
+		if (family.details) object.description(`${capital(entry.summary)}.\n\n${flowing(family.details)}`);
 		object.usage("ACTION [arguments] [options]").helpCommand(false);
 		object.addHelpText(
 			"after",

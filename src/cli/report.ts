@@ -1,4 +1,5 @@
 import type { Palette } from "./colour.js";
+import type { Place } from "./command.js";
 import { exitCode, UsageError } from "./exit.js";
 import type { Io } from "./io.js";
 
@@ -27,11 +28,15 @@ function classify(error: unknown, env: Io["env"]): Problem {
 	};
 }
 
-/** Tells what is wrong, on stderr and with --json on stdout too. @returns the exit code */
-export function reportProblem(error: unknown, io: Io, colours: Palette, json: boolean): number {
+/**
+ * Tells what is wrong, on stderr and with --json on stdout too. @returns the exit code
+ * @param place in a script: where
+ */
+export function reportProblem(error: unknown, io: Io, colours: Palette, json: boolean, place?: Place): number {
 	const { kind, exit, message, hint } = classify(error, io.env);
 	if (json) {
-		const document = { schema: "iommuctl.error", version: 1, kind, exit, message, hint: hint ?? null };
+		const where = place && { file: place.file, line: place.line, name: place.name ?? null };
+		const document = { schema: "iommuctl.error", version: 1, ...where, kind, exit, message, hint: hint ?? null };
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 	}
 	io.stderr.write(`${colours.bad("error:")} ${message}\n${hint ? `  ${hint}\n` : ""}`);

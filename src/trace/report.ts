@@ -60,7 +60,8 @@ function counts(of: { programs: number; steps: number; differing: number }, bad:
 
 function formatFile(report: FileReport, bad: (text: string) => string): string {
 	const line = `${report.file}: ${counts(report, bad)}`;
-	return report.error === undefined ? line : `${line}\n${bad(`${report.error.message}`)} (counted: what came before)`;
+	if (report.error === undefined) return line;
+	return `${line}\n${bad(report.error.message)}${report.steps > 0 ? " (counted: what came before)" : ""}`;
 }
 
 function formatDifference(difference: Difference, options: FormatOptions): string[] {

@@ -1,4 +1,5 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { iommu_hw_info_type } from "../../../structs/index.js";
 import { hwInfoPayloads, payloadOfType } from "../../client/payloads.js";
 import { ENODEV } from "../../kernel/errno.js";
@@ -6,24 +7,35 @@ import type { Kernel } from "../../kernel/kernel.js";
 import { announce } from "../announce.js";
 import { callCommand } from "../call/command.js";
 import type { Draft } from "../call/draft.js";
-import { parseUuid } from "../call/natural.js";
+import { parseNumber, parseUuid } from "../call/natural.js";
 import { describeBytes, describePayload } from "../call/payload.js";
 import type { CallSpec, Details, Made } from "../call/spec.js";
 import type { Family, Invocation } from "../command.js";
 import { deviceFolder, devicePath } from "../device-path.js";
 import { done, type Outcome, UsageError } from "../exit.js";
+import type { KernelHandle } from "../kernel-choice.js";
 import { logged, markLog } from "../sim/log-hint.js";
+import { table } from "../text.js";
 
 export { devicePath } from "../device-path.js";
 
-const deviceArg = { name: "DEVICE", doc: "a VFIO device: vfio0, or the path of its file" };
+const deviceArg = { name: "DEVICE", doc: "a VFIO device: vfio0, the path of its file, or the ID it was bound as" };
 
 /** VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID */
 function fillPasidFlag(draft: Draft): void {
 	if (draft.given("pasid")) draft.fill("flags", 1n);
 }
 
-const target = (inv: Invocation): Promise<number> => inv.context.deviceFile(devicePath(inv.args[0]));
+/** The device's file: by its name, or by the ID it was bound as. @throws UsageError */
+function pathOf({ context, args }: Invocation): string {
+	const [text] = args;
+	if (!/^\d/.test(text)) return devicePath(text);
+	const id = Number(parseNumber(text, "DEVICE"));
+	for (const [path, bound] of context.deviceIds) if (bound === id) return path;
+	throw new UsageError(`DEVICE: no device with the ID ${id} was bound here`, "name it by its file, for example vfio0");
+}
+
+const target = (inv: Invocation): Promise<number> => inv.context.deviceFile(pathOf(inv));
 
 /** How far beyond the last device found one more is looked for. */
 const gap = 8;
@@ -47,19 +59,35 @@ function deviceNames(kernel: Kernel): string[] {
 	return found;
 }
 
+/** What the device is known by elsewhere: 0000:00:10.0, or a virtual device's name. null where nothing tells. */
+function busName({ kernel, sim }: KernelHandle, name: string): string | null {
+	if (kernel.kind === "sim") return sim?.vfio?.devices.get(name)?.name ?? null;
+	try {
+		return basename(readlinkSync(`/sys/class/vfio-dev/${name}/device`));
+	} catch {
+		return null;
+	}
+}
+
 async function list(inv: Invocation): Promise<Outcome> {
 	await announce(inv);
-	const { kernel, which } = await inv.context.handle();
-	const names = deviceNames(kernel);
-	const devices = names.map((name) => ({ name, path: devicePath(name), id: inv.context.deviceIds.get(devicePath(name)) ?? null }));
+	const handle = await inv.context.handle();
+	const { kernel, which } = handle;
+	const devices = deviceNames(kernel).map((name) => {
+		const path = devicePath(name);
+		return { name, path, device: busName(handle, name), id: inv.context.deviceIds.get(path) ?? null };
+	});
 	if (inv.common.json) {
 		inv.io.stdout.write(
 			`${JSON.stringify({ schema: "iommuctl.devices", version: 1, kernel: kernel.kind, kernelDetail: which, devices })}\n`,
 		);
 		return done;
 	}
-	for (const { name, path, id } of devices)
-		inv.io.stdout.write(`${inv.out.name(name)}  ${path}${id === null ? "" : `  bound, ID ${id}`}\n`);
+	const rows = devices.map(({ name, device, id }) => [name, device ?? "", id === null ? "" : `bound, ID ${id}`]);
+	for (const line of table(rows)) {
+		const at = line.indexOf(" ");
+		inv.io.stdout.write(`${inv.out.name(line.slice(0, at))}${line.slice(at).trimEnd()}\n`);
+	}
 	if (devices.length === 0)
 		inv.io.stderr.write(`no VFIO device in ${deviceFolder}; a mock device is made by: iommuctl selftest mock-domain\n`);
 	return done;
@@ -103,7 +131,7 @@ const specs: readonly CallSpec[] = [
 		after(made) {
 			const { inv, draft, answer } = made;
 			if (answer.errno !== 0) return logged(made);
-			inv.context.deviceIds.set(devicePath(inv.args[0]), Number(draft.read(answer.after, "out_devid")));
+			inv.context.deviceIds.set(pathOf(inv), Number(draft.read(answer.after, "out_devid")));
 			return undefined;
 		},
 		examples: [["device bind vfio0", "answers the device's ID in the context"]],
@@ -171,7 +199,7 @@ const family: Family = {
 			groups: ["kernel", "expect"],
 			examples: [["device close vfio0", "in a script, after `device bind vfio0`"]],
 			async run(inv) {
-				const path = devicePath(inv.args[0]);
+				const path = pathOf(inv);
 				await announce(inv);
 				const ret = await inv.context.closeDevice(path);
 				if (ret === undefined) throw new UsageError(`${path} is not open here`, "only a script that bound it has it open");

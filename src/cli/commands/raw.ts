@@ -19,7 +19,7 @@ function findCall(text: string): Ioctl {
 	const name = text.toUpperCase();
 	const known = ioctlByName(name) ?? ioctlByName(`IOMMU_${name}`);
 	if (known) return known;
-	if (!/^\d/.test(text))
+	if (!/^-?\d/.test(text))
 		throw new UsageError(
 			`no call is named "${text}"`,
 			didYouMean(
@@ -27,7 +27,9 @@ function findCall(text: string): Ioctl {
 				Object.keys(ioctls).flatMap((one) => [one, one.replace(/^IOMMU_/, "")]),
 			) ?? "give its number, for example 0x3b85",
 		);
-	const request = Number(BigInt.asUintN(32, parseNumber(text, "REQUEST")));
+	const number = parseNumber(text, "REQUEST");
+	if (number < 0n || number > 0xffffffffn) throw new UsageError(`REQUEST: ${text} is no request number`, "0 to 0xffffffff");
+	const request = Number(number);
 	return (
 		ioctlByRequest(request) ?? { name: `request 0x${request.toString(16)}`, request, nr: request & 0xff, struct: null, size: 0, minSize: 0 }
 	);

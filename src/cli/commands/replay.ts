@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
+import { EnvironmentError } from "../../kernel/environment-error.js";
 import type { Family, Invocation } from "../command.js";
 import { done, type Outcome, UsageError } from "../exit.js";
+import { iommuPath } from "../kernel-choice.js";
 
 async function run({ args, options, common, io, out, err }: Invocation): Promise<Outcome> {
 	const max = (options.max as string | undefined) ?? "10";
@@ -10,16 +12,23 @@ async function run({ args, options, common, io, out, err }: Invocation): Promise
 	const { injecting, parseInjection } = await import("../../kernel/inject.js");
 	const injections = (common.inject ?? []).map(parseInjection);
 	if (!common.json) io.stderr.write(`${err.faint(`kernel: ${factory.which}`)}\n`);
-	const names = new Map(args.map((file) => [resolve(io.cwd, file), file]));
+	const { progress } = await import("../progress.js");
+	const bar = progress(io.stderr);
+	let programs = 0;
+	const names = new Map(args.map((file) => [file === "-" ? file : resolve(io.cwd, file), file]));
 	const report = await replayFiles([...names.keys()], {
 		// Each program counts its calls for itself.
 		kernel: (header) => {
 			const make = factory.kernel(header);
-			return () => injecting(make(), injections);
+			return () => {
+				bar.tell(`program ${++programs}`);
+				return injecting(make(), injections);
+			};
 		},
 		program: options.program as string | undefined,
 		max: Number(max),
 	});
+	bar.end();
 	// Files are read from where the command was typed, and reported as they were typed.
 	const typed = (text: string): string => [...names].reduce((shown, [path, file]) => shown.replaceAll(path, file), text);
 	if (common.json) io.stdout.write(`${typed(JSON.stringify({ ...reportToJson(report), kernel: factory.kind }))}\n`);
@@ -34,9 +43,15 @@ type Factory = import("../../trace/index.js").KernelFactory;
 
 async function kernelFactory(choice: string, uapi?: readonly string[]): Promise<{ kernel: Factory; which: string; kind: string }> {
 	if (choice === "real") {
-		const { openRealKernel } = await import("../../kernel/real/index.js");
-		// Says at once where there is no FFI.
-		openRealKernel().exit();
+		const { openRealKernel, explainOpenFailure } = await import("../../kernel/real/index.js");
+		// Says at once where there is no FFI, or no /dev/iommu.
+		const probe = openRealKernel();
+		const fd = probe.open(iommuPath);
+		probe.exit();
+		if (fd < 0) {
+			const { message, hint } = explainOpenFailure(iommuPath, -fd);
+			throw new EnvironmentError(message, hint);
+		}
 		return { kernel: () => () => openRealKernel(), which: "real", kind: "real" };
 	}
 	// Traces are about known machines: without --kernel real they run on the simulated ones, whatever this machine has.
@@ -61,7 +76,7 @@ const family: Family = {
 				"fresh kernel; after a difference it goes on. Without --kernel real the simulated kernel is asked.",
 				"Exit 0 if no answer differs, 1 if some do, 2 if a file is malformed (what comes before is counted).",
 			].join("\n"),
-			args: [{ name: "FILE", doc: "a trace", variadic: true }],
+			args: [{ name: "FILE", doc: "a trace; - is stdin", variadic: true }],
 			options: () => [
 				{ flags: "--max <n>", doc: "show this many differences (10)" },
 				{ flags: "--program <name>", doc: "run only this program" },

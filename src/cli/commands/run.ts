@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Family, Invocation } from "../command.js";
 import { exitCode, type Outcome, UsageError } from "../exit.js";
 import type { Format } from "../formats/index.js";
@@ -22,6 +23,10 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const format = options.format as Format | undefined;
 	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} can not both be`);
 	const shown = file === "-" ? "stdin" : file;
+	// What `-` gives is gone once it is read, so that only files can run themselves.
+	const running = inv.place?.within ?? [];
+	const path = file === "-" ? file : resolve(io.cwd, file);
+	if (file !== "-" && running.includes(path)) throw new UsageError(`${file} runs itself`, "a script can not be within itself");
 	const statements = parseScript(await readScript(inv, file), shown);
 	await announce(inv);
 	const how = {
@@ -33,6 +38,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		color: options.color as "auto" | undefined,
 		out,
 		err,
+		within: [...running, path],
 	};
 	if (format !== undefined) {
 		const { reportRun } = await import("../formats/report.js");

@@ -20,6 +20,8 @@ export interface RunOptions {
 	readonly err: Palette;
 	/** is told of every command as it ends; then nothing is printed here */
 	readonly observe?: (result: ObservedResult) => void;
+	/** the scripts that run just now, this one last: whole paths */
+	readonly within?: readonly string[];
 	/** what commands print is left as it is, and the lines themselves are not shown */
 	readonly bare?: boolean;
 }
@@ -121,12 +123,17 @@ async function runStatement(statement: Statement, options: RunOptions): Promise<
 		}
 		if (statement.expect !== undefined) words.push("--expect", statement.expect);
 		const inner: Io = bare ? io : { ...io, stdout: quiet ? nowhere : indented(io.stdout), stderr: indented(io.stderr) };
-		const outcome = await execute(words, { io: inner, context, place: { file, line, name }, inherit: { color: options.color, json } });
+		const outcome = await execute(words, {
+			io: inner,
+			context,
+			place: { file, line, name, within: options.within },
+			inherit: { color: options.color, json },
+		});
 		const bad = outcome.exit !== exitCode.done && outcome.exit !== exitCode.skipped;
 		if (bad && !options.bare) io.stderr.write(`${err.bad(`${file}:${line}:`)} ${statement.source}\n`);
 		return outcome;
 	} catch (error) {
-		return { ...done, exit: reportProblem(located(error, file, line), io, err, json) };
+		return { ...done, exit: reportProblem(located(error, file, line), io, err, json, { file, line, name }) };
 	}
 }
 

@@ -23,7 +23,8 @@ export function located(error: unknown, file: string, line: number): unknown {
 
 /** A `\` at the end of a line joins the next one to it, unless the line is a comment. */
 function* logicalLines(text: string): Generator<{ line: number; source: string }> {
-	const lines = text.split(/\r?\n/);
+	// Some editors put a byte order mark first.
+	const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
 	for (let at = 0; at < lines.length; at++) {
 		const line = at + 1;
 		let source = lines[at];
@@ -74,5 +75,10 @@ function parseStatement(source: string, file: string, line: number): Statement |
 		words = words.slice(2);
 	}
 	if (words.length === 0) throw new UsageError("a command is missing");
+	if (expect !== undefined && plain(words[1]) === "=")
+		throw new UsageError("the name goes before `expect`", `\`${plain(words[0])} = expect ${expect} COMMAND\``);
+	const own = plain(words[0]);
+	if ((own === "echo" || own === "require") && (expect ?? name) !== undefined)
+		throw new UsageError(`\`${own}\` is no command`, expect === undefined ? "it answers nothing that could be kept" : "it can not fail");
 	return { file, line, source: source.trim(), name, expect, words };
 }

@@ -1,0 +1,138 @@
+import { spawnSync } from "node:child_process";
+import { openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { documents, iommuctl, root, script, temporaryFolder } from "./cli.js";
+
+const folder = temporaryFolder();
+
+function file(name: string, content: string | Uint8Array): string {
+	const path = join(folder, name);
+	writeFileSync(path, content);
+	return path;
+}
+
+describe("scripts", () => {
+	test("one that runs itself ends, however many files that takes", () => {
+		file("a.iommu", `run ${join(folder, "b.iommu")}\n`);
+		file("b.iommu", "run a.iommu\n");
+		const { status, stderr } = iommuctl(["run", "a.iommu", "--kernel", "sim"], { cwd: folder });
+		expect(status).toBe(2);
+		expect(stderr).toContain("a.iommu runs itself");
+	});
+
+	test("one may be run twice", () => {
+		const twice = file("c.iommu", "ioas alloc\n");
+		expect(script([`run ${twice}`, `run ${twice}`]).status).toBe(0);
+	});
+
+	test("a byte order mark is passed over", () => {
+		const { status, stdout } = iommuctl(["run", "-", "--kernel", "sim"], { input: "\ufeffa = ioas alloc\r\ndestroy $a\r\n" });
+		expect(stdout).toContain("2 commands: 2 ok");
+		expect(status).toBe(0);
+	});
+
+	test.each([
+		["expect EINVAL echo hello", "`echo` is no command\n  it can not fail"],
+		["a = echo hello", "`echo` is no command\n  it answers nothing that could be kept"],
+		["expect EINVAL a = ioas alloc", "the name goes before `expect`\n  `a = expect EINVAL COMMAND`"],
+	])("%s", (line, message) => {
+		const { status, stderr } = script(["", line]);
+		expect(status).toBe(2);
+		expect(stderr).toBe(`error: stdin:2: ${message}\n`);
+	});
+
+	test("in JSON, a line that is wrong tells where it is", () => {
+		const [error, , unknown] = documents(script(["bogus", "ioas alloc", "a = destroy $nope"], "--json", "--keep-going"));
+		expect(error).toMatchObject({ schema: "iommuctl.error", file: "stdin", line: 1, name: null, exit: 2 });
+		expect(unknown).toMatchObject({ schema: "iommuctl.error", file: "stdin", line: 3, name: "a" });
+	});
+});
+
+describe("one command", () => {
+	test("an option without its value does not swallow the next", () => {
+		const { status, stderr } = iommuctl(["ioas", "map", "1", "--length", "--kernel", "sim"]);
+		expect(status).toBe(2);
+		expect(stderr).toContain("--length has no value: after it comes --kernel");
+	});
+
+	test.each(["-1", "0x100000000"])("%s is no request number", (request) => {
+		const { status, stderr } = iommuctl(["raw", request, "--kernel", "sim"]);
+		expect(status).toBe(2);
+		expect(stderr).toContain("is no request number\n  0 to 0xffffffff");
+	});
+
+	test("of a size that is too small, that is said", () => {
+		const { stderr } = iommuctl(["ioas", "map", "1", "--size", "39", "--kernel", "sim"]);
+		expect(stderr).toContain("EINVAL (22): size is too small: this call takes at least 40 bytes\n");
+	});
+
+	test("an answer that is the return value alone is shown, 0 too", () => {
+		expect(iommuctl(["vfio", "check-extension", "99", "--kernel", "sim"]).stdout).toBe("ok  VFIO_CHECK_EXTENSION  ret=0\n");
+	});
+
+	test.runIf(process.platform === "linux")("output that can not be written: one line, exit 3", () => {
+		const full = openSync("/dev/full", "w");
+		const done = spawnSync(process.execPath, [join(root, "bin/iommuctl.js"), "ioas", "alloc", "--kernel", "sim"], {
+			stdio: ["ignore", full, "pipe"],
+			encoding: "utf8",
+		});
+		expect(done.status).toBe(3);
+		expect(done.stderr).toBe("kernel: simulated\nerror: stdout can not be written: ENOSPC\n  what was printed is not complete\n");
+	});
+});
+
+describe("devices", () => {
+	test("go by the ID they were bound as, too", () => {
+		const ran = script([
+			"ioas = ioas alloc",
+			"dev = device bind vfio0",
+			"device attach $dev $ioas",
+			"device detach $dev",
+			"device close $dev",
+		]);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.status).toBe(0);
+		const { status, stderr } = iommuctl(["device", "attach", "7", "1", "--kernel", "sim"]);
+		expect(status).toBe(2);
+		expect(stderr).toContain("no device with the ID 7 was bound here");
+	});
+
+	test("a file that is not there is what failed, not the call", () => {
+		const { stderr } = iommuctl(["device", "attach", "vfio999", "1", "--kernel", "sim"]);
+		expect(stderr).toContain("ENOENT (2): there is no such file\n");
+	});
+
+	test("device list tells what a file stands for", () => {
+		const { stdout } = iommuctl(["device", "list", "--kernel", "sim", "--machine", "mixed"]);
+		expect(stdout.split("\n")[0]).toBe("vfio0   0000:00:10.0");
+		expect(stdout).toContain("vfio35  mtty0\n");
+	});
+});
+
+describe("replay", () => {
+	test("- is stdin, plain or gzip", async () => {
+		const { readFileSync } = await import("node:fs");
+		const trace = readFileSync(join(root, "test/fixtures/golden/numbers.jsonl.gz"));
+		expect(iommuctl(["replay", "-"], { input: trace }).stdout).toBe("-: 1 programs, 113 steps, 0 differing\n");
+	});
+
+	test.skipIf(process.getuid === undefined)("--kernel real without /dev/iommu is the environment's fault", async () => {
+		const { existsSync } = await import("node:fs");
+		if (existsSync("/dev/iommu")) return;
+		const { status, stderr } = iommuctl(["replay", join(root, "test/fixtures/golden/numbers.jsonl.gz"), "--kernel", "real"]);
+		expect(status).toBe(3);
+		expect(stderr).toContain("/dev/iommu can not be opened");
+	});
+});
+
+test("a hundred thousand entries, an object a line, are read without keeping them all", () => {
+	const lines = Array.from({ length: 100_000 }, (_, at) => `{"addr":"0x${(at * 4096).toString(16)}","npages":1,"flags":"LEAF"}`);
+	const path = file("entries.jsonl", `\ufeff${lines.join("\n")}\n`);
+	const { stdout } = iommuctl(["hwpt", "invalidate", "7", "--from", path, "--dry-run", "--json"]);
+	const { sent, memory } = JSON.parse(stdout) as { sent: object; memory: { bytes: string }[] };
+	expect(sent).toMatchObject({ entry_num: 100_000, entry_len: 24 });
+	const bytes = Buffer.from(memory[0].bytes, "hex");
+	expect(bytes.readBigUInt64LE(99_999 * 24)).toBe(99_999n * 4096n);
+	expect(bytes.readUInt32LE(99_999 * 24 + 16)).toBe(1);
+});
