@@ -31,7 +31,7 @@ export interface OptionSpec {
  * an open file of the shell, `call` where it makes a call with a
  * struct, `dry` where it makes any call, `id` where there is one number to be quiet about, `expect` where an errno may come.
  */
-export type OptionGroup = "kernel" | "fd" | "call" | "dry" | "quiet" | "expect";
+export type OptionGroup = "kernel" | "fd" | "call" | "dry" | "quiet" | "expect" | "own-kernel";
 
 export interface CommonOptions {
 	readonly kernel: KernelChoice;
@@ -49,6 +49,8 @@ export interface CommonOptions {
 	readonly uapi?: readonly string[];
 	/** calls that are answered without being made, in strace's grammar */
 	readonly inject?: readonly string[];
+	/** the trace that every call is written to */
+	readonly record?: string;
 	/** an open /dev/iommu */
 	readonly fd?: number;
 }
@@ -84,6 +86,7 @@ export interface CommandSpec {
 	readonly args?: readonly Argument[];
 	/** made when the command is named, so that the others cost nothing */
 	readonly options?: () => readonly OptionSpec[];
+	/** own-kernel: the command makes kernels by itself */
 	readonly groups?: readonly OptionGroup[];
 	/** command lines without `iommuctl`, each with what it does */
 	readonly examples: readonly (readonly [command: string, doc: string])[];

@@ -31,6 +31,10 @@ const kernelOptions: readonly OptionSpec[] = [
 	},
 ];
 
+const recordOptions: readonly OptionSpec[] = [
+	{ flags: "--record <file>", doc: "write every call to this trace (replay, trace show); appended if it is one", group: commonGroup },
+];
+
 const fdOptions: readonly OptionSpec[] = [
 	{ flags: "--fd <n>", doc: "use this open /dev/iommu of the shell (exec 3<>/dev/iommu)", group: commonGroup },
 ];
@@ -62,6 +66,7 @@ export function commonOptions(command: CommandSpec): OptionSpec[] {
 		...(groups.has("dry") ? dryOptions : []),
 		...(groups.has("expect") ? expectOptions : []),
 		...(groups.has("kernel") ? kernelOptions : []),
+		...(groups.has("kernel") && !groups.has("own-kernel") ? recordOptions : []),
 		...(groups.has("fd") ? fdOptions : []),
 		...(groups.has("quiet") ? quietOptions : []),
 		...always,
@@ -70,7 +75,7 @@ export function commonOptions(command: CommandSpec): OptionSpec[] {
 
 /** Those that take a value, for finding the command in front of which they stand. */
 export const commonValueOptions: ReadonlySet<string> = new Set(
-	[...kernelOptions, ...fdOptions, ...callOptions, ...expectOptions, ...always].flatMap(({ flags }) =>
+	[...kernelOptions, ...recordOptions, ...fdOptions, ...callOptions, ...expectOptions, ...always].flatMap(({ flags }) =>
 		flags.includes("<") ? [flags.split(" ")[0]] : [],
 	),
 );
@@ -90,6 +95,7 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 		machine: options.machine as string | undefined,
 		uapi: (options.uapi as string | undefined)?.split(",").map((name) => name.trim()),
 		inject: options.inject as string[] | undefined,
+		record: options.record as string | undefined,
 		fd: options.fd === undefined ? undefined : fileNumber(options.fd as string),
 	};
 }

@@ -1,10 +1,12 @@
+import { resolve } from "node:path";
 import { type ColourWhen, colourLevel, palette } from "./colour.js";
-import type { Invocation, Place } from "./command.js";
+import type { CommonOptions, Invocation, Place } from "./command.js";
 import { commonValueOptions, readCommon } from "./common-options.js";
 import { Context } from "./context.js";
 import { done, elsewhere, exitCode, type Outcome, UsageError } from "./exit.js";
 import { familyEntry } from "./families.js";
 import type { Io } from "./io.js";
+import type { KernelHandle } from "./kernel-choice.js";
 import { HelpShown, type Parsed, parseCommandLine } from "./program.js";
 import { reportProblem } from "./report.js";
 import { version } from "./version.js";
@@ -65,34 +67,65 @@ async function dispatch(
 	if (!family?.apart && options.sessionProblem && parsed.command.groups?.includes("kernel")) throw options.sessionProblem;
 	const common = { ...readCommon(parsed.options) };
 	common.json ||= options.inherit?.json === true;
-	if (options.session !== undefined && (common.kernelGiven || (common.fd ?? common.machine ?? common.uapi) !== undefined)) {
-		throw new UsageError(
-			`this shell is in session ${options.session}, which has its kernel already`,
-			"`IOMMUCTL_SESSION= iommuctl ...` runs one command outside of it",
-		);
-	}
-	if (options.session !== undefined && common.inject !== undefined) {
-		throw new UsageError("faults are injected into the whole of a session", "give --inject to `iommuctl session start`");
-	}
-	if (options.context && (common.kernelGiven || common.fd !== undefined)) {
-		throw new UsageError("the kernel of a script is chosen for the whole of it", "give --kernel and --fd to `iommuctl run`");
-	}
-	if (options.context && (common.machine ?? common.uapi) !== undefined) {
-		throw new UsageError("the machine of a script is chosen for the whole of it", "give --machine and --uapi to `iommuctl run`");
-	}
-	if (common.kernel === "real" && (common.machine ?? common.uapi) !== undefined)
-		throw new UsageError("--machine and --uapi are the simulated kernel's", "without --kernel real");
-	if (options.context && common.inject !== undefined) {
-		throw new UsageError("faults are injected into the whole of a script", "give --inject to `iommuctl run`");
-	}
-	const wrap = common.inject && (await import("./inject.js")).injection(common.inject);
-	const context =
-		options.context ?? new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd }, wrap);
+	refuseKernelOptions(common, options);
+	const made = options.context === undefined ? newContext(common, io) : { context: options.context, dispose: () => {} };
 	try {
-		return await parsed.command.run(invocation(parsed, { io, context, common, out, err, place: options.place }));
+		return await parsed.command.run(invocation(parsed, { io, context: made.context, common, out, err, place: options.place }));
 	} finally {
-		if (!options.context) context.dispose();
+		made.dispose();
 	}
+}
+
+/** What chooses the kernel belongs to whoever made it: a session, or the run of a script. @throws UsageError */
+function refuseKernelOptions(common: CommonOptions, { context, session }: ExecuteOptions): void {
+	const machine = common.machine ?? common.uapi;
+	if (session !== undefined) {
+		if (common.kernelGiven || common.fd !== undefined || machine !== undefined)
+			throw new UsageError(
+				`this shell is in session ${session}, which has its kernel already`,
+				"`IOMMUCTL_SESSION= iommuctl ...` runs one command outside of it",
+			);
+		if (common.inject !== undefined)
+			throw new UsageError("faults are injected into the whole of a session", "give --inject to `iommuctl session start`");
+		if (common.record !== undefined) throw new UsageError("a session is recorded as a whole", "give --record to `iommuctl session start`");
+	} else if (context !== undefined) {
+		const given = [
+			["--kernel", common.kernelGiven],
+			["--fd", common.fd !== undefined],
+			["--machine", common.machine !== undefined],
+			["--uapi", common.uapi !== undefined],
+			["--inject", common.inject !== undefined],
+			["--record", common.record !== undefined],
+		].find(([, is]) => is);
+		if (given) throw new UsageError(`${given[0]} holds for the whole of a script`, "give it to `iommuctl run`");
+	}
+	if (common.kernel === "real" && machine !== undefined)
+		throw new UsageError("--machine and --uapi are the simulated kernel's", "without --kernel real");
+}
+
+interface Made {
+	readonly context: Context;
+	dispose(): void;
+}
+
+/** A context for one command; its kernel is opened when first asked for. */
+function newContext(common: CommonOptions, io: Io): Made {
+	let stopRecording = () => {};
+	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
+		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
+		if (common.record === undefined) return handle;
+		const recording = await (await import("./record.js")).recorded(handle, resolve(io.cwd, common.record), common.fd);
+		stopRecording = recording.close;
+		return recording.handle;
+	};
+	const context = new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd }, wrap);
+	return {
+		context,
+		dispose() {
+			context.dispose();
+			stopRecording();
+		},
+	};
 }
 
 function invocation(parsed: Parsed, rest: Omit<Invocation, "args" | "options">): Invocation {

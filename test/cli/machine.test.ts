@@ -51,7 +51,7 @@ describe("machine show", () => {
 		const ran = script(["ioas alloc --machine amd"], "--machine", "vtd");
 		expect(ran.status).toBe(2);
 		expect(ran.stderr).toContain("kernel: simulated (machine vtd)\n");
-		expect(ran.stderr).toContain("the machine of a script is chosen for the whole of it");
+		expect(ran.stderr).toContain("--machine holds for the whole of a script");
 	});
 
 	test("list has the built-in ones, one of them the default", () => {

@@ -84,7 +84,7 @@ describe("run", () => {
 		expect(status).toBe(2);
 		expect(stderr).toContain("error: unknown command 'mpa'");
 		expect(stderr).toContain("stdin:2: ioas mpa\n");
-		expect(script(["ioas alloc --kernel sim"]).stderr).toContain("the kernel of a script is chosen for the whole of it");
+		expect(script(["ioas alloc --kernel sim"]).stderr).toContain("--kernel holds for the whole of a script");
 	});
 
 	test("--json: a document for each command, with file, line and name, and a summary", () => {

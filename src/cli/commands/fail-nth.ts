@@ -137,7 +137,7 @@ const family: Family = {
 			].join("\n"),
 			args: [{ name: "FILE", doc: "the script; - is stdin" }],
 			options: () => [{ flags: "--max <n>", doc: "at most so many rounds (10000)" }],
-			groups: ["kernel", "quiet"],
+			groups: ["kernel", "own-kernel", "quiet"],
 			examples: [
 				["fail-nth scripts/examples/nested-translation.iommu", ""],
 				["fail-nth my.iommu --quiet --json", ""],

@@ -7,6 +7,7 @@ import { iommuPath } from "../kernel-choice.js";
 async function run({ args, options, common, io, out, err }: Invocation): Promise<Outcome> {
 	const max = (options.max as string | undefined) ?? "10";
 	if (!/^\d{1,9}$/.test(max)) throw new UsageError(`--max: "${max}" is no number of differences`);
+	if (common.machine !== undefined) throw new UsageError("--machine: a trace says itself which machine it is about", "leave it out");
 	const { formatReport, replayExitCode, replayFiles, reportToJson } = await import("../../trace/index.js");
 	const factory = await kernelFactory(common.kernel, common.uapi);
 	const { injecting, parseInjection } = await import("../../kernel/inject.js");
@@ -81,7 +82,7 @@ const family: Family = {
 				{ flags: "--max <n>", doc: "show this many differences (10)" },
 				{ flags: "--program <name>", doc: "run only this program" },
 			],
-			groups: ["kernel", "quiet"],
+			groups: ["kernel", "own-kernel", "quiet"],
 			examples: [
 				["replay test/fixtures/golden/iova.jsonl.gz", ""],
 				["replay my.jsonl --program iova-17 --max 1", "one program, its first difference"],

@@ -189,7 +189,7 @@ const commands: readonly CommandSpec[] = [
 			{ flags: "--record <file>", doc: "write every call to this trace (replay, trace show)" },
 			{ flags: "--idle <time>", doc: `end by itself after this time without a command: 90s, 15m, 2h, never (${defaultIdle})` },
 		],
-		groups: ["kernel", "fd"],
+		groups: ["kernel", "own-kernel", "fd"],
 		examples: [
 			["session start --name vm --kernel sim --machine smmuv3", ""],
 			["session start --record today.jsonl --idle 8h", "replayed later by iommuctl replay today.jsonl"],

@@ -93,7 +93,7 @@ export const importCommand: CommandSpec = {
 	].join("\n"),
 	args: [{ name: "FILE", doc: "a program's text or a log; - is stdin" }],
 	options: () => [{ flags: "--syz", doc: "a syzkaller program" }, { flags: "--strace", doc: "a strace log" }, outputOption],
-	groups: ["kernel"],
+	groups: ["kernel", "own-kernel"],
 	examples: [
 		["trace import --syz crash.syz -o crash.jsonl", ""],
 		["trace import --strace vmm.log | iommuctl trace show -", "after strace -f -y -e trace=openat,close,mmap,ioctl -o vmm.log"],

@@ -178,7 +178,7 @@ describe("--inject", () => {
 		expect(iommuctl(["ioas", "alloc", "--inject", "nothing:error=ENOMEM"])).toMatchObject({ status: 2 });
 		const inner = iommuctl(["run", "-", "--kernel", "sim"], { input: "ioas alloc --inject ioctl:error=EIO" });
 		expect(inner.status).toBe(2);
-		expect(inner.stderr).toContain("faults are injected into the whole of a script");
+		expect(inner.stderr).toContain("--inject holds for the whole of a script");
 	});
 
 	test("replay sees the difference that it makes", () => {
