@@ -2,7 +2,7 @@ import { readlinkSync } from "node:fs";
 import { Scratch } from "../client/memory.js";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
-import type { Outcome } from "./exit.js";
+import { type Outcome, UsageError } from "./exit.js";
 import { iommuPath, type KernelChoice, type KernelHandle, openKernel, type SimChoice } from "./kernel-choice.js";
 
 export type { KernelChoice } from "./kernel-choice.js";
@@ -51,6 +51,11 @@ export class Context {
 		private readonly simChoice: SimChoice = {},
 		private readonly wrap: (handle: KernelHandle) => Promise<KernelHandle> = async (handle) => handle,
 	) {
+		if (givenFd !== undefined && (choice === "sim" || (simChoice.machine ?? simChoice.uapi) !== undefined))
+			throw new UsageError(
+				"--fd is a file of the shell: the simulated kernel does not have it",
+				"leave it out, or --kernel sim and --machine",
+			);
 		this.fd = givenFd;
 		// A file of this process can only be meant for the kernel under it.
 		if (givenFd !== undefined && choice === "auto") this.choice = "real";

@@ -67,6 +67,27 @@ describe("one command", () => {
 		expect(stderr).toContain("EINVAL (22): size is too small: this call takes at least 40 bytes\n");
 	});
 
+	test("raw: bytes that are too few are pointed out, and a file that can not be opened", () => {
+		const { stderr } = iommuctl(["raw", "IOMMU_IOAS_ALLOC", "0c000000", "--kernel", "sim"]);
+		expect(stderr).toContain("note: 4 bytes were given, the struct has 12");
+		const gone = iommuctl(["raw", "VFIO_DEVICE_GET_INFO", "--on-device", "vfio999", "--kernel", "sim"]);
+		expect(gone.stderr).toContain("ENOENT (2): there is no such file");
+		expect(gone.status).toBe(1);
+	});
+
+	test("the shell's file is not the simulated kernel's", () => {
+		const { status, stderr } = iommuctl(["ioas", "alloc", "--fd", "1", "--kernel", "sim"]);
+		expect(status).toBe(2);
+		expect(stderr).toContain("the simulated kernel does not have it");
+	});
+
+	test("--quiet prints addresses as addresses; errno in JSON has its meaning for files and memory too", () => {
+		const quiet = script(["ioas alloc", "ioas map 1 --length 4k --iova 0x100000 --quiet", "mem free 1 1 --json"]);
+		expect(quiet.stdout).toContain("  0x100000\n");
+		const { errno } = JSON.parse(iommuctl(["mem", "read", "0x1000", "4", "--json", "--kernel", "sim"]).stdout) as { errno: object };
+		expect(errno).toMatchObject({ name: "EFAULT", number: 14, meaning: expect.stringMatching(/mapped/) });
+	});
+
 	test("an answer that is the return value alone is shown, 0 too", () => {
 		expect(iommuctl(["vfio", "check-extension", "99", "--kernel", "sim"]).stdout).toBe("ok  VFIO_CHECK_EXTENSION  ret=0\n");
 	});
@@ -124,6 +145,21 @@ describe("replay", () => {
 		expect(status).toBe(3);
 		expect(stderr).toContain("/dev/iommu can not be opened");
 	});
+});
+
+test("docs/json.md names every schema that is printed", async () => {
+	const { readdirSync, readFileSync } = await import("node:fs");
+	const doc = readFileSync(join(root, "docs/json.md"), "utf8");
+	const sources = ["src/cli", "src/trace"].flatMap((folder) =>
+		readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+			.filter((name) => name.endsWith(".ts"))
+			.map((name) => readFileSync(join(root, folder, name), "utf8")),
+	);
+	const schemas = new Set(sources.flatMap((text) => [...text.matchAll(/"iommuctl(\.[a-z]+(?:[.-][a-z-]+)*)"/g)].map(([, name]) => name)));
+	expect(schemas.size).toBeGreaterThan(15);
+	// `iommuctl.sim.cache` may stand as `.cache` in the row of `iommuctl.sim.*`.
+	const told = (name: string): boolean => doc.includes(`iommuctl${name}`) || doc.includes(`\`.${name.split(".").at(-1)}\``);
+	expect([...schemas].filter((name) => !told(name))).toEqual([]);
 });
 
 test("a hundred thousand entries, an object a line, are read without keeping them all", () => {

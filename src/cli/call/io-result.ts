@@ -1,8 +1,7 @@
 import type { Invocation } from "../command.js";
-import { errnoName } from "../errnos.js";
 import { exitCode, type Outcome } from "../exit.js";
 import { asExpected } from "./perform.js";
-import { errnoText } from "./show.js";
+import { errnoDocument, errnoText } from "./show.js";
 
 /** What a system call on a file, or on memory, answered. */
 export interface IoResult {
@@ -42,7 +41,7 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 			call,
 			ok: good,
 			ret: typeof ret === "bigint" ? `0x${ret.toString(16)}` : ret,
-			errno: errno === 0 ? null : { name: errnoName(errno), number: errno },
+			errno: errnoDocument(call, errno),
 			expected: common.expect ?? null,
 			...(problem !== undefined && { problem }),
 			id: typeof kept === "bigint" ? `0x${kept.toString(16)}` : (kept ?? null),

@@ -104,7 +104,7 @@ export function showAnswer(shown: Shown): void {
 	const name = answer.ioctl.name;
 	const lines: string[] = [];
 	if (good && common.quiet) {
-		if (value !== undefined) io.stdout.write(`${value}\n`);
+		if (value !== undefined) io.stdout.write(`${typeof value === "bigint" ? `0x${value.toString(16)}` : value}\n`);
 		return;
 	}
 	const colours = good ? inv.out : inv.err;
@@ -125,7 +125,7 @@ export function showAnswer(shown: Shown): void {
 	}
 	lines.push(...(details?.lines ?? []).map((line) => `    ${line}`));
 	lines.push(...notes.map((note) => `    ${colours.note("note:")} ${note}`));
-	if (!good && answer.ioctl.struct) {
+	if (!good && answer.ioctl.struct && shape.fields.length > 0) {
 		lines.push(
 			"  sent:",
 			...fieldLines(

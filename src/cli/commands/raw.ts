@@ -122,14 +122,19 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const kernel = await inv.context.kernel();
 	const fd = await target(inv);
 	let answer: Answer;
-	if (typeof arg === "bigint") {
+	const notOpened = fd < 0 && options.onDevice !== undefined;
+	const notes = shortNotes(call, before, typeof arg === "bigint");
+	if (notOpened) {
+		answer = { ioctl: call, ret: -1, errno: -fd, before, after: before, decoded: {} };
+		notes.push("the device's file could not be opened, so the call was not made");
+	} else if (typeof arg === "bigint") {
 		const ret = kernel.ioctl(fd, call.request, arg);
 		answer = { ioctl: call, ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0, before, after: before, decoded: {} };
 	} else answer = callWithBytes(kernel, fd, call, arg);
 	const good = asExpected(inv, answer.errno);
 	const value = answer.errno === 0 ? answer.ret : undefined;
 	const details = call.struct || common.hex || before.length === 0 ? undefined : { lines: hexLines(answer) };
-	const shown = { inv, command: "raw", title: call.name, shape, answer, details, notes: [], value, good };
+	const shown = { inv, command: "raw", title: call.name, shape, answer, details, notes, value, good, ...(notOpened && { call: "open" }) };
 	if (common.json) io.stdout.write(`${JSON.stringify(await answerDocument({ ...shown, details: undefined }))}\n`);
 	else showAnswer(shown);
 	const fields = Object.fromEntries(
@@ -139,6 +144,12 @@ async function run(inv: Invocation): Promise<Outcome> {
 		]),
 	);
 	return { exit: good ? exitCode.done : exitCode.failed, errno: answer.errno, value, fields };
+}
+
+/** The kernel reads as much as the size field says, whatever was given. */
+function shortNotes(call: Ioctl, bytes: Uint8Array, bare: boolean): string[] {
+	if (bare || !call.struct || bytes.length >= call.struct.size) return [];
+	return [`${bytes.length} bytes were given, the struct has ${call.struct.size}: the kernel reads on in whatever lies behind them`];
 }
 
 /** Fields that lie within the bytes; of a test command, those of its operation. */
