@@ -77,8 +77,6 @@ async function respond(inv: Invocation): Promise<Outcome> {
 		call: "write",
 		ret,
 		errno,
-		// A write that took some is a success to the kernel, but not what was asked for.
-		...(errno === 0 && failed !== undefined && { problem: summary }),
 		headline: summary,
 		lines: errno === 0 ? [] : [summary],
 		json: { entries: array.count, handled, failed: failed ?? null },
