@@ -1,45 +1,45 @@
-import { TreeNode, toKey } from "./interval-node.js";
+import { type Fits, type HoleSearch, holeBefore } from "./hole.js";
+import type { Interval } from "./interval.js";
+import { FEW, GAP, LAST, NodePool, ORDER, REF, START, toKey } from "./node-pool.js";
 
-/** A stretch of IOVA, `last` inclusive. */
-export interface Interval {
-	readonly start: bigint;
-	readonly last: bigint;
-}
+export { type Interval, IOVA_MAX } from "./interval.js";
 
-export const IOVA_MAX = (1n << 64n) - 1n;
+/** Keys below it are the values themselves. */
+const EXACT = 2 ** 53;
+/** No node. */
+const NONE = -1;
 
-/** What a search for a hole looks for; `fits` is asked in rising order. */
-export interface HoleSearch {
-	readonly start: bigint;
-	readonly last: bigint;
-	readonly length: bigint;
-	/** `length` as a key: a hole whose key is below it is too small */
-	readonly wanted: number;
-	readonly fits: (start: bigint, last: bigint) => bigint | undefined;
-}
-
-/** Intervals that do not overlap, in rising order: a tree that knows the widest hole below each node. */
+/**
+ * Intervals that do not overlap, in rising order: a B+ tree that knows the widest hole below each
+ * node. In calls down the tree, `left` is the node whose last interval is before a node's first.
+ */
 export class IntervalSet<T extends Interval> {
-	#root = new TreeNode<T>(0);
-	#size = 0;
+	readonly #nodes = new NodePool();
+	#root = NONE;
+	/** by number; numbers that are free are used again, the latest first */
+	#items: (T | undefined)[] = [];
+	#free: number[] = [];
 
 	get size(): number {
-		return this.#size;
+		return this.#items.length - this.#free.length;
 	}
 
 	/** Nothing may be inserted or deleted meanwhile. */
-	[Symbol.iterator](): Iterator<T> {
-		return this.#root.each();
+	*[Symbol.iterator](): Generator<T, undefined> {
+		if (this.#root !== NONE) yield* this.#each(this.#root);
 	}
 
 	/** The caller has checked that nothing overlaps. */
 	insert(item: T): void {
-		const sibling = this.#root.insert(item, toKey(item.start), undefined);
-		this.#size++;
-		if (sibling === undefined) return;
-		const root = new TreeNode<T>(this.#root.height + 1);
-		root.adopt(this.#root, 0);
-		root.adopt(sibling, 1);
+		const nodes = this.#nodes;
+		if (this.#root === NONE) this.#root = nodes.make(0);
+		const id = this.#free.pop() ?? this.#items.length;
+		this.#items[id] = item;
+		const sibling = this.#insert(this.#root, item, id, toKey(item.start), NONE);
+		if (sibling === NONE) return;
+		const root = nodes.make(nodes.height(this.#root) + 1);
+		this.#adopt(root, this.#root, 0);
+		this.#adopt(root, sibling, 1);
 		this.#root = root;
 	}
 
@@ -47,27 +47,37 @@ export class IntervalSet<T extends Interval> {
 		const { start } = item;
 		const key = toKey(start);
 		if (this.first(start, start) !== item) return;
-		const gap = this.#root.delete(start, key, undefined);
-		this.#size--;
-		while (this.#root.height > 0 && this.#root.count < 2)
-			this.#root = (this.#root.slots[0] as TreeNode<T> | undefined) ?? new TreeNode<T>(0);
-		if (gap === undefined) this.#root.measure(start, key, undefined);
+		const nodes = this.#nodes;
+		const gap = this.#delete(this.#root, start, key, NONE);
+		while (nodes.count(this.#root) < 2 && nodes.height(this.#root) > 0) {
+			const child = nodes.child(this.#root, 0);
+			nodes.free(this.#root);
+			this.#root = child;
+		}
+		if (nodes.count(this.#root) === 0) {
+			nodes.clear();
+			this.#root = NONE;
+			this.#items = [];
+			this.#free = [];
+		} else if (gap === undefined) this.#measure(this.#root, start, key, NONE);
 	}
 
 	/** The lowest interval that has an IOVA in [start, last]. */
 	first(start: bigint, last: bigint): T | undefined {
+		const nodes = this.#nodes;
 		const key = toKey(start);
 		let node = this.#root;
-		for (;;) {
-			const at = node.lowerBound(start, key);
-			const slot = node.slots[at];
-			if (node.height > 0 && slot !== undefined) {
-				node = slot as TreeNode<T>;
-				continue;
+		if (node === NONE) return undefined;
+		for (let height = nodes.height(node); ; height--) {
+			const at = this.#lowerBound(node, start, key);
+			if (at === nodes.count(node)) return undefined;
+			if (height === 0) {
+				// The value itself is far away: the key tells nearly always.
+				if (nodes.cells[node + START + at] > toKey(last)) return undefined;
+				const item = this.#item(node, at);
+				return item.start <= last ? item : undefined;
 			}
-			// The value itself is far away: the key tells nearly always.
-			if (slot === undefined || node.starts[at] > toKey(last)) return undefined;
-			return (slot as T).start <= last ? (slot as T) : undefined;
+			node = nodes.child(node, at);
 		}
 	}
 
@@ -75,14 +85,201 @@ export class IntervalSet<T extends Interval> {
 	 * The lowest hole-by-hole answer: `fits` is asked for every hole of [start, last] of at least
 	 * `length` bytes, in rising order, until it answers.
 	 */
-	firstHole(start: bigint, last: bigint, length: bigint, fits: (start: bigint, last: bigint) => bigint | undefined): bigint | undefined {
+	firstHole(start: bigint, last: bigint, length: bigint, fits: Fits): bigint | undefined {
 		if (start > last) return undefined;
-		const search: HoleSearch = { start, last, length, wanted: toKey(length), fits };
-		const found = this.#root.findHole(search, true, undefined);
-		if (found !== undefined) return found ?? undefined;
-		// What is left is behind them all.
-		const end = this.#root.lastItem()?.last ?? -1n;
-		const from = end >= start ? end + 1n : start;
+		let from = start;
+		if (this.#root !== NONE) {
+			const found = this.#findHole(this.#root, { start, last, length, wanted: toKey(length), fits }, true, NONE);
+			if (found !== undefined) return found ?? undefined;
+			// What is left is behind them all.
+			const end = this.#lastItem(this.#root).last;
+			if (end >= start) from = end + 1n;
+		}
 		return from <= last && last - from >= length - 1n ? fits(from, last) : undefined;
+	}
+
+	/** The first slot with an IOVA at or after `start`. */
+	#lowerBound(node: number, start: bigint, key: number): number {
+		const { cells } = this.#nodes;
+		const end = node + this.#nodes.count(node);
+		let at = node;
+		while (at + 8 < end && cells[at + 7] < key) at += 8;
+		while (at < end && cells[at] < key) at++;
+		// Equal keys say nothing: look at the values.
+		while (at < end && cells[at] === key && this.#lastOf(node, at - node) < start) at++;
+		return at - node;
+	}
+
+	/** What did not fit into the node any more, as its right sibling, or NONE. */
+	#insert(node: number, item: T, id: number, key: number, left: number): number {
+		const nodes = this.#nodes;
+		let at = this.#lowerBound(node, item.start, key);
+		if (nodes.height(node) === 0) {
+			nodes.open(node, at);
+			nodes.cells[node + REF + at] = id;
+			nodes.cells[node + LAST + at] = toKey(item.last);
+			nodes.cells[node + START + at] = key;
+			this.#measureSlot(node, at, left);
+			if (at + 1 < nodes.count(node)) this.#measureSlot(node, at + 1, left);
+		} else {
+			const behind = at === nodes.count(node);
+			if (behind) at--;
+			const sibling = this.#insert(nodes.child(node, at), item, id, key, this.#leftOf(node, at, left));
+			// A hole that was divided is no wider than before.
+			this.#sum(node, at, behind ? Infinity : nodes.cells[node + GAP + at]);
+			if (sibling !== NONE) this.#adopt(node, sibling, at + 1);
+		}
+		const count = nodes.count(node);
+		if (count <= ORDER) return NONE;
+		const right = nodes.make(nodes.height(node));
+		// Behind the last slot little is put later, so that rising inserts leave full nodes.
+		nodes.take(right, node, at >= count - 2 ? ORDER - 2 : ORDER >> 1);
+		return right;
+	}
+
+	/**
+	 * Take out the interval at `start`, which is here. The hole that is there now, or undefined if the
+	 * next interval is in another leaf: then `measure` has to follow.
+	 */
+	#delete(node: number, start: bigint, key: number, left: number): number | undefined {
+		const nodes = this.#nodes;
+		const at = this.#lowerBound(node, start, key);
+		if (nodes.height(node) === 0) {
+			const id = nodes.child(node, at);
+			this.#items[id] = undefined;
+			this.#free.push(id);
+			nodes.drop(node, at);
+			return at < nodes.count(node) ? this.#measureSlot(node, at, left) : undefined;
+		}
+		const child = nodes.child(node, at);
+		const gap = this.#delete(child, start, key, this.#leftOf(node, at, left));
+		const count = nodes.count(child);
+		if (count === 0) {
+			nodes.free(child);
+			nodes.drop(node, at);
+		} else {
+			if (gap === undefined) this.#sum(node, at);
+			else this.#raise(node, at, gap);
+			if (count < FEW && !this.#merge(node, at)) this.#merge(node, at - 1);
+		}
+		return gap;
+	}
+
+	/** Measure the hole before the first interval at or after `start` anew: it has grown. */
+	#measure(node: number, start: bigint, key: number, left: number): number {
+		const nodes = this.#nodes;
+		const at = this.#lowerBound(node, start, key);
+		if (at === nodes.count(node)) return 0;
+		if (nodes.height(node) === 0) return this.#measureSlot(node, at, left);
+		const gap = this.#measure(nodes.child(node, at), start, key, this.#leftOf(node, at, left));
+		this.#raise(node, at, gap);
+		return gap;
+	}
+
+	/** What `fits` answered; null: the range ends here; undefined: no hole so far. `bounded`: the range starts in here. */
+	#findHole(node: number, search: HoleSearch, bounded: boolean, left: number): bigint | null | undefined {
+		const nodes = this.#nodes;
+		const { cells } = nodes;
+		const { wanted } = search;
+		const leaf = nodes.height(node) === 0;
+		const count = nodes.count(node);
+		const first = bounded ? this.#lowerBound(node, search.start, toKey(search.start)) : 0;
+		for (let at = first; at < count; at++) {
+			if (cells[node + GAP + at] < wanted) continue;
+			const found = leaf
+				? holeBefore(this.#item(node, at), this.#before(node, at, left), search)
+				: this.#findHole(nodes.child(node, at), search, bounded && at === first, this.#leftOf(node, at, left));
+			if (found !== undefined) return found;
+		}
+		return undefined;
+	}
+
+	*#each(node: number): Generator<T, undefined> {
+		const nodes = this.#nodes;
+		for (let at = 0; at < nodes.count(node); at++)
+			if (nodes.height(node) === 0) yield this.#item(node, at);
+			else yield* this.#each(nodes.child(node, at));
+	}
+
+	#item(leaf: number, at: number): T {
+		return this.#items[this.#nodes.child(leaf, at)] as T;
+	}
+
+	#lastItem(node: number): T {
+		const nodes = this.#nodes;
+		let at = node;
+		while (nodes.height(at) > 0) at = nodes.child(at, nodes.count(at) - 1);
+		return this.#item(at, nodes.count(at) - 1);
+	}
+
+	#lastOf(node: number, at: number): bigint {
+		const nodes = this.#nodes;
+		return (nodes.height(node) === 0 ? this.#item(node, at) : this.#lastItem(nodes.child(node, at))).last;
+	}
+
+	/** Of a node's slot: what is `left` of it. */
+	#leftOf(node: number, at: number, left: number): number {
+		return at > 0 ? this.#nodes.child(node, at - 1) : left;
+	}
+
+	/** Of a leaf's slot: the interval before it. */
+	#before(leaf: number, at: number, left: number): T | undefined {
+		if (at > 0) return this.#item(leaf, at - 1);
+		return left === NONE ? undefined : this.#lastItem(left);
+	}
+
+	/** The hole before a leaf's slot, noted; that before the first of all counts from 0. */
+	#measureSlot(leaf: number, at: number, left: number): number {
+		const { cells } = this.#nodes;
+		const start = cells[leaf + START + at];
+		let gap: number;
+		if (start < EXACT) {
+			const before = at > 0 ? cells[leaf + LAST + at - 1] : left === NONE ? -1 : this.#nodes.lastKey(left);
+			gap = start - before - 1;
+		} else {
+			const item = this.#item(leaf, at);
+			const before = this.#before(leaf, at, left);
+			gap = toKey(before === undefined ? item.start : item.start - before.last - 1n);
+		}
+		cells[leaf + GAP + at] = gap;
+		return gap;
+	}
+
+	/** Put a node into a slot of its parent. */
+	#adopt(node: number, child: number, at: number): void {
+		this.#nodes.open(node, at);
+		this.#nodes.cells[node + REF + at] = child;
+		this.#sum(node, at);
+	}
+
+	/** What a slot's node says of itself, noted; its widest hole is known not to be above `most`. */
+	#sum(node: number, at: number, most = Infinity): void {
+		const nodes = this.#nodes;
+		const { cells } = nodes;
+		const child = nodes.child(node, at);
+		const end = child + GAP + nodes.count(child);
+		let widest = 0;
+		for (let i = child + GAP; i < end && widest < most; i++) if (cells[i] > widest) widest = cells[i];
+		cells[node + GAP + at] = widest;
+		cells[node + LAST + at] = nodes.lastKey(child);
+	}
+
+	#raise(node: number, at: number, gap: number): void {
+		const { cells } = this.#nodes;
+		if (gap > cells[node + GAP + at]) cells[node + GAP + at] = gap;
+	}
+
+	/** Merge two neighbours where they fit into one. */
+	#merge(node: number, at: number): boolean {
+		const nodes = this.#nodes;
+		if (at < 0 || at + 1 >= nodes.count(node)) return false;
+		const left = nodes.child(node, at);
+		const right = nodes.child(node, at + 1);
+		if (nodes.count(left) + nodes.count(right) > ORDER) return false;
+		nodes.take(left, right, 0);
+		nodes.free(right);
+		nodes.drop(node, at + 1);
+		this.#sum(node, at);
+		return true;
 	}
 }
