@@ -2,7 +2,7 @@ import { ioctls, iommu_ioas_iova_ranges, iommu_iova_range } from "../../../struc
 import { EMSGSIZE } from "../../kernel/errno.js";
 import { announce } from "../announce.js";
 import { parseNumber } from "../call/natural.js";
-import { errnoText } from "../call/show.js";
+import { errnoDocument, errnoText } from "../call/show.js";
 import type { Invocation } from "../command.js";
 import { done, exitCode, type Outcome } from "../exit.js";
 import { knownHere, sourceNote } from "./known.js";
@@ -66,7 +66,7 @@ export async function show(inv: Invocation): Promise<Outcome> {
 				kernelDetail: handle.which,
 				id,
 				ok: false,
-				errno: -asked,
+				errno: errnoDocument("IOMMU_IOAS_IOVA_RANGES", -asked),
 			};
 			io.stdout.write(`${JSON.stringify(document)}\n`);
 		}
