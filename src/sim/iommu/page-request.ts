@@ -66,18 +66,14 @@ export class PageRequests {
 			this.onResponse?.(requests, RESPONSE_INVALID);
 			return;
 		}
-		const { device } = this;
-		const pending = this.#pending;
-		const group: FaultGroup = {
-			device,
-			requests,
-			handle,
-			respond: (code) => {
-				if (pending.delete(group)) this.onResponse?.(requests, code);
-			},
-		};
-		pending.add(group);
+		const group = new PendingGroup(this, requests, handle);
+		this.#pending.add(group);
 		handler(group);
+	}
+
+	/** A group's response has come. */
+	answered(group: FaultGroup, code: number): void {
+		if (this.#pending.delete(group)) this.onResponse?.(group.requests, code);
 	}
 
 	/** Forget incomplete groups (of one PASID): nobody is attached who could answer. */
@@ -93,5 +89,22 @@ export class PageRequests {
 		// Where the guest owns the PASID table, its nested table takes them all.
 		const own = attached.get(0);
 		return own !== undefined && this.device.iommu.driver.guestOwnsPasids?.(own.domain) ? own : undefined;
+	}
+}
+
+/** There may be a million of them: no closure for each. */
+class PendingGroup implements FaultGroup {
+	constructor(
+		readonly owner: PageRequests,
+		readonly requests: readonly PageRequest[],
+		readonly handle: AttachHandle,
+	) {}
+
+	get device(): IommuDevice {
+		return this.owner.device;
+	}
+
+	respond(code: number): void {
+		this.owner.answered(this, code);
 	}
 }

@@ -1,10 +1,12 @@
 /** Numbers handed out lowest free first, with what they stand for. */
 export class IdPool<T> {
 	readonly #items = new Map<number, T>();
-	#lowestFree: number;
+	/** numbers below `#next` that are free: a binary heap, the lowest first */
+	readonly #free: number[] = [];
+	#next: number;
 
 	constructor(readonly first: number) {
-		this.#lowestFree = first;
+		this.#next = first;
 	}
 
 	get size(): number {
@@ -16,10 +18,8 @@ export class IdPool<T> {
 	}
 
 	add(item: T): number {
-		let id = this.#lowestFree;
-		while (this.#items.has(id)) id++;
+		const id = this.#free.length > 0 ? this.#takeLowest() : this.#next++;
 		this.#items.set(id, item);
-		this.#lowestFree = id + 1;
 		return id;
 	}
 
@@ -32,7 +32,37 @@ export class IdPool<T> {
 		const item = this.#items.get(id);
 		if (item === undefined) return undefined;
 		this.#items.delete(id);
-		if (id < this.#lowestFree) this.#lowestFree = id;
+		if (this.#items.size > 0) this.#give(id);
+		else {
+			this.#free.length = 0;
+			this.#next = this.first;
+		}
 		return item;
+	}
+
+	#give(id: number): void {
+		const free = this.#free;
+		let at = free.length;
+		for (let up = (at - 1) >> 1; at > 0 && free[up] > id; up = (at - 1) >> 1) {
+			free[at] = free[up];
+			at = up;
+		}
+		free[at] = id;
+	}
+
+	#takeLowest(): number {
+		const free = this.#free;
+		const lowest = free[0];
+		const last = free.pop() as number;
+		if (free.length === 0) return lowest;
+		let at = 0;
+		for (let down = 1; down < free.length; down = 2 * at + 1) {
+			if (free[down + 1] < free[down]) down++;
+			if (free[down] >= last) break;
+			free[at] = free[down];
+			at = down;
+		}
+		free[at] = last;
+		return lowest;
 	}
 }
