@@ -6,13 +6,16 @@ export class TraceError extends Error {
 	/** from 1; absent where the whole line, or its absence, is the matter */
 	readonly column: number | undefined;
 	readonly problem: string;
+	/** nothing is wrong but that the file ends before its program does, as a kill leaves it */
+	readonly cut: boolean;
 
-	constructor(file: string, line: number, column: number | undefined, problem: string) {
+	constructor(file: string, line: number, column: number | undefined, problem: string, cut = false) {
 		super(`${file}${line === 0 ? "" : `:${line}`}${column === undefined ? "" : `:${column}`}: ${problem}`);
 		this.name = "TraceError";
 		this.file = file;
 		this.line = line;
 		this.column = column;
 		this.problem = problem;
+		this.cut = cut;
 	}
 }

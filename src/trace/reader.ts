@@ -29,7 +29,7 @@ export async function readTrace(file: string, visitor: TraceVisitor): Promise<vo
 		last = batch.first + batch.lines.length - 1;
 	}
 	const missing = parser.unfinished();
-	if (missing) throw new TraceError(file, Math.max(last, 1), undefined, missing);
+	if (missing) throw new TraceError(file, Math.max(last, 1), undefined, missing, parser.inProgram);
 }
 
 function located(file: string, line: number, text: string, error: FieldError): TraceError {
@@ -101,6 +101,10 @@ class Parser {
 		if (this.state !== "between") throw new FieldError("program", `program ${name} begins before ${this.name} has ended`);
 		this.name = name;
 		this.state = this.visitor.program(name, line) ? "inside" : "skipping";
+	}
+
+	get inProgram(): boolean {
+		return this.state === "inside" || this.state === "skipping";
 	}
 
 	unfinished(): string | undefined {

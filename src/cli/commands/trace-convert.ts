@@ -1,14 +1,13 @@
 import { basename } from "node:path";
 import type { CommandSpec, Invocation } from "../command.js";
 import { done, type Outcome, UsageError } from "../exit.js";
-import { deliver, outputOption, place, programOf, programOption, some, textOf, traceArg, typed } from "./trace-files.js";
+import { deliver, outputOption, programOf, programOption, some, textOf, traceArg, traceOf } from "./trace-files.js";
 
 async function exportTrace(inv: Invocation): Promise<Outcome> {
 	const { args, options, io, err } = inv;
 	const [file] = args;
 	if ((options.c === true) === (options.syz === true)) throw new UsageError("trace export: one form is wanted", "--c or --syz");
-	const { readPrograms } = await import("../../trace/tools/index.js");
-	const trace = { ...(await typed(inv, () => readPrograms(place(inv, file), programOf(inv)))), file };
+	const trace = await traceOf(inv, file);
 	const programs = some(trace, programOf(inv));
 	const { text, skipped } = await exported();
 	deliver(inv, text);

@@ -21,6 +21,17 @@ export async function typed<T>(inv: Invocation, work: () => Promise<T>): Promise
 	}
 }
 
+/** A trace, under the name that was typed; of one that was cut short stderr tells. */
+export async function traceOf(inv: Invocation, file: string): Promise<Trace> {
+	const { readPrograms } = await import("../../trace/tools/index.js");
+	const trace = await typed(inv, () => readPrograms(place(inv, file), programOf(inv)));
+	if (trace.cut) {
+		const where = trace.cut.message.replaceAll(place(inv, file), file);
+		inv.io.stderr.write(`${inv.err.note("note:")} ${where}; taken as far as it goes\n`);
+	}
+	return { ...trace, file };
+}
+
 export const programOf = ({ options }: Invocation): string | undefined => options.program as string | undefined;
 
 /** The programs that a command works on. @throws UsageError where there is none */

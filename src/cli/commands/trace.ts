@@ -1,9 +1,9 @@
-import type { Condition, Program, Trace } from "../../trace/tools/index.js";
+import type { Condition, Program } from "../../trace/tools/index.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { done, exitCode, type Outcome, UsageError } from "../exit.js";
 import { kernelNamed, number } from "./compare.js";
 import { exportCommand, importCommand } from "./trace-convert.js";
-import { deliver, outputOption, place, programOf, programOption, some, traceArg, typed } from "./trace-files.js";
+import { deliver, outputOption, place, programOf, programOption, some, traceArg, traceOf, typed } from "./trace-files.js";
 
 async function show(inv: Invocation): Promise<Outcome> {
 	const { showTrace, showTraceJson } = await import("../../trace/tools/index.js");
@@ -24,10 +24,9 @@ async function show(inv: Invocation): Promise<Outcome> {
 }
 
 async function diff(inv: Invocation): Promise<Outcome> {
-	const { countDifferences, diffToJson, diffTraces, formatDiff, readPrograms } = await import("../../trace/tools/index.js");
+	const { countDifferences, diffToJson, diffTraces, formatDiff } = await import("../../trace/tools/index.js");
 	const max = inv.options.max === undefined ? 20 : number(inv.options.max as string, "--max");
-	const read = async (file: string): Promise<Trace> => ({ ...(await readPrograms(place(inv, file), programOf(inv))), file });
-	const [a, b] = await typed(inv, async () => [await read(inv.args[0]), await read(inv.args[1])]);
+	const [a, b] = [await traceOf(inv, inv.args[0]), await traceOf(inv, inv.args[1])];
 	const found = diffTraces(a, b);
 	inv.io.stdout.write(inv.common.json ? `${JSON.stringify(diffToJson(found))}\n` : formatDiff(found, max, inv.out));
 	return { ...done, exit: countDifferences(found) === 0 ? exitCode.done : exitCode.failed };
@@ -39,7 +38,7 @@ async function minimize(inv: Invocation): Promise<Outcome> {
 	const wanted = options.while as string | undefined;
 	if (wanted === undefined)
 		throw new UsageError("--while is missing", "differs, errno=EINVAL, or a command that exits 0 while it still fails");
-	const trace = { ...(await typed(inv, () => tools.readPrograms(place(inv, args[0]), programOf(inv)))), file: args[0] };
+	const trace = await traceOf(inv, args[0]);
 	const programs = some(trace, programOf(inv));
 	// Every candidate runs on a machine of its own.
 	const made = async (option: "left" | "right", name: string) => {

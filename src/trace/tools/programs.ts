@@ -1,5 +1,6 @@
+import { TraceError } from "../error.js";
 import type { Step, TraceHeader } from "../format.js";
-import { readTrace } from "../reader.js";
+import { readTrace, type TraceVisitor } from "../reader.js";
 
 /** A program of a trace, in memory. */
 export interface Program {
@@ -15,16 +16,25 @@ export interface Trace {
 	readonly file: string;
 	readonly header: TraceHeader;
 	readonly programs: readonly Program[];
+	/** what is to be said of a file that was cut short: its last program ends where the file does */
+	readonly cut?: TraceError;
 }
 
-/** Hands each program over when it is complete; `program` picks one by name. TraceError for a bad file, after what came before. */
+/**
+ * Hands each program over when it is complete; `program` picks one by name. TraceError for a bad file, after what came
+ * before: also the steps of a program that the file, a killed recording say, cuts short.
+ */
 export async function eachProgram(
 	file: string,
 	visit: { header?(header: TraceHeader): void; program(program: Program): void },
 	program?: string,
 ): Promise<void> {
 	let now: { name: string; line: number; steps: Step[]; lines: number[] } | undefined;
-	await readTrace(file, {
+	const hand = () => {
+		if (now) visit.program(now);
+		now = undefined;
+	};
+	const visitor: TraceVisitor = {
 		header: (header) => visit.header?.(header),
 		program(name, line) {
 			if ((program ?? name) !== name) return false;
@@ -35,14 +45,17 @@ export async function eachProgram(
 			now?.steps.push(step);
 			now?.lines.push(line);
 		},
-		end() {
-			if (now) visit.program(now);
-			now = undefined;
-		},
-	});
+		end: hand,
+	};
+	try {
+		await readTrace(file, visitor);
+	} catch (error) {
+		if (error instanceof TraceError && now && now.steps.length > 0) hand();
+		throw error;
+	}
 }
 
-/** A whole trace; for files that people work on by hand, not for the largest. */
+/** A whole trace; for files that people work on by hand, not for the largest. One that was cut short is taken as it is, and says so. */
 export async function readPrograms(file: string, program?: string): Promise<Trace> {
 	let header: TraceHeader | undefined;
 	const programs: Program[] = [];
@@ -52,8 +65,14 @@ export async function readPrograms(file: string, program?: string): Promise<Trac
 		},
 		program: (read: Program) => programs.push(read),
 	};
-	await eachProgram(file, visit, program);
-	return { file, header: header as TraceHeader, programs };
+	let cut: TraceError | undefined;
+	try {
+		await eachProgram(file, visit, program);
+	} catch (error) {
+		if (!(error instanceof TraceError && error.cut)) throw error;
+		cut = error;
+	}
+	return { file, header: header as TraceHeader, programs, ...(cut && { cut }) };
 }
 
 /** The text of a trace with these programs. */

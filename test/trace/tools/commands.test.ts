@@ -20,6 +20,7 @@ describe("iommuctl trace", () => {
 		const cut = temporaryFile("cut.jsonl", readFileSync(file, "utf8").replace('{"op":"end"}\n', ""));
 		const { status, stdout, stderr } = iommuctl("trace", "show", cut, "--json");
 		expect(status).toBe(2);
+		expect(JSON.parse(stdout).programs).toMatchObject([{ program: "p", steps: good.map(({ op }) => ({ op })) }]);
 		expect(JSON.parse(stdout).error.message).toContain("cut short");
 		expect(stderr).toContain(`error: ${cut}:6: the file ends inside program p`);
 	});
@@ -31,6 +32,24 @@ describe("iommuctl trace", () => {
 		expect(status).toBe(1);
 		expect(stdout).toContain("-     length  0x1000\n+     length  0x2000\n");
 		expect(JSON.parse(iommuctl("trace", "diff", a, b, "--json").stdout)).toMatchObject({ schema: "iommuctl.trace-diff", differing: 1 });
+	});
+
+	it("diff, minimize and export take a killed recording as far as it goes, and say so", () => {
+		const whole = traceFile({ p: [...good, wrong] });
+		const cut = temporaryFile("killed.jsonl", readFileSync(whole, "utf8").replace('{"op":"end"}\n', ""));
+		for (const [status, ...args] of [
+			[0, "diff", whole, cut],
+			[0, "minimize", cut, "--while", "differs"],
+			[0, "export", "--c", cut],
+		] as const) {
+			const ran = iommuctl("trace", ...args);
+			expect(ran.status).toBe(status);
+			expect(ran.stderr).toContain(
+				`note: ${cut}:7: the file ends inside program p (no {"op":"end"}): it was cut short; taken as far as it goes\n`,
+			);
+		}
+		const torn = temporaryFile("torn.jsonl", readFileSync(whole, "utf8").slice(0, -30));
+		expect(iommuctl("trace", "diff", whole, torn).status).toBe(2);
 	});
 
 	it("minimize: a trace of the steps that are needed", () => {
