@@ -18,6 +18,15 @@ describe("--record", () => {
 		expect(replay(file)).toMatchObject({ programs: 2, differing: 0 });
 	});
 
+	test("what the hardware does by itself has no step, and that is said", () => {
+		const file = join(folder, "hardware.jsonl");
+		const lines = ["device = device bind vfio3", "sim page-request vfio3 --addr 0x1000", "sim fail vfio3 --ite", "sim stats"];
+		expect(script(lines, "--record", file).stderr.match(/^ *not recorded:.*/gm)).toEqual([
+			"  not recorded: a trace has no step for what hardware does by itself; its replay may differ from here on",
+		]);
+		expect(script(lines).stderr).not.toContain("not recorded");
+	});
+
 	test("what failed is recorded as it failed", () => {
 		const file = join(folder, "failed.jsonl");
 		expect(iommuctl(["destroy", "7", "--kernel", "sim", "--record", file]).status).toBe(1);

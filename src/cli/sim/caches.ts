@@ -1,7 +1,7 @@
 import type { SimControl } from "../../sim/index.js";
 import type { CommandSpec, Invocation } from "../command.js";
 import { done, type Outcome, UsageError } from "../exit.js";
-import { hex, table } from "../text.js";
+import { hex, plural, table } from "../text.js";
 import { controlOf, printDocument } from "./control.js";
 
 type Caching = SimControl["iommus"][number];
@@ -81,7 +81,9 @@ async function stats(inv: Invocation): Promise<Outcome> {
 				["  cache", "hits", "misses", "evictions"],
 				...names.map((name) => [`  ${name}`, String(hits[name]), String(misses[name]), String(evictions[name])]),
 			]),
-			...table(Object.entries(invalidations).map(([type, { count, dropped }]) => [`  ${type}`, `${count} times`, `${dropped} dropped`])),
+			...table(
+				Object.entries(invalidations).map(([type, { count, dropped }]) => [`  ${type}`, plural(count, "time"), `${dropped} dropped`]),
+			),
 		];
 		inv.io.stdout.write(`${lines.join("\n")}\n`);
 	}

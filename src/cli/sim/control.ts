@@ -1,4 +1,5 @@
 import { EnvironmentError } from "../../kernel/environment-error.js";
+import type { Kernel } from "../../kernel/kernel.js";
 import type { SimControl } from "../../sim/index.js";
 import { announce } from "../announce.js";
 import type { Invocation } from "../command.js";
@@ -14,6 +15,21 @@ export async function controlOf(inv: Invocation): Promise<SimControl> {
 		);
 	const { SimControl } = await import("../../sim/index.js");
 	return SimControl.of(sim);
+}
+
+/** Kernels whose script was told: once is enough there. */
+const told = new WeakSet<Kernel>();
+
+/** As `controlOf`, for what changes the machine: a trace has no step for that, and whoever records is told. */
+export async function changing(inv: Invocation): Promise<SimControl> {
+	const control = await controlOf(inv);
+	const { unrecorded } = await inv.context.handle();
+	if (unrecorded && !(inv.place && told.has(unrecorded))) {
+		told.add(unrecorded);
+		const what = `${inv.err.bad("not recorded:")} a trace has no step for what hardware does by itself`;
+		inv.io.stderr.write(`${what}; its replay may differ from here on\n`);
+	}
+	return control;
 }
 
 /** A document of a `sim` or `vsva` command that makes no call: schema and version first, where it stands in a script. */

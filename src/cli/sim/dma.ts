@@ -8,7 +8,7 @@ import type { CommandSpec, Invocation } from "../command.js";
 import { type Outcome, UsageError } from "../exit.js";
 import { readInput } from "../io.js";
 import { hex, hexBytes, hexDump } from "../text.js";
-import { controlOf, deviceArg } from "./control.js";
+import { changing, controlOf, deviceArg } from "./control.js";
 
 type Transfer = Exclude<ReturnType<SimControl["dma"]>, number>;
 
@@ -25,7 +25,7 @@ async function dma(inv: Invocation): Promise<Outcome> {
 	const iova = parseNumber(options.iova as string, "--iova");
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
 	const data = dir === "write" ? dataToWrite(inv) : new Uint8Array(lengthOf(inv, usual));
-	const control = await controlOf(inv);
+	const control = await changing(inv);
 	const result = control.dma(args[0], dir, iova, data, pasid);
 	if (typeof result === "number") return await softwareResult(inv, result, dir, iova, data);
 	return await show(inv, "sim dma", result);

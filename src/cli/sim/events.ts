@@ -4,11 +4,11 @@ import type { CommandSpec, Invocation } from "../command.js";
 import { splitPairs } from "../entries/encode.js";
 import { done, type Outcome, UsageError } from "../exit.js";
 import { hex, hexBytes, plural } from "../text.js";
-import { controlOf, deviceArg, printDocument } from "./control.js";
+import { changing, controlOf, deviceArg, printDocument } from "./control.js";
 
 async function event(inv: Invocation): Promise<Outcome> {
 	const { args, options } = inv;
-	const control = await controlOf(inv);
+	const control = await changing(inv);
 	const device = control.device(args[0]);
 	const fields = Object.fromEntries(
 		splitPairs(args.slice(2).join(","), args[1]).map(([name, value]) => [name.toLowerCase(), parseNumber(value, name)]),
@@ -44,7 +44,7 @@ async function fail(inv: Invocation): Promise<Outcome> {
 	const error = options.ite === true ? "ITE" : "ICE";
 	const times = options.times === undefined ? 1 : Number(parseNumber(options.times as string, "--times"));
 	if (times < 1 || times > 1000) throw new UsageError(`--times: ${times} is not within 1 to 1000`);
-	const control = await controlOf(inv);
+	const control = await changing(inv);
 	const device = control.device(args[0]);
 	if (!device.pci.ats)
 		throw new UsageError(`${device.name} has no ATS: it has no device TLB to invalidate`, "machine show tells which have");

@@ -6,7 +6,7 @@ import type { CommandSpec, Invocation } from "../command.js";
 import { encodeEntry } from "../entries/encode.js";
 import { done, type Outcome, UsageError } from "../exit.js";
 import { hex, plural, table } from "../text.js";
-import { controlOf, deviceArg, printDocument } from "./control.js";
+import { changing, controlOf, deviceArg, printDocument } from "./control.js";
 
 /** READ, WRITE, EXEC, PRIV of a request, as the walkers have them. */
 const permissions: Readonly<Record<string, number>> = { READ: 1, WRITE: 2, EXEC: 4, PRIV: 8 };
@@ -25,7 +25,7 @@ async function request(inv: Invocation): Promise<Outcome> {
 	if (addresses.length === 0) throw new UsageError("the page is missing", "for example --addr 0x1000; again for a group of several");
 	const perm = permOf((options.perm as string | undefined) ?? "READ");
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
-	const control = await controlOf(inv);
+	const control = await changing(inv);
 	const device = control.device(args[0]);
 	if (pasid !== undefined && device.part !== undefined)
 		throw new UsageError(`${device.name} is one PASID of its parent, and sends no other`);
@@ -98,7 +98,7 @@ async function list(inv: Invocation): Promise<Outcome> {
 		return done;
 	}
 	const lines = rows.flatMap((row) => [
-		`${inv.out.name(row.device)}  ${row.outstanding} of ${row.capacity} outstanding; ${row.sent} sent, ${row.success} SUCCESS, ${row.invalid} INVALID, ${row.overCapacity} over capacity, ${row.refusedResponses} responses refused${row.stopped ? "; stopped" : ""}`,
+		`${inv.out.name(row.device)}  ${row.outstanding} of ${row.capacity} outstanding; ${row.sent} sent, ${row.success} SUCCESS, ${row.invalid} INVALID, ${row.overCapacity} over capacity, ${plural(row.refusedResponses, "response")} refused${row.stopped ? "; stopped" : ""}`,
 		...table(
 			row.pending.map(({ group, pasid, addresses }) => [
 				`  group ${group}`,
@@ -120,7 +120,7 @@ async function respond(inv: Invocation): Promise<Outcome> {
 		args.slice(1).join(","),
 		"page_response_msg",
 	);
-	const control = await controlOf(inv);
+	const control = await changing(inv);
 	const device = control.device(args[0]);
 	const { respond2017 } = await import("../../sim/proposals/page-response.js");
 	const message = page_response_msg.decode(bytes);

@@ -3,7 +3,7 @@ import { showIo } from "../call/io-result.js";
 import { parseNumber } from "../call/natural.js";
 import type { Invocation } from "../command.js";
 import { done, type Outcome, UsageError } from "../exit.js";
-import { controlOf, printDocument } from "../sim/control.js";
+import { changing, controlOf, printDocument } from "../sim/control.js";
 import { hex, plural } from "../text.js";
 
 type Table = NonNullable<ReturnType<SimControl["guestTables"]["get"]>>;
@@ -15,7 +15,7 @@ export async function bind(inv: Invocation): Promise<Outcome> {
 		throw new UsageError("--base or --size is missing", "the table's guest-physical address, and its number of PASIDs");
 	const base = parseNumber(options.base as string, "--base");
 	const size = Number(parseNumber(options.size as string, "--size"));
-	const control = await controlOf(inv);
+	const control = await changing(inv);
 	const { parseBdf, ridOf } = await import("../../sim/machine/bdf.js");
 	const devices = new Map(
 		args.map((text) => {
@@ -39,7 +39,7 @@ export async function bind(inv: Invocation): Promise<Outcome> {
 }
 
 export async function unbind(inv: Invocation): Promise<Outcome> {
-	const control = await controlOf(inv);
+	const control = await changing(inv);
 	const id = Number(parseNumber(inv.args[0], "the table's ID"));
 	if (!control.guestTables.unbind(id)) throw new UsageError(`there is no bound table ${id}`, "vsva list shows them");
 	return await showIo(inv, { command: "vsva unbind", call: "unbind", ret: 0, errno: 0, headline: `table ${id} is taken away` });

@@ -19,7 +19,7 @@ import { errnoText } from "../call/show.js";
 import type { Invocation } from "../command.js";
 import { errnoName } from "../errnos.js";
 import { exitCode, type Outcome, UsageError } from "../exit.js";
-import { controlOf, printDocument } from "../sim/control.js";
+import { changing, controlOf, printDocument } from "../sim/control.js";
 import { hexBytes, plural, table } from "../text.js";
 import { readQueue } from "./queue-input.js";
 
@@ -115,7 +115,7 @@ async function send(inv: Invocation, kind: QueueKind, arrays: readonly Invalidat
 }
 
 async function toTable(inv: Invocation, kind: QueueKind, id: number, descriptors: readonly Uint8Array[]): Promise<Outcome> {
-	const control = await controlOf(inv);
+	const control = await changing(inv);
 	const table = control.guestTables.get(id);
 	if (table === undefined) throw new UsageError(`there is no bound table ${id}`);
 	const physical = new Map([...table.devices].map(([device, rid]) => [rid, device.requester.wire]));
