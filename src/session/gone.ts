@@ -13,9 +13,9 @@ export function goneError(env: Readonly<Record<string, string | undefined>>, nam
 				: why === "ended"
 					? "ended while the command ran"
 					: `can not be reached (${why})`);
-	return new SessionError(
-		`session ${name} ${what}; eval "$(iommuctl session start --name ${name})" starts it anew, \`unset IOMMUCTL_SESSION\` goes on without`,
-	);
+	const anew = `eval "$(iommuctl session start --name ${name})" starts it anew`;
+	const otherwise = env.IOMMUCTL_SESSION === name ? "`unset IOMMUCTL_SESSION` goes on without" : "session list shows what is running";
+	return new SessionError(`session ${name} ${what}; ${anew}, ${otherwise}`);
 }
 
 /** Of a session that ended by a bug. */

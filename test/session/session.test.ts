@@ -36,6 +36,15 @@ describe("a session in a shell", () => {
 		expect(stderr).toBe("");
 	});
 
+	it("keeps the documents' version apart from iommuctl's, and completes sessions' names", () => {
+		expect(JSON.parse(place.run(["session", "status", "main", "--json"]).stdout)).toMatchObject({ version: 1, iommuctl: "0.1.0" });
+		expect(JSON.parse(place.run(["session", "list", "--json"]).stdout).sessions[0]).toMatchObject({ name: "main", iommuctl: "0.1.0" });
+		expect(place.run(["completion", "answer", "--", "session", "stop", "ma"]).stdout).toMatch(/^main\t/);
+		const other = place.run(["session", "status", "other"], { session: "main" });
+		expect(other.stderr).toContain("session list shows what is running");
+		expect(other.stderr).not.toContain("unset");
+	});
+
 	it("gives back exit code, stdout and stderr apart", () => {
 		const failed = place.run(["ioas", "unmap", "9999", "--iova", "0", "--length", "4k"], { session: "main" });
 		expect(failed).toMatchObject({ status: 1, stdout: "" });

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { SessionStatus } from "../../session/protocol.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { done, exitCode, type Outcome, UsageError } from "../exit.js";
 import type { Setup } from "../session-process.js";
@@ -39,7 +40,7 @@ async function start(inv: Invocation): Promise<Outcome> {
 	const request = { name, idle: idle === "never" ? 0 : parseDuration(idle, "--idle"), setup: { ...setup } };
 	const started = await startSession(command, request, common.fd);
 	if (common.json) {
-		io.stdout.write(`${JSON.stringify({ ...schema, ...started })}\n`);
+		io.stdout.write(`${JSON.stringify({ ...schema, ...inJson(started) })}\n`);
 		return done;
 	}
 	io.stdout.write(`export ${variable}=${started.name}\n`);
@@ -51,6 +52,9 @@ async function start(inv: Invocation): Promise<Outcome> {
 	return done;
 }
 
+/** `version` is the document's: iommuctl's is told by its name. */
+const inJson = ({ version, ...rest }: SessionStatus): object => ({ ...rest, iommuctl: version });
+
 async function list(inv: Invocation): Promise<Outcome> {
 	const { common, io, out } = inv;
 	const { listSessions } = await import("../../session/query.js");
@@ -61,7 +65,7 @@ async function list(inv: Invocation): Promise<Outcome> {
 			name: one.name,
 			state: one.state,
 			current: one.name === current(inv),
-			...(one.state === "running" && one.status),
+			...(one.state === "running" && inJson(one.status)),
 		}));
 		io.stdout.write(`${JSON.stringify({ ...schema, schema: "iommuctl.sessions", sessions })}\n`);
 		return done;
@@ -92,7 +96,7 @@ async function status(inv: Invocation): Promise<Outcome> {
 		throw goneError(io.env, name, found.state);
 	}
 	if (common.json) {
-		io.stdout.write(`${JSON.stringify({ ...schema, name, state: found.state, ...(found.state === "running" && found.status) })}\n`);
+		io.stdout.write(`${JSON.stringify({ ...schema, name, state: found.state, ...(found.state === "running" && inJson(found.status)) })}\n`);
 		return done;
 	}
 	if (found.state === "busy") {
