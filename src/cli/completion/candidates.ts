@@ -12,8 +12,10 @@ import {
 	structByName,
 } from "../../../structs/index.js";
 import { errnoNames } from "../../kernel/errno.js";
+import type { Machine } from "../../sim/machine/description.js";
 import type { Argument, OptionSpec } from "../command.js";
 import type { Context } from "../context.js";
+import { defaultMachine } from "../kernel-choice.js";
 
 export interface Candidate {
 	readonly value: string;
@@ -138,15 +140,37 @@ export async function argumentValues(
 	}
 	if (object === "machine") return await machines();
 	if (object === "raw") return { candidates: callNames() };
-	if (object === "device" && argument.name === "DEVICE") return { candidates: await vfioDevices(context) };
+	if (object === "session") return argument.name === "NAME" ? { candidates: await sessions() } : nothing;
+	if (argument.name === "DEVICE") return { candidates: await vfioDevices(context) };
 	const id = /^(?:ID|IOAS|HWPT|PT|VIOMMU|FAULT|QUEUE)$/.test(argument.name);
 	if (id) return { candidates: await objects(context, argument.name === "ID" ? "" : `${argument.name.toLowerCase()}_id`) };
 	return { candidates: [], files: /file|script|trace|path/i.test(`${argument.name} ${argument.doc}`) };
 }
 
 async function vfioDevices(context: Context): Promise<Candidate[]> {
-	const machine = context.live?.sim?.hardware;
-	if (machine) return Array.from(machine.devices.values(), ({ name }, at) => ({ value: `vfio${at}`, doc: name }));
+	const live = context.live;
+	if (live?.sim) return ofMachine(live.sim.hardware?.machine);
 	const { readdir } = await import("node:fs/promises");
-	return names(await readdir("/dev/vfio/devices").catch(() => []));
+	const real = await readdir("/dev/vfio/devices").catch(() => []);
+	if (real.length > 0 || live) return names(real);
+	const { loadMachine } = await import("../../sim/machine/parse.js");
+	return ofMachine(await loadMachine(defaultMachine));
+}
+
+async function ofMachine(machine: Machine | undefined): Promise<Candidate[]> {
+	if (machine === undefined) return [];
+	const { formatBdf } = await import("../../sim/machine/bdf.js");
+	const { devices, siov, mdevs } = machine;
+	const all = [
+		...devices.map(({ vfio, bdf, model }) => ({ vfio, doc: `${formatBdf(bdf)} ${model}` })),
+		...[...siov, ...mdevs].map(({ vfio, name }) => ({ vfio, doc: name })),
+	];
+	return all.filter(({ vfio }) => vfio !== undefined).map(({ vfio, doc }) => ({ value: `vfio${vfio}`, doc }));
+}
+
+/** Sessions that are running. */
+async function sessions(): Promise<Candidate[]> {
+	const { listSessions } = await import("../../session/query.js");
+	const found = await listSessions(process.env);
+	return found.map((one) => ({ value: one.name, doc: one.state === "running" ? one.status.kernel : one.state }));
 }

@@ -61,6 +61,7 @@ _iommuctl() {
 if [[ \${funcstack[1]} == _iommuctl ]]; then
 	_iommuctl "$@"
 else
+	(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 	compdef _iommuctl iommuctl
 fi
 `;

@@ -57,6 +57,10 @@ describe("what may stand at the cursor", () => {
 			["ktap", "junit", "json"],
 		],
 		[["machine", "show", "v"], ["vtd"]],
+		[
+			["sim", "dma", "vfio3"],
+			["vfio3", "vfio30", "vfio31", "vfio32", "vfio33", "vfio34", "vfio35"],
+		],
 		[["nonsense", ""], []],
 		[["ioas", "alloc", "--nonsense="], []],
 	])("%j", async (words, expected) => {
