@@ -131,7 +131,7 @@ export function drawSpace(view: IoasView, colours: Palette, columns: number, all
 	const cells = Math.max(16, Math.min(columns, 120) - 4);
 	const mapped = areas.reduce((sum, area) => sum + length(area), 0n);
 	const lines = [
-		`${colours.strong(`ioas ${view.id}`)}  ${plural(areas.length, "area")}, ${bytes(mapped)} mapped, alignment ${sizeText(alignment)}`,
+		`${colours.strong(`ioas ${view.id}`)}  ${plural(areas.length, "area")}, ${bytes(mapped)} mapped, alignment ${alignment === 1n ? "1 byte" : sizeText(alignment)}`,
 	];
 	for (const window of windows.slice(0, mostBars)) lines.push(...bar(window, layers, cells, colours));
 	if (windows.length > mostBars) lines.push(`and ${plural(windows.length - mostBars, "more place")} in the list`);

@@ -143,5 +143,7 @@ function kindOf(value: unknown): string {
 	if (value === undefined || value === null) return "nothing";
 	if (Array.isArray(value)) return "a list";
 	if (typeof value === "object") return "a mapping";
-	return `"${String(value)}"`;
+	// a file that is no text is not shown as it is: a terminal would take its control characters
+	const text = JSON.stringify(String(value));
+	return text.length > 60 ? `${text.slice(0, 60)}..."` : text;
 }

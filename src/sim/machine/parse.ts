@@ -23,7 +23,9 @@ import { buildTopology } from "./topology.js";
 export function checkMachine(raw: unknown): Machine {
 	const f = Fields.of(raw, []);
 	// what `machine show --json` adds, so that its output is a machine file too
-	for (const derived of ["schema", "version", "groups"]) f.get(derived);
+	for (const derived of ["schema", "groups"]) f.get(derived);
+	const version = f.int("version", 1_000_000);
+	if (version !== undefined && version !== 1) f.fail("version", `${version} is not known; this is of version 1`);
 	const machine = numberVfio({
 		name: f.need("name", f.text("name")),
 		about: f.text("about"),
@@ -274,7 +276,8 @@ export async function loadMachine(nameOrFile: string, folder = "."): Promise<Mac
 	try {
 		text = readFileSync(resolve(folder, nameOrFile), "utf8");
 	} catch (error) {
-		const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : String(error);
+		const { code } = error as NodeJS.ErrnoException;
+		const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "a folder, no file" : `can not be read (${code})`;
 		const names = Object.keys(BUILTIN_MACHINES).join(", ");
 		throw new MachineError([], `${why}, and no built-in machine of that name (there are ${names})`, { file: nameOrFile });
 	}
