@@ -95,7 +95,8 @@ export class IommufdContext {
 		let progress = true;
 		while (this.#objects.size > 0 && progress) {
 			progress = false;
-			for (const object of [...this.#objects.values()].sort((a, b) => a.id - b.id)) {
+			// What holds others was made after them, as a rule.
+			for (const object of [...this.#objects.values()].reverse()) {
 				if (object.users > 0 || !this.#objects.has(object.id)) continue;
 				this.remove(object);
 				progress = true;

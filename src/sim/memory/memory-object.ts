@@ -4,6 +4,22 @@ export const PAGE_SHIFT = 12n;
 export const PAGE_SIZE = 4096;
 export const PAGE_MASK = 0xfffn;
 
+/** Pages are cut from pieces of so many: one large piece of memory costs much less than many small ones. */
+const PIECE = 16;
+let piece = new ArrayBuffer(0);
+let cut = 0;
+
+/** A page of zeroes; not the start of its buffer. */
+function newPage(): Uint8Array {
+	if (cut === piece.byteLength) {
+		piece = new ArrayBuffer(PIECE * PAGE_SIZE);
+		cut = 0;
+	}
+	const page = new Uint8Array(piece, cut, PAGE_SIZE);
+	cut += PAGE_SIZE;
+	return page;
+}
+
 /**
  * Memory behind mappings: an anonymous mapping's pages or a memfd's. Pages exist once touched,
  * so a range costs nothing until then. It lives as long as a mapping or a pin refers to it.
@@ -27,7 +43,7 @@ export class MemoryObject {
 	page(index: number): Uint8Array {
 		let page = this.#pages.get(index);
 		if (page === undefined) {
-			page = new Uint8Array(PAGE_SIZE);
+			page = newPage();
 			this.#pages.set(index, page);
 			this.#sorted = undefined;
 		}

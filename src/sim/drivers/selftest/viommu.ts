@@ -44,7 +44,7 @@ export class MockViommu implements ViommuOps {
 			const data = DATA.decode(bytes);
 			const { sim, mappable } = viommu.context;
 			const object = sim.physical.newObject(REGION_PAGES, "anonymous");
-			new DataView(object.page(0).buffer).setUint32(0, data.in_data, true);
+			object.page(0).set(DATA.encode({ in_data: data.in_data }).subarray(0, 4));
 			region = mappable.add(object);
 			const answer = DATA.encode({
 				in_data: data.in_data,
