@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { CommandSpec, Invocation } from "../command.js";
 import { done, type Outcome, UsageError } from "../exit.js";
+import { plural } from "../text.js";
 import { deliver, outputOption, programOf, programOption, some, textOf, traceArg, traceOf } from "./trace-files.js";
 
 async function exportTrace(inv: Invocation): Promise<Outcome> {
@@ -36,9 +37,14 @@ async function importText(inv: Invocation): Promise<Outcome> {
 	const source = await textOf(inv, file);
 	const name = basename(file === "-" ? "stdin" : file).replace(/\.[^.]*$/, "") || "imported";
 	const { text, calls, skipped } = await (options.strace === true ? fromStrace : fromSyz)(inv, source, name);
+	if (options.strace === true && calls === 0 && skipped.length === 0)
+		throw new UsageError(
+			`${file} has no ioctl: it is no strace log of a program that uses /dev/iommu`,
+			"strace -f -y -e trace=openat,close,mmap,ioctl -o FILE writes one",
+		);
 	deliver(inv, text);
 	for (const { line, what, why } of skipped) io.stderr.write(`${err.note("skipped:")} ${file}:${line}: ${what}: ${why}\n`);
-	io.stderr.write(`${err.faint(`${calls} calls taken over, ${skipped.length} lines skipped`)}\n`);
+	io.stderr.write(`${err.faint(`${plural(calls, "call")} taken over, ${plural(skipped.length, "line")} skipped`)}\n`);
 	return done;
 }
 

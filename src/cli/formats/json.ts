@@ -41,7 +41,7 @@ function caseDocument({ number, line, title, result, reason, exit, errno, second
 		reason: reason ?? null,
 		exit,
 		errno: errno === 0 ? null : errnoName(errno),
-		seconds,
+		seconds: Number(seconds.toFixed(6)),
 		documents: stdout.split("\n").filter(Boolean).map(parsed),
 		stderr,
 	};

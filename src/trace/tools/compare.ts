@@ -119,7 +119,9 @@ export function formatComparison(comparison: Comparison, paints: Paints = plainP
 	lines.push(
 		differing === 0
 			? paints.good(`${left} and ${right} agree: ${counts}`)
-			: paints.bad(`${left} and ${right} differ: ${counts}, ${differing} differing in ${differingPrograms} programs`),
+			: paints.bad(
+					`${left} and ${right} differ: ${counts}, ${differing} differing in ${differingPrograms} ${differingPrograms === 1 ? "program" : "programs"}`,
+				),
 	);
 	return `${lines.join("\n")}\n`;
 }

@@ -73,6 +73,9 @@ describe("iommuctl trace", () => {
 		const imported = iommuctl("trace", "import", "--strace", log);
 		expect(imported.stdout).toContain('"request":"IOMMU_DESTROY"');
 		expect(imported.stderr).toContain(`skipped: ${log}:2: ioctl IOMMU_DESTROY: the log has only the address of its argument`);
+		const letter = iommuctl("trace", "import", "--strace", temporaryFile("letter", "Dear kernel,\n"));
+		expect(letter).toMatchObject({ status: 2, stdout: "" });
+		expect(letter.stderr).toContain("has no ioctl");
 		expect(iommuctl("trace", "export", file).stderr).toContain("--c or --syz");
 	});
 });
