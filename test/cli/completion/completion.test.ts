@@ -1,13 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { answer } from "../../../src/cli/completion/answer.js";
 import { Context } from "../../../src/cli/context.js";
 import { execute } from "../../../src/cli/execute.js";
 import { BufferSink, type Io } from "../../../src/cli/io.js";
-import { iommuctl, root } from "../cli.js";
+import { iommuctl, root, temporaryFolder } from "../cli.js";
+
+const folders = temporaryFolder();
 
 const values = async (words: readonly string[], context = new Context("sim")): Promise<string[]> =>
 	(await answer(words, context)).candidates.map(({ value }) => value);
@@ -116,7 +117,7 @@ describe("the scripts", () => {
 
 	/** What bash would offer for a line, by the script itself. */
 	const inBash = (line: string): string[] => {
-		const folder = mkdtempSync(join(tmpdir(), "iommuctl-completion-"));
+		const folder = mkdtempSync(join(folders, "it-"));
 		writeFileSync(join(folder, "my script.iommu"), "");
 		const program = [
 			'iommuctl() { "$NODE" "$BIN" "$@"; }',

@@ -1,5 +1,4 @@
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -7,11 +6,13 @@ import { type Finding, hostAt } from "../../../src/cli/doctor/index.js";
 import * as kernel from "../../../src/cli/doctor/kernel.js";
 import * as runtime from "../../../src/cli/doctor/runtime.js";
 import * as vfio from "../../../src/cli/doctor/vfio.js";
-import { documents, iommuctl } from "../cli.js";
+import { documents, iommuctl, temporaryFolder } from "../cli.js";
+
+const folders = temporaryFolder();
 
 /** A folder that looks like a system: files with their text, links with `->` and where they go. */
 function system(files: Readonly<Record<string, string | Uint8Array>> = {}, release = "6.12.3-test") {
-	const root = mkdtempSync(join(tmpdir(), "iommuctl-doctor-"));
+	const root = mkdtempSync(join(folders, "it-"));
 	for (const [path, content] of Object.entries(files)) {
 		const at = join(root, path);
 		mkdirSync(dirname(at), { recursive: true });

@@ -1,5 +1,4 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { palette } from "../../../src/cli/colour.js";
@@ -12,7 +11,9 @@ import type { Kernel } from "../../../src/kernel/kernel.js";
 import { createSim } from "../../../src/sim/index.js";
 import { leftovers } from "../../../src/sim/invariants.js";
 import { ioctls } from "../../../structs/index.js";
-import { documents, iommuctl } from "../cli.js";
+import { documents, iommuctl, temporaryFolder } from "../cli.js";
+
+const folders = temporaryFolder();
 
 const device = [
 	"ioas = ioas alloc",
@@ -58,7 +59,7 @@ describe("fail-nth", () => {
 	});
 
 	test("a real kernel without fault injection is the environment's fault", () => {
-		expect(() => new FailNth(join(tmpdir(), "no-such-fail-nth"))).toThrow(/can not be opened: ENOENT/);
+		expect(() => new FailNth(join(folders, "no-such-fail-nth"))).toThrow(/can not be opened: ENOENT/);
 	});
 });
 
@@ -145,7 +146,7 @@ describe("what a round finds", () => {
 describe("the real kernel's counter", () => {
 	test("counts only inside calls, from one to the next", () => {
 		// Stands for /proc/self/fail-nth: what was written stays to be read, so every call takes nothing.
-		const path = join(mkdtempSync(join(tmpdir(), "iommuctl-fail-nth-")), "fail-nth");
+		const path = join(mkdtempSync(join(folders, "it-")), "fail-nth");
 		writeFileSync(path, "");
 		const counter = new FailNth(path);
 		const during: string[] = [];
