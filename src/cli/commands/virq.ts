@@ -2,7 +2,8 @@ import type { CommandSpec, Family, Invocation } from "../command.js";
 import veventq from "./veventq.js";
 
 /** Words of 2024-12 and what they are today. */
-const renamed = (text: string): string => text.replaceAll("veventq", "virq").replace(/event queue/g, "virtual IRQ queue");
+const renamed = (text: string): string =>
+	text.replaceAll("veventq", "virq").replace(/(?:\ban )?event queue/g, (found) => `${found.startsWith("an") ? "a " : ""}virtual IRQ queue`);
 
 /** The struct of 2024 had neither depth nor any type but SMMUv3's to give. */
 function asToday(inv: Invocation): Invocation {

@@ -80,7 +80,8 @@ async function request(inv: Invocation): Promise<Outcome> {
 
 async function list(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
-	const rows = [...control.requesting].map((requests) => {
+	const able = [...control.requesting].filter(({ device }) => device.pci.pri > 0);
+	const rows = able.map((requests) => {
 		const { device, counts, outstanding, stopped } = requests;
 		const pending = [...device.requests.pending].map(({ requests: group }) => ({
 			group: group[0].group,
