@@ -163,7 +163,7 @@ export class RandomProgram {
 	#memory(random: Random): Answer {
 		const { known } = this;
 		if (random.chance(45)) {
-			const length = random.pick([0x1000n, 0x4000n, 0x40000n, 0x200000n, 1n << 32n]);
+			const length = random.pick([0x1000n, 0x4000n, 0x40000n, 0x200000n, 1n << 32n, 1n << 40n]);
 			const fd = random.chance(40) ? known.fd(random, random.chance(80) ? "memfd" : "iommufd") : undefined;
 			const addr = fd !== undefined && fd < 0 ? this.#mmap(length) : this.#mmap(length, fd, random);
 			return answer("mmap", Number(addr));
