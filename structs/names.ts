@@ -57,7 +57,10 @@ export function nameOf(field: Constants, value: number | bigint, full = false): 
  */
 export function valueOfName(field: Constants, typed: string, where: string): number {
 	// today's event queues were virtual IRQs in the patches of 2024-12
-	const name = typed.toUpperCase().replaceAll("-", "_").replace(/^IOMMU_VIRQ_/, "IOMMU_VEVENTQ_");
+	const name = typed
+		.toUpperCase()
+		.replaceAll("-", "_")
+		.replace(/^IOMMU_VIRQ_/, "IOMMU_VEVENTQ_");
 	const entries = constantsOf(field);
 	const whole = entries.find((entry) => entry[0].toUpperCase() === name);
 	if (whole) return whole[1];
