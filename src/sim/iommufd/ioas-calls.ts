@@ -12,7 +12,7 @@ import {
 } from "../../../structs/index.js";
 import { EBADF, EFAULT, EINVAL, EMSGSIZE, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { type Interval, IOVA_MAX } from "../iova/interval-set.js";
+import { type Interval, IntervalSet, IOVA_MAX } from "../iova/interval-set.js";
 import type { IovaSpace, Piece } from "../iova/iova-space.js";
 import { type PageOrigin, Pages } from "../iova/pages.js";
 import { MemfdFile } from "../memfd.js";
@@ -64,30 +64,16 @@ export function ioasAllowIovas(command: Command): Ret {
 	if (ioas === undefined) return -ENOENT;
 	const count = command.u32(at.num_iovas);
 	const uptr = command.u64(at.allowed_iovas);
-	const ranges: Interval[] = [];
+	const ranges = new IntervalSet<Interval>();
 	const bytes = new Uint8Array(iommu_iova_range.size);
 	for (let i = 0; i < count; i++) {
 		const rc = command.process.memory.read(uptr + BigInt(i * bytes.length), bytes);
 		if (rc < 0) return rc;
 		const range = iommu_iova_range.decode(bytes);
-		if (range.start >= range.last) return -EINVAL;
-		if (!insertDisjoint(ranges, range)) return -EINVAL;
+		if (range.start >= range.last || ranges.first(range.start, range.last) !== undefined) return -EINVAL;
+		ranges.insert(range);
 	}
-	return ioas.space.setAllowed(ranges);
-}
-
-/** Keep `ranges` sorted; false where the new one overlaps. */
-function insertDisjoint(ranges: Interval[], range: Interval): boolean {
-	let low = 0;
-	let high = ranges.length;
-	while (low < high) {
-		const middle = (low + high) >> 1;
-		if (ranges[middle].last < range.start) low = middle + 1;
-		else high = middle;
-	}
-	if (low < ranges.length && ranges[low].start <= range.last) return false;
-	ranges.splice(low, 0, range);
-	return true;
+	return ioas.space.setAllowed([...ranges]);
 }
 
 /** Map pieces as the flags of MAP, MAP_FILE and COPY say. The IOVA or minus the errno. */

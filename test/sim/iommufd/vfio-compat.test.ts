@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EADDRINUSE, EEXIST, EINVAL, ENODEV, ENOENT } from "../../../src/kernel/errno.js";
-import { ioctls, vfio_defines as V } from "../../../structs/index.js";
+import { ioctls, iommu_test_op as OP, vfio_defines as V } from "../../../structs/index.js";
 import { must, onReal, PAGE, Program, rc } from "../kernel-under-test.js";
 
 function compat(type?: number) {
@@ -62,6 +62,17 @@ describe("VFIO's calls", () => {
 		expect(map(0x11000n)).toBe(-EEXIST);
 		expect(unmap(0n, 0n, V.VFIO_DMA_UNMAP_FLAG_ALL)).toBe(7n * PAGE);
 		expect(unmap(0n, PAGE, V.VFIO_DMA_UNMAP_FLAG_ALL)).toBe(-EINVAL);
+	});
+
+	test("do not split what an access holds, or what has large pages", () => {
+		const { program, ioas, map, unmap } = compat(V.VFIO_TYPE1_IOMMU);
+		expect(map(0x10000n, 4n * PAGE)).toBe(0);
+		const id = program.access(ioas);
+		const pin = { op: OP.IOMMU_TEST_OP_ACCESS_PAGES, id, access_pages: { iova: 0x10000n, length: PAGE, uptr: 0n } };
+		expect(program.test(pin)).toBe(0);
+		expect(unmap(0x12000n)).toBe(-EINVAL);
+		program.kernel.close(id);
+		expect(unmap(0x12000n)).toBe(PAGE);
 	});
 
 	test("type 1 wants whole pages from then on", () => {

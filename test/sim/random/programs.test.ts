@@ -1,14 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createSim } from "../../../src/sim/index.js";
+import { BUILTIN_MACHINES } from "../../../src/sim/machine/builtin.js";
+import { checkMachine } from "../../../src/sim/machine/parse.js";
 import { type Answer, RandomProgram } from "./program.js";
-import { programOf, runProgram, soak } from "./soak.js";
+import { programOf, runProgram, soak, vfioPaths } from "./soak.js";
 
 const steps = fc.array(fc.integer({ min: 0 }), { minLength: 1, maxLength: 400, size: "max" });
 const machine = fc.constantFrom(undefined, undefined, undefined, "mixed", "vtd", "smmuv3", "amd");
 
-function answers(seeds: readonly number[]): Answer[] {
-	const program = new RandomProgram(createSim().newProcess());
+function answers(machine: string | undefined, seeds: readonly number[]): Answer[] {
+	const sim = createSim(machine === undefined ? {} : { machine: checkMachine(BUILTIN_MACHINES[machine]) });
+	const program = new RandomProgram(sim.newProcess(), { paths: vfioPaths(sim) });
 	return seeds.map((seed) => program.step(seed));
 }
 
@@ -24,8 +27,8 @@ describe("whatever a program calls", () => {
 
 	test("it gets the same answers the second time", () => {
 		fc.assert(
-			fc.property(steps, (seeds) => {
-				expect(answers(seeds)).toEqual(answers(seeds));
+			fc.property(machine, steps, (name, seeds) => {
+				expect(answers(name, seeds)).toEqual(answers(name, seeds));
 			}),
 			{ numRuns: 40 },
 		);

@@ -1,4 +1,4 @@
-import { createSim, type SimProcess } from "../../../src/sim/index.js";
+import { createSim, type Sim, type SimProcess } from "../../../src/sim/index.js";
 import { BUILTIN_MACHINES } from "../../../src/sim/machine/builtin.js";
 import { checkMachine } from "../../../src/sim/machine/parse.js";
 import type { MemoryObject } from "../../../src/sim/memory/memory-object.js";
@@ -67,7 +67,7 @@ export function runProgram(program: SoakProgram, onAnswer?: (answer: Answer, ms:
 	const objects = watchMemory(process);
 	let step = 0;
 	try {
-		const random = new RandomProgram(process, { wild, paths: vfioPaths(process) });
+		const random = new RandomProgram(process, { wild, paths: vfioPaths(process.sim) });
 		for (; step < steps.length; step++) {
 			const start = performance.now();
 			const answer = random.step(steps[step]);
@@ -121,7 +121,8 @@ function watchMemory({ sim }: SimProcess): MemoryObject[] {
 	return objects;
 }
 
-function vfioPaths({ sim }: SimProcess): string[] | undefined {
+/** Paths that a program on the machine may open; undefined without VFIO devices. */
+export function vfioPaths(sim: Sim): string[] | undefined {
 	if (sim.vfio === undefined) return undefined;
 	const devices = [...sim.vfio.devices.keys()].map((name) => `/dev/vfio/devices/${name}`);
 	return [...devices, ...devices, "/dev/vfio/vfio", "/dev/vfio/1", "/dev/vfio/2"];
