@@ -4,6 +4,7 @@ import type { KernelFactory } from "../../trace/index.js";
 import type { Family, Invocation } from "../command.js";
 import { done, type Outcome, UsageError } from "../exit.js";
 import { defaultMachine, iommuPath } from "../kernel-choice.js";
+import { tellCut } from "./trace-files.js";
 
 /** A kernel by name, and how to make one: each machine is a new one. */
 export interface NamedKernel {
@@ -62,7 +63,8 @@ export function number(text: string, option: string): number {
 	return Number(text);
 }
 
-async function run({ args, options, common, io, out }: Invocation): Promise<Outcome> {
+async function run(inv: Invocation): Promise<Outcome> {
+	const { args, options, common, io, out } = inv;
 	const { compareFile, comparisonToJson, formatComparison } = await import("../../trace/tools/index.js");
 	const left = await kernelNamed((options.left as string | undefined) ?? "sim", "--left", io.cwd);
 	const right = await kernelNamed((options.right as string | undefined) ?? "real", "--right", io.cwd);
@@ -71,6 +73,7 @@ async function run({ args, options, common, io, out }: Invocation): Promise<Outc
 	const path = resolve(io.cwd, args[0]);
 	const found = await compareFile(path, { left, right, program, max });
 	if (found.programs === 0) throw new UsageError(program === undefined ? `${args[0]} has no program` : `no program is called ${program}`);
+	if (found.cut) tellCut(inv, args[0], found.cut);
 	const typed = (text: string): string => text.replaceAll(path, args[0]);
 	io.stdout.write(typed(common.json ? `${JSON.stringify(comparisonToJson(args[0], found))}\n` : formatComparison(found, out)));
 	return { ...done, exit: found.differing === 0 ? 0 : 1 };

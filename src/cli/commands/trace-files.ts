@@ -25,11 +25,14 @@ export async function typed<T>(inv: Invocation, work: () => Promise<T>): Promise
 export async function traceOf(inv: Invocation, file: string): Promise<Trace> {
 	const { readPrograms } = await import("../../trace/tools/index.js");
 	const trace = await typed(inv, () => readPrograms(place(inv, file), programOf(inv)));
-	if (trace.cut) {
-		const where = trace.cut.message.replaceAll(place(inv, file), file);
-		inv.io.stderr.write(`${inv.err.note("note:")} ${where}; taken as far as it goes\n`);
-	}
+	if (trace.cut) tellCut(inv, file, trace.cut);
 	return { ...trace, file };
+}
+
+/** Says on stderr that a file was cut short. */
+export function tellCut(inv: Invocation, file: string, cut: Error): void {
+	const where = cut.message.replaceAll(place(inv, file), file);
+	inv.io.stderr.write(`${inv.err.note("note:")} ${where}; taken as far as it goes\n`);
 }
 
 export const programOf = ({ options }: Invocation): string | undefined => options.program as string | undefined;

@@ -2,11 +2,12 @@ import type { Kernel } from "../../kernel/kernel.js";
 import type { Answer } from "../answer.js";
 import { recordedAnswer, toRecordedRet } from "../answer.js";
 import { describeAnswers, describeArgument } from "../describe.js";
+import type { TraceError } from "../error.js";
 import type { Step, TraceHeader } from "../format.js";
 import { hasAnswer } from "../format.js";
 import type { KernelFactory } from "../replay-files.js";
 import { ProgramReplay } from "../replayer.js";
-import { eachProgram, type Program } from "./programs.js";
+import { eachProgramThere, type Program } from "./programs.js";
 import { type Paints, plainPaints, stepLine } from "./show.js";
 
 /** A kernel by the name that the user gave it. */
@@ -39,6 +40,8 @@ export interface Comparison {
 	readonly differing: number;
 	/** the first ones */
 	readonly differences: readonly Disagreement[];
+	/** what is to be said of a file that was cut short: it was compared as far as it goes */
+	readonly cut?: TraceError;
 }
 
 export interface CompareOptions {
@@ -74,8 +77,8 @@ export async function compareFile(file: string, options: CompareOptions): Promis
 			if (counts.differing > before) counts.differingPrograms++;
 		},
 	};
-	await eachProgram(file, visit, options.program);
-	return { left: left.name, right: right.name, ...counts, differences };
+	const cut = await eachProgramThere(file, visit, options.program);
+	return { left: left.name, right: right.name, ...counts, differences, ...(cut && { cut }) };
 }
 
 interface Both {
@@ -132,7 +135,7 @@ function labelled(label: string, answer: readonly string[], left: string, right:
 }
 
 /** The document `iommuctl.compare`. */
-export function comparisonToJson(file: string, { differences, ...rest }: Comparison): object {
+export function comparisonToJson(file: string, { differences, cut: _, ...rest }: Comparison): object {
 	const answer = ({ ret, ...more }: Answer) => (ret === undefined ? more : { ...toRecordedRet(ret), ...more });
 	return {
 		schema: "iommuctl.compare",

@@ -55,6 +55,17 @@ export async function eachProgram(
 	}
 }
 
+/** As `eachProgram`, but a file that was cut short is taken as it is. @returns what is to be said of it then */
+export async function eachProgramThere(...words: Parameters<typeof eachProgram>): Promise<TraceError | undefined> {
+	try {
+		await eachProgram(...words);
+		return undefined;
+	} catch (error) {
+		if (error instanceof TraceError && error.cut) return error;
+		throw error;
+	}
+}
+
 /** A whole trace; for files that people work on by hand, not for the largest. One that was cut short is taken as it is, and says so. */
 export async function readPrograms(file: string, program?: string): Promise<Trace> {
 	let header: TraceHeader | undefined;
@@ -65,13 +76,7 @@ export async function readPrograms(file: string, program?: string): Promise<Trac
 		},
 		program: (read: Program) => programs.push(read),
 	};
-	let cut: TraceError | undefined;
-	try {
-		await eachProgram(file, visit, program);
-	} catch (error) {
-		if (!(error instanceof TraceError && error.cut)) throw error;
-		cut = error;
-	}
+	const cut = await eachProgramThere(file, visit, program);
 	return { file, header: header as TraceHeader, programs, ...(cut && { cut }) };
 }
 

@@ -48,6 +48,9 @@ describe("iommuctl trace", () => {
 				`note: ${cut}:7: the file ends inside program p (no {"op":"end"}): it was cut short; taken as far as it goes\n`,
 			);
 		}
+		const compared = iommuctl("compare", cut, "--right", "sim:uapi=6.2", "--json");
+		expect(JSON.parse(compared.stdout)).toMatchObject({ programs: 1, differing: 0 });
+		expect(compared.stderr).toContain("taken as far as it goes");
 		const torn = temporaryFile("torn.jsonl", readFileSync(whole, "utf8").slice(0, -30));
 		expect(iommuctl("trace", "diff", whole, torn).status).toBe(2);
 	});
