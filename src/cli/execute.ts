@@ -114,7 +114,9 @@ function newContext(common: CommonOptions, io: Io): Made {
 	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
 		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
 		if (common.record === undefined) return handle;
-		const recording = await (await import("./record.js")).recorded(handle, resolve(io.cwd, common.record), common.fd);
+		const { injectedNote, recorded } = await import("./record.js");
+		if (common.inject !== undefined && !common.json) io.stderr.write(`note: ${injectedNote}\n`);
+		const recording = await recorded(handle, resolve(io.cwd, common.record), common.fd);
 		stopRecording = recording.close;
 		return recording.handle;
 	};

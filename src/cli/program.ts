@@ -155,7 +155,7 @@ Examples:
   # what a call expects, field by field
   iommuctl struct show iommu_ioas_map
 
-Exit codes: 0 done, 1 the call or a check failed, 2 wrong usage, 3 no such kernel here, 4 a bug, 77 all skipped.
+Exit codes: 0 done, 1 the call or a check failed, 2 wrong usage, 3 no such kernel here, 4 a bug, 77 skipped.
 `;
 
 const built = new Map<string, { program: Command; sink: Sink }>();

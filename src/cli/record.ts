@@ -2,6 +2,9 @@ import type { TraceWriter } from "../trace/index.js";
 import { UsageError } from "./exit.js";
 import type { KernelHandle } from "./kernel-choice.js";
 
+/** What whoever injects faults into a recording should know. */
+export const injectedNote = "what --inject answers is in the trace as the kernel's answer: its replay will differ there";
+
 export interface Recorded {
 	readonly handle: KernelHandle;
 	/** Ends the program in the trace and closes the file. */

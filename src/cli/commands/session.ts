@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { SessionStatus } from "../../session/protocol.js";
 import type { CommandSpec, Family, Invocation } from "../command.js";
 import { done, exitCode, type Outcome, UsageError } from "../exit.js";
+import { injectedNote } from "../record.js";
 import type { Setup } from "../session-process.js";
 import { table } from "../text.js";
 
@@ -47,8 +48,7 @@ async function start(inv: Invocation): Promise<Outcome> {
 	const until = started.idleLimit === null ? "" : `; it ends after ${durationText(started.idleLimit * 1000)} without a command`;
 	io.stderr.write(`${err.faint(`session ${started.name}, kernel: ${started.kernel}${until}`)}\n`);
 	if (started.record) io.stderr.write(`${err.faint(`every call is written to ${started.record}`)}\n`);
-	if (started.record && common.inject)
-		io.stderr.write(`${err.note("note:")} what --inject answers is in the trace as the kernel's answer: its replay will differ there\n`);
+	if (started.record && common.inject) io.stderr.write(`${err.note("note:")} ${injectedNote}\n`);
 	if (io.stdout.isTTY)
 		io.stderr.write(`${err.note("note:")} this shell is not in it yet: eval "$(iommuctl session start)", or type the line above\n`);
 	return done;

@@ -35,6 +35,23 @@ export interface Reporter {
 	end(exit: number): string;
 }
 
+/** A reporter that writes everything at the end. */
+export function atEnd(write: (suite: Suite, cases: readonly Case[], exit: number) => string): Reporter {
+	const cases: Case[] = [];
+	let suite: Suite;
+	return {
+		start(given) {
+			suite = given;
+			return "";
+		},
+		one(one) {
+			cases.push(one);
+			return "";
+		},
+		end: (exit) => write(suite, cases, exit),
+	};
+}
+
 export interface Counts {
 	ok: number;
 	failed: number;

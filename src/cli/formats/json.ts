@@ -1,35 +1,23 @@
 import { errnoName } from "../errnos.js";
-import { type Case, noCounts, type Reporter, type Suite } from "./case.js";
+import { atEnd, type Case, noCounts, type Reporter } from "./case.js";
 
 /** One document for the whole run; the commands' own documents are in it. */
 export function json(): Reporter {
-	const cases: Case[] = [];
-	let suite: Suite;
-	return {
-		start(given) {
-			suite = given;
-			return "";
-		},
-		one(one) {
-			cases.push(one);
-			return "";
-		},
-		end(exit) {
-			const counts = noCounts();
-			for (const { result } of cases) counts[result]++;
-			const document = {
-				schema: "iommuctl.report",
-				version: 1,
-				file: suite.file,
-				kernel: suite.kernel,
-				kernelDetail: suite.which,
-				...counts,
-				exit,
-				cases: cases.map(caseDocument),
-			};
-			return `${JSON.stringify(document)}\n`;
-		},
-	};
+	return atEnd((suite, cases, exit) => {
+		const counts = noCounts();
+		for (const { result } of cases) counts[result]++;
+		const document = {
+			schema: "iommuctl.report",
+			version: 1,
+			file: suite.file,
+			kernel: suite.kernel,
+			kernelDetail: suite.which,
+			...counts,
+			exit,
+			cases: cases.map(caseDocument),
+		};
+		return `${JSON.stringify(document)}\n`;
+	});
 }
 
 function caseDocument({ number, line, title, result, reason, exit, errno, seconds, stdout, stderr }: Case): object {

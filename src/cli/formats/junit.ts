@@ -1,4 +1,4 @@
-import { type Case, noCounts, type Reporter, type Suite } from "./case.js";
+import { atEnd, type Case, noCounts, type Reporter, type Suite } from "./case.js";
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
@@ -16,19 +16,7 @@ const attributes = (values: Readonly<Record<string, string | number>>): string =
 
 /** JUnit's XML as Jenkins, GitLab and GitHub's actions read it. Everything at the end: the counts stand in front. */
 export function junit(): Reporter {
-	const cases: Case[] = [];
-	let suite: Suite;
-	return {
-		start(given) {
-			suite = given;
-			return "";
-		},
-		one(one) {
-			cases.push(one);
-			return "";
-		},
-		end: () => document(suite, cases),
-	};
+	return atEnd(document);
 }
 
 function document(suite: Suite, cases: readonly Case[]): string {

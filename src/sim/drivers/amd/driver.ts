@@ -1,11 +1,7 @@
-import {
-	iommufd_hw_capabilities as CAP,
-	iommufd_hwpt_alloc_flags as FLAG,
-	iommu_hw_info_type as INFO,
-	iommu_hw_info_amd,
-} from "../../../../structs/index.js";
+import { iommufd_hwpt_alloc_flags as FLAG, iommu_hw_info_type as INFO, iommu_hw_info_amd } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
+import { pciCapabilities } from "../../hardware/capabilities.js";
 import type { HwDevice } from "../../hardware/device.js";
 import { throughHost } from "../../hardware/dma.js";
 import type { DriverContext, HwDriver } from "../../hardware/driver.js";
@@ -60,8 +56,7 @@ export class AmdDriver implements HwDriver {
 	}
 
 	capabilities(pci: PciDevice): number {
-		const pasid = this.pasidWidth(pci) > 0 ? CAP.IOMMU_HW_CAP_PCI_PASID_EXEC | CAP.IOMMU_HW_CAP_PCI_PASID_PRIV : 0;
-		return pasid | (pci.ats ? 0 : CAP.IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
+		return pciCapabilities(pci, this.pasidWidth(pci));
 	}
 
 	canTrackDirty(): boolean {

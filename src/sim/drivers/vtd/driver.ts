@@ -1,5 +1,4 @@
 import {
-	iommufd_hw_capabilities as CAP,
 	iommu_hwpt_data_type as DATA,
 	iommufd_hwpt_alloc_flags as FLAG,
 	iommu_hw_info_type as INFO,
@@ -8,6 +7,7 @@ import {
 } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
+import { pciCapabilities } from "../../hardware/capabilities.js";
 import type { HwDevice } from "../../hardware/device.js";
 import { throughHost } from "../../hardware/dma.js";
 import type { DriverContext, HwDriver } from "../../hardware/driver.js";
@@ -78,8 +78,7 @@ export class VtdDriver implements HwDriver {
 	}
 
 	capabilities(pci: PciDevice): number {
-		const pasid = this.pasidWidth(pci) > 0 ? CAP.IOMMU_HW_CAP_PCI_PASID_EXEC | CAP.IOMMU_HW_CAP_PCI_PASID_PRIV : 0;
-		return pasid | (pci.ats ? 0 : CAP.IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
+		return pciCapabilities(pci, this.pasidWidth(pci));
 	}
 
 	canTrackDirty(): boolean {
