@@ -83,6 +83,12 @@ describe("mem and file", () => {
 	});
 });
 
+test("mem write takes stdin's bytes", () => {
+	const path = join(folder, "stdin.iommu");
+	writeFileSync(path, "a = mem alloc 4k\nmem write $a --file -\nmem read $a 5\n");
+	expect(iommuctl(["run", path, "--kernel", "sim"], { input: "hello" }).stdout).toContain("68 65 6c 6c 6f");
+});
+
 describe("raw", () => {
 	test("names, numbers, fields, bytes, values", () => {
 		const found = documents(

@@ -10,12 +10,12 @@ export const bytesOptions: readonly OptionSpec[] = [
 	{ flags: "--data <hex>", doc: "bytes in hex", group },
 	{ flags: "--text <string>", doc: "a string's bytes (UTF-8)", group },
 	{ flags: "--words <list>", doc: "64-bit words, little-endian: 0x2007,0,0x3007 (page table entries)", group },
-	{ flags: "--file <file>", doc: "a file's bytes", group },
+	{ flags: "--file <file>", doc: "a file's bytes, or stdin's (-)", group },
 	{ flags: "--fill <byte>", doc: "--length bytes, all of this value", group },
 ];
 
 /** The bytes that the options give. @returns undefined if none does @throws UsageError */
-export function bytesGiven({ options, io }: Invocation, length?: number): Uint8Array | undefined {
+export async function bytesGiven({ options, io }: Invocation, length?: number): Promise<Uint8Array | undefined> {
 	const { data, text, words, file, fill } = options as Record<string, string | undefined>;
 	const given = Object.entries({ data, text, words, file, fill }).filter(([, value]) => value !== undefined);
 	if (given.length > 1) throw new UsageError(`--${given[0][0]} and --${given[1][0]} both give bytes`, "give one of them");
@@ -31,7 +31,7 @@ export function bytesGiven({ options, io }: Invocation, length?: number): Uint8A
 	}
 	if (file === undefined) return undefined;
 	try {
-		return readInput(io, file);
+		return file === "-" ? await io.stdin.readAll() : readInput(io, file);
 	} catch (error) {
 		throw new UsageError(`--file: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
 	}

@@ -56,7 +56,7 @@ async function read(inv: Invocation): Promise<Outcome> {
 async function write(inv: Invocation): Promise<Outcome> {
 	const from = inv.options.from as string | undefined;
 	const length = inv.options.length === undefined ? undefined : parseLength(inv.options.length as string, "--length");
-	const bytes = from === undefined ? bytesGiven(inv, length) : { addr: parseNumber(from, "--from"), length: length ?? 0 };
+	const bytes = from === undefined ? await bytesGiven(inv, length) : { addr: parseNumber(from, "--from"), length: length ?? 0 };
 	if (!bytes) throw new UsageError("the bytes are missing", "give --data, --text, --file or --fill, or memory by --from and --length");
 	await announce(inv);
 	const ret = (await inv.context.kernel()).write(readFd(inv.args[0]), bytes);

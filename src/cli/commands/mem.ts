@@ -80,7 +80,7 @@ async function read(inv: Invocation): Promise<Outcome> {
 async function write(inv: Invocation): Promise<Outcome> {
 	const addr = parseNumber(inv.args[0], "ADDRESS");
 	const length = inv.options.length === undefined ? undefined : parseLength(inv.options.length as string, "--length");
-	const bytes = bytesGiven(inv.args[1] === undefined ? inv : { ...inv, options: { ...inv.options, data: inv.args[1] } }, length);
+	const bytes = await bytesGiven(inv.args[1] === undefined ? inv : { ...inv, options: { ...inv.options, data: inv.args[1] } }, length);
 	if (!bytes) throw new UsageError("the bytes are missing", "give them in hex, or by --text, --file or --fill");
 	await announce(inv);
 	const ret = (await inv.context.kernel()).poke(addr, bytes);

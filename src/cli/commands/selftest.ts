@@ -18,8 +18,8 @@ const field = (member: string, name: string, label: string, doc: string, optiona
 });
 
 /** The bytes that an access writes: they are placed, and give the length. */
-function placeBytes(draft: Draft): void {
-	const bytes = bytesGiven(draft.inv, Number(draft.get("access_rw.length")));
+async function placeBytes(draft: Draft): Promise<void> {
+	const bytes = await bytesGiven(draft.inv, Number(draft.get("access_rw.length")));
 	const write = BigInt(mock_access_rw.MOCK_ACCESS_RW_WRITE);
 	if (bytes) {
 		draft.fill("access_rw.flags", write);

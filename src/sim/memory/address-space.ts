@@ -44,6 +44,7 @@ export class AddressSpace {
 		const next = this.#vmas[at];
 		if (next !== undefined && next.start < start + pages) return BigInt(-EEXIST);
 		this.#vmas.splice(at, 0, { start, end: start + pages, object, objectPage, prot });
+		object.onMapping?.(1);
 		return BigInt(start) << 12n;
 	}
 
@@ -53,21 +54,29 @@ export class AddressSpace {
 		const from = pageOf(addr);
 		const to = pageOf(addr + length + 0xfffn);
 		const kept: Vma[] = [];
+		const gone: MemoryObject[] = [];
 		for (const vma of this.#vmas) {
 			if (vma.end <= from || vma.start >= to) {
 				kept.push(vma);
 				continue;
 			}
-			if (vma.start < from) kept.push({ ...vma, end: from });
-			if (vma.end > to) kept.push({ ...vma, start: to, objectPage: vma.objectPage + (to - vma.start) });
+			const left = vma.start < from;
+			const right = vma.end > to;
+			if (left) kept.push({ ...vma, end: from });
+			if (right) kept.push({ ...vma, start: to, objectPage: vma.objectPage + (to - vma.start) });
+			if (left && right) vma.object.onMapping?.(1);
+			else if (!left && !right) gone.push(vma.object);
 		}
 		this.#vmas = kept;
+		for (const object of gone) object.onMapping?.(-1);
 		return 0;
 	}
 
 	/** Unmap everything. */
 	drop(): void {
+		const vmas = this.#vmas;
 		this.#vmas = [];
+		for (const { object } of vmas) object.onMapping?.(-1);
 	}
 
 	/** The mapping that covers a page. */

@@ -30,6 +30,8 @@ export class MemoryObject {
 	#sorted: Float64Array | undefined;
 	/** how often each page is pinned */
 	readonly pins = new IntervalCounter();
+	/** told of each mapping of it that comes (1) or goes (-1) */
+	onMapping: ((change: 1 | -1) => void) | undefined;
 
 	constructor(
 		/** in pages; beyond lies nothing */

@@ -46,6 +46,12 @@ export class MockViommu implements ViommuOps {
 			const object = sim.physical.newObject(REGION_PAGES, "anonymous");
 			object.page(0).set(DATA.encode({ in_data: data.in_data }).subarray(0, 4));
 			region = mappable.add(object);
+			// A mapping keeps the vIOMMU, and the context as an open file would.
+			object.onMapping = (change) => {
+				viommu.users += change;
+				if (change > 0) viommu.context.hold();
+				else viommu.context.release();
+			};
 			const answer = DATA.encode({
 				in_data: data.in_data,
 				out_data: data.in_data,
