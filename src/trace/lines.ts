@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
-import { createGunzip } from "node:zlib";
+import { createReadStream, readFileSync, statSync } from "node:fs";
+import { createGunzip, gunzipSync } from "node:zlib";
 import { TraceError } from "./error.js";
 
 /** Whole lines, in order; the first has this number (from 1). */
@@ -12,6 +12,9 @@ const CHUNK = 64 * 1024;
 /** Compressed bytes given to zlib at a time, and the room for what comes of them: traces shrink 30 to 50 times. */
 const PIECE = 8 * 1024;
 const ROOM = 512 * 1024;
+/** Files up to this size are inflated in one go, if what comes of them is not larger than that. */
+const SMALL_FILE = 4 * 1024 * 1024;
+const SMALL_TEXT = 256 * 1024 * 1024;
 const GZIP_TRAILER = 8;
 const LONGEST_LINE = 64 * 1024 * 1024;
 const NEWLINE = 10;
@@ -29,16 +32,16 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
  */
 export async function* readLines(file: string): AsyncGenerator<LineBatch> {
 	let line = 1;
-	let pieces: Buffer[] = [];
+	let parts: Buffer[] = [];
 	let pending = 0;
 	const take = (last: Buffer): string => {
-		const text = pending === 0 ? last.toString() : Buffer.concat([...pieces, last]).toString();
-		pieces = [];
+		const text = pending === 0 ? last.toString() : Buffer.concat([...parts, last]).toString();
+		parts = [];
 		pending = 0;
 		return text;
 	};
 	try {
-		for await (const chunk of inflated(opened(file))) {
+		for await (const chunk of inflatedAtOnce(file) ?? inflated(opened(file))) {
 			const end = chunk.lastIndexOf(NEWLINE);
 			if (end >= 0) {
 				const lines = take(chunk.subarray(0, end)).split("\n");
@@ -47,7 +50,7 @@ export async function* readLines(file: string): AsyncGenerator<LineBatch> {
 			}
 			const rest = chunk.subarray(end + 1);
 			if (rest.length === 0) continue;
-			pieces.push(rest);
+			parts.push(rest);
 			pending += rest.length;
 			if (pending > LONGEST_LINE) throw new TraceError(file, line, undefined, "line longer than 64 MiB");
 		}
@@ -67,6 +70,26 @@ function describe(file: string, line: number, error: NodeJS.ErrnoException): Err
 
 function opened(file: string): AsyncIterable<Buffer> {
 	return file === "-" ? process.stdin : createReadStream(file, { highWaterMark: CHUNK });
+}
+
+/**
+ * A small gzip file that is whole: no waiting for another thread. Anything else, damaged ones too, is undefined:
+ * read piece by piece they give out what is good.
+ */
+function inflatedAtOnce(file: string): Iterable<Buffer> | undefined {
+	try {
+		const about = file === "-" ? undefined : statSync(file);
+		if (!about?.isFile() || about.size > SMALL_FILE) return undefined;
+		const bytes = readFileSync(file);
+		if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return undefined;
+		return pieces(gunzipSync(bytes, { maxOutputLength: SMALL_TEXT }));
+	} catch {
+		return undefined;
+	}
+}
+
+function* pieces(bytes: Buffer): Generator<Buffer> {
+	for (let at = 0; at < bytes.length; at += ROOM) yield bytes.subarray(at, at + ROOM);
 }
 
 /** Passes plain bytes on; inflates gzip. */
