@@ -1,12 +1,10 @@
 #!/usr/bin/env node
 // Random calls on the simulated kernel until something breaks: npm run soak [-- --calls N] [-- --seed N]
 // A failure names its program: npm run soak -- --program N shows the shortest way to it, call by call.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { withBundle } from "./bundle-dev.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
@@ -17,28 +15,13 @@ for (const [name, value] of Object.entries(values)) {
 	console.error(`--${name} ${value}: not a whole number`);
 	process.exit(2);
 }
-const folder = mkdtempSync(join(tmpdir(), "soak-"));
 try {
-	const outfile = join(folder, "soak.mjs");
-	await build({
-		entryPoints: [join(root, "test/sim/random/soak.ts")],
-		bundle: true,
-		format: "esm",
-		platform: "node",
-		target: "node20",
-		sourcemap: "inline",
-		outfile,
-		logLevel: "warning",
-	});
-	process.setSourceMapsEnabled(true);
-	const tools = await import(pathToFileURL(outfile).href);
+	const tools = await withBundle({ entryPoints: [join(root, "test/sim/random/soak.ts")] }, (exports) => exports);
 	if (values.program === undefined) run(tools, Number(values.seed ?? Date.now() % 2 ** 31), Number(values.calls));
 	else show(tools, Number(values.program));
 } catch (error) {
 	console.error(error.message ?? error);
 	process.exitCode = 1;
-} finally {
-	rmSync(folder, { recursive: true, force: true });
 }
 
 function run({ soak }, seed, wanted) {

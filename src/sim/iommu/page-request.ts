@@ -76,11 +76,6 @@ export class PageRequests {
 		if (this.#pending.delete(group)) this.onResponse?.(group.requests, code);
 	}
 
-	/** Forget incomplete groups (of one PASID): nobody is attached who could answer. */
-	dropPartial(): void {
-		this.#partial.length = 0;
-	}
-
 	#route(pasid: number | undefined): AttachHandle | undefined {
 		const { attached } = this.device.group;
 		const byPasid = pasid === undefined ? undefined : attached.get(pasid);

@@ -35,10 +35,6 @@ export class DeviceGroup {
 		if (--this.#objects === 0) this.context.groups.delete(this.group);
 	}
 
-	isAttached(device: Device, pasid: number): boolean {
-		return this.attachments.get(pasid)?.devices.has(device) ?? false;
-	}
-
 	attach(device: Device, pasid: number, hwpt: Hwpt): Ret {
 		const present = this.attachments.get(pasid);
 		if (present?.devices.has(device)) return -EBUSY;
@@ -49,8 +45,8 @@ export class DeviceGroup {
 		if (present !== undefined) present.devices.add(device);
 		else {
 			const handle: AttachHandle = { domain: hwpt.domain, owner: device };
-			rc = this.#pasidFits(hwpt, pasid);
-			if (rc === 0) rc = this.#join(device, pasid, handle);
+			rc = this.#pasidFits(device, hwpt, pasid);
+			if (rc === 0) rc = this.group.attach(pasid, handle);
 			if (rc < 0) {
 				if (pasid === 0) unreserve(device, hwpt.paging);
 				return rc;
@@ -82,8 +78,8 @@ export class DeviceGroup {
 			return rc;
 		}
 		const handle: AttachHandle = { domain: hwpt.domain, owner: device };
-		rc = this.#pasidFits(hwpt, pasid);
-		if (rc === 0) rc = this.#swap(device, pasid, handle);
+		rc = this.#pasidFits(device, hwpt, pasid);
+		if (rc === 0) rc = this.group.replace(pasid, handle);
 		if (rc < 0) {
 			// Linux takes the reservations back even where the old table, which stays, needs them in the same IOAS.
 			if (pasid === 0) for (const member of present.devices) unreserve(member, hwpt.paging);
@@ -106,15 +102,16 @@ export class DeviceGroup {
 		const { hwpt } = present;
 		if (present.devices.size === 0) {
 			this.attachments.delete(pasid);
-			this.#leave(device, pasid);
+			this.group.detach(pasid);
 			hwpt.faultQueue?.abandon(present.handle);
 		}
 		if (pasid === 0) unreserve(device, hwpt.paging);
 		this.#put(hwpt);
 	}
 
-	/** -EINVAL: PASIDs and plain tables do not mix. */
-	#pasidFits(hwpt: Hwpt, pasid: number): Ret {
+	/** -EINVAL: PASIDs and plain tables do not mix, or the device has no such PASID. */
+	#pasidFits(device: Device, hwpt: Hwpt, pasid: number): Ret {
+		if (pasid !== 0 && !device.device.pasidValid(pasid)) return -EINVAL;
 		if (hwpt.pasidCompatible) {
 			const own = this.attachments.get(0);
 			return pasid !== 0 && own !== undefined && !own.hwpt.pasidCompatible ? -EINVAL : 0;
@@ -122,20 +119,6 @@ export class DeviceGroup {
 		if (pasid !== 0) return -EINVAL;
 		for (const other of this.attachments.keys()) if (other !== 0) return -EINVAL;
 		return 0;
-	}
-
-	#join(device: Device, pasid: number, handle: AttachHandle): Ret {
-		if (pasid === 0) return this.group.attach(0, handle);
-		return device.device.pasidValid(pasid) ? this.group.attach(pasid, handle) : -EINVAL;
-	}
-
-	#swap(device: Device, pasid: number, handle: AttachHandle): Ret {
-		if (pasid === 0) return this.group.replace(0, handle);
-		return device.device.pasidValid(pasid) ? this.group.replace(pasid, handle) : -EINVAL;
-	}
-
-	#leave(_device: Device, pasid: number): void {
-		this.group.detach(pasid);
 	}
 
 	/** One user less; an automatic table goes with its last. */

@@ -1,0 +1,27 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+/** Bundles TypeScript from the sources (an esbuild entry), gives what it exports to `use`, and leaves nothing behind. */
+export async function withBundle(entry, use) {
+	const folder = mkdtempSync(join(tmpdir(), "iommuctl-dev-"));
+	try {
+		const outfile = join(folder, "bundle.mjs");
+		await build({
+			...entry,
+			bundle: true,
+			format: "esm",
+			platform: "node",
+			target: "node20",
+			sourcemap: "inline",
+			outfile,
+			logLevel: "warning",
+		});
+		process.setSourceMapsEnabled(true);
+		return await use(await import(pathToFileURL(outfile).href));
+	} finally {
+		rmSync(folder, { recursive: true, force: true });
+	}
+}
