@@ -1,7 +1,7 @@
-import type { Machine } from "./machine/description.js";
-import { MachineError } from "./machine/fields.js";
-import { machineFromTraceHeader } from "./machine/trace-header.js";
-import { withUapi } from "./proposals/uapi.js";
+import type { Machine } from "./board/description.js";
+import { MachineError } from "./board/fields.js";
+import { machineFromTraceHeader } from "./board/trace-header.js";
+import { withUapi } from "./extensions/uapi.js";
 import { Sim } from "./sim.js";
 import { isRelease, Release } from "./uapi/release.js";
 
@@ -32,8 +32,8 @@ function isHardware(header: unknown): boolean {
 	return typeof header === "object" && header !== null && "iommu" in header;
 }
 
+export { loadMachine } from "./board/parse.js";
 export { SimControl } from "./control/control.js";
-export { loadMachine } from "./machine/parse.js";
-export type { SimProcess } from "./process.js";
-export { withUapi } from "./proposals/uapi.js";
+export { withUapi } from "./extensions/uapi.js";
+export type { SimProcess } from "./process/process.js";
 export type { Sim } from "./sim.js";

@@ -1,15 +1,15 @@
 import { ENOENT } from "../kernel/errno.js";
 import type { Ret } from "../kernel/kernel.js";
-import { MockMachine } from "./drivers/selftest/machine.js";
-import type { SimFile } from "./file.js";
-import { buildHardware, type Hardware } from "./hardware/build.js";
+import type { Machine } from "./board/description.js";
 import type { IommufdContext } from "./iommufd/context.js";
 import type { Call } from "./iommufd/dispatch.js";
 import { IommufdFile } from "./iommufd/iommufd-file.js";
-import type { Machine } from "./machine/description.js";
+import { MockMachine } from "./iommufd/selftest/machine.js";
 import { PhysicalMemory } from "./memory/memory-object.js";
-import { SimProcess } from "./process.js";
+import type { SimFile } from "./process/file.js";
+import { SimProcess } from "./process/process.js";
 import type { Release } from "./uapi/release.js";
+import { buildHardware, type Hardware } from "./vendors/hardware.js";
 import { VfioNodes } from "./vfio/nodes.js";
 
 /** Lines the kernel log keeps. */

@@ -32,7 +32,7 @@ const ALLOWED: readonly (readonly [string, string])[] = [
 	["src/kernel/z.ts", "../../structs/index.js"],
 	["src/kernel/real/z.ts", "../kernel.js"],
 	["src/sim/z.ts", "../kernel/kernel.js"],
-	["src/sim/iommufd/z.ts", "../process.js"],
+	["src/sim/iommufd/z.ts", "../process/process.js"],
 	["src/client/z.ts", "../kernel/errno.js"],
 	["src/trace/z.ts", "../client/index.js"],
 	["src/cli/z.ts", "../sim/index.js"],

@@ -12,7 +12,7 @@ import {
 	structByName,
 } from "../../../structs/index.js";
 import { errnoNames } from "../../kernel/errno.js";
-import type { Machine } from "../../sim/machine/description.js";
+import type { Machine } from "../../sim/board/description.js";
 import type { Argument, OptionSpec } from "../command.js";
 import type { Context } from "../context.js";
 import { defaultMachine } from "../kernel-choice.js";
@@ -95,12 +95,12 @@ const callNames = (): Candidate[] =>
 	Object.values<Ioctl>(ioctls).map(({ name, since }) => ({ value: name, doc: since ? `since Linux ${since}` : undefined }));
 
 async function machines(): Promise<Answer> {
-	const { BUILTIN_MACHINES } = await import("../../sim/machine/builtin.js");
+	const { BUILTIN_MACHINES } = await import("../../sim/board/builtin.js");
 	return { candidates: names(Object.keys(BUILTIN_MACHINES)), files: true };
 }
 
 async function uapi(typed: string): Promise<Answer> {
-	const { UAPI_EXTENSIONS } = await import("../../sim/proposals/uapi.js");
+	const { UAPI_EXTENSIONS } = await import("../../sim/extensions/uapi.js");
 	const releases = [...Array.from({ length: 18 }, (_, at) => `6.${at + 2}`), "7.0", "7.1", "7.2", "7.3"];
 	return listed(typed, [...names(releases), ...Object.entries(UAPI_EXTENSIONS).map(([value, { doc }]) => ({ value, doc }))]);
 }
@@ -153,13 +153,13 @@ async function vfioDevices(context: Context): Promise<Candidate[]> {
 	const { readdir } = await import("node:fs/promises");
 	const real = await readdir("/dev/vfio/devices").catch(() => []);
 	if (real.length > 0 || live) return names(real);
-	const { loadMachine } = await import("../../sim/machine/parse.js");
+	const { loadMachine } = await import("../../sim/board/parse.js");
 	return ofMachine(await loadMachine(defaultMachine));
 }
 
 async function ofMachine(machine: Machine | undefined): Promise<Candidate[]> {
 	if (machine === undefined) return [];
-	const { formatBdf } = await import("../../sim/machine/bdf.js");
+	const { formatBdf } = await import("../../sim/board/bdf.js");
 	const { devices, siov, mdevs } = machine;
 	const all = [
 		...devices.map(({ vfio, bdf, model }) => ({ vfio, doc: `${formatBdf(bdf)} ${model}` })),

@@ -1,6 +1,5 @@
 /** The simulated kernel's objects, looked up in it. */
 import { iommu_veventq_type, iommu_viommu_type, nameOf } from "../../../structs/index.js";
-import type { SelftestDevice } from "../../sim/drivers/selftest/selftest-device.js";
 import type { Sim } from "../../sim/index.js";
 import type { Access } from "../../sim/iommufd/access.js";
 import type { IommufdContext } from "../../sim/iommufd/context.js";
@@ -10,6 +9,7 @@ import type { HwQueue } from "../../sim/iommufd/hw-queue.js";
 import type { HwptNested, HwptPaging } from "../../sim/iommufd/hwpt.js";
 import type { Ioas } from "../../sim/iommufd/ioas.js";
 import type { IommufdObject } from "../../sim/iommufd/object.js";
+import type { SelftestDevice } from "../../sim/iommufd/selftest/selftest-device.js";
 import type { Vdevice } from "../../sim/iommufd/vdevice.js";
 import type { VeventQueue } from "../../sim/iommufd/vevent-queue.js";
 import type { Viommu } from "../../sim/iommufd/viommu.js";

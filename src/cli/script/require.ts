@@ -34,7 +34,7 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 	uapi: {
 		wants: "a proposal that --uapi takes, such as vtd-inv-v10",
 		async check(context, what) {
-			const { UAPI_EXTENSIONS } = await import("../../sim/proposals/uapi.js");
+			const { UAPI_EXTENSIONS } = await import("../../sim/extensions/uapi.js");
 			if (!Object.hasOwn(UAPI_EXTENSIONS, what))
 				throw new UsageError(`require uapi: "${what}" is no proposal`, didYouMean(what, Object.keys(UAPI_EXTENSIONS)));
 			const { sim, which } = await context.handle();

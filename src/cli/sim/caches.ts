@@ -24,9 +24,9 @@ function permText(perm: number | undefined): string {
 
 async function cache(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
-	const { hitBy } = await import("../../sim/machine/invalidations.js");
-	const { NO_PASID } = await import("../../sim/machine/caches.js");
-	const { formatRid } = await import("../../sim/machine/bdf.js");
+	const { hitBy } = await import("../../sim/vendors/invalidations.js");
+	const { NO_PASID } = await import("../../sim/mmu/caches.js");
+	const { formatRid } = await import("../../sim/board/bdf.js");
 	const rows = asked(control, inv.args[0]).flatMap(({ name, kind, caches }) =>
 		caches.list().map((row) => ({
 			iommu: name,

@@ -62,9 +62,9 @@ async function fail(inv: Invocation): Promise<Outcome> {
 
 async function failures(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
-	const { invalidationReports } = await import("../../sim/proposals/vtd-inv-v10.js");
-	const { VtdDriver } = await import("../../sim/drivers/vtd/driver.js");
-	const { formatRid } = await import("../../sim/machine/bdf.js");
+	const { invalidationReports } = await import("../../sim/extensions/vtd-inv-v10.js");
+	const { VtdDriver } = await import("../../sim/vendors/vtd/driver.js");
+	const { formatRid } = await import("../../sim/board/bdf.js");
 	const reports = control.iommus.flatMap(({ name, iommu }) =>
 		iommu.driver instanceof VtdDriver && name === iommu.name
 			? invalidationReports(iommu.driver).map((report) => ({

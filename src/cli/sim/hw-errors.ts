@@ -24,8 +24,8 @@ export async function hwErrors({ inv, draft, answers }: Made): Promise<Details> 
 		first += handled;
 	}
 	if (errors.length === 0) return { json: { hwErrors: [] }, fields: { hw_errors: 0 } };
-	const { invalidationReports } = await import("../../sim/proposals/vtd-inv-v10.js");
-	const { VtdDriver } = await import("../../sim/drivers/vtd/driver.js");
+	const { invalidationReports } = await import("../../sim/extensions/vtd-inv-v10.js");
+	const { VtdDriver } = await import("../../sim/vendors/vtd/driver.js");
 	const reports = sim.hardware.iommus.flatMap(({ driver }) =>
 		driver instanceof VtdDriver ? invalidationReports(driver).slice(-errors.length) : [],
 	);

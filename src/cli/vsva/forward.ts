@@ -12,7 +12,7 @@ import {
 	invalidationsOf,
 	type QueueKind,
 	type Targets,
-} from "../../sim/proposals/forward.js";
+} from "../../sim/extensions/forward.js";
 import { announce } from "../announce.js";
 import { parseNumber } from "../call/natural.js";
 import { errnoText } from "../call/show.js";
@@ -65,7 +65,7 @@ async function kindOf(inv: Invocation, tableId: number | undefined): Promise<Que
 async function refuseAlias(inv: Invocation, name: string): Promise<void> {
 	const control = await controlOf(inv);
 	const device = control.device(name);
-	const { aliasOf } = await import("../../sim/proposals/guest-tables.js");
+	const { aliasOf } = await import("../../sim/extensions/guest-tables.js");
 	const alias = control.sim.hardware && aliasOf(control.sim.hardware, device);
 	if (alias !== undefined) throw new UsageError(`${name}: ${alias}`, "its invalidations would be others' too: it is refused");
 }

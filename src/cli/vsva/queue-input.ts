@@ -1,4 +1,4 @@
-import { encodeDescriptor, type QueueKind } from "../../sim/proposals/forward.js";
+import { encodeDescriptor, type QueueKind } from "../../sim/extensions/forward.js";
 import { parseHexBytes, parseNumber } from "../call/natural.js";
 import type { Invocation } from "../command.js";
 import { splitPairs } from "../entries/encode.js";

@@ -1,10 +1,10 @@
 import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { HwDevice } from "../hardware/device.js";
-import type { HwDriver, HwIommu } from "../hardware/driver.js";
-import type { IommuCaches } from "../machine/caches.js";
-import { GuestTables } from "../proposals/guest-tables.js";
+import { GuestTables } from "../extensions/guest-tables.js";
+import type { IommuCaches } from "../mmu/caches.js";
 import type { Sim } from "../sim.js";
+import type { HwDevice } from "../vendors/common/device.js";
+import type { HwDriver, HwIommu } from "../vendors/common/driver.js";
 import { EmulatedBinding } from "../vfio/binding.js";
 import { ControlError, findDevice, findHwDevice } from "./devices.js";
 import { DeviceRequests } from "./requests.js";

@@ -1,6 +1,6 @@
-import type { HwDevice } from "../hardware/device.js";
-import { parseBdf } from "../machine/bdf.js";
+import { parseBdf } from "../board/bdf.js";
 import type { Sim } from "../sim.js";
+import type { HwDevice } from "../vendors/common/device.js";
 import type { VfioDevice } from "../vfio/device.js";
 
 /** What somebody asked of the machine makes no sense; `name` is what the command line knows such errors by. */

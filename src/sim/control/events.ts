@@ -1,12 +1,12 @@
-import { amdFaultLine } from "../drivers/amd/fault-log.js";
-import { FOR_GUESTS, recorded } from "../drivers/smmuv3/dma.js";
-import { Smmuv3Driver } from "../drivers/smmuv3/driver.js";
-import { vtdFaultLine } from "../drivers/vtd/fault-log.js";
-import type { HwDevice } from "../hardware/device.js";
-import { SMMU_EVENTS, type SmmuEventName } from "../machine/smmuv3-event.js";
-import { READ, WRITE } from "../machine/walk.js";
-import type { Values } from "../machine/words.js";
+import { SMMU_EVENTS, type SmmuEventName } from "../../formats/smmuv3/events.js";
+import type { Values } from "../../formats/words.js";
+import { READ, WRITE } from "../mmu/walk.js";
 import type { Sim } from "../sim.js";
+import { amdFaultLine } from "../vendors/amd/fault-log.js";
+import type { HwDevice } from "../vendors/common/device.js";
+import { FOR_GUESTS, recorded } from "../vendors/smmuv3/dma.js";
+import { Smmuv3Driver } from "../vendors/smmuv3/driver.js";
+import { vtdFaultLine } from "../vendors/vtd/fault-log.js";
 import { ControlError } from "./devices.js";
 
 /** A non-recoverable fault of a device, to be raised as its IOMMU would. */

@@ -1,7 +1,7 @@
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../structs/index.js";
-import type { HwDevice } from "../hardware/device.js";
-import { type FaultGroup, RESPONSE_SUCCESS } from "../iommu/page-request.js";
-import { EXEC, PRIV, READ, WRITE } from "../machine/walk.js";
+import { type FaultGroup, RESPONSE_SUCCESS } from "../contract/page-request.js";
+import { EXEC, PRIV, READ, WRITE } from "../mmu/walk.js";
+import type { HwDevice } from "../vendors/common/device.js";
 
 /** Page request group numbers of PCIe have nine bits. */
 export const MAX_GROUP = 0x1ff;

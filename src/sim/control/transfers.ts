@@ -1,7 +1,7 @@
-import type { HwDevice } from "../hardware/device.js";
-import type { DmaOutcome } from "../iommu/driver.js";
-import { READ, WRITE } from "../machine/walk.js";
+import type { DmaOutcome } from "../contract/driver.js";
 import type { PhysicalMemory } from "../memory/memory-object.js";
+import { READ, WRITE } from "../mmu/walk.js";
+import type { HwDevice } from "../vendors/common/device.js";
 import type { DeviceRequests } from "./requests.js";
 
 export type TransferState =

@@ -1,7 +1,7 @@
 import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { argAt, type UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process.js";
+import type { SimProcess } from "../process/process.js";
 import { hide, type Older, refuse } from "../uapi/release.js";
 import type { IommufdContext } from "./context.js";
 

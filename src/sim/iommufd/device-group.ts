@@ -1,6 +1,6 @@
 import { EBUSY, EINVAL, ENOMEM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { AttachHandle, IommuGroup } from "../iommu/device.js";
+import type { AttachHandle, IommuGroup } from "../contract/device.js";
 import type { IommufdContext } from "./context.js";
 import type { Device } from "./device.js";
 import type { Hwpt, HwptPaging } from "./hwpt.js";

@@ -1,6 +1,6 @@
 import { EINVAL, ENOENT, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { IommuDevice } from "../iommu/device.js";
+import type { IommuDevice } from "../contract/device.js";
 import type { IommufdContext } from "./context.js";
 import { DeviceGroup } from "./device-group.js";
 import { Hwpt } from "./hwpt.js";

@@ -2,7 +2,7 @@ import { type Ioctl, ioctls } from "../../../structs/index.js";
 import { EINVAL, ENOMEM, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process.js";
+import type { SimProcess } from "../process/process.js";
 import { Command, Scratch } from "./command.js";
 import type { IommufdContext } from "./context.js";
 import { getDirtyBitmap, setDirtyTracking } from "./dirty-calls.js";

@@ -7,10 +7,10 @@ import {
 } from "../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP, ESPIPE } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
-import { SimFile, type UserIo } from "../file.js";
-import type { AttachHandle } from "../iommu/device.js";
-import { type FaultGroup, RESPONSE_INVALID } from "../iommu/page-request.js";
-import type { SimProcess } from "../process.js";
+import type { AttachHandle } from "../contract/device.js";
+import { type FaultGroup, RESPONSE_INVALID } from "../contract/page-request.js";
+import { SimFile, type UserIo } from "../process/file.js";
+import type { SimProcess } from "../process/process.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 import { Fifo } from "./fifo.js";

@@ -1,5 +1,5 @@
 import type { Ret } from "../../kernel/kernel.js";
-import type { SimFile } from "../file.js";
+import type { SimFile } from "../process/file.js";
 import type { Command } from "./command.js";
 import type { IommufdObject } from "./object.js";
 

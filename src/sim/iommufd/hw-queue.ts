@@ -1,7 +1,7 @@
 import { iommu_hw_queue_alloc, iommu_hw_queue_type } from "../../../structs/index.js";
 import { EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW, ERANGE } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { HwQueueOps } from "../iommu/driver.js";
+import type { HwQueueOps } from "../contract/driver.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import { Access, type PinnedRange } from "./access.js";
 import type { Command } from "./command.js";

@@ -1,7 +1,7 @@
 import { iommu_hwpt_data_type as DATA, iommufd_hwpt_alloc_flags as FLAG, iommu_hwpt_alloc } from "../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { AllocData } from "../iommu/driver.js";
+import type { AllocData } from "../contract/driver.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 import type { FaultQueue } from "./fault-queue.js";

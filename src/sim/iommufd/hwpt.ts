@@ -1,4 +1,4 @@
-import type { Domain, NestedDomain, PagingDomain } from "../iommu/domain.js";
+import type { Domain, NestedDomain, PagingDomain } from "../contract/domain.js";
 import type { FaultQueue } from "./fault-queue.js";
 import type { Ioas } from "./ioas.js";
 import { IommufdObject } from "./object.js";

@@ -1,7 +1,7 @@
 import { iommu_hwpt_invalidate } from "../../../structs/index.js";
 import { EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { InvalidateArray, InvalidateResult } from "../iommu/driver.js";
+import type { InvalidateArray, InvalidateResult } from "../contract/driver.js";
 import { type Command, copyStruct } from "./command.js";
 import { HwptNested } from "./hwpt.js";
 import { Viommu } from "./viommu.js";

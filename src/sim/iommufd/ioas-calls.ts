@@ -15,7 +15,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import { type Interval, IntervalSet, IOVA_MAX } from "../iova/interval-set.js";
 import type { IovaSpace, Piece } from "../iova/iova-space.js";
 import { type PageOrigin, Pages } from "../iova/pages.js";
-import { MemfdFile } from "../memfd.js";
+import { MemfdFile } from "../process/memfd.js";
 import type { Command } from "./command.js";
 import { Ioas } from "./ioas.js";
 

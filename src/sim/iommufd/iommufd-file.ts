@@ -1,13 +1,13 @@
 import { ENXIO } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { SimFile } from "../file.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process.js";
+import { SimFile } from "../process/file.js";
+import type { SimProcess } from "../process/process.js";
 import type { Sim } from "../sim.js";
-import { vfioCompat } from "../vfio/compat.js";
 import { IommufdContext } from "./context.js";
 import { dispatch, isCommand } from "./dispatch.js";
+import { vfioCompat } from "./vfio-compat.js";
 
 /** An open /dev/iommu. */
 export class IommufdFile extends SimFile {

@@ -6,8 +6,8 @@ import {
 } from "../../../structs/index.js";
 import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import { POLLIN, type Ret } from "../../kernel/kernel.js";
-import { SimFile, type UserIo } from "../file.js";
-import type { SimProcess } from "../process.js";
+import { SimFile, type UserIo } from "../process/file.js";
+import type { SimProcess } from "../process/process.js";
 import type { Command } from "./command.js";
 import { Fifo } from "./fifo.js";
 import { respondWithFile } from "./file-object.js";

@@ -1,8 +1,8 @@
 import { iommu_vdevice_alloc, iommu_viommu_alloc, iommu_viommu_type } from "../../../structs/index.js";
 import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { IommuDevice } from "../iommu/device.js";
-import type { AllocData, IommuInstance, ViommuOps } from "../iommu/driver.js";
+import type { IommuDevice } from "../contract/device.js";
+import type { AllocData, IommuInstance, ViommuOps } from "../contract/driver.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 import type { HwptPaging } from "./hwpt.js";

@@ -3,7 +3,7 @@
  * only where it changes. Ranges are [start, end), in pages.
  */
 
-import { BTree } from "../btree.js";
+import { BTree } from "./btree.js";
 export class IntervalCounter {
 	/** boundary -> count from there to the next boundary; before the first it is 0 */
 	#counts = new BTree<number, number>(undefined, (a, b) => a - b);

@@ -1,7 +1,7 @@
 import { type FieldInfo, type Ioctl, type IoctlName, ioctls, type StructType, setInfo } from "../../../structs/index.js";
 import { EINVAL, ENOTTY, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { MachineError } from "../machine/fields.js";
+import { MachineError } from "../board/fields.js";
 import type { UserArg } from "../memory/user-arg.js";
 import { answered, type Constant, flags, growth, values, vfio } from "./table.js";
 

@@ -1,6 +1,6 @@
 import { ENOENT, ENOSPC, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { IommuDevice } from "../iommu/device.js";
+import type { IommuDevice } from "../contract/device.js";
 import { Access } from "../iommufd/access.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";

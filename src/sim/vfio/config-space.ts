@@ -1,4 +1,4 @@
-import type { PciDevice } from "../machine/description.js";
+import type { PciDevice } from "../board/description.js";
 import type { PciModel } from "./pci-model.js";
 
 const COMMAND = 4;

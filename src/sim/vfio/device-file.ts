@@ -6,10 +6,10 @@ import {
 } from "../../../structs/index.js";
 import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { SimFile, type UserIo } from "../file.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process.js";
+import { SimFile, type UserIo } from "../process/file.js";
+import type { SimProcess } from "../process/process.js";
 import { readArg, writeU32 } from "./args.js";
 import type { VfioDevice } from "./device.js";
 import { VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_DETACH_IOMMUFD_PT } from "./requests.js";

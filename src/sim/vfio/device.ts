@@ -1,9 +1,9 @@
 import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { UserIo } from "../file.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process.js";
+import type { UserIo } from "../process/file.js";
+import type { SimProcess } from "../process/process.js";
 import type { Binding } from "./binding.js";
 import type { VfioGroup } from "./group.js";
 

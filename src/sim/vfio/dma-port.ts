@@ -1,6 +1,6 @@
-import type { IommuDevice } from "../iommu/device.js";
-import { READ, WRITE } from "../machine/walk.js";
+import type { IommuDevice } from "../contract/device.js";
 import type { PhysicalMemory } from "../memory/memory-object.js";
+import { READ, WRITE } from "../mmu/walk.js";
 
 /** Bytes that one access carries where nothing answers it. */
 const WIDEST = 4;

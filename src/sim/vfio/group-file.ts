@@ -1,11 +1,11 @@
 import { EBADF, EBADFD, EFAULT, EINVAL, EMFILE, ENODEV, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { SimFile } from "../file.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Ioas } from "../iommufd/ioas.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process.js";
+import { SimFile } from "../process/file.js";
+import type { SimProcess } from "../process/process.js";
 import { readArg, writeU32 } from "./args.js";
 import { VfioDeviceFile } from "./device-file.js";
 import type { VfioGroup } from "./group.js";

@@ -1,9 +1,9 @@
 import { EBADF, EFAULT, EINVAL, ENODEV, ENOSPC, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { segmentOf } from "../board/bdf.js";
 import type { IommufdContext } from "../iommufd/context.js";
-import { segmentOf } from "../machine/bdf.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process.js";
+import type { SimProcess } from "../process/process.js";
 import { readArg } from "./args.js";
 import { VfioGroupFile } from "./group-file.js";
 import type { PciPlaceMate, PciVfioDevice } from "./pci-device.js";

@@ -1,9 +1,9 @@
 import { EFAULT, EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { UserIo } from "../file.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process.js";
+import type { UserIo } from "../process/file.js";
+import type { SimProcess } from "../process/process.js";
 import { type Binding, EmulatedBinding } from "./binding.js";
 import { CONFIG_REGION, regionOf, VfioDevice } from "./device.js";
 import {

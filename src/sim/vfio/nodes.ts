@@ -1,11 +1,11 @@
 import { EBUSY, ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { SimFile } from "../file.js";
-import type { Hardware } from "../hardware/build.js";
-import { IommuGroup } from "../iommu/device.js";
-import type { Bdf } from "../machine/bdf.js";
-import type { MediatedDevice, PciDevice, SiovDevice } from "../machine/description.js";
+import type { Bdf } from "../board/bdf.js";
+import type { MediatedDevice, PciDevice, SiovDevice } from "../board/description.js";
+import { IommuGroup } from "../contract/device.js";
 import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { SimFile } from "../process/file.js";
+import type { Hardware } from "../vendors/hardware.js";
 import type { VfioDevice } from "./device.js";
 import { VfioDeviceFile } from "./device-file.js";
 import { VfioGroup } from "./group.js";

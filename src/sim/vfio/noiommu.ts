@@ -1,8 +1,8 @@
 import { EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { IommuDevice, type IommuGroup } from "../iommu/device.js";
-import { PagingDomain } from "../iommu/domain.js";
-import type { DmaOutcome, HwInfo, IommuDriver } from "../iommu/driver.js";
+import { IommuDevice, type IommuGroup } from "../contract/device.js";
+import { PagingDomain } from "../contract/domain.js";
+import type { DmaOutcome, HwInfo, IommuDriver } from "../contract/driver.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 
 /** Where no IOMMU translates: page tables that nothing walks, so that programs can pin memory and ask for addresses. */

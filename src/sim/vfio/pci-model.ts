@@ -1,4 +1,4 @@
-import type { DeviceModel, PciDevice } from "../machine/description.js";
+import type { DeviceModel, PciDevice } from "../board/description.js";
 
 /** What a PCI function has, by its model: as QEMU's devices of these names look to VFIO. */
 export interface PciModel {

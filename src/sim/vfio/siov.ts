@@ -1,7 +1,7 @@
 import type { Ret } from "../../kernel/kernel.js";
-import type { HwDevice } from "../hardware/device.js";
+import { refuseSharedFunction } from "../extensions/siov.js";
 import type { IommufdContext } from "../iommufd/context.js";
-import { refuseSharedFunction } from "../proposals/siov.js";
+import type { HwDevice } from "../vendors/common/device.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
 import type { VfioGroup } from "./group.js";
 import { MdevVfioDevice } from "./mdev.js";

@@ -1,0 +1,109 @@
+import { at, decodeFields, encodeFields, fromWords, type Layout, toWords, type Values } from "../words.js";
+
+/** Event records of 32 bytes (IHI0070, 7.3). */
+export const SMMU_EVENTS = {
+	F_UUT: 0x01,
+	C_BAD_STREAMID: 0x02,
+	F_STE_FETCH: 0x03,
+	C_BAD_STE: 0x04,
+	F_BAD_ATS_TREQ: 0x05,
+	F_STREAM_DISABLED: 0x06,
+	F_TRANSL_FORBIDDEN: 0x07,
+	C_BAD_SUBSTREAMID: 0x08,
+	F_CD_FETCH: 0x09,
+	C_BAD_CD: 0x0a,
+	F_WALK_EABT: 0x0b,
+	F_TRANSLATION: 0x10,
+	F_ADDR_SIZE: 0x11,
+	F_ACCESS: 0x12,
+	F_PERMISSION: 0x13,
+	F_TLB_CONFLICT: 0x20,
+	F_CFG_CONFLICT: 0x21,
+	E_PAGE_REQUEST: 0x24,
+	F_VMS_FETCH: 0x25,
+} as const;
+
+export type SmmuEventName = keyof typeof SMMU_EVENTS;
+
+/** CLASS: what the faulting access was for */
+export const CLASS_CD = 0;
+export const CLASS_TT = 1;
+export const CLASS_IN = 2;
+
+const STREAM: Layout = { ssv: at(0, 11, 11), ssid: at(0, 31, 12), sid: at(0, 63, 32) };
+
+const ACCESS: Layout = { pnu: at(1, 33, 33), ind: at(1, 34, 34), rnw: at(1, 35, 35), address: at(2, 63, 0) };
+
+const FAULT: Layout = {
+	...STREAM,
+	stag: at(1, 15, 0),
+	stall: at(1, 31, 31),
+	...ACCESS,
+	nsipa: at(1, 38, 38),
+	s2: at(1, 39, 39),
+	class: at(1, 41, 40),
+	// the specification has bits 51:12; QEMU's records show the whole address
+	ipa: at(3, 63, 0),
+};
+
+const FETCH: Layout = { ...STREAM, reason: at(1, 15, 0), fetch: at(3, 63, 0) };
+
+const LAYOUTS: Readonly<Record<SmmuEventName, Layout>> = {
+	F_UUT: { ...STREAM, reason: at(1, 15, 0), ...ACCESS },
+	C_BAD_STREAMID: STREAM,
+	F_STE_FETCH: FETCH,
+	C_BAD_STE: STREAM,
+	F_BAD_ATS_TREQ: { ...STREAM, span: at(1, 3, 0), ...ACCESS },
+	F_STREAM_DISABLED: STREAM,
+	F_TRANSL_FORBIDDEN: { ...STREAM, ...ACCESS },
+	C_BAD_SUBSTREAMID: STREAM,
+	F_CD_FETCH: FETCH,
+	C_BAD_CD: STREAM,
+	F_WALK_EABT: { ...FAULT, reason: at(1, 63, 48) },
+	F_TRANSLATION: FAULT,
+	F_ADDR_SIZE: FAULT,
+	F_ACCESS: FAULT,
+	F_PERMISSION: FAULT,
+	F_TLB_CONFLICT: { ...STREAM, reason: at(1, 15, 0), ...ACCESS, s2: at(1, 39, 39), ipa: at(3, 63, 0) },
+	F_CFG_CONFLICT: { ...STREAM, reason: at(1, 15, 0) },
+	E_PAGE_REQUEST: {
+		...STREAM,
+		prg_index: at(1, 8, 0),
+		write: at(1, 33, 33),
+		read: at(1, 34, 34),
+		execute: at(1, 35, 35),
+		last: at(1, 36, 36),
+		address: at(2, 63, 12, 12),
+	},
+	F_VMS_FETCH: FETCH,
+};
+
+const NAMES = new Map<number, SmmuEventName>(Object.entries(SMMU_EVENTS).map(([name, id]) => [id, name as SmmuEventName]));
+
+export interface SmmuEvent {
+	/** absent: no type that the specification has */
+	readonly name?: SmmuEventName;
+	readonly type: number;
+	readonly fields: Values;
+}
+
+/** The 32 bytes of an event. Throws a RangeError for a field that the type does not have, or too wide. */
+export function encodeSmmuEvent(name: SmmuEventName, fields: Readonly<Values>): Uint8Array {
+	return fromWords(encodeFields(LAYOUTS[name], fields, [BigInt(SMMU_EVENTS[name]), 0n, 0n, 0n]));
+}
+
+/** Unpacks 32 bytes. Of an unknown type only the stream is known. */
+export function decodeSmmuEvent(record: Uint8Array): SmmuEvent {
+	const words = toWords(record);
+	while (words.length < 4) words.push(0n);
+	const type = Number(words[0] & 0xffn);
+	const name = NAMES.get(type);
+	return { name, type, fields: decodeFields(name ? LAYOUTS[name] : STREAM, words) };
+}
+
+/** The record with another stream ID: what the driver does on the way to the guest. Cut to 32 bits. */
+export function withStreamId(record: Uint8Array, sid: bigint): Uint8Array {
+	const copy = Uint8Array.from(record);
+	new DataView(copy.buffer).setUint32(4, Number(BigInt.asUintN(32, sid)), true);
+	return copy;
+}

@@ -1,0 +1,154 @@
+import type { Capacities } from "../mmu/caches.js";
+import type { Bdf } from "./bdf.js";
+
+/** What a machine is made of, after checking. The file format is in parse.ts. */
+export interface Machine {
+	readonly name: string;
+	/** what it stands for, in one line */
+	readonly about?: string;
+	readonly arch: "x86-64" | "aarch64" | "mixed";
+	readonly kernel: KernelOptions;
+	readonly iommus: readonly Iommu[];
+	readonly bridges: readonly Bridge[];
+	readonly devices: readonly PciDevice[];
+	readonly siov: readonly SiovDevice[];
+	readonly mdevs: readonly MediatedDevice[];
+}
+
+/** How its kernel was built and started, as far as answers depend on it. */
+export interface KernelOptions {
+	/** iommufd.allow_unsafe_interrupts: BIND works without isolated MSIs */
+	readonly unsafeInterrupts: boolean;
+	/** vfio_pci.enable_sriov: a PF bound to vfio-pci may have VFs */
+	readonly sriov: boolean;
+	/** vfio.enable_unsafe_noiommu_mode */
+	readonly noiommu: boolean;
+	/** CONFIG_AMD_IOMMU_IOMMUFD */
+	readonly amdIommufd: boolean;
+	/** guest device table entries on AMD, whose data type 7.3 has but does not take yet */
+	readonly amdNested: boolean;
+	/** VT-d's invalidation entries report errors, as patches v7 to v10 proposed (2023 to 2024) */
+	readonly vtdInvV10: boolean;
+}
+
+export interface ReservedRegion {
+	/** first and last byte */
+	readonly first: bigint;
+	readonly last: bigint;
+	readonly type: "msi" | "reserved" | "direct";
+}
+
+interface IommuBase {
+	readonly name: string;
+	/** regions that every device behind it reserves */
+	readonly reserved: readonly ReservedRegion[];
+	/** entries of its caches; absent: the usual. `paging` 0: it keeps no paging structures */
+	readonly caches: Capacities;
+}
+
+export interface VtdIommu extends IommuBase {
+	readonly kind: "vtd";
+	readonly cap: bigint;
+	readonly ecap: bigint;
+	/** runs in scalable mode (sm_on), not what ecap offers */
+	readonly scalable: boolean;
+	readonly interruptRemapping: boolean;
+	/** the ERRATA_772415_SPR17 bit of GET_HW_INFO */
+	readonly errata: boolean;
+}
+
+export interface Smmuv3Iommu extends IommuBase {
+	readonly kind: "smmuv3";
+	/** IDR0 to IDR5 */
+	readonly idr: readonly [number, number, number, number, number, number];
+	readonly iidr: number;
+	readonly aidr: number;
+	/** the firmware says that accesses are coherent whatever the guest asks (IORT CANWBS) */
+	readonly canwbs: boolean;
+	/** the root complex forwards ATS (IORT) */
+	readonly ats: boolean;
+}
+
+export interface AmdIommu extends IommuBase {
+	readonly kind: "amd";
+	readonly efr: bigint;
+	readonly efr2: bigint;
+	readonly interruptRemapping: boolean;
+}
+
+export interface SelftestIommu extends IommuBase {
+	readonly kind: "selftest";
+}
+
+export type Iommu = VtdIommu | Smmuv3Iommu | AmdIommu | SelftestIommu;
+export type IommuKind = Iommu["kind"];
+
+/**
+ * root-port, upstream, downstream: PCIe ports. pcie-to-pci: takes its devices' requester IDs away
+ * and sends its secondary bus's 0.0. pci: a conventional bridge, which sends its own ID.
+ */
+export type BridgeType = "root-port" | "upstream" | "downstream" | "pcie-to-pci" | "pci";
+
+export interface Bridge {
+	readonly bdf: Bdf;
+	readonly type: BridgeType;
+	/** the bus below it */
+	readonly secondary: number;
+	/** access control: what is below it can not reach its neighbours behind the IOMMU's back */
+	readonly acs: boolean;
+	/** IOMMU group number, where it is known beforehand */
+	readonly group?: number;
+}
+
+/** What answers behind a device's registers. */
+export type DeviceModel = "edu" | "virtio-net" | "nvme" | "igb" | "igbvf" | "plain";
+
+export interface PciDevice {
+	readonly bdf: Bdf;
+	/** a word for it in messages and pictures */
+	readonly role?: string;
+	readonly vendor: number;
+	readonly device: number;
+	readonly model: DeviceModel;
+	/** the IOMMU's name; none: nothing translates for it */
+	readonly iommu?: string;
+	/** `vfio-pci`, the name of a host driver, or none */
+	readonly driver?: string;
+	/** N of /dev/vfio/devices/vfioN, for vfio-pci */
+	readonly vfio?: number;
+	/** bits of PASID; 0: no PASID capability */
+	readonly pasidWidth: number;
+	readonly ats: boolean;
+	/** page requests it may have outstanding; 0: no PRI capability */
+	readonly pri: number;
+	/** a faulting transaction may wait (SMMUv3 stall) */
+	readonly stall: boolean;
+	/** its functions are isolated from each other */
+	readonly acs: boolean;
+	/** sends function 0's requester ID for all functions of its slot */
+	readonly function0Rid: boolean;
+	/** a virtual function's physical function */
+	readonly pf?: Bdf;
+	readonly group?: number;
+	/** regions of its own besides the IOMMU's */
+	readonly reserved: readonly ReservedRegion[];
+}
+
+/** A virtual device that a driver carves out of a parent by PASID (Scalable IOV). */
+export interface SiovDevice {
+	readonly name: string;
+	readonly parent: Bdf;
+	readonly pasid: number;
+	readonly vfio: number;
+}
+
+/** A mediated device backed by software: no IOMMU sees its accesses. */
+export interface MediatedDevice {
+	readonly name: string;
+	readonly parent?: Bdf;
+	readonly vfio: number;
+}
+
+export function iommuOf(machine: Machine, device: PciDevice): Iommu | undefined {
+	return machine.iommus.find((i) => i.name === device.iommu);
+}

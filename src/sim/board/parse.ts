@@ -1,0 +1,285 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { bit } from "../../formats/bits.js";
+import { formatBdf, slotOf } from "./bdf.js";
+import type {
+	Bridge,
+	BridgeType,
+	Iommu,
+	IommuKind,
+	Machine,
+	MediatedDevice,
+	PciDevice,
+	ReservedRegion,
+	SiovDevice,
+} from "./description.js";
+import { Fields, MachineError, type Path, readInteger } from "./fields.js";
+import { buildTopology } from "./topology.js";
+
+/**
+ * Checks a machine description (the plain data of a YAML or JSON file) and completes it.
+ * Throws a MachineError that names the field.
+ */
+export function checkMachine(raw: unknown): Machine {
+	const f = Fields.of(raw, []);
+	// what `machine show --json` adds, so that its output is a machine file too
+	for (const derived of ["schema", "groups"]) f.get(derived);
+	const version = f.int("version", 1_000_000);
+	if (version !== undefined && version !== 1) f.fail("version", `${version} is not known; this is of version 1`);
+	const machine = numberVfio({
+		name: f.need("name", f.text("name")),
+		about: f.text("about"),
+		arch: f.choice("arch", ["x86-64", "aarch64", "mixed"]) ?? "x86-64",
+		kernel: f.map("kernel", (k) => ({
+			unsafeInterrupts: k.bool("unsafe_interrupts", false),
+			sriov: k.bool("sriov", false),
+			noiommu: k.bool("noiommu", false),
+			amdIommufd: k.bool("amd_iommufd", true),
+			amdNested: k.bool("amd_nested", false),
+			vtdInvV10: k.bool("vtd_inv_v10", false),
+		})),
+		iommus: f.each("iommus", readIommu),
+		bridges: f.each("bridges", readBridge),
+		devices: f.each("devices", readDevice),
+		siov: f.each("siov", readSiov),
+		mdevs: f.each("mdevs", readMdev),
+	});
+	f.done();
+	checkReferences(machine);
+	buildTopology(machine);
+	return machine;
+}
+
+function readReserved(f: Fields): ReservedRegion[] {
+	return f.each("reserved", (r) => {
+		const first = r.need("first", r.u64("first"));
+		const last = r.need("last", r.u64("last"));
+		if (last < first) r.fail("last", "ends before it begins");
+		return { first, last, type: r.choice("type", ["msi", "reserved", "direct"]) ?? "reserved" };
+	});
+}
+
+function readIommu(f: Fields): Iommu {
+	const name = f.need("name", f.text("name"));
+	const kind = f.need("kind", f.choice<IommuKind>("kind", ["vtd", "smmuv3", "amd", "selftest"]));
+	const reserved = readReserved(f);
+	const caches = f.map("caches", (c) => ({
+		iotlb: c.int("iotlb", 1_000_000),
+		paging: c.int("paging", 1_000_000),
+		pasid: c.int("pasid", 1_000_000),
+		atc: c.int("atc", 1_000_000),
+	}));
+	switch (kind) {
+		case "vtd": {
+			const ecap = f.need("ecap", f.u64("ecap"));
+			return {
+				kind,
+				name,
+				reserved,
+				caches,
+				cap: f.need("cap", f.u64("cap")),
+				ecap,
+				// ecap: SMTS is bit 43, IR bit 3
+				scalable: f.bool("scalable", bit(ecap, 43)),
+				interruptRemapping: f.bool("interrupt_remapping", bit(ecap, 3)),
+				errata: f.bool("errata_772415", true),
+			};
+		}
+		case "smmuv3":
+			return {
+				kind,
+				name,
+				reserved,
+				caches,
+				idr: readIdr(f),
+				iidr: f.int("iidr", 0xffff_ffff) ?? 0,
+				aidr: f.int("aidr", 0xffff_ffff) ?? 1,
+				canwbs: f.bool("canwbs", false),
+				ats: f.bool("ats", false),
+			};
+		case "amd":
+			return {
+				kind,
+				name,
+				reserved,
+				caches,
+				efr: f.need("efr", f.u64("efr")),
+				efr2: f.u64("efr2") ?? 0n,
+				interruptRemapping: f.bool("interrupt_remapping", true),
+			};
+		case "selftest":
+			return { kind, name, reserved, caches };
+	}
+}
+
+function readIdr(f: Fields): [number, number, number, number, number, number] {
+	const list = f.list("idr");
+	if (list.length !== 6) f.fail("idr", "the six registers IDR0 to IDR5 are wanted");
+	const [a, b, c, d, e, g] = list.map(({ value, path }) => Number(readInteger(value, path, 0xffff_ffffn)));
+	return [a, b, c, d, e, g];
+}
+
+function readBridge(f: Fields): Bridge {
+	const type = f.need("type", f.choice<BridgeType>("type", ["root-port", "upstream", "downstream", "pcie-to-pci", "pci"]));
+	return {
+		bdf: f.need("bdf", f.bdf("bdf")),
+		type,
+		secondary: f.need("secondary", f.int("secondary", 255)),
+		// conventional PCI has no access control to offer
+		acs: f.bool("acs", type !== "pcie-to-pci" && type !== "pci"),
+		group: f.int("group", 1_000_000),
+	};
+}
+
+function readDevice(f: Fields): PciDevice {
+	const pf = f.bdf("pf");
+	const driver = f.text("driver") ?? "vfio-pci";
+	return {
+		bdf: f.need("bdf", f.bdf("bdf")),
+		role: f.text("role"),
+		vendor: f.int("vendor", 0xffff) ?? 0x1234,
+		device: f.int("device", 0xffff) ?? 0x11e8,
+		model: f.choice("model", ["edu", "virtio-net", "nvme", "igb", "igbvf", "plain"]) ?? "edu",
+		iommu: f.text("iommu"),
+		driver: driver === "none" ? undefined : driver,
+		vfio: f.int("vfio", 1_000_000),
+		pasidWidth: f.int("pasid_width", 20) ?? 0,
+		ats: f.bool("ats", false),
+		pri: f.int("pri", 0x7fff_ffff) ?? 0,
+		stall: f.bool("stall", false),
+		acs: f.bool("acs", pf !== undefined),
+		function0Rid: f.bool("function0_rid", false),
+		pf,
+		group: f.int("group", 1_000_000),
+		reserved: readReserved(f),
+	};
+}
+
+/** Gives those that state no number of /dev/vfio/devices the free ones, in order. */
+function numberVfio(machine: Machine): Machine {
+	const { devices, siov, mdevs } = machine;
+	const taken = new Set([...devices, ...siov, ...mdevs].map((d) => d.vfio));
+	let next = 0;
+	const free = () => {
+		while (taken.has(next)) next++;
+		return next++;
+	};
+	return {
+		...machine,
+		devices: devices.map((d) => (d.driver === "vfio-pci" && d.vfio === undefined ? { ...d, vfio: free() } : d)),
+		siov: siov.map((s) => (s.vfio < 0 ? { ...s, vfio: free() } : s)),
+		mdevs: mdevs.map((m) => (m.vfio < 0 ? { ...m, vfio: free() } : m)),
+	};
+}
+
+/** stands for "no number stated" until numberVfio */
+const UNNUMBERED = -1;
+
+function readSiov(f: Fields): SiovDevice {
+	return {
+		name: f.need("name", f.text("name")),
+		parent: f.need("parent", f.bdf("parent")),
+		pasid: f.need("pasid", f.int("pasid", 0xfffff)),
+		vfio: f.int("vfio", 1_000_000) ?? UNNUMBERED,
+	};
+}
+
+function readMdev(f: Fields): MediatedDevice {
+	return {
+		name: f.need("name", f.text("name")),
+		parent: f.bdf("parent"),
+		vfio: f.int("vfio", 1_000_000) ?? UNNUMBERED,
+	};
+}
+
+function checkReferences(machine: Machine): void {
+	const iommus = new Set<string>();
+	machine.iommus.forEach((iommu, i) => {
+		if (iommus.has(iommu.name)) throw new MachineError(["iommus", i, "name"], `two IOMMUs are called "${iommu.name}"`);
+		iommus.add(iommu.name);
+	});
+	const functions = new Map<number, PciDevice | Bridge>();
+	const addFunction = (it: PciDevice | Bridge, path: Path) => {
+		if (functions.has(it.bdf)) throw new MachineError([...path, "bdf"], `${formatBdf(it.bdf)} is there already`);
+		functions.set(it.bdf, it);
+	};
+	machine.bridges.forEach((b, i) => {
+		addFunction(b, ["bridges", i]);
+	});
+	const devices = new Map<number, PciDevice>();
+	const vfio = new Set<number>();
+	const addVfio = (n: number | undefined, path: Path) => {
+		if (n !== undefined && vfio.has(n)) throw new MachineError([...path, "vfio"], `vfio${n} is there already`);
+		if (n !== undefined) vfio.add(n);
+	};
+	machine.devices.forEach((d, i) => {
+		const path = ["devices", i];
+		addFunction(d, path);
+		devices.set(d.bdf, d);
+		addVfio(d.vfio, path);
+		if (d.vfio !== undefined && d.driver !== "vfio-pci")
+			throw new MachineError([...path, "vfio"], "only a device of the driver vfio-pci has one");
+		if (d.iommu !== undefined && !iommus.has(d.iommu))
+			throw new MachineError([...path, "iommu"], `no IOMMU is called "${d.iommu}"; there are ${[...iommus].join(", ") || "none"}`);
+		if (d.pri > 0 && !d.ats) throw new MachineError([...path, "pri"], "page requests need ATS (ats: true)");
+	});
+	machine.devices.forEach((d, i) => {
+		if (d.pf !== undefined && !devices.has(d.pf)) throw new MachineError(["devices", i, "pf"], `no device at ${formatBdf(d.pf)}`);
+		if (d.function0Rid && !functions.has(slotOf(d.bdf)))
+			throw new MachineError(["devices", i, "function0_rid"], `there is no function 0 at ${formatBdf(slotOf(d.bdf))}`);
+	});
+	machine.siov.forEach((s, i) => {
+		addVfio(s.vfio, ["siov", i]);
+		const parent = devices.get(s.parent);
+		if (!parent) throw new MachineError(["siov", i, "parent"], `no device at ${formatBdf(s.parent)}`);
+		if (s.pasid >= 2 ** parent.pasidWidth)
+			throw new MachineError(["siov", i, "pasid"], `the parent's PASIDs have ${parent.pasidWidth} bits; ${s.pasid} does not fit`);
+	});
+	machine.mdevs.forEach((m, i) => {
+		addVfio(m.vfio, ["mdevs", i]);
+		if (m.parent !== undefined && !functions.has(m.parent))
+			throw new MachineError(["mdevs", i, "parent"], `no device at ${formatBdf(m.parent)}`);
+	});
+}
+
+/** Parses a machine file's text (YAML or JSON). Throws a MachineError with file, line and field. */
+export async function parseMachine(text: string, file: string): Promise<Machine> {
+	const { parseDocument, LineCounter, isNode } = await import("yaml");
+	const lines = new LineCounter();
+	const doc = parseDocument(text, { lineCounter: lines, intAsBigInt: true, prettyErrors: false });
+	const bad = doc.errors[0];
+	if (bad) {
+		const line = lines.linePos(bad.pos[0]).line;
+		throw new MachineError([], bad.message, { file, line });
+	}
+	try {
+		return checkMachine(doc.toJS({ maxAliasCount: 100 }));
+	} catch (error) {
+		if (!(error instanceof MachineError)) throw error;
+		// the nearest thing the path leads to that is in the file: a missing field is not
+		for (let n = error.path.length; n >= 0; n--) {
+			const node = n === 0 ? doc.contents : doc.getIn(error.path.slice(0, n), true);
+			if (isNode(node) && node.range) {
+				const line = lines.linePos(node.range[0]).line;
+				throw new MachineError(error.path, error.problem, { file, line });
+			}
+		}
+		throw new MachineError(error.path, error.problem, { file });
+	}
+}
+
+/** A built-in machine by its name, or a machine file (relative to `folder`). Throws a MachineError. */
+export async function loadMachine(nameOrFile: string, folder = "."): Promise<Machine> {
+	const { BUILTIN_MACHINES } = await import("./builtin.js");
+	if (Object.hasOwn(BUILTIN_MACHINES, nameOrFile)) return checkMachine(BUILTIN_MACHINES[nameOrFile]);
+	let text: string;
+	try {
+		text = readFileSync(resolve(folder, nameOrFile), "utf8");
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "a folder, no file" : `can not be read (${code})`;
+		const names = Object.keys(BUILTIN_MACHINES).join(", ");
+		throw new MachineError([], `${why}, and no built-in machine of that name (there are ${names})`, { file: nameOrFile });
+	}
+	return parseMachine(text, nameOrFile);
+}

@@ -1,8 +1,0 @@
-import type { DriverContext, HwIommu } from "../../hardware/driver.js";
-import type { AmdIommu } from "../../machine/description.js";
-import { AmdDriver } from "./driver.js";
-
-/** An AMD IOMMU of the machine, with its driver. */
-export function createAmd(description: AmdIommu, context: DriverContext): HwIommu {
-	return { name: description.name, description, driver: new AmdDriver(description, context) };
-}

@@ -1,8 +1,0 @@
-import type { DriverContext } from "../../hardware/driver.js";
-import type { Smmuv3Iommu } from "../../machine/description.js";
-import { Smmu } from "./smmu.js";
-
-/** An SMMUv3 of the machine, with its driver. */
-export function createSmmuv3(description: Smmuv3Iommu, context: DriverContext): Smmu {
-	return new Smmu(description, context);
-}

@@ -1,8 +1,0 @@
-import type { DriverContext, HwIommu } from "../../hardware/driver.js";
-import type { VtdIommu } from "../../machine/description.js";
-import { VtdDriver } from "./driver.js";
-
-/** A VT-d unit of the machine, with its driver. */
-export function createVtd(description: VtdIommu, context: DriverContext): HwIommu {
-	return { name: description.name, description, driver: new VtdDriver(description, context) };
-}

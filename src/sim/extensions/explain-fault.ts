@@ -1,0 +1,100 @@
+import { formatBdf, formatRid } from "../board/bdf.js";
+import { whoSends } from "../board/topology.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import { Device } from "../iommufd/device.js";
+import { Hwpt } from "../iommufd/hwpt.js";
+import type { Sim } from "../sim.js";
+import type { HwDevice } from "../vendors/common/device.js";
+
+/** Who may have made a fault, and where a report of it goes. */
+export interface FaultOwner {
+	readonly name: string;
+	/** the file below /dev/vfio/devices */
+	readonly node: string | undefined;
+	readonly group: number;
+	/** "function", or one PASID of it */
+	readonly kind: "function" | "siov";
+	/** undefined: bound to no context */
+	readonly bound: { readonly context: number; readonly deviceId: number } | undefined;
+	readonly vdevice: { readonly id: number; readonly virtId: bigint; readonly viommu: number } | undefined;
+	/** the page table that the PASID is attached to */
+	readonly hwpt: number | undefined;
+	/** page requests go there */
+	readonly faultQueue: number | undefined;
+	/** other faults go there: event queues of its virtual IOMMU, by type */
+	readonly eventQueues: readonly { readonly type: number; readonly id: number }[];
+}
+
+export interface FaultExplanation {
+	readonly segment: number;
+	readonly rid: number;
+	readonly pasid: number | undefined;
+	readonly owners: readonly FaultOwner[];
+	/** one owner: it is known who made the fault */
+	readonly attributed: boolean;
+	/** why not, or what is to be known besides */
+	readonly why: readonly string[];
+}
+
+/** Attributes a fault by requester ID and PASID, as the first /dev/iommu proposal (2021) wants it. */
+export function explainFault(sim: Sim, segment: number, rid: number, pasid: number | undefined): FaultExplanation {
+	const why: string[] = [];
+	const { hardware } = sim;
+	if (hardware === undefined) return { segment, rid, pasid, owners: [], attributed: false, why: ["the machine has no devices"] };
+	const { machine, topology, devices, parts } = hardware;
+	const senders = whoSends(machine, topology, segment, rid, pasid);
+	const hw = (list: readonly (HwDevice | undefined)[]) => list.filter((each) => each !== undefined);
+	const functions = hw(senders.devices.map((device) => devices.get(device.bdf)));
+	const virtual = hw(senders.siov.map((device) => parts.get(device)));
+	if (senders.why !== undefined) why.push(`${senders.why}: they can not be told apart, so they are one group`);
+	// a PASID that was carved out is its virtual device's, not the parent's
+	const owners = (senders.siov.length > 0 ? virtual : functions).map((device) => ownerOf(sim, device, pasid));
+	const unseen = senders.devices.filter((device) => !devices.has(device.bdf));
+	for (const device of unseen) why.push(`${formatBdf(device.bdf)} sends it too, but no IOMMU translates for it`);
+	if (owners.length === 0 && unseen.length === 0)
+		why.push(`no device sends requester ID ${formatRid(rid)} in segment ${segment.toString(16).padStart(4, "0")}`);
+	if (machine.mdevs.length > 0)
+		why.push(`${machine.mdevs.map(({ name }) => name).join(", ")}: backed by software, so its accesses never fault through the IOMMU`);
+	const [only] = owners;
+	if (owners.length === 1 && only.bound === undefined)
+		why.push(`${only.name} is bound to no context: a fault of it goes to the kernel log`);
+	if (owners.length === 1 && only.bound !== undefined && only.faultQueue === undefined)
+		why.push("its page table has no fault queue: page requests are answered INVALID");
+	return { segment, rid, pasid, owners, attributed: owners.length === 1 && senders.why === undefined, why };
+}
+
+function ownerOf(sim: Sim, device: HwDevice, pasid: number | undefined): FaultOwner {
+	const object = device.boundTo instanceof Device ? device.boundTo : undefined;
+	const { attached } = device.group;
+	const own = attached.get(0);
+	const sent = device.part === undefined ? pasid : undefined;
+	const handle = attached.get(sent ?? 0) ?? (own && device.iommu.driver.guestOwnsPasids?.(own.domain) ? own : undefined);
+	const hwpt = object && handle && hwptOf(object.context, handle.domain);
+	const vdevice = object?.vdevice;
+	return {
+		name: device.name,
+		node: nodeOf(sim, device),
+		group: device.group.id,
+		kind: device.part === undefined ? "function" : "siov",
+		bound: object && { context: contextNumber(sim, object.context), deviceId: object.id },
+		vdevice: vdevice && { id: vdevice.id, virtId: vdevice.virtId, viommu: vdevice.viommu.id },
+		hwpt: hwpt?.id,
+		faultQueue: hwpt?.faultQueue?.id,
+		eventQueues: vdevice ? [...vdevice.viommu.eventQueues.values()].map((queue) => ({ type: queue.eventType, id: queue.id })) : [],
+	};
+}
+
+function hwptOf(context: IommufdContext, domain: object): Hwpt | undefined {
+	for (const object of context.objects) if (object instanceof Hwpt && object.domain === domain) return object;
+	return undefined;
+}
+
+function nodeOf(sim: Sim, device: HwDevice): string | undefined {
+	for (const [node, each] of sim.vfio?.devices ?? []) if ((each as { iommu?: unknown }).iommu === device) return node;
+	return undefined;
+}
+
+/** Contexts count from 1, in the order in which they were opened. */
+export function contextNumber(sim: Sim, context: IommufdContext): number {
+	return [...sim.contexts].indexOf(context) + 1;
+}

@@ -1,0 +1,28 @@
+import { EBUSY, EOPNOTSUPP } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import { Device } from "../iommufd/device.js";
+import type { HwDevice } from "../vendors/common/device.js";
+
+/**
+ * Faults and failed invalidations name a device object, which is found by the physical device: so a context may
+ * hold one device object for each physical function. Virtual devices that share their parent's can not be told
+ * apart in it. -EBUSY, with a line in the log; -EOPNOTSUPP where nothing can route a PASID of its own to a device.
+ */
+export function refuseSharedFunction(context: IommufdContext, device: HwDevice): Ret {
+	const { warn } = context.sim;
+	const log = (line: string) => warn.call(context.sim, line);
+	if (device.part !== undefined && (device.iommu.description.kind !== "vtd" || device.maxPasidLog2 === 0)) {
+		log(`vfio: ${device.name}: PASIDs of one function given to different owners need VT-d in scalable mode`);
+		return -EOPNOTSUPP;
+	}
+	const whole = device.part?.parent ?? device;
+	for (const other of [whole, ...whole.parts]) {
+		if (other === device || !(other.boundTo instanceof Device) || other.boundTo.context !== context) continue;
+		log(
+			`iommufd: ${device.name} can not be bound: ${other.name} (ID ${other.boundTo.id}) is in this context and is the same physical function; a fault could not tell which of them made it. Bind it to another context`,
+		);
+		return -EBUSY;
+	}
+	return 0;
+}

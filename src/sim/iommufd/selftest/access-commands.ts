@@ -1,0 +1,123 @@
+import {
+	mock_flags_access_create as CREATE,
+	mock_flags_access as FLAG,
+	iommu_test_cmd,
+	mock_access_rw as RW,
+} from "../../../../structs/index.js";
+import { EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { Area } from "../../iova/area.js";
+import { type Access, pinnedPages } from "../access.js";
+import type { Command } from "../command.js";
+import { AccessFile } from "./access-file.js";
+import { userPage } from "./memory-commands.js";
+
+const at = iommu_test_cmd.offsets;
+/** bytes one command may touch */
+const MAX_LENGTH = 16n << 20n;
+
+/** CREATE_ACCESS: a file that stands for an in-kernel user of the IOAS. */
+export function createAccess(command: Command): Ret {
+	const { context, process } = command;
+	const flags = command.u32(at["create_access.flags"]);
+	if (flags & ~CREATE.MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES) return -EOPNOTSUPP;
+	const fd = process.reserveFd();
+	if (fd < 0) return fd;
+	const file = new AccessFile(context, flags !== 0);
+	let rc = file.replaceIoas(command.u32(at.id));
+	if (rc === 0) {
+		command.setU32(at["create_access.out_access_fd"], fd);
+		rc = command.respond();
+	}
+	if (rc < 0) file.put();
+	else process.install(file);
+	return rc;
+}
+
+function findAccess(command: Command): AccessFile | Ret {
+	const file = command.process.file(command.s32(at.id));
+	if (file === undefined) return -EBADF;
+	return file instanceof AccessFile ? file : -EINVAL;
+}
+
+export function replaceIoas(command: Command): Ret {
+	const file = findAccess(command);
+	if (typeof file === "number") return file;
+	return file.replaceIoas(command.u32(at["access_replace_ioas.ioas_id"]));
+}
+
+/** Pin pages, and if `uptr` is given see that they are those of the user's address. */
+export function accessPages(command: Command): Ret {
+	const flags = command.u32(at["access_pages.flags"]);
+	const length = command.u64(at["access_pages.length"]);
+	const uptr = command.u64(at["access_pages.uptr"]);
+	let iova = command.u64(at["access_pages.iova"]);
+	if (length > MAX_LENGTH) return -ENOMEM;
+	if (flags & ~(FLAG.MOCK_FLAGS_ACCESS_WRITE | FLAG.MOCK_FLAGS_ACCESS_SYZ)) return -EOPNOTSUPP;
+	const file = findAccess(command);
+	if (typeof file === "number") return file;
+	const { access } = file;
+	if (!access.pins) return -EOPNOTSUPP;
+	if (flags & FLAG.MOCK_FLAGS_ACCESS_SYZ) iova = areaIova(access, iova);
+	const pinned = access.pin(iova, length, (flags & FLAG.MOCK_FLAGS_ACCESS_WRITE) !== 0);
+	if (typeof pinned === "number") return pinned;
+	let rc: Ret = 0;
+	if (uptr !== 0n) {
+		let at = uptr - (iova & 0xfffn);
+		for (const mine of pinnedPages(pinned)) {
+			const page = userPage(command.process.memory, at);
+			if (page === undefined) rc = -EFAULT;
+			else if (page.object !== mine?.object || page.page !== mine.page) rc = -EINVAL;
+			if (rc < 0) break;
+			at += 0x1000n;
+		}
+	}
+	if (rc === 0) {
+		const id = file.keep(pinned);
+		command.setU32(at["access_pages.out_access_pages_id"], id);
+		rc = command.respond();
+		if (rc < 0) file.drop(id);
+	} else access.unpin(pinned);
+	return rc;
+}
+
+export function destroyAccessPages(command: Command): Ret {
+	const file = findAccess(command);
+	if (typeof file === "number") return file;
+	return file.drop(command.u32(at["destroy_access_pages.access_pages_id"])) ? 0 : -ENOENT;
+}
+
+/** Copy between the user's buffer and the IOAS. */
+export function accessRw(command: Command): Ret {
+	const { memory } = command.process;
+	const flags = command.u32(at["access_rw.flags"]);
+	const length = command.u64(at["access_rw.length"]);
+	const uptr = command.u64(at["access_rw.uptr"]);
+	let iova = command.u64(at["access_rw.iova"]);
+	const known = RW.MOCK_ACCESS_RW_WRITE | RW.MOCK_ACCESS_RW_SLOW_PATH | FLAG.MOCK_FLAGS_ACCESS_SYZ;
+	if (length > MAX_LENGTH) return -ENOMEM;
+	if (flags & ~known) return -EOPNOTSUPP;
+	const file = findAccess(command);
+	if (typeof file === "number") return file;
+	const write = (flags & RW.MOCK_ACCESS_RW_WRITE) !== 0;
+	const data = new Uint8Array(Number(length));
+	if (write) {
+		const rc = memory.read(uptr, data);
+		if (rc < 0) return rc;
+	}
+	if (flags & FLAG.MOCK_FLAGS_ACCESS_SYZ) iova = areaIova(file.access, iova);
+	const direct = !(flags & RW.MOCK_ACCESS_RW_SLOW_PATH);
+	const rc = file.access.copy(iova, data, write, direct);
+	if (rc < 0 || write) return rc;
+	return memory.write(uptr, data);
+}
+
+/** The SYZ flag: the low word counts areas, the high word is an offset into that one. */
+function areaIova(access: Access, value: bigint): bigint {
+	const nth = Number(value & 0xffffffffn);
+	const offset = value >> 32n;
+	let i = 0;
+	if (access.ioas !== undefined)
+		for (const area of access.ioas.space.areas as Iterable<Area>) if (i++ === nth) return BigInt.asUintN(64, area.start + offset);
+	return 0n;
+}

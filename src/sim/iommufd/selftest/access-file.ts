@@ -1,0 +1,52 @@
+import { ENOENT } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import { SimFile } from "../../process/file.js";
+import { Access, type PinnedRange } from "../access.js";
+import type { IommufdContext } from "../context.js";
+import type { Ioas } from "../ioas.js";
+
+/** The file of a CREATE_ACCESS: the access, and what it has pinned by number. */
+export class AccessFile extends SimFile {
+	readonly kind = "access";
+	readonly access: Access;
+	readonly #pinned = new Map<number, PinnedRange>();
+	#nextId = 0;
+
+	constructor(context: IommufdContext, pins: boolean) {
+		super();
+		this.access = new Access(context, pins, (iova, length) => this.#letGo(iova, length));
+		this.access.users++;
+		context.finalize(this.access);
+	}
+
+	/** Use another IOAS. */
+	replaceIoas(id: number): Ret {
+		const ioas = this.access.context.find<Ioas>(id, "ioas");
+		return ioas === undefined ? -ENOENT : this.access.attach(ioas);
+	}
+
+	keep(range: PinnedRange): number {
+		const id = this.#nextId++;
+		this.#pinned.set(id, range);
+		return id;
+	}
+
+	drop(id: number): boolean {
+		const range = this.#pinned.get(id);
+		if (range === undefined) return false;
+		this.#pinned.delete(id);
+		this.access.unpin(range);
+		return true;
+	}
+
+	protected override release(): void {
+		for (const id of [...this.#pinned.keys()]) this.drop(id);
+		this.access.users--;
+		this.access.context.remove(this.access);
+	}
+
+	#letGo(iova: bigint, length: bigint): void {
+		const last = iova + length - 1n;
+		for (const [id, range] of [...this.#pinned]) if (range.iova <= last && range.last >= iova) this.drop(id);
+	}
+}

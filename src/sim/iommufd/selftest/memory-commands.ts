@@ -1,0 +1,109 @@
+import { iommu_test_cmd } from "../../../../structs/index.js";
+import { EFAULT, EINVAL, EIO, ENOENT, ENOMEM } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import { PROT_READ } from "../../../kernel/kernel.js";
+import { IOVA_MAX } from "../../iova/interval-set.js";
+import type { PageRef } from "../../iova/pages.js";
+import { type AddressSpace, type Extent, pageOf } from "../../memory/address-space.js";
+import { MockPagingDomain } from "../../vendors/selftest/domains.js";
+import type { Command } from "../command.js";
+import type { HwptPaging } from "../hwpt.js";
+
+const at = iommu_test_cmd.offsets;
+const SMALL = 0x800n;
+/** More bits than the kernel can allocate a bitmap for. */
+const MAX_BITS = 1n << 34n;
+
+function findMockHwpt(command: Command): { hwpt: HwptPaging; domain: MockPagingDomain } | Ret {
+	const hwpt = command.context.find<HwptPaging>(command.u32(at.id), "hwpt-paging");
+	if (hwpt === undefined) return -ENOENT;
+	const { domain } = hwpt;
+	return domain instanceof MockPagingDomain ? { hwpt, domain } : -EINVAL;
+}
+
+/** The page a user address shows now. */
+export function userPage(memory: AddressSpace, addr: bigint): PageRef | undefined {
+	return addr > IOVA_MAX ? undefined : memory.extents(pageOf(addr), 1, false)[0];
+}
+
+/** Does the page table translate the IOVA range to the user address range? */
+export function checkMap(command: Command): Ret {
+	const found = findMockHwpt(command);
+	const iova = command.u64(at["check_map.iova"]);
+	const length = command.u64(at["check_map.length"]);
+	const uptr = command.u64(at["check_map.uptr"]);
+	if (iova % SMALL !== 0n || length % SMALL !== 0n || uptr % SMALL !== 0n) return -EINVAL;
+	if (uptr + length > IOVA_MAX) return -EINVAL;
+	if (typeof found === "number") return found;
+	const { space } = found.hwpt.ioas;
+	for (let done = 0n; done < length; ) {
+		const left = length - done;
+		const user = userExtent(command.process.memory, uptr + done, left);
+		if (user === undefined) return -EFAULT;
+		const area = space.find(iova + done);
+		if (area === undefined) return -EINVAL;
+		const byte = area.byte(iova + done);
+		const inPage = byte & 0xfffn;
+		const mapped = area.pages.pinnedExtent(Number(byte >> 12n), user.count);
+		const same = mapped?.object === user.object && mapped.page === user.page && inPage === ((uptr + done) & 0xfffn);
+		if (!same) return -EINVAL;
+		const alike = (BigInt(mapped.count) << 12n) - inPage;
+		const inArea = area.last - (iova + done) + 1n;
+		done += alike < inArea ? alike : inArea;
+	}
+	return 0;
+}
+
+/** What the user address shows, as far as it is one piece of memory; at least the first page. */
+function userExtent(memory: AddressSpace, addr: bigint, length: bigint): Extent | undefined {
+	const pages = Number(((addr & 0xfffn) + length + 0xfffn) >> 12n);
+	return memory.extents(pageOf(addr), pages, false)[0];
+}
+
+/** Is every page of the range pinned exactly so often? */
+export function checkRefs(command: Command): Ret {
+	const { memory } = command.process;
+	const length = command.u64(at["check_refs.length"]);
+	const uptr = command.u64(at["check_refs.uptr"]);
+	if ((length & 0xfffn) !== 0n || (uptr & 0xfffn) !== 0n) return -EINVAL;
+	if (uptr + length > IOVA_MAX) return -EINVAL;
+	const refs = command.u32(at["check_refs.refs"]);
+	const count = pageOf(length);
+	let done = 0;
+	for (const { object, page, count: run } of memory.extents(pageOf(uptr), count, false)) {
+		if (object.pins.firstOther(page, page + run, refs) < page + run) return -EIO;
+		done += run;
+	}
+	return done < count ? -EFAULT : 0;
+}
+
+/** Pretend that the device wrote to the pages whose bits are set. */
+export function markDirty(command: Command): Ret {
+	const iova = command.u64(at["dirty.iova"]);
+	const length = command.u64(at["dirty.length"]);
+	const pageSize = command.u64(at["dirty.page_size"]);
+	const uptr = command.u64(at["dirty.uptr"]);
+	if (pageSize === 0n || length === 0n || uptr === 0n) return -EINVAL;
+	if (iova % pageSize !== 0n || length % pageSize !== 0n) return -EINVAL;
+	const found = findMockHwpt(command);
+	if (typeof found === "number") return found;
+	const { tracker } = found.domain;
+	if (tracker === undefined || !tracker.enabled) return -EINVAL;
+	const bits = length / pageSize;
+	if (bits > MAX_BITS) return -ENOMEM;
+	const { memory } = command.process;
+	const total = Number((bits + 7n) >> 3n);
+	if (!memory.accessible(uptr, total, PROT_READ)) return -EFAULT;
+	let count = 0n;
+	memory.scan(uptr, total, (offset, bytes) => {
+		bytes.forEach((byte, i) => {
+			for (let bit = 0; byte >> bit; bit++) {
+				const page = BigInt(offset + i) * 8n + BigInt(bit);
+				if ((byte >> bit) & 1 && page < bits && tracker.mark(iova + page * pageSize)) count++;
+			}
+		});
+		return false;
+	});
+	command.setU64(at["dirty.out_nr_dirty"], count);
+	return command.respond();
+}

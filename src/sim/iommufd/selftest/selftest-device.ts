@@ -1,0 +1,15 @@
+import type { Device } from "../device.js";
+import { IommufdObject } from "../object.js";
+
+/** What owns a mock device: destroying it takes the device away. */
+export class SelftestDevice extends IommufdObject {
+	readonly type = "selftest";
+	device: Device | undefined;
+
+	override destroy(): void {
+		const { device } = this;
+		if (device === undefined) return;
+		for (const pasid of [...device.group.attachments.keys()]) device.detach(pasid);
+		device.unbind();
+	}
+}

@@ -1,0 +1,144 @@
+import type { Cached, IommuCaches } from "./caches.js";
+import type { PhysMemory } from "./phys-memory.js";
+import type { RangeEntry } from "./range-cache.js";
+import { type FaultKind, READ, type WalkCache, type WalkResult, WRITE } from "./walk.js";
+
+/** The host's tables beneath a guest's: what an IOAS maps. */
+export interface Stage2 {
+	/** Where a guest-physical address is; undefined: not mapped. */
+	find(ipa: bigint): Stage2Page | undefined;
+}
+
+export interface Stage2Page {
+	/** host-physical, of the very byte */
+	readonly pa: bigint;
+	/** READ, WRITE */
+	readonly perm: number;
+	/** log2 of the aligned block that this holds for, at least 12 */
+	readonly shift: number;
+}
+
+export type Outcome =
+	/** `length`: bytes from there on that need no other translation */
+	{ readonly ok: true; readonly pa: bigint; readonly length: bigint } | Refusal;
+
+export interface Refusal {
+	readonly ok: false;
+	readonly kind: FaultKind;
+	/** 2: the host's tables lack it, or refuse it */
+	readonly stage: 1 | 2;
+	/** a table of the guest was being read or updated, not the data itself */
+	readonly table: boolean;
+	readonly level: number;
+	/** the guest-physical address that stage 2 refused, or of the guest's entry at fault */
+	readonly ipa: bigint;
+	/** the device had asked by ATS: nothing is recorded, it may ask for the page (PRI) */
+	readonly ats: boolean;
+}
+
+/** Who asks, and in which address space. */
+export interface Space {
+	readonly caches: IommuCaches;
+	readonly domain: number;
+	/** PASID or ASID */
+	readonly context: number;
+	/** of a device that caches translations itself: its requester ID and PASID or NO_PASID */
+	readonly ats?: { readonly device: number; readonly context: number };
+}
+
+/** One stage 1, whatever its architecture. */
+export interface Stage1 {
+	/** walks the guest's tables; `memory` is guest-physical */
+	walk(memory: PhysMemory, va: bigint, access: number, cache: WalkCache): WalkResult;
+	/** why a translation with these permissions refuses an access, if it does */
+	refuses(perm: number, access: number): FaultKind | undefined;
+	/** a root that was translated when its pointer was fetched: guest-physical page and host page */
+	readonly root?: { readonly ipa: bigint; readonly pa: bigint };
+	/** entries of all contexts are marked global in the tables, and kept as such */
+	readonly globals?: boolean;
+}
+
+/** A guest's physical memory as its IOMMU reads it: through the host's tables. */
+export function guestMemory(host: PhysMemory, stage2: Stage2, root?: Stage1["root"]): PhysMemory {
+	const locate = (ipa: bigint, perm: number): bigint | undefined => {
+		if (root && (ipa & ~0xfffn) === root.ipa) return root.pa | (ipa & 0xfffn);
+		const page = stage2.find(ipa);
+		return page && (page.perm & perm) === perm ? page.pa : undefined;
+	};
+	return {
+		read64: (ipa) => {
+			const pa = locate(ipa, READ);
+			return pa === undefined ? undefined : host.read64(pa);
+		},
+		write64: (ipa, value) => {
+			const pa = locate(ipa, WRITE);
+			return pa !== undefined && (host.write64?.(pa, value) ?? false);
+		},
+	};
+}
+
+/** An access that the host's tables alone translate: undefined if they refuse it. */
+export function translateStage2(stage2: Stage2, ipa: bigint, access: number): { ok: true; pa: bigint; length: bigint } | undefined {
+	const page = stage2.find(ipa);
+	const wanted = access & (READ | WRITE);
+	if (!page || (page.perm & wanted) !== wanted) return undefined;
+	const size = 1n << BigInt(page.shift);
+	return { ok: true, pa: page.pa, length: size - (ipa & (size - 1n)) };
+}
+
+/** Translates one access, by the caches or by walking, and keeps the result in the caches. */
+export function translate(space: Space, stage1: Stage1, stage2: Stage2, host: PhysMemory, va: bigint, access: number): Outcome {
+	const { caches, domain, context, ats } = space;
+	const own = ats && caches.findAtc(ats.device, ats.context, va);
+	// the device keeps what it may do, and asks again for what it may not
+	if (own && !stale(own.value, access) && !refusal(stage1, own.value, access)) return use(own, va);
+	const cached = caches.findIotlb(domain, context, va);
+	if (cached && !stale(cached.value, access)) {
+		const refused = refusal(stage1, cached.value, access);
+		if (refused) return { ok: false, table: false, level: 0, ipa: cached.value.ipa ?? 0n, ats: ats !== undefined, ...refused };
+		if (ats) caches.addAtc(ats.device, { ...cached, context: ats.context, global: false });
+		return use(cached, va);
+	}
+	const walked = stage1.walk(guestMemory(host, stage2, stage1.root), va, access, caches.walkCache(domain, context));
+	if (!walked.ok) {
+		const { fault: kind, level, entry: ipa } = walked;
+		return { ok: false, kind, stage: 1, table: kind === "table-fetch" || kind === "update", level, ipa, ats: ats !== undefined };
+	}
+	const page = stage2.find(walked.pa);
+	const wanted = access & (READ | WRITE);
+	if (!page || (page.perm & wanted) !== wanted) {
+		const kind = page ? "permission" : "not-present";
+		return { ok: false, kind, stage: 2, table: false, level: 0, ipa: walked.pa, ats: ats !== undefined };
+	}
+	const shift = Math.min(page.shift, walked.size.toString(2).length - 1);
+	const inside = va & ((1n << BigInt(shift)) - 1n);
+	const entry: RangeEntry<Cached> = {
+		domain,
+		context,
+		first: va - inside,
+		shift,
+		global: stage1.globals === true && walked.global,
+		value: { pa: page.pa - inside, perm: walked.perm, parent: page.perm, ipa: walked.pa - inside, clean: walked.clean },
+	};
+	caches.addIotlb(entry);
+	if (ats) caches.addAtc(ats.device, { ...entry, context: ats.context, global: false });
+	return use(entry, va);
+}
+
+function use(entry: RangeEntry<Cached>, va: bigint): Outcome {
+	const offset = va - entry.first;
+	return { ok: true, pa: entry.value.pa + offset, length: (1n << BigInt(entry.shift)) - offset };
+}
+
+/** A write through a translation of a clean page has to mark it dirty first. */
+function stale(cached: Cached, access: number): boolean {
+	return cached.clean === true && (access & WRITE) !== 0;
+}
+
+/** A kept translation is asked about stage 1 first, then about stage 2's write permission. */
+function refusal(stage1: Stage1, cached: Cached, access: number): { kind: FaultKind; stage: 1 | 2 } | undefined {
+	const kind = stage1.refuses(cached.perm, access);
+	if (kind) return { kind, stage: 1 };
+	if ((access & WRITE) !== 0 && cached.parent !== undefined && (cached.parent & WRITE) === 0) return { kind: "permission", stage: 2 };
+	return undefined;
+}

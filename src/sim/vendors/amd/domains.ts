@@ -1,0 +1,43 @@
+import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
+import { EINVAL } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { IommuDevice } from "../../contract/device.js";
+import type { IommuInstance } from "../../contract/driver.js";
+import type { Area } from "../../iova/area.js";
+import { IOVA_MAX } from "../../iova/interval-set.js";
+import type { HwDevice } from "../common/device.js";
+import { DirtyPages, HwPagingDomain } from "../common/paging-domain.js";
+import type { AmdDriver } from "./driver.js";
+import type { AmdNestedDomain } from "./nested-domain.js";
+
+/** A kernel-managed AMD host table: six levels, the whole of 64 bits. */
+export class AmdPagingDomain extends HwPagingDomain {
+	readonly aperture = { start: 0n, last: IOVA_MAX };
+	/** every power of two from a page to 256 GiB: a level's entries may be joined */
+	readonly pageSizes = (1n << 39n) - 0x1000n;
+	readonly nestParent: boolean;
+	/** guests' entries on top of it */
+	readonly children = new Set<AmdNestedDomain>();
+
+	constructor(iommu: IommuInstance, flags: number) {
+		super(iommu);
+		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
+		this.enforcesCoherency = true;
+		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
+	}
+
+	/** The driver can map the very last page of all, but no range of several that ends with it. */
+	override canMap(area: Area): Ret {
+		return area.last === IOVA_MAX && area.length > this.smallestPage ? -EINVAL : 0;
+	}
+
+	override attach(device: IommuDevice): Ret {
+		(device.iommu.driver as AmdDriver).forget(device as HwDevice);
+		return 0;
+	}
+
+	override unmapped(area: Area): void {
+		super.unmapped(area);
+		for (const child of this.children) child.flush();
+	}
+}

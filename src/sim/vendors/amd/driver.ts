@@ -1,0 +1,146 @@
+import { iommufd_hwpt_alloc_flags as FLAG, iommu_hw_info_type as INFO, iommu_hw_info_amd } from "../../../../structs/index.js";
+import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import { formatRid } from "../../board/bdf.js";
+import type { AmdIommu, PciDevice } from "../../board/description.js";
+import type { IommuDevice } from "../../contract/device.js";
+import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
+import type { AllocData, DmaOutcome, HwInfo, ViommuOps } from "../../contract/driver.js";
+import type { Viommu } from "../../iommufd/viommu.js";
+import { IommuCaches } from "../../mmu/caches.js";
+import { pciCapabilities } from "../common/capabilities.js";
+import type { HwDevice } from "../common/device.js";
+import { throughHost } from "../common/dma.js";
+import type { DriverContext, HwDriver } from "../common/driver.js";
+import { FaultLog } from "../common/fault-log.js";
+import { HostMemory } from "../common/host-memory.js";
+import { AmdPagingDomain } from "./domains.js";
+import { amdFaultLine, amdWhy } from "./fault-log.js";
+import { AmdFeatures } from "./features.js";
+import { amdEvent } from "./gcr3.js";
+import { AmdNestedDomain, copyDte } from "./nested-domain.js";
+import { type AmdOutcome, AmdTranslator } from "./translate.js";
+
+const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
+
+/** The AMD driver, for one IOMMU. */
+export class AmdDriver implements HwDriver {
+	readonly kind = "amd";
+	readonly features: AmdFeatures;
+	readonly isolatesMsi: boolean;
+	/** guest CR3s by device and PASID, and what was translated through them */
+	readonly caches: IommuCaches<bigint>;
+	/** requests that go through guests' tables */
+	readonly translator: AmdTranslator;
+	readonly #faults: FaultLog;
+	/** domain IDs for guests' tables; the host's own need none here */
+	#nextDomain = 1;
+
+	constructor(
+		readonly description: AmdIommu,
+		readonly context: DriverContext,
+	) {
+		this.features = new AmdFeatures(description);
+		this.isolatesMsi = description.interruptRemapping;
+		this.caches = new IommuCaches(description.caches);
+		this.caches.onAtcFailure = (device, error) =>
+			context.warn(
+				`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps what it has`,
+			);
+		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory));
+		this.#faults = new FaultLog(context.warn);
+	}
+
+	pasidWidth(pci: PciDevice): number {
+		return Math.min(this.features.pasidWidth, pci.pasidWidth);
+	}
+
+	capabilities(pci: PciDevice): number {
+		return pciCapabilities(pci, this.pasidWidth(pci));
+	}
+
+	canTrackDirty(): boolean {
+		return this.features.dirtyTracking;
+	}
+
+	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+		if (from?.data !== undefined || flags & ~(NEST | DIRTY | PASID)) return -EOPNOTSUPP;
+		// A table for PASIDs has the guest's format: neither a parent nor tracked.
+		if (flags & PASID && (this.features.pasidWidth === 0 || flags !== PASID)) return -EOPNOTSUPP;
+		if (flags & NEST && !this.features.nesting) return -EOPNOTSUPP;
+		if (flags & DIRTY && !this.features.dirtyTracking) return -EOPNOTSUPP;
+		return new AmdPagingDomain(device.iommu, flags);
+	}
+
+	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret | undefined {
+		if (!this.context.kernel.amdIommufd) return undefined;
+		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_AMD) return -EOPNOTSUPP;
+		const { efr, efr2 } = this.description;
+		return { type: INFO.IOMMU_HW_INFO_TYPE_AMD, data: iommu_hw_info_amd.encode({ efr, efr2 }) };
+	}
+
+	/** Every type: the driver does not look at it. */
+	viommuSupported(): Ret {
+		return this.context.kernel.amdIommufd ? 0 : -EOPNOTSUPP;
+	}
+
+	/** In 7.3 no table can be nested through it yet; the option offers what its data type is meant for. */
+	initViommu(_viommu: Viommu, parent: PagingDomain): ViommuOps | Ret {
+		if (!this.context.kernel.amdNested || !(parent instanceof AmdPagingDomain)) return {};
+		return {
+			allocNested: (_device, flags, from): NestedDomain | Ret => {
+				if (flags !== 0) return -EOPNOTSUPP;
+				const dte = copyDte(from, this.features.fiveLevels);
+				return typeof dte === "number" ? dte : new AmdNestedDomain(this, parent, dte, this.#nextDomain++);
+			},
+		};
+	}
+
+	guestOwnsPasids(domain: Domain): boolean {
+		return domain instanceof AmdNestedDomain;
+	}
+
+	detached(device: IommuDevice): void {
+		this.forget(device as HwDevice);
+	}
+
+	/** The device table entry changes: what was fetched by way of the old one goes, in the device too. */
+	forget(device: HwDevice): void {
+		const it = { type: "host-attach", device: device.requester.wire };
+		this.caches.invalidate({ ...it, cache: "pasid" });
+		if (device.pci.ats) this.caches.invalidate({ ...it, cache: "atc" });
+	}
+
+	admits(_device: IommuDevice, domain: Domain): Ret {
+		return domain.iommu.driver instanceof AmdDriver ? 0 : -EINVAL;
+	}
+
+	dma(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
+		const hw = device as HwDevice;
+		const { attached } = device.group;
+		const own = attached.get(0)?.domain;
+		const domain = attached.get(pasid ?? 0)?.domain ?? (own instanceof AmdNestedDomain ? own : undefined);
+		if (domain instanceof AmdPagingDomain) {
+			const found = throughHost(domain, iova, access);
+			if (found !== undefined) return found;
+			const event = amdEvent(domain.find(iova) === undefined ? "not-present" : "permission", access);
+			return this.finish(hw, iova, pasid, 0, { ok: false, event, stage2: true, ats: hw.pci.ats });
+		}
+		if (!(domain instanceof AmdNestedDomain))
+			return this.finish(hw, iova, pasid, 0, { ok: false, event: amdEvent("not-present", access), stage2: false, ats: false });
+		const { dte, id, parent } = domain;
+		const request = { rid: hw.requester.wire, pasid, dte, domain: id, stage2: parent, ats: hw.pci.ats && dte.ats };
+		const outcome = this.translator.translate(request, iova, access);
+		// without PPR the guest wants no page requests of the device
+		const told = outcome.ok || dte.pageRequests ? outcome : { ...outcome, ats: false };
+		return this.finish(hw, iova, pasid, id, told);
+	}
+
+	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */
+	finish(device: HwDevice, iova: bigint, pasid: number | undefined, domain: number, outcome: AmdOutcome): DmaOutcome {
+		if (outcome.ok) return outcome;
+		const { event, ats } = outcome;
+		if (!ats) this.#faults.add(amdFaultLine(device.bdf, pasid, domain, iova, event));
+		return { ok: false, ats, why: amdWhy(event) };
+	}
+}

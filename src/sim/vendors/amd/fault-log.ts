@@ -1,0 +1,22 @@
+import { formatBdf } from "../../board/bdf.js";
+
+const EVENTS: Readonly<Record<number, string>> = { 2: "IO_PAGE_FAULT", 4: "PAGE_TAB_HARDWARE_ERROR" };
+
+export interface AmdFault {
+	/** the event log's code and flags */
+	readonly code: number;
+	readonly flags: number;
+}
+
+/** A fault in words. */
+export function amdWhy({ code, flags }: AmdFault): string {
+	return `${EVENTS[code] ?? `event ${code}`}, flags 0x${flags.toString(16)}`;
+}
+
+/** A line of the kernel log for a fault that went to nobody else. */
+export function amdFaultLine(bdf: number, pasid: number | undefined, domain: number, iova: bigint, fault: AmdFault): string {
+	const who = pasid === undefined ? "" : ` pasid=0x${pasid.toString(16)}`;
+	return `AMD-Vi: Event logged [${EVENTS[fault.code] ?? fault.code} device=${formatBdf(bdf)}${who} domain=0x${domain
+		.toString(16)
+		.padStart(4, "0")} address=0x${iova.toString(16)} flags=0x${fault.flags.toString(16).padStart(4, "0")}]`;
+}

@@ -1,0 +1,84 @@
+import { bit, bits, field } from "../../../formats/bits.js";
+import type { PhysMemory } from "../../mmu/phys-memory.js";
+import { type FaultKind, fault } from "../../mmu/walk.js";
+
+/** A guest device table entry (AMD I/O Virtualization Technology specification, 2.2.2.1). */
+export interface AmdGuestDte {
+	readonly valid: boolean;
+	/** TV: the translation fields are valid */
+	readonly translationValid: boolean;
+	/** Mode: levels of the host table; must be 0 in a guest's entry */
+	readonly hostMode: number;
+	/** the host table's root; must be 0 in a guest's entry */
+	readonly hostRoot: bigint;
+	/** PPR: page requests are allowed */
+	readonly pageRequests: boolean;
+	/** GIOV: requests without PASID use the guest table of PASID 0 */
+	readonly guestIoValid: boolean;
+	/** GV: there is a guest CR3 table */
+	readonly guestValid: boolean;
+	/** GLX: levels of the guest CR3 table less one; 3 is reserved */
+	readonly glx: number;
+	/** the guest CR3 table */
+	readonly gcr3: bigint;
+	readonly domainId: number;
+	/** the device may use ATS (I) */
+	readonly ats: boolean;
+	/** levels of guest page tables; undefined: reserved */
+	readonly guestLevels?: 4 | 5;
+}
+
+/** Unpacks the four words; nothing is checked. */
+export function decodeAmdDte(words: readonly bigint[]): AmdGuestDte {
+	const [w0, w1, w2] = words;
+	const mode = field(w2, 55, 54);
+	return {
+		valid: bit(w0, 0),
+		translationValid: bit(w0, 1),
+		hostMode: field(w0, 11, 9),
+		hostRoot: bits(w0, 51, 12) << 12n,
+		pageRequests: bit(w0, 52),
+		guestIoValid: bit(w0, 54),
+		guestValid: bit(w0, 55),
+		glx: field(w0, 57, 56),
+		gcr3: (bits(w0, 60, 58) << 12n) | (bits(w1, 31, 16) << 15n) | (bits(w1, 63, 43) << 31n),
+		domainId: field(w1, 15, 0),
+		ats: bit(w1, 32),
+		guestLevels: mode === 0 ? 4 : mode === 1 ? 5 : undefined,
+	};
+}
+
+export type Gcr3Result =
+	/** the guest page table's root, and where it was found */
+	{ ok: true; root: bigint; at: bigint } | { ok: false; fault: FaultKind; level: number; entry: bigint };
+
+const ADDRESS = 0x000f_ffff_ffff_f000n;
+
+/** Finds a PASID's page table: GLX+1 levels of 512 entries each. */
+export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid: number): Gcr3Result {
+	// a PASID wider than the levels can tell apart must not alias a smaller one
+	if (glx < 0 || glx > 2 || pasid >= 2 ** Math.min(20, 9 * (glx + 1))) return fault("non-canonical", glx + 1, gcr3);
+	let table = gcr3 & ADDRESS;
+	for (let level = glx; ; level--) {
+		const at = table + BigInt((pasid >>> (9 * level)) & 0x1ff) * 8n;
+		const entry = memory.read64(at);
+		if (entry === undefined) return fault("table-fetch", level + 1, at);
+		if (!bit(entry, 0)) return fault("not-present", level + 1, at);
+		if (bits(entry, 11, 1) !== 0n || bits(entry, 63, 52) !== 0n) return fault("reserved", level + 1, at);
+		if (level === 0) return { ok: true, root: entry & ADDRESS, at };
+		table = entry & ADDRESS;
+	}
+}
+
+/** AMD's event codes (specification, 2.5): what a fault of a walk is logged as. */
+export const AMD_IO_PAGE_FAULT = 2;
+export const AMD_PAGE_TAB_HARDWARE_ERROR = 4;
+
+/** The event code, and for page faults the flags PR (0x10), RW (0x20), PE (0x40), RZ (0x80), US (0x4), NX (0x8). */
+export function amdEvent(kind: FaultKind, access: number): { code: number; flags: number } {
+	if (kind === "table-fetch") return { code: AMD_PAGE_TAB_HARDWARE_ERROR, flags: 0 };
+	let flags = (access & 2 ? 0x20 : 0) | (access & 4 ? 0x8 : 0) | (access & 8 ? 0 : 0x4);
+	if (kind === "permission" || kind === "privilege" || kind === "update") flags |= 0x50;
+	else if (kind === "reserved") flags |= 0x90;
+	return { code: AMD_IO_PAGE_FAULT, flags };
+}

@@ -1,0 +1,43 @@
+import { type Bdf, formatBdf } from "../../board/bdf.js";
+import type { PciDevice } from "../../board/description.js";
+import type { Requester } from "../../board/topology.js";
+import { IommuDevice, type IommuGroup } from "../../contract/device.js";
+import { NO_PASID } from "../../mmu/caches.js";
+import type { HwIommu } from "./driver.js";
+
+/** A PCI function behind a physical IOMMU. */
+export class HwDevice extends IommuDevice {
+	declare readonly iommu: HwIommu;
+
+	constructor(
+		readonly pci: PciDevice,
+		iommu: HwIommu,
+		group: IommuGroup,
+		/** the requester IDs that its transactions carry */
+		readonly requester: Requester,
+		/** a virtual device that is one PASID of its parent (Scalable IOV) */
+		readonly part?: { readonly parent: HwDevice; readonly name: string; readonly pasid: number },
+	) {
+		const width = iommu.driver.pasidWidth(pci);
+		// The kernel bounds PASIDs only where there is a capability that could.
+		const pasids = width > 0 ? 2 ** width : Number.POSITIVE_INFINITY;
+		const regions = [...iommu.description.reserved, ...pci.reserved];
+		const reserved = regions.map(({ first, last }) => ({ start: first, last }));
+		super(part?.name ?? formatBdf(pci.bdf), iommu, group, pasids, reserved);
+		this.maxPasidLog2 = width;
+		part?.parent.parts.push(this);
+		this.capabilities = iommu.driver.capabilities(pci);
+	}
+
+	/** virtual devices carved out of it */
+	readonly parts: HwDevice[] = [];
+
+	/** What its transactions are cached under, of an attachment (0: without PASID). */
+	cacheContext(pasid: number): number {
+		return pasid === 0 ? (this.part?.pasid ?? NO_PASID) : pasid;
+	}
+
+	get bdf(): Bdf {
+		return this.pci.bdf;
+	}
+}

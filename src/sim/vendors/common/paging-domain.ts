@@ -1,0 +1,75 @@
+import { EINVAL } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import { type DirtyTracker, PagingDomain } from "../../contract/domain.js";
+import type { Area } from "../../iova/area.js";
+import type { Stage2, Stage2Page } from "../../mmu/translate.js";
+import { READ, WRITE } from "../../mmu/walk.js";
+
+const PAGE = 0x1000n;
+const PAGE_SHIFT = 12;
+
+/** The pages of an IOVA space as a page table of hardware holds them: what devices, and guests' tables on top, go through. */
+export abstract class HwPagingDomain extends PagingDomain implements Stage2 {
+	readonly smallestPage = PAGE;
+	/** entries can not forbid reading: whatever is mapped can be read (x86 tables) */
+	protected readonly alwaysReadable: boolean = false;
+
+	/** Where an IOVA leads; undefined: nothing is mapped. */
+	find(iova: bigint): Stage2Page | undefined {
+		const area = this.space?.find(iova);
+		if (area === undefined) return undefined;
+		const byte = area.byte(iova);
+		const ref = area.pages.pinnedPage(Number(byte >> BigInt(PAGE_SHIFT)));
+		if (ref === undefined) return undefined;
+		const pa = (BigInt(ref.object.frame + ref.page) << BigInt(PAGE_SHIFT)) | (byte & (PAGE - 1n));
+		const readable = area.readable || this.alwaysReadable;
+		return { pa, perm: (readable ? READ : 0) | (area.writable ? WRITE : 0), shift: PAGE_SHIFT };
+	}
+
+	/** A device wrote there. */
+	wrote(iova: bigint): void {
+		if (this.dirty instanceof DirtyPages) this.dirty.mark(iova);
+	}
+
+	/** told when something is unmapped: what is cached of tables on top has to go */
+	readonly onUnmapped = new Set<() => void>();
+
+	override unmapped(area: Area): void {
+		for (const tell of this.onUnmapped) tell();
+		if (this.dirty instanceof DirtyPages) this.dirty.forget(area.start, area.last);
+	}
+}
+
+/** Pages that devices wrote, as hardware marks them in the page table. */
+export class DirtyPages implements DirtyTracker {
+	readonly #pages = new Set<bigint>();
+	enabled = false;
+
+	/** `always`: pages are marked, and told of, whether tracking is on or not; turning it on forgets them */
+	constructor(readonly always = false) {}
+
+	set(enable: boolean): Ret {
+		if (enable && (this.always || !this.enabled)) this.#pages.clear();
+		this.enabled = enable;
+		return 0;
+	}
+
+	mark(iova: bigint): void {
+		if (this.enabled || this.always) this.#pages.add(iova >> BigInt(PAGE_SHIFT));
+	}
+
+	forget(start: bigint, last: bigint): void {
+		for (const page of this.#pages) if (page >= start >> BigInt(PAGE_SHIFT) && page <= last >> BigInt(PAGE_SHIFT)) this.#pages.delete(page);
+	}
+
+	read(start: bigint, last: bigint, clear: boolean, visit: (start: bigint, last: bigint) => void): Ret {
+		if (!this.enabled && !this.always) return -EINVAL;
+		for (const page of [...this.#pages]) {
+			const first = page << BigInt(PAGE_SHIFT);
+			if (first > last || first + PAGE - 1n < start) continue;
+			visit(first, first + PAGE - 1n);
+			if (clear) this.#pages.delete(page);
+		}
+		return 0;
+	}
+}

@@ -1,0 +1,66 @@
+import type { Bdf } from "../board/bdf.js";
+import type { Iommu, Machine, PciDevice, SiovDevice } from "../board/description.js";
+import { buildTopology, type Topology } from "../board/topology.js";
+import { IommuGroup } from "../contract/device.js";
+import { HwDevice } from "./common/device.js";
+import type { DriverContext, HwIommu } from "./common/driver.js";
+import { createHwIommu } from "./registry.js";
+
+/** A machine as the kernel runs it: IOMMUs with drivers, devices in groups. */
+export interface Hardware {
+	readonly machine: Machine;
+	readonly topology: Topology;
+	readonly iommus: readonly HwIommu[];
+	/** the functions that an IOMMU translates for */
+	readonly devices: ReadonlyMap<Bdf, HwDevice>;
+	/** virtual devices that are a PASID of one of these */
+	readonly parts: ReadonlyMap<SiovDevice, HwDevice>;
+}
+
+/** A host driver's claim on a group: nobody else can have it. */
+const HOST = { name: "host driver" };
+
+/** Make IOMMUs, groups and devices of a machine's description. */
+export function buildHardware(machine: Machine, context: Omit<DriverContext, "kernel">): Hardware {
+	const topology = buildTopology(machine);
+	const iommus = new Map<string, HwIommu>();
+	for (const description of machine.iommus) {
+		const iommu = createHwIommu(description, { ...context, kernel: machine.kernel });
+		if (iommu !== undefined) iommus.set(description.name, iommu);
+	}
+	const groups = new Map<number, IommuGroup>();
+	const devices = new Map<Bdf, HwDevice>();
+	for (const pci of machine.devices) {
+		const iommu = iommus.get(pci.iommu ?? "");
+		if (iommu === undefined) continue;
+		const { number } = topology.groupOf(pci.bdf);
+		let group = groups.get(number);
+		if (group === undefined) {
+			group = new IommuGroup(number);
+			groups.set(number, group);
+		}
+		devices.set(pci.bdf, new HwDevice(pci, iommu, group, topology.requester(pci.bdf)));
+		if (usesDma(pci)) group.claim(HOST);
+	}
+	const parts = new Map<SiovDevice, HwDevice>();
+	for (const siov of machine.siov) {
+		const parent = devices.get(siov.parent);
+		if (parent === undefined) continue;
+		const { number } = topology.groupOfSiov(siov);
+		let group = groups.get(number);
+		if (group === undefined) {
+			group = new IommuGroup(number);
+			groups.set(number, group);
+		}
+		const part = { parent, name: siov.name, pasid: siov.pasid };
+		parts.set(siov, new HwDevice(parent.pci, parent.iommu, group, parent.requester, part));
+	}
+	return { machine, topology, iommus: [...iommus.values()], devices, parts };
+}
+
+/** Whether a driver of the host's does DMA with the device: its group is then the host's. */
+function usesDma(pci: PciDevice): boolean {
+	return pci.driver !== undefined && pci.driver !== "vfio-pci";
+}
+
+export type { Iommu };

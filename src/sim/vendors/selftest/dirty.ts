@@ -1,0 +1,58 @@
+import { mock_aperture } from "../../../../structs/index.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { DirtyTracker } from "../../contract/domain.js";
+import { BTree } from "../../memory/btree.js";
+import type { MockPagingDomain } from "./domains.js";
+
+const SMALL = BigInt(mock_aperture.MOCK_PAGE_SIZE);
+const PAGE = 0x1000n;
+
+/** Dirty bits of a mock table: one for each of its entries, which hold a page where they can. */
+export class MockDirty implements DirtyTracker {
+	enabled = false;
+	/** start of a dirty entry -> its bytes */
+	readonly #entries = new BTree<bigint, bigint>(undefined, (a, b) => (a < b ? -1 : a > b ? 1 : 0));
+
+	constructor(readonly domain: MockPagingDomain) {}
+
+	set(enable: boolean): Ret {
+		if (enable) this.#entries.clear();
+		this.enabled = enable;
+		return 0;
+	}
+
+	/** The device wrote here: false if nothing is mapped. */
+	mark(iova: bigint): boolean {
+		const entry = this.#entry(iova);
+		if (entry === undefined) return false;
+		this.#entries.set(entry.start, entry.size);
+		return true;
+	}
+
+	read(start: bigint, last: bigint, clear: boolean, visit: (start: bigint, last: bigint) => void): Ret {
+		const found: bigint[] = [];
+		const first = this.#entries.getPairOrNextLower(start);
+		const from = first !== undefined && first[0] + first[1] > start ? first[0] : start;
+		for (const [at, size] of this.#entries.entries(from)) {
+			if (at > last) break;
+			visit(at, at + size - 1n);
+			found.push(at);
+		}
+		if (clear) for (const at of found) this.#entries.delete(at);
+		return 0;
+	}
+
+	forget(start: bigint, last: bigint): void {
+		this.#entries.deleteRange(start, last, true);
+	}
+
+	/** The entry that maps an IOVA: a whole page where IOVA and memory lie alike, else half of one. */
+	#entry(iova: bigint): { start: bigint; size: bigint } | undefined {
+		const area = this.domain.space?.find(iova);
+		if (area === undefined) return undefined;
+		const start = iova & ~(PAGE - 1n);
+		const aligned = ((area.byte(iova) ^ iova) & (PAGE - 1n)) === 0n;
+		if (aligned && start >= area.start && start + PAGE - 1n <= area.last) return { start, size: PAGE };
+		return { start: iova & ~(SMALL - 1n), size: SMALL };
+	}
+}

@@ -1,0 +1,88 @@
+import { defines, iommu_hwpt_invalidate_selftest as ENTRY, mock_aperture, mock_nested_domain_iotlb } from "../../../../structs/index.js";
+import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { AttachHandle, IommuDevice } from "../../contract/device.js";
+import { NestedDomain, PagingDomain } from "../../contract/domain.js";
+import type { InvalidateArray, InvalidateResult, IommuInstance } from "../../contract/driver.js";
+import { copyEntry } from "../../iommufd/invalidate-call.js";
+import type { Area } from "../../iova/area.js";
+import type { MockDevice } from "./device.js";
+import { MockDirty } from "./dirty.js";
+import type { MockViommu } from "./viommu.js";
+
+/** Attaching this PASID twice in a row fails once, so that tests can see a roll-back. */
+const FAILING_PASID = defines.IOMMU_TEST_PASID_RESERVED;
+
+function attachMock(device: MockDevice, pasid: number, viommu: MockViommu | undefined, virtId: bigint): Ret {
+	if (pasid !== 0) {
+		if (pasid !== FAILING_PASID) return 0;
+		device.failNext = !device.failNext;
+		return device.failNext ? 0 : -ENOMEM;
+	}
+	device.viommu = viommu;
+	device.virtId = virtId;
+	return 0;
+}
+
+/** A kernel-managed mock table: pages of 2 KiB, IOVA from 16 MiB to 2 GiB. */
+export class MockPagingDomain extends PagingDomain {
+	readonly smallestPage = BigInt(mock_aperture.MOCK_PAGE_SIZE);
+	/** every power of two from its page to 64 GiB */
+	readonly pageSizes = (1n << 37n) - BigInt(mock_aperture.MOCK_PAGE_SIZE);
+	readonly aperture = {
+		start: BigInt(mock_aperture.MOCK_APERTURE_START),
+		last: BigInt(mock_aperture.MOCK_APERTURE_LAST),
+	};
+	readonly tracker: MockDirty | undefined;
+
+	constructor(iommu: IommuInstance, tracksDirty: boolean) {
+		super(iommu);
+		if (tracksDirty) this.dirty = this.tracker = new MockDirty(this);
+	}
+
+	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
+		const mock = device as MockDevice;
+		if (pasid === 0 && this.dirty !== undefined && !mock.tracksDirty) return -EINVAL;
+		return attachMock(mock, pasid, undefined, 0n);
+	}
+
+	override unmapped(area: Area): void {
+		this.tracker?.forget(area.start, area.last);
+	}
+}
+
+/** A mock table of the caller's: four IOTLB entries that invalidation clears. */
+export class MockNestedDomain extends NestedDomain {
+	constructor(
+		iommu: IommuInstance,
+		readonly iotlb: number[],
+		readonly viommu: MockViommu | undefined,
+	) {
+		super(iommu);
+	}
+
+	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
+		const mock = device as MockDevice;
+		if (this.viommu === undefined || pasid !== 0) return attachMock(mock, pasid, undefined, 0n);
+		const virtId = this.viommu.viommu.virtId(device);
+		return virtId === undefined ? -ENOENT : attachMock(mock, pasid, this.viommu, virtId);
+	}
+
+	override invalidate(array: InvalidateArray): InvalidateResult {
+		if (array.type !== defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST) return { rc: -EINVAL, done: 0 };
+		for (let i = 0; i < array.entries; i++) {
+			const bytes = copyEntry(array, i, ENTRY.size);
+			const rc = typeof bytes === "number" ? bytes : this.#invalidateOne(ENTRY.decode(bytes));
+			if (rc < 0) return { rc, done: i };
+		}
+		return { rc: 0, done: array.entries };
+	}
+
+	#invalidateOne({ flags, iotlb_id }: { flags: number; iotlb_id: number }): Ret {
+		if (flags & ~defines.IOMMU_TEST_INVALIDATE_FLAG_ALL) return -EOPNOTSUPP;
+		if (iotlb_id > mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_ID_MAX) return -EINVAL;
+		if (flags & defines.IOMMU_TEST_INVALIDATE_FLAG_ALL) this.iotlb.fill(0);
+		else this.iotlb[iotlb_id] = 0;
+		return 0;
+	}
+}

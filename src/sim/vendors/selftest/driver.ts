@@ -1,0 +1,87 @@
+import {
+	defines,
+	iommufd_hwpt_alloc_flags as FLAG,
+	iommu_hwpt_selftest,
+	iommu_test_hw_info,
+	mock_iommupt,
+	mock_nested_domain_iotlb,
+} from "../../../../structs/index.js";
+import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { IommuDevice } from "../../contract/device.js";
+import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
+import type { AllocData, HwInfo, IommuDriver, ViommuOps } from "../../contract/driver.js";
+import { copyUserData } from "../../iommufd/command.js";
+import type { Viommu } from "../../iommufd/viommu.js";
+import type { MockDevice } from "./device.js";
+import { MockNestedDomain, MockPagingDomain } from "./domains.js";
+import { MockViommu } from "./viommu.js";
+
+const PAGING_FLAGS = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT | FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING | FLAG.IOMMU_HWPT_ALLOC_PASID;
+
+/** The selftest's mock IOMMU. */
+export class MockDriver implements IommuDriver {
+	canTrackDirty(device: IommuDevice): boolean {
+		return (device as MockDevice).tracksDirty;
+	}
+
+	guestOwnsPasids(domain: Domain): boolean {
+		return domain instanceof MockNestedDomain;
+	}
+
+	detached(device: IommuDevice, pasid: number): void {
+		const mock = device as MockDevice;
+		if (pasid === 0) mock.viommu = undefined;
+		else if (pasid === defines.IOMMU_TEST_PASID_RESERVED) mock.failNext = false;
+	}
+
+	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+		if (flags & ~PAGING_FLAGS) return -EOPNOTSUPP;
+		const format = from === undefined ? 0 : pagingFormat(from);
+		if (format < 0) return format;
+		return new MockPagingDomain(device.iommu, (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0);
+	}
+
+	allocNested(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {
+		if (flags & ~FLAG.IOMMU_HWPT_ALLOC_PASID) return -EOPNOTSUPP;
+		if (from.data?.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return -EOPNOTSUPP;
+		return mockNested(device, parent, from);
+	}
+
+	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret {
+		if (type !== 0 && type !== defines.IOMMU_HW_INFO_TYPE_SELFTEST) return -EOPNOTSUPP;
+		return {
+			type: defines.IOMMU_HW_INFO_TYPE_SELFTEST,
+			data: iommu_test_hw_info.encode({ flags: 0, test_reg: defines.IOMMU_HW_INFO_SELFTEST_REGVAL }),
+		};
+	}
+
+	viommuSupported(_device: IommuDevice, type: number): Ret {
+		return type === defines.IOMMU_VIOMMU_TYPE_SELFTEST ? 0 : -EOPNOTSUPP;
+	}
+
+	initViommu(viommu: Viommu, parent: PagingDomain, from: AllocData): ViommuOps | Ret {
+		return MockViommu.create(viommu, parent, from);
+	}
+}
+
+/** Which format of table the caller's data asks for. */
+function pagingFormat({ process, data }: AllocData): Ret {
+	if (data === undefined) return mock_iommupt.MOCK_IOMMUPT_DEFAULT;
+	const { size, offsets } = iommu_hwpt_selftest;
+	if (data.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return -EOPNOTSUPP;
+	const bytes = copyUserData(process, data, data.type, size, offsets.pagetable_type);
+	if (typeof bytes === "number") return bytes;
+	const { pagetable_type } = iommu_hwpt_selftest.decode(bytes);
+	return pagetable_type > mock_iommupt.MOCK_IOMMUPT_HUGE ? -EOPNOTSUPP : pagetable_type;
+}
+
+/** A nested mock table, with or without a vIOMMU. */
+export function mockNested(device: IommuDevice, parent: PagingDomain, from: AllocData, viommu?: MockViommu): MockNestedDomain | Ret {
+	if (from.data === undefined || !(parent instanceof MockPagingDomain)) return -EINVAL;
+	const { size } = iommu_hwpt_selftest;
+	const bytes = copyUserData(from.process, from.data, defines.IOMMU_HWPT_DATA_SELFTEST, size, iommu_hwpt_selftest.offsets.pagetable_type);
+	if (typeof bytes === "number") return bytes;
+	const { iotlb } = iommu_hwpt_selftest.decode(bytes);
+	return new MockNestedDomain(device.iommu, new Array(mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_NUM).fill(iotlb), viommu);
+}

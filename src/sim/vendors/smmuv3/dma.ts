@@ -1,0 +1,122 @@
+import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
+import { encodeSmmuEvent, SMMU_EVENTS, type SmmuEventName } from "../../../formats/smmuv3/events.js";
+import type { Values } from "../../../formats/words.js";
+import type { DmaOutcome } from "../../contract/driver.js";
+import { EXEC, PRIV, WRITE } from "../../mmu/walk.js";
+import { throughHost } from "../common/dma.js";
+import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
+import type { SmmuStream } from "./stream.js";
+import { type SmmuEvent, smmuEventRecord } from "./translate.js";
+
+/** Events that the driver passes on to guests. */
+export const FOR_GUESTS = new Set<SmmuEventName>([
+	"C_BAD_STE",
+	"F_STREAM_DISABLED",
+	"C_BAD_SUBSTREAMID",
+	"C_BAD_CD",
+	"F_TRANSLATION",
+	"F_ADDR_SIZE",
+	"F_ACCESS",
+	"F_PERMISSION",
+]);
+
+const DETACHED: DmaOutcome = { ok: false, why: "nothing is attached, so the stream table entry says abort" };
+const UNRECORDED = "the stream table entry says abort, or the context descriptor that faults are not recorded";
+
+/** One access of a device: to where, or aborted, with the SMMU's record and the driver's part in it. */
+export function access(stream: SmmuStream, iova: bigint, what: number, pasid?: number): DmaOutcome {
+	const { domain } = stream;
+	if (domain instanceof SmmuNestedDomain) return throughStreams(stream, domain, iova, what, pasid);
+	if (pasid !== undefined) return withPasid(stream, domain, iova, what, pasid);
+	if (domain === undefined) return DETACHED;
+	return domain.stage === 1 ? hostStage1(stream, domain, iova, what) : throughStreams(stream, domain, iova, what, undefined);
+}
+
+/** The host's own context descriptors: one for each PASID that is attached. */
+function withPasid(stream: SmmuStream, domain: SmmuPagingDomain | undefined, iova: bigint, what: number, pasid: number): DmaOutcome {
+	const { byPasid, device } = stream;
+	const table = byPasid.get(pasid);
+	if (table !== undefined) return hostStage1(stream, table, iova, what, pasid);
+	if (domain === undefined && byPasid.size === 0) return DETACHED;
+	const inTable = (domain === undefined || domain.stage === 1) && pasid < 2 ** device.maxPasidLog2;
+	return recorded(stream, { name: inTable ? "C_BAD_CD" : "C_BAD_SUBSTREAMID", fields: names(stream, pasid), stage2: false });
+}
+
+function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
+	const { smmu } = stream;
+	const parent: SmmuPagingDomain = domain instanceof SmmuNestedDomain ? domain.parent : domain;
+	const { ste } = domain;
+	const outcome = smmu.translator.translate(
+		{
+			sid: stream.wire,
+			vmid: parent.vmid,
+			ste,
+			stage2: parent,
+			ssid,
+			// the guest says whether the device may, by EATS
+			ats: stream.ats && ste.ats === 1,
+		},
+		iova,
+		what,
+	);
+	if (outcome.ok) return outcome;
+	if (outcome.stall) return stalled(stream, outcome.event, iova, what, ssid);
+	if (outcome.ats) return { ok: false, ats: true, why: "the SMMU refused the translation that the device asked for" };
+	return outcome.event === undefined ? { ok: false, why: UNRECORDED } : recorded(stream, outcome.event);
+}
+
+/** The kernel's own stage 1, which it keeps as the IOVA space says. */
+function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, what: number, pasid?: number): DmaOutcome {
+	const found = throughHost(table, iova, what);
+	if (found !== undefined) return found;
+	// a translation that the device asked for is refused without a record
+	if (stream.ats) return { ok: false, ats: true, why: "the host's table does not map it, or not for this" };
+	const name = table.find(iova) === undefined ? "F_TRANSLATION" : "F_PERMISSION";
+	return recorded(stream, {
+		name,
+		fields: {
+			...names(stream, pasid),
+			address: iova,
+			rnw: what & WRITE ? 0n : 1n,
+			ind: what & EXEC ? 1n : 0n,
+			pnu: what & PRIV ? 1n : 0n,
+			class: 2n,
+		},
+		stage2: false,
+	});
+}
+
+function names(stream: SmmuStream, pasid: number | undefined): Values {
+	return { sid: BigInt(stream.wire), ...(pasid === undefined ? {} : { ssv: 1n, ssid: BigInt(pasid) }) };
+}
+
+/** An event that ends the access: the guest hears of it if it is one of its own stage. */
+export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
+	const record = smmuEventRecord(event);
+	const { events } = stream;
+	if (events !== undefined && !event.stage2 && FOR_GUESTS.has(event.name)) events.viommu.report(record, events.virtId);
+	else
+		stream.smmu.host.warn(
+			`${stream.smmu.name}: event 0x${SMMU_EVENTS[event.name].toString(16).padStart(2, "0")} ${event.name} client ${stream.device.name} sid 0x${stream.wire.toString(16)}`,
+		);
+	return { ok: false, record, why: event.name };
+}
+
+/** An access that waits becomes a page request, whose group is the transaction's tag. */
+function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
+	const stag = stream.smmu.takeStag();
+	const fields = { ...event?.fields, stall: 1n, stag: BigInt(stag) };
+	const record = event && encodeSmmuEvent(event.name, fields);
+	stream.device.requests.report({
+		pasid: ssid,
+		group: stag,
+		perm:
+			(what & WRITE ? PERM.IOMMU_PGFAULT_PERM_WRITE : PERM.IOMMU_PGFAULT_PERM_READ) |
+			(what & EXEC ? PERM.IOMMU_PGFAULT_PERM_EXEC : 0) |
+			(what & PRIV ? PERM.IOMMU_PGFAULT_PERM_PRIV : 0),
+		addr: iova,
+		last: true,
+	});
+	const waits = [...stream.device.requests.pending].some((group) => group.requests.some((request) => request.group === stag));
+	return { ok: false, record, waits: waits ? stag : undefined, why: event?.name };
+}

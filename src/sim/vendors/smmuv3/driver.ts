@@ -1,0 +1,102 @@
+import {
+	iommufd_hw_capabilities as CAP,
+	iommufd_hwpt_alloc_flags as FLAG,
+	iommu_hw_info_arm_smmuv3,
+	iommu_viommu_type,
+	iommu_hw_info_type as TYPE,
+} from "../../../../structs/index.js";
+import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { PciDevice } from "../../board/description.js";
+import type { IommuDevice } from "../../contract/device.js";
+import type { Domain, PagingDomain } from "../../contract/domain.js";
+import type { AllocData, DmaOutcome, HwInfo, ViommuOps } from "../../contract/driver.js";
+import type { Viommu } from "../../iommufd/viommu.js";
+import type { IommuCaches } from "../../mmu/caches.js";
+import type { HwDriver } from "../common/driver.js";
+import { access } from "./dma.js";
+import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
+import type { Smmu } from "./smmu.js";
+import type { CachedCd } from "./translate.js";
+import { SmmuViommu } from "./viommu.js";
+
+const NEST = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT;
+const DIRTY = FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+const PASID = FLAG.IOMMU_HWPT_ALLOC_PASID;
+
+/** The driver, as one SMMUv3 has it. */
+export class Smmuv3Driver implements HwDriver {
+	/** the interrupt translation service tells devices apart */
+	readonly isolatesMsi = true;
+
+	constructor(readonly smmu: Smmu) {}
+
+	get caches(): IommuCaches<CachedCd> {
+		return this.smmu.caches;
+	}
+
+	pasidWidth(pci: PciDevice): number {
+		return Math.min(pci.pasidWidth, this.smmu.features.ssidBits);
+	}
+
+	capabilities(pci: PciDevice): number {
+		return pci.ats ? 0 : CAP.IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
+	}
+
+	canTrackDirty(_device: IommuDevice): boolean {
+		return this.smmu.tracksDirty;
+	}
+
+	/** Stage 1 where there is one; a nesting parent is stage 2, beneath the guest's stage 1. -ENOSPC without a VMID left. */
+	allocPaging(_device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+		const { smmu } = this;
+		const { stage1 } = smmu.features;
+		if (flags & ~(NEST | DIRTY | PASID) || from?.data !== undefined) return -EOPNOTSUPP;
+		const nest = (flags & NEST) !== 0;
+		if (nest ? flags !== NEST || !smmu.nests : flags !== 0 && !stage1) return -EOPNOTSUPP;
+		if (stage1 && !nest) return new SmmuPagingDomain(smmu, 1, false, (flags & DIRTY) !== 0, 0);
+		const vmid = smmu.takeVmid();
+		return vmid < 0 ? vmid : new SmmuPagingDomain(smmu, 2, nest, false, vmid);
+	}
+
+	detached(device: IommuDevice, pasid: number): void {
+		const stream = this.smmu.stream(device);
+		if (stream === undefined) return;
+		if (pasid !== 0) {
+			stream.byPasid.delete(pasid);
+			return;
+		}
+		install(stream, undefined);
+		stream.events = undefined;
+	}
+
+	guestOwnsPasids(domain: Domain): boolean {
+		return domain instanceof SmmuNestedDomain;
+	}
+
+	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret {
+		if (type !== TYPE.IOMMU_HW_INFO_TYPE_DEFAULT && type !== TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3) return -EOPNOTSUPP;
+		const { idr, iidr, aidr } = this.smmu.description;
+		return {
+			type: TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3,
+			data: iommu_hw_info_arm_smmuv3.encode({ flags: 0, idr: [...idr], iidr, aidr }),
+		};
+	}
+
+	viommuSupported(_device: IommuDevice, type: number): Ret {
+		const { smmu } = this;
+		const known = type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
+		return known && smmu.nests && smmu.staysCoherent ? 0 : -EOPNOTSUPP;
+	}
+
+	initViommu(viommu: Viommu, parent: PagingDomain, _from: AllocData): ViommuOps | Ret {
+		// made for a device behind another SMMU
+		if (!(parent instanceof SmmuPagingDomain) || parent.iommu !== viommu.iommu) return -EINVAL;
+		return new SmmuViommu(viommu, parent);
+	}
+
+	dma(device: IommuDevice, iova: bigint, what: number, pasid?: number): DmaOutcome {
+		const stream = this.smmu.stream(device);
+		return stream === undefined ? { ok: false } : access(stream, iova, what, pasid);
+	}
+}

@@ -1,0 +1,32 @@
+import type { SmmuCommand } from "../../../formats/smmuv3/commands.js";
+import type { Fate, Targets } from "../../extensions/forward.js";
+
+/** Commands that the kernel takes from a guest. */
+const TAKEN = new Set(["CFGI_CD", "CFGI_CD_ALL", "TLBI_NH_ALL", "TLBI_NH_ASID", "TLBI_NH_VA", "TLBI_NH_VAA", "TLBI_NSNH_ALL", "ATC_INV"]);
+
+/** An SMMUv3 command as an entry of a virtual IOMMU's invalidation array, if it is one. */
+export function smmuEntry(command: SmmuCommand, bytes: Uint8Array, targets: Targets): Fate {
+	const { name, stray } = command;
+	switch (name) {
+		case undefined:
+			return { kind: "lost", why: "the opcode is none of non-secure software's: the guest's queue stops here (CERROR_ILL)" };
+		case "SYNC":
+			return { kind: "vmm", why: "the VMM completes it when what is before it is done" };
+		case "PRI_RESP":
+		case "RESUME":
+		case "STALL_TERM":
+			return { kind: "vmm", why: "it answers a page request: fault respond, with the group's cookie" };
+		case "CFGI_STE":
+		case "CFGI_STE_RANGE":
+			return { kind: "vmm", why: "a changed stream table entry is another nested page table: allocate and attach it" };
+		case "PREFETCH_CONFIG":
+		case "PREFETCH_ADDR":
+			return { kind: "covered", why: "a hint, which may be ignored" };
+		default:
+	}
+	if (!TAKEN.has(name)) return { kind: "lost", why: "it is no command of a guest's own stage: the kernel answers EIO" };
+	if (stray.some((word) => word !== 0n))
+		return { kind: "lost", why: `bits are set that the kernel refuses (EIO): ${stray.map((word) => `0x${word.toString(16)}`).join(" ")}` };
+	if (targets.otherwise === undefined) return { kind: "lost", why: "no virtual IOMMU is known; --viommu names one" };
+	return { kind: "entry", target: targets.otherwise, bytes };
+}

@@ -1,0 +1,93 @@
+import { ENOSPC } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { Smmuv3Iommu } from "../../board/description.js";
+import type { IommuDevice } from "../../contract/device.js";
+import { IdPool } from "../../iommufd/id-pool.js";
+import { IommuCaches } from "../../mmu/caches.js";
+import type { HwDevice } from "../common/device.js";
+import type { DriverContext, HwIommu } from "../common/driver.js";
+import { HostMemory } from "../common/host-memory.js";
+import { Smmuv3Driver } from "./driver.js";
+import { SmmuStream } from "./stream.js";
+import { decodeSmmuIdr, type SmmuFeatures } from "./stream-table.js";
+import { type CachedCd, SmmuTranslator } from "./translate.js";
+
+/** One SMMUv3: its registers, its caches and what the driver keeps for it. */
+export class Smmu implements HwIommu {
+	readonly driver = new Smmuv3Driver(this);
+	readonly name: string;
+	readonly features: SmmuFeatures;
+	readonly caches: IommuCaches<CachedCd>;
+	readonly translator: SmmuTranslator;
+	readonly #streams = new WeakMap<IommuDevice, SmmuStream>();
+	readonly #vmids = new IdPool<true>(1);
+	#nextStag = 0;
+
+	constructor(
+		readonly description: Smmuv3Iommu,
+		readonly host: DriverContext,
+	) {
+		this.name = description.name;
+		this.features = decodeSmmuIdr(description.idr);
+		this.caches = new IommuCaches(description.caches);
+		this.caches.onAtcFailure = (device, error) =>
+			host.warn(
+				`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${error === "ITE" ? "timed out" : "completed with an error"}; its cache keeps what it has`,
+			);
+		this.translator = new SmmuTranslator(this.features, this.caches, new HostMemory(host.memory));
+	}
+
+	/** A device's; undefined if it is behind another IOMMU. */
+	stream(device: IommuDevice): SmmuStream | undefined {
+		if (device.iommu !== this) return undefined;
+		let stream = this.#streams.get(device);
+		if (stream === undefined) {
+			stream = new SmmuStream(this, device as HwDevice);
+			this.#streams.set(device, stream);
+		}
+		return stream;
+	}
+
+	/** both stages, one on top of the other */
+	get nests(): boolean {
+		return this.features.stage1 && this.features.stage2;
+	}
+
+	/** A guest can not make its memory incoherent behind the host's back. */
+	get staysCoherent(): boolean {
+		return this.description.canwbs || this.features.forceWriteBack;
+	}
+
+	/** Hardware sets dirty state, and its table walks are coherent (COHACC). */
+	get tracksDirty(): boolean {
+		return this.features.setDirty && (this.description.idr[0] & 0x10) !== 0;
+	}
+
+	/** ATS reaches the SMMU, and it takes it. */
+	get ats(): boolean {
+		return this.description.ats && this.features.ats;
+	}
+
+	/** The lowest VMID that no stage 2 has, from 1; -ENOSPC when all are in use. */
+	takeVmid(): Ret {
+		return this.#vmids.size >= 2 ** this.features.vmidBits - 1 ? -ENOSPC : this.#vmids.add(true);
+	}
+
+	/** Nobody uses it any more: nothing of it may be cached when it is given out again. */
+	freeVmid(vmid: number): void {
+		this.flushVmid(vmid, "free");
+		this.#vmids.delete(vmid);
+	}
+
+	flushVmid(vmid: number, why: string): void {
+		this.caches.invalidate({ type: why, cache: "iotlb", domain: vmid });
+		this.caches.invalidate({ type: `${why}/paging`, cache: "paging", domain: vmid });
+	}
+
+	/** Names a transaction that stalls. */
+	takeStag(): number {
+		const stag = this.#nextStag;
+		this.#nextStag = (stag + 1) & 0xffff;
+		return stag;
+	}
+}

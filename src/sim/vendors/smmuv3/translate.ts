@@ -1,0 +1,173 @@
+import { encodeSmmuEvent, type SmmuEventName } from "../../../formats/smmuv3/events.js";
+import type { Values } from "../../../formats/words.js";
+import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
+import type { PhysMemory } from "../../mmu/phys-memory.js";
+import { guestMemory, type Refusal, type Stage1, type Stage2, translate, translateStage2 } from "../../mmu/translate.js";
+import { EXEC, type FaultKind, PRIV, READ, WRITE } from "../../mmu/walk.js";
+import { type ArmPaging, armAllows, walkArm } from "../../mmu/walk-arm.js";
+import { armHalf, type ContextDescriptor, fetchCd, usesStage1 } from "./cd.js";
+import { badSte, type SmmuFeatures, STE_ABORT, type SteStage1 } from "./stream-table.js";
+
+/** A CD in the cache, with its roots' host pages: they are translated when the CD is fetched. */
+export interface CachedCd {
+	readonly cd: ContextDescriptor;
+	readonly roots: readonly [lower: Stage1["root"], upper: Stage1["root"]];
+}
+
+export interface SmmuStream {
+	readonly sid: number;
+	/** the nesting parent's */
+	readonly vmid: number;
+	readonly ste: SteStage1;
+	readonly stage2: Stage2;
+	/** substream ID, where the transaction has one */
+	readonly ssid?: number;
+	/** the device caches translations itself (and EATS lets it) */
+	readonly ats?: boolean;
+}
+
+export type SmmuOutcome =
+	| { readonly ok: true; readonly pa: bigint; readonly length: bigint }
+	| {
+			readonly ok: false;
+			/** absent: nothing is recorded (aborting stream, CD.R = 0, a refused ATS request) */
+			readonly event?: SmmuEvent;
+			/** the transaction waits; the event's STAG and Stall bit are for the driver to fill in */
+			readonly stall: boolean;
+			/** an ATS request was refused: the device may send a page request */
+			readonly ats: boolean;
+	  };
+
+export interface SmmuEvent {
+	readonly name: SmmuEventName;
+	readonly fields: Values;
+	/** S2: the host's own tables are at fault, which the driver keeps to itself */
+	readonly stage2: boolean;
+}
+
+const EVENTS: Readonly<Record<FaultKind, SmmuEventName>> = {
+	"non-canonical": "F_TRANSLATION",
+	"not-present": "F_TRANSLATION",
+	reserved: "F_TRANSLATION",
+	"table-fetch": "F_TRANSLATION",
+	"address-size": "F_ADDR_SIZE",
+	"access-flag": "F_ACCESS",
+	permission: "F_PERMISSION",
+	privilege: "F_PERMISSION",
+	update: "F_PERMISSION",
+};
+
+/** Translations of one SMMU. */
+export class SmmuTranslator {
+	constructor(
+		readonly smmu: SmmuFeatures,
+		readonly caches: IommuCaches<CachedCd>,
+		readonly host: PhysMemory,
+	) {}
+
+	/** Translates an access (READ, WRITE, EXEC, PRIV) at `va` of a stream. */
+	translate(stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
+		const { ste } = stream;
+		// an entry that is not valid is one of abort by the time the driver has installed it
+		if (!ste.valid || ste.config === STE_ABORT) return refuse(undefined);
+		if (badSte(ste, this.smmu)) return refuse({ name: "C_BAD_STE", fields: streamFields(stream), stage2: false });
+		if (!usesStage1(ste, stream.ssid)) {
+			const { stage2 } = stream;
+			const mapped = stage2.find(va) !== undefined;
+			return translateStage2(stage2, va, access) ?? refuse(stage2Event(mapped, 2n, stream, va, access, va));
+		}
+
+		const context = stream.ssid ?? NO_PASID;
+		let cached = this.caches.findPasid(stream.sid, context);
+		if (!cached) {
+			const fetched = this.#fetch(stream, va, access);
+			if (!("cd" in fetched)) return fetched;
+			cached = fetched;
+			this.caches.addPasid({ device: stream.sid, context, value: cached });
+		}
+		const { cd, roots } = cached;
+		const half = armHalf(cd, va);
+		const stage1: Stage1 = {
+			walk: (memory, at, what, cache) => walkArm(memory, half, at, what, cache),
+			refuses: (perm, what) => (armAllows(half, perm, what) ? undefined : "permission"),
+			root: roots[half.upper ? 1 : 0],
+		};
+		const space = {
+			caches: this.caches,
+			domain: stream.vmid,
+			context: cd.asid,
+			ats: stream.ats ? { device: stream.sid, context } : undefined,
+		};
+		const outcome = translate(space, stage1, stream.stage2, this.host, va, access);
+		if (outcome.ok) return outcome;
+		if (outcome.ats) return { ok: false, stall: false, ats: true };
+		return this.#refused(outcome, cd, half, stream, va, access);
+	}
+
+	#refused(at: Refusal, cd: ContextDescriptor, half: ArmPaging, stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
+		let { kind, ipa } = at;
+		if (at.table) {
+			// a table is found by its own address, before the entry in it
+			ipa &= -(1n << BigInt(half.granule));
+			if (kind === "table-fetch") kind = "not-present";
+		}
+		const stage2 = at.stage === 2;
+		const fields = {
+			...streamFields(stream),
+			...accessFields(va, access),
+			class: at.table ? 1n : 2n,
+			s2: stage2 ? 1n : 0n,
+			ipa: at.table || stage2 ? ipa : 0n,
+		};
+		const event = { name: EVENTS[kind], fields, stage2 };
+		if (stage2) return refuse(event);
+		if (cd.stall && !at.table) return { ok: false, event, stall: true, ats: false };
+		return refuse(cd.report ? event : undefined);
+	}
+
+	#fetch(stream: SmmuStream, va: bigint, access: number): CachedCd | Exclude<SmmuOutcome, { ok: true }> {
+		const { stage2 } = stream;
+		const got = fetchCd(guestMemory(this.host, stage2), stream.ste, stream.ssid, this.smmu);
+		if (!got.ok) {
+			if (got.event !== "F_CD_FETCH") return refuse({ name: got.event, fields: streamFields(stream), stage2: false });
+			// mapped for writing only, or not mapped at all: stage 2 refused, not the bus
+			return refuse(stage2Event(stage2.find(got.at) !== undefined, 0n, stream, va, access, got.at));
+		}
+		const roots: Stage1["root"][] = [];
+		for (const half of [got.cd.lower, got.cd.upper]) {
+			const page = half.disabled ? undefined : stage2.find(half.ttb);
+			if (!half.disabled && (!page || (page.perm & READ) === 0))
+				return refuse(stage2Event(page !== undefined, 1n, stream, va, access, half.ttb));
+			roots.push(page && { ipa: half.ttb & ~0xfffn, pa: page.pa & ~0xfffn });
+		}
+		return { cd: got.cd, roots: [roots[0], roots[1]] };
+	}
+}
+
+/** The 32 bytes of an outcome's event. */
+export function smmuEventRecord(event: SmmuEvent): Uint8Array {
+	return encodeSmmuEvent(event.name, event.fields);
+}
+
+function refuse(event: SmmuEvent | undefined): Exclude<SmmuOutcome, { ok: true }> {
+	return { ok: false, event, stall: false, ats: false };
+}
+
+function streamFields(stream: SmmuStream): Values {
+	const { sid, ssid } = stream;
+	return { sid: BigInt(sid), ...(ssid === undefined ? {} : { ssv: 1n, ssid: BigInt(ssid) }) };
+}
+
+function accessFields(address: bigint, access: number): Values {
+	return {
+		address,
+		rnw: (access & WRITE) !== 0 ? 0n : 1n,
+		ind: (access & EXEC) !== 0 ? 1n : 0n,
+		pnu: (access & PRIV) !== 0 ? 1n : 0n,
+	};
+}
+
+function stage2Event(mapped: boolean, cls: bigint, stream: SmmuStream, va: bigint, access: number, ipa: bigint): SmmuEvent {
+	const fields = { ...streamFields(stream), ...accessFields(va, access), class: cls, s2: 1n, ipa };
+	return { name: mapped ? "F_PERMISSION" : "F_TRANSLATION", fields, stage2: true };
+}

@@ -1,0 +1,170 @@
+import {
+	iommu_hwpt_data_type as DATA,
+	iommufd_hwpt_alloc_flags as FLAG,
+	iommu_hw_info_type as INFO,
+	iommu_hw_info_vtd,
+	iommu_hwpt_vtd_s1 as S1,
+} from "../../../../structs/index.js";
+import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import { formatRid } from "../../board/bdf.js";
+import type { PciDevice, VtdIommu } from "../../board/description.js";
+import type { IommuDevice } from "../../contract/device.js";
+import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
+import type { AllocData, DmaOutcome, HwInfo } from "../../contract/driver.js";
+import { copyStruct } from "../../iommufd/command.js";
+import { type AtcError, IommuCaches } from "../../mmu/caches.js";
+import { WRITE } from "../../mmu/walk.js";
+import { pciCapabilities } from "../common/capabilities.js";
+import type { HwDevice } from "../common/device.js";
+import { throughHost } from "../common/dma.js";
+import type { DriverContext, HwDriver } from "../common/driver.js";
+import { FaultLog } from "../common/fault-log.js";
+import { HostMemory } from "../common/host-memory.js";
+import { vtdFaultLine, vtdReason } from "./fault-log.js";
+import { VtdFeatures } from "./features.js";
+import { VtdNestedDomain } from "./nested-domain.js";
+import { VtdPagingDomain } from "./paging-domain.js";
+import { type CachedVtdPasid, type VtdOutcome, VtdTranslator } from "./translate.js";
+
+const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
+
+export interface AtcFailure {
+	/** requester ID */
+	readonly device: number;
+	readonly error: AtcError;
+}
+
+/** The VT-d driver, for one unit. */
+export class VtdDriver implements HwDriver {
+	readonly kind = "vtd";
+	readonly features: VtdFeatures;
+	readonly caches: IommuCaches<CachedVtdPasid>;
+	readonly isolatesMsi: boolean;
+	/** requests that go through guests' tables */
+	readonly translator: VtdTranslator;
+	readonly #faults: FaultLog;
+	/** device-TLB invalidations that failed since somebody asked */
+	#failed: AtcFailure[] = [];
+	/** domain IDs for guests' tables; the host's own need none here */
+	#nextDomain = 1;
+
+	constructor(
+		readonly description: VtdIommu,
+		readonly context: DriverContext,
+	) {
+		this.features = new VtdFeatures(description);
+		this.caches = new IommuCaches(description.caches);
+		this.caches.onAtcFailure = (device, error) => {
+			const what = error === "ITE" ? "Invalidation Time-out Error (ITE)" : "Invalidation Completion Error (ICE)";
+			context.warn(`DMAR: VT-d detected ${what} for device [${formatRid(device)}]: its device TLB keeps what it has`);
+			this.#failed.push({ device, error });
+		};
+		this.#faults = new FaultLog(context.warn);
+		this.isolatesMsi = description.interruptRemapping;
+		const page1G = (this.features.firstStagePages & (1n << 30n)) !== 0n;
+		this.translator = new VtdTranslator(this.caches, new HostMemory(context.memory), { addressBits: 52, page1G });
+	}
+
+	/** Which device-TLB invalidations failed; they are forgotten then. */
+	takeFailures(): readonly AtcFailure[] {
+		const failed = this.#failed;
+		this.#failed = [];
+		return failed;
+	}
+
+	pasidWidth(pci: PciDevice): number {
+		return Math.min(this.features.pasidWidth, pci.pasidWidth);
+	}
+
+	capabilities(pci: PciDevice): number {
+		return pciCapabilities(pci, this.pasidWidth(pci));
+	}
+
+	canTrackDirty(): boolean {
+		return this.features.dirtyTracking;
+	}
+
+	/** First stage where the hardware has it and nothing asked for needs the second. */
+	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+		const { features } = this;
+		if (from?.data !== undefined) return -EOPNOTSUPP;
+		if (features.firstStage && (flags & ~PASID) === 0) return new VtdPagingDomain(device.iommu, features, "first", flags);
+		if (flags & ~(NEST | DIRTY | PASID)) return -EOPNOTSUPP;
+		if ((flags & NEST && !features.nesting) || (flags & DIRTY && !features.dirtyTracking)) return -EOPNOTSUPP;
+		if (!features.secondStage) return -EOPNOTSUPP;
+		return new VtdPagingDomain(device.iommu, features, "second", flags);
+	}
+
+	allocNested(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {
+		if (!this.features.nesting || flags & ~PASID) return -EOPNOTSUPP;
+		const { data, process } = from;
+		if (data?.type !== DATA.IOMMU_HWPT_DATA_VTD_S1) return -EOPNOTSUPP;
+		if (!(parent instanceof VtdPagingDomain) || !parent.nestParent) return -EINVAL;
+		if (data.length !== S1.size) return -EINVAL;
+		const bytes = copyStruct(process, data.uptr, data.length, S1.size);
+		if (typeof bytes === "number") return bytes;
+		return new VtdNestedDomain(device.iommu, this, parent, S1.decode(bytes), this.#nextDomain++);
+	}
+
+	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret {
+		const { cap, ecap, errata } = this.description;
+		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD) return -EOPNOTSUPP;
+		const data = iommu_hw_info_vtd.encode({ flags: errata ? 1 : 0, cap_reg: cap, ecap_reg: ecap });
+		return { type: INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD, data };
+	}
+
+	admits(_device: IommuDevice, domain: Domain): Ret {
+		return domain.iommu.driver instanceof VtdDriver ? 0 : -EINVAL;
+	}
+
+	detached(device: IommuDevice, pasid: number): void {
+		this.forget(device as HwDevice, pasid);
+	}
+
+	/** The device's attachment changes: what it cached itself through the old one goes. */
+	forget(device: HwDevice, pasid: number): void {
+		if (!device.pci.ats) return;
+		this.caches.invalidate({ type: "host-attach", cache: "atc", device: device.requester.wire, context: device.cacheContext(pasid) });
+	}
+
+	dma(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
+		const hw = device as HwDevice;
+		return this.finish(hw, iova, access, pasid, this.#translate(hw, iova, access, pasid));
+	}
+
+	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */
+	finish(device: HwDevice, iova: bigint, access: number, pasid: number | undefined, outcome: VtdOutcome): DmaOutcome {
+		if (outcome.ok) return outcome;
+		const { reason, quiet, ats } = outcome;
+		const sent = pasid ?? device.part?.pasid;
+		if (!ats && !quiet) this.#faults.add(vtdFaultLine(device.requester.wire, sent, iova, access, reason));
+		return { ok: false, ats, why: `fault reason 0x${reason.toString(16).padStart(2, "0")}: ${vtdReason(reason)}` };
+	}
+
+	#translate(device: HwDevice, iova: bigint, access: number, pasid: number | undefined): VtdOutcome {
+		const { requester, group, pci } = device;
+		const refuse = (reason: number, ats = false): VtdOutcome => ({ ok: false, reason, stage2: false, quiet: false, ats });
+		const { scalable } = this.features;
+		// In scalable mode the driver sets up the device's own requester ID only, no alias of a bridge's.
+		if (scalable && !requester.own) return refuse(0x02);
+		const domain = group.attached.get(pasid ?? 0)?.domain;
+		if (domain instanceof VtdPagingDomain) {
+			const found = throughHost(domain, iova, access);
+			if (found !== undefined) return found;
+			if (domain.stage === "second") return refuse(access & WRITE ? 0x05 : 0x06, pci.ats);
+			return refuse(domain.find(iova) === undefined ? 0x71 : 0x85, pci.ats);
+		}
+		if (!(domain instanceof VtdNestedDomain)) return refuse(scalable ? 0x59 : 0x02);
+		const request = {
+			rid: requester.wire,
+			pasid: pasid ?? device.part?.pasid,
+			domain: domain.id,
+			stage1: domain.paging,
+			stage2: domain.parent,
+			supervisor: domain.supervisor,
+			ats: pci.ats,
+		};
+		return this.translator.translate(request, iova, access);
+	}
+}

@@ -1,0 +1,45 @@
+import { formatRid } from "../../board/bdf.js";
+import { EXEC, WRITE } from "../../mmu/walk.js";
+
+/** What a fault reason of VT-d (specification, 7.1.3) means. */
+const REASONS: Readonly<Record<number, string>> = {
+	2: "the context entry is not present",
+	5: "the page is not mapped for writing",
+	6: "the page is not mapped for reading",
+	70: "the PASID is beyond the PASID directory",
+	80: "the PASID directory can not be read",
+	81: "the PASID directory entry is not present",
+	82: "the PASID directory entry has reserved bits set",
+	88: "the PASID table entry can not be read",
+	89: "the PASID table entry is not present",
+	91: "the PASID table entry is invalid",
+	92: "the PASID table entry refuses execution",
+	93: "the PASID table entry refuses supervisor requests",
+	112: "a first-stage entry can not be read",
+	113: "the first-stage entry is not present",
+	114: "the first-stage entry has reserved bits set",
+	115: "the first-stage root can not be read",
+	117: "the first-stage root is not mapped in the second stage",
+	118: "a first-stage table is not mapped in the second stage",
+	119: "a first-stage table is read-only in the second stage",
+	121: "the second stage does not map the page, or not for this",
+	128: "the address is not canonical",
+	129: "a user request for a supervisor page",
+	130: "the page is not executable",
+	133: "the page is not writable",
+	134: "the page is not readable",
+	145: "an accessed or dirty bit could not be set",
+};
+
+export function vtdReason(reason: number): string {
+	return REASONS[reason] ?? "unknown";
+}
+
+/** A line of the kernel log for a fault that went to nobody else. */
+export function vtdFaultLine(rid: number, pasid: number | undefined, iova: bigint, access: number, reason: number): string {
+	const what = access & WRITE ? "Write" : access & EXEC ? "Exec" : "Read";
+	const who = pasid === undefined ? "NO_PASID" : `PASID 0x${pasid.toString(16)}`;
+	return `DMAR: [DMA ${what} ${who}] Request device [${formatRid(rid)}] fault addr 0x${(iova & ~0xfffn).toString(16)} [fault reason 0x${reason
+		.toString(16)
+		.padStart(2, "0")}] ${vtdReason(reason)}`;
+}

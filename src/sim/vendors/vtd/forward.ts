@@ -1,0 +1,56 @@
+import { iommu_hwpt_vtd_s1_invalidate as ENTRY, iommu_hwpt_vtd_s1_invalidate_flags as FLAG } from "../../../../structs/index.js";
+import { type VtdDescriptor, vtdRange } from "../../../formats/vtd/descriptors.js";
+import type { Fate, Targets } from "../../extensions/forward.js";
+
+const ALL_PAGES = (1n << 64n) - 1n;
+
+/** A VT-d descriptor as an entry of a stage 1 invalidation array, if it is one. */
+export function vtdEntry(descriptor: VtdDescriptor, targets: Targets): Fate {
+	const { name, fields, invalid } = descriptor;
+	if (invalid !== undefined) return { kind: "lost", why: `hardware would stop its queue here: ${invalid}` };
+	const n = (field: string) => Number(fields[field] ?? 0n);
+	switch (name) {
+		case "IOTLB": {
+			if (n("granularity") === 1) return entryFor(descriptor, everyTarget(targets), "it means every domain");
+			return entryFor(descriptor, targets.domains.get(n("did")) ?? otherwise(targets), `domain ${n("did")}`);
+		}
+		case "PASID_IOTLB": {
+			const known = targets.pasids.get(n("pasid")) ?? targets.domains.get(n("did")) ?? otherwise(targets);
+			return entryFor(descriptor, known, `PASID ${n("pasid")} of domain ${n("did")}`);
+		}
+		case "DEVICE_TLB":
+		case "PASID_DEVICE_TLB":
+			return { kind: "covered", why: "the kernel flushes device TLBs along with every stage 1 entry" };
+		case "PASID_CACHE":
+			return { kind: "vmm", why: "a changed PASID table entry is another nested page table: allocate and attach it" };
+		case "CONTEXT_CACHE":
+			return { kind: "vmm", why: "a changed context entry is another attachment: attach or detach the device" };
+		case "WAIT":
+			return { kind: "vmm", why: "the VMM writes the status, or raises the interrupt, when what is before it is done" };
+		case "PAGE_GROUP_RESPONSE":
+			return { kind: "vmm", why: `it answers page request group ${n("group")}: fault respond, with the group's cookie` };
+		default:
+			return { kind: "lost", why: "interrupt remapping is no matter of iommufd" };
+	}
+}
+
+const otherwise = ({ otherwise: id }: Targets): readonly number[] => (id === undefined ? [] : [id]);
+
+function everyTarget(targets: Targets): readonly number[] {
+	return [...new Set([...otherwise(targets), ...[...targets.pasids.values(), ...targets.domains.values()].flat()])];
+}
+
+function entryFor(descriptor: VtdDescriptor, targets: readonly number[], who: string): Fate {
+	if (targets.length === 0) return { kind: "lost", why: `no page table is known for it (${who}); --hwpt or --map names one` };
+	const { ih = 0n, granularity = 0n } = descriptor.fields;
+	const { first, last } = vtdRange(descriptor);
+	const pages = granularity === 3n ? (last - first + 1n) >> 12n : ALL_PAGES;
+	const everything = pages >> 52n !== 0n;
+	const bytes = ENTRY.encode({
+		addr: everything ? 0n : first,
+		npages: everything ? ALL_PAGES : pages,
+		// the guest's hint that no table but the last level changed
+		flags: ih === 1n ? FLAG.IOMMU_VTD_INV_FLAGS_LEAF : 0,
+	});
+	return targets.length === 1 ? { kind: "entry", target: targets[0], bytes } : { kind: "entries", targets, bytes };
+}

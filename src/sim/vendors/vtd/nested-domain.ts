@@ -1,0 +1,137 @@
+import {
+	iommu_hwpt_invalidate_data_type as DATA,
+	iommu_hwpt_vtd_s1_invalidate as ENTRY,
+	iommu_hwpt_vtd_s1_invalidate_flags as ENTRY_FLAG,
+	iommu_hwpt_vtd_s1_flags as FLAG,
+} from "../../../../structs/index.js";
+import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { IommuDevice } from "../../contract/device.js";
+import { NestedDomain } from "../../contract/domain.js";
+import type { InvalidateArray, InvalidateResult, IommuInstance } from "../../contract/driver.js";
+import { reportHwError } from "../../extensions/vtd-inv-v10.js";
+import { copyEntry } from "../../iommufd/invalidate-call.js";
+import type { X86Paging } from "../../mmu/walk-x86.js";
+import type { HwDevice } from "../common/device.js";
+import { vtdS1Invalidation } from "../invalidations.js";
+import type { VtdDriver } from "./driver.js";
+import { enableFaults, needsPasidEntry, type VtdPagingDomain } from "./paging-domain.js";
+
+const ALL_PAGES = (1n << 64n) - 1n;
+
+/** What the guest says of its table (struct iommu_hwpt_vtd_s1). */
+export interface VtdS1Config {
+	readonly flags: bigint;
+	readonly pgtbl_addr: bigint;
+	/** 48 or 57 */
+	readonly addr_width: number;
+}
+
+/** A guest's first-stage table on a second-stage one of the host's. */
+export class VtdNestedDomain extends NestedDomain {
+	/** devices and PASIDs that were attached; some may have moved on since */
+	readonly #users = new Map<HwDevice, Set<number>>();
+	readonly paging: X86Paging;
+	readonly supervisor: boolean;
+
+	constructor(
+		iommu: IommuInstance,
+		readonly driver: VtdDriver,
+		readonly parent: VtdPagingDomain,
+		readonly config: VtdS1Config,
+		/** VT-d domain ID */
+		readonly id: number,
+	) {
+		super(iommu);
+		parent.children.add(this);
+		const { flags, pgtbl_addr, addr_width } = config;
+		const has = (flag: number | bigint) => (flags & BigInt(flag)) !== 0n;
+		this.supervisor = has(FLAG.IOMMU_VTD_S1_SRE);
+		this.paging = {
+			levels: addr_width === 57 ? 5 : 4,
+			root: pgtbl_addr,
+			page1G: (driver.features.firstStagePages & (1n << 30n)) !== 0n,
+			writeProtect: has(FLAG.IOMMU_VTD_S1_WPE),
+			noExecute: true,
+			accessedDirty: true,
+			extendedAccessed: has(FLAG.IOMMU_VTD_S1_EAFE),
+		};
+	}
+
+	override attach(device: IommuDevice, pasid: number): Ret {
+		if (pasid !== 0 && !needsPasidEntry(device)) return 0;
+		const hw = device as HwDevice;
+		let rc = enableFaults(this, hw);
+		if (rc === 0) rc = this.#check();
+		if (rc < 0) return rc;
+		this.driver.forget(hw, pasid);
+		const pasids = this.#users.get(hw);
+		if (pasids === undefined) this.#users.set(hw, new Set([pasid]));
+		else pasids.add(pasid);
+		return 0;
+	}
+
+	override free(): void {
+		this.parent.children.delete(this);
+		this.flush();
+	}
+
+	/** The parent changed: nothing that was translated through it may stay. */
+	flush(): void {
+		const type = "host-unmap";
+		const { caches } = this.driver;
+		caches.invalidate({ type, cache: "iotlb", domain: this.id });
+		caches.invalidate({ type, cache: "paging", domain: this.id });
+		for (const context of this.#contexts()) caches.invalidate({ type, cache: "atc", ...context });
+	}
+
+	/** What the hardware's PASID table entry can hold: -EINVAL for more. */
+	#check(): Ret {
+		const { features } = this.driver;
+		const { flags, addr_width } = this.config;
+		if (flags & BigInt(FLAG.IOMMU_VTD_S1_SRE) && !features.supervisor) return -EINVAL;
+		if (flags & BigInt(FLAG.IOMMU_VTD_S1_EAFE) && !features.extendedAccessed) return -EINVAL;
+		return addr_width === 48 || (addr_width === 57 && features.fiveLevels) ? 0 : -EINVAL;
+	}
+
+	override invalidate(array: InvalidateArray): InvalidateResult {
+		if (array.type !== DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1) return { rc: -EINVAL, done: 0 };
+		const reports = this.driver.context.kernel.vtdInvV10;
+		this.driver.takeFailures();
+		for (let i = 0; i < array.entries; i++) {
+			const bytes = copyEntry(array, i, ENTRY.size);
+			if (typeof bytes === "number") return { rc: bytes, done: i };
+			const entry = ENTRY.decode(bytes);
+			// in the proposal the last word is the kernel's to write
+			const rc = this.#invalidateOne(reports ? { ...entry, __reserved: 0 } : entry);
+			if (rc < 0) return { rc, done: i };
+			const failed = this.driver.takeFailures();
+			const written = reports ? reportHwError(this.driver, array, i, failed) : 0;
+			if (written < 0) return { rc: written, done: i };
+		}
+		return { rc: 0, done: array.entries };
+	}
+
+	#invalidateOne(entry: { addr: bigint; npages: bigint; flags: number; __reserved: number }): Ret {
+		const { addr, npages, flags } = entry;
+		const leaf = ENTRY_FLAG.IOMMU_VTD_INV_FLAGS_LEAF;
+		if (flags & ~leaf || entry.__reserved !== 0) return -EOPNOTSUPP;
+		if ((addr & 0xfffn) !== 0n || (npages === ALL_PAGES && addr !== 0n)) return -EINVAL;
+		const { caches } = this.driver;
+		for (const each of vtdS1Invalidation({ addr, npages, leaf: (flags & leaf) !== 0 }, this.id, this.#contexts())) caches.invalidate(each);
+		return 0;
+	}
+
+	/** Requester IDs and PASIDs of the devices that use it now. */
+	#contexts(): { device: number; context: number }[] {
+		const found: { device: number; context: number }[] = [];
+		for (const [device, pasids] of this.#users) {
+			for (const pasid of pasids) {
+				if (device.group.attached.get(pasid)?.domain !== this) pasids.delete(pasid);
+				else found.push({ device: device.requester.wire, context: device.cacheContext(pasid) });
+			}
+			if (pasids.size === 0) this.#users.delete(device);
+		}
+		return found;
+	}
+}

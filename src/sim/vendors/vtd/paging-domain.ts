@@ -1,0 +1,66 @@
+import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
+import { EINVAL, ENODEV } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { IommuDevice } from "../../contract/device.js";
+import type { Domain } from "../../contract/domain.js";
+import type { IommuInstance } from "../../contract/driver.js";
+import type { Area } from "../../iova/area.js";
+import type { Interval } from "../../iova/interval-set.js";
+import type { HwDevice } from "../common/device.js";
+import { DirtyPages, HwPagingDomain } from "../common/paging-domain.js";
+import type { VtdDriver } from "./driver.js";
+import type { VtdFeatures } from "./features.js";
+import type { VtdNestedDomain } from "./nested-domain.js";
+
+/** A kernel-managed VT-d table of either stage. */
+export class VtdPagingDomain extends HwPagingDomain {
+	readonly aperture: Interval;
+	readonly pageSizes: bigint;
+	readonly nestParent: boolean;
+	/** guests' tables on top of it */
+	readonly children = new Set<VtdNestedDomain>();
+	protected override readonly alwaysReadable: boolean;
+
+	constructor(
+		iommu: IommuInstance,
+		features: VtdFeatures,
+		readonly stage: "first" | "second",
+		flags: number,
+	) {
+		super(iommu);
+		const first = stage === "first";
+		this.aperture = { start: 0n, last: (1n << BigInt(first ? features.firstStageWidth : features.secondStageWidth)) - 1n };
+		this.pageSizes = first ? features.firstStagePages : features.secondStagePages;
+		this.alwaysReadable = first;
+		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
+		this.enforcesCoherency = features.snoopControl;
+		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
+	}
+
+	override attach(device: IommuDevice, pasid: number): Ret {
+		if (pasid !== 0 && !needsPasidEntry(device)) return 0;
+		const rc = enableFaults(this, device as HwDevice);
+		if (rc === 0) (device.iommu.driver as VtdDriver).forget(device as HwDevice, pasid);
+		return rc;
+	}
+
+	/** Erratum 772415: hardware may write through read-only entries of a nesting parent. */
+	override canMap(area: Area): Ret {
+		return this.nestParent && !area.writable ? -EINVAL : 0;
+	}
+
+	override unmapped(area: Area): void {
+		super.unmapped(area);
+		for (const child of this.children) child.flush();
+	}
+}
+
+/** Whether hardware has to be told of a device's PASID at all: a device without the capability never sends one. */
+export function needsPasidEntry(device: IommuDevice): boolean {
+	return device.maxPasidLog2 > 0;
+}
+
+/** A table with a fault queue needs a device that sends page requests: -ENODEV without PRI. */
+export function enableFaults(domain: Domain, device: HwDevice): Ret {
+	return domain.faultHandler === undefined || device.pci.pri > 0 ? 0 : -ENODEV;
+}

@@ -1,0 +1,115 @@
+import { bit, bits, field } from "../../../formats/bits.js";
+import type { PhysMemory } from "../../mmu/phys-memory.js";
+import type { X86Paging } from "../../mmu/walk-x86.js";
+
+/** VT-d's scalable-mode PASID table entry (Intel VT-d specification, 9.6), as far as it matters. */
+export interface VtdPasidEntry {
+	/** PGTT: 1 first stage, 2 second stage, 3 nested, 4 pass-through */
+	readonly type: number;
+	readonly domainId: number;
+	/** FSPTPTR: the first stage's root */
+	readonly firstStage: bigint;
+	/** SSPTPTR: the second stage's root */
+	readonly secondStage: bigint;
+	/** AW: 1: 39, 2: 48, 3: 57 bits of second stage */
+	readonly addressWidth: number;
+	/** levels of first stage: FSPM */
+	readonly levels: 4 | 5;
+	readonly supervisorRequests: boolean;
+	readonly executeRequests: boolean;
+	readonly writeProtect: boolean;
+	readonly noExecute: boolean;
+	readonly smep: boolean;
+	readonly extendedAccessed: boolean;
+	readonly snoop: boolean;
+	readonly faultsDisabled: boolean;
+}
+
+/** A fault on the way to the entry: VT-d's fault reason. */
+export interface VtdPasidFault {
+	readonly reason: number;
+	/** the address of the entry at fault */
+	readonly entry: bigint;
+	/** FPD: the guest wants no report */
+	readonly faultsDisabled: boolean;
+}
+
+export type VtdPasidResult = { ok: true; entry: VtdPasidEntry; at: bigint } | ({ ok: false } & VtdPasidFault);
+
+const ADDRESS = ~0xfffn & 0xffff_ffff_ffff_ffffn;
+
+export interface VtdPasidTable {
+	/** the PASID directory */
+	readonly base: bigint;
+	/** entries of the directory; 2^(PDTS+7) of them. PASIDs of 64 per entry. */
+	readonly entries: number;
+}
+
+/** Looks a PASID up in the guest's directory and table. */
+export function lookupVtdPasid(memory: PhysMemory, table: VtdPasidTable, pasid: number): VtdPasidResult {
+	const no = (reason: number, entry: bigint, faultsDisabled = false): VtdPasidResult => ({
+		ok: false,
+		reason,
+		entry,
+		faultsDisabled,
+	});
+	const slot = pasid >>> 6;
+	// larger than the context entry allows: SCT.7
+	if (slot >= table.entries) return no(0x46, table.base);
+	const dirAt = (table.base & ADDRESS) + BigInt(slot) * 8n;
+	const dir = memory.read64(dirAt);
+	if (dir === undefined) return no(0x50, dirAt);
+	if (!bit(dir, 0)) return no(0x51, dirAt, bit(dir, 1));
+	if (bits(dir, 11, 2) !== 0n) return no(0x52, dirAt, bit(dir, 1));
+	const at = (dir & ADDRESS) + BigInt(pasid & 63) * 64n;
+	const words: bigint[] = [];
+	for (let i = 0n; i < 3n; i++) {
+		const word = memory.read64(at + i * 8n);
+		if (word === undefined) return no(0x58, at, bit(dir, 1));
+		words.push(word);
+	}
+	const quiet = bit(words[0], 1);
+	if (!bit(words[0], 0)) return no(0x59, at, quiet);
+	const entry = decodeVtdPasidEntry(words);
+	if (entry.type < 1 || entry.type > 4) return no(0x5b, at, quiet);
+	// FSPM 2 and 3 are reserved; so is AW for tables that have a second stage
+	if ((entry.type === 1 || entry.type === 3) && field(words[2], 3, 2) > 1) return no(0x5b, at, quiet);
+	if ((entry.type === 2 || entry.type === 3) && (entry.addressWidth < 1 || entry.addressWidth > 3)) return no(0x5b, at, quiet);
+	return { ok: true, entry, at };
+}
+
+/** The first three words of an entry, unpacked; nothing is checked. */
+export function decodeVtdPasidEntry(words: readonly bigint[]): VtdPasidEntry {
+	const [w0, w1, w2] = words;
+	return {
+		faultsDisabled: bit(w0, 1),
+		addressWidth: field(w0, 4, 2),
+		type: field(w0, 8, 6),
+		secondStage: w0 & ADDRESS,
+		domainId: field(w1, 15, 0),
+		snoop: bit(w1, 24),
+		supervisorRequests: bit(w2, 0),
+		executeRequests: bit(w2, 1),
+		levels: field(w2, 3, 2) === 1 ? 5 : 4,
+		writeProtect: bit(w2, 4),
+		noExecute: bit(w2, 5),
+		smep: bit(w2, 6),
+		extendedAccessed: bit(w2, 7),
+		firstStage: w2 & ADDRESS,
+	};
+}
+
+/** How the walker must go for an entry's first stage. */
+export function vtdPagingOf(entry: VtdPasidEntry, addressBits: number, page1G: boolean): X86Paging {
+	return {
+		levels: entry.levels,
+		root: entry.firstStage,
+		addressBits,
+		page1G,
+		writeProtect: entry.writeProtect,
+		noExecute: entry.noExecute,
+		smep: entry.smep,
+		accessedDirty: true,
+		extendedAccessed: entry.extendedAccessed,
+	};
+}

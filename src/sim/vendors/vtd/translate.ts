@@ -1,0 +1,100 @@
+import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
+import type { PhysMemory } from "../../mmu/phys-memory.js";
+import { guestMemory, type Refusal, type Stage1, type Stage2, translate, translateStage2 } from "../../mmu/translate.js";
+import { EXEC, PRIV, WRITE } from "../../mmu/walk.js";
+import { vtdFaultReason, walkX86, type X86Paging, x86Refuses } from "../../mmu/walk-x86.js";
+import { lookupVtdPasid, type VtdPasidEntry, type VtdPasidTable, vtdPagingOf } from "./pasid-table.js";
+
+export interface VtdRequest {
+	/** requester ID on the wire */
+	readonly rid: number;
+	readonly pasid?: number;
+	/** of the nested domain; a guest's own PASID table names domains of its own */
+	readonly domain: number;
+	/** absent: the host's tables alone translate */
+	readonly stage1?: X86Paging;
+	/** instead of `stage1`: the guest's whole PASID table */
+	readonly pasidTable?: VtdPasidTable;
+	readonly stage2: Stage2;
+	/** SRE: supervisor requests are let through */
+	readonly supervisor?: boolean;
+	/** the device caches translations itself */
+	readonly ats?: boolean;
+}
+
+export type VtdOutcome =
+	| { readonly ok: true; readonly pa: bigint; readonly length: bigint }
+	| {
+			readonly ok: false;
+			/** fault reason (specification, 7.1.3) */
+			readonly reason: number;
+			/** the host's own tables are at fault */
+			readonly stage2: boolean;
+			/** the guest asked for no reports (FPD) */
+			readonly quiet: boolean;
+			/** an ATS request was refused: the device may send a page request */
+			readonly ats: boolean;
+	  };
+
+/** An entry of the guest's PASID table, as the PASID cache keeps it. */
+export type CachedVtdPasid = VtdPasidEntry;
+
+/** Translations of one VT-d unit, of requests that go through a guest's first stage. */
+export class VtdTranslator {
+	constructor(
+		readonly caches: IommuCaches<CachedVtdPasid>,
+		readonly host: PhysMemory,
+		/** bits of a host address; 1 GiB pages in the first stage (cap FL1GP) */
+		readonly limits: { readonly addressBits: number; readonly page1G: boolean } = { addressBits: 52, page1G: true },
+	) {}
+
+	translate(request: VtdRequest, va: bigint, access: number): VtdOutcome {
+		const { stage2, rid } = request;
+		const context = request.pasid ?? NO_PASID;
+		let { stage1, domain, supervisor } = request;
+		if (request.pasidTable) {
+			const found = this.#pasid(request, request.pasidTable, context);
+			if ("reason" in found) return found;
+			if (found.type === 2 || found.type === 4) stage1 = undefined;
+			else stage1 = vtdPagingOf(found, this.limits.addressBits, this.limits.page1G);
+			domain = found.domainId;
+			supervisor = found.supervisorRequests;
+			if ((access & EXEC) !== 0 && !found.executeRequests) return refuse(0x5c);
+		}
+		if (!stage1) return translateStage2(stage2, va, access) ?? refuse(0x79, true);
+		// SRE is clear: privileged requests are refused before any table is read
+		if ((access & PRIV) !== 0 && supervisor === false) return refuse(0x5d);
+		const paging = stage1;
+		const table: Stage1 = {
+			walk: (memory, at, what, cache) => walkX86(memory, paging, at, what, cache),
+			refuses: (perm, what) => x86Refuses(paging, perm, what),
+			globals: true,
+		};
+		const space = { caches: this.caches, domain, context, ats: request.ats ? { device: rid, context } : undefined };
+		const outcome = translate(space, table, stage2, this.host, va, access);
+		return outcome.ok ? outcome : this.#refused(outcome, paging, stage2, access);
+	}
+
+	#refused(at: Refusal, paging: X86Paging, stage2: Stage2, access: number): VtdOutcome {
+		const { ats } = at;
+		if (at.stage === 2) return refuse(0x79, true, false, ats);
+		const levels = paging.levels;
+		if (at.table && !stage2.find(at.ipa)) return refuse(at.level === levels ? 0x75 : 0x76, true, false, ats);
+		if (at.kind === "update" && ((stage2.find(at.ipa)?.perm ?? 0) & WRITE) === 0) return refuse(0x77, true, false, ats);
+		return refuse(vtdFaultReason({ fault: at.kind, level: at.level }, levels, access), false, false, ats);
+	}
+
+	#pasid(request: VtdRequest, table: VtdPasidTable, context: number): VtdPasidEntry | Exclude<VtdOutcome, { ok: true }> {
+		const cached = this.caches.findPasid(request.rid, context);
+		if (cached) return cached;
+		// RID_PASID: requests without PASID use entry 0
+		const got = lookupVtdPasid(guestMemory(this.host, request.stage2), table, request.pasid ?? 0);
+		if (!got.ok) return refuse(got.reason, false, got.faultsDisabled);
+		this.caches.addPasid({ device: request.rid, context, domain: got.entry.domainId, value: got.entry });
+		return got.entry;
+	}
+}
+
+function refuse(reason: number, stage2 = false, quiet = false, ats = false): Exclude<VtdOutcome, { ok: true }> {
+	return { ok: false, reason, stage2, quiet, ats };
+}
