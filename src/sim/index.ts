@@ -2,7 +2,7 @@ import type { Machine } from "./board/description.js";
 import { MachineError } from "./board/fields.js";
 import { machineFromTraceHeader } from "./board/trace-header.js";
 import { withUapi } from "./extensions/uapi.js";
-import { Sim } from "./sim.js";
+import { Sim } from "./system/sim.js";
 import { isRelease, Release } from "./uapi/release.js";
 
 export interface SimOptions {
@@ -36,4 +36,4 @@ export { loadMachine } from "./board/parse.js";
 export { SimControl } from "./control/control.js";
 export { withUapi } from "./extensions/uapi.js";
 export type { SimProcess } from "./process/process.js";
-export type { Sim } from "./sim.js";
+export type { Sim } from "./system/sim.js";

@@ -2,7 +2,7 @@ import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { GuestTables } from "../extensions/guest-tables.js";
 import type { IommuCaches } from "../mmu/caches.js";
-import type { Sim } from "../sim.js";
+import type { Sim } from "../system/sim.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import type { HwDriver, HwIommu } from "../vendors/common/driver.js";
 import { EmulatedBinding } from "../vfio/binding.js";

@@ -1,5 +1,5 @@
 import { parseBdf } from "../board/bdf.js";
-import type { Sim } from "../sim.js";
+import type { Sim } from "../system/sim.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import type { VfioDevice } from "../vfio/device.js";
 

@@ -1,7 +1,7 @@
 import { SMMU_EVENTS, type SmmuEventName } from "../../formats/smmuv3/events.js";
 import type { Values } from "../../formats/words.js";
 import { READ, WRITE } from "../mmu/walk.js";
-import type { Sim } from "../sim.js";
+import type { Sim } from "../system/sim.js";
 import { amdFaultLine } from "../vendors/amd/fault-log.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import { FOR_GUESTS, recorded } from "../vendors/smmuv3/dma.js";

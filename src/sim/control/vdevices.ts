@@ -2,7 +2,7 @@ import type { Kernel } from "../../kernel/kernel.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import { Viommu } from "../iommufd/viommu.js";
 import { SimProcess } from "../process/process.js";
-import type { Sim } from "../sim.js";
+import type { Sim } from "../system/sim.js";
 
 export interface FoundVdevice {
 	/** IDs in the context */

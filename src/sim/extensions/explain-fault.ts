@@ -3,7 +3,7 @@ import { whoSends } from "../board/topology.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
 import { Hwpt } from "../iommufd/hwpt.js";
-import type { Sim } from "../sim.js";
+import type { Sim } from "../system/sim.js";
 import type { HwDevice } from "../vendors/common/device.js";
 
 /** Who may have made a fault, and where a report of it goes. */

@@ -1,6 +1,6 @@
 import { EBUSY, ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { Sim } from "../sim.js";
+import type { Sim } from "../system/sim.js";
 import type { DeviceGroup } from "./device-group.js";
 import type { Ioas } from "./ioas.js";
 import { MmapRegions } from "./mmap-regions.js";

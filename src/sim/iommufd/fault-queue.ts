@@ -9,13 +9,13 @@ import { EINVAL, EOPNOTSUPP, ESPIPE } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import type { AttachHandle } from "../contract/device.js";
 import { type FaultGroup, RESPONSE_INVALID } from "../contract/page-request.js";
+import { Fifo } from "../memory/fifo.js";
+import { IdPool } from "../memory/id-pool.js";
 import { SimFile, type UserIo } from "../process/file.js";
 import type { SimProcess } from "../process/process.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
-import { Fifo } from "./fifo.js";
 import { respondWithFile } from "./file-object.js";
-import { IdPool } from "./id-pool.js";
 import { IommufdObject } from "./object.js";
 
 /** Page requests on their way to user space, and those it has read but not answered. */

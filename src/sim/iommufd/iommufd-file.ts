@@ -4,7 +4,7 @@ import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import { SimFile } from "../process/file.js";
 import type { SimProcess } from "../process/process.js";
-import type { Sim } from "../sim.js";
+import type { Sim } from "../system/sim.js";
 import { IommufdContext } from "./context.js";
 import { dispatch, isCommand } from "./dispatch.js";
 import { vfioCompat } from "./vfio-compat.js";

@@ -6,10 +6,10 @@ import {
 } from "../../../structs/index.js";
 import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import { POLLIN, type Ret } from "../../kernel/kernel.js";
+import { Fifo } from "../memory/fifo.js";
 import { SimFile, type UserIo } from "../process/file.js";
 import type { SimProcess } from "../process/process.js";
 import type { Command } from "./command.js";
-import { Fifo } from "./fifo.js";
 import { respondWithFile } from "./file-object.js";
 import { IommufdObject } from "./object.js";
 import type { Viommu } from "./viommu.js";

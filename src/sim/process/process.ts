@@ -14,7 +14,7 @@ import {
 } from "../../kernel/kernel.js";
 import { AddressSpace } from "../memory/address-space.js";
 import { userArg } from "../memory/user-arg.js";
-import type { Sim } from "../sim.js";
+import type { Sim } from "../system/sim.js";
 import { VfioDeviceFile } from "../vfio/device-file.js";
 import type { SimFile, UserIo } from "./file.js";
 import { MemfdFile } from "./memfd.js";

@@ -9,7 +9,7 @@ import { BufferSink, type Io } from "../../../src/cli/io.js";
 import { parseScript } from "../../../src/cli/script/statements.js";
 import type { Kernel } from "../../../src/kernel/kernel.js";
 import { createSim } from "../../../src/sim/index.js";
-import { leftovers } from "../../../src/sim/invariants.js";
+import { leftovers } from "../../../src/sim/system/leftovers.js";
 import { ioctls } from "../../../structs/index.js";
 import { documents, iommuctl, temporaryFolder } from "../cli.js";
 

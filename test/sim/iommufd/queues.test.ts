@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Fifo } from "../../../src/sim/iommufd/fifo.js";
-import { IdPool } from "../../../src/sim/iommufd/id-pool.js";
+import { Fifo } from "../../../src/sim/memory/fifo.js";
+import { IdPool } from "../../../src/sim/memory/id-pool.js";
 
 describe("Fifo", () => {
 	test("does what a list does", () => {

@@ -2,7 +2,7 @@ import { ENOSPC } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { Smmuv3Iommu } from "../../board/description.js";
 import type { IommuDevice } from "../../contract/device.js";
-import { IdPool } from "../../iommufd/id-pool.js";
+import { IdPool } from "../../memory/id-pool.js";
 import { IommuCaches } from "../../mmu/caches.js";
 import type { HwDevice } from "../common/device.js";
 import type { DriverContext, HwIommu } from "../common/driver.js";

@@ -1,16 +1,16 @@
-import { ENOENT } from "../kernel/errno.js";
-import type { Ret } from "../kernel/kernel.js";
-import type { Machine } from "./board/description.js";
-import type { IommufdContext } from "./iommufd/context.js";
-import type { Call } from "./iommufd/dispatch.js";
-import { IommufdFile } from "./iommufd/iommufd-file.js";
-import { MockMachine } from "./iommufd/selftest/machine.js";
-import { PhysicalMemory } from "./memory/memory-object.js";
-import type { SimFile } from "./process/file.js";
-import { SimProcess } from "./process/process.js";
-import type { Release } from "./uapi/release.js";
-import { buildHardware, type Hardware } from "./vendors/hardware.js";
-import { VfioNodes } from "./vfio/nodes.js";
+import { ENOENT } from "../../kernel/errno.js";
+import type { Ret } from "../../kernel/kernel.js";
+import type { Machine } from "../board/description.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import type { Call } from "../iommufd/dispatch.js";
+import { IommufdFile } from "../iommufd/iommufd-file.js";
+import { MockMachine } from "../iommufd/selftest/machine.js";
+import { PhysicalMemory } from "../memory/memory-object.js";
+import type { SimFile } from "../process/file.js";
+import { SimProcess } from "../process/process.js";
+import type { Release } from "../uapi/release.js";
+import { buildHardware, type Hardware } from "../vendors/hardware.js";
+import { VfioNodes } from "../vfio/nodes.js";
 
 /** Lines the kernel log keeps. */
 const LOG_LINES = 10_000;
