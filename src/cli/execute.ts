@@ -1,15 +1,15 @@
 import { resolve } from "node:path";
-import { type ColourWhen, colourLevel, palette } from "./colour.js";
-import type { CommonOptions, Invocation, Place } from "./command.js";
-import { commonValueOptions, readCommon } from "./common-options.js";
-import { Context } from "./context.js";
-import { done, elsewhere, exitCode, type Outcome, UsageError } from "./exit.js";
 import { familyEntry } from "./families.js";
-import type { Io } from "./io.js";
-import type { KernelHandle } from "./kernel-choice.js";
-import { HelpShown, type Parsed, parseCommandLine } from "./program.js";
-import { reportProblem } from "./report.js";
-import { version } from "./version.js";
+import { type ColourWhen, colourLevel, palette } from "./frame/colour.js";
+import type { CommonOptions, Invocation, Place } from "./frame/command.js";
+import { commonValueOptions, readCommon } from "./frame/common-options.js";
+import { Context } from "./frame/context.js";
+import { done, elsewhere, exitCode, type Outcome, UsageError } from "./frame/exit.js";
+import type { Io } from "./frame/io.js";
+import type { KernelHandle } from "./frame/kernel-choice.js";
+import { HelpShown, type Parsed, parseCommandLine } from "./frame/program.js";
+import { reportProblem } from "./frame/report.js";
+import { version } from "./frame/version.js";
 
 export interface ExecuteOptions {
 	readonly io: Io;
@@ -112,9 +112,9 @@ interface Made {
 function newContext(common: CommonOptions, io: Io): Made {
 	let stopRecording = () => {};
 	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
-		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
+		const handle = common.inject === undefined ? opened : await (await import("./frame/inject.js")).injection(common.inject)(opened);
 		if (common.record === undefined) return handle;
-		const { injectedNote, recorded } = await import("./record.js");
+		const { injectedNote, recorded } = await import("./frame/record.js");
 		if (common.inject !== undefined && !common.json) io.stderr.write(`note: ${injectedNote}\n`);
 		const recording = await recorded(handle, resolve(io.cwd, common.record), common.fd);
 		stopRecording = recording.close;

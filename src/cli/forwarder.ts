@@ -3,7 +3,7 @@
  */
 import { forward, requestOf } from "../session/forward.js";
 import { checkName, sessionFolder, socketPath } from "../session/paths.js";
-import { version } from "./version.js";
+import { version } from "./frame/version.js";
 
 /** A session's answer for bin/iommuctl.js: an exit code, or what main.ts shall know. */
 export type InSession =

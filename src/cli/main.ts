@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
 import type { InSession } from "./forwarder.js";
-import { version } from "./version.js";
+import { version } from "./frame/version.js";
 
 /** The bundle's entry. Loads what the command line names and nothing else. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -14,14 +14,14 @@ async function main(argv: readonly string[]): Promise<void> {
 		return await serveSession(argv[1]);
 	}
 	const { execute } = await import("./execute.js");
-	const { processIo } = await import("./process-io.js");
+	const { processIo } = await import("./frame/process-io.js");
 	const io = processIo();
 	const outcome = await execute(argv, { io, sessionProblem: await sessionProblem() });
 	try {
 		io.flush();
 	} catch (error) {
-		const { reportProblem } = await import("./report.js");
-		const { palette } = await import("./colour.js");
+		const { reportProblem } = await import("./frame/report.js");
+		const { palette } = await import("./frame/colour.js");
 		process.exitCode = reportProblem(error, io, await palette(0), false);
 		return;
 	}

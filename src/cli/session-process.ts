@@ -1,12 +1,12 @@
 import { type DaemonRequest, type Kept, runDaemon } from "../session/daemon.js";
 import type { RemoteIo } from "../session/remote-io.js";
-import { Context } from "./context.js";
 import { execute } from "./execute.js";
-import { elsewhere } from "./exit.js";
-import type { Io } from "./io.js";
-import type { KernelChoice, KernelHandle } from "./kernel-choice.js";
-import { recorded } from "./record.js";
-import { version } from "./version.js";
+import { Context } from "./frame/context.js";
+import { elsewhere } from "./frame/exit.js";
+import type { Io } from "./frame/io.js";
+import type { KernelChoice, KernelHandle } from "./frame/kernel-choice.js";
+import { recorded } from "./frame/record.js";
+import { version } from "./frame/version.js";
 
 /** The kernel that `session start` asks for. */
 export interface Setup {
@@ -37,7 +37,7 @@ async function keep(setup: Setup): Promise<Kept> {
 	let session = "";
 	let stopRecording = () => {};
 	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
-		const { injection } = await import("./inject.js");
+		const { injection } = await import("./frame/inject.js");
 		let handle = setup.inject ? await injection(setup.inject)(opened) : opened;
 		if (setup.record !== undefined) {
 			const recording = await recorded(handle, setup.record, fd);

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { CommandSpec } from "../../src/cli/command.js";
-import { commonOptions } from "../../src/cli/common-options.js";
-import { Context } from "../../src/cli/context.js";
 import { execute } from "../../src/cli/execute.js";
-import { exitCode } from "../../src/cli/exit.js";
 import { families } from "../../src/cli/families.js";
-import { BufferSink, type Io } from "../../src/cli/io.js";
+import type { CommandSpec } from "../../src/cli/frame/command.js";
+import { commonOptions } from "../../src/cli/frame/common-options.js";
+import { Context } from "../../src/cli/frame/context.js";
+import { exitCode } from "../../src/cli/frame/exit.js";
+import { BufferSink, type Io } from "../../src/cli/frame/io.js";
 
 /** Objects whose commands are about a kernel and its memory: no files of this machine, no background. */
 const objects = [

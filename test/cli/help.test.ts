@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { splitWords } from "../../src/cli/commands/tools/script/tokens.js";
 import { families } from "../../src/cli/families.js";
-import { HelpShown, parseCommandLine } from "../../src/cli/program.js";
-import { splitWords } from "../../src/cli/script/tokens.js";
+import { HelpShown, parseCommandLine } from "../../src/cli/frame/program.js";
 import { ioctls } from "../../structs/index.js";
 
 const options = { version: "0", colours: { out: false, err: false } };

@@ -1,6 +1,6 @@
-import type { Invocation, OptionSpec } from "../command.js";
-import { UsageError } from "../exit.js";
-import { readInput } from "../io.js";
+import type { Invocation, OptionSpec } from "../frame/command.js";
+import { UsageError } from "../frame/exit.js";
+import { readInput } from "../frame/io.js";
 import { parseHexBytes, parseNumber } from "./natural.js";
 
 const group = "Bytes:";

@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../command.js";
+import type { CommandSpec } from "../frame/command.js";
 import { performCall } from "./perform.js";
 import { fieldOptions, shapeOf } from "./shape.js";
 import type { CallSpec } from "./spec.js";

@@ -2,9 +2,9 @@ import type { FieldInfo, StructType } from "../../../structs/index.js";
 import { readLeaf, writeLeaf } from "../../client/leaves.js";
 import { DryScratch, MemoryError, type Placer } from "../../client/memory.js";
 import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
-import type { Invocation } from "../command.js";
-import { UsageError } from "../exit.js";
-import { hex, sizeText } from "../text.js";
+import type { Invocation } from "../frame/command.js";
+import { UsageError } from "../frame/exit.js";
+import { hex, sizeText } from "../frame/text.js";
 
 export type FieldValue = bigint | readonly bigint[];
 

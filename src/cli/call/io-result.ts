@@ -1,5 +1,5 @@
-import type { Invocation } from "../command.js";
-import { exitCode, type Outcome } from "../exit.js";
+import type { Invocation } from "../frame/command.js";
+import { exitCode, type Outcome } from "../frame/exit.js";
 import { asExpected } from "./perform.js";
 import { errnoDocument, errnoText } from "./show.js";
 

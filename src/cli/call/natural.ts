@@ -1,6 +1,6 @@
 import { type FieldInfo, formatValue, parseNumber as parseOne, parseValue } from "../../../structs/index.js";
 import { readLeaf } from "../../client/leaves.js";
-import { UsageError } from "../exit.js";
+import { UsageError } from "../frame/exit.js";
 import type { FieldValue } from "./draft.js";
 
 /** `4096`, `0x1000`, `4k`, `2M`, and sums: `0x1000+4k`. @throws InputError */

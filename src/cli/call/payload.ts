@@ -1,11 +1,11 @@
 import type { FieldInfo } from "../../../structs/index.js";
 import { type Payload, payloadOfType } from "../../client/payloads.js";
-import type { OptionSpec } from "../command.js";
-import { encodeEntry } from "../entries/encode.js";
-import { UsageError } from "../exit.js";
-import { readInput } from "../io.js";
-import { hex, hexBytes, table } from "../text.js";
+import type { OptionSpec } from "../frame/command.js";
+import { UsageError } from "../frame/exit.js";
+import { readInput } from "../frame/io.js";
+import { hex, hexBytes, table } from "../frame/text.js";
 import type { Draft } from "./draft.js";
+import { encodeEntry } from "./entries/encode.js";
 import { jsonLeaf, parseHexBytes, showLeaf } from "./natural.js";
 import type { Details, Made } from "./spec.js";
 

@@ -1,5 +1,5 @@
 import { constantsOf, type FieldInfo, ioctls, type StructType, setInfo, shortName } from "../../../structs/index.js";
-import type { OptionSpec } from "../command.js";
+import type { OptionSpec } from "../frame/command.js";
 import type { CallShape, CallSpec, FieldOption } from "./spec.js";
 
 /** Names that common options have already. */

@@ -3,10 +3,10 @@ import type { Answer } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { EINVAL } from "../../kernel/errno.js";
 import { meaning } from "../../kernel/errno-meaning.js";
-import type { Palette } from "../colour.js";
-import type { Invocation } from "../command.js";
-import { errnoName } from "../errnos.js";
-import { hexBytes, hexDump, table } from "../text.js";
+import type { Palette } from "../frame/colour.js";
+import type { Invocation } from "../frame/command.js";
+import { errnoName } from "../frame/errnos.js";
+import { hexBytes, hexDump, table } from "../frame/text.js";
 import { jsonLeaf, showLeaf } from "./natural.js";
 import type { CallShape, Details } from "./spec.js";
 

@@ -1,7 +1,7 @@
 import type { FieldInfo, Ioctl, IoctlName } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { Argument, Invocation, OptionSpec } from "../command.js";
+import type { Argument, Invocation, OptionSpec } from "../frame/command.js";
 import type { Draft } from "./draft.js";
 
 /** A field of the struct that is given by position. */

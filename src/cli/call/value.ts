@@ -1,9 +1,9 @@
 import { type IoctlName, ioctls } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
-import { announce } from "../announce.js";
-import type { Argument, CommandSpec, Invocation } from "../command.js";
-import { done, exitCode, type Outcome, UsageError } from "../exit.js";
-import { didYouMean } from "../suggest.js";
+import { announce } from "../frame/announce.js";
+import type { Argument, CommandSpec, Invocation } from "../frame/command.js";
+import { done, exitCode, type Outcome, UsageError } from "../frame/exit.js";
+import { didYouMean } from "../frame/suggest.js";
 import { parseNumber } from "./natural.js";
 import { asExpected } from "./perform.js";
 import { answerDocument, showAnswer } from "./show.js";

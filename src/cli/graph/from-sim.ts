@@ -13,7 +13,7 @@ import type { SelftestDevice } from "../../sim/iommufd/selftest/selftest-device.
 import type { Vdevice } from "../../sim/iommufd/vdevice.js";
 import type { VeventQueue } from "../../sim/iommufd/vevent-queue.js";
 import type { Viommu } from "../../sim/iommufd/viommu.js";
-import { hex, sizeText } from "../text.js";
+import { hex, sizeText } from "../frame/text.js";
 import type { GraphObject, IoasView, Known } from "./model.js";
 
 type Made = Omit<GraphObject, "id" | "type">;

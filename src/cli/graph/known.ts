@@ -1,4 +1,4 @@
-import type { KernelHandle } from "../kernel-choice.js";
+import type { KernelHandle } from "../frame/kernel-choice.js";
 import type { Known } from "./model.js";
 
 /** What is known of a kernel's objects: of the simulated one everything, of the real one what was made here. */

@@ -1,7 +1,7 @@
 /** What passes between us and a kernel that can not be looked into: the objects that were made here, and what became of them. */
 import { type Ioctl, ioctlByRequest, iommu_test_op, type StructType } from "../../../structs/index.js";
 import type { IoctlArg, Kernel, Ret } from "../../kernel/kernel.js";
-import { hex } from "../text.js";
+import { hex } from "../frame/text.js";
 import type { Area, GraphObject, IoasView, Known, Range } from "./model.js";
 
 type Values = Readonly<Record<string, number | bigint>>;

@@ -1,8 +1,9 @@
 /** The manual page, from the commands as they are. */
-import type { Argument, CommandSpec, Family, OptionSpec } from "../command.js";
-import { commonOptions } from "../common-options.js";
+
 import { families } from "../families.js";
-import { version } from "../version.js";
+import type { Argument, CommandSpec, Family, OptionSpec } from "../frame/command.js";
+import { commonOptions } from "../frame/common-options.js";
+import { version } from "../frame/version.js";
 import { escaped, item, paragraph, prose, section, subsection, verbatim } from "./roff.js";
 
 const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { answer } from "../../../src/cli/completion/answer.js";
-import { Context } from "../../../src/cli/context.js";
+import { answer } from "../../../src/cli/commands/tools/completion/answer.js";
 import { execute } from "../../../src/cli/execute.js";
-import { BufferSink, type Io } from "../../../src/cli/io.js";
+import { Context } from "../../../src/cli/frame/context.js";
+import { BufferSink, type Io } from "../../../src/cli/frame/io.js";
 import { iommuctl, root, temporaryFolder } from "../cli.js";
 
 const folders = temporaryFolder();

@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { type Finding, hostAt } from "../../../src/cli/doctor/index.js";
-import * as kernel from "../../../src/cli/doctor/kernel.js";
-import * as runtime from "../../../src/cli/doctor/runtime.js";
-import * as vfio from "../../../src/cli/doctor/vfio.js";
+import { type Finding, hostAt } from "../../../src/cli/commands/tools/doctor/index.js";
+import * as kernel from "../../../src/cli/commands/tools/doctor/kernel.js";
+import * as runtime from "../../../src/cli/commands/tools/doctor/runtime.js";
+import * as vfio from "../../../src/cli/commands/tools/doctor/vfio.js";
 import { documents, iommuctl, temporaryFolder } from "../cli.js";
 
 const folders = temporaryFolder();

@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { palette } from "../../../src/cli/colour.js";
-import { Context } from "../../../src/cli/context.js";
-import { FailNth } from "../../../src/cli/fail-nth/real.js";
-import { round, type Stage } from "../../../src/cli/fail-nth/rounds.js";
-import { BufferSink, type Io } from "../../../src/cli/io.js";
-import { parseScript } from "../../../src/cli/script/statements.js";
+import { FailNth } from "../../../src/cli/commands/tools/fail-nth/real.js";
+import { round, type Stage } from "../../../src/cli/commands/tools/fail-nth/rounds.js";
+import { parseScript } from "../../../src/cli/commands/tools/script/statements.js";
+import { palette } from "../../../src/cli/frame/colour.js";
+import { Context } from "../../../src/cli/frame/context.js";
+import { BufferSink, type Io } from "../../../src/cli/frame/io.js";
 import type { Kernel } from "../../../src/kernel/kernel.js";
 import { createSim } from "../../../src/sim/index.js";
 import { leftovers } from "../../../src/sim/system/leftovers.js";

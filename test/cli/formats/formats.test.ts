@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Case } from "../../../src/cli/formats/index.js";
-import { junit } from "../../../src/cli/formats/junit.js";
-import { ktap } from "../../../src/cli/formats/ktap.js";
+import type { Case } from "../../../src/cli/commands/tools/formats/index.js";
+import { junit } from "../../../src/cli/commands/tools/formats/junit.js";
+import { ktap } from "../../../src/cli/commands/tools/formats/ktap.js";
 import { documents, script } from "../cli.js";
 
 const mixed = ["echo hi", "ioas = ioas alloc # new", "expect ENOENT destroy 77", "destroy 9", "ioas alloc"];

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { drawDot, drawMermaid, drawTree } from "../../../src/cli/graph/draw.js";
+import { drawDot, drawMermaid, drawTree } from "../../../src/cli/commands/tools/graph/draw.js";
+import { drawSpace, holesOf, merged } from "../../../src/cli/commands/uapi/ioas-show/space.js";
 import { knownOf } from "../../../src/cli/graph/from-sim.js";
 import type { GraphObject, Range } from "../../../src/cli/graph/model.js";
-import { drawSpace, holesOf, merged } from "../../../src/cli/graph/space.js";
 import { Tracker, tracking } from "../../../src/cli/graph/track.js";
 import { createSim } from "../../../src/sim/index.js";
 import { ioctlByName, iommu_test_op, type StructType } from "../../../structs/index.js";

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { UsageError } from "../../../src/cli/exit.js";
-import { parseScript } from "../../../src/cli/script/statements.js";
-import { splitWords } from "../../../src/cli/script/tokens.js";
-import { expand } from "../../../src/cli/script/variables.js";
+import { parseScript } from "../../../src/cli/commands/tools/script/statements.js";
+import { splitWords } from "../../../src/cli/commands/tools/script/tokens.js";
+import { expand } from "../../../src/cli/commands/tools/script/variables.js";
+import { UsageError } from "../../../src/cli/frame/exit.js";
 
 const variables = new Map([["a", { exit: 0, errno: 0, value: 7, fields: { out_fd: 4, big: 1n << 40n } }]]);
 const words = (line: string) => expand(splitWords(line), variables);

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Sink } from "../../../src/cli/io.js";
-import { progress } from "../../../src/cli/progress.js";
-import { table } from "../../../src/cli/text.js";
-import { wrapText } from "../../../src/cli/wrap-text.js";
+import type { Sink } from "../../../src/cli/frame/io.js";
+import { progress } from "../../../src/cli/frame/progress.js";
+import { table } from "../../../src/cli/frame/text.js";
+import { wrapText } from "../../../src/cli/frame/wrap-text.js";
 import { root } from "../cli.js";
 
 describe("text in a column", () => {

@@ -1,0 +1,42 @@
+import { EnvironmentError } from "../../../kernel/environment-error.js";
+import type { Kernel } from "../../../kernel/kernel.js";
+import type { SimControl } from "../../../sim/index.js";
+import { announce } from "../../frame/announce.js";
+import type { Invocation } from "../../frame/command.js";
+
+/** What acts on the simulated machine that this command's kernel runs on. @throws EnvironmentError on a real kernel */
+export async function controlOf(inv: Invocation): Promise<SimControl> {
+	await announce(inv);
+	const { sim } = await inv.context.handle();
+	if (sim === undefined)
+		throw new EnvironmentError(
+			"this acts on simulated hardware, and the kernel is real",
+			"give --kernel sim (to `iommuctl run` in a script)",
+		);
+	const { SimControl } = await import("../../../sim/index.js");
+	return SimControl.of(sim);
+}
+
+/** Kernels whose script was told: once is enough there. */
+const told = new WeakSet<Kernel>();
+
+/** As `controlOf`, for what changes the machine: a trace has no step for that, and whoever records is told. */
+export async function changing(inv: Invocation): Promise<SimControl> {
+	const control = await controlOf(inv);
+	const { unrecorded } = await inv.context.handle();
+	if (unrecorded && !(inv.place && told.has(unrecorded))) {
+		told.add(unrecorded);
+		const what = `${inv.err.bad("not recorded:")} a trace has no step for what hardware does by itself`;
+		inv.io.stderr.write(`${what}; its replay may differ from here on\n`);
+	}
+	return control;
+}
+
+/** A document of a `sim` or `vsva` command that makes no call: schema and version first, where it stands in a script. */
+export function printDocument(inv: Invocation, schema: string, body: object): void {
+	const { place } = inv;
+	const at = place && { file: place.file, line: place.line, name: place.name ?? null };
+	inv.io.stdout.write(`${JSON.stringify({ schema, version: 1, ...at, ...body })}\n`);
+}
+
+export const deviceArg = { name: "DEVICE", doc: "a device of the machine: vfio0, 0000:00:10.0, or the path of its file" };

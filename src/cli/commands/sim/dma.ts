@@ -1,0 +1,177 @@
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { EAGAIN, EFAULT } from "../../../kernel/errno.js";
+import type { SimControl } from "../../../sim/index.js";
+import { showIo } from "../../call/io-result.js";
+import { parseHexBytes, parseNumber } from "../../call/natural.js";
+import type { CommandSpec, Invocation } from "../../frame/command.js";
+import { type Outcome, UsageError } from "../../frame/exit.js";
+import { readInput } from "../../frame/io.js";
+import { hex, hexBytes, hexDump } from "../../frame/text.js";
+import { changing, controlOf, deviceArg } from "./control.js";
+
+type Transfer = Exclude<ReturnType<SimControl["dma"]>, number>;
+
+/** Bytes that are moved unless told otherwise, and at most. */
+const usual = 8;
+const most = 64n << 20n;
+
+async function dma(inv: Invocation): Promise<Outcome> {
+	const { args, options } = inv;
+	if ((options.read === true) === (options.write === true))
+		throw new UsageError("a direction is missing, or both are given", "--write: the device writes to memory; --read: it reads");
+	const dir = options.write === true ? "write" : "read";
+	if (options.iova === undefined) throw new UsageError("the address is missing", "for example --iova 0x1000");
+	const iova = parseNumber(options.iova as string, "--iova");
+	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const data = dir === "write" ? dataToWrite(inv) : new Uint8Array(lengthOf(inv, usual));
+	const control = await changing(inv);
+	const result = control.dma(args[0], dir, iova, data, pasid);
+	if (typeof result === "number") return await softwareResult(inv, result, dir, iova, data);
+	return await show(inv, "sim dma", result);
+}
+
+async function result(inv: Invocation): Promise<Outcome> {
+	const control = await controlOf(inv);
+	const id = Number(parseNumber(inv.args[0], "the transfer's ID"));
+	const transfer = control.transfers.all.get(id);
+	if (transfer === undefined) throw new UsageError(`there is no transfer ${id}`, "sim dma answers the ID of one that waits");
+	return await show(inv, "sim dma-result", transfer);
+}
+
+function lengthOf({ options }: Invocation, otherwise: number): number {
+	if (options.length === undefined) return otherwise;
+	const length = parseNumber(options.length as string, "--length");
+	if (length < 1n || length > most) throw new UsageError(`--length: ${length} is not within 1 to ${most} bytes`);
+	return Number(length);
+}
+
+/** The data, repeated or cut to --length. */
+function dataToWrite(inv: Invocation): Uint8Array {
+	const { options, io } = inv;
+	const given = ["data", "text", "file"].filter((name) => options[name] !== undefined);
+	if (given.length > 1) throw new UsageError(`--${given[0]} and --${given[1]} both give the data`, "give one of them");
+	let bytes: Uint8Array = new Uint8Array(1);
+	if (options.data !== undefined) bytes = parseHexBytes(options.data as string, "--data");
+	else if (options.text !== undefined) bytes = Buffer.from(options.text as string);
+	else if (options.file !== undefined) {
+		try {
+			bytes = readInput(io, options.file as string);
+		} catch (error) {
+			throw new UsageError(`--file: ${options.file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
+		}
+	}
+	if (bytes.length === 0) throw new UsageError("there is nothing to write", "give at least one byte");
+	const data = new Uint8Array(lengthOf(inv, given.length === 0 ? usual : bytes.length));
+	for (let at = 0; at < data.length; at += bytes.length) data.set(bytes.subarray(0, Math.min(bytes.length, data.length - at)), at);
+	return data;
+}
+
+/** A device that software backs: no IOMMU, and an errno at once. */
+async function softwareResult(inv: Invocation, rc: number, dir: string, iova: bigint, data: Uint8Array): Promise<Outcome> {
+	return await showIo(inv, {
+		command: "sim dma",
+		call: "dma",
+		ret: rc < 0 ? -1 : data.length,
+		errno: rc < 0 ? -rc : 0,
+		headline: `${data.length} bytes ${dir === "write" ? "written to" : "read from"} ${hex(iova)} by software: no IOMMU saw it`,
+		lines: rc < 0 || dir === "write" ? [] : hexDump(data, iova).slice(0, 16),
+		json: { state: rc < 0 ? "aborted" : "done", data: hexBytes(data) },
+	});
+}
+
+async function show(inv: Invocation, command: string, transfer: Transfer): Promise<Outcome> {
+	const { id, dir, iova, data, done, state, why, record, group, asked, device, pasid } = transfer;
+	// asking how it is going is an answer in itself; being told to try later is for `dma-result`
+	const pending = state === "waiting" || state === "held";
+	const errno = state === "aborted" ? EFAULT : pending && command === "sim dma-result" ? EAGAIN : 0;
+	const moved = `${done} of ${data.length} bytes ${dir === "write" ? "written to" : "read from"} ${hex(iova)}`;
+	const stopped = state === "waiting" ? `waits for page request group ${group}` : "waits until it may send a page request";
+	const lines = [
+		...(pending
+			? [`at ${hex(iova + BigInt(done))}`, "fault read, then fault respond, let it go on; sim dma-result tells how it ended"]
+			: []),
+		...(state === "aborted" ? [`${moved}; aborted at ${hex(iova + BigInt(done))}: ${why}`] : []),
+		...(record === undefined ? [] : [`event record ${hexBytes(record)}`]),
+		...(dir === "read" && state === "done" ? shownData(data, iova) : []),
+	];
+	const file = inv.options.file as string | undefined;
+	if (dir === "read" && state === "done" && file !== undefined) writeFileSync(resolve(inv.io.cwd, file), data);
+	const word = data.length >= 8 ? 8 : data.length;
+	return await showIo(inv, {
+		command,
+		call: "dma",
+		ret: state === "aborted" ? -1 : done,
+		errno,
+		headline: pending
+			? `transfer ${id} ${stopped} (${moved})`
+			: `${moved}${asked > 0 ? `, after ${asked} page request${asked > 1 ? "s" : ""}` : ""}`,
+		lines,
+		json: {
+			transfer: id,
+			device: device.name,
+			direction: dir,
+			pasid: pasid ?? null,
+			iova: hex(iova),
+			length: data.length,
+			moved: done,
+			state,
+			group: group ?? null,
+			pageRequests: asked,
+			why: why ?? null,
+			record: record === undefined ? null : hexBytes(record),
+			data: dir === "read" ? hexBytes(data.subarray(0, done)) : null,
+		},
+		value: id,
+		fields: {
+			moved: done,
+			group: group ?? 0,
+			data: Buffer.from(data.subarray(0, word)).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n),
+		},
+	});
+}
+
+function shownData(data: Uint8Array, iova: bigint): string[] {
+	const lines = hexDump(data.subarray(0, 256), iova);
+	return data.length > 256 ? [...lines, `and ${data.length - 256} bytes more (--json or --file has all)`] : lines;
+}
+
+export const dmaCommands: readonly CommandSpec[] = [
+	{
+		name: "dma",
+		summary: "a device reads or writes memory through what it is attached to",
+		details: [
+			"The access is translated as the IOMMU does it: the kernel's table, or the guest's tables in guest memory on top of it,",
+			"with what is cached of them. A miss of a device with PRI (or of one that stalls) becomes a page request if the page table",
+			"has a fault queue: the transfer waits, and the response lets it go on or ends it. Aborted DMA fails with EFAULT.",
+		].join("\n"),
+		args: [deviceArg],
+		options: () => [
+			{ flags: "--iova <address>", doc: "where" },
+			{ flags: "--length <bytes>", doc: "how much (8, or all of the data)" },
+			{ flags: "--write", doc: "from the device to memory" },
+			{ flags: "--read", doc: "from memory to the device" },
+			{ flags: "--pasid <pasid>", doc: "the transactions carry this PASID" },
+			{ flags: "--data <hex>", doc: "what is written, again and again up to --length" },
+			{ flags: "--text <text>", doc: "the same as text" },
+			{ flags: "--file <file>", doc: "what is written; of a read, where the data goes" },
+		],
+		groups: ["kernel", "expect", "quiet"],
+		examples: [
+			["sim dma vfio0 --iova 0x1000 --write --data c0ffee --length 4k", "fills a page"],
+			["sim dma vfio3 --iova 0x7f0000001000 --read --length 64 --pasid 5", "through the table of PASID 5"],
+			["sim dma vfio0 --iova 0xdead000 --read --expect EFAULT", "a fault, as the IOMMU reports it"],
+		],
+		run: dma,
+	},
+	{
+		name: "dma-result",
+		summary: "how DMA that waited for page requests went on",
+		details: "EAGAIN while it waits still, EFAULT if it was aborted.",
+		args: [{ name: "TRANSFER", doc: "the number that sim dma answered" }],
+		options: () => [{ flags: "--file <file>", doc: "where the data of a read goes" }],
+		groups: ["kernel", "expect", "quiet"],
+		examples: [["sim dma-result $transfer", "in a script, after fault respond"]],
+		run: result,
+	},
+];

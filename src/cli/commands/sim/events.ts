@@ -1,0 +1,134 @@
+import { splitPairs } from "../../call/entries/encode.js";
+import { showIo } from "../../call/io-result.js";
+import { parseNumber } from "../../call/natural.js";
+import type { CommandSpec, Invocation } from "../../frame/command.js";
+import { done, type Outcome, UsageError } from "../../frame/exit.js";
+import { hex, hexBytes, plural } from "../../frame/text.js";
+import { changing, controlOf, deviceArg, printDocument } from "./control.js";
+
+async function event(inv: Invocation): Promise<Outcome> {
+	const { args, options } = inv;
+	const control = await changing(inv);
+	const device = control.device(args[0]);
+	const fields = Object.fromEntries(
+		splitPairs(args.slice(2).join(","), args[1]).map(([name, value]) => [name.toLowerCase(), parseNumber(value, name)]),
+	);
+	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const { raiseEvent } = await import("../../../sim/control/events.js");
+	const { record, virtId } = raiseEvent(control.sim, device, { what: args[1], fields, pasid });
+	return await showIo(inv, {
+		command: "sim event",
+		call: "event",
+		ret: 0,
+		errno: 0,
+		headline:
+			virtId === undefined
+				? "raised; no guest is told, it is in the kernel log"
+				: `raised; the event queue has it as device ${hex(virtId)}`,
+		lines: record === undefined ? [] : [`record ${hexBytes(record)}`],
+		json: {
+			device: device.name,
+			event: args[1],
+			delivered: virtId !== undefined,
+			virtId: virtId === undefined ? null : hex(virtId),
+			record: record === undefined ? null : hexBytes(record),
+		},
+		fields: { delivered: virtId === undefined ? 0 : 1 },
+	});
+}
+
+async function fail(inv: Invocation): Promise<Outcome> {
+	const { args, options } = inv;
+	if ((options.ice === true) === (options.ite === true))
+		throw new UsageError("which failure is missing, or both are given", "--ite: it times out; --ice: it completes with an error");
+	const error = options.ite === true ? "ITE" : "ICE";
+	const times = options.times === undefined ? 1 : Number(parseNumber(options.times as string, "--times"));
+	if (times < 1 || times > 1000) throw new UsageError(`--times: ${times} is not within 1 to 1000`);
+	const control = await changing(inv);
+	const device = control.device(args[0]);
+	if (!device.pci.ats)
+		throw new UsageError(`${device.name} has no ATS: it has no device TLB to invalidate`, "machine show tells which have");
+	const at = control.iommus.filter(({ iommu }) => iommu === device.iommu);
+	for (const { caches } of at) for (let i = 0; i < times; i++) caches.failNextAtc(device.requester.wire, error);
+	return await showIo(inv, {
+		command: "sim fail",
+		call: "fail",
+		ret: 0,
+		errno: 0,
+		headline: `the next ${plural(times, "device-TLB invalidation")} of ${device.name} will ${error === "ITE" ? "time out (ITE)" : "complete with an error (ICE)"}`,
+		json: { device: device.name, error, times },
+	});
+}
+
+async function failures(inv: Invocation): Promise<Outcome> {
+	const control = await controlOf(inv);
+	const { invalidationReports } = await import("../../../sim/extensions/vtd-inv-v10.js");
+	const { VtdDriver } = await import("../../../sim/vendors/vtd/driver.js");
+	const { formatRid } = await import("../../../sim/board/bdf.js");
+	const reports = control.iommus.flatMap(({ name, iommu }) =>
+		iommu.driver instanceof VtdDriver && name === iommu.name
+			? invalidationReports(iommu.driver).map((report) => ({
+					iommu: name,
+					...report,
+					rid: formatRid(report.rid),
+					deviceId: report.deviceId ?? null,
+				}))
+			: [],
+	);
+	if (inv.common.json) printDocument(inv, "iommuctl.sim.failures", { failures: reports });
+	else if (reports.length === 0) inv.io.stdout.write("no invalidation entry has reported an error\n");
+	else {
+		for (const { iommu, entry, error, rid, deviceId } of reports)
+			inv.io.stdout.write(`${iommu}: entry ${entry}: ${error} of ${rid}, device ID ${deviceId ?? "none of the caller's"}\n`);
+	}
+	const last = reports.at(-1);
+	return { ...done, fields: { failures: reports.length, device: last?.deviceId ?? 0 } };
+}
+
+export const eventCommands: readonly CommandSpec[] = [
+	{
+		name: "event",
+		summary: "raise a non-recoverable fault of a device",
+		details: [
+			"Behind an SMMUv3: an event by its name, with its fields (address, rnw, class, ipa, s2 ...); the guest's event queue gets it,",
+			"with the virtual stream ID, if the device is attached to a nested table and has a virtual device. VT-d and AMD have no event",
+			"queue for guests in 7.3: a fault reason's (event code's) number, with address and write, goes to the kernel log.",
+		].join("\n"),
+		args: [
+			deviceArg,
+			{ name: "EVENT", doc: "F_TRANSLATION, C_BAD_CD ...; or a number" },
+			{ name: "FIELDS", doc: "address=0x1000 class=2", optional: true, variadic: true },
+		],
+		options: () => [{ flags: "--pasid <pasid>", doc: "of the faulting transaction (its substream ID)" }],
+		groups: ["kernel"],
+		examples: [
+			["sim event vfio11 F_TRANSLATION address=0x1000 rnw=1 class=2", ""],
+			["sim event vfio0 0x71 address=0x1000", "VT-d: first-stage entry not present"],
+		],
+		run: event,
+	},
+	{
+		name: "fail",
+		summary: "make the next device-TLB invalidation of a device fail",
+		details: [
+			"What the device cached stays. Today's uAPI says nothing of it (the kernel log does); with --uapi vtd-inv-v10 the entry's last",
+			"word tells ICE or ITE, and sim failures which device it was.",
+		].join("\n"),
+		args: [deviceArg],
+		options: () => [
+			{ flags: "--ite", doc: "it times out" },
+			{ flags: "--ice", doc: "it completes with an error" },
+			{ flags: "--times <n>", doc: "the next n (1)" },
+		],
+		groups: ["kernel"],
+		examples: [["sim fail vfio3 --ite", ""]],
+		run: fail,
+	},
+	{
+		name: "failures",
+		summary: "invalidation entries that reported an error (vtd-inv-v10), each with the device's ID",
+		groups: ["kernel"],
+		examples: [["sim failures", ""]],
+		run: failures,
+	},
+];

@@ -1,0 +1,86 @@
+import type { Machine } from "../../../sim/board/description.js";
+import type { Family, Invocation } from "../../frame/command.js";
+import { done, type Outcome, UsageError } from "../../frame/exit.js";
+import { defaultMachine } from "../../frame/kernel-choice.js";
+import { table } from "../../frame/text.js";
+
+/** The machine that is named; else the one that this command's kernel runs on. */
+async function chosen({ args, common, context, io }: Invocation): Promise<Machine> {
+	if (args[0] !== undefined && common.machine !== undefined)
+		throw new UsageError("the machine is given twice, by position and by --machine", "give one of them");
+	const { loadMachine, withUapi } = await import("../../../sim/index.js");
+	if (args[0] !== undefined) return withUapi(await loadMachine(args[0], io.cwd), common.uapi ?? []);
+	const { sim } = await context.handle();
+	return sim?.hardware?.machine ?? (await loadMachine(common.machine ?? defaultMachine, io.cwd));
+}
+
+async function show(inv: Invocation): Promise<Outcome> {
+	const { io, common, options } = inv;
+	const machine = await chosen(inv);
+	const { buildTopology } = await import("../../../sim/board/topology.js");
+	const draw = await import("../../../sim/board/draw.js");
+	const topology = buildTopology(machine);
+	const format = (options.format as string | undefined) ?? (common.json ? "json" : "tree");
+	if (common.json && format !== "json") throw new UsageError(`--json and --format ${format} ask for different things`, "give one of them");
+	if (format === "json") io.stdout.write(`${JSON.stringify(draw.machineJson(machine, topology))}\n`);
+	else if (format === "mermaid") io.stdout.write(draw.drawMermaid(machine, topology));
+	else if (format === "dot") io.stdout.write(draw.drawDot(machine, topology));
+	else io.stdout.write(draw.drawTree(machine, topology));
+	return done;
+}
+
+async function list({ io, common, out }: Invocation): Promise<Outcome> {
+	const { BUILTIN_MACHINES } = await import("../../../sim/board/builtin.js");
+	const { checkMachine } = await import("../../../sim/board/parse.js");
+	const machines = Object.values(BUILTIN_MACHINES).map(checkMachine);
+	if (common.json) {
+		const rows = machines.map(({ name, about, arch, iommus, devices }) => ({
+			name,
+			about: about ?? null,
+			arch,
+			iommus: iommus.map((iommu) => ({ name: iommu.name, kind: iommu.kind })),
+			devices: devices.length,
+			default: name === defaultMachine,
+		}));
+		io.stdout.write(`${JSON.stringify({ schema: "iommuctl.machines", version: 1, machines: rows })}\n`);
+		return done;
+	}
+	const rows = table(
+		machines.map(({ name, about }) => [name, `${about ?? ""}${name === defaultMachine ? " (the default)" : ""}`]),
+		io.stdout.columns,
+	);
+	io.stdout.write(`${rows.map((row) => row.replace(/^\S+/, (name) => out.name(name))).join("\n")}\n`);
+	return done;
+}
+
+const family: Family = {
+	name: "machine",
+	details: [
+		"The simulated kernel runs on a machine: PCI devices behind IOMMUs (VT-d, SMMUv3, AMD, the selftest's mock). A machine is",
+		"built in or a YAML file, and every command takes it as --machine NAME|FILE; `machine show NAME --format json` prints one",
+		"as such a file.",
+	].join("\n"),
+	commands: [
+		{
+			name: "show",
+			summary: "draw a machine: IOMMUs, buses, devices, groups and aliases",
+			args: [{ name: "MACHINE", doc: "a built-in machine or a file; without: the one of --machine or of the script", optional: true }],
+			options: () => [{ flags: "--format <form>", doc: "tree, mermaid, dot or json", choices: ["tree", "mermaid", "dot", "json"] }],
+			groups: ["kernel"],
+			isDefault: true,
+			examples: [
+				["machine show vtd", "the built-in VT-d machine as a tree"],
+				["machine show mixed --format mermaid", "for a Markdown page"],
+				["machine show smmuv3 --format json > mine.yaml", "a file to start from"],
+			],
+			run: show,
+		},
+		{
+			name: "list",
+			summary: "the built-in machines",
+			examples: [["machine list", ""]],
+			run: list,
+		},
+	],
+};
+export default family;

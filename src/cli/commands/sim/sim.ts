@@ -1,0 +1,16 @@
+import type { Family } from "../../frame/command.js";
+import { cacheCommands } from "./caches.js";
+import { dmaCommands } from "./dma.js";
+import { eventCommands } from "./events.js";
+import { explainCommands } from "./explain.js";
+import { requestCommands } from "./requests.js";
+
+const family: Family = {
+	name: "sim",
+	details: [
+		"The simulated machine's hardware: its devices do DMA, ask for pages and fail; its IOMMUs cache. It lives as long as the kernel",
+		"that the command runs on, so most of this belongs into a script (iommuctl run) or a session.",
+	].join("\n"),
+	commands: [...dmaCommands, ...requestCommands, ...eventCommands, ...cacheCommands, ...explainCommands],
+};
+export default family;

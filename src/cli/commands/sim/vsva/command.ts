@@ -1,0 +1,90 @@
+import type { Family } from "../../../frame/command.js";
+import { bind, list, unbind } from "./bind.js";
+
+const family: Family = {
+	name: "vsva",
+	details: [
+		"Shared virtual addressing for guests as proposed in 2017 and 2018: a guest's whole PASID table bound to devices, its",
+		"invalidation queue forwarded, page responses of that time. forward and convert-response speak today's uAPI too.",
+	].join("\n"),
+	commands: [
+		{
+			name: "bind",
+			summary: "give devices a guest's whole PASID table (VT-d PASID directory, SMMUv3 CD table, AMD guest CR3 table)",
+			details: [
+				"The devices share the one table, and must be bound and attached to a page table that holds the guest's memory. A device",
+				"whose requester ID is not its own, or is another's too, is refused. Only the simulated kernel has it.",
+			].join("\n"),
+			args: [{ name: "DEVICE", doc: "vfio3, or vfio3=00:05.0 if the guest knows it by another requester ID", variadic: true }],
+			options: () => [
+				{ flags: "--base <address>", doc: "guest-physical, page-aligned" },
+				{ flags: "--size <pasids>", doc: "PASIDs that the table has room for, a power of two" },
+			],
+			groups: ["kernel", "quiet"],
+			examples: [["vsva bind vfio3 vfio9 --base 0x10000 --size 1024", "both share it"]],
+			run: bind,
+		},
+		{
+			name: "unbind",
+			summary: "take a guest's table away",
+			args: [{ name: "TABLE", doc: "its ID" }],
+			groups: ["kernel"],
+			examples: [["vsva unbind 1", ""]],
+			run: unbind,
+		},
+		{ name: "list", summary: "the tables that are bound", groups: ["kernel"], examples: [["vsva list", ""]], run: list },
+		{
+			name: "forward",
+			summary: "turn a guest's invalidation queue into invalidation arrays, and make the calls",
+			details: [
+				"VT-d descriptors (128 or 256 bits), SMMUv3 commands, AMD commands: bytes, hex, or JSON (an array or an object a line,",
+				'{"op":"PASID_IOTLB","pasid":5,"did":1,"granularity":3,"address":"0x1000","am":0}). Consecutive ones for one target go in one',
+				"call. Of every other it is told whether the VMM does it itself (vmm), nothing is to do (covered), or it is lost, and why.",
+				"--table hands the queue to a table of `vsva bind` instead.",
+			].join("\n"),
+			options: () => [
+				{ flags: "--vendor <name>", doc: "whose queue it is", choices: ["vtd", "smmuv3", "amd"] },
+				{ flags: "--from <file>", doc: "the queue; - is stdin" },
+				{
+					flags: "--op <fields>",
+					doc: "a descriptor by its name and fields: PASID_IOTLB,pasid=5,granularity=3,address=0x1000; may be repeated",
+					repeat: true,
+				},
+				{ flags: "--hex <hex>", doc: "descriptors in hex; may be repeated", repeat: true },
+				{ flags: "--format <form>", doc: "of --from, where it can not be guessed", choices: ["binary", "hex", "json"] },
+				{ flags: "--width <bits>", doc: "of VT-d's descriptors (128)", choices: ["128", "256"] },
+				{ flags: "--hwpt <id>", doc: "VT-d: the nested page table that entries go to" },
+				{ flags: "--viommu <id>", doc: "SMMUv3: the virtual IOMMU" },
+				{ flags: "--map <key=n:id>", doc: "VT-d: pasid=5:ID or did=3:ID, where there are several page tables", repeat: true },
+				{ flags: "--table <id>", doc: "to a table of vsva bind" },
+				{ flags: "--device <name>", doc: "whose queue it is: refused if its requester ID is not its own" },
+				{ flags: "--batch <n>", doc: "entries of one call at most (2^19)" },
+				{ flags: "--strict", doc: "exit 1 if anything is lost" },
+			],
+			groups: ["kernel", "fd", "dry"],
+			examples: [
+				["vsva forward --vendor vtd --from queue.bin --hwpt 5", ""],
+				["vsva forward --vendor smmuv3 --from commands.jsonl --viommu 6 --dry-run", "only the arrays and the report"],
+			],
+			run: async (inv) => (await import("./forward.js")).forwardQueue(inv),
+		},
+		{
+			name: "convert-response",
+			summary: "a page response of 2017 (page_response_msg) as today's, or the other way round",
+			args: [
+				{ name: "TO", doc: "today, or 2017" },
+				{ name: "FIELDS", doc: "of the response that is given", variadic: true },
+			],
+			options: () => [
+				{ flags: "--cookie <n>", doc: "to today: the page fault's cookie" },
+				{ flags: "--fault <fields>", doc: "to 2017: the page fault, as fault read shows it" },
+			],
+			examples: [
+				["vsva convert-response today resp_code=SUCCESS page_req_group_id=3 --cookie 1", ""],
+				["vsva convert-response 2017 cookie=1 code=INVALID --fault grpid=3,addr=0x1000", ""],
+			],
+			run: async (inv) => (await import("./responses.js")).convertResponse(inv),
+		},
+	],
+};
+export default family;

@@ -1,0 +1,206 @@
+import {
+	iommu_hwpt_vtd_s1_invalidate,
+	iommu_viommu_arm_smmuv3_invalidate,
+	iommu_hwpt_invalidate_data_type as TYPE,
+} from "../../../../../structs/index.js";
+import { iommuOn } from "../../../../client/iommu.js";
+import {
+	batches,
+	type Forwarded,
+	forward,
+	type InvalidationArray,
+	invalidationsOf,
+	type QueueKind,
+	type Targets,
+} from "../../../../sim/extensions/forward.js";
+import { parseNumber } from "../../../call/natural.js";
+import { errnoText } from "../../../call/show.js";
+import { announce } from "../../../frame/announce.js";
+import type { Invocation } from "../../../frame/command.js";
+import { errnoName } from "../../../frame/errnos.js";
+import { exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import { hexBytes, plural, table } from "../../../frame/text.js";
+import { changing, controlOf, printDocument } from "../control.js";
+import { readQueue } from "./queue-input.js";
+
+/** The most entries that one call takes, 2^19. */
+const mostEntries = 1 << 19;
+
+interface Sent {
+	readonly array: InvalidationArray;
+	readonly errno: number;
+	readonly handled: number;
+}
+
+/** A guest's invalidation queue becomes invalidation arrays; what can not be forwarded is told, with the reason. */
+export async function forwardQueue(inv: Invocation): Promise<Outcome> {
+	const { options, common } = inv;
+	const table = options.table === undefined ? undefined : Number(parseNumber(options.table as string, "--table"));
+	const kind = await kindOf(inv, table);
+	const size = options.width === "256" ? 32 : 16;
+	if (size === 32 && kind !== "vtd") throw new UsageError("--width 256 is VT-d's", `descriptors of ${kind} have 128 bits`);
+	const descriptors = await readQueue(inv, kind, size);
+	if (options.device !== undefined) await refuseAlias(inv, options.device as string);
+	if (table !== undefined) return await toTable(inv, kind, table, descriptors);
+	const list = forward(kind, descriptors, targetsOf(inv, kind));
+	const batch = options.batch === undefined ? mostEntries : Number(parseNumber(options.batch as string, "--batch"));
+	if (batch < 1) throw new UsageError("--batch: at least one entry");
+	const arrays = batches(list, batch);
+	const sent = common.dryRun ? [] : await send(inv, kind, arrays);
+	return report(inv, kind, list, arrays, sent);
+}
+
+async function kindOf(inv: Invocation, tableId: number | undefined): Promise<QueueKind> {
+	const given = inv.options.vendor as QueueKind | undefined;
+	if (tableId === undefined) {
+		if (given === undefined) throw new UsageError("whose queue it is, is missing", "--vendor vtd, smmuv3 or amd");
+		return given;
+	}
+	const found = (await controlOf(inv)).guestTables.get(tableId);
+	if (found === undefined) throw new UsageError(`there is no bound table ${tableId}`, "vsva bind makes one, vsva list shows them");
+	if (given !== undefined && given !== found.kind) throw new UsageError(`table ${tableId} is one of ${found.kind}, not of ${given}`);
+	return found.kind;
+}
+
+async function refuseAlias(inv: Invocation, name: string): Promise<void> {
+	const control = await controlOf(inv);
+	const device = control.device(name);
+	const { aliasOf } = await import("../../../../sim/extensions/guest-tables.js");
+	const alias = control.sim.hardware && aliasOf(control.sim.hardware, device);
+	if (alias !== undefined) throw new UsageError(`${name}: ${alias}`, "its invalidations would be others' too: it is refused");
+}
+
+function targetsOf(inv: Invocation, kind: QueueKind): Targets {
+	const { options } = inv;
+	const pasids = new Map<number, number[]>();
+	const domains = new Map<number, number[]>();
+	for (const text of (options.map as string[] | undefined) ?? []) {
+		const match = /^(pasid|did)=([^:]+):(.+)$/.exec(text);
+		if (!match) throw new UsageError(`--map: "${text}" is not understood`, "pasid=5:ID or did=3:ID, ID being a nested page table");
+		const map = match[1] === "pasid" ? pasids : domains;
+		const key = Number(parseNumber(match[2], "--map"));
+		map.set(key, [...(map.get(key) ?? []), Number(parseNumber(match[3], "--map"))]);
+	}
+	const [wanted, other] = kind === "smmuv3" ? ["viommu", "hwpt"] : ["hwpt", "viommu"];
+	if (options[other] !== undefined) throw new UsageError(`--${other} is no place for ${kind}'s invalidations`, `--${wanted} is`);
+	const id = options[wanted] as string | undefined;
+	return { otherwise: id === undefined ? undefined : Number(parseNumber(id, `--${wanted}`)), pasids, domains };
+}
+
+async function send(inv: Invocation, kind: QueueKind, arrays: readonly InvalidationArray[]): Promise<Sent[]> {
+	await announce(inv);
+	if (arrays.length === 0) return [];
+	const scratch = await inv.context.scratch();
+	const iommu = iommuOn(await inv.context.kernel(), await inv.context.iommu());
+	const [type, struct] =
+		kind === "vtd"
+			? [TYPE.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, iommu_hwpt_vtd_s1_invalidate]
+			: [TYPE.IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, iommu_viommu_arm_smmuv3_invalidate];
+	const sent: Sent[] = [];
+	for (const array of arrays) {
+		const answer = iommu.hwptInvalidate({
+			hwpt_id: array.target,
+			data_uptr: scratch.place(array.bytes),
+			data_type: type,
+			entry_len: struct.size,
+			entry_num: array.count,
+		});
+		scratch.reset();
+		const told = answer.decoded.entry_num;
+		sent.push({ array, errno: answer.errno, handled: answer.errno !== 0 && told === array.count ? 0 : told });
+		// what comes later may not overtake what failed
+		if (answer.errno !== 0) break;
+	}
+	return sent;
+}
+
+async function toTable(inv: Invocation, kind: QueueKind, id: number, descriptors: readonly Uint8Array[]): Promise<Outcome> {
+	const control = await changing(inv);
+	const table = control.guestTables.get(id);
+	if (table === undefined) throw new UsageError(`there is no bound table ${id}`);
+	const physical = new Map([...table.devices].map(([device, rid]) => [rid, device.requester.wire]));
+	const list = forward(kind, descriptors, { otherwise: 0, pasids: new Map(), domains: new Map() });
+	const rows = list.map(({ index, name }) => {
+		const invalidations = invalidationsOf(kind, descriptors[index]);
+		const strange = invalidations.find(({ device }) => device !== undefined && !physical.has(device));
+		if (strange !== undefined)
+			return { index, name, done: false, dropped: 0, why: `requester ID 0x${strange.device?.toString(16)} is none of the table's devices` };
+		if (invalidations.length === 0) return { index, name, done: false, dropped: 0, why: "it invalidates nothing of a table's" };
+		const dropped = invalidations.reduce(
+			(sum, it) => sum + table.invalidate(it.device === undefined ? it : { ...it, device: physical.get(it.device) }),
+			0,
+		);
+		return { index, name, done: true, dropped, why: null };
+	});
+	if (inv.common.json) printDocument(inv, "iommuctl.vsva.forward", { vendor: kind, table: id, descriptors: rows });
+	else
+		for (const { index, name, done, dropped, why } of rows)
+			inv.io.stdout.write(`${index}  ${name}  ${done ? `done, ${plural(dropped, "cached entry")} dropped` : `nothing done: ${why}`}\n`);
+	return {
+		exit: exitCode.done,
+		errno: 0,
+		fields: { done: rows.filter((row) => row.done).length, dropped: rows.reduce((sum, row) => sum + row.dropped, 0) },
+	};
+}
+
+function report(
+	inv: Invocation,
+	kind: QueueKind,
+	list: readonly Forwarded[],
+	arrays: readonly InvalidationArray[],
+	sent: readonly Sent[],
+): Outcome {
+	const { common, io, out } = inv;
+	const count = (which: readonly Forwarded["fate"]["kind"][]) => list.filter(({ fate }) => which.includes(fate.kind)).length;
+	const forwarded = count(["entry", "entries"]);
+	const lost = count(["lost"]);
+	const failed = sent.find(({ errno }) => errno !== 0);
+	const handled = sent.reduce((sum, one) => sum + one.handled, 0);
+	const made = (array: InvalidationArray) => sent.find((one) => one.array === array);
+	if (common.json)
+		printDocument(inv, "iommuctl.vsva.forward", {
+			vendor: kind,
+			dryRun: common.dryRun,
+			descriptors: list.length,
+			forwarded,
+			vmm: count(["vmm"]),
+			covered: count(["covered"]),
+			lost,
+			handled,
+			arrays: arrays.map((array) => ({
+				target: array.target,
+				from: array.from,
+				entries: array.count,
+				bytes: hexBytes(array.bytes),
+				handled: made(array)?.handled ?? null,
+				errno: made(array)?.errno ? errnoName(made(array)?.errno ?? 0) : null,
+				sent: made(array) !== undefined,
+			})),
+			notForwarded: list.flatMap(({ index, name, fate }) => ("why" in fate ? [{ index, name, kind: fate.kind, why: fate.why }] : [])),
+		});
+	else {
+		const lines = [
+			`${failed ? out.bad("failed") : out.good("ok")}  ${forwarded} of ${plural(list.length, "descriptor")} forwarded in ${plural(arrays.length, "array")}${common.dryRun ? ", not sent" : ""}`,
+			...table(
+				arrays.map((array) => [
+					`    ${kind === "smmuv3" ? "virtual IOMMU" : "page table"} ${array.target}`,
+					plural(array.count, "entry"),
+					common.dryRun ? hexBytes(array.bytes.subarray(0, 48)) : state(made(array)),
+				]),
+			),
+			...table(list.flatMap(({ index, name, fate }) => ("why" in fate ? [[`    ${index}`, name, fate.kind, fate.why]] : []))),
+		];
+		io.stdout.write(`${lines.join("\n")}\n`);
+	}
+	const strict = inv.options.strict === true && lost > 0;
+	return {
+		exit: failed || strict ? exitCode.failed : exitCode.done,
+		errno: failed?.errno ?? 0,
+		fields: { forwarded, lost, handled, arrays: arrays.length },
+	};
+}
+
+function state(sent: Sent | undefined): string {
+	if (sent === undefined) return "not sent: one before it failed";
+	return sent.errno === 0 ? `${sent.handled} handled` : `${sent.handled} handled, then ${errnoText("IOMMU_HWPT_INVALIDATE", sent.errno)}`;
+}

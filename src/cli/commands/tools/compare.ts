@@ -1,0 +1,109 @@
+import { resolve } from "node:path";
+import { EnvironmentError } from "../../../kernel/environment-error.js";
+import type { KernelFactory } from "../../../trace/index.js";
+import type { Family, Invocation } from "../../frame/command.js";
+import { done, type Outcome, UsageError } from "../../frame/exit.js";
+import { defaultMachine, iommuPath } from "../../frame/kernel-choice.js";
+import { tellCut } from "./trace-files.js";
+
+/** A kernel by name, and how to make one: each machine is a new one. */
+export interface NamedKernel {
+	readonly name: string;
+	/** a machine, and what starts programs on it */
+	readonly kernel: KernelFactory;
+}
+
+/** `real`, `sim`, or `sim:uapi=6.12,machine=vtd`: a simulated one that is told more. @throws UsageError, EnvironmentError */
+export async function kernelNamed(text: string, option: string, cwd: string): Promise<NamedKernel> {
+	const [kind, ...rest] = text.split(":");
+	if (kind !== "real" && kind !== "sim") throw new UsageError(`${option}: "${text}" is no kernel`, "real, sim, or sim:uapi=6.12");
+	const settings = settingsOf(rest.join(":"), option);
+	if (kind === "real") {
+		if (settings.uapi ?? settings.machine) throw new UsageError(`${option}: the real kernel is as it is`, "settings go with sim");
+		const { explainOpenFailure, openRealKernel } = await import("../../../kernel/real/index.js");
+		// Says at once where there is no FFI, or no iommufd: every program would differ.
+		const kernel = openRealKernel();
+		const fd = kernel.open(iommuPath);
+		kernel.exit();
+		if (fd < 0) {
+			const { message, hint } = explainOpenFailure(iommuPath, -fd);
+			throw new EnvironmentError(`${option} real: ${message}`, hint);
+		}
+		return { name: text, kernel: () => () => openRealKernel() };
+	}
+	const { createSim, loadMachine } = await import("../../../sim/index.js");
+	const machine = settings.machine?.[0] === undefined ? undefined : await loadMachine(settings.machine[0], cwd);
+	// What is wrong with the settings is told before anything runs, whatever machine the trace is of.
+	createSim({ machine: machine ?? (await loadMachine(defaultMachine, cwd)), uapi: settings.uapi });
+	const kernel: KernelFactory = (header) => {
+		const sim = createSim({ header, machine, uapi: settings.uapi });
+		return () => sim.newProcess();
+	};
+	return { name: text, kernel };
+}
+
+/** `uapi=6.12,vtd-inv-v10,machine=vtd`: a word without `=` is one more of those before. */
+function settingsOf(text: string, option: string): { uapi?: string[]; machine?: string[] } {
+	const found: { uapi?: string[]; machine?: string[] } = {};
+	let last: string[] | undefined;
+	for (const word of text.split(",").filter(Boolean)) {
+		const [key, value] = word.includes("=") ? word.split("=", 2) : ["", word];
+		if (key === "uapi" || key === "machine") last = found[key] = [];
+		else if (key !== "") last = undefined;
+		if (last === undefined || value === "")
+			throw new UsageError(`${option}: "${word}" is nothing that a kernel can be told`, "for example sim:uapi=6.12,machine=vtd");
+		last.push(value);
+	}
+	return found;
+}
+
+/** A small number that an option gives. @throws UsageError */
+export function number(text: string, option: string): number {
+	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${option}: "${text}" is no number`);
+	return Number(text);
+}
+
+async function run(inv: Invocation): Promise<Outcome> {
+	const { args, options, common, io, out } = inv;
+	const { compareFile, comparisonToJson, formatComparison } = await import("../../../trace/tools/index.js");
+	const left = await kernelNamed((options.left as string | undefined) ?? "sim", "--left", io.cwd);
+	const right = await kernelNamed((options.right as string | undefined) ?? "real", "--right", io.cwd);
+	const program = options.program as string | undefined;
+	const max = options.max === undefined ? 1 : number(options.max as string, "--max");
+	const path = resolve(io.cwd, args[0]);
+	const found = await compareFile(path, { left, right, program, max });
+	if (found.programs === 0) throw new UsageError(program === undefined ? `${args[0]} has no program` : `no program is called ${program}`);
+	if (found.cut) tellCut(inv, args[0], found.cut);
+	const typed = (text: string): string => text.replaceAll(path, args[0]);
+	io.stdout.write(typed(common.json ? `${JSON.stringify(comparisonToJson(args[0], found))}\n` : formatComparison(found, out)));
+	return { ...done, exit: found.differing === 0 ? 0 : 1 };
+}
+
+const family: Family = {
+	name: "compare",
+	apart: true,
+	commands: [
+		{
+			name: "",
+			summary: "run a trace's programs on two kernels and show where they differ",
+			details: [
+				"Every program runs on a fresh kernel of both kinds, and their answers are compared with each other; what was recorded",
+				"does not count. A kernel is `real`, `sim`, or `sim:uapi=6.12`: a simulated one that knows no newer commands, flags and",
+				"fields (sim:machine=NAME|FILE: another machine than the trace's). Exit 0 where they agree, 1 where they do not.",
+			].join("\n"),
+			args: [{ name: "FILE", doc: "a trace; its recorded answers are not looked at" }],
+			options: () => [
+				{ flags: "--left <kernel>", doc: "one kernel (sim)" },
+				{ flags: "--right <kernel>", doc: "the other (real)" },
+				{ flags: "--max <n>", doc: "show this many differences (1)" },
+				{ flags: "--program <name>", doc: "run only this program" },
+			],
+			examples: [
+				["compare my.jsonl --left sim --right real", ""],
+				["compare my.jsonl --left sim --right sim:uapi=6.12", "what an older kernel does not know"],
+			],
+			run,
+		},
+	],
+};
+export default family;

@@ -1,0 +1,85 @@
+/** What may stand at the cursor of a command line, with no more of the command tree loaded than it names. */
+import { ioctls } from "../../../../../structs/index.js";
+import { families, familyEntry } from "../../../families.js";
+import type { CommandSpec, Family, OptionSpec } from "../../../frame/command.js";
+import { commonOptions, commonValueOptions } from "../../../frame/common-options.js";
+import type { Context } from "../../../frame/context.js";
+import { type Answer, argumentValues, type Candidate, nothing, optionValues } from "./candidates.js";
+
+const helpOption: OptionSpec = { flags: "-h, --help", doc: "what the command does and takes" };
+const takesValue = ({ flags }: OptionSpec): boolean => flags.includes("<");
+const spellings = ({ flags }: OptionSpec): string[] => flags.match(/(?<![\w-])--?[\w-]+/g) ?? [];
+
+const familyNames = (): Candidate[] => [
+	...families.map(({ name, summary }) => ({ value: name, doc: summary })),
+	{ value: "help", doc: "help for a command" },
+];
+
+/** The words in front of the cursor that are neither options nor their values. */
+function positionals(words: readonly string[], options: readonly OptionSpec[]): string[] {
+	const withValue = new Set(options.filter(takesValue).flatMap(spellings));
+	const found: string[] = [];
+	for (let at = 0; at < words.length; at++) {
+		if (words[at].startsWith("-") && words[at] !== "-") at += withValue.has(words[at]) ? 1 : 0;
+		else found.push(words[at]);
+	}
+	return found;
+}
+
+/** @param words what follows `iommuctl`, the last one as far as it is typed */
+export async function answer(words: readonly string[], context: Context): Promise<Answer> {
+	const before = words.slice(0, -1);
+	const typed = words.at(-1) ?? "";
+	const found = await candidatesFor(before, typed, context);
+	return { ...found, candidates: found.candidates.filter(({ value }) => value.startsWith(typed)) };
+}
+
+async function candidatesFor(before: readonly string[], typed: string, context: Context): Promise<Answer> {
+	// Common options may stand in front of the object.
+	let at = 0;
+	while (at < before.length && before[at].startsWith("-")) at += commonValueOptions.has(before[at]) ? 2 : 1;
+	const [object, ...rest] = before.slice(at);
+	if (object === undefined) {
+		return typed.startsWith("-") ? { candidates: [{ value: "--help" }, { value: "--version" }] } : { candidates: familyNames() };
+	}
+	if (object === "help") return rest.length === 0 ? { candidates: familyNames() } : nothing;
+	const family = await familyEntry(object)?.load();
+	if (!family) return nothing;
+	const { spec, words } = actionOf(family, rest);
+	if (!spec) return { candidates: family.commands.map(({ name, summary }) => ({ value: name, doc: summary })) };
+	return await inCommand(family.name, spec, words, typed, context);
+}
+
+/** The action that is named, and what follows it; an object that is its own command has none to name. */
+function actionOf(family: Family, rest: readonly string[]): { spec: CommandSpec | undefined; words: readonly string[] } {
+	const only = family.commands.length === 1 && family.commands[0].name === "" ? family.commands[0] : undefined;
+	if (only) return { spec: only, words: rest };
+	const at = rest.findIndex((word) => !word.startsWith("-"));
+	return { spec: family.commands.find(({ name }) => at >= 0 && name === rest[at]), words: rest.slice(at + 1) };
+}
+
+async function inCommand(object: string, spec: CommandSpec, words: readonly string[], typed: string, context: Context): Promise<Answer> {
+	const options = [...(spec.options?.() ?? []), ...commonOptions(spec), helpOption];
+	const fields = options.flatMap(({ field }) => (field ? [field] : []));
+	const structName = options.find(({ field }) => field)?.group?.match(/struct (\w+)/)?.[1];
+	const struct = Object.values(ioctls).find((call) => call.struct?.name === structName)?.struct ?? undefined;
+	const last = words.at(-1) ?? "";
+	const open = options.find((option) => takesValue(option) && spellings(option).includes(last));
+	if (open) return await optionValues(open, typed, struct, context);
+	if (typed.startsWith("--") && typed.includes("=")) {
+		const name = typed.slice(0, typed.indexOf("="));
+		const option = options.find((one) => takesValue(one) && spellings(one).includes(name));
+		if (!option) return nothing;
+		const found = await optionValues(option, typed.slice(name.length + 1), struct, context);
+		return { ...found, candidates: found.candidates.map(({ value, doc }) => ({ value: `${name}=${value}`, doc })) };
+	}
+	if (typed.startsWith("-")) {
+		const given = new Set(words);
+		const left = options.filter((option) => option.repeat || !spellings(option).some((spelling) => given.has(spelling)));
+		return { candidates: left.flatMap((option) => spellings(option).map((value) => ({ value, doc: option.doc }))) };
+	}
+	const placed = positionals(words, options);
+	const args = spec.args ?? [];
+	const argument = args[placed.length] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined);
+	return argument ? await argumentValues(argument, object, placed, typed, fields, context) : nothing;
+}

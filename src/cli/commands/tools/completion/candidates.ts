@@ -1,0 +1,176 @@
+/** Values of options and arguments: constants of the uAPI, objects that there are, names of machines and structs. */
+import {
+	allSets,
+	allStructs,
+	constantsOf,
+	type FieldInfo,
+	type Ioctl,
+	ioctls,
+	type StructType,
+	setInfo,
+	shortName,
+	structByName,
+} from "../../../../../structs/index.js";
+import { errnoNames } from "../../../../kernel/errno.js";
+import type { Machine } from "../../../../sim/board/description.js";
+import type { Argument, OptionSpec } from "../../../frame/command.js";
+import type { Context } from "../../../frame/context.js";
+import { defaultMachine } from "../../../frame/kernel-choice.js";
+
+export interface Candidate {
+	readonly value: string;
+	readonly doc?: string;
+}
+
+export interface Answer {
+	readonly candidates: readonly Candidate[];
+	/** the shell may offer files too */
+	readonly files?: boolean;
+	/** more is to follow the word: no space behind it */
+	readonly open?: boolean;
+}
+
+export const nothing: Answer = { candidates: [] };
+
+const names = (values: Iterable<string>): Candidate[] => [...values].map((value) => ({ value }));
+
+/** Which types of object a field with an ID may name. */
+const typesByField: readonly (readonly [RegExp, readonly string[]])[] = [
+	[/ioas_id$/, ["ioas"]],
+	[/^pt_id$/, ["ioas", "hwpt-paging", "hwpt-nested", "viommu"]],
+	[/hwpt_id$/, ["hwpt-paging", "hwpt-nested"]],
+	[/dev_id$|devid$|idev_id$/, ["device"]],
+	[/viommu_id$/, ["viommu"]],
+	[/fault_id$/, ["fault"]],
+	[/veventq_id$/, ["veventq"]],
+	[/stdev_id$/, ["selftest"]],
+];
+
+/** Objects of the kernel that is open already: of a session's. */
+export async function objects(context: Context, fieldName: string): Promise<Candidate[]> {
+	const handle = context.live;
+	if (!handle) return [];
+	const { knownHere } = await import("../../../graph/known.js");
+	const types = typesByField.find(([pattern]) => pattern.test(fieldName))?.[1];
+	const all = (await knownHere(handle)).contexts().flatMap((one) => one.objects);
+	return all.filter(({ type }) => types?.includes(type) ?? true).map(({ id, type }) => ({ value: String(id), doc: type }));
+}
+
+/** Names joined by commas: the last one is completed, those before it stay. */
+function listed(typed: string, all: readonly Candidate[]): Answer {
+	const before = typed.slice(0, typed.lastIndexOf(",") + 1);
+	const used = new Set(before.split(",").filter(Boolean));
+	return { candidates: all.filter(({ value }) => !used.has(value)).map(({ value, doc }) => ({ value: before + value, doc })), open: true };
+}
+
+export async function fieldValues(field: FieldInfo, typed: string, context: Context): Promise<Answer> {
+	if (field.set) {
+		const { set } = field;
+		const all = constantsOf(field).map(([name, value]) => ({ value: shortName(set, name), doc: `0x${value.toString(16)}` }));
+		return setInfo(set).kind === "flags" ? listed(typed, all) : { candidates: all };
+	}
+	return field.role === "id" ? { candidates: await objects(context, field.name) } : nothing;
+}
+
+/** `field=value`, for --set and `struct encode`. */
+export async function assignment(struct: StructType | undefined, typed: string, context: Context): Promise<Answer> {
+	if (!struct) return nothing;
+	const at = typed.indexOf("=");
+	if (at < 0) return { candidates: struct.leaves.map(({ path, doc }) => ({ value: `${path}=`, doc })), open: true };
+	const field = struct.leaves.find(({ path, name }) => path === typed.slice(0, at) || name === typed.slice(0, at));
+	if (!field) return nothing;
+	const { candidates, open } = await fieldValues(field, typed.slice(at + 1), context);
+	return { candidates: candidates.map(({ value, doc }) => ({ value: typed.slice(0, at + 1) + value, doc })), open };
+}
+
+/** `iotlb=0x1,flags=2` of a payload's struct. */
+async function payload(struct: StructType | undefined, typed: string, context: Context): Promise<Answer> {
+	const before = typed.slice(0, typed.lastIndexOf(",") + 1);
+	const { candidates, open } = await assignment(struct, typed.slice(before.length), context);
+	return { candidates: candidates.map(({ value, doc }) => ({ value: before + value, doc })), open };
+}
+
+const structNames = (): Candidate[] => allStructs().map(({ name, doc }) => ({ value: name, doc }));
+const callNames = (): Candidate[] =>
+	Object.values<Ioctl>(ioctls).map(({ name, since }) => ({ value: name, doc: since ? `since Linux ${since}` : undefined }));
+
+async function machines(): Promise<Answer> {
+	const { BUILTIN_MACHINES } = await import("../../../../sim/board/builtin.js");
+	return { candidates: names(Object.keys(BUILTIN_MACHINES)), files: true };
+}
+
+async function uapi(typed: string): Promise<Answer> {
+	const { UAPI_EXTENSIONS } = await import("../../../../sim/extensions/uapi.js");
+	const releases = [...Array.from({ length: 18 }, (_, at) => `6.${at + 2}`), "7.0", "7.1", "7.2", "7.3"];
+	return listed(typed, [...names(releases), ...Object.entries(UAPI_EXTENSIONS).map(([value, { doc }]) => ({ value, doc }))]);
+}
+
+/** What may stand behind an option. `struct` is that of the command's call. */
+export async function optionValues(option: OptionSpec, typed: string, struct: StructType | undefined, context: Context): Promise<Answer> {
+	if (option.choices) return { candidates: names(option.choices) };
+	if (option.field) return await fieldValues(option.field, typed, context);
+	const [, long = "", placeholder = ""] = /--([\w-]+)(?:[ =]<([^>]*)>)?/.exec(option.flags) ?? [];
+	if (long === "set") return await assignment(struct, typed, context);
+	if (long === "machine") return await machines();
+	if (long === "uapi") return await uapi(typed);
+	if (long === "expect") return { candidates: names(errnoNames()) };
+	if (long === "left" || long === "right") return { candidates: names(["sim", "real", "sim:uapi="]), open: true };
+	if (long === "inject")
+		return { candidates: [{ value: "ioctl:error=" }, ...callNames().map(({ value }) => ({ value: `${value}:error=` }))], open: true };
+	const named = /struct (\w+)/.exec(option.doc)?.[1];
+	if (placeholder === "fields" && named) return await payload(structByName(named), typed, context);
+	return { candidates: [], files: /file|path/i.test(placeholder) };
+}
+
+/** What may stand at a position. `before` are the arguments in front of it. */
+export async function argumentValues(
+	argument: Argument & { readonly field?: string },
+	object: string,
+	before: readonly string[],
+	typed: string,
+	fields: readonly FieldInfo[],
+	context: Context,
+): Promise<Answer> {
+	const field = fields.find(({ path }) => path === argument.field);
+	if (field) return await fieldValues(field, typed, context);
+	if (object === "struct") {
+		if (before.length === 0)
+			return { candidates: [...structNames(), ...allSets().map((set) => ({ value: setInfo(set).name, doc: setInfo(set).doc }))] };
+		return { ...(await assignment(structByName(before[0]) ?? structByName(`iommu_${before[0]}`), typed, context)), files: true };
+	}
+	if (object === "machine") return await machines();
+	if (object === "raw") return { candidates: callNames() };
+	if (object === "session") return argument.name === "NAME" ? { candidates: await sessions() } : nothing;
+	if (argument.name === "DEVICE") return { candidates: await vfioDevices(context) };
+	const id = /^(?:ID|IOAS|HWPT|PT|VIOMMU|FAULT|QUEUE)$/.test(argument.name);
+	if (id) return { candidates: await objects(context, argument.name === "ID" ? "" : `${argument.name.toLowerCase()}_id`) };
+	return { candidates: [], files: /file|script|trace|path/i.test(`${argument.name} ${argument.doc}`) };
+}
+
+async function vfioDevices(context: Context): Promise<Candidate[]> {
+	const live = context.live;
+	if (live?.sim) return ofMachine(live.sim.hardware?.machine);
+	const { readdir } = await import("node:fs/promises");
+	const real = await readdir("/dev/vfio/devices").catch(() => []);
+	if (real.length > 0 || live) return names(real);
+	const { loadMachine } = await import("../../../../sim/board/parse.js");
+	return ofMachine(await loadMachine(defaultMachine));
+}
+
+async function ofMachine(machine: Machine | undefined): Promise<Candidate[]> {
+	if (machine === undefined) return [];
+	const { formatBdf } = await import("../../../../sim/board/bdf.js");
+	const { devices, siov, mdevs } = machine;
+	const all = [
+		...devices.map(({ vfio, bdf, model }) => ({ vfio, doc: `${formatBdf(bdf)} ${model}` })),
+		...[...siov, ...mdevs].map(({ vfio, name }) => ({ vfio, doc: name })),
+	];
+	return all.filter(({ vfio }) => vfio !== undefined).map(({ vfio, doc }) => ({ value: `vfio${vfio}`, doc }));
+}
+
+/** Sessions that are running. */
+async function sessions(): Promise<Candidate[]> {
+	const { listSessions } = await import("../../../../session/query.js");
+	const found = await listSessions(process.env);
+	return found.map((one) => ({ value: one.name, doc: one.state === "running" ? one.status.kernel : one.state }));
+}

@@ -1,0 +1,103 @@
+/** What could be bound: IOMMUs, groups and devices that VFIO has, and how much memory may be pinned. */
+import { plural, sizeText } from "../../../frame/text.js";
+import type { Check, Host } from "./check.js";
+
+const groupsFolder = "/sys/kernel/iommu_groups";
+
+export const iommus: Check = (host) => {
+	const base = { id: "hardware", title: "IOMMUs" };
+	const names = host.list("/sys/class/iommu");
+	if (names.length > 0) return { ...base, status: "ok", found: names.join(", ") };
+	const mend =
+		"turn it on in the firmware (VT-d, AMD-Vi, SMMU), and on Intel boot with intel_iommu=on; a virtual machine needs a virtual IOMMU";
+	return { ...base, status: "missing", found: "none", mend };
+};
+
+interface GroupDevice {
+	readonly name: string;
+	/** undefined: no driver has it */
+	readonly driver: string | undefined;
+	/** a file in /dev/vfio/devices */
+	readonly file: string | undefined;
+}
+
+interface Group {
+	readonly number: string;
+	readonly devices: readonly GroupDevice[];
+}
+
+/** PCI bridges stay with their driver: it does no DMA of its own. */
+const harmless = new Set(["pcieport", "pci-stub"]);
+const isVfio = (driver: string | undefined): boolean => driver !== undefined && /^vfio|-vfio-|_vfio_|vfio_pci$/.test(driver);
+
+function groupsOf(host: Host): Group[] {
+	return host.list(groupsFolder).map((number) => ({
+		number,
+		devices: host.list(`${groupsFolder}/${number}/devices`).map((name) => ({
+			name,
+			driver: host.link(`${groupsFolder}/${number}/devices/${name}/driver`),
+			file: host.list(`${groupsFolder}/${number}/devices/${name}/vfio-dev`)[0],
+		})),
+	}));
+}
+
+const shown = ({ name, driver, file }: GroupDevice): string => `${name} (${driver ?? "no driver"}${file === undefined ? "" : `, ${file}`})`;
+
+export const groups: Check = (host) => {
+	const base = { id: "groups", title: "groups for VFIO" };
+	const all = groupsOf(host);
+	if (all.length === 0) return { ...base, status: "missing", found: "no IOMMU group", mend: "there are groups once an IOMMU is on" };
+	const begun = all.filter(({ devices }) => devices.some(({ driver }) => isVfio(driver)));
+	const inTheWay = ({ devices }: Group) => devices.filter(({ driver }) => driver !== undefined && !isVfio(driver) && !harmless.has(driver));
+	const ready = begun.filter((group) => inTheWay(group).length === 0);
+	const more = begun.map((group) => {
+		const wrong = inTheWay(group);
+		const devices = group.devices.map(shown).join(", ");
+		return `group ${group.number}: ${devices}${wrong.length === 0 ? "" : `; the host uses ${wrong.map(({ name }) => name).join(", ")}`}`;
+	});
+	const found = `${ready.length} of ${plural(all.length, "group")} ready`;
+	if (ready.length > 0) return { ...base, status: "ok", found, more };
+	const mend =
+		begun.length > 0
+			? "give every device of the group to vfio-pci"
+			: "driverctl set-override BDF vfio-pci (or echo vfio-pci > /sys/bus/pci/devices/BDF/driver_override, unbind it, and drivers_probe)";
+	return { ...base, status: "missing", found, mend, more };
+};
+
+export const devices: Check = (host) => {
+	const base = { id: "devices", title: "VFIO devices" };
+	const folder = "/dev/vfio/devices";
+	const names = host.list(folder);
+	if (names.length === 0) {
+		const mend = "bind a device to vfio-pci, on a kernel with CONFIG_VFIO_DEVICE_CDEV (Linux 6.6 or later)";
+		return { ...base, status: "missing", found: `none in ${folder}`, mend };
+	}
+	const tried = names.map((name) => ({ name, failed: host.tryOpen(`${folder}/${name}`) }));
+	const good = tried.filter(({ failed }) => failed === undefined);
+	const more = tried.map(({ name, failed }) => `${name}: ${failed === undefined ? "can be opened" : `can not be opened: ${failed}`}`);
+	const found = `${good.length} of ${names.length} can be opened`;
+	if (good.length > 0) return { ...base, status: "ok", found, more };
+	return { ...base, status: "missing", found, mend: `run as root, or give yourself the files (chown, or a udev rule)`, more };
+};
+
+/** CAP_IPC_LOCK: no limit holds for whoever has it. */
+const ipcLock = 1n << 14n;
+/** Below this (bytes) a guest's memory can not be mapped. */
+const fair = 1n << 30n;
+
+export const lockedMemory: Check = (host) => {
+	const base = { id: "memlock", title: "locked memory" };
+	const match = /^Max locked memory\s+(\S+)\s+(\S+)/m.exec(host.read("/proc/self/limits") ?? "");
+	if (!match) return { ...base, status: "note", found: "the limit is not to be read here" };
+	const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(host.read("/proc/self/status") ?? "")?.[1] ?? "0"}`);
+	const soft = match[1] === "unlimited" ? undefined : BigInt(match[1]);
+	if (soft === undefined) return { ...base, status: "ok", found: "unlimited" };
+	if (capabilities & ipcLock) return { ...base, status: "ok", found: `${sizeText(soft)}, which does not hold for you (CAP_IPC_LOCK)` };
+	const found = `at most ${sizeText(soft)}: mapping more answers ENOMEM`;
+	if (soft >= fair) return { ...base, status: "ok", found };
+	const hard = match[2] === "unlimited" || BigInt(match[2]) > soft;
+	const mend = hard
+		? "ulimit -l unlimited (or as much as the hard limit lets)"
+		: "raise it in /etc/security/limits.conf (memlock), or run as root";
+	return { ...base, status: "note", found, mend };
+};

@@ -1,0 +1,149 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { announce } from "../../../frame/announce.js";
+import type { Family, Invocation } from "../../../frame/command.js";
+import { Context } from "../../../frame/context.js";
+import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import { plural } from "../../../frame/text.js";
+import type { Round, Stage } from "./rounds.js";
+
+async function scriptOf({ io, args }: Invocation): Promise<{ text: string; file: string }> {
+	if (args[0] === "-") return { text: Buffer.from(await io.stdin.readAll()).toString(), file: "stdin" };
+	try {
+		return { text: await readFile(resolve(io.cwd, args[0]), "utf8"), file: args[0] };
+	} catch (error) {
+		throw new UsageError(`${args[0]} can not be read: ${(error as NodeJS.ErrnoException).code}`);
+	}
+}
+
+/** A simulated kernel whose allocations are counted and which can be looked into at the end. */
+async function simulatedStage({ common, io }: Invocation): Promise<Stage> {
+	const context = new Context("sim", undefined, { machine: common.machine, uapi: common.uapi, cwd: io.cwd });
+	const { sim } = await context.handle();
+	if (!sim) throw new Error("the simulated kernel has no sim");
+	const { leftovers } = await import("../../../../sim/system/leftovers.js");
+	return {
+		context,
+		arm(n) {
+			sim.allocations = 0;
+			sim.failingAllocation = n;
+		},
+		failed: () => sim.allocations >= sim.failingAllocation,
+		async end() {
+			context.dispose();
+			return leftovers(sim);
+		},
+	};
+}
+
+async function realStages(): Promise<{ stage: () => Promise<Stage>; close: () => void }> {
+	const { FailNth } = await import("./real.js");
+	const counter = new FailNth();
+	const stage = async (): Promise<Stage> => {
+		const wrap = async <H extends { kernel: import("../../../../kernel/kernel.js").Kernel }>(handle: H): Promise<H> => ({
+			...handle,
+			kernel: counter.around(handle.kernel),
+		});
+		const context = new Context("real", undefined, {}, wrap);
+		await context.handle();
+		return {
+			context,
+			arm: (n) => counter.arm(n),
+			failed: () => counter.failed,
+			async end() {
+				counter.arm(0);
+				context.dispose();
+				return [];
+			},
+		};
+	};
+	return { stage, close: () => counter.close() };
+}
+
+function most(text: string | undefined): number {
+	if (text !== undefined && !/^[1-9]\d{0,6}$/.test(text)) throw new UsageError(`--max: "${text}" is no number of rounds`);
+	return text === undefined ? 10_000 : Number(text);
+}
+
+async function run(inv: Invocation): Promise<Outcome> {
+	const { common, context, io, options, out, err } = inv;
+	const max = most(options.max as string | undefined);
+	const { parseScript } = await import("../script/statements.js");
+	const { text, file } = await scriptOf(inv);
+	const statements = parseScript(text, file);
+	const { kernel, which } = await context.handle();
+	const real = kernel.kind === "real" ? await realStages() : undefined;
+	const stage = real?.stage ?? (() => simulatedStage(inv));
+	await announce(inv);
+	const { round } = await import("./rounds.js");
+	const { progress } = await import("../../../frame/progress.js");
+	const how = { io, out, err };
+	const rounds: Round[] = [];
+	const bar = progress(io.stderr);
+	try {
+		// Without a fault first: a script that fails by itself tells nothing.
+		const clean = await round(Number.MAX_SAFE_INTEGER, statements, await stage(), how);
+		if (clean.problems.length > 0)
+			throw new UsageError(`${file} fails without any fault: ${clean.problems[0]}`, `iommuctl run ${file} shows more`);
+		for (let n = 1; n <= max; n++) {
+			bar.tell(`allocation ${n}`);
+			const one = await round(n, statements, await stage(), how);
+			if (!one.hit) break;
+			rounds.push(one);
+		}
+	} finally {
+		bar.end();
+		real?.close();
+	}
+	const bad = rounds.filter(({ problems }) => problems.length > 0);
+	const all = rounds.length < max;
+	if (common.json) {
+		const document = {
+			schema: "iommuctl.fail-nth",
+			version: 1,
+			file,
+			kernel: kernel.kind,
+			kernelDetail: which,
+			allocations: rounds.length,
+			complete: all,
+			failed: bad.length,
+			rounds: rounds.map(({ n, line, command, problems }) => ({ n, line: line ?? null, command: command ?? null, problems })),
+		};
+		io.stdout.write(`${JSON.stringify(document)}\n`);
+	} else {
+		for (const { n, line, command, problems } of common.quiet ? bad : rounds) {
+			const where = line === undefined ? "no command failed" : `line ${line}: ${command}`;
+			io.stdout.write(`${problems.length > 0 ? out.bad("failed") : out.good("ok")}  allocation ${n}  ${where}\n`);
+			for (const problem of problems) io.stdout.write(`    ${problem}\n`);
+		}
+		const verdict = `${plural(rounds.length, "allocation")} made to fail: ${rounds.length - bad.length} ok${bad.length > 0 ? `, ${bad.length} failed` : ""}`;
+		io.stdout.write(`${(bad.length > 0 ? out.bad : out.good)(verdict)}${all ? "" : `; there are more than --max ${max}`}\n`);
+	}
+	return { ...done, exit: bad.length > 0 ? exitCode.failed : exitCode.done };
+}
+
+const family: Family = {
+	name: "fail-nth",
+	apart: true,
+	commands: [
+		{
+			name: "",
+			summary: "run a script with its nth allocation failing, for every n",
+			details: [
+				"The script runs once without a fault, then again and again on a fresh kernel: the first allocation fails, then the second,",
+				"until it has no more. Each time the command that fails must answer ENOMEM and work when it is made again, so must all",
+				"that follow, and when the program has ended no object, pin or attachment may be left. On the real kernel allocations fail",
+				"through /proc/self/fail-nth, and what is left over in it can not be seen.",
+			].join("\n"),
+			args: [{ name: "FILE", doc: "the script; - is stdin" }],
+			options: () => [{ flags: "--max <n>", doc: "at most so many rounds (10000)" }],
+			groups: ["kernel", "own-kernel", "quiet"],
+			examples: [
+				["fail-nth scripts/examples/nested-translation.iommu", ""],
+				["fail-nth my.iommu --quiet --json", ""],
+			],
+			run,
+		},
+	],
+};
+export default family;

@@ -1,0 +1,82 @@
+/** A script again and again, each time with another allocation that fails. */
+import { ENOMEM } from "../../../../kernel/errno.js";
+import type { Palette } from "../../../frame/colour.js";
+import type { Context } from "../../../frame/context.js";
+import { errnoName } from "../../../frame/errnos.js";
+import { exitCode } from "../../../frame/exit.js";
+import { BufferSink, type Io } from "../../../frame/io.js";
+import { runStatements } from "../script/runner.js";
+import type { Statement } from "../script/statements.js";
+
+/** A fresh kernel for one round. */
+export interface Stage {
+	readonly context: Context;
+	/** from now on the nth allocation fails */
+	arm(n: number): void;
+	/** whether it did */
+	failed(): boolean;
+	/** ends the program; what is left of it, in words */
+	end(): Promise<readonly string[]>;
+}
+
+export interface Round {
+	readonly n: number;
+	/** the allocation was made to fail; false: the script has fewer */
+	readonly hit: boolean;
+	/** the line that failed because of it, if one did */
+	readonly line?: number;
+	readonly command?: string;
+	/** what is wrong, one line each */
+	readonly problems: readonly string[];
+}
+
+export interface RoundOptions {
+	readonly io: Io;
+	readonly out: Palette;
+	readonly err: Palette;
+}
+
+/**
+ * One round: a command that fails must say ENOMEM, then work when it is made again, and so must all that follow; at the
+ * end nothing may be left over.
+ */
+export async function round(n: number, statements: readonly Statement[], stage: Stage, options: RoundOptions): Promise<Round> {
+	const problems: string[] = [];
+	let failedAt: Statement | undefined;
+	const once = async (statement: Statement) => {
+		const stdout = new BufferSink();
+		const stderr = new BufferSink();
+		const io: Io = { ...options.io, stdout, stderr };
+		const how = {
+			...options,
+			io,
+			context: stage.context,
+			keepGoing: false,
+			json: false,
+			quiet: false,
+			bare: true,
+			color: "never",
+		} as const;
+		const { results, exit, skipped } = await runStatements([statement], how);
+		return { exit, skipped, errno: results.at(-1)?.outcome.errno ?? 0, said: stderr.text().trim().split("\n", 1)[0] };
+	};
+	// Which kernel it is was said once, in front of all rounds.
+	stage.context.announced = true;
+	stage.arm(n);
+	for (const statement of statements) {
+		const before = stage.failed();
+		let { exit, errno, said, skipped } = await once(statement);
+		if (skipped !== undefined) break;
+		if (exit !== exitCode.done && !before && stage.failed()) {
+			failedAt = statement;
+			if (exit === exitCode.internal) problems.push(`line ${statement.line}: ${said}`);
+			else if (errno !== ENOMEM && errno !== 0) problems.push(`line ${statement.line}: ${errnoName(errno)} instead of ENOMEM`);
+			({ exit, errno, said, skipped } = await once(statement));
+			if (exit !== exitCode.done) problems.push(`line ${statement.line} does not work when it is made again: ${said}`);
+		} else if (exit !== exitCode.done) problems.push(`line ${statement.line}: ${said}`);
+		if (exit !== exitCode.done) break;
+	}
+	const hit = stage.failed();
+	problems.push(...(await stage.end()));
+	return { n, hit, line: failedAt?.line, command: failedAt?.source, problems };
+}

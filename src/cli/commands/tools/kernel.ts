@@ -1,0 +1,88 @@
+import { type Ioctl, ioctls } from "../../../../structs/index.js";
+import { EnvironmentError } from "../../../kernel/environment-error.js";
+import { announce } from "../../frame/announce.js";
+import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
+import { done, type Outcome } from "../../frame/exit.js";
+import { knows } from "../../frame/knows.js";
+import { table } from "../../frame/text.js";
+
+async function which(inv: Invocation): Promise<Outcome> {
+	const { common, context, io, out } = inv;
+	const handle = await context.handle();
+	const fd = await context.iommu();
+	const calls = Object.values<Ioctl>(ioctls).filter(({ name }) => name.startsWith("IOMMU_"));
+	const supported = calls.map((call) => ({ call, known: knows(handle.kernel, fd, call) }));
+	if (common.json) {
+		const document = {
+			schema: "iommuctl.kernel",
+			version: 1,
+			kernel: handle.kernel.kind,
+			kernelDetail: handle.which,
+			calls: supported.map(({ call, known }) => ({
+				name: call.name,
+				request: `0x${call.request.toString(16)}`,
+				since: call.since ?? null,
+				supported: known,
+			})),
+		};
+		io.stdout.write(`${JSON.stringify(document)}\n`);
+		return done;
+	}
+	context.announced = true;
+	const rows = supported.map(({ call, known }) => [
+		known ? "yes" : "no",
+		call.name,
+		call.since ? `since Linux ${call.since}` : "",
+		call === ioctls.IOMMU_TEST_CMD ? "the selftest driver" : "",
+	]);
+	io.stdout.write(
+		`${out.strong(`kernel: ${handle.which}`)}\n${table(rows)
+			.map((row) => `  ${row.trimEnd()}`)
+			.join("\n")}\n`,
+	);
+	return done;
+}
+
+async function log(inv: Invocation): Promise<Outcome> {
+	const { common, context, io } = inv;
+	const handle = await context.handle();
+	if (!handle.log) throw new EnvironmentError("the real kernel's log is not read by iommuctl", "look at dmesg");
+	await announce(inv);
+	const lines = handle.log();
+	if (common.json)
+		io.stdout.write(
+			`${JSON.stringify({ schema: "iommuctl.log", version: 1, kernel: handle.kernel.kind, kernelDetail: handle.which, lines })}\n`,
+		);
+	else if (lines.length > 0) io.stdout.write(`${lines.join("\n")}\n`);
+	return done;
+}
+
+const commands: readonly CommandSpec[] = [
+	{
+		name: "show",
+		summary: "which kernel answers, and which calls it knows",
+		details: [
+			"No call that is asked about does anything: it is made with a size that no command takes.",
+			"With --uapi 6.2 ... 7.3 the simulated kernel answers as one of that age to calls, flags, fields and types that it does",
+			"not know: ENOTTY, E2BIG, EOPNOTSUPP. Not known is when these came, so only 7.3 has them: IOMMU_IOAS_NOIOMMU_GET_PA,",
+			"IOMMU_HWPT_DATA_AMD_GUEST, IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED. What drivers and the selftest answer is always 7.3's.",
+		].join("\n"),
+		groups: ["kernel", "fd"],
+		isDefault: true,
+		examples: [
+			["kernel", ""],
+			["kernel show --kernel real --json", ""],
+		],
+		run: which,
+	},
+	{
+		name: "log",
+		summary: "what the simulated kernel logged: warnings that a real one would print",
+		groups: ["kernel"],
+		examples: [["kernel log", "at the end of a script"]],
+		run: log,
+	},
+];
+
+const family: Family = { name: "kernel", commands };
+export default family;

@@ -1,0 +1,119 @@
+import { resolve } from "node:path";
+import type { Family, Invocation } from "../../frame/command.js";
+import { exitCode, type Outcome, UsageError } from "../../frame/exit.js";
+import { readInput } from "../../frame/io.js";
+import { plural } from "../../frame/text.js";
+import type { Format } from "./formats/index.js";
+
+async function readScript({ io }: Invocation, file: string): Promise<string> {
+	if (file === "-") return Buffer.from(await io.stdin.readAll()).toString();
+	try {
+		return Buffer.from(readInput(io, file)).toString();
+	} catch (error) {
+		throw new UsageError(`${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
+	}
+}
+
+async function run(inv: Invocation): Promise<Outcome> {
+	const { common, context, io, options, out, err } = inv;
+	const file = inv.args[0];
+	const { parseScript } = await import("./script/statements.js");
+	const { runStatements } = await import("./script/runner.js");
+	const { announce } = await import("../../frame/announce.js");
+	const format = options.format as Format | undefined;
+	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} can not both be`);
+	const shown = file === "-" ? "stdin" : file;
+	// What `-` gives is gone once it is read, so that only files can run themselves.
+	const running = inv.place?.within ?? [];
+	const path = file === "-" ? file : resolve(io.cwd, file);
+	if (file !== "-" && running.includes(path)) throw new UsageError(`${file} runs itself`, "a script can not be within itself");
+	const statements = parseScript(await readScript(inv, file), shown);
+	await announce(inv);
+	const how = {
+		io,
+		context,
+		keepGoing: options.keepGoing === true,
+		json: common.json,
+		quiet: common.quiet,
+		color: options.color as "auto" | undefined,
+		out,
+		err,
+		within: [...running, path],
+	};
+	if (format !== undefined) {
+		const { reportRun } = await import("./formats/report.js");
+		return { exit: await reportRun(format, statements, shown, how), errno: 0 };
+	}
+	const result = await runStatements(statements, how);
+	const failed = result.results.filter(({ outcome }) => outcome.exit !== 0 && outcome.exit !== exitCode.skipped);
+	const count = result.results.length;
+	if (common.json) {
+		const { which, kernel } = await context.handle();
+		const document = {
+			schema: "iommuctl.run",
+			version: 1,
+			file,
+			kernel: kernel.kind,
+			kernelDetail: which,
+			commands: count,
+			failed: failed.map(({ statement, outcome }) => ({ line: statement.line, command: statement.source, exit: outcome.exit })),
+			notReached: result.left,
+			skipped: result.skipped ?? null,
+			exit: result.exit,
+		};
+		io.stdout.write(`${JSON.stringify(document)}\n`);
+	} else if (!common.quiet) {
+		const parts = [
+			`${count - failed.length} ok`,
+			...(failed.length > 0 ? [`${failed.length} failed`] : []),
+			...(result.left > 0 ? [`${plural(result.left, "line")} ${result.skipped === undefined ? "not reached" : "skipped"}`] : []),
+		];
+		io.stdout.write(`${(failed.length > 0 ? out.bad : out.good)(`${plural(count, "command")}: ${parts.join(", ")}`)}\n`);
+	}
+	return { exit: result.exit, errno: 0 };
+}
+
+const family: Family = {
+	name: "run",
+	commands: [
+		{
+			name: "",
+			summary: "run a script, one command a line, in one context",
+			details: [
+				"Every line is a command as it would be typed, without `iommuctl`; all of them speak to one kernel and one open",
+				"/dev/iommu, so IDs and memory live from line to line. In a script:",
+				"",
+				"  # comment                       to the end of the line",
+				"  'single' \"double\" \\              quotes; a \\ at the end joins the next line",
+				"  name = COMMAND                  keeps the new ID (or file, or address) as $name",
+				"  $name  $name.field              puts it in; fields as the answer names them, with or without out_",
+				"  expect ERRNO COMMAND            goes on only if the command fails with this errno",
+				"  echo TEXT                       prints a heading",
+				"  require kernel real|sim         goes on only there; else the rest is skipped and the exit code is 77",
+				"  require ioctl NAME              likewise, where the kernel knows the call",
+				"  require device vfio0            likewise, where the device can be opened",
+				"  require selftest                likewise, where the kernel has the selftest driver",
+				"",
+				"The first command that fails ends the script, with its file and line, unless --keep-going.",
+			].join("\n"),
+			args: [{ name: "FILE", doc: "the script; - is stdin" }],
+			options: () => [
+				{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" },
+				{
+					flags: "--format <format>",
+					doc: "a case for each line: ktap, junit, or json in one document",
+					choices: ["ktap", "junit", "json"],
+				},
+			],
+			groups: ["kernel", "fd", "quiet"],
+			examples: [
+				["run scripts/examples/nested-translation.iommu", "a guest's page table on the simulated kernel"],
+				["run - --kernel real < my.iommu", "a script from stdin on the real kernel"],
+				["run my.iommu --format junit > report.xml", "for CI: what failed, what was skipped and why"],
+				["run my.iommu --keep-going --json", "everything, one JSON document a command"],
+			],
+			run,
+		},
+	],
+};
+export default family;

@@ -1,0 +1,74 @@
+import { type Ioctl, ioctlByName, ioctls } from "../../../../../structs/index.js";
+import type { Context } from "../../../frame/context.js";
+import { errnoName } from "../../../frame/errnos.js";
+import { UsageError } from "../../../frame/exit.js";
+import { knows } from "../../../frame/knows.js";
+import { didYouMean } from "../../../frame/suggest.js";
+
+/** Answers why a requirement is not met; undefined: it is. */
+type Check = (context: Context, what: string) => Promise<string | undefined>;
+
+const callNames = (): string[] => Object.keys(ioctls).filter((name) => name.startsWith("IOMMU_"));
+
+async function known(context: Context, call: Ioctl): Promise<boolean> {
+	return knows(await context.kernel(), await context.iommu(), call);
+}
+
+const checks: Readonly<Record<string, { readonly wants: string; readonly check: Check }>> = {
+	kernel: {
+		wants: "real or sim",
+		async check(context, what) {
+			if (what !== "real" && what !== "sim") throw new UsageError(`require kernel: "${what}" is no kernel`, "real or sim");
+			const { kernel, which } = await context.handle();
+			return kernel.kind === what ? undefined : `the kernel is ${which}`;
+		},
+	},
+	ioctl: {
+		wants: "a call's name, such as IOMMU_VIOMMU_ALLOC",
+		async check(context, what) {
+			const call = what.startsWith("IOMMU_") ? ioctlByName(what) : undefined;
+			if (!call) throw new UsageError(`require ioctl: "${what}" is no call of /dev/iommu`, didYouMean(what, callNames()));
+			return (await known(context, call)) ? undefined : `the kernel does not know ${what}`;
+		},
+	},
+	uapi: {
+		wants: "a proposal that --uapi takes, such as vtd-inv-v10",
+		async check(context, what) {
+			const { UAPI_EXTENSIONS } = await import("../../../../sim/extensions/uapi.js");
+			if (!Object.hasOwn(UAPI_EXTENSIONS, what))
+				throw new UsageError(`require uapi: "${what}" is no proposal`, didYouMean(what, Object.keys(UAPI_EXTENSIONS)));
+			const { sim, which } = await context.handle();
+			return sim?.hardware?.machine.kernel[UAPI_EXTENSIONS[what].option]
+				? undefined
+				: `the kernel is ${which}; --uapi ${what} gives it that`;
+		},
+	},
+	device: {
+		wants: "a VFIO device: vfio0, or the path of its file",
+		async check(context, what) {
+			const { devicePath } = await import("../../uapi/device.js");
+			const fd = await context.deviceFile(devicePath(what));
+			return fd >= 0 ? undefined : `${devicePath(what)} can not be opened: ${errnoName(-fd)}`;
+		},
+	},
+};
+
+/**
+ * What a script's line `require ...` finds missing, in words; undefined if it is there.
+ * @throws UsageError for what nobody can require
+ */
+export async function missing(words: readonly string[], context: Context): Promise<string | undefined> {
+	const [kind, what, ...rest] = words;
+	const all = [...Object.keys(checks), "selftest"];
+	if (kind === undefined) throw new UsageError("`require` wants to know what", `one of ${all.join(", ")}`);
+	if (kind === "selftest" && what === undefined) {
+		return (await known(context, ioctls.IOMMU_TEST_CMD)) ? undefined : "the kernel has no selftest driver (CONFIG_IOMMUFD_TEST)";
+	}
+	const wanted = Object.hasOwn(checks, kind) ? checks[kind] : undefined;
+	if (!wanted) {
+		if (kind === "selftest") throw new UsageError("`require selftest` takes nothing behind it");
+		throw new UsageError(`"${kind}" can not be required`, didYouMean(kind, all) ?? `one of ${all.join(", ")}`);
+	}
+	if (what === undefined || rest.length > 0) throw new UsageError(`\`require ${kind}\` wants ${wanted.wants}`);
+	return await wanted.check(context, what);
+}

@@ -1,0 +1,107 @@
+import { basename } from "node:path";
+import type { CommandSpec, Invocation } from "../../frame/command.js";
+import { done, type Outcome, UsageError } from "../../frame/exit.js";
+import { plural } from "../../frame/text.js";
+import { deliver, outputOption, programOf, programOption, some, textOf, traceArg, traceOf } from "./trace-files.js";
+
+async function exportTrace(inv: Invocation): Promise<Outcome> {
+	const { args, options, io, err } = inv;
+	const [file] = args;
+	if ((options.c === true) === (options.syz === true)) throw new UsageError("trace export: one form is wanted", "--c or --syz");
+	const trace = await traceOf(inv, file);
+	const programs = some(trace, programOf(inv));
+	const { text, skipped } = await exported();
+	deliver(inv, text);
+	for (const one of skipped) io.stderr.write(`${err.note("left out:")} ${one}\n`);
+	return done;
+
+	async function exported(): Promise<{ text: string; skipped: readonly string[] }> {
+		if (options.c === true) return (await import("../../../trace/export/c.js")).exportC(basename(file), trace.header, programs);
+		if (programs.length > 1) {
+			throw new UsageError(`${file} has ${programs.length} programs, and syzkaller's text is one`, `choose: --program ${programs[0].name}`);
+		}
+		return (await import("../../../trace/export/syz.js")).exportSyz(programs[0]);
+	}
+}
+
+interface Taken {
+	readonly text: string;
+	readonly calls: number;
+	readonly skipped: readonly { readonly line: number; readonly what: string; readonly why: string }[];
+}
+
+async function importText(inv: Invocation): Promise<Outcome> {
+	const { args, options, io, err } = inv;
+	const [file] = args;
+	if ((options.strace === true) === (options.syz === true)) throw new UsageError("trace import: one form is wanted", "--syz or --strace");
+	const source = await textOf(inv, file);
+	const name = basename(file === "-" ? "stdin" : file).replace(/\.[^.]*$/, "") || "imported";
+	const { text, calls, skipped } = await (options.strace === true ? fromStrace : fromSyz)(inv, source, name);
+	if (options.strace === true && calls === 0 && skipped.length === 0)
+		throw new UsageError(
+			`${file} has no ioctl: it is no strace log of a program that uses /dev/iommu`,
+			"strace -f -y -e trace=openat,close,mmap,ioctl -o FILE writes one",
+		);
+	deliver(inv, text);
+	for (const { line, what, why } of skipped) io.stderr.write(`${err.note("skipped:")} ${file}:${line}: ${what}: ${why}\n`);
+	io.stderr.write(`${err.faint(`${plural(calls, "call")} taken over, ${plural(skipped.length, "line")} skipped`)}\n`);
+	return done;
+}
+
+async function fromStrace({ common }: Invocation, source: string, name: string): Promise<Taken> {
+	if (common.kernelGiven) throw new UsageError("a strace log has its answers already", "leave --kernel away");
+	const { importStrace } = await import("../../../trace/import/strace.js");
+	const { TRACE_VERSION } = await import("../../../trace/index.js");
+	const { traceText } = await import("../../../trace/tools/index.js");
+	const { steps, skipped } = importStrace(source);
+	const text = traceText({ trace: "iommufd", version: TRACE_VERSION, source: "strace" }, [{ name, steps }]);
+	return { text, calls: steps.filter(({ op }) => op === "ioctl").length, skipped };
+}
+
+async function fromSyz(inv: Invocation, source: string, name: string): Promise<Taken> {
+	const { importSyz } = await import("../../../trace/import/syz.js");
+	const { recordSteps } = await import("../../../trace/import/record-steps.js");
+	const { TRACE_VERSION } = await import("../../../trace/index.js");
+	const { traceText } = await import("../../../trace/tools/index.js");
+	const { announce } = await import("../../frame/announce.js");
+	await announce(inv);
+	const kernel = await inv.context.kernel();
+	const { steps, result } = recordSteps(kernel, (recorded) => importSyz(source, inv.args[0], recorded));
+	const header = { trace: "iommufd", version: TRACE_VERSION, source: "syzkaller", kernel: kernel.kind } as const;
+	return { text: traceText(header, [{ name, steps }]), ...result };
+}
+
+export const exportCommand: CommandSpec = {
+	name: "export",
+	summary: "a trace's programs as C, or as text for syzkaller",
+	details: [
+		"--c writes one readable C file with the structs and numbers that it needs: it makes the calls, checks every recorded",
+		"answer, and exits 0 if all came, 1 if not, 77 where there is no /dev/iommu (or no selftest driver, or no such device).",
+		"--syz writes a syzkaller program of the calls that syzkaller describes (sys/linux/dev_iommu.txt).",
+		"What can not be said so is a comment there, and told on stderr.",
+	].join("\n"),
+	args: [traceArg],
+	options: () => [{ flags: "--c", doc: "C" }, { flags: "--syz", doc: "a syzkaller program" }, programOption, outputOption],
+	examples: [
+		["trace export --c my.jsonl -o reproducer.c", "then: cc -o reproducer reproducer.c"],
+		["trace export --syz my.jsonl --program iova-17", ""],
+	],
+	run: exportTrace,
+};
+
+export const importCommand: CommandSpec = {
+	name: "import",
+	summary: "a trace from a syzkaller program, or from a strace log",
+	details: [
+		"--syz runs the calls that are described for /dev/iommu on a kernel and records them; --strace takes the ioctls whose",
+		"argument the log has: its bytes, or its fields by name. What is not taken over is told on stderr, line by line.",
+	].join("\n"),
+	args: [{ name: "FILE", doc: "a program's text or a log; - is stdin" }],
+	options: () => [{ flags: "--syz", doc: "a syzkaller program" }, { flags: "--strace", doc: "a strace log" }, outputOption],
+	groups: ["kernel", "own-kernel"],
+	examples: [
+		["trace import --syz crash.syz -o crash.jsonl", ""],
+		["trace import --strace vmm.log | iommuctl trace show -", "after strace -f -y -e trace=openat,close,mmap,ioctl -o vmm.log"],
+	],
+	run: importText,
+};

@@ -1,0 +1,69 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Program, Trace } from "../../../trace/tools/index.js";
+import type { Invocation } from "../../frame/command.js";
+import { UsageError } from "../../frame/exit.js";
+
+export const traceArg = { name: "FILE", doc: "a trace, plain or .gz; - is stdin" };
+export const programOption = { flags: "--program <name>", doc: "only this program" };
+export const outputOption = { flags: "-o, --output <file>", doc: "write there instead of to stdout" };
+
+/** Where a file that was named is; stdin stays `-`. */
+export const place = ({ io }: Invocation, file: string): string => (file === "-" ? file : resolve(io.cwd, file));
+
+/** Errors name files as they were typed. */
+export async function typed<T>(inv: Invocation, work: () => Promise<T>): Promise<T> {
+	try {
+		return await work();
+	} catch (error) {
+		if (error instanceof Error) for (const file of inv.args) error.message = error.message.replaceAll(place(inv, file), file);
+		throw error;
+	}
+}
+
+/** A trace, under the name that was typed; of one that was cut short stderr tells. */
+export async function traceOf(inv: Invocation, file: string): Promise<Trace> {
+	const { readPrograms } = await import("../../../trace/tools/index.js");
+	const trace = await typed(inv, () => readPrograms(place(inv, file), programOf(inv)));
+	if (trace.cut) tellCut(inv, file, trace.cut);
+	return { ...trace, file };
+}
+
+/** Says on stderr that a file was cut short. */
+export function tellCut(inv: Invocation, file: string, cut: Error): void {
+	const where = cut.message.replaceAll(place(inv, file), file);
+	inv.io.stderr.write(`${inv.err.note("note:")} ${where}; taken as far as it goes\n`);
+}
+
+export const programOf = ({ options }: Invocation): string | undefined => options.program as string | undefined;
+
+/** The programs that a command works on. @throws UsageError where there is none */
+export function some({ file, programs }: Trace, name: string | undefined): readonly Program[] {
+	if (programs.length === 0)
+		throw new UsageError(name === undefined ? `${file} has no program` : `no program of ${file} is called ${name}`);
+	return programs;
+}
+
+/** Writes what a command made to where --output says. @throws UsageError */
+export function deliver(inv: Invocation, text: string): void {
+	const output = inv.options.output as string | undefined;
+	if (output === undefined) {
+		inv.io.stdout.write(text);
+		return;
+	}
+	try {
+		writeFileSync(resolve(inv.io.cwd, output), text);
+	} catch (error) {
+		throw new UsageError(`--output: ${output} can not be written: ${(error as NodeJS.ErrnoException).code}`);
+	}
+}
+
+/** A file's text, or stdin's. @throws UsageError */
+export async function textOf({ io }: Invocation, file: string): Promise<string> {
+	if (file === "-") return Buffer.from(await io.stdin.readAll()).toString();
+	try {
+		return readFileSync(resolve(io.cwd, file), "utf8");
+	} catch (error) {
+		throw new UsageError(`${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
+	}
+}

@@ -1,0 +1,16 @@
+import type { CommandSpec } from "../../../frame/command.js";
+
+export const showIoas: CommandSpec = {
+	name: "show",
+	summary: "the IOVA space of an IOAS drawn to scale",
+	details: [
+		"Areas, holes, reserved and allowed ranges, as bars to scale where something is, and as a list. The simulated kernel is",
+		"looked into. The real one tells only what can be mapped (what can not is reserved); areas and allowed ranges are then those",
+		"that were made in this script or session by iommufd's own calls.",
+	].join("\n"),
+	args: [{ name: "IOAS", doc: "the IOAS's ID" }],
+	options: () => [{ flags: "--all", doc: "every range, however many there are" }],
+	groups: ["kernel", "fd"],
+	examples: [["ioas show 1", "in a script or a session: what is mapped where"]],
+	run: async (inv) => (await import("./show.js")).show(inv),
+};

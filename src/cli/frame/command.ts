@@ -1,0 +1,108 @@
+import type { FieldInfo } from "../../../structs/index.js";
+import type { Palette } from "./colour.js";
+import type { Context, KernelChoice } from "./context.js";
+import type { Outcome } from "./exit.js";
+import type { Io } from "./io.js";
+
+/** A word that follows the command, by position. */
+export interface Argument {
+	readonly name: string;
+	readonly doc: string;
+	readonly optional?: boolean;
+	readonly variadic?: boolean;
+}
+
+export interface OptionSpec {
+	/** as commander writes it: `-q, --quiet`, `--set <field=value>` */
+	readonly flags: string;
+	readonly doc: string;
+	/** may be given again; the values arrive as an array of strings */
+	readonly repeat?: boolean;
+	/** only these values */
+	readonly choices?: readonly string[];
+	/** heading in the help */
+	readonly group?: string;
+	/** of a struct: which values it takes */
+	readonly field?: FieldInfo;
+}
+
+/**
+ * Which of the common options a command takes: `kernel` where it speaks to one, `fd` where that may be
+ * an open file of the shell, `call` where it makes a call with a
+ * struct, `dry` where it makes any call, `id` where there is one number to be quiet about, `expect` where an errno may come.
+ */
+export type OptionGroup = "kernel" | "fd" | "call" | "dry" | "quiet" | "expect" | "own-kernel";
+
+export interface CommonOptions {
+	readonly kernel: KernelChoice;
+	/** whether --kernel was given */
+	readonly kernelGiven: boolean;
+	readonly json: boolean;
+	readonly hex: boolean;
+	readonly quiet: boolean;
+	readonly dryRun: boolean;
+	/** an errno's name */
+	readonly expect?: string;
+	/** of the simulated kernel: a built-in one, or a file */
+	readonly machine?: string;
+	/** proposals that the simulated kernel's uAPI has besides */
+	readonly uapi?: readonly string[];
+	/** calls that are answered without being made, in strace's grammar */
+	readonly inject?: readonly string[];
+	/** the trace that every call is written to */
+	readonly record?: string;
+	/** an open /dev/iommu */
+	readonly fd?: number;
+}
+
+/** One command on its way: what was typed, where it writes, what it works on. */
+export interface Invocation {
+	readonly io: Io;
+	readonly context: Context;
+	readonly common: CommonOptions;
+	readonly args: readonly string[];
+	/** by option name, camel case; only what was given */
+	readonly options: Readonly<Record<string, unknown>>;
+	/** colours for stdout and for stderr */
+	readonly out: Palette;
+	readonly err: Palette;
+	/** where in a script it stands */
+	readonly place?: Place;
+}
+
+export interface Place {
+	readonly file: string;
+	readonly line: number;
+	readonly name?: string;
+	/** the scripts that run just now, the outermost first: whole paths */
+	readonly within?: readonly string[];
+}
+
+export interface CommandSpec {
+	/** the action's name; "" for an object that is its own command (`run FILE`) */
+	readonly name: string;
+	readonly summary: string;
+	readonly details?: string;
+	readonly args?: readonly Argument[];
+	/** made when the command is named, so that the others cost nothing */
+	readonly options?: () => readonly OptionSpec[];
+	/** own-kernel: the command makes kernels by itself */
+	readonly groups?: readonly OptionGroup[];
+	/** command lines without `iommuctl`, each with what it does */
+	readonly examples: readonly (readonly [command: string, doc: string])[];
+	/** runs if the object stands alone */
+	readonly isDefault?: boolean;
+	run(invocation: Invocation): Promise<Outcome>;
+}
+
+/** An object of `iommuctl OBJECT ACTION` and all its actions. */
+export interface Family {
+	readonly name: string;
+	readonly details?: string;
+	/**
+	 * runs in the caller's own process, with a kernel of its own if it needs one, in a session too: what is not about the
+	 * session's kernel and may take long
+	 */
+	readonly apart?: boolean;
+	readonly commands: readonly CommandSpec[];
+}

@@ -1,0 +1,80 @@
+import { accessSync, constants } from "node:fs";
+import { EnvironmentError } from "../../kernel/environment-error.js";
+import type { Kernel } from "../../kernel/kernel.js";
+import type { Sim } from "../../sim/index.js";
+import type { Known } from "../graph/model.js";
+import { errnoName } from "./errnos.js";
+
+export type KernelChoice = "auto" | "real" | "sim";
+
+export const iommuPath = "/dev/iommu";
+
+/** A kernel to work on, why it is this one, and its log where that can be read. */
+export interface KernelHandle {
+	readonly kernel: Kernel;
+	/** for people: `simulated (no /dev/iommu here)` */
+	readonly which: string;
+	log?(): readonly string[];
+	/** the same without the trace that is written of it, where one is */
+	readonly unrecorded?: Kernel;
+	/** the simulated kernel and its machine, where it is one: what acts on hardware needs it */
+	readonly sim?: Sim;
+	/** of a kernel that can not be looked into: the objects that were made through this */
+	readonly known?: Known;
+}
+
+/** How the simulated kernel is to be made. */
+export interface SimChoice {
+	/** a built-in machine, or a file */
+	readonly machine?: string;
+	/** the release it is as old as, and proposals that its uAPI has besides */
+	readonly uapi?: readonly string[];
+	/** what file names are relative to */
+	readonly cwd?: string;
+}
+
+/** The machine of a simulated kernel unless told otherwise. */
+export const defaultMachine = "mixed";
+
+async function simulated(why: string, choice: SimChoice): Promise<KernelHandle> {
+	const { createSim, loadMachine } = await import("../../sim/index.js");
+	const machine = await loadMachine(choice.machine ?? defaultMachine, choice.cwd);
+	const sim = createSim({ machine, uapi: choice.uapi });
+	const parts = [why, choice.machine && `machine ${machine.name}`, choice.uapi && `uAPI ${choice.uapi.join(", ")}`].filter(Boolean);
+	const which = `simulated${parts.length > 0 ? ` (${parts.join("; ")})` : ""}`;
+	return { kernel: sim.newProcess(), which, log: () => sim.log, sim };
+}
+
+async function real(): Promise<KernelHandle> {
+	const { openRealKernel } = await import("../../kernel/real/index.js");
+	const { Tracker, tracking } = await import("../graph/track.js");
+	const kernel = openRealKernel();
+	const known = new Tracker(kernel);
+	return { kernel: tracking(kernel, known), which: "real", known };
+}
+
+/** @throws EnvironmentError if the kernel that was asked for is not to be had */
+export async function openKernel(choice: KernelChoice, sim: SimChoice = {}): Promise<KernelHandle> {
+	if (choice === "sim") return await simulated("", sim);
+	if (choice === "real") return await real();
+	try {
+		accessSync(iommuPath, constants.R_OK | constants.W_OK);
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		return await simulated(code === "ENOENT" ? `no ${iommuPath} here` : `${iommuPath} can not be opened: ${code}`, sim);
+	}
+	let handle: KernelHandle;
+	try {
+		handle = await real();
+	} catch (error) {
+		if (!(error instanceof EnvironmentError)) throw error;
+		return await simulated(`${iommuPath} is here, but ${error.message}`, sim);
+	}
+	const fd = handle.kernel.open(iommuPath);
+	if (fd < 0) {
+		handle.kernel.exit();
+		return await simulated(`${iommuPath} can not be opened: ${errnoName(-fd)}`, sim);
+	}
+	handle.kernel.close(fd);
+	return handle;
+}

@@ -1,0 +1,213 @@
+import { Command, CommanderError, Option } from "commander";
+import { families } from "../families.js";
+import type { CommandSpec, Family, OptionSpec } from "./command.js";
+import { commonOptions } from "./common-options.js";
+import { exitCode, UsageError } from "./exit.js";
+import { didYouMean } from "./suggest.js";
+
+/** What the command line says. */
+export interface Parsed {
+	readonly command: CommandSpec;
+	readonly args: readonly string[];
+	readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Help, asked for (exit 0, to stdout) or because something is missing. */
+export class HelpShown extends Error {
+	constructor(
+		readonly text: string,
+		readonly exit: number,
+	) {
+		super("help");
+	}
+}
+
+export interface ProgramOptions {
+	readonly version: string;
+	/** whether help on stdout and stderr may be coloured */
+	readonly colours: { readonly out: boolean; readonly err: boolean };
+	readonly columns?: number;
+}
+
+/** Where commander's own output and its result go: nothing here writes or exits. */
+interface Sink {
+	out: string;
+	err: string;
+	parsed?: Parsed;
+	options: ProgramOptions;
+}
+
+function addOption(command: Command, spec: OptionSpec): void {
+	const option = new Option(spec.flags, spec.doc);
+	if (spec.choices) option.choices([...spec.choices]);
+	else if (option.required) option.argParser((value: string) => given(command, option, value));
+	if (spec.group) option.helpGroup(spec.group);
+	if (spec.repeat) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), given(command, option, value)]);
+	command.addOption(option);
+}
+
+/** An option's value, which is no other option: then its own was left out. @throws UsageError */
+function given(command: Command, option: Option, value: string): string {
+	if (!value.startsWith("--") || !command.options.some((one) => one.long === value)) return value;
+	throw new UsageError(`${option.long} has no value: after it comes ${value}`, `if that is meant, write ${option.long}=${value}`);
+}
+
+function examplesText(command: CommandSpec): string {
+	if (command.examples.length === 0) return "";
+	const lines = command.examples.map(([line, doc]) => `  ${doc ? `# ${doc}\n  ` : ""}iommuctl ${line}`);
+	return `\nExamples:\n${lines.join("\n")}\n`;
+}
+
+function fill(command: Command, spec: CommandSpec, sink: Sink): void {
+	command
+		.summary(spec.summary)
+		.description(spec.details ? `${capital(spec.summary)}.\n\n${flowing(spec.details)}` : `${capital(spec.summary)}.`);
+	for (const arg of spec.args ?? []) {
+		const name = `${arg.name}${arg.variadic ? "..." : ""}`;
+		command.argument(arg.optional ? `[${name}]` : `<${name}>`, arg.doc);
+	}
+	for (const option of spec.options?.() ?? []) addOption(command, option);
+	for (const option of commonOptions(spec)) addOption(command, option);
+	command.addHelpOption(new Option("-h, --help", "this text").helpGroup("Common options:"));
+	command.addHelpText("after", examplesText(spec));
+	command.action((...given: unknown[]) => {
+		sink.parsed = { command: spec, args: command.args, options: command.opts() };
+		void given;
+	});
+}
+
+/** Lines of a paragraph are joined, for the help to break where it is wide; indented ones stay. */
+const flowing = (text: string): string => text.replace(/^(\S.*)\n(?=\S)/gm, "$1 ");
+
+const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
+
+/** The whole tree as far as this command line needs it: names of all objects, actions of one, options of one action. */
+function build(family: Family | undefined, named: string | undefined, sink: Sink): Command {
+	const program = new Command("iommuctl");
+	program
+		.description("Exercise Linux's iommufd (/dev/iommu) from the command line, on the real kernel or on a simulated one.")
+		.version(sink.options.version, "-V, --version", "print the version")
+		.exitOverride()
+		.helpCommand("help [command...]", "help for a command")
+		.configureOutput({
+			writeOut: (text) => {
+				sink.out += text;
+			},
+			writeErr: (text) => {
+				sink.err += text;
+			},
+			outputError: () => {},
+			getOutHelpWidth: () => sink.options.columns ?? 100,
+			getErrHelpWidth: () => sink.options.columns ?? 100,
+			getOutHasColors: () => sink.options.colours.out,
+			getErrHasColors: () => sink.options.colours.err,
+		})
+		.configureHelp({
+			styleTitle: (text) => bold(text),
+			styleCommandText: (text) => cyan(text),
+			styleSubcommandText: (text) => cyan(text),
+			styleOptionText: (text) => cyan(text),
+			showGlobalOptions: false,
+			minWidthToWrap: 20,
+		})
+		.usage("OBJECT ACTION [arguments] [options]")
+		.addHelpText("after", programHelp);
+	for (const entry of families) {
+		if (entry.name !== family?.name) {
+			program.command(entry.name).summary(entry.summary).description(entry.summary);
+			continue;
+		}
+		const only = family.commands.length === 1 && family.commands[0].name === "" ? family.commands[0] : undefined;
+		const object = program.command(entry.name).description(capital(entry.summary)).summary(entry.summary);
+		if (only) {
+			fill(object, only, sink);
+			continue;
+		}
+		if (family.details) object.description(`${capital(entry.summary)}.\n\n${flowing(family.details)}`);
+		object.usage("ACTION [arguments] [options]").helpCommand(false);
+		object.addHelpText(
+			"after",
+			examplesText({ ...family.commands[0], examples: family.commands.flatMap((one) => one.examples.slice(0, 1)).slice(0, 4) }),
+		);
+		for (const spec of family.commands) {
+			const action = object.command(spec.name, { isDefault: spec.isDefault === true }).summary(spec.summary);
+			if (spec.name === named || (named === undefined && spec.isDefault)) fill(action, spec, sink);
+		}
+	}
+	return program;
+}
+
+// Chalk is not needed for two styles; commander strips them where colours are off.
+const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
+const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`;
+
+const programHelp = `
+A single command starts from a fresh kernel and ends with it: IDs live only as long. A script (iommuctl run FILE|-) keeps
+one kernel and one context for all of its lines; a session keeps them for all commands of a shell.
+
+Examples:
+  # a whole story on the simulated kernel
+  iommuctl run scripts/examples/nested-translation.iommu
+  # a kernel that stays: ioas=$(iommuctl ioas alloc -q) and so on
+  eval "$(iommuctl session start)"
+  # one call; the answer as JSON
+  iommuctl ioas alloc --json
+  # what a call expects, field by field
+  iommuctl struct show iommu_ioas_map
+
+Exit codes: 0 done, 1 the call or a check failed, 2 wrong usage, 3 no such kernel here, 4 a bug, 77 skipped.
+`;
+
+const built = new Map<string, { program: Command; sink: Sink }>();
+
+/** The tree for a command line; that of an action which comes again (in a script) is kept. */
+function programFor(family: Family | undefined, argv: readonly string[], options: ProgramOptions): { program: Command; sink: Sink } {
+	const named = family?.commands.find((one) => one.name !== "" && one.name === argv[1])?.name;
+	const key = `${family?.name ?? ""} ${named ?? ""}`;
+	const known = built.get(key);
+	if (known) {
+		Object.assign(known.sink, { out: "", err: "", parsed: undefined, options });
+		return known;
+	}
+	const sink: Sink = { out: "", err: "", options };
+	const made = { program: build(family, named, sink), sink };
+	built.set(key, made);
+	return made;
+}
+
+/**
+ * Reads a command line. @throws HelpShown, UsageError
+ * @param argv the words after `iommuctl`, the object first
+ */
+export function parseCommandLine(family: Family | undefined, argv: readonly string[], options: ProgramOptions): Parsed {
+	const { program, sink } = programFor(family, argv, options);
+	try {
+		program.parse(argv, { from: "user" });
+	} catch (error) {
+		if (!(error instanceof CommanderError)) throw error;
+		throw translated(error, sink, family, argv);
+	}
+	if (!sink.parsed) throw new HelpShown(program.helpInformation({ error: true }), exitCode.usage);
+	return sink.parsed;
+}
+
+function translated(error: CommanderError, sink: Sink, family: Family | undefined, argv: readonly string[]): Error {
+	if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return new HelpShown(sink.out, exitCode.done);
+	if (error.code === "commander.help") return new HelpShown(sink.out || sink.err, sink.out ? exitCode.done : exitCode.usage);
+	const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
+	const own = error.code === "commander.unknownCommand" ? suggestCommand(family, argv) : undefined;
+	const hint = own ?? suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did");
+	return new UsageError(message, hint ?? `iommuctl ${helpFor(family, argv)}--help shows how`);
+}
+
+function helpFor(family: Family | undefined, argv: readonly string[]): string {
+	if (!family) return "";
+	const action = family.commands.find((one) => one.name !== "" && argv.includes(one.name));
+	return `${family.name} ${action ? `${action.name} ` : ""}`;
+}
+
+function suggestCommand(family: Family | undefined, argv: readonly string[]): string | undefined {
+	const candidates = family ? family.commands.map((one) => one.name) : families.map((one) => one.name);
+	const typed = argv.find((word) => !word.startsWith("-") && word !== family?.name);
+	return typed === undefined ? undefined : didYouMean(typed, candidates);
+}

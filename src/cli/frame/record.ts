@@ -1,0 +1,38 @@
+import type { TraceWriter } from "../../trace/index.js";
+import { UsageError } from "./exit.js";
+import type { KernelHandle } from "./kernel-choice.js";
+
+/** What whoever injects faults into a recording should know. */
+export const injectedNote = "what --inject answers is in the trace as the kernel's answer: its replay will differ there";
+
+export interface Recorded {
+	readonly handle: KernelHandle;
+	/** Ends the program in the trace and closes the file. */
+	close(): void;
+}
+
+/**
+ * The same kernel with everything that passes through it written to a trace.
+ * @param file a new file, or a trace of the same machine to append to
+ * @param fd an open /dev/iommu that was given to us
+ * @throws TraceError, UsageError
+ */
+export async function recorded(handle: KernelHandle, file: string, fd?: number): Promise<Recorded> {
+	const { TraceWriter, recording } = await import("../../trace/index.js");
+	const { machineFile } = await import("../../sim/board/draw.js");
+	const machine = handle.sim?.hardware?.machine;
+	const header = { kernel: handle.kernel.kind, ...(machine && { machine: machineFile(machine) }) };
+	const writer = opened(file, () => new TraceWriter(file, header));
+	const kernel = recording(handle.kernel, writer);
+	if (fd !== undefined) kernel.adopt(fd, "/dev/iommu");
+	return { handle: { ...handle, kernel, unrecorded: handle.kernel }, close: () => writer.close() };
+}
+
+function opened(file: string, open: () => TraceWriter): TraceWriter {
+	try {
+		return open();
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		throw code === undefined ? error : new UsageError(`${file} can not be written: ${code}`);
+	}
+}
