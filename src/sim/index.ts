@@ -21,7 +21,11 @@ export function createSim({ machine, header, uapi = [] }: SimOptions = {}): Sim 
 	const sim = new Sim(from && withUapi(from, uapi));
 	const releases = uapi.filter(isRelease);
 	if (releases.length > 1) throw new MachineError([], `--uapi: a kernel is of one release, not of ${releases.join(" and ")}`);
-	if (releases.length === 1) sim.release = new Release(releases[0]);
+	if (releases.length === 1) {
+		sim.release = Release.named(releases[0]);
+		if (sim.release === undefined)
+			throw new MachineError([], `--uapi: "${releases[0]}" is no release with iommufd; there are 6.2 to 6.19 and 7.0 to 7.3`);
+	}
 	// Programs recorded on x86 hardware turn bus mastering on themselves; elsewhere telling a device to do DMA does it.
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
 	return sim;
@@ -35,5 +39,4 @@ function isHardware(header: unknown): boolean {
 export { loadMachine } from "./board/parse.js";
 export { SimControl } from "./control/control.js";
 export { withUapi } from "./extensions/uapi.js";
-export type { SimProcess } from "./process/process.js";
-export type { Sim } from "./system/sim.js";
+export type { Sim, SimProcess } from "./system/sim.js";

@@ -16,7 +16,7 @@ import type { IovaSpace } from "../../src/sim/iova/iova-space.js";
 export function findFaults(process: SimProcess): string[] {
 	const faults: string[] = [];
 	let n = 0;
-	for (const context of process.sim.contexts) {
+	for (const context of process.system.contexts) {
 		const name = `context ${n++}`;
 		for (const fault of contextFaults(context)) faults.push(`${name}: ${fault}`);
 		for (const object of context.objects)

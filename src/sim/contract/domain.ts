@@ -3,7 +3,8 @@ import type { Area } from "../iova/area.js";
 import type { Interval } from "../iova/interval-set.js";
 import type { IovaSpace, SpaceDomain } from "../iova/iova-space.js";
 import type { AttachHandle, IommuDevice } from "./device.js";
-import type { InvalidateArray, InvalidateResult, IommuInstance } from "./driver.js";
+import type { IommuInstance } from "./driver.js";
+import type { InvalidateArray, InvalidateResult } from "./invalidation.js";
 import type { FaultGroup } from "./page-request.js";
 
 /** What a device is attached to: the driver's half of a page table. */

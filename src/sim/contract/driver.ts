@@ -1,17 +1,9 @@
+/** What every IOMMU driver does for the core. */
 import type { Ret } from "../../kernel/kernel.js";
-import type { UserData } from "../iommufd/command.js";
-import type { IommufdContext } from "../iommufd/context.js";
-import type { HwQueue } from "../iommufd/hw-queue.js";
-import type { Viommu } from "../iommufd/viommu.js";
-import type { SimProcess } from "../process/process.js";
 import type { IommuDevice } from "./device.js";
 import type { Domain, NestedDomain, PagingDomain } from "./domain.js";
-
-/** What a caller passed along with an allocation. */
-export interface AllocData {
-	readonly process: SimProcess;
-	readonly data: UserData | undefined;
-}
+import type { AllocData } from "./user-data.js";
+import type { ViommuCore, ViommuOps } from "./viommu.js";
 
 /** One physical IOMMU. Every device stands behind one; vIOMMUs and nesting parents belong to one. */
 export interface IommuInstance {
@@ -23,24 +15,6 @@ export interface IommuInstance {
 export interface HwInfo {
 	readonly type: number;
 	readonly data: Uint8Array;
-}
-
-/** An entry array of HWPT_INVALIDATE. */
-export interface InvalidateArray {
-	readonly process: SimProcess;
-	/** the open /dev/iommu that it came through */
-	readonly context: IommufdContext;
-	readonly type: number;
-	readonly uptr: bigint;
-	/** bytes */
-	readonly entryLength: number;
-	readonly entries: number;
-}
-
-export interface InvalidateResult {
-	readonly rc: Ret;
-	/** entries handled */
-	readonly done: number;
 }
 
 /** What became of one access that a device made. */
@@ -78,23 +52,5 @@ export interface IommuDriver {
 	 */
 	dma?(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome;
 	/** The driver's half of a vIOMMU of a type that is supported. */
-	initViommu?(viommu: Viommu, parent: PagingDomain, from: AllocData): ViommuOps | Ret;
-}
-
-/** The driver's half of a vIOMMU. */
-export interface ViommuOps {
-	allocNested?(device: IommuDevice, flags: number, from: AllocData): NestedDomain | Ret;
-	/** a device may stand in this vIOMMU under a virtual ID */
-	addVdevice?(device: IommuDevice, virtId: bigint): Ret;
-	removeVdevice?(device: IommuDevice): void;
-	invalidate?(array: InvalidateArray): InvalidateResult;
-	/** -EOPNOTSUPP etc. before the range is looked at */
-	hwQueueSupported?(type: number): Ret;
-	/** the queue's pages are pinned already */
-	initHwQueue?(queue: HwQueue, index: number): HwQueueOps | Ret;
-	destroy?(): void;
-}
-
-export interface HwQueueOps {
-	destroy(): void;
+	initViommu?(viommu: ViommuCore, parent: PagingDomain, from: AllocData): ViommuOps | Ret;
 }

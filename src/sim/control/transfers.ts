@@ -1,5 +1,5 @@
 import type { DmaOutcome } from "../contract/driver.js";
-import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { READ, WRITE } from "../mmu/walk.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import type { DeviceRequests } from "./requests.js";

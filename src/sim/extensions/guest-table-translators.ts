@@ -1,5 +1,5 @@
 import type { DmaOutcome } from "../contract/driver.js";
-import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { IommuCaches } from "../mmu/caches.js";
 import type { AmdDriver } from "../vendors/amd/driver.js";
 import { AmdTranslator } from "../vendors/amd/translate.js";

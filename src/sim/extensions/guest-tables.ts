@@ -2,7 +2,7 @@ import { formatRid } from "../board/bdf.js";
 import { whoSends } from "../board/topology.js";
 import type { DmaOutcome } from "../contract/driver.js";
 import { ControlError } from "../control/devices.js";
-import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { Invalidation, IommuCaches } from "../mmu/caches.js";
 import { AmdDriver } from "../vendors/amd/driver.js";
 import type { HwDevice } from "../vendors/common/device.js";

@@ -10,8 +10,7 @@ import type { HwDevice } from "../vendors/common/device.js";
  * apart in it. -EBUSY, with a line in the log; -EOPNOTSUPP where nothing can route a PASID of its own to a device.
  */
 export function refuseSharedFunction(context: IommufdContext, device: HwDevice): Ret {
-	const { warn } = context.sim;
-	const log = (line: string) => warn.call(context.sim, line);
+	const log = (line: string) => context.system.warn(line);
 	if (device.part !== undefined && (device.iommu.description.kind !== "vtd" || device.maxPasidLog2 === 0)) {
 		log(`vfio: ${device.name}: PASIDs of one function given to different owners need VT-d in scalable mode`);
 		return -EOPNOTSUPP;

@@ -1,8 +1,10 @@
 import { iommu_hwpt_vtd_s1_invalidate_v10 as ENTRY, iommu_hwpt_vtd_s1_invalidate_error as ERROR } from "../../../structs/index.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { formatRid, ridOf } from "../board/bdf.js";
-import type { InvalidateArray } from "../contract/driver.js";
+import type { InvalidateArray } from "../contract/invalidation.js";
+import { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
+import { HwDevice } from "../vendors/common/device.js";
 import type { AtcFailure, VtdDriver } from "../vendors/vtd/driver.js";
 
 /** What an entry that was submitted and failed says of itself, and whose device TLB it was. */
@@ -39,7 +41,7 @@ export function reportHwError(driver: VtdDriver, array: InvalidateArray, entry: 
 	}
 	const bytes = new Uint8Array(4);
 	new DataView(bytes.buffer).setUint32(0, word, true);
-	const at = array.uptr + BigInt(entry * array.entryLength) + BigInt(ENTRY.offsets.hw_error);
+	const at = array.address(entry) + BigInt(ENTRY.offsets.hw_error);
 	return array.process.memory.write(at, bytes);
 }
 
@@ -48,11 +50,10 @@ export function reportHwError(driver: VtdDriver, array: InvalidateArray, entry: 
  * holds one for each (siov.ts sees to that).
  */
 function deviceIdOf(driver: VtdDriver, array: InvalidateArray, rid: number): number | undefined {
-	const { hardware } = array.process.sim;
-	for (const device of hardware?.devices.values() ?? []) {
-		if (device.iommu.driver !== driver || ridOf(device.bdf) !== rid) continue;
-		for (const { boundTo } of [device, ...device.parts])
-			if (boundTo instanceof Device && boundTo.context === array.context) return boundTo.id;
+	if (!(array.context instanceof IommufdContext)) return undefined;
+	for (const object of array.context.objects) {
+		const device = object instanceof Device ? object.device : undefined;
+		if (device instanceof HwDevice && device.iommu.driver === driver && ridOf(device.bdf) === rid) return object.id;
 	}
 	return undefined;
 }

@@ -76,7 +76,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 		const parts: { area: Area; pages: Pages; index: number; count: number }[] = [];
 		let rc: Ret = 0;
 		for (const { area, from, to } of ioas.space.walk(iova, last)) {
-			rc = area === undefined ? -ENOENT : this.context.sim.allocation() ? pinPart(area, from, to, last, write) : -ENOMEM;
+			rc = area === undefined ? -ENOENT : this.context.system.allocation() ? pinPart(area, from, to, last, write) : -ENOMEM;
 			if (rc < 0) break;
 			const part = area as Area;
 			const index = part.index(from);
@@ -160,9 +160,8 @@ function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, di
 		const count = Math.min(4096 - offset, data.length - done);
 		const ref = pages.page(Number(byte >> 12n));
 		if (ref === undefined) return -EFAULT;
-		const bytes = ref.object.page(ref.page);
-		if (write) bytes.set(data.subarray(done, done + count), offset);
-		else data.set(bytes.subarray(offset, offset + count), done);
+		if (write) ref.object.writeAt(ref.page, offset, data, done, count);
+		else ref.object.readAt(ref.page, offset, data, done, count);
 		done += count;
 	}
 	return 0;

@@ -1,7 +1,6 @@
-import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { argAt, type UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process/process.js";
+import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
 import { hide, type Older, refuse } from "../uapi/release.js";
 import type { IommufdContext } from "./context.js";
 
@@ -27,7 +26,7 @@ export class Command {
 
 	constructor(
 		readonly context: IommufdContext,
-		readonly process: SimProcess,
+		readonly process: Caller,
 		readonly arg: UserArg,
 		/** bytes the caller said the struct has */
 		readonly userSize: number,
@@ -96,32 +95,4 @@ export class Command {
 		const known = Math.min(this.userSize, this.#size);
 		return this.arg.write(0, known < bytes.length ? bytes.subarray(0, known) : bytes);
 	}
-}
-
-/** A struct of a driver's own that a call points to, with its type and length as the caller gave them. */
-export interface UserData {
-	readonly type: number;
-	readonly uptr: bigint;
-	readonly length: number;
-}
-
-/**
- * Copy a driver's struct of `size` bytes, of which the caller must give at least `min`.
- * -EINVAL for another type or too little, -E2BIG, -EFAULT.
- */
-export function copyUserData(process: SimProcess, data: UserData, type: number, size: number, min: number): Uint8Array | Ret {
-	if (data.type !== type || data.length < min || data.uptr === 0n) return -EINVAL;
-	return copyStruct(process, data.uptr, data.length, size);
-}
-
-/** Copy a struct that has `size` bytes to the kernel and `length` to the caller. -E2BIG, -EFAULT. */
-export function copyStruct(process: SimProcess, uptr: bigint, length: number, size: number): Uint8Array | Ret {
-	const bytes = new Uint8Array(size);
-	const { memory } = process;
-	if (length > size) {
-		const rest = argAt(memory, uptr).checkZero(size, length - size);
-		if (rest < 0) return rest;
-	}
-	const rc = memory.read(uptr, bytes.subarray(0, Math.min(length, size)));
-	return rc < 0 ? rc : bytes;
 }

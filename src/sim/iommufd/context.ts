@@ -1,10 +1,16 @@
 import { EBUSY, ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { Sim } from "../system/sim.js";
+import type { KernelServices } from "../process/services.js";
 import type { DeviceGroup } from "./device-group.js";
 import type { Ioas } from "./ioas.js";
 import { MmapRegions } from "./mmap-regions.js";
 import type { IommufdObject, ObjectType } from "./object.js";
+
+/** What iommufd asks of the kernel that it is in. */
+export interface IommufdSystem extends KernelServices {
+	/** contexts that some file still holds */
+	readonly contexts: Set<IommufdContext>;
+}
 
 /** One open /dev/iommu: its objects and their IDs. Lives until the last file that holds it is closed. */
 export class IommufdContext {
@@ -25,7 +31,7 @@ export class IommufdContext {
 	/** what an mmap of the file shows, by offset */
 	readonly mappable = new MmapRegions();
 
-	constructor(readonly sim: Sim) {}
+	constructor(readonly system: IommufdSystem) {}
 
 	get objects(): Iterable<IommufdObject> {
 		return this.#objects.values();
@@ -91,7 +97,7 @@ export class IommufdContext {
 	/** A file lets go; the last one destroys all, leaves first. */
 	release(): void {
 		if (--this.#references > 0) return;
-		this.sim.contexts.delete(this);
+		this.system.contexts.delete(this);
 		let progress = true;
 		while (this.#objects.size > 0 && progress) {
 			progress = false;

@@ -39,7 +39,7 @@ export class DeviceGroup {
 		const present = this.attachments.get(pasid);
 		if (present?.devices.has(device)) return -EBUSY;
 		if (present !== undefined && present.hwpt !== hwpt) return -EINVAL;
-		if (!this.context.sim.allocation()) return -ENOMEM;
+		if (!this.context.system.allocation()) return -ENOMEM;
 		let rc = pasid === 0 ? reserve(device, hwpt.paging) : 0;
 		if (rc < 0) return rc;
 		if (present !== undefined) present.devices.add(device);
@@ -62,7 +62,7 @@ export class DeviceGroup {
 		if (present === undefined || !present.devices.has(device)) return -EINVAL;
 		const old = present.hwpt;
 		if (old === hwpt) return 0;
-		if (!this.context.sim.allocation()) return -ENOMEM;
+		if (!this.context.system.allocation()) return -ENOMEM;
 		const moves = pasid === 0 && old.paging.ioas !== hwpt.paging.ioas;
 		let rc: Ret = 0;
 		const reserved: Device[] = [];

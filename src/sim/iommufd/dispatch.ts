@@ -2,7 +2,7 @@ import { type Ioctl, ioctls } from "../../../structs/index.js";
 import { EINVAL, ENOMEM, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process/process.js";
+import type { Caller } from "../process/caller.js";
 import { Command, Scratch } from "./command.js";
 import type { IommufdContext } from "./context.js";
 import { getDirtyBitmap, setDirtyTracking } from "./dirty-calls.js";
@@ -74,11 +74,11 @@ export function isCommand(request: number, extra: Call | undefined): boolean {
 }
 
 /** An iommufd command: number, size and struct are checked, then its own handler answers. */
-export function dispatch(context: IommufdContext, process: SimProcess, request: number, arg: UserArg, extra: Call | undefined): Ret {
+export function dispatch(context: IommufdContext, process: Caller, request: number, arg: UserArg, extra: Call | undefined): Ret {
 	const nr = request & 0xff;
 	const call = nr === extra?.ioctl.nr ? extra : byNumber[nr];
 	if (call === undefined || call.ioctl.request !== request) return -ENOTTY;
-	const { release } = context.sim;
+	const { release } = context.system;
 	const older = release?.older(call.ioctl);
 	if (release !== undefined && older === undefined) return -ENOTTY;
 	let rc = arg.read(0, sizeBytes);
@@ -88,5 +88,5 @@ export function dispatch(context: IommufdContext, process: SimProcess, request: 
 	const command = new Command(context, process, arg, size, call.scratch, older);
 	rc = command.copyIn();
 	if (rc < 0) return rc;
-	return call.allocates && !context.sim.allocation() ? -ENOMEM : call.handler(command);
+	return call.allocates && !context.system.allocation() ? -ENOMEM : call.handler(command);
 }

@@ -11,8 +11,8 @@ import type { AttachHandle } from "../contract/device.js";
 import { type FaultGroup, RESPONSE_INVALID } from "../contract/page-request.js";
 import { Fifo } from "../memory/fifo.js";
 import { IdPool } from "../memory/id-pool.js";
+import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
-import type { SimProcess } from "../process/process.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 import { respondWithFile } from "./file-object.js";
@@ -67,7 +67,7 @@ export class FaultFile extends SimFile {
 		queue.context.hold();
 	}
 
-	override read(_process: SimProcess, io: UserIo): Ret {
+	override read(_process: Caller, io: UserIo): Ret {
 		if (io.length % FAULT.size !== 0) return -ESPIPE;
 		const { queued, unanswered } = this.queue;
 		let done = 0;
@@ -87,7 +87,7 @@ export class FaultFile extends SimFile {
 		return done;
 	}
 
-	override write(_process: SimProcess, io: UserIo): Ret {
+	override write(_process: Caller, io: UserIo): Ret {
 		if (io.length % RESPONSE.size !== 0) return -ESPIPE;
 		const { unanswered } = this.queue;
 		const bytes = new Uint8Array(RESPONSE.size);

@@ -1,7 +1,7 @@
 import { iommu_hw_queue_alloc, iommu_hw_queue_type } from "../../../structs/index.js";
 import { EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW, ERANGE } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { HwQueueOps } from "../contract/driver.js";
+import type { HwQueueCore, HwQueueOps } from "../contract/viommu.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import { Access, type PinnedRange } from "./access.js";
 import type { Command } from "./command.js";
@@ -12,7 +12,7 @@ import type { Viommu } from "./viommu.js";
 const MAX_PAGES = (1n << 31n) / 8n;
 
 /** A queue in guest memory that hardware reads by itself; its memory stays pinned. */
-export class HwQueue extends IommufdObject {
+export class HwQueue extends IommufdObject implements HwQueueCore {
 	readonly type = "hw-queue";
 	access: Access | undefined;
 	pinned: PinnedRange | undefined;
@@ -21,6 +21,14 @@ export class HwQueue extends IommufdObject {
 	constructor(readonly viommu: Viommu) {
 		super(viommu.context);
 		viommu.users++;
+	}
+
+	hold(): void {
+		this.users++;
+	}
+
+	letGo(): void {
+		this.users--;
 	}
 
 	override destroy(): void {

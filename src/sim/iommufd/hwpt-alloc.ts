@@ -1,7 +1,7 @@
 import { iommu_hwpt_data_type as DATA, iommufd_hwpt_alloc_flags as FLAG, iommu_hwpt_alloc } from "../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { AllocData } from "../contract/driver.js";
+import type { AllocData } from "../contract/user-data.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 import type { FaultQueue } from "./fault-queue.js";
@@ -66,7 +66,7 @@ export function allocPaging(
 	const { driver } = device.device.iommu;
 	if (flags & DIRTY && !driver.canTrackDirty(device.device)) return -EOPNOTSUPP;
 	if (flags & FAULT && flags & NEST) return -EOPNOTSUPP;
-	if (!ioas.context.sim.allocation()) return -ENOMEM;
+	if (!ioas.context.system.allocation()) return -ENOMEM;
 	const domain = driver.allocPaging(device.device, flags & ~FAULT, from);
 	if (typeof domain === "number") return domain;
 	const hwpt = new HwptPaging(ioas, domain, (flags & PASID) !== 0, (flags & NEST) !== 0);
@@ -90,7 +90,7 @@ function allocNested(parent: HwptPaging, device: Device, flags: number, from: Al
 	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
 	if (iommu.driver.allocNested === undefined) return -EOPNOTSUPP;
 	if (parent.automatic || !parent.nestParent || parent.domain.iommu.driver !== iommu.driver) return -EINVAL;
-	if (!parent.context.sim.allocation()) return -ENOMEM;
+	if (!parent.context.system.allocation()) return -ENOMEM;
 	const domain = iommu.driver.allocNested(device.device, parent.domain, flags & ~FAULT, from);
 	if (typeof domain === "number") return domain;
 	return new HwptNested(parent, domain, (flags & PASID) !== 0);
@@ -100,7 +100,7 @@ function allocInViommu(viommu: Viommu, device: Device, flags: number, from: Allo
 	if (viommu.iommu !== device.device.iommu) return -EINVAL;
 	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
 	if (viommu.ops.allocNested === undefined) return -EOPNOTSUPP;
-	if (!viommu.context.sim.allocation()) return -ENOMEM;
+	if (!viommu.context.system.allocation()) return -ENOMEM;
 	const domain = viommu.ops.allocNested(device.device, flags & ~FAULT, from);
 	if (typeof domain === "number") return domain;
 	return new HwptNested(viommu.parent, domain, (flags & PASID) !== 0, viommu);

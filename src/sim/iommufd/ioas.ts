@@ -6,8 +6,8 @@ import { IommufdObject } from "./object.js";
 export class Ioas extends IommufdObject {
 	readonly type = "ioas";
 	readonly space = new IovaSpace(
-		(line) => this.context.sim.warn(line),
-		() => this.context.sim.allocation(),
+		(line) => this.context.system.warn(line),
+		() => this.context.system.allocation(),
 	);
 	/** its page tables, in order of making */
 	readonly hwpts: HwptPaging[] = [];

@@ -2,11 +2,10 @@ import { ENXIO } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
 import { SimFile } from "../process/file.js";
-import type { SimProcess } from "../process/process.js";
-import type { Sim } from "../system/sim.js";
-import { IommufdContext } from "./context.js";
-import { dispatch, isCommand } from "./dispatch.js";
+import { IommufdContext, type IommufdSystem } from "./context.js";
+import { type Call, dispatch, isCommand } from "./dispatch.js";
 import { vfioCompat } from "./vfio-compat.js";
 
 /** An open /dev/iommu. */
@@ -14,14 +13,18 @@ export class IommufdFile extends SimFile {
 	readonly kind = "iommufd";
 	readonly context: IommufdContext;
 
-	constructor(readonly sim: Sim) {
+	constructor(
+		system: IommufdSystem,
+		/** IOMMU_TEST_CMD, where the selftest driver is built in */
+		readonly testCall: Call | undefined,
+	) {
 		super();
-		this.context = new IommufdContext(sim);
-		sim.contexts.add(this.context);
+		this.context = new IommufdContext(system);
+		system.contexts.add(this.context);
 	}
 
-	override ioctl(process: SimProcess, request: number, arg: UserArg): Ret {
-		const extra = this.sim.testCall;
+	override ioctl(process: Caller, request: number, arg: UserArg): Ret {
+		const extra = this.testCall;
 		return isCommand(request, extra)
 			? dispatch(this.context, process, request, arg, extra)
 			: vfioCompat(this.context, process, request, arg);

@@ -1,11 +1,11 @@
-import type { AddressSpace } from "../memory/address-space.js";
+import type { UserMemory } from "../memory/user-memory.js";
 
 /** A caller's bitmap: bit i stands for the i-th page from `start`. Bits are only ever set. */
 export class UserBitmap {
 	readonly #shift: bigint;
 
 	constructor(
-		readonly memory: AddressSpace,
+		readonly memory: UserMemory,
 		readonly uptr: bigint,
 		readonly start: bigint,
 		/** inclusive */

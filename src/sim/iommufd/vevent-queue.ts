@@ -7,8 +7,8 @@ import {
 import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import { POLLIN, type Ret } from "../../kernel/kernel.js";
 import { Fifo } from "../memory/fifo.js";
+import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
-import type { SimProcess } from "../process/process.js";
 import type { Command } from "./command.js";
 import { respondWithFile } from "./file-object.js";
 import { IommufdObject } from "./object.js";
@@ -76,7 +76,7 @@ export class VeventFile extends SimFile {
 		queue.context.hold();
 	}
 
-	override read(_process: SimProcess, io: UserIo): Ret {
+	override read(_process: Caller, io: UserIo): Ret {
 		const { queue } = this;
 		let done = 0;
 		if (io.length < HEADER.size) return -EINVAL;

@@ -9,14 +9,14 @@ import { EINVAL, ENODEV, ENOTTY, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process/process.js";
+import type { Caller } from "../process/caller.js";
 import type { IommufdContext } from "./context.js";
 import type { Ioas } from "./ioas.js";
 import { newPiece } from "./ioas-calls.js";
 import { encodeInfo } from "./vfio-compat-info.js";
 
 /** VFIO type 1's calls, answered by /dev/iommu for programs that know nothing newer. */
-export function vfioCompat(context: IommufdContext, process: SimProcess, request: number, arg: UserArg): Ret {
+export function vfioCompat(context: IommufdContext, process: Caller, request: number, arg: UserArg): Ret {
 	switch (request) {
 		case ioctls.VFIO_GET_API_VERSION.request:
 			return V.VFIO_API_VERSION;
@@ -77,7 +77,7 @@ function getInfo(context: IommufdContext, arg: UserArg): Ret {
 	return encodeInfo(ioas, arg, new DataView(bytes.buffer).getUint32(0, true));
 }
 
-function mapDma(context: IommufdContext, process: SimProcess, arg: UserArg): Ret {
+function mapDma(context: IommufdContext, process: Caller, arg: UserArg): Ret {
 	const bytes = copyArg(arg, vfio_iommu_type1_dma_map.size);
 	if (typeof bytes === "number") return bytes;
 	const { flags, vaddr, iova, size } = vfio_iommu_type1_dma_map.decode(bytes);

@@ -2,7 +2,10 @@ import { iommu_vdevice_alloc, iommu_viommu_alloc, iommu_viommu_type } from "../.
 import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
-import type { AllocData, IommuInstance, ViommuOps } from "../contract/driver.js";
+import type { IommuInstance } from "../contract/driver.js";
+import type { AllocData } from "../contract/user-data.js";
+import type { ViommuCore, ViommuOps } from "../contract/viommu.js";
+import type { MemoryObject } from "../memory/memory-object.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 import type { HwptPaging } from "./hwpt.js";
@@ -11,7 +14,7 @@ import { Vdevice } from "./vdevice.js";
 import type { VeventQueue } from "./vevent-queue.js";
 
 /** A share of a physical IOMMU, given to a guest. */
-export class Viommu extends IommufdObject {
+export class Viommu extends IommufdObject implements ViommuCore {
 	readonly type = "viommu";
 	ops: ViommuOps = {};
 	/** by the guest's number for the device */
@@ -38,6 +41,28 @@ export class Viommu extends IommufdObject {
 	virtId(device: IommuDevice): bigint | undefined {
 		for (const vdevice of this.vdevices.values()) if (vdevice.device?.device === device) return vdevice.virtId;
 		return undefined;
+	}
+
+	report(type: number, data: Uint8Array): boolean {
+		const queue = this.eventQueues.get(type);
+		queue?.report(data);
+		return queue !== undefined;
+	}
+
+	newMappable(pages: number): { readonly object: MemoryObject; readonly offset: number } {
+		const { context } = this;
+		const object = context.system.physical.newObject(pages, "anonymous");
+		// A mapping keeps the vIOMMU, and the context as an open file would.
+		object.onMapping = (change) => {
+			this.users += change;
+			if (change > 0) context.hold();
+			else context.release();
+		};
+		return { object, offset: context.mappable.add(object) };
+	}
+
+	removeMappable(offset: number): void {
+		this.context.mappable.remove(offset);
 	}
 
 	override destroy(): void {

@@ -1,8 +1,8 @@
 import { EFAULT, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { type AddressSpace, type Extent, pageOf } from "../memory/address-space.js";
 import { IntervalCounter } from "../memory/interval-counter.js";
 import type { MemoryObject } from "../memory/memory-object.js";
+import { type Extent, pageOf, type UserMemory } from "../memory/user-memory.js";
 
 /** One page of memory as DMA sees it. */
 export interface PageRef {
@@ -12,7 +12,7 @@ export interface PageRef {
 
 /** Where the pages of a mapping come from. */
 export type PageOrigin =
-	| { readonly type: "user"; readonly memory: AddressSpace; readonly uptr: bigint }
+	| { readonly type: "user"; readonly memory: UserMemory; readonly uptr: bigint }
 	| { readonly type: "file"; readonly object: MemoryObject; readonly start: bigint };
 
 /**

@@ -1,6 +1,8 @@
+/** A process's memory on the simulated kernel: which pages of which objects are where. */
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../kernel/errno.js";
 import { PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
 import { type MemoryObject, PAGE_SIZE } from "./memory-object.js";
+import { type Extent, pageOf, type UserMemory } from "./user-memory.js";
 
 /** A mapping. All counts are in pages; `end` is exclusive. */
 export interface Vma {
@@ -12,13 +14,6 @@ export interface Vma {
 	readonly prot: number;
 }
 
-/** A stretch of one object's pages. */
-export interface Extent {
-	readonly object: MemoryObject;
-	readonly page: number;
-	readonly count: number;
-}
-
 /** First page that user space can not map (x86-64 with four levels). */
 const TASK_PAGES = 2 ** 35 - 1;
 /** mappings a process can have (Linux's vm.max_map_count) */
@@ -27,8 +22,10 @@ const MAX_MAPPINGS = 65530;
 const FIRST_FREE = [0x7f0000000, 0x100000];
 
 /** A process's memory: which pages of which objects are where. Mappings are kept sorted. */
-export class AddressSpace {
+export class AddressSpace implements UserMemory {
 	#vmas: Vma[] = [];
+	/** what `scan` shows; made when first needed */
+	#window: Uint8Array | undefined;
 
 	/** Map `pages` pages of an object; address 0n lets us choose. The address, or minus the errno. */
 	map(addr: bigint, pages: number, object: MemoryObject, objectPage: number, prot: number): bigint {
@@ -87,21 +84,14 @@ export class AddressSpace {
 
 	/** Copy out of memory. 0, or -EFAULT (what lies before the bad page is copied). */
 	read(addr: bigint, into: Uint8Array): Ret {
-		return this.#each(addr, into.length, PROT_READ, (object, page, offset, at, count) => {
-			const bytes = object.touched(page);
-			if (bytes === undefined) into.fill(0, at, at + count);
-			else if (count < 32) for (let i = 0; i < count; i++) into[at + i] = bytes[offset + i];
-			else into.set(bytes.subarray(offset, offset + count), at);
-		});
+		return this.#each(addr, into.length, PROT_READ, (object, page, offset, at, count) => object.readAt(page, offset, into, at, count));
 	}
 
 	/** Copy into memory (with `force` read-only memory too). 0, or -EFAULT: what lies before the bad page is copied. */
 	write(addr: bigint, from: Uint8Array, force = false): Ret {
-		return this.#each(addr, from.length, force ? PROT_READ : PROT_WRITE, (object, page, offset, at, count) => {
-			const bytes = object.page(page);
-			if (count < 32) for (let i = 0; i < count; i++) bytes[offset + i] = from[at + i];
-			else bytes.set(from.subarray(at, at + count), offset);
-		});
+		return this.#each(addr, from.length, force ? PROT_READ : PROT_WRITE, (object, page, offset, at, count) =>
+			object.writeAt(page, offset, from, at, count),
+		);
 	}
 
 	/**
@@ -124,9 +114,10 @@ export class AddressSpace {
 				offset = 0;
 				continue;
 			}
-			const bytes = vma.object.page(objectPage);
 			const count = Math.min(PAGE_SIZE - offset, length - at);
-			if (visit(at, bytes.subarray(offset, offset + count))) return 0;
+			this.#window ??= new Uint8Array(PAGE_SIZE);
+			vma.object.readAt(objectPage, offset, this.#window, 0, count);
+			if (visit(at, this.#window.subarray(0, count))) return 0;
 			at += count;
 			offset = 0;
 			page++;
@@ -136,9 +127,7 @@ export class AddressSpace {
 
 	/** Write zeroes; pages that were never touched stay so. 0, or -EFAULT. */
 	clear(addr: bigint, length: number): Ret {
-		return this.#each(addr, length, PROT_WRITE, (object, page, offset, _at, count) => {
-			object.touched(page)?.fill(0, offset, offset + count);
-		});
+		return this.#each(addr, length, PROT_WRITE, (object, page, offset, _at, count) => object.clearAt(page, offset, count));
 	}
 
 	/** Whether all of [addr, addr+length) can be read (or written). */
@@ -215,9 +204,4 @@ export class AddressSpace {
 		}
 		return -1;
 	}
-}
-
-/** The page an address is in. Addresses beyond 2^64 do not come here. */
-export function pageOf(addr: bigint): number {
-	return Number(addr >> 12n);
 }

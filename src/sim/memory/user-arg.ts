@@ -1,6 +1,7 @@
+/** The argument of an ioctl, as the kernel reaches it. */
 import { E2BIG } from "../../kernel/errno.js";
 import type { IoctlArg, Ret } from "../../kernel/kernel.js";
-import type { AddressSpace } from "./address-space.js";
+import type { UserMemory } from "./user-memory.js";
 
 /** Where an ioctl's argument is in the caller's memory, as the kernel sees it. */
 export interface UserArg {
@@ -56,7 +57,7 @@ class PlacedArg implements UserArg {
 
 class AddressArg implements UserArg {
 	constructor(
-		readonly memory: AddressSpace,
+		readonly memory: UserMemory,
 		readonly value: bigint,
 	) {}
 
@@ -79,10 +80,10 @@ class AddressArg implements UserArg {
 }
 
 /** What stands at an address. */
-export function argAt(memory: AddressSpace, addr: bigint): UserArg {
+export function argAt(memory: UserMemory, addr: bigint): UserArg {
 	return new AddressArg(memory, addr);
 }
 
-export function userArg(memory: AddressSpace, arg: IoctlArg): UserArg {
+export function userArg(memory: UserMemory, arg: IoctlArg): UserArg {
 	return typeof arg === "bigint" ? new AddressArg(memory, BigInt.asUintN(64, arg)) : new PlacedArg(arg);
 }

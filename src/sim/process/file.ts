@@ -1,8 +1,9 @@
+/** Open files of the simulated kernel. */
 import { EINVAL, ENODEV, ENOTTY, ESPIPE } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "./process.js";
+import type { Caller } from "./caller.js";
 
 /** Where read puts bytes, or write takes them from. Offsets in bytes from the start of the caller's buffer. */
 export interface UserIo {
@@ -29,29 +30,34 @@ export abstract class SimFile {
 		if (--this.#references === 0) this.release();
 	}
 
-	ioctl(_process: SimProcess, _request: number, _arg: UserArg): Ret {
+	ioctl(_process: Caller, _request: number, _arg: UserArg): Ret {
 		return -ENOTTY;
 	}
 
-	read(_process: SimProcess, _io: UserIo): Ret {
+	read(_process: Caller, _io: UserIo): Ret {
 		return -EINVAL;
 	}
 
-	write(_process: SimProcess, _io: UserIo): Ret {
+	write(_process: Caller, _io: UserIo): Ret {
 		return -EINVAL;
 	}
 
-	pread(_process: SimProcess, _io: UserIo, _offset: bigint): Ret {
+	pread(_process: Caller, _io: UserIo, _offset: bigint): Ret {
 		return -ESPIPE;
 	}
 
-	pwrite(_process: SimProcess, _io: UserIo, _offset: bigint): Ret {
+	pwrite(_process: Caller, _io: UserIo, _offset: bigint): Ret {
 		return -ESPIPE;
 	}
 
 	/** events ready now; files without a poll of their own are always ready */
 	poll(): number {
 		return POLLIN | POLLOUT;
+	}
+
+	/** A device behind the file does DMA at `iova`, of `length` bytes at `buf` of its own buffer: the IOMMU's records of faults. */
+	dma(_dir: "read" | "write", _iova: bigint, _length: number, _buf: number): Uint8Array[] {
+		return [];
 	}
 
 	/** the memory that a mapping of [offset, offset+pages) shows, or minus the errno; offset in pages */

@@ -1,22 +1,27 @@
+/** The simulated kernel: the rings put together. */
 import { ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Machine } from "../board/description.js";
-import type { IommufdContext } from "../iommufd/context.js";
-import type { Call } from "../iommufd/dispatch.js";
+import type { IommufdContext, IommufdSystem } from "../iommufd/context.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import { MockMachine } from "../iommufd/selftest/machine.js";
-import { PhysicalMemory } from "../memory/memory-object.js";
+import { PhysicalMemory } from "../memory/physical-memory.js";
 import type { SimFile } from "../process/file.js";
-import { SimProcess } from "../process/process.js";
+import { SimProcess as Process } from "../process/process.js";
+import type { DeviceNodes } from "../process/services.js";
 import type { Release } from "../uapi/release.js";
 import { buildHardware, type Hardware } from "../vendors/hardware.js";
+import type { VfioHost } from "../vfio/host.js";
 import { VfioNodes } from "../vfio/nodes.js";
 
 /** Lines the kernel log keeps. */
 const LOG_LINES = 10_000;
 
+/** A program on it. */
+export type SimProcess = Process<Sim>;
+
 /** A simulated kernel, and the machine it runs on. */
-export class Sim {
+export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	readonly physical = new PhysicalMemory();
 	readonly log: string[] = [];
 	/** contexts that some file still holds */
@@ -44,7 +49,7 @@ export class Sim {
 	}
 
 	get vfio(): VfioNodes | undefined {
-		if (this.hardware !== undefined) this.#vfio ??= new VfioNodes(this.hardware, this.physical);
+		if (this.hardware !== undefined) this.#vfio ??= new VfioNodes(this.hardware, this);
 		return this.#vfio;
 	}
 
@@ -53,17 +58,12 @@ export class Sim {
 		return this.machine?.kernel.noiommu ?? false;
 	}
 
-	/** IOMMU_TEST_CMD, where the selftest driver is built in */
-	get testCall(): Call | undefined {
-		return this.#selftest?.call;
-	}
-
 	newProcess(): SimProcess {
-		return new SimProcess(this);
+		return new Process<Sim>(this);
 	}
 
-	open(_process: SimProcess, path: string): SimFile | Ret {
-		if (path === "/dev/iommu") return new IommufdFile(this);
+	open(path: string): SimFile | Ret {
+		if (path === "/dev/iommu") return new IommufdFile(this, this.#selftest?.call);
 		if (this.release?.hasFile(path) === false) return -ENOENT;
 		if (path.startsWith("/dev/vfio/")) return this.vfio?.open(path) ?? -ENOENT;
 		return -ENOENT;

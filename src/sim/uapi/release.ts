@@ -1,8 +1,7 @@
+/** An older kernel's uAPI. */
 import { type FieldInfo, type Ioctl, type IoctlName, ioctls, type StructType, setInfo } from "../../../structs/index.js";
 import { EINVAL, ENOTTY, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { MachineError } from "../board/fields.js";
-import type { UserArg } from "../memory/user-arg.js";
 import { answered, type Constant, flags, growth, values, vfio } from "./table.js";
 
 /** The oldest that has iommufd, the last 6.x, the first 7.x, and what the simulated kernel is by itself. */
@@ -43,12 +42,18 @@ export class Release {
 	readonly #number: number;
 	readonly #older = new Map<Ioctl, Older | undefined>();
 
-	/** @throws MachineError for what is no release with iommufd up to 7.3 */
-	constructor(readonly name: string) {
+	private constructor(
+		readonly name: string,
+		number: number,
+	) {
+		this.#number = number;
+	}
+
+	/** The release of this name; undefined: it has no iommufd, or is newer than what is known. */
+	static named(name: string): Release | undefined {
 		const number = /^\d+\.\d+$/.test(name) ? ordinal(name) : Number.NaN;
 		const known = (number >= OLDEST && number <= LAST_6) || (number >= FIRST_7 && number <= CURRENT);
-		if (!known) throw new MachineError([], `--uapi: "${name}" is no release with iommufd; there are 6.2 to 6.19 and 7.0 to 7.3`);
-		this.#number = number;
+		return known ? new Release(name, number) : undefined;
 	}
 
 	/** `since` absent: nobody knows, so only the newest has it. */
@@ -82,15 +87,13 @@ export class Release {
 		};
 	}
 
-	/** The errno of a VFIO device's call that it does not know, or not with these flags; 0: it does. */
-	refusesDeviceCall(request: number, arg: UserArg): Ret {
+	/** The errno of a VFIO device's call that it does not know, or not with these flags (`readFlags`: undefined where they are unreadable); 0: it does. */
+	refusesDeviceCall(request: number, readFlags: () => number | undefined): Ret {
 		const { VFIO_DEVICE_BIND_IOMMUFD: BIND, VFIO_DEVICE_ATTACH_IOMMUFD_PT: ATTACH, VFIO_DEVICE_DETACH_IOMMUFD_PT: DETACH } = ioctls;
 		if (request !== BIND.request && request !== ATTACH.request && request !== DETACH.request) return 0;
 		if (!this.#has(vfio.devices)) return -ENOTTY;
 		if (this.#has(request === BIND.request ? vfio.token : vfio.pasid)) return 0;
-		const head = new Uint8Array(8);
-		if (arg.read(0, head) < 0) return 0;
-		return new DataView(head.buffer).getUint32(4, true) === 0 ? 0 : -EINVAL;
+		return (readFlags() ?? 0) === 0 ? 0 : -EINVAL;
 	}
 
 	/** Whether it has a file. */

@@ -8,8 +8,8 @@ import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP } from 
 import type { Ret } from "../../kernel/kernel.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
-import type { SimProcess } from "../process/process.js";
 import { readArg, writeU32 } from "./args.js";
 import type { VfioDevice } from "./device.js";
 import { VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_DETACH_IOMMUFD_PT } from "./requests.js";
@@ -34,8 +34,8 @@ export class VfioDeviceFile extends SimFile {
 		this.#granted = !alone;
 	}
 
-	override ioctl(process: SimProcess, request: number, arg: UserArg): Ret {
-		const refused = process.sim.release?.refusesDeviceCall(request, arg) ?? 0;
+	override ioctl(process: Caller, request: number, arg: UserArg): Ret {
+		const refused = this.device.group.host.release?.refusesDeviceCall(request, () => readArg(arg, 8)?.getUint32(4, true)) ?? 0;
 		if (refused < 0) return refused;
 		if (request === VFIO_DEVICE_BIND_IOMMUFD) return this.#bind(process, arg);
 		if (!this.#granted) return -EINVAL;
@@ -46,16 +46,17 @@ export class VfioDeviceFile extends SimFile {
 		return this.device.ioctl(process, request, arg, this.alone);
 	}
 
-	override pread(_process: SimProcess, io: UserIo, offset: bigint): Ret {
+	override pread(_process: Caller, io: UserIo, offset: bigint): Ret {
 		return this.#granted ? this.device.read(io, offset) : -EINVAL;
 	}
 
-	override pwrite(_process: SimProcess, io: UserIo, offset: bigint): Ret {
+	override pwrite(_process: Caller, io: UserIo, offset: bigint): Ret {
 		return this.#granted ? this.device.write(io, offset) : -EINVAL;
 	}
 
 	/** The device behind the file does DMA: nothing happens before it is bound. */
-	dma(dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
+	override dma(dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
+		if (this.device.group.host.dmaTurnsMasteringOn) this.device.masterBus();
 		return this.#granted ? this.device.dma(dir, iova, length, buf) : [];
 	}
 
@@ -66,7 +67,7 @@ export class VfioDeviceFile extends SimFile {
 	}
 
 	/** VFIO_DEVICE_BIND_IOMMUFD: out_devid becomes the object's ID. */
-	#bind(process: SimProcess, arg: UserArg): Ret {
+	#bind(process: Caller, arg: UserArg): Ret {
 		const head = readArg(arg, 4);
 		if (head === undefined) return -EFAULT;
 		const size = head.getUint32(0, true);
@@ -91,7 +92,7 @@ export class VfioDeviceFile extends SimFile {
 		let rc = device.checkToken(flags & TOKEN ? token : undefined);
 		if (rc < 0) return rc;
 		if (device.opens > 0) return -EINVAL;
-		rc = process.sim.allocation() ? device.open(file.context) : -ENOMEM;
+		rc = device.group.host.allocation() ? device.open(file.context) : -ENOMEM;
 		if (rc < 0) return rc;
 		if (writeU32(arg, BIND.offsets.out_devid, device.binding?.id ?? 0) < 0) {
 			device.close();

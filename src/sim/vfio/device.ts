@@ -2,8 +2,8 @@ import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
 import type { UserIo } from "../process/file.js";
-import type { SimProcess } from "../process/process.js";
 import type { Binding } from "./binding.js";
 import type { VfioGroup } from "./group.js";
 
@@ -55,7 +55,7 @@ export abstract class VfioDevice {
 	}
 
 	/** The driver's own calls. `alone`: not by way of the group's file. */
-	abstract ioctl(process: SimProcess, request: number, arg: UserArg, alone: boolean): Ret;
+	abstract ioctl(process: Caller, request: number, arg: UserArg, alone: boolean): Ret;
 	/** Regions: `offset` is the region's index << 40, plus the offset in it. */
 	abstract read(io: UserIo, offset: bigint): Ret;
 	abstract write(io: UserIo, offset: bigint): Ret;

@@ -1,5 +1,5 @@
 import type { IommuDevice } from "../contract/device.js";
-import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { READ, WRITE } from "../mmu/walk.js";
 
 /** Bytes that one access carries where nothing answers it. */

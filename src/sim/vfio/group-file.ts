@@ -4,8 +4,8 @@ import type { IommufdContext } from "../iommufd/context.js";
 import { Ioas } from "../iommufd/ioas.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
 import { SimFile } from "../process/file.js";
-import type { SimProcess } from "../process/process.js";
 import { readArg, writeU32 } from "./args.js";
 import { VfioDeviceFile } from "./device-file.js";
 import type { VfioGroup } from "./group.js";
@@ -26,7 +26,7 @@ export class VfioGroupFile extends SimFile {
 		group.opened = true;
 	}
 
-	override ioctl(process: SimProcess, number: number, arg: UserArg): Ret {
+	override ioctl(process: Caller, number: number, arg: UserArg): Ret {
 		switch (number) {
 			case request.VFIO_GROUP_GET_STATUS:
 				return this.#status(arg);
@@ -63,7 +63,7 @@ export class VfioGroupFile extends SimFile {
 	}
 
 	/** The context gets an IOAS for the old calls if it has none. */
-	#setContainer(process: SimProcess, arg: UserArg): Ret {
+	#setContainer(process: Caller, arg: UserArg): Ret {
 		const head = readArg(arg, 4);
 		if (head === undefined) return -EFAULT;
 		const fd = head.getInt32(0, true);
@@ -85,7 +85,7 @@ export class VfioGroupFile extends SimFile {
 	}
 
 	/** The device of that name, bound and attached to the context's IOAS for the old calls. */
-	#openDevice(process: SimProcess, arg: UserArg): Ret {
+	#openDevice(process: Caller, arg: UserArg): Ret {
 		const text = readText(arg);
 		if (text === undefined) return -EFAULT;
 		const [name, ...options] = text.split(" ");

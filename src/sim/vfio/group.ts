@@ -1,4 +1,6 @@
+/** A VFIO group. */
 import type { VfioDevice } from "./device.js";
+import type { VfioHost } from "./host.js";
 
 /** A VFIO group: the devices of one IOMMU group, with the file that opens it as a whole. */
 export class VfioGroup {
@@ -9,6 +11,7 @@ export class VfioGroup {
 	boundAlone = 0;
 
 	constructor(
+		readonly host: VfioHost,
 		readonly number: number,
 		/** a driver of the host's uses one of its devices */
 		readonly hostUses: boolean,

@@ -3,7 +3,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import { segmentOf } from "../board/bdf.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
-import type { SimProcess } from "../process/process.js";
+import type { Caller } from "../process/caller.js";
 import { readArg } from "./args.js";
 import { VfioGroupFile } from "./group-file.js";
 import type { PciPlaceMate, PciVfioDevice } from "./pci-device.js";
@@ -54,7 +54,7 @@ function deviceId({ vfio }: PciPlaceMate, context: IommufdContext | undefined): 
 }
 
 /** VFIO_DEVICE_PCI_HOT_RESET: the context, or the groups whose files are named, must hold every device of the bus. */
-export function hotReset(device: PciVfioDevice, process: SimProcess, arg: UserArg, alone: boolean): Ret {
+export function hotReset(device: PciVfioDevice, process: Caller, arg: UserArg, alone: boolean): Ret {
 	const head = readArg(arg, HEAD);
 	if (head === undefined) return -EFAULT;
 	const count = head.getUint32(8, true);
@@ -74,7 +74,7 @@ export function hotReset(device: PciVfioDevice, process: SimProcess, arg: UserAr
 	return mates.some(({ pci }) => modelOf(pci).powerManaged) ? -ENOTTY : 0;
 }
 
-function namedGroups(process: SimProcess, arg: UserArg, count: number, most: number): Set<number> | Ret {
+function namedGroups(process: Caller, arg: UserArg, count: number, most: number): Set<number> | Ret {
 	if (count === 0 || count > most) return -EINVAL;
 	const list = readArg(arg, HEAD + count * 4);
 	if (list === undefined) return -EFAULT;

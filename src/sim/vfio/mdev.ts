@@ -2,8 +2,8 @@ import { EFAULT, EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
 import type { UserIo } from "../process/file.js";
-import type { SimProcess } from "../process/process.js";
 import { type Binding, EmulatedBinding } from "./binding.js";
 import { CONFIG_REGION, regionOf, VfioDevice } from "./device.js";
 import {
@@ -50,7 +50,7 @@ export class MdevVfioDevice extends VfioDevice {
 		return new EmulatedBinding(context);
 	}
 
-	override ioctl(_process: SimProcess, number: number, arg: UserArg): Ret {
+	override ioctl(_process: Caller, number: number, arg: UserArg): Ret {
 		switch (number) {
 			case request.VFIO_DEVICE_GET_INFO:
 				return answerDeviceInfo(arg, PCI);

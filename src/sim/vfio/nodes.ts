@@ -3,13 +3,13 @@ import type { Ret } from "../../kernel/kernel.js";
 import type { Bdf } from "../board/bdf.js";
 import type { MediatedDevice, PciDevice, SiovDevice } from "../board/description.js";
 import { IommuGroup } from "../contract/device.js";
-import type { PhysicalMemory } from "../memory/memory-object.js";
 import type { SimFile } from "../process/file.js";
 import type { Hardware } from "../vendors/hardware.js";
 import type { VfioDevice } from "./device.js";
 import { VfioDeviceFile } from "./device-file.js";
 import { VfioGroup } from "./group.js";
 import { VfioGroupFile } from "./group-file.js";
+import type { VfioHost } from "./host.js";
 import { MdevVfioDevice } from "./mdev.js";
 import { noIommuDevice } from "./noiommu.js";
 import { type PciPlace, PciVfioDevice } from "./pci-device.js";
@@ -31,7 +31,7 @@ export class VfioNodes {
 
 	constructor(
 		readonly hardware: Hardware,
-		readonly memory: PhysicalMemory,
+		readonly host: VfioHost,
 	) {
 		const { machine } = hardware;
 		for (const pci of machine.devices) {
@@ -73,7 +73,7 @@ export class VfioNodes {
 		const node = `${noIommu ? "noiommu-" : ""}vfio${pci.vfio}`;
 		const iommu = hw ?? noIommuDevice(node, new IommuGroup(number));
 		const isolated = noIommu || hw.iommu.driver.isolatesMsi || machine.kernel.unsafeInterrupts;
-		const device = new PciVfioDevice(node, group, pci, iommu, isolated, this.#place(pci), this.memory);
+		const device = new PciVfioDevice(node, group, pci, iommu, isolated, this.#place(pci), this.host.physical);
 		this.devices.set(node, device);
 		this.#byPci.set(pci, device);
 	}
@@ -98,7 +98,7 @@ export class VfioNodes {
 		const name = `${noIommu ? "noiommu-" : ""}${number}`;
 		let group = this.#groups.get(name);
 		if (group === undefined) {
-			group = new VfioGroup(number, hostUses, noIommu);
+			group = new VfioGroup(this.host, number, hostUses, noIommu);
 			this.#groups.set(name, group);
 		}
 		return group;

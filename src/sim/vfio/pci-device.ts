@@ -5,10 +5,10 @@ import type { PciDevice } from "../board/description.js";
 import type { IommuDevice } from "../contract/device.js";
 import { refuseSharedFunction } from "../extensions/siov.js";
 import type { IommufdContext } from "../iommufd/context.js";
-import type { PhysicalMemory } from "../memory/memory-object.js";
+import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
 import type { UserIo } from "../process/file.js";
-import type { SimProcess } from "../process/process.js";
 import { HwDevice } from "../vendors/common/device.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
 import { ConfigSpace } from "./config-space.js";
@@ -106,7 +106,7 @@ export class PciVfioDevice extends VfioDevice {
 		if (pf !== undefined) pf.#openVfs--;
 	}
 
-	override ioctl(process: SimProcess, number: number, arg: UserArg, alone: boolean): Ret {
+	override ioctl(process: Caller, number: number, arg: UserArg, alone: boolean): Ret {
 		switch (number) {
 			case request.VFIO_DEVICE_GET_INFO:
 				return deviceInfo(this, arg);

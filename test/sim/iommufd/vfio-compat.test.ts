@@ -85,6 +85,6 @@ describe("VFIO's calls", () => {
 		const { program, ioas, map } = compat(V.VFIO_TYPE1v2_IOMMU);
 		program.mock(ioas);
 		expect(map(0x100_0000n, PAGE, 0)).toBe(-EINVAL);
-		expect(program.sim.sim.log).toHaveLength(1);
+		expect(program.sim.system.log).toHaveLength(1);
 	});
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { EFAULT, EINVAL } from "../../../src/kernel/errno.js";
 import { Pages } from "../../../src/sim/iova/pages.js";
 import { AddressSpace } from "../../../src/sim/memory/address-space.js";
-import { PhysicalMemory } from "../../../src/sim/memory/memory-object.js";
+import { PhysicalMemory } from "../../../src/sim/memory/physical-memory.js";
 
 const COUNT = 10;
 const ADDR = 0x10000n;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../../src/kernel/errno.js";
 import { AddressSpace } from "../../../src/sim/memory/address-space.js";
-import { PhysicalMemory } from "../../../src/sim/memory/memory-object.js";
+import { PhysicalMemory } from "../../../src/sim/memory/physical-memory.js";
 
 const PAGE = 0x1000n;
 const PAGES = 12;

@@ -67,7 +67,7 @@ export function runProgram(program: SoakProgram, onAnswer?: (answer: Answer, ms:
 	const objects = watchMemory(process);
 	let step = 0;
 	try {
-		const random = new RandomProgram(process, { wild, paths: vfioPaths(process.sim) });
+		const random = new RandomProgram(process, { wild, paths: vfioPaths(process.system) });
 		for (; step < steps.length; step++) {
 			const start = performance.now();
 			const answer = random.step(steps[step]);
@@ -77,7 +77,7 @@ export function runProgram(program: SoakProgram, onAnswer?: (answer: Answer, ms:
 			if (faults.length > 0) return { step, problem: faults.slice(0, 5).join("; ") };
 		}
 		process.exit();
-		if (process.sim.contexts.size > 0) return { step, problem: "a context outlives its files" };
+		if (process.system.contexts.size > 0) return { step, problem: "a context outlives its files" };
 		if (objects.some((object) => !object.pins.empty)) return { step, problem: "memory stays pinned" };
 		return undefined;
 	} catch (error) {
@@ -109,9 +109,9 @@ function pinFaults(objects: readonly MemoryObject[]): string[] {
 }
 
 /** Every piece of memory that there will be. */
-function watchMemory({ sim }: SimProcess): MemoryObject[] {
+function watchMemory({ system }: SimProcess): MemoryObject[] {
 	const objects: MemoryObject[] = [];
-	const { physical } = sim;
+	const { physical } = system;
 	const make = physical.newObject.bind(physical);
 	physical.newObject = (pages, kind) => {
 		const object = make(pages, kind);

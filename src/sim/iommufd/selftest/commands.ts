@@ -62,7 +62,7 @@ export function testCommand(machine: MockMachine, command: Command): Ret {
 			return pasidCheck(command);
 		case OP.IOMMU_TEST_OP_DMABUF_GET:
 		case OP.IOMMU_TEST_OP_DMABUF_REVOKE:
-			command.context.sim.warn("not simulated: the selftest's DMA-bufs (answered EOPNOTSUPP)");
+			command.context.system.warn("not simulated: the selftest's DMA-bufs (answered EOPNOTSUPP)");
 			return -EOPNOTSUPP;
 		default:
 			return -EOPNOTSUPP;

@@ -4,7 +4,7 @@ import type { Ret } from "../../../kernel/kernel.js";
 import { PROT_READ } from "../../../kernel/kernel.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
 import type { PageRef } from "../../iova/pages.js";
-import { type AddressSpace, type Extent, pageOf } from "../../memory/address-space.js";
+import { type Extent, pageOf, type UserMemory } from "../../memory/user-memory.js";
 import { MockPagingDomain } from "../../vendors/selftest/domains.js";
 import type { Command } from "../command.js";
 import type { HwptPaging } from "../hwpt.js";
@@ -22,7 +22,7 @@ function findMockHwpt(command: Command): { hwpt: HwptPaging; domain: MockPagingD
 }
 
 /** The page a user address shows now. */
-export function userPage(memory: AddressSpace, addr: bigint): PageRef | undefined {
+export function userPage(memory: UserMemory, addr: bigint): PageRef | undefined {
 	return addr > IOVA_MAX ? undefined : memory.extents(pageOf(addr), 1, false)[0];
 }
 
@@ -55,7 +55,7 @@ export function checkMap(command: Command): Ret {
 }
 
 /** What the user address shows, as far as it is one piece of memory; at least the first page. */
-function userExtent(memory: AddressSpace, addr: bigint, length: bigint): Extent | undefined {
+function userExtent(memory: UserMemory, addr: bigint, length: bigint): Extent | undefined {
 	const pages = Number(((addr & 0xfffn) + length + 0xfffn) >> 12n);
 	return memory.extents(pageOf(addr), pages, false)[0];
 }

@@ -5,8 +5,9 @@ import { formatRid } from "../../board/bdf.js";
 import type { AmdIommu, PciDevice } from "../../board/description.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
-import type { AllocData, DmaOutcome, HwInfo, ViommuOps } from "../../contract/driver.js";
-import type { Viommu } from "../../iommufd/viommu.js";
+import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
+import type { AllocData } from "../../contract/user-data.js";
+import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import { IommuCaches } from "../../mmu/caches.js";
 import { pciCapabilities } from "../common/capabilities.js";
 import type { HwDevice } from "../common/device.js";
@@ -85,7 +86,7 @@ export class AmdDriver implements HwDriver {
 	}
 
 	/** In 7.3 no table can be nested through it yet; the option offers what its data type is meant for. */
-	initViommu(_viommu: Viommu, parent: PagingDomain): ViommuOps | Ret {
+	initViommu(_viommu: ViommuCore, parent: PagingDomain): ViommuOps | Ret {
 		if (!this.context.kernel.amdNested || !(parent instanceof AmdPagingDomain)) return {};
 		return {
 			allocNested: (_device, flags, from): NestedDomain | Ret => {

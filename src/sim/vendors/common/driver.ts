@@ -1,6 +1,6 @@
 import type { Iommu, KernelOptions, PciDevice } from "../../board/description.js";
 import type { IommuDriver, IommuInstance } from "../../contract/driver.js";
-import type { PhysicalMemory } from "../../memory/memory-object.js";
+import type { PhysicalMemory } from "../../memory/physical-memory.js";
 
 /** A physical IOMMU of a machine, with the driver that runs it. */
 export interface HwIommu extends IommuInstance {

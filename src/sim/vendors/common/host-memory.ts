@@ -1,4 +1,4 @@
-import type { PhysicalMemory } from "../../memory/memory-object.js";
+import type { PhysicalMemory } from "../../memory/physical-memory.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 
 /** The machine's memory in words, as table walkers read it. */

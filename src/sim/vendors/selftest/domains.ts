@@ -3,8 +3,8 @@ import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { AttachHandle, IommuDevice } from "../../contract/device.js";
 import { NestedDomain, PagingDomain } from "../../contract/domain.js";
-import type { InvalidateArray, InvalidateResult, IommuInstance } from "../../contract/driver.js";
-import { copyEntry } from "../../iommufd/invalidate-call.js";
+import type { IommuInstance } from "../../contract/driver.js";
+import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
 import type { Area } from "../../iova/area.js";
 import type { MockDevice } from "./device.js";
 import { MockDirty } from "./dirty.js";
@@ -70,12 +70,12 @@ export class MockNestedDomain extends NestedDomain {
 
 	override invalidate(array: InvalidateArray): InvalidateResult {
 		if (array.type !== defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST) return { rc: -EINVAL, done: 0 };
-		for (let i = 0; i < array.entries; i++) {
-			const bytes = copyEntry(array, i, ENTRY.size);
+		for (let i = 0; i < array.count; i++) {
+			const bytes = array.entry(i, ENTRY.size);
 			const rc = typeof bytes === "number" ? bytes : this.#invalidateOne(ENTRY.decode(bytes));
 			if (rc < 0) return { rc, done: i };
 		}
-		return { rc: 0, done: array.entries };
+		return { rc: 0, done: array.count };
 	}
 
 	#invalidateOne({ flags, iotlb_id }: { flags: number; iotlb_id: number }): Ret {

@@ -10,9 +10,10 @@ import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
-import type { AllocData, HwInfo, IommuDriver, ViommuOps } from "../../contract/driver.js";
-import { copyUserData } from "../../iommufd/command.js";
-import type { Viommu } from "../../iommufd/viommu.js";
+import type { HwInfo, IommuDriver } from "../../contract/driver.js";
+import type { AllocData } from "../../contract/user-data.js";
+import { copyUserData } from "../../contract/user-data.js";
+import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import type { MockDevice } from "./device.js";
 import { MockNestedDomain, MockPagingDomain } from "./domains.js";
 import { MockViommu } from "./viommu.js";
@@ -60,7 +61,7 @@ export class MockDriver implements IommuDriver {
 		return type === defines.IOMMU_VIOMMU_TYPE_SELFTEST ? 0 : -EOPNOTSUPP;
 	}
 
-	initViommu(viommu: Viommu, parent: PagingDomain, from: AllocData): ViommuOps | Ret {
+	initViommu(viommu: ViommuCore, parent: PagingDomain, from: AllocData): ViommuOps | Ret {
 		return MockViommu.create(viommu, parent, from);
 	}
 }

@@ -10,11 +10,10 @@ import { EEXIST, EINVAL, EIO, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { NestedDomain, PagingDomain } from "../../contract/domain.js";
-import type { AllocData, HwQueueOps, InvalidateArray, InvalidateResult, ViommuOps } from "../../contract/driver.js";
-import { copyUserData } from "../../iommufd/command.js";
-import type { HwQueue } from "../../iommufd/hw-queue.js";
-import { copyEntries } from "../../iommufd/invalidate-call.js";
-import type { Viommu } from "../../iommufd/viommu.js";
+import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
+import type { AllocData } from "../../contract/user-data.js";
+import { copyUserData } from "../../contract/user-data.js";
+import type { HwQueueCore, HwQueueOps, ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import { PAGE_SIZE } from "../../memory/memory-object.js";
 import type { MockDevice } from "./device.js";
 import { mockNested } from "./driver.js";
@@ -26,32 +25,25 @@ const REGION_PAGES = 2;
 
 /** A vIOMMU of the mock IOMMU. */
 export class MockViommu implements ViommuOps {
-	readonly #queues: (HwQueue | undefined)[] = [];
+	readonly #queues: (HwQueueCore | undefined)[] = [];
 
 	private constructor(
-		readonly viommu: Viommu,
+		readonly viommu: ViommuCore,
 		readonly parent: PagingDomain,
 		/** page of the context's file that shows the data, if the caller gave any */
 		readonly region: number | undefined,
 	) {}
 
-	static create(viommu: Viommu, parent: PagingDomain, from: AllocData): MockViommu | Ret {
+	static create(viommu: ViommuCore, parent: PagingDomain, from: AllocData): MockViommu | Ret {
 		let region: number | undefined;
 		if (from.data !== undefined) {
 			const type = defines.IOMMU_VIOMMU_TYPE_SELFTEST;
 			const bytes = copyUserData(from.process, from.data, type, DATA.size, MIN_DATA);
 			if (typeof bytes === "number") return bytes;
 			const data = DATA.decode(bytes);
-			const { sim, mappable } = viommu.context;
-			const object = sim.physical.newObject(REGION_PAGES, "anonymous");
-			object.page(0).set(DATA.encode({ in_data: data.in_data }).subarray(0, 4));
-			region = mappable.add(object);
-			// A mapping keeps the vIOMMU, and the context as an open file would.
-			object.onMapping = (change) => {
-				viommu.users += change;
-				if (change > 0) viommu.context.hold();
-				else viommu.context.release();
-			};
+			const { object, offset } = viommu.newMappable(REGION_PAGES);
+			object.writeAt(0, 0, DATA.encode({ in_data: data.in_data }), 0, 4);
+			region = offset;
 			const answer = DATA.encode({
 				in_data: data.in_data,
 				out_data: data.in_data,
@@ -61,7 +53,7 @@ export class MockViommu implements ViommuOps {
 			const given = answer.subarray(0, Math.min(from.data.length, DATA.size));
 			const rc = from.process.memory.write(from.data.uptr, given);
 			if (rc < 0) {
-				mappable.remove(region);
+				viommu.removeMappable(region);
 				return rc;
 			}
 		}
@@ -69,7 +61,7 @@ export class MockViommu implements ViommuOps {
 	}
 
 	destroy(): void {
-		if (this.region !== undefined) this.viommu.context.mappable.remove(this.region);
+		if (this.region !== undefined) this.viommu.removeMappable(this.region);
 	}
 
 	allocNested(device: IommuDevice, flags: number, from: AllocData): NestedDomain | Ret {
@@ -80,13 +72,13 @@ export class MockViommu implements ViommuOps {
 	invalidate(array: InvalidateArray): InvalidateResult {
 		const wrong = array.type !== defines.IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST;
 		if (wrong) return { rc: -EINVAL, done: 0 };
-		const bytes = copyEntries(array, ENTRY.size);
+		const bytes = array.entries(ENTRY.size);
 		if (typeof bytes === "number") return { rc: bytes, done: 0 };
-		for (let i = 0; i < array.entries; i++) {
+		for (let i = 0; i < array.count; i++) {
 			const rc = this.#invalidateOne(ENTRY.decode(bytes, i * ENTRY.size));
 			if (rc < 0) return { rc, done: i };
 		}
-		return { rc: 0, done: array.entries };
+		return { rc: 0, done: array.count };
 	}
 
 	hwQueueSupported(type: number): Ret {
@@ -94,28 +86,26 @@ export class MockViommu implements ViommuOps {
 	}
 
 	/** A queue depends on the one before it, which must be there. */
-	initHwQueue(queue: HwQueue, index: number): HwQueueOps | Ret {
+	initHwQueue(queue: HwQueueCore, index: number): HwQueueOps | Ret {
 		if (index >= defines.IOMMU_TEST_HW_QUEUE_MAX) return -EINVAL;
 		if (this.#queues[index] !== undefined) return -EEXIST;
 		const previous = index === 0 ? undefined : this.#queues[index - 1];
 		if (index > 0 && previous === undefined) return -EIO;
-		if (previous !== undefined) previous.users++;
+		previous?.hold();
 		this.#queues[index] = queue;
 		return {
 			destroy: () => {
 				// The mock driver clears slot 0 whichever queue goes: index 1 stays taken (EEXIST).
 				this.#queues[0] = undefined;
-				if (previous !== undefined) previous.users--;
+				previous?.letGo();
 			},
 		};
 	}
 
 	/** Send a device's event to the guest. -EOPNOTSUPP without a queue for it. */
 	report(device: MockDevice): Ret {
-		const queue = this.viommu.eventQueues.get(defines.IOMMU_VEVENTQ_TYPE_SELFTEST);
-		if (queue === undefined) return -EOPNOTSUPP;
-		queue.report(EVENT.encode({ virt_id: Number(BigInt.asUintN(32, device.virtId)) }));
-		return 0;
+		const event = EVENT.encode({ virt_id: Number(BigInt.asUintN(32, device.virtId)) });
+		return this.viommu.report(defines.IOMMU_VEVENTQ_TYPE_SELFTEST, event) ? 0 : -EOPNOTSUPP;
 	}
 
 	#invalidateOne(entry: { flags: number; vdev_id: number; cache_id: number }): Ret {

@@ -2,8 +2,8 @@ import { iommu_hwpt_data_type as DATA, iommu_hwpt_arm_smmuv3 } from "../../../..
 import { bits, mask } from "../../../formats/bits.js";
 import { EINVAL, EIO } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { AllocData } from "../../contract/driver.js";
-import { copyStruct } from "../../iommufd/command.js";
+import type { AllocData } from "../../contract/user-data.js";
+import { copyStruct } from "../../contract/user-data.js";
 import { decodeSte, STE_ABORT, STE_BYPASS, STE_S1, type SteStage1 } from "./stream-table.js";
 
 /** What a guest may say in the two words: V, Config, S1Fmt, S1ContextPtr, S1CDMax */

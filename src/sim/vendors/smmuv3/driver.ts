@@ -10,8 +10,9 @@ import type { Ret } from "../../../kernel/kernel.js";
 import type { PciDevice } from "../../board/description.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { Domain, PagingDomain } from "../../contract/domain.js";
-import type { AllocData, DmaOutcome, HwInfo, ViommuOps } from "../../contract/driver.js";
-import type { Viommu } from "../../iommufd/viommu.js";
+import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
+import type { AllocData } from "../../contract/user-data.js";
+import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import type { IommuCaches } from "../../mmu/caches.js";
 import type { HwDriver } from "../common/driver.js";
 import { access } from "./dma.js";
@@ -89,7 +90,7 @@ export class Smmuv3Driver implements HwDriver {
 		return known && smmu.nests && smmu.staysCoherent ? 0 : -EOPNOTSUPP;
 	}
 
-	initViommu(viommu: Viommu, parent: PagingDomain, _from: AllocData): ViommuOps | Ret {
+	initViommu(viommu: ViommuCore, parent: PagingDomain, _from: AllocData): ViommuOps | Ret {
 		// made for a device behind another SMMU
 		if (!(parent instanceof SmmuPagingDomain) || parent.iommu !== viommu.iommu) return -EINVAL;
 		return new SmmuViommu(viommu, parent);

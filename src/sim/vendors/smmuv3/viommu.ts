@@ -9,9 +9,9 @@ import { EINVAL, EIO, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { NestedDomain } from "../../contract/domain.js";
-import type { AllocData, InvalidateArray, InvalidateResult, ViommuOps } from "../../contract/driver.js";
-import { copyEntries } from "../../iommufd/invalidate-call.js";
-import type { Viommu } from "../../iommufd/viommu.js";
+import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
+import type { AllocData } from "../../contract/user-data.js";
+import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import { smmuInvalidations } from "../invalidations.js";
 import { copySte } from "./check-ste.js";
 import { checkCommand } from "./commands.js";
@@ -27,7 +27,7 @@ export class SmmuViommu implements ViommuOps {
 	readonly #virtIds = new Map<IommuDevice, bigint>();
 
 	constructor(
-		readonly viommu: Viommu,
+		readonly viommu: ViommuCore,
 		readonly parent: SmmuPagingDomain,
 	) {}
 
@@ -58,29 +58,29 @@ export class SmmuViommu implements ViommuOps {
 	 * that were waiting in the batch with it never reach the hardware.
 	 */
 	invalidate(array: InvalidateArray): InvalidateResult {
-		const { entries, type } = array;
-		if (entries > MAX_ENTRIES) {
+		const { count, type } = array;
+		if (count > MAX_ENTRIES) {
 			this.parent.iommu.host.warn("page allocation failure: the commands do not fit into one allocation");
-			return { rc: -ENOMEM, done: entries };
+			return { rc: -ENOMEM, done: count };
 		}
-		if (entries === 0 || type !== INVALIDATE.IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3) return { rc: -EINVAL, done: 0 };
-		const bytes = copyEntries(array, ENTRY.size);
+		if (count === 0 || type !== INVALIDATE.IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3) return { rc: -EINVAL, done: 0 };
+		const bytes = array.entries(ENTRY.size);
 		if (typeof bytes === "number") return { rc: bytes, done: 0 };
 		let batch: SmmuCommand[] = [];
-		for (let i = 0; i < entries; i++) {
+		for (let i = 0; i < count; i++) {
 			const command = this.#convert(bytes.subarray(i * ENTRY.size, (i + 1) * ENTRY.size));
 			if (command === undefined) return { rc: -EIO, done: i };
 			batch.push(command);
-			if (batch.length < BATCH && i + 1 < entries) continue;
+			if (batch.length < BATCH && i + 1 < count) continue;
 			for (const each of batch) this.#issue(each);
 			batch = [];
 		}
-		return { rc: 0, done: entries };
+		return { rc: 0, done: count };
 	}
 
 	/** Send a record of the SMMU's to the guest, the device under the name it had when it was attached. */
 	report(record: Uint8Array, virtId: bigint): void {
-		this.viommu.eventQueues.get(iommu_veventq_type.IOMMU_VEVENTQ_TYPE_ARM_SMMUV3)?.report(withStreamId(record, virtId));
+		this.viommu.report(iommu_veventq_type.IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, withStreamId(record, virtId));
 	}
 
 	/** The command as the hardware gets it; undefined: the guest may not give it. */

@@ -8,9 +8,9 @@ import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import { NestedDomain } from "../../contract/domain.js";
-import type { InvalidateArray, InvalidateResult, IommuInstance } from "../../contract/driver.js";
+import type { IommuInstance } from "../../contract/driver.js";
+import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
 import { reportHwError } from "../../extensions/vtd-inv-v10.js";
-import { copyEntry } from "../../iommufd/invalidate-call.js";
 import type { X86Paging } from "../../mmu/walk-x86.js";
 import type { HwDevice } from "../common/device.js";
 import { vtdS1Invalidation } from "../invalidations.js";
@@ -98,8 +98,8 @@ export class VtdNestedDomain extends NestedDomain {
 		if (array.type !== DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1) return { rc: -EINVAL, done: 0 };
 		const reports = this.driver.context.kernel.vtdInvV10;
 		this.driver.takeFailures();
-		for (let i = 0; i < array.entries; i++) {
-			const bytes = copyEntry(array, i, ENTRY.size);
+		for (let i = 0; i < array.count; i++) {
+			const bytes = array.entry(i, ENTRY.size);
 			if (typeof bytes === "number") return { rc: bytes, done: i };
 			const entry = ENTRY.decode(bytes);
 			// in the proposal the last word is the kernel's to write
@@ -109,7 +109,7 @@ export class VtdNestedDomain extends NestedDomain {
 			const written = reports ? reportHwError(this.driver, array, i, failed) : 0;
 			if (written < 0) return { rc: written, done: i };
 		}
-		return { rc: 0, done: array.entries };
+		return { rc: 0, done: array.count };
 	}
 
 	#invalidateOne(entry: { addr: bigint; npages: bigint; flags: number; __reserved: number }): Ret {

@@ -1,0 +1,77 @@
+/** Physical memory: which object's page is behind a page frame. */
+import { LocalObject, type MemoryObject, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PagePool } from "./memory-object.js";
+
+/** Hands out page frames: objects one after another, with a gap of a page. */
+export class PhysicalMemory {
+	readonly #pool = new PagePool();
+	#next = 0x100000;
+	/** in order of frames; an object lives as long as something besides this refers to it */
+	#objects: { readonly frame: number; readonly end: number; readonly ref: WeakRef<MemoryObject> }[] = [];
+	#tidyAt = 1024;
+
+	/** Fresh memory of our own, zeroes. */
+	newObject(pages: number, kind: MemoryObject["kind"]): MemoryObject {
+		return this.adopt(pages, (frame) => new LocalObject(pages, kind, frame, this.#pool));
+	}
+
+	/** Give page frames to an object, of whatever memory it is; `make` is told the frame of its page 0. */
+	adopt<T extends MemoryObject>(pages: number, make: (frame: number) => T): T {
+		const frame = this.#next;
+		const object = make(frame);
+		this.#next += pages + 1;
+		this.#objects.push({ frame, end: frame + pages, ref: new WeakRef(object) });
+		if (this.#objects.length > this.#tidyAt) {
+			this.#objects = this.#objects.filter((each) => each.ref.deref() !== undefined);
+			this.#tidyAt = Math.max(1024, this.#objects.length * 2);
+		}
+		return object;
+	}
+
+	/** Whether any page of any object is pinned. */
+	get pinned(): boolean {
+		return this.#objects.some(({ ref }) => ref.deref()?.pins.empty === false);
+	}
+
+	/** The page that a physical address (in bytes) is in; undefined where there is no memory. */
+	find(pa: bigint): { readonly object: MemoryObject; readonly page: number } | undefined {
+		const frame = Number(pa >> PAGE_SHIFT);
+		let low = 0;
+		let high = this.#objects.length;
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (this.#objects[middle].frame <= frame) low = middle + 1;
+			else high = middle;
+		}
+		const found = low > 0 ? this.#objects[low - 1] : undefined;
+		if (found === undefined || frame >= found.end) return undefined;
+		const object = found.ref.deref();
+		return object && { object, page: frame - found.frame };
+	}
+
+	/** Copy from `pa` on into `into`, within one page or over several of one object: false where there is no memory. */
+	read(pa: bigint, into: Uint8Array): boolean {
+		return this.#eachPage(pa, into.length, (object, page, from, at, count) => object.readAt(page, from, into, at, count));
+	}
+
+	/** The same the other way. */
+	write(pa: bigint, bytes: Uint8Array): boolean {
+		return this.#eachPage(pa, bytes.length, (object, page, from, at, count) => object.writeAt(page, from, bytes, at, count));
+	}
+
+	#eachPage(
+		pa: bigint,
+		length: number,
+		visit: (object: MemoryObject, page: number, from: number, at: number, count: number) => void,
+	): boolean {
+		for (let at = 0; at < length; ) {
+			const where = pa + BigInt(at);
+			const found = this.find(where);
+			if (found === undefined) return false;
+			const from = Number(where & PAGE_MASK);
+			const count = Math.min(PAGE_SIZE - from, length - at);
+			visit(found.object, found.page, from, at, count);
+			at += count;
+		}
+		return true;
+	}
+}
