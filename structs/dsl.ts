@@ -36,26 +36,26 @@ class ScalarDecl<V> implements Scalar<V> {
 	}
 
 	of(set: ConstSet, extra?: ConstSet): Scalar<V> {
-		return this.with({ set, ...(extra && { extra }) });
+		return this.#with({ set, ...(extra && { extra }) });
 	}
 
 	as(role: Role): Scalar<V> {
-		return this.with({ role });
+		return this.#with({ role });
 	}
 
 	out(): Scalar<V> {
-		return this.with({ dir: "out" });
+		return this.#with({ dir: "out" });
 	}
 
 	inout(): Scalar<V> {
-		return this.with({ dir: "inout" });
+		return this.#with({ dir: "inout" });
 	}
 
 	note(doc: string): Scalar<V> {
-		return this.with({ doc });
+		return this.#with({ doc });
 	}
 
-	private with(change: { set?: ConstSet; extra?: ConstSet; role?: Role; dir?: Direction; doc?: string }): Scalar<V> {
+	#with(change: { set?: ConstSet; extra?: ConstSet; role?: Role; dir?: Direction; doc?: string }): Scalar<V> {
 		return Object.assign(new ScalarDecl<V>(this.name, this.size, this.signed), this, change);
 	}
 }

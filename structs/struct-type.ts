@@ -12,38 +12,41 @@ interface Known<T, P extends string> {
 /** A declared struct: its layout, and everything that follows from it. */
 export class StructType<T = Record<string, unknown>, P extends string = string, D extends Decls = Decls> implements NestedDecl<D> {
 	readonly kind = "struct";
-	private known: Known<T, P> | undefined;
+	#known: Known<T, P> | undefined;
+	readonly #dir: Direction;
 
 	constructor(
 		readonly name: string,
 		readonly decl: D,
 		readonly doc: string,
-		private readonly dir: Direction,
+		dir: Direction,
 		readonly proposal = false,
-	) {}
+	) {
+		this.#dir = dir;
+	}
 
 	/** In bytes, without a flexible array's elements. */
 	get size(): number {
-		return this.derived.layout.size;
+		return this.#derived.layout.size;
 	}
 
 	get align(): number {
-		return this.derived.layout.align;
+		return this.#derived.layout.align;
 	}
 
 	/** The struct's own fields; those of nested structs are under their `fields`. */
 	get fields(): readonly FieldInfo[] {
-		return this.derived.layout.fields;
+		return this.#derived.layout.fields;
 	}
 
 	/** Every field that holds numbers, nested ones too, in order of declaration. */
 	get leaves(): readonly FieldInfo[] {
-		return this.derived.leaves;
+		return this.#derived.leaves;
 	}
 
 	/** Field path to byte offset. */
 	get offsets(): Readonly<Record<P, number>> {
-		return this.derived.offsets;
+		return this.#derived.offsets;
 	}
 
 	/**
@@ -51,7 +54,7 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 	 * array takes what whole elements follow.
 	 */
 	decode(bytes: Uint8Array, offset = 0): T {
-		return this.codec.decode(bytes, offset);
+		return this.#codec.decode(bytes, offset);
 	}
 
 	/**
@@ -60,7 +63,7 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 	 * its field is an InputError.
 	 */
 	encode(value: Init<T>, into?: Uint8Array, offset = 0): Uint8Array {
-		return this.codec.encode(value, into, offset);
+		return this.#codec.encode(value, into, offset);
 	}
 
 	/**
@@ -68,28 +71,28 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 	 * start, and just these bytes of it are answered.
 	 */
 	encodeArray(values: Iterable<Init<T>>, into?: Uint8Array): Uint8Array {
-		return this.codec.encodeArray(Array.isArray(values) ? values : Array.from(values), into);
+		return this.#codec.encodeArray(Array.isArray(values) ? values : Array.from(values), into);
 	}
 
 	/** The structs that lie one after another; an InputError if the last one is not whole. */
 	decodeArray(bytes: Uint8Array): T[] {
-		return this.codec.decodeArray(bytes);
+		return this.#codec.decodeArray(bytes);
 	}
 
-	private get codec(): Codec<T> {
-		const { derived } = this;
+	get #codec(): Codec<T> {
+		const derived = this.#derived;
 		derived.codec ??= new Codec<T>(this.name, derived.layout);
 		return derived.codec;
 	}
 
 	/** Worked out on first use: most runs use few of the structs. */
-	private get derived(): Known<T, P> {
-		if (this.known) return this.known;
-		const made = layout(this.decl, this.dir);
+	get #derived(): Known<T, P> {
+		if (this.#known) return this.#known;
+		const made = layout(this.decl, this.#dir);
 		const all = flatten(made.fields);
 		const offsets = Object.freeze(Object.fromEntries(all.map((field) => [field.path, field.offset]))) as Record<P, number>;
-		this.known = { layout: made, leaves: all.filter((field) => !field.fields), offsets, codec: undefined };
-		return this.known;
+		this.#known = { layout: made, leaves: all.filter((field) => !field.fields), offsets, codec: undefined };
+		return this.#known;
 	}
 }
 

@@ -30,51 +30,54 @@ const roundUp = (length: number | bigint): bigint => (BigInt(length) + pageSize 
  * a large piece has a mapping of its own that `reset` gives back.
  */
 export class Scratch implements Placer {
-	private chunk = 0n;
-	private used = 0;
-	private readonly large: { addr: bigint; length: bigint }[] = [];
+	#chunk = 0n;
+	#used = 0;
+	readonly #large: { addr: bigint; length: bigint }[] = [];
+	readonly #kernel: Kernel;
 
-	constructor(private readonly kernel: Kernel) {}
+	constructor(kernel: Kernel) {
+		this.#kernel = kernel;
+	}
 
 	place(bytes: Uint8Array): bigint {
-		const addr = this.reserve(bytes.length);
-		const ret = this.kernel.poke(addr, bytes);
+		const addr = this.#reserve(bytes.length);
+		const ret = this.#kernel.poke(addr, bytes);
 		if (ret < 0) throw new MemoryError(-ret, "the program's memory can not be written");
 		return addr;
 	}
 
 	fetch(addr: bigint, length: number): Uint8Array | undefined {
 		const bytes = new Uint8Array(length);
-		return this.kernel.peek(addr, bytes) < 0 ? undefined : bytes;
+		return this.#kernel.peek(addr, bytes) < 0 ? undefined : bytes;
 	}
 
 	/** To be called when the call that needed the pieces is over. */
 	reset(): void {
-		this.used = 0;
-		for (const { addr, length } of this.large.splice(0)) this.kernel.munmap(addr, length);
+		this.#used = 0;
+		for (const { addr, length } of this.#large.splice(0)) this.#kernel.munmap(addr, length);
 	}
 
-	private reserve(length: number): bigint {
+	#reserve(length: number): bigint {
 		if (length > chunkLength) {
 			const rounded = roundUp(length);
-			const addr = this.map(rounded);
-			this.large.push({ addr, length: rounded });
+			const addr = this.#map(rounded);
+			this.#large.push({ addr, length: rounded });
 			return addr;
 		}
-		if (this.chunk === 0n) this.chunk = this.map(BigInt(chunkLength));
+		if (this.#chunk === 0n) this.#chunk = this.#map(BigInt(chunkLength));
 		// A chunk that is full goes the way of the large pieces; a new one takes its place.
-		if (this.used + length > chunkLength) {
-			this.large.push({ addr: this.chunk, length: BigInt(chunkLength) });
-			this.chunk = this.map(BigInt(chunkLength));
-			this.used = 0;
+		if (this.#used + length > chunkLength) {
+			this.#large.push({ addr: this.#chunk, length: BigInt(chunkLength) });
+			this.#chunk = this.#map(BigInt(chunkLength));
+			this.#used = 0;
 		}
-		const addr = this.chunk + BigInt(this.used);
-		this.used += Math.max(16, (length + 15) & ~15);
+		const addr = this.#chunk + BigInt(this.#used);
+		this.#used += Math.max(16, (length + 15) & ~15);
 		return addr;
 	}
 
-	private map(length: bigint): bigint {
-		const addr = this.kernel.mmap({ addr: 0n, length, prot: PROT_READ | PROT_WRITE });
+	#map(length: bigint): bigint {
+		const addr = this.#kernel.mmap({ addr: 0n, length, prot: PROT_READ | PROT_WRITE });
 		if (addr < 0n) throw new MemoryError(Number(-addr) || ENOMEM, `no memory of ${length} bytes for the call's data`);
 		return addr;
 	}
@@ -84,7 +87,7 @@ export class Scratch implements Placer {
 export class DryScratch implements Placer {
 	/** what was placed, in order */
 	readonly placed: { readonly addr: bigint; readonly bytes: Uint8Array }[] = [];
-	private next = 0x7f00_0000_0000n;
+	#next = 0x7f00_0000_0000n;
 
 	place(bytes: Uint8Array): bigint {
 		const addr = this.reserve(BigInt(bytes.length));
@@ -94,8 +97,8 @@ export class DryScratch implements Placer {
 
 	/** @param length bytes */
 	reserve(length: bigint): bigint {
-		const addr = this.next;
-		this.next += (length + 4095n) & -4096n;
+		const addr = this.#next;
+		this.#next += (length + 4095n) & -4096n;
 		return addr;
 	}
 

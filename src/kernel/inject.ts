@@ -121,14 +121,14 @@ export function injecting(kernel: Kernel, injections: readonly Injection[]): Ker
 }
 
 class InjectingKernel<K extends Kernel = Kernel> implements Kernel {
-	private readonly rules = new Map<string, Injection>();
-	private readonly counts = new Map<string, number>();
+	readonly #rules = new Map<string, Injection>();
+	readonly #counts = new Map<string, number>();
 
 	constructor(
 		protected readonly kernel: K,
 		injections: readonly Injection[],
 	) {
-		for (const injection of injections) for (const call of injection.calls) this.rules.set(call, injection);
+		for (const injection of injections) for (const call of injection.calls) this.#rules.set(call, injection);
 	}
 
 	get kind(): "real" | "sim" {
@@ -136,65 +136,65 @@ class InjectingKernel<K extends Kernel = Kernel> implements Kernel {
 	}
 
 	/** What this invocation is to answer; undefined where it is to be made. */
-	private due(call: string): bigint | undefined {
-		const rule = this.rules.get(call);
+	#due(call: string): bigint | undefined {
+		const rule = this.#rules.get(call);
 		if (rule === undefined) return undefined;
-		const count = (this.counts.get(call) ?? 0) + 1;
-		this.counts.set(call, count);
+		const count = (this.#counts.get(call) ?? 0) + 1;
+		this.#counts.set(call, count);
 		return isDue(rule.when, count) ? rule.answer : undefined;
 	}
 
-	private answer(call: Call, make: () => Ret): Ret {
-		const injected = this.due(call);
+	#answer(call: Call, make: () => Ret): Ret {
+		const injected = this.#due(call);
 		return injected === undefined ? make() : Number(injected);
 	}
 
 	open(path: string, flags?: number): Ret {
-		return this.answer("open", () => this.kernel.open(path, flags));
+		return this.#answer("open", () => this.kernel.open(path, flags));
 	}
 
 	close(fd: number): Ret {
-		return this.answer("close", () => this.kernel.close(fd));
+		return this.#answer("close", () => this.kernel.close(fd));
 	}
 
 	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
 		const name = ioctlByRequest(request)?.name;
-		const own = name === undefined ? undefined : this.due(name);
-		const any = this.due("ioctl");
+		const own = name === undefined ? undefined : this.#due(name);
+		const any = this.#due("ioctl");
 		const injected = own ?? any;
 		return injected === undefined ? this.kernel.ioctl(fd, request, arg) : Number(injected);
 	}
 
 	read(fd: number, into: IoBuffer): Ret {
-		return this.answer("read", () => this.kernel.read(fd, into));
+		return this.#answer("read", () => this.kernel.read(fd, into));
 	}
 
 	write(fd: number, from: IoBuffer): Ret {
-		return this.answer("write", () => this.kernel.write(fd, from));
+		return this.#answer("write", () => this.kernel.write(fd, from));
 	}
 
 	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
-		return this.answer("pread64", () => this.kernel.pread(fd, into, offset));
+		return this.#answer("pread64", () => this.kernel.pread(fd, into, offset));
 	}
 
 	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret {
-		return this.answer("pwrite64", () => this.kernel.pwrite(fd, from, offset));
+		return this.#answer("pwrite64", () => this.kernel.pwrite(fd, from, offset));
 	}
 
 	poll(fds: PollFd[], timeout: number): Ret {
-		return this.answer("poll", () => this.kernel.poll(fds, timeout));
+		return this.#answer("poll", () => this.kernel.poll(fds, timeout));
 	}
 
 	mmap(request: MmapRequest): bigint {
-		return this.due("mmap") ?? this.kernel.mmap(request);
+		return this.#due("mmap") ?? this.kernel.mmap(request);
 	}
 
 	munmap(addr: bigint, length: bigint): Ret {
-		return this.answer("munmap", () => this.kernel.munmap(addr, length));
+		return this.#answer("munmap", () => this.kernel.munmap(addr, length));
 	}
 
 	memfd(name: string, length: bigint): Ret {
-		return this.answer("memfd_create", () => this.kernel.memfd(name, length));
+		return this.#answer("memfd_create", () => this.kernel.memfd(name, length));
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {

@@ -12,15 +12,21 @@ const flushAt = 1 << 16;
 
 /** One end of the caller's output. What is written together goes together. */
 class RemoteSink {
+	readonly #io: RemoteIo;
+	readonly #kind: string;
+
 	constructor(
-		private readonly io: RemoteIo,
-		private readonly kind: string,
+		io: RemoteIo,
+		kind: string,
 		readonly isTTY: boolean,
 		readonly columns: number | undefined,
-	) {}
+	) {
+		this.#io = io;
+		this.#kind = kind;
+	}
 
 	write(text: string | Uint8Array): void {
-		this.io.send(this.kind, typeof text === "string" ? Buffer.from(text) : text);
+		this.#io.send(this.#kind, typeof text === "string" ? Buffer.from(text) : text);
 	}
 }
 
@@ -30,17 +36,17 @@ export class RemoteIo {
 	readonly stderr: RemoteSink;
 	readonly cwd: string;
 	readonly env: Readonly<Record<string, string>>;
-	private readonly fetched = new Map<string, Uint8Array | Error>();
-	private held: Buffer[] = [];
-	private heldLength = 0;
-	private incoming: { parts: Buffer[]; done(error?: string): void } | undefined;
-	private input: Uint8Array | undefined;
+	readonly #fetched = new Map<string, Uint8Array | Error>();
+	#held: Buffer[] = [];
+	#heldLength = 0;
+	#incoming: { parts: Buffer[]; done(error?: string): void } | undefined;
+	#input: Uint8Array | undefined;
+	readonly #socket: Socket;
+	readonly #cancelled: AbortSignal;
 
-	constructor(
-		private readonly socket: Socket,
-		request: ExecRequest,
-		private readonly cancelled: AbortSignal,
-	) {
+	constructor(socket: Socket, request: ExecRequest, cancelled: AbortSignal) {
+		this.#socket = socket;
+		this.#cancelled = cancelled;
 		const { cwd, env, tty, columns } = request;
 		this.stdout = new RemoteSink(this, answer.stdout, tty[0], columns[0] ?? undefined);
 		this.stderr = new RemoteSink(this, answer.stderr, tty[1], columns[1] ?? undefined);
@@ -51,15 +57,15 @@ export class RemoteIo {
 	readonly stdin = {
 		/** What is left of the caller's stdin. @throws Cancelled */
 		readAll: async (): Promise<Uint8Array> => {
-			const bytes = this.input ?? (await this.fetch(""));
-			this.input = new Uint8Array();
+			const bytes = this.#input ?? (await this.#fetch(""));
+			this.#input = new Uint8Array();
 			return bytes;
 		},
 	};
 
 	/** Files that only the caller can open: their bytes, or why there are none. */
 	readonly files = {
-		get: (path: string): Uint8Array | Error | undefined => this.fetched.get(path) ?? (ofTheCaller(path) ? failure("ENOENT") : undefined),
+		get: (path: string): Uint8Array | Error | undefined => this.#fetched.get(path) ?? (ofTheCaller(path) ? failure("ENOENT") : undefined),
 	};
 
 	/**
@@ -69,50 +75,50 @@ export class RemoteIo {
 	async prefetch(argv: readonly string[]): Promise<void> {
 		for (const word of argv) {
 			const path = word.replace(/^--[\w-]+=/, "");
-			if (path === "-") this.input ??= await this.fetch("");
-			else if (ofTheCaller(path) && !this.fetched.has(path)) this.fetched.set(path, await this.fetch(path).catch(unlessCancelled));
+			if (path === "-") this.#input ??= await this.#fetch("");
+			else if (ofTheCaller(path) && !this.#fetched.has(path)) this.#fetched.set(path, await this.#fetch(path).catch(unlessCancelled));
 		}
 	}
 
 	/** What came from the caller: a piece of the file, or its end. */
 	receive(piece: Buffer | undefined, error?: string): void {
-		if (piece) this.incoming?.parts.push(piece);
-		else this.incoming?.done(error);
+		if (piece) this.#incoming?.parts.push(piece);
+		else this.#incoming?.done(error);
 	}
 
 	send(kind: string, bytes: Uint8Array): void {
-		for (let at = 0; at < bytes.length; at += pieceLength) this.hold(frame(kind, bytes.subarray(at, at + pieceLength)));
-		if (this.heldLength >= flushAt) this.flush();
+		for (let at = 0; at < bytes.length; at += pieceLength) this.#hold(frame(kind, bytes.subarray(at, at + pieceLength)));
+		if (this.#heldLength >= flushAt) this.flush();
 	}
 
 	flush(): void {
-		if (this.held.length > 0 && this.socket.writable) this.socket.write(Buffer.concat(this.held));
-		this.held = [];
-		this.heldLength = 0;
+		if (this.#held.length > 0 && this.#socket.writable) this.#socket.write(Buffer.concat(this.#held));
+		this.#held = [];
+		this.#heldLength = 0;
 	}
 
-	private hold(bytes: Buffer): void {
-		this.held.push(bytes);
-		this.heldLength += bytes.length;
+	#hold(bytes: Buffer): void {
+		this.#held.push(bytes);
+		this.#heldLength += bytes.length;
 	}
 
-	private async fetch(name: string): Promise<Uint8Array> {
-		this.cancelled.throwIfAborted();
+	async #fetch(name: string): Promise<Uint8Array> {
+		this.#cancelled.throwIfAborted();
 		this.flush();
 		const { promise, resolve, reject } = deferred<Uint8Array>();
 		const parts: Buffer[] = [];
-		const onAbort = () => reject(this.cancelled.reason);
-		this.cancelled.addEventListener("abort", onAbort, { once: true });
-		this.incoming = {
+		const onAbort = () => reject(this.#cancelled.reason);
+		this.#cancelled.addEventListener("abort", onAbort, { once: true });
+		this.#incoming = {
 			parts,
 			done: (error) => (error ? reject(failure(error)) : resolve(Buffer.concat(parts))),
 		};
-		this.socket.write(frame(answer.wantFile, name));
+		this.#socket.write(frame(answer.wantFile, name));
 		try {
 			return await promise;
 		} finally {
-			this.incoming = undefined;
-			this.cancelled.removeEventListener("abort", onAbort);
+			this.#incoming = undefined;
+			this.#cancelled.removeEventListener("abort", onAbort);
 		}
 	}
 }

@@ -25,34 +25,36 @@ export class SessionServer implements Host {
 	readonly run: RunCommand;
 	/** resolves when the session has ended */
 	readonly ended: Promise<void>;
-	private readonly server: Server;
-	private readonly started = new Date();
-	private readonly active = new Set<AbortController>();
-	private commands = 0;
-	private lastUse = Date.now();
-	private idleTimer: NodeJS.Timeout | undefined;
-	private stopping: Promise<void> | undefined;
-	private tellEnded = () => {};
+	readonly #server: Server;
+	readonly #started = new Date();
+	readonly #active = new Set<AbortController>();
+	#commands = 0;
+	#lastUse = Date.now();
+	#idleTimer: NodeJS.Timeout | undefined;
+	#stopping: Promise<void> | undefined;
+	#tellEnded = () => {};
+	readonly #options: SessionOptions;
 
-	constructor(private readonly options: SessionOptions) {
+	constructor(options: SessionOptions) {
+		this.#options = options;
 		this.name = options.name;
 		this.version = options.version;
 		this.run = options.run;
 		this.ended = new Promise((resolve) => {
-			this.tellEnded = resolve;
+			this.#tellEnded = resolve;
 		});
-		this.server = createServer((socket) => serveConnection(socket, this));
-		this.rearm();
+		this.#server = createServer((socket) => serveConnection(socket, this));
+		this.#rearm();
 	}
 
 	/** Takes connections at this path, which only we can open. @throws with Node's `code` */
 	async listen(path: string): Promise<void> {
 		await new Promise<void>((resolve, reject) => {
-			this.server.once("error", reject);
+			this.#server.once("error", reject);
 			const mask = process.umask(0o177);
 			try {
 				// Makes the socket's file before it returns.
-				this.server.listen(path, resolve);
+				this.#server.listen(path, resolve);
 			} finally {
 				process.umask(mask);
 			}
@@ -60,66 +62,66 @@ export class SessionServer implements Host {
 	}
 
 	status(): SessionStatus {
-		const { name, version, kernel, idle, record } = this.options;
+		const { name, version, kernel, idle, record } = this.#options;
 		return {
 			name,
 			pid: process.pid,
 			version,
 			kernel,
-			started: this.started.toISOString(),
-			commands: this.commands,
-			running: this.active.size,
-			idleFor: this.active.size > 0 ? 0 : Math.floor((Date.now() - this.lastUse) / 1000),
+			started: this.#started.toISOString(),
+			commands: this.#commands,
+			running: this.#active.size,
+			idleFor: this.#active.size > 0 ? 0 : Math.floor((Date.now() - this.#lastUse) / 1000),
 			idleLimit: idle === 0 ? null : idle / 1000,
 			record: record ?? null,
 		};
 	}
 
 	entered(cancel: AbortController): void {
-		this.active.add(cancel);
-		if (this.stopping) cancel.abort(this.ending());
-		clearTimeout(this.idleTimer);
+		this.#active.add(cancel);
+		if (this.#stopping) cancel.abort(this.#ending());
+		clearTimeout(this.#idleTimer);
 	}
 
 	left(cancel: AbortController, served: boolean): void {
-		this.active.delete(cancel);
+		this.#active.delete(cancel);
 		if (served) {
-			this.commands++;
-			this.lastUse = Date.now();
+			this.#commands++;
+			this.#lastUse = Date.now();
 		}
-		this.rearm();
+		this.#rearm();
 	}
 
 	/** Cancels what waits, lets what runs come to an end, and gives everything back. */
 	stop(): Promise<void> {
-		this.stopping ??= this.end();
-		return this.stopping;
+		this.#stopping ??= this.#end();
+		return this.#stopping;
 	}
 
 	/** Of a session that never began. */
 	abandon(): void {
-		clearTimeout(this.idleTimer);
-		this.server.close();
+		clearTimeout(this.#idleTimer);
+		this.#server.close();
 	}
 
-	private async end(): Promise<void> {
-		clearTimeout(this.idleTimer);
-		for (const cancel of this.active) cancel.abort(this.ending());
+	async #end(): Promise<void> {
+		clearTimeout(this.#idleTimer);
+		for (const cancel of this.#active) cancel.abort(this.#ending());
 		const handOn = await this.turns.take();
-		this.options.dispose();
-		this.server.close();
+		this.#options.dispose();
+		this.#server.close();
 		handOn();
-		this.tellEnded();
+		this.#tellEnded();
 	}
 
-	private ending(): Cancelled {
+	#ending(): Cancelled {
 		return new Cancelled(`session ${this.name} was stopped`);
 	}
 
-	private rearm(): void {
-		clearTimeout(this.idleTimer);
-		const { idle } = this.options;
-		if (idle === 0 || this.active.size > 0 || this.stopping) return;
-		this.idleTimer = setTimeout(() => void this.stop(), Math.max(0, this.lastUse + idle - Date.now()));
+	#rearm(): void {
+		clearTimeout(this.#idleTimer);
+		const { idle } = this.#options;
+		if (idle === 0 || this.#active.size > 0 || this.#stopping) return;
+		this.#idleTimer = setTimeout(() => void this.stop(), Math.max(0, this.#lastUse + idle - Date.now()));
 	}
 }

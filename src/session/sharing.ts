@@ -6,40 +6,42 @@ const attention = 20;
 
 /** How a command shares the session's kernel with others. */
 export class Sharing {
-	private lastLook = performance.now();
-	private handOn = () => {};
+	#lastLook = performance.now();
+	#handOn = () => {};
+	readonly #turns: Turns;
+	readonly #cancelled: AbortSignal;
 
-	constructor(
-		private readonly turns: Turns,
-		private readonly cancelled: AbortSignal,
-	) {}
+	constructor(turns: Turns, cancelled: AbortSignal) {
+		this.#turns = turns;
+		this.#cancelled = cancelled;
+	}
 
 	/** Waits for the command's turn. @throws Cancelled */
 	async begin(): Promise<void> {
-		this.handOn = await this.turns.take();
-		if (!this.cancelled.aborted) return;
+		this.#handOn = await this.#turns.take();
+		if (!this.#cancelled.aborted) return;
 		this.end();
-		this.cancelled.throwIfAborted();
+		this.#cancelled.throwIfAborted();
 	}
 
 	end(): void {
-		this.handOn();
-		this.handOn = () => {};
+		this.#handOn();
+		this.#handOn = () => {};
 	}
 
 	/** Lets the others go first, for `ms` milliseconds at least. @throws Cancelled */
 	async pause(ms: number): Promise<void> {
 		this.end();
-		await setTimeout(ms, undefined, { signal: this.cancelled }).catch(() => {});
+		await setTimeout(ms, undefined, { signal: this.#cancelled }).catch(() => {});
 		await this.begin();
-		this.lastLook = performance.now();
+		this.#lastLook = performance.now();
 	}
 
 	/** To be called now and then by what takes long; keeps the turn. @throws Cancelled */
 	async checkpoint(): Promise<void> {
-		if (performance.now() - this.lastLook < attention) return;
+		if (performance.now() - this.#lastLook < attention) return;
 		await setImmediate();
-		this.lastLook = performance.now();
-		this.cancelled.throwIfAborted();
+		this.#lastLook = performance.now();
+		this.#cancelled.throwIfAborted();
 	}
 }

@@ -1,12 +1,12 @@
 /** Lets one go at a time, in the order of asking. */
 export class Turns {
-	private last: Promise<void> = Promise.resolve();
+	#last: Promise<void> = Promise.resolve();
 
 	/** @returns what hands the turn on, once it is ours */
 	async take(): Promise<() => void> {
-		const before = this.last;
+		const before = this.#last;
 		let handOn = () => {};
-		this.last = new Promise((resolve) => {
+		this.#last = new Promise((resolve) => {
 			handOn = resolve;
 		});
 		await before;

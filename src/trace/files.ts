@@ -8,26 +8,26 @@ export const NO_FILE_NAME = "none";
 
 /** The files of a program: the names in its steps, and the numbers that the kernel gave. */
 export class FileNames {
-	private readonly numbers = new Map([[NO_FILE_NAME, NO_FILE]]);
+	readonly #numbers = new Map([[NO_FILE_NAME, NO_FILE]]);
 
 	/** The name's number; throws FieldError for a name that no step has made. `field` is where it stands in the step. */
 	number(name: string, field: string): number {
-		const fd = this.numbers.get(name);
+		const fd = this.#numbers.get(name);
 		if (fd === undefined) throw new FieldError(field, `no step before this one made a file called ${JSON.stringify(name)}`);
 		return fd;
 	}
 
 	/** `fd` as a kernel answered it: minus an errno means that there is no such file, and its name answers EBADF from now on. */
 	set(name: string, fd: number): void {
-		this.numbers.set(name, fd < 0 ? NO_FILE : fd);
+		this.#numbers.set(name, fd < 0 ? NO_FILE : fd);
 	}
 
 	/** Whether the name has a file behind it. */
 	isOpen(name: string): boolean {
-		return this.numbers.get(name) !== NO_FILE;
+		return this.#numbers.get(name) !== NO_FILE;
 	}
 
 	forget(name: string): void {
-		this.numbers.set(name, NO_FILE);
+		this.#numbers.set(name, NO_FILE);
 	}
 }

@@ -123,49 +123,49 @@ async function* inflated(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
  * The last bytes wait, so that a wrong checksum at the end costs no data.
  */
 class Inflater {
-	private readonly gunzip = createGunzip({ chunkSize: ROOM });
-	private ready: Buffer[] = [];
-	private held: Buffer = Buffer.alloc(0);
-	private failure: Error | undefined;
-	private wake: () => void = () => {};
-	private working: Promise<void> = Promise.resolve();
+	readonly #gunzip = createGunzip({ chunkSize: ROOM });
+	#ready: Buffer[] = [];
+	#held: Buffer = Buffer.alloc(0);
+	#failure: Error | undefined;
+	#wake: () => void = () => {};
+	#working: Promise<void> = Promise.resolve();
 
 	constructor() {
-		this.gunzip.on("data", (data: Buffer) => this.ready.push(data));
-		this.gunzip.on("error", (error) => {
-			this.failure = error;
-			this.wake();
+		this.#gunzip.on("data", (data: Buffer) => this.#ready.push(data));
+		this.#gunzip.on("error", (error) => {
+			this.#failure = error;
+			this.#wake();
 		});
 	}
 
 	async *push(chunk: Buffer): AsyncGenerator<Buffer> {
-		const all = this.held.length === 0 ? chunk : Buffer.concat([this.held, chunk]);
+		const all = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
 		const feed = Math.max(0, all.length - GZIP_TRAILER);
-		this.held = all.subarray(feed);
+		this.#held = all.subarray(feed);
 		for (let at = 0; at < feed; at += PIECE) {
 			const piece = all.subarray(at, Math.min(at + PIECE, feed));
-			yield* await this.next((done) => this.gunzip.write(piece, done));
+			yield* await this.#next((done) => this.#gunzip.write(piece, done));
 		}
 	}
 
 	async *finish(): AsyncGenerator<Buffer> {
 		const end = (done: () => void) => {
-			this.gunzip.once("end", done);
-			this.gunzip.end(this.held);
+			this.#gunzip.once("end", done);
+			this.#gunzip.end(this.#held);
 		};
-		yield* await this.next(end);
-		yield* await this.next((done) => done());
-		if (this.failure) throw this.failure;
+		yield* await this.#next(end);
+		yield* await this.#next((done) => done());
+		if (this.#failure) throw this.#failure;
 	}
 
 	/** Starts some work once the last one is done, and gives what that one brought. */
-	private async next(start: (done: () => void) => void): Promise<Buffer[]> {
-		await this.working;
-		const taken = this.ready;
-		this.ready = [];
-		if (!this.failure) {
-			this.working = new Promise((resolve) => {
-				this.wake = resolve;
+	async #next(start: (done: () => void) => void): Promise<Buffer[]> {
+		await this.#working;
+		const taken = this.#ready;
+		this.#ready = [];
+		if (!this.#failure) {
+			this.#working = new Promise((resolve) => {
+				this.#wake = resolve;
 				start(resolve);
 			});
 		}

@@ -43,74 +43,77 @@ function located(file: string, line: number, text: string, error: FieldError): T
  * memory and make the same calls again and again, so that most lines need no second look.
  */
 class SeenSteps {
-	private static readonly MOST_CHARACTERS = 1 << 20;
-	private readonly steps = new Map<string, Step>();
-	private characters = 0;
+	static readonly #MOST_CHARACTERS = 1 << 20;
+	readonly #steps = new Map<string, Step>();
+	#characters = 0;
 
 	get(text: string): Step | undefined {
-		return this.steps.get(text);
+		return this.#steps.get(text);
 	}
 
 	add(text: string, step: Step): void {
-		this.characters += text.length;
-		if (this.characters > SeenSteps.MOST_CHARACTERS) {
-			this.steps.clear();
-			this.characters = text.length;
+		this.#characters += text.length;
+		if (this.#characters > SeenSteps.#MOST_CHARACTERS) {
+			this.#steps.clear();
+			this.#characters = text.length;
 		}
 		// A copy: the line itself is a part of a large text, and would keep all of it.
-		this.steps.set(Buffer.from(text).toString(), step);
+		this.#steps.set(Buffer.from(text).toString(), step);
 	}
 }
 
 /** Knows where in the file it is: before the header, between programs, in one, or in one that is passed over. */
 class Parser {
-	private readonly seen = new SeenSteps();
-	private state: "start" | "between" | "inside" | "skipping" = "start";
-	private name = "";
+	readonly #seen = new SeenSteps();
+	#state: "start" | "between" | "inside" | "skipping" = "start";
+	#name = "";
+	readonly #visitor: TraceVisitor;
 
-	constructor(private readonly visitor: TraceVisitor) {}
+	constructor(visitor: TraceVisitor) {
+		this.#visitor = visitor;
+	}
 
 	line(text: string, line: number): void {
-		if (this.state === "inside") {
-			const seen = this.seen.get(text);
+		if (this.#state === "inside") {
+			const seen = this.#seen.get(text);
 			if (seen !== undefined) {
-				this.visitor.step(seen, line);
+				this.#visitor.step(seen, line);
 				return;
 			}
 		}
 		if (text === "" || text.trim() === "") return;
 		const value = parse(text);
-		if (this.state === "start") {
+		if (this.#state === "start") {
 			checkHeader(value);
-			this.visitor.header(value);
-			this.state = "between";
-		} else if (value.op === undefined && value.program !== undefined) this.begin(value.program, line);
-		else if (this.state === "between") throw new FieldError("op", `a step outside of a program (no {"program":NAME} before it)`);
+			this.#visitor.header(value);
+			this.#state = "between";
+		} else if (value.op === undefined && value.program !== undefined) this.#begin(value.program, line);
+		else if (this.#state === "between") throw new FieldError("op", `a step outside of a program (no {"program":NAME} before it)`);
 		else if (value.op === "end") {
-			if (this.state === "inside") this.visitor.end(line);
-			this.state = "between";
-		} else if (this.state === "inside") {
+			if (this.#state === "inside") this.#visitor.end(line);
+			this.#state = "between";
+		} else if (this.#state === "inside") {
 			checkStep(value);
-			this.seen.add(text, value);
-			this.visitor.step(value, line);
+			this.#seen.add(text, value);
+			this.#visitor.step(value, line);
 		}
 	}
 
-	private begin(name: unknown, line: number): void {
+	#begin(name: unknown, line: number): void {
 		if (typeof name !== "string" || name === "") throw new FieldError("program", '"program" is not a name');
-		if (this.state !== "between") throw new FieldError("program", `program ${name} begins before ${this.name} has ended`);
-		this.name = name;
-		this.state = this.visitor.program(name, line) ? "inside" : "skipping";
+		if (this.#state !== "between") throw new FieldError("program", `program ${name} begins before ${this.#name} has ended`);
+		this.#name = name;
+		this.#state = this.#visitor.program(name, line) ? "inside" : "skipping";
 	}
 
 	get inProgram(): boolean {
-		return this.state === "inside" || this.state === "skipping";
+		return this.#state === "inside" || this.#state === "skipping";
 	}
 
 	unfinished(): string | undefined {
-		if (this.state === "start") return "an empty file: not even a header line";
-		if (this.state === "between") return undefined;
-		return `the file ends inside program ${this.name} (no {"op":"end"}): it was cut short`;
+		if (this.#state === "start") return "an empty file: not even a header line";
+		if (this.#state === "between") return undefined;
+		return `the file ends inside program ${this.#name} (no {"op":"end"}): it was cut short`;
 	}
 }
 

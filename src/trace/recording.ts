@@ -26,8 +26,8 @@ const address = (value: bigint): string => `0x${value.toString(16)}`;
 const integer = (value: bigint): string | number => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : address(value));
 
 class RecordingKernel<K extends Kernel = Kernel> implements Recording {
-	private readonly names = new Map<number, string>();
-	private readonly counts = new Map<string, number>();
+	readonly #names = new Map<number, string>();
+	readonly #counts = new Map<string, number>();
 
 	constructor(
 		protected readonly kernel: K,
@@ -39,7 +39,7 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 	}
 
 	adopt(fd: number, path: string): void {
-		this.writer.step({ op: "open", path, fd: this.named(fd, kindOfPath(path)) });
+		this.writer.step({ op: "open", path, fd: this.#named(fd, kindOfPath(path)) });
 	}
 
 	open(path: string, flags?: number): Ret {
@@ -53,7 +53,7 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 		const ret = this.kernel.close(fd);
 		if (ret >= 0) {
 			this.writer.step({ op: "close", fd: this.name(fd) });
-			this.names.delete(fd);
+			this.#names.delete(fd);
 		}
 		return ret;
 	}
@@ -68,7 +68,7 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 		}
 		const fields = fdFields(request, arg);
 		const before = Buffer.from(arg);
-		const given = fields.in.filter((offset) => this.names.has(before.readInt32LE(offset)));
+		const given = fields.in.filter((offset) => this.#names.has(before.readInt32LE(offset)));
 		const fd_in = Object.fromEntries(given.map((offset) => [offset, this.name(before.readInt32LE(offset))]));
 		const ret = this.kernel.ioctl(fd, request, arg);
 		const after = Buffer.from(arg);
@@ -77,7 +77,7 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 			before.writeInt32LE(0, offset);
 		}
 		const made = ret < 0 ? [] : fields.out;
-		const fd_out = Object.fromEntries(made.map((offset) => [offset, this.named(after.readInt32LE(offset), kindOfCall(call.request))]));
+		const fd_out = Object.fromEntries(made.map((offset) => [offset, this.#named(after.readInt32LE(offset), kindOfCall(call.request))]));
 		for (const offset of made) after.writeInt32LE(0, offset);
 		const returned = request === VFIO_GROUP_GET_DEVICE_FD && ret >= 0;
 		const step: IoctlStep = {
@@ -87,7 +87,7 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 			...toRecordedRet(returned ? 0 : ret),
 			...(after.equals(before) ? {} : { out: toHex(after) }),
 			...(made.length > 0 && { fd_out }),
-			...(returned && { ret_fd: this.named(ret, "vfio") }),
+			...(returned && { ret_fd: this.#named(ret, "vfio") }),
 		};
 		this.writer.step(step);
 		return ret;
@@ -95,7 +95,7 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 
 	read(fd: number, into: IoBuffer): Ret {
 		const ret = this.kernel.read(fd, into);
-		this.writer.step({ op: "read", fd: this.name(fd), ...this.readAnswer(into, ret) });
+		this.writer.step({ op: "read", fd: this.name(fd), ...this.#readAnswer(into, ret) });
 		return ret;
 	}
 
@@ -107,7 +107,7 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 
 	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
 		const ret = this.kernel.pread(fd, into, offset);
-		this.writer.step({ op: "pread", fd: this.name(fd), offset: address(offset), ...this.readAnswer(into, ret) });
+		this.writer.step({ op: "pread", fd: this.name(fd), offset: address(offset), ...this.#readAnswer(into, ret) });
 		return ret;
 	}
 
@@ -144,7 +144,7 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 
 	memfd(name: string, length: bigint): Ret {
 		const fd = this.kernel.memfd(name, length);
-		if (fd >= 0) this.writer.step({ op: "memfd", fd: this.named(fd, "memfd"), length: Number(length) });
+		if (fd >= 0) this.writer.step({ op: "memfd", fd: this.#named(fd, "memfd"), length: Number(length) });
 		return fd;
 	}
 
@@ -162,24 +162,24 @@ class RecordingKernel<K extends Kernel = Kernel> implements Recording {
 
 	exit(): void {
 		this.kernel.exit();
-		this.names.clear();
-		this.counts.clear();
+		this.#names.clear();
+		this.#counts.clear();
 		this.writer.end();
 	}
 
 	/** The name of a file; of a number that is none, the name that is no file's. */
 	protected name(fd: number): string {
-		return this.names.get(fd) ?? NO_FILE_NAME;
+		return this.#names.get(fd) ?? NO_FILE_NAME;
 	}
 
-	private named(fd: number, kind: string): string {
-		const count = (this.counts.get(kind) ?? 0) + 1;
-		this.counts.set(kind, count);
-		this.names.set(fd, `${kind}${count}`);
+	#named(fd: number, kind: string): string {
+		const count = (this.#counts.get(kind) ?? 0) + 1;
+		this.#counts.set(kind, count);
+		this.#names.set(fd, `${kind}${count}`);
 		return `${kind}${count}`;
 	}
 
-	private readAnswer(into: IoBuffer, ret: Ret): { length: number; addr?: string; ret: number; errno?: string; data?: string } {
+	#readAnswer(into: IoBuffer, ret: Ret): { length: number; addr?: string; ret: number; errno?: string; data?: string } {
 		const where = into instanceof Uint8Array ? {} : { addr: address(into.addr) };
 		if (ret < 0) return { length: into.length, ...where, ...toRecordedRet(ret) };
 		const data = into instanceof Uint8Array ? into.subarray(0, ret) : Buffer.alloc(ret);

@@ -85,69 +85,72 @@ export function replayExitCode(report: ReplayReport): 0 | 1 | 2 {
 }
 
 class FileReplay implements TraceVisitor {
-	private newKernel: (() => Kernel) | undefined;
-	private replay: ProgramReplay | undefined;
-	private name = "";
-	private number = 0;
-	private programs = 0;
-	private steps = 0;
-	private differing = 0;
+	#newKernel: (() => Kernel) | undefined;
+	#replay: ProgramReplay | undefined;
+	#name = "";
+	#number = 0;
+	#programs = 0;
+	#steps = 0;
+	#differing = 0;
+	readonly #file: string;
+	readonly #options: ReplayOptions;
+	readonly #differences: Difference[];
 
-	constructor(
-		private readonly file: string,
-		private readonly options: ReplayOptions,
-		private readonly differences: Difference[],
-	) {}
+	constructor(file: string, options: ReplayOptions, differences: Difference[]) {
+		this.#file = file;
+		this.#options = options;
+		this.#differences = differences;
+	}
 
 	async run(): Promise<FileReport> {
 		let error: TraceError | undefined;
 		try {
-			await readTrace(this.file, this);
+			await readTrace(this.#file, this);
 		} catch (thrown) {
 			if (!(thrown instanceof TraceError)) throw thrown;
 			error = thrown;
 		}
-		if (this.replay) this.end(error?.line ?? 0);
-		return { file: this.file, programs: this.programs, steps: this.steps, differing: this.differing, ...(error && { error }) };
+		if (this.#replay) this.end(error?.line ?? 0);
+		return { file: this.#file, programs: this.#programs, steps: this.#steps, differing: this.#differing, ...(error && { error }) };
 	}
 
 	header(header: TraceHeader): void {
 		try {
-			this.newKernel = this.options.kernel(header);
+			this.#newKernel = this.#options.kernel(header);
 		} catch (thrown) {
 			if (!(thrown instanceof InputError)) throw thrown;
-			throw new TraceError(this.file, 1, undefined, thrown.message);
+			throw new TraceError(this.#file, 1, undefined, thrown.message);
 		}
 	}
 
 	program(name: string): boolean {
-		if (this.newKernel === undefined || (this.options.program ?? name) !== name) return false;
-		this.name = name;
-		this.number = 0;
-		this.programs++;
-		this.replay = new ProgramReplay(this.newKernel());
+		if (this.#newKernel === undefined || (this.#options.program ?? name) !== name) return false;
+		this.#name = name;
+		this.#number = 0;
+		this.#programs++;
+		this.#replay = new ProgramReplay(this.#newKernel());
 		return true;
 	}
 
 	step(step: Step, line: number): void {
-		const replay = this.replay as ProgramReplay;
-		this.number++;
+		const replay = this.#replay as ProgramReplay;
+		this.#number++;
 		const got = replay.run(step);
-		if (got !== undefined) this.differs(step, line, recordedAnswer(step), got);
+		if (got !== undefined) this.#differs(step, line, recordedAnswer(step), got);
 	}
 
 	end(line: number): void {
-		const replay = this.replay as ProgramReplay;
-		this.number++;
+		const replay = this.#replay as ProgramReplay;
+		this.#number++;
 		const got = replay.end();
-		if (got !== undefined) this.differs(undefined, line, { note: "success" }, got);
-		this.steps += replay.steps;
-		this.differing += replay.differing;
-		this.replay = undefined;
+		if (got !== undefined) this.#differs(undefined, line, { note: "success" }, got);
+		this.#steps += replay.steps;
+		this.#differing += replay.differing;
+		this.#replay = undefined;
 	}
 
-	private differs(step: Step | undefined, line: number, expected: Answer, got: Answer): void {
-		if (this.differences.length >= (this.options.max ?? SHOWN)) return;
-		this.differences.push({ file: this.file, line, program: this.name, number: this.number, step, expected, got });
+	#differs(step: Step | undefined, line: number, expected: Answer, got: Answer): void {
+		if (this.#differences.length >= (this.#options.max ?? SHOWN)) return;
+		this.#differences.push({ file: this.#file, line, program: this.#name, number: this.#number, step, expected, got });
 	}
 }

@@ -21,17 +21,20 @@ export class ProgramReplay {
 	steps = 0;
 	/** those answered otherwise, and calls without a recorded answer (which always succeeded) that failed */
 	differing = 0;
-	private readonly files = new FileNames();
-	private readonly pollFd = { fd: 0, events: 0, revents: 0 };
-	private readonly pollFds = [this.pollFd];
+	readonly #files = new FileNames();
+	readonly #pollFd = { fd: 0, events: 0, revents: 0 };
+	readonly #pollFds = [this.#pollFd];
+	readonly #kernel: Kernel;
 
-	constructor(private readonly kernel: Kernel) {}
+	constructor(kernel: Kernel) {
+		this.#kernel = kernel;
+	}
 
 	/** What came where it is not what was recorded. FieldError for a step that makes no sense here. */
 	run(step: Step): Answer | undefined {
 		let outcome: Outcome;
 		try {
-			outcome = this.attempt(step);
+			outcome = this.#attempt(step);
 		} catch (error) {
 			if (error instanceof FieldError) throw error;
 			outcome = { note: crash(error) };
@@ -44,7 +47,7 @@ export class ProgramReplay {
 	/** The program's end: nothing of it is left. Counted as differing where the kernel can not even do that. */
 	end(): Answer | undefined {
 		try {
-			this.kernel.exit();
+			this.#kernel.exit();
 			return undefined;
 		} catch (error) {
 			this.differing++;
@@ -52,139 +55,139 @@ export class ProgramReplay {
 		}
 	}
 
-	private attempt(step: Step): Outcome {
+	#attempt(step: Step): Outcome {
 		switch (step.op) {
 			case "ioctl":
-				return this.ioctl(step);
+				return this.#ioctl(step);
 			case "poke":
-				return refused(this.kernel.poke(BigInt(step.addr), scratchFromHex(step.data)));
+				return refused(this.#kernel.poke(BigInt(step.addr), scratchFromHex(step.data)));
 			case "peek":
-				return this.peek(step.addr, step.length, step.data);
+				return this.#peek(step.addr, step.length, step.data);
 			case "mmap":
-				return this.mmap(step);
+				return this.#mmap(step);
 			case "poll": {
-				this.pollFd.fd = this.files.number(step.fd, "fd");
-				this.pollFd.events = step.events === undefined ? POLLIN | POLLOUT : pollMask(step.events);
-				this.pollFd.revents = 0;
-				const ret = this.kernel.poll(this.pollFds, 0);
+				this.#pollFd.fd = this.#files.number(step.fd, "fd");
+				this.#pollFd.events = step.events === undefined ? POLLIN | POLLOUT : pollMask(step.events);
+				this.#pollFd.revents = 0;
+				const ret = this.#kernel.poll(this.#pollFds, 0);
 				if (ret < 0) return { ret };
-				return this.pollFd.revents === pollMask(step.revents) ? undefined : { revents: pollNames(this.pollFd.revents) };
+				return this.#pollFd.revents === pollMask(step.revents) ? undefined : { revents: pollNames(this.#pollFd.revents) };
 			}
 			case "read":
 			case "pread":
-				return this.read(step);
+				return this.#read(step);
 			case "write":
 			case "pwrite":
-				return this.write(step);
+				return this.#write(step);
 			case "open": {
-				const fd = this.kernel.open(step.path);
-				if (step.fd !== undefined) this.files.set(step.fd, fd);
+				const fd = this.#kernel.open(step.path);
+				if (step.fd !== undefined) this.#files.set(step.fd, fd);
 				if (step.ret === undefined) return refused(fd);
 				return fd === recordedRet(step as { ret: number }) ? undefined : fd < 0 ? { ret: fd } : { note: "a file" };
 			}
 			case "close": {
-				const fd = this.files.number(step.fd, "fd");
-				if (!this.files.isOpen(step.fd)) return undefined;
-				this.files.forget(step.fd);
-				return refused(this.kernel.close(fd));
+				const fd = this.#files.number(step.fd, "fd");
+				if (!this.#files.isOpen(step.fd)) return undefined;
+				this.#files.forget(step.fd);
+				return refused(this.#kernel.close(fd));
 			}
 			case "memfd": {
-				const fd = this.kernel.memfd(step.fd, BigInt(step.length));
-				this.files.set(step.fd, fd);
+				const fd = this.#kernel.memfd(step.fd, BigInt(step.length));
+				this.#files.set(step.fd, fd);
 				return refused(fd);
 			}
 			case "munmap":
-				return refused(this.kernel.munmap(BigInt(step.addr), BigInt(step.length)));
+				return refused(this.#kernel.munmap(BigInt(step.addr), BigInt(step.length)));
 			case "dma":
-				return this.dma(step);
+				return this.#dma(step);
 		}
 	}
 
-	private ioctl(step: IoctlStep): Outcome {
-		const fd = this.files.number(step.fd, "fd");
+	#ioctl(step: IoctlStep): Outcome {
+		const fd = this.#files.number(step.fd, "fd");
 		const request = requestNumber(step.request);
 		if (step.arg === undefined) {
-			const ret = this.kernel.ioctl(fd, request, BigInt(step.arg_addr ?? step.arg_value ?? 0));
-			return this.ioctlRet(step, ret) === recordedRet(step) ? undefined : { ret };
+			const ret = this.#kernel.ioctl(fd, request, BigInt(step.arg_addr ?? step.arg_value ?? 0));
+			return this.#ioctlRet(step, ret) === recordedRet(step) ? undefined : { ret };
 		}
 		const bytes = scratchFromHex(step.arg);
-		if (step.fd_in !== undefined) this.putFds(bytes, step.fd_in);
-		const ret = this.ioctlRet(step, this.kernel.ioctl(fd, request, bytes));
-		if (step.fd_in !== undefined) this.unputFds(bytes, step.fd_in, step.arg);
-		if (step.fd_out !== undefined) this.takeFds(bytes, step.fd_out, ret);
+		if (step.fd_in !== undefined) this.#putFds(bytes, step.fd_in);
+		const ret = this.#ioctlRet(step, this.#kernel.ioctl(fd, request, bytes));
+		if (step.fd_in !== undefined) this.#unputFds(bytes, step.fd_in, step.arg);
+		if (step.fd_out !== undefined) this.#takeFds(bytes, step.fd_out, ret);
 		if (step.masked !== undefined) mask(bytes, step);
 		const got = bytes.toString("hex");
 		return ret === recordedRet(step) && sameHex(got, step.out ?? step.arg) ? undefined : { ret, bytes: got };
 	}
 
 	/** A returned file is recorded as 0, and known by its name from now on. */
-	private ioctlRet(step: IoctlStep, ret: Ret): Ret {
+	#ioctlRet(step: IoctlStep, ret: Ret): Ret {
 		if (step.ret_fd === undefined) return ret;
-		this.files.set(step.ret_fd, ret);
+		this.#files.set(step.ret_fd, ret);
 		return ret < 0 ? ret : 0;
 	}
 
-	private putFds(bytes: Buffer, fds: FdMap): void {
-		for (const offset in fds) bytes.writeInt32LE(this.files.number(fds[offset], "fd_in"), Number(offset));
+	#putFds(bytes: Buffer, fds: FdMap): void {
+		for (const offset in fds) bytes.writeInt32LE(this.#files.number(fds[offset], "fd_in"), Number(offset));
 	}
 
 	/** The kernel leaves our files' numbers as they are; what was recorded has `arg`'s own bytes there. */
-	private unputFds(bytes: Buffer, fds: FdMap, arg: string): void {
+	#unputFds(bytes: Buffer, fds: FdMap, arg: string): void {
 		for (const offset in fds) {
 			const at = Number(offset);
-			if (bytes.readInt32LE(at) !== this.files.number(fds[offset], "fd_in")) continue;
+			if (bytes.readInt32LE(at) !== this.#files.number(fds[offset], "fd_in")) continue;
 			bytes.write(arg.slice(at * 2, at * 2 + 8), at, "hex");
 		}
 	}
 
-	private takeFds(bytes: Buffer, fds: FdMap, ret: Ret): void {
+	#takeFds(bytes: Buffer, fds: FdMap, ret: Ret): void {
 		for (const offset in fds) {
 			const at = Number(offset);
-			this.files.set(fds[offset], ret < 0 ? ret : bytes.readInt32LE(at));
+			this.#files.set(fds[offset], ret < 0 ? ret : bytes.readInt32LE(at));
 			if (ret >= 0) bytes.writeInt32LE(0, at);
 		}
 	}
 
-	private read(step: ReadStep | PreadStep): Outcome {
-		const fd = this.files.number(step.fd, "fd");
+	#read(step: ReadStep | PreadStep): Outcome {
+		const fd = this.#files.number(step.fd, "fd");
 		const bytes = scratchBytes(step.length);
 		const into = step.addr === undefined ? bytes : { addr: BigInt(step.addr), length: step.length };
-		const ret = step.op === "pread" ? this.kernel.pread(fd, into, BigInt(step.offset)) : this.kernel.read(fd, into);
+		const ret = step.op === "pread" ? this.#kernel.pread(fd, into, BigInt(step.offset)) : this.#kernel.read(fd, into);
 		if (ret < 0) return ret === recordedRet(step) ? undefined : { ret };
 		const got = bytes.subarray(0, ret);
-		if (step.addr !== undefined) this.kernel.peek(BigInt(step.addr), got);
+		if (step.addr !== undefined) this.#kernel.peek(BigInt(step.addr), got);
 		const hex = got.toString("hex");
 		return ret === recordedRet(step) && sameHex(hex, step.data ?? "") ? undefined : { ret, bytes: hex };
 	}
 
-	private write(step: WriteStep | PwriteStep): Outcome {
-		const fd = this.files.number(step.fd, "fd");
+	#write(step: WriteStep | PwriteStep): Outcome {
+		const fd = this.#files.number(step.fd, "fd");
 		const from = step.addr === undefined ? scratchFromHex(step.data ?? "") : { addr: BigInt(step.addr), length: step.length ?? 0 };
-		const ret = step.op === "pwrite" ? this.kernel.pwrite(fd, from, BigInt(step.offset)) : this.kernel.write(fd, from);
+		const ret = step.op === "pwrite" ? this.#kernel.pwrite(fd, from, BigInt(step.offset)) : this.#kernel.write(fd, from);
 		return ret === recordedRet(step) ? undefined : { ret };
 	}
 
-	private peek(addr: string | number, length: number, data: string): Outcome {
+	#peek(addr: string | number, length: number, data: string): Outcome {
 		const bytes = scratchBytes(length);
-		const ret = this.kernel.peek(BigInt(addr), bytes);
+		const ret = this.#kernel.peek(BigInt(addr), bytes);
 		if (ret < 0) return { ret };
 		const got = bytes.toString("hex");
 		return sameHex(got, data) ? undefined : { bytes: got };
 	}
 
-	private mmap(step: MmapStep): Outcome {
+	#mmap(step: MmapStep): Outcome {
 		const addr = BigInt(step.addr);
 		const prot = (step.prot.includes("r") ? PROT_READ : 0) | (step.prot.includes("w") ? PROT_WRITE : 0);
-		const file = step.memfd === undefined ? {} : { fd: this.files.number(step.memfd, "memfd"), offset: BigInt(step.offset ?? 0) };
-		const got = this.kernel.mmap({ addr, length: BigInt(step.length), prot, ...file });
+		const file = step.memfd === undefined ? {} : { fd: this.#files.number(step.memfd, "memfd"), offset: BigInt(step.offset ?? 0) };
+		const got = this.#kernel.mmap({ addr, length: BigInt(step.length), prot, ...file });
 		if (got === addr) return undefined;
 		return got < 0n ? { ret: Number(got) } : { note: `memory at 0x${got.toString(16)}` };
 	}
 
-	private dma(step: DmaStep): Outcome {
-		const fd = this.files.number(step.fd, "fd");
-		if (!isDmaCapable(this.kernel)) return { note: "no DMA: this kernel has no device that can be told to" };
-		const events = this.kernel.dma(fd, step.dir, BigInt(step.iova), step.length, step.buf ?? 0).map(toHex);
+	#dma(step: DmaStep): Outcome {
+		const fd = this.#files.number(step.fd, "fd");
+		if (!isDmaCapable(this.#kernel)) return { note: "no DMA: this kernel has no device that can be told to" };
+		const events = this.#kernel.dma(fd, step.dir, BigInt(step.iova), step.length, step.buf ?? 0).map(toHex);
 		const recorded = step.events;
 		if (recorded === undefined) return undefined;
 		return events.length === recorded.length && events.every((event, i) => sameHex(event, recorded[i])) ? undefined : { events };

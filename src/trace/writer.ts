@@ -13,61 +13,61 @@ const BLOCK = 64 * 1024;
  * is cut off and a program left open is ended. TraceError where the file is anything else.
  */
 export class TraceWriter {
-	private readonly fd: number;
-	private inside = false;
+	readonly #fd: number;
+	#inside = false;
 
 	/** `header`: what names the machine; `trace` and `version` are put in. */
 	constructor(
 		readonly file: string,
 		header: Readonly<Record<string, unknown>> = {},
 	) {
-		this.fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o644);
+		this.#fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o644);
 		try {
 			const full: TraceHeader = { trace: "iommufd", version: TRACE_VERSION, ...header };
-			const { size } = fstatSync(this.fd);
-			if (size === 0) this.line(full);
+			const { size } = fstatSync(this.#fd);
+			if (size === 0) this.#line(full);
 			else {
-				this.compare(full);
-				this.mend(size);
+				this.#compare(full);
+				this.#mend(size);
 			}
 		} catch (error) {
-			closeSync(this.fd);
+			closeSync(this.#fd);
 			throw error;
 		}
 	}
 
 	program(name: string): void {
 		this.end();
-		this.line({ program: name });
-		this.inside = true;
+		this.#line({ program: name });
+		this.#inside = true;
 	}
 
 	step(step: Step): void {
-		if (!this.inside) this.program("program");
-		this.line(step);
+		if (!this.#inside) this.program("program");
+		this.#line(step);
 	}
 
 	/** Ends the program, if one is open. */
 	end(): void {
-		if (this.inside) this.line({ op: "end" });
-		this.inside = false;
+		if (this.#inside) this.#line({ op: "end" });
+		this.#inside = false;
 	}
 
 	/** Ends the program and closes the file; nothing can be written any more. */
 	close(): void {
 		this.end();
-		closeSync(this.fd);
+		closeSync(this.#fd);
 	}
 
-	private line(record: object): void {
+	#line(record: object): void {
 		const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
-		for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done);
+		for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
 	}
 
 	/** Only a trace of the same machine is written to. */
-	private compare(header: TraceHeader): void {
+	#compare(header: TraceHeader): void {
 		const first = Buffer.alloc(BLOCK);
-		const length = readSync(this.fd, first, 0, BLOCK, 0);
+		const length = readSync(this.#fd, first, 0, BLOCK, 0);
 		if (first[0] === 0x1f) throw new TraceError(this.file, 0, undefined, "is compressed: nothing can be appended");
 		const text = first.subarray(0, Math.max(0, first.subarray(0, length).indexOf(NEWLINE))).toString();
 		try {
@@ -82,7 +82,7 @@ export class TraceWriter {
 	}
 
 	/** Leaves a trace that ends with a whole line and no open program. */
-	private mend(size: number): void {
+	#mend(size: number): void {
 		const block = Buffer.alloc(BLOCK);
 		let tail: Buffer = Buffer.alloc(0);
 		let start = size;
@@ -90,12 +90,12 @@ export class TraceWriter {
 		while (start > 0 && tail.indexOf(NEWLINE) === tail.lastIndexOf(NEWLINE)) {
 			const length = Math.min(BLOCK, start);
 			start -= length;
-			tail = Buffer.concat([block.subarray(0, readSync(this.fd, block, 0, length, start)), tail]);
+			tail = Buffer.concat([block.subarray(0, readSync(this.#fd, block, 0, length, start)), tail]);
 		}
 		const end = tail.lastIndexOf(NEWLINE);
-		if (end + 1 < tail.length) ftruncateSync(this.fd, start + end + 1);
+		if (end + 1 < tail.length) ftruncateSync(this.#fd, start + end + 1);
 		const last = tail.subarray(tail.lastIndexOf(NEWLINE, end - 1) + 1, end).toString();
-		this.inside = !/^\{"op":\s*"end"|^\{"trace"/.test(last);
+		this.#inside = !/^\{"op":\s*"end"|^\{"trace"/.test(last);
 		this.end();
 	}
 }

@@ -17,51 +17,51 @@ export class Draft {
 	readonly notes: string[] = [];
 	/** further calls after the first, each with what differs from it */
 	readonly rounds: ReadonlyMap<string, FieldValue>[] = [];
-	private readonly values = new Map<string, FieldValue>();
-	private readonly fields: ReadonlyMap<string, FieldInfo>;
-	private readonly asked = new Set<string>();
-	private readonly forced: [FieldInfo, FieldValue][] = [];
-	private readonly allocated: { addr: bigint; length: bigint; note: string }[] = [];
-	private tail: Uint8Array = new Uint8Array();
+	readonly #values = new Map<string, FieldValue>();
+	readonly #fields: ReadonlyMap<string, FieldInfo>;
+	readonly #asked = new Set<string>();
+	readonly #forced: [FieldInfo, FieldValue][] = [];
+	readonly #allocated: { addr: bigint; length: bigint; note: string }[] = [];
+	#tail: Uint8Array = new Uint8Array();
 
 	constructor(
 		readonly struct: StructType,
 		readonly inv: Invocation,
 		readonly placer: Placer,
 	) {
-		this.fields = new Map(struct.leaves.map((leaf) => [leaf.path, leaf]));
+		this.#fields = new Map(struct.leaves.map((leaf) => [leaf.path, leaf]));
 	}
 
 	/** Whether the user gave this field, by whatever way. */
 	given(path: string): boolean {
-		return this.asked.has(path);
+		return this.#asked.has(path);
 	}
 
 	/** A field as the user gave it. */
 	give(path: string, value: FieldValue): void {
-		this.asked.add(path);
-		this.values.set(path, value);
+		this.#asked.add(path);
+		this.#values.set(path, value);
 	}
 
 	/** A field raw, whatever else says (`--set`). */
 	force(field: FieldInfo, value: FieldValue): void {
-		this.asked.add(field.path);
-		this.values.set(field.path, value);
-		this.forced.push([field, value]);
+		this.#asked.add(field.path);
+		this.#values.set(field.path, value);
+		this.#forced.push([field, value]);
 	}
 
 	/** A field that follows from something else; what the user gave stays. */
 	fill(path: string, value: FieldValue): void {
-		if (!this.given(path)) this.values.set(path, value);
+		if (!this.given(path)) this.#values.set(path, value);
 	}
 
 	get(path: string): bigint {
-		const value = this.values.get(path) ?? 0n;
+		const value = this.#values.get(path) ?? 0n;
 		return typeof value === "bigint" ? value : value[0];
 	}
 
 	setTail(tail: Uint8Array): void {
-		this.tail = tail;
+		this.#tail = tail;
 	}
 
 	get dry(): boolean {
@@ -76,13 +76,13 @@ export class Draft {
 		const addr = kernel.mmap({ addr: 0n, length, prot: PROT_READ | PROT_WRITE });
 		if (addr < 0n) throw new MemoryError(Number(-addr), `no memory of ${sizeText(length)} to be had`);
 		this.inv.context.regions.set(addr, { addr, length, what });
-		this.allocated.push({ addr, length, note: `${sizeText(length)} of memory allocated at ${hex(addr)}` });
+		this.#allocated.push({ addr, length, note: `${sizeText(length)} of memory allocated at ${hex(addr)}` });
 		return addr;
 	}
 
 	/** After the call: memory that was for it alone goes back if it failed; else the user is told of it. */
 	async settle(failed: boolean): Promise<void> {
-		for (const { addr, length, note } of this.allocated.splice(0)) {
+		for (const { addr, length, note } of this.#allocated.splice(0)) {
 			if (!failed) {
 				this.notes.push(note);
 				continue;
@@ -94,19 +94,20 @@ export class Draft {
 
 	/** The bytes of one call. */
 	bytes(round?: ReadonlyMap<string, FieldValue>): Uint8Array {
-		const { struct, tail } = this;
+		const { struct } = this;
+		const tail = this.#tail;
 		const sizeField = struct.leaves[0];
 		const claimed = this.given(sizeField.path) ? this.get(sizeField.path) : BigInt(struct.size + tail.length);
 		const length = Math.max(struct.size + tail.length, Number(claimed < longest ? claimed : 0n));
 		const bytes = new Uint8Array(length);
-		for (const [path, value] of [...this.values, ...(round ?? [])]) {
-			const field = this.fields.get(path);
+		for (const [path, value] of [...this.#values, ...(round ?? [])]) {
+			const field = this.#fields.get(path);
 			if (!field) throw new UsageError(`struct ${struct.name} has no field ${path}`);
 			writeLeaf(bytes, field, value);
 		}
 		if (!this.given(sizeField.path)) writeLeaf(bytes, sizeField, claimed);
 		bytes.set(tail, struct.size);
-		for (const [field, value] of this.forced) writeLeaf(bytes, field, value);
+		for (const [field, value] of this.#forced) writeLeaf(bytes, field, value);
 		return bytes;
 	}
 
@@ -117,7 +118,7 @@ export class Draft {
 
 	/** A field of bytes that were sent or came back. */
 	read(bytes: Uint8Array, path: string): bigint {
-		const field = this.fields.get(path);
+		const field = this.#fields.get(path);
 		return field ? readLeaf(bytes, field) : 0n;
 	}
 }

@@ -33,52 +33,58 @@ export class Context {
 	readonly regions = new Map<bigint, Region>();
 	/** IDs of bound devices, by path */
 	readonly deviceIds = new Map<string, number>();
-	private readonly devices = new Map<string, number>();
-	private opening: Promise<KernelHandle> | undefined;
-	private opened: KernelHandle | undefined;
-	private fd: number | undefined;
-	private scratchMemory: Scratch | undefined;
+	readonly #devices = new Map<string, number>();
+	#opening: Promise<KernelHandle> | undefined;
+	#opened: KernelHandle | undefined;
+	#fd: number | undefined;
+	#scratchMemory: Scratch | undefined;
 	/** whether the user was told which kernel it is */
 	announced = false;
+	readonly #choice: KernelChoice;
+	readonly #simChoice: SimChoice;
+	readonly #wrap: (handle: KernelHandle) => Promise<KernelHandle>;
 
 	/**
 	 * @param givenFd an open /dev/iommu of the shell that started us
 	 * @param wrap what to put around the kernel, such as a recording
 	 */
 	constructor(
-		private readonly choice: KernelChoice,
+		choice: KernelChoice,
 		givenFd?: number,
-		private readonly simChoice: SimChoice = {},
-		private readonly wrap: (handle: KernelHandle) => Promise<KernelHandle> = async (handle) => handle,
+		simChoice: SimChoice = {},
+		wrap: (handle: KernelHandle) => Promise<KernelHandle> = async (handle) => handle,
 	) {
+		this.#choice = choice;
+		this.#simChoice = simChoice;
+		this.#wrap = wrap;
 		if (givenFd !== undefined && (choice === "sim" || (simChoice.machine ?? simChoice.uapi) !== undefined))
 			throw new UsageError(
 				"--fd is a file of the shell: the simulated kernel does not have it",
 				"leave it out, or --kernel sim and --machine",
 			);
-		this.fd = givenFd;
+		this.#fd = givenFd;
 		// A file of this process can only be meant for the kernel under it.
-		if (givenFd !== undefined && choice === "auto") this.choice = "real";
+		if (givenFd !== undefined && choice === "auto") this.#choice = "real";
 		// Only the simulated kernel has a machine that can be chosen.
-		else if (choice === "auto" && (simChoice.machine ?? simChoice.uapi) !== undefined) this.choice = "sim";
+		else if (choice === "auto" && (simChoice.machine ?? simChoice.uapi) !== undefined) this.#choice = "sim";
 	}
 
 	async handle(): Promise<KernelHandle> {
-		this.opening ??= this.open();
-		this.opened = await this.opening;
-		return this.opened;
+		this.#opening ??= this.#open();
+		this.#opened = await this.#opening;
+		return this.#opened;
 	}
 
-	private async open(): Promise<KernelHandle> {
-		const givenFd = this.fd;
-		const handle = await openKernel(this.choice, this.simChoice).then(this.wrap);
+	async #open(): Promise<KernelHandle> {
+		const givenFd = this.#fd;
+		const handle = await openKernel(this.#choice, this.#simChoice).then(this.#wrap);
 		if (givenFd === undefined || handle.kernel.kind !== "real") return handle;
 		return { ...handle, which: `${handle.which} (file ${givenFd} is ${fileName(givenFd)})` };
 	}
 
 	/** The kernel if a command has opened it already. */
 	get live(): KernelHandle | undefined {
-		return this.opened;
+		return this.#opened;
 	}
 
 	async kernel(): Promise<Kernel> {
@@ -87,7 +93,7 @@ export class Context {
 
 	/** The open /dev/iommu. @throws EnvironmentError if it can not be opened */
 	async iommu(): Promise<number> {
-		if (this.fd !== undefined) return this.fd;
+		if (this.#fd !== undefined) return this.#fd;
 		const kernel = await this.kernel();
 		const fd = kernel.open(iommuPath);
 		if (fd < 0) {
@@ -95,38 +101,38 @@ export class Context {
 			const { message, hint } = explainOpenFailure(iommuPath, -fd);
 			throw new EnvironmentError(message, hint);
 		}
-		this.fd = fd;
+		this.#fd = fd;
 		return fd;
 	}
 
 	/** A VFIO device's file, opened once. @returns its number or minus the errno */
 	async deviceFile(path: string): Promise<Ret> {
-		const known = this.devices.get(path);
+		const known = this.#devices.get(path);
 		if (known !== undefined) return known;
 		const fd = (await this.kernel()).open(path);
-		if (fd >= 0) this.devices.set(path, fd);
+		if (fd >= 0) this.#devices.set(path, fd);
 		return fd;
 	}
 
 	/** Closes a device's file if it is open. */
 	async closeDevice(path: string): Promise<Ret | undefined> {
-		const fd = this.devices.get(path);
+		const fd = this.#devices.get(path);
 		if (fd === undefined) return undefined;
-		this.devices.delete(path);
+		this.#devices.delete(path);
 		this.deviceIds.delete(path);
 		return (await this.kernel()).close(fd);
 	}
 
 	/** Memory for the nested data of a call; `reset` it when the call is over. */
 	async scratch(): Promise<Scratch> {
-		this.scratchMemory ??= new Scratch(await this.kernel());
-		return this.scratchMemory;
+		this.#scratchMemory ??= new Scratch(await this.kernel());
+		return this.#scratchMemory;
 	}
 
 	/** The program's end. */
 	dispose(): void {
-		this.opened?.kernel.exit();
-		this.opened = undefined;
+		this.#opened?.kernel.exit();
+		this.#opened = undefined;
 	}
 }
 

@@ -46,17 +46,17 @@ export function readInput(io: Io, file: string): Uint8Array {
 /** Collects what is written; for tests and for forwarded commands. */
 export class BufferSink implements Sink {
 	readonly isTTY = false;
-	private readonly parts: Uint8Array[] = [];
+	readonly #parts: Uint8Array[] = [];
 
 	write(text: string | Uint8Array): void {
-		this.parts.push(typeof text === "string" ? Buffer.from(text) : text);
+		this.#parts.push(typeof text === "string" ? Buffer.from(text) : text);
 	}
 
 	bytes(): Uint8Array {
-		return Buffer.concat(this.parts);
+		return Buffer.concat(this.#parts);
 	}
 
 	text(): string {
-		return Buffer.concat(this.parts).toString();
+		return Buffer.concat(this.#parts).toString();
 	}
 }

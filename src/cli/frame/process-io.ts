@@ -9,41 +9,40 @@ const flushAt = 1 << 16;
 class FdSink implements Sink {
 	readonly isTTY: boolean;
 	readonly columns: number | undefined;
-	private parts: Uint8Array[] = [];
-	private held = 0;
-	private gone = false;
+	#parts: Uint8Array[] = [];
+	#held = 0;
+	#gone = false;
+	readonly #fd: number;
 
-	constructor(
-		private readonly fd: number,
-		stream: { isTTY?: boolean; columns?: number },
-	) {
+	constructor(fd: number, stream: { isTTY?: boolean; columns?: number }) {
+		this.#fd = fd;
 		this.isTTY = stream.isTTY === true;
 		this.columns = stream.columns;
 	}
 
 	write(text: string | Uint8Array): void {
 		const bytes = typeof text === "string" ? Buffer.from(text) : text;
-		this.parts.push(bytes);
-		this.held += bytes.length;
-		if (this.isTTY || this.held >= flushAt) this.flush();
+		this.#parts.push(bytes);
+		this.#held += bytes.length;
+		if (this.isTTY || this.#held >= flushAt) this.flush();
 	}
 
 	flush(): void {
-		const bytes = this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
-		this.parts = [];
-		this.held = 0;
-		for (let at = 0; at < bytes.length && !this.gone; ) {
+		const bytes = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
+		this.#parts = [];
+		this.#held = 0;
+		for (let at = 0; at < bytes.length && !this.#gone; ) {
 			try {
-				at += writeSync(this.fd, bytes, at);
+				at += writeSync(this.#fd, bytes, at);
 			} catch (error) {
 				const code = (error as NodeJS.ErrnoException).code;
-				if (code === "EPIPE") this.gone = true;
+				if (code === "EPIPE") this.#gone = true;
 				// A pipe that another process made non-blocking: wait for its reader a little.
 				else if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
 				else {
 					// Said once; what else would be written is lost.
-					this.gone = true;
-					if (this.fd === 1) throw new EnvironmentError(`stdout can not be written: ${code}`, "what was printed is not complete");
+					this.#gone = true;
+					if (this.#fd === 1) throw new EnvironmentError(`stdout can not be written: ${code}`, "what was printed is not complete");
 				}
 			}
 		}

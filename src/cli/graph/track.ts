@@ -128,8 +128,11 @@ export class Tracker implements Known {
 	/** by file */
 	readonly #contexts = new Map<number, Tracked>();
 	readonly #devices = new Map<number, { readonly context: number; readonly id: number }>();
+	readonly #kernel: Kernel;
 
-	constructor(private readonly kernel: Kernel) {}
+	constructor(kernel: Kernel) {
+		this.#kernel = kernel;
+	}
 
 	contexts(): { objects: GraphObject[] }[] {
 		return [...this.#contexts.values()].map(({ objects }) => ({ objects: [...objects.values()] }));
@@ -152,7 +155,7 @@ export class Tracker implements Known {
 			this.#devices.set(fd, { context: Number(before.iommufd), id: Number(after.out_devid) });
 		} else if (call.name === "VFIO_DEVICE_ATTACH_IOMMUFD_PT" || call.name === "VFIO_DEVICE_DETACH_IOMMUFD_PT") {
 			this.#moved(fd, call, before, after);
-		} else followers[call.name]?.(this.#context(fd), before, after, this.kernel);
+		} else followers[call.name]?.(this.#context(fd), before, after, this.#kernel);
 	}
 
 	/** A device that is attached to an IOAS hangs from it: which page table that means is in the answer. */

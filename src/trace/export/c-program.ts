@@ -32,317 +32,320 @@ const TAKEN =
 
 /** One program as a C function. */
 export class ProgramWriter {
-	private readonly lines: Line[] = [];
-	private readonly files = new Map<string, string>();
-	private readonly kinds = new Map<string, string>();
-	private readonly opened: string[] = [];
-	private readonly mapped = new Map<bigint, bigint>();
-	private readonly objects = new Objects<string>();
-	private readonly counts = new Map<string, number>();
-	private readonly usedVariables = new Set<string>();
-	private step = 0;
+	readonly #lines: Line[] = [];
+	readonly #files = new Map<string, string>();
+	readonly #kinds = new Map<string, string>();
+	readonly #opened: string[] = [];
+	readonly #mapped = new Map<bigint, bigint>();
+	readonly #objects = new Objects<string>();
+	readonly #counts = new Map<string, number>();
+	readonly #usedVariables = new Set<string>();
+	#step = 0;
+	readonly #name: string;
+	readonly #needs: Needs;
 
-	constructor(
-		private readonly name: string,
-		private readonly needs: Needs,
-	) {}
+	constructor(name: string, needs: Needs) {
+		this.#name = name;
+		this.#needs = needs;
+	}
 
 	/** The function's body. */
 	write(steps: readonly Step[]): string[] {
 		for (const step of steps) {
-			this.step++;
-			this.objects.follow(step);
+			this.#step++;
+			this.#objects.follow(step);
 			try {
-				this.one(step);
+				this.#one(step);
 			} catch (error) {
-				throw error instanceof FieldError ? new InputError(`program ${this.name}, step ${this.step}: ${error.message}`) : error;
+				throw error instanceof FieldError ? new InputError(`program ${this.#name}, step ${this.#step}: ${error.message}`) : error;
 			}
 		}
-		const files = [...this.files.values()].map((name) => `\tint ${name} = -1;`);
-		const kept = this.lines.filter((line) => typeof line === "string" || this.usedVariables.has(line.variable));
+		const files = [...this.#files.values()].map((name) => `\tint ${name} = -1;`);
+		const kept = this.#lines.filter((line) => typeof line === "string" || this.#usedVariables.has(line.variable));
 		const ids = kept.flatMap((line) => (typeof line === "string" ? [] : [`\tuint32_t ${line.variable} = 0;`]));
 		const body = kept.map((line) => (typeof line === "string" ? line : line.text));
 		const end = [
-			...this.opened.toReversed().map((name) => `\tclose(${name});`),
-			...[...this.mapped].map(([addr, length]) => `\tmunmap(${this.memory(addr)}, ${number(length)});`),
+			...this.#opened.toReversed().map((name) => `\tclose(${name});`),
+			...[...this.#mapped].map(([addr, length]) => `\tmunmap(${this.#memory(addr)}, ${number(length)});`),
 		];
 		return [...files, ...ids, "", ...body, ...(end.length > 0 ? ["", ...end] : [])];
 	}
 
-	private one(step: Step): void {
+	#one(step: Step): void {
 		switch (step.op) {
 			case "open": {
 				const call = `open(${JSON.stringify(step.path)}, O_RDWR | O_NONBLOCK | O_CLOEXEC)`;
 				if (step.fd === undefined) {
-					this.answers(call, step as RecordedRet);
+					this.#answers(call, step as RecordedRet);
 					return;
 				}
-				this.needs.paths.add(step.path);
-				const file = this.make(step.fd);
-				this.needs.helpers.add("answers");
-				this.say(`${file} = ${call};`, `answers(${this.step}, ${JSON.stringify(step.path)}, ${file} < 0 ? -1 : 0, 0, 0);`);
+				this.#needs.paths.add(step.path);
+				const file = this.#make(step.fd);
+				this.#needs.helpers.add("answers");
+				this.#say(`${file} = ${call};`, `answers(${this.#step}, ${JSON.stringify(step.path)}, ${file} < 0 ? -1 : 0, 0, 0);`);
 				return;
 			}
 			case "close": {
-				const file = this.file(step.fd);
-				const at = this.opened.lastIndexOf(file);
-				if (at >= 0) this.opened.splice(at, 1);
-				this.answers(`close(${file})`, { ret: 0 });
+				const file = this.#file(step.fd);
+				const at = this.#opened.lastIndexOf(file);
+				if (at >= 0) this.#opened.splice(at, 1);
+				this.#answers(`close(${file})`, { ret: 0 });
 				return;
 			}
 			case "memfd": {
-				const file = this.make(step.fd);
-				this.say(`${file} = memfd_create("${file}", MFD_CLOEXEC);`);
-				this.answers(`ftruncate(${file}, ${number(step.length)})`, { ret: 0 });
+				const file = this.#make(step.fd);
+				this.#say(`${file} = memfd_create("${file}", MFD_CLOEXEC);`);
+				this.#answers(`ftruncate(${file}, ${number(step.length)})`, { ret: 0 });
 				return;
 			}
 			case "mmap":
-				this.mmap(step);
+				this.#mmap(step);
 				return;
 			case "munmap":
-				this.mapped.delete(BigInt(step.addr));
-				this.answers(`munmap(${this.memory(step.addr)}, ${number(step.length)})`, { ret: 0 });
+				this.#mapped.delete(BigInt(step.addr));
+				this.#answers(`munmap(${this.#memory(step.addr)}, ${number(step.length)})`, { ret: 0 });
 				return;
 			case "poke": {
 				const byte = uniformByte(step.data);
 				const size = step.data.length / 2;
 				if (byte !== undefined) {
-					this.say(`memset(${this.memory(step.addr)}, ${byte}, ${size});`);
+					this.#say(`memset(${this.#memory(step.addr)}, ${byte}, ${size});`);
 					return;
 				}
-				this.call(`memcpy(${this.memory(step.addr)},`, step.data, `${size});`);
+				this.#call(`memcpy(${this.#memory(step.addr)},`, step.data, `${size});`);
 				return;
 			}
 			case "peek":
-				this.sameBytes(this.memory(step.addr), step.data, `memory at ${step.addr}`);
+				this.#sameBytes(this.#memory(step.addr), step.data, `memory at ${step.addr}`);
 				return;
 			case "poll":
-				this.needs.helpers.add("poll");
-				this.say(`check_poll(${this.step}, ${this.file(step.fd)}, ${mask(step.events ?? ["in", "out"])}, ${mask(step.revents)});`);
+				this.#needs.helpers.add("poll");
+				this.#say(`check_poll(${this.#step}, ${this.#file(step.fd)}, ${mask(step.events ?? ["in", "out"])}, ${mask(step.revents)});`);
 				return;
 			case "ioctl":
-				this.ioctl(step);
+				this.#ioctl(step);
 				return;
 			case "dma":
-				this.needs.skipped.push(`program ${this.name}, step ${this.step}: dma: a device can only be told by its driver`);
-				this.say(`/* ${this.step}: left out: ${step.fd} does DMA (${step.dir} ${step.length} bytes at IOVA ${step.iova}) */`);
+				this.#needs.skipped.push(`program ${this.#name}, step ${this.#step}: dma: a device can only be told by its driver`);
+				this.#say(`/* ${this.#step}: left out: ${step.fd} does DMA (${step.dir} ${step.length} bytes at IOVA ${step.iova}) */`);
 				return;
 			default:
-				this.transfer(step);
+				this.#transfer(step);
 				return;
 		}
 	}
 
-	private mmap(step: Step & { op: "mmap" }): void {
+	#mmap(step: Step & { op: "mmap" }): void {
 		const prot =
 			[step.prot.includes("r") && "PROT_READ", step.prot.includes("w") && "PROT_WRITE"].filter(Boolean).join(" | ") || "PROT_NONE";
 		const flags = `${step.memfd === undefined ? "MAP_PRIVATE | MAP_ANONYMOUS" : "MAP_SHARED"} | MAP_FIXED_NOREPLACE`;
-		const of = step.memfd === undefined ? "-1, 0" : `${this.file(step.memfd)}, ${number(BigInt(step.offset ?? 0))}`;
-		this.mapped.set(BigInt(step.addr), BigInt(step.length));
-		this.needs.helpers.add("memory").add("map");
-		this.say(`map_memory(${this.step}, ${hex(step.addr)}, ${number(step.length)}, ${prot}, ${flags}, ${of});`);
+		const of = step.memfd === undefined ? "-1, 0" : `${this.#file(step.memfd)}, ${number(BigInt(step.offset ?? 0))}`;
+		this.#mapped.set(BigInt(step.addr), BigInt(step.length));
+		this.#needs.helpers.add("memory").add("map");
+		this.#say(`map_memory(${this.#step}, ${hex(step.addr)}, ${number(step.length)}, ${prot}, ${flags}, ${of});`);
 	}
 
-	private ioctl(step: IoctlStep): void {
+	#ioctl(step: IoctlStep): void {
 		const request = requestNumber(step.request);
 		const name = requestName(request);
-		if (name.startsWith("0x") === false) this.needs.constants.add(name, request);
+		if (name.startsWith("0x") === false) this.#needs.constants.add(name, request);
 		if (step.arg === undefined) {
-			const value = step.arg_addr === undefined ? `${number(BigInt(step.arg_value ?? 0))}UL` : this.memory(step.arg_addr);
-			this.ioctlAnswers(step, `ioctl(${this.file(step.fd)}, ${name}, ${value})`);
+			const value = step.arg_addr === undefined ? `${number(BigInt(step.arg_value ?? 0))}UL` : this.#memory(step.arg_addr);
+			this.#ioctlAnswers(step, `ioctl(${this.#file(step.fd)}, ${name}, ${value})`);
 			return;
 		}
 		const whole = wholeStruct(step, step.arg);
 		const lossless = whole && Buffer.from(whole.type.encode(whole.values as never)).toString("hex") === step.arg.toLowerCase();
-		this.say("{");
-		if (whole && lossless) this.structCall(step, whole.type, whole.values, name);
-		else this.bytesCall(step, name);
-		this.say("}");
+		this.#say("{");
+		if (whole && lossless) this.#structCall(step, whole.type, whole.values, name);
+		else this.#bytesCall(step, name);
+		this.#say("}");
 	}
 
-	private structCall(step: IoctlStep, type: StructType, values: Readonly<Record<string, unknown>>, name: string): void {
-		this.need(type, values);
-		const files = new Map(Object.entries(step.fd_in ?? {}).map(([offset, file]) => [pathAt(step, Number(offset)), this.file(file)]));
-		const substitute = (leaf: Leaf): string | undefined => files.get(leaf.field.path) ?? this.variable(step, leaf);
-		const fields = initialisers(type, values, this.needs.constants, substitute, "cmd", 3);
-		this.lines.push(`\t\tstruct ${type.name} cmd = {`, ...fields, "\t\t};", "");
-		this.ioctlAnswers(step, `ioctl(${this.file(step.fd)}, ${name}, &cmd)`, "\t\t");
-		this.after(step);
+	#structCall(step: IoctlStep, type: StructType, values: Readonly<Record<string, unknown>>, name: string): void {
+		this.#need(type, values);
+		const files = new Map(Object.entries(step.fd_in ?? {}).map(([offset, file]) => [pathAt(step, Number(offset)), this.#file(file)]));
+		const substitute = (leaf: Leaf): string | undefined => files.get(leaf.field.path) ?? this.#variable(step, leaf);
+		const fields = initialisers(type, values, this.#needs.constants, substitute, "cmd", 3);
+		this.#lines.push(`\t\tstruct ${type.name} cmd = {`, ...fields, "\t\t};", "");
+		this.#ioctlAnswers(step, `ioctl(${this.#file(step.fd)}, ${name}, &cmd)`, "\t\t");
+		this.#after(step);
 	}
 
 	/** What the call answered: files and IDs are kept, the rest is checked. */
-	private after(step: IoctlStep): void {
+	#after(step: IoctlStep): void {
 		const files = Object.entries(step.fd_out ?? {}).map(([offset, file]) => [pathAt(step, Number(offset)), file] as const);
-		for (const [path, file] of files) this.lines.push(`\t\t${this.make(file, kindOfCall(step))} = cmd.${path};`);
-		const made = this.objects.made(step);
+		for (const [path, file] of files) this.#lines.push(`\t\t${this.#make(file, kindOfCall(step))} = cmd.${path};`);
+		const made = this.#objects.made(step);
 		for (const { kind, id, path } of made) {
-			const count = (this.counts.get(kind) ?? 0) + 1;
-			this.counts.set(kind, count);
+			const count = (this.#counts.get(kind) ?? 0) + 1;
+			this.#counts.set(kind, count);
 			const variable = `${kind}_${count}`;
-			this.objects.keep(step, id, variable);
-			this.lines.push({ variable, text: `\t\t${variable} = cmd.${path};` });
+			this.#objects.keep(step, id, variable);
+			this.#lines.push({ variable, text: `\t\t${variable} = cmd.${path};` });
 		}
 		const kept = new Set([...files.map(([path]) => path), ...made.map(({ path }) => path), ...(step.masked ?? [])]);
 		const changed = changedLeaves(step);
 		const answered = (at: number) => changed.some(({ field }) => field.offset === at && field.dir === "out");
 		for (const { field, value } of changed) {
 			if (kept.has(field.path) || (field.dir === "in" && answered(field.offset))) continue;
-			const known = this.variable(step, { field: { ...field, dir: "in" }, value });
+			const known = this.#variable(step, { field: { ...field, dir: "in" }, value });
 			const elements = Array.isArray(value) ? value.map((one, at) => [`[${at}]`, one] as const) : [["", value] as const];
 			for (const [index, one] of elements) {
 				if (typeof one === "object") continue;
-				this.needs.helpers.add("field");
-				this.lines.push(
-					`\t\tfield(${this.step}, cmd.${field.path}${index}, ${known ?? this.needs.constants.number({ ...field, length: undefined }, one as number)});`,
+				this.#needs.helpers.add("field");
+				this.#lines.push(
+					`\t\tfield(${this.#step}, cmd.${field.path}${index}, ${known ?? this.#needs.constants.number({ ...field, length: undefined }, one as number)});`,
 				);
 			}
 		}
 	}
 
-	private bytesCall(step: IoctlStep, name: string): void {
+	#bytesCall(step: IoctlStep, name: string): void {
 		const arg = step.arg as string;
 		const size = arg.length / 2;
 		const type = requestStruct(step.request);
-		if (type) this.lines.push(`\t\t/* ${size} bytes, where struct ${type.name} has ${type.size} */`);
-		this.lines.push(`\t\tunsigned char arg[${Math.max(size, 1)}] =`, ...bytesLines(arg).map((line) => `\t\t\t${line}`));
-		this.lines.push(`${this.lines.pop()};`, "");
-		for (const [offset, file] of Object.entries(step.fd_in ?? {})) this.lines.push(`\t\tmemcpy(arg + ${offset}, &${this.file(file)}, 4);`);
-		this.ioctlAnswers(step, `ioctl(${this.file(step.fd)}, ${name}, arg)`, "\t\t");
+		if (type) this.#lines.push(`\t\t/* ${size} bytes, where struct ${type.name} has ${type.size} */`);
+		this.#lines.push(`\t\tunsigned char arg[${Math.max(size, 1)}] =`, ...bytesLines(arg).map((line) => `\t\t\t${line}`));
+		this.#lines.push(`${this.#lines.pop()};`, "");
+		for (const [offset, file] of Object.entries(step.fd_in ?? {}))
+			this.#lines.push(`\t\tmemcpy(arg + ${offset}, &${this.#file(file)}, 4);`);
+		this.#ioctlAnswers(step, `ioctl(${this.#file(step.fd)}, ${name}, arg)`, "\t\t");
 		for (const [offset, file] of Object.entries(step.fd_out ?? {})) {
-			this.lines.push(`\t\tmemcpy(&${this.make(file, kindOfCall(step))}, arg + ${offset}, 4);`, `\t\tmemset(arg + ${offset}, 0, 4);`);
+			this.#lines.push(`\t\tmemcpy(&${this.#make(file, kindOfCall(step))}, arg + ${offset}, 4);`, `\t\tmemset(arg + ${offset}, 0, 4);`);
 		}
-		for (const offset of Object.keys(step.fd_in ?? {})) this.lines.push(`\t\tmemset(arg + ${offset}, 0, 4);`);
-		if (size > 0) this.sameBytes("arg", step.out ?? arg, "the struct after the call", "\t\t");
+		for (const offset of Object.keys(step.fd_in ?? {})) this.#lines.push(`\t\tmemset(arg + ${offset}, 0, 4);`);
+		if (size > 0) this.#sameBytes("arg", step.out ?? arg, "the struct after the call", "\t\t");
 	}
 
-	private ioctlAnswers(step: IoctlStep, call: string, pad = "\t"): void {
+	#ioctlAnswers(step: IoctlStep, call: string, pad = "\t"): void {
 		if (step.ret_fd === undefined) {
-			this.answers(call, step, pad);
+			this.#answers(call, step, pad);
 			return;
 		}
-		const file = this.make(step.ret_fd);
-		this.needs.helpers.add("answers");
-		this.lines.push(
+		const file = this.#make(step.ret_fd);
+		this.#needs.helpers.add("answers");
+		this.#lines.push(
 			`${pad}${file} = ${call};`,
-			`${pad}answers(${this.step}, "${requestName(requestNumber(step.request))}", ${file} < 0 ? -1 : 0, 0, 0);`,
+			`${pad}answers(${this.#step}, "${requestName(requestNumber(step.request))}", ${file} < 0 ? -1 : 0, 0, 0);`,
 		);
 	}
 
-	private transfer(step: Step & { op: "read" | "write" | "pread" | "pwrite" }): void {
-		const file = this.file(step.fd);
+	#transfer(step: Step & { op: "read" | "write" | "pread" | "pwrite" }): void {
+		const file = this.#file(step.fd);
 		const offset = "offset" in step ? `, ${number(BigInt(step.offset))}` : "";
-		const kind = this.kinds.get(step.fd);
+		const kind = this.#kinds.get(step.fd);
 		if (step.op === "write" || step.op === "pwrite") {
 			if (step.addr !== undefined) {
-				this.answers(`${step.op}(${file}, ${this.memory(step.addr)}, ${step.length}${offset})`, step);
+				this.#answers(`${step.op}(${file}, ${this.#memory(step.addr)}, ${step.length}${offset})`, step);
 				return;
 			}
 			const data = step.data ?? "";
-			const records = kind === "fault" ? this.records(iommu_hwpt_page_response, data, "responses") : undefined;
+			const records = kind === "fault" ? this.#records(iommu_hwpt_page_response, data, "responses") : undefined;
 			if (records === undefined) {
 				const literal = bytesLines(data);
 				const lines = literal.length === 1 ? literal : ["", ...literal.map((line) => `\t\t${line}`)];
-				this.answers(`${step.op}(${file}, ${lines.join("\n")}, ${data.length / 2}${offset})`, step);
+				this.#answers(`${step.op}(${file}, ${lines.join("\n")}, ${data.length / 2}${offset})`, step);
 				return;
 			}
-			this.say("{");
-			this.lines.push(...records, "");
-			this.answers(`write(${file}, responses, sizeof(responses))`, step, "\t\t");
-			this.say("}");
+			this.#say("{");
+			this.#lines.push(...records, "");
+			this.#answers(`write(${file}, responses, sizeof(responses))`, step, "\t\t");
+			this.#say("}");
 			return;
 		}
-		const where = step.addr === undefined ? "got" : this.memory(step.addr);
-		this.say("{");
-		if (step.addr === undefined) this.lines.push(`\t\tunsigned char got[${Math.max(step.length, 1)}];`);
+		const where = step.addr === undefined ? "got" : this.#memory(step.addr);
+		this.#say("{");
+		if (step.addr === undefined) this.#lines.push(`\t\tunsigned char got[${Math.max(step.length, 1)}];`);
 		const data = step.data ?? "";
-		const records = kind === "fault" && data !== "" ? this.records(iommu_hwpt_pgfault, data, "want") : undefined;
-		if (records !== undefined) this.lines.push(...records, "");
-		this.answers(`${step.op}(${file}, ${where}, ${step.length}${offset})`, step, "\t\t");
+		const records = kind === "fault" && data !== "" ? this.#records(iommu_hwpt_pgfault, data, "want") : undefined;
+		if (records !== undefined) this.#lines.push(...records, "");
+		this.#answers(`${step.op}(${file}, ${where}, ${step.length}${offset})`, step, "\t\t");
 		if (records !== undefined) {
-			this.needs.helpers.add("bytes");
-			this.lines.push(`\t\tcheck_bytes(${this.step}, "page faults", ${where}, want, sizeof(want));`);
-		} else if (data !== "") this.sameBytes(where, data, "the bytes read", "\t\t");
-		this.say("}");
+			this.#needs.helpers.add("bytes");
+			this.#lines.push(`\t\tcheck_bytes(${this.#step}, "page faults", ${where}, want, sizeof(want));`);
+		} else if (data !== "") this.#sameBytes(where, data, "the bytes read", "\t\t");
+		this.#say("}");
 	}
 
 	/** An array of structs with their fields by name; undefined where the bytes are not whole ones. */
-	private records(type: StructType, data: string, name: string): string[] | undefined {
+	#records(type: StructType, data: string, name: string): string[] | undefined {
 		const size = type.size * 2;
 		if (data === "" || data.length % size !== 0) return undefined;
 		const all = data.match(new RegExp(`.{${size}}`, "g")) as string[];
 		const values = all.map((one) => type.decode(Buffer.from(one, "hex")) as Readonly<Record<string, unknown>>);
-		this.need(type, {});
+		this.#need(type, {});
 		const lines = values.flatMap((value) => [
 			"\t\t\t{",
-			...initialisers(type, value, this.needs.constants, () => undefined, "", 4),
+			...initialisers(type, value, this.#needs.constants, () => undefined, "", 4),
 			"\t\t\t},",
 		]);
 		return [`\t\tconst struct ${type.name} ${name}[] = {`, ...lines, "\t\t};"];
 	}
 
-	private need(type: StructType, values: Readonly<Record<string, unknown>>): void {
-		const used = this.needs.structs.get(type) ?? new Set();
-		this.needs.structs.set(type, used);
+	#need(type: StructType, values: Readonly<Record<string, unknown>>): void {
+		const used = this.#needs.structs.get(type) ?? new Set();
+		this.#needs.structs.set(type, used);
 		for (const { field } of leavesOf(type, values)) used.add(field.path.split(".")[0]);
 	}
 
-	private variable(step: IoctlStep, leaf: Leaf): string | undefined {
-		const variable = this.objects.lookUp(step, leaf);
-		if (variable !== undefined) this.usedVariables.add(variable);
+	#variable(step: IoctlStep, leaf: Leaf): string | undefined {
+		const variable = this.#objects.lookUp(step, leaf);
+		if (variable !== undefined) this.#usedVariables.add(variable);
 		return variable;
 	}
 
-	private answers(call: string, { ret, errno }: RecordedRet, pad = "\t"): void {
-		this.needs.helpers.add("answers");
+	#answers(call: string, { ret, errno }: RecordedRet, pad = "\t"): void {
+		this.#needs.helpers.add("answers");
 		const what = /^(?:ioctl\(\w+, (\w+)|(\w+))/.exec(call);
-		this.lines.push(`${pad}answers(${this.step}, "${what?.[1] ?? what?.[2]}", ${call}, ${ret}, ${errno ?? 0});`);
+		this.#lines.push(`${pad}answers(${this.#step}, "${what?.[1] ?? what?.[2]}", ${call}, ${ret}, ${errno ?? 0});`);
 	}
 
-	private sameBytes(where: string, data: string, what: string, pad = "\t"): void {
+	#sameBytes(where: string, data: string, what: string, pad = "\t"): void {
 		if (data === "") return;
 		const byte = uniformByte(data);
 		if (byte !== undefined && data.length > 32) {
-			this.needs.helpers.add("fill");
-			this.lines.push(`${pad}check_fill(${this.step}, "${what}", ${where}, ${byte}, ${data.length / 2});`);
+			this.#needs.helpers.add("fill");
+			this.#lines.push(`${pad}check_fill(${this.#step}, "${what}", ${where}, ${byte}, ${data.length / 2});`);
 			return;
 		}
-		this.needs.helpers.add("bytes");
-		this.call(`check_bytes(${this.step}, "${what}", ${where},`, data, `${data.length / 2});`, pad);
+		this.#needs.helpers.add("bytes");
+		this.#call(`check_bytes(${this.#step}, "${what}", ${where},`, data, `${data.length / 2});`, pad);
 	}
 
 	/** A call one of whose arguments is bytes, on lines of their own where they are many. */
-	private call(before: string, data: string, after: string, pad = "\t"): void {
+	#call(before: string, data: string, after: string, pad = "\t"): void {
 		const bytes = bytesLines(data);
-		if (bytes.length === 1) this.lines.push(`${pad}${before} ${bytes[0]}, ${after}`);
-		else this.lines.push(`${pad}${before}`, ...bytes.slice(0, -1).map((line) => `${pad}\t${line}`), `${pad}\t${bytes.at(-1)}, ${after}`);
+		if (bytes.length === 1) this.#lines.push(`${pad}${before} ${bytes[0]}, ${after}`);
+		else this.#lines.push(`${pad}${before}`, ...bytes.slice(0, -1).map((line) => `${pad}\t${line}`), `${pad}\t${bytes.at(-1)}, ${after}`);
 	}
 
-	private memory(addr: TraceNumber | bigint): string {
-		this.needs.helpers.add("memory");
+	#memory(addr: TraceNumber | bigint): string {
+		this.#needs.helpers.add("memory");
 		return `memory(${hex(addr)})`;
 	}
 
-	private say(...lines: string[]): void {
-		this.lines.push(...lines.map((line) => `\t${line}`));
+	#say(...lines: string[]): void {
+		this.#lines.push(...lines.map((line) => `\t${line}`));
 	}
 
-	private make(name: string, kind = ""): string {
+	#make(name: string, kind = ""): string {
 		const plain = name.replace(/\W/g, "_").replace(/^(?=\d)/, "_");
 		const base = TAKEN.test(plain) ? `${plain}_file` : plain;
-		let variable = this.files.get(name);
+		let variable = this.#files.get(name);
 		if (variable === undefined) {
-			const others = new Set(this.files.values());
+			const others = new Set(this.#files.values());
 			variable = base;
 			for (let n = 2; others.has(variable); n++) variable = `${base}_${n}`;
-			this.files.set(name, variable);
+			this.#files.set(name, variable);
 		}
-		this.kinds.set(name, kind);
-		this.opened.push(variable);
+		this.#kinds.set(name, kind);
+		this.#opened.push(variable);
 		return variable;
 	}
 
-	private file(name: string): string {
-		const variable = this.files.get(name);
+	#file(name: string): string {
+		const variable = this.#files.get(name);
 		if (variable !== undefined) return variable;
 		// The name for no file at all.
 		if (name === "none") return "-1";

@@ -6,10 +6,10 @@ export type Substitute = (leaf: Leaf) => string | undefined;
 
 /** The constants that a C file uses, by name. */
 export class Constants {
-	private readonly values = new Map<string, number | bigint>();
+	readonly #values = new Map<string, number | bigint>();
 
 	add(name: string, value: number | bigint): string {
-		this.values.set(name, value);
+		this.#values.set(name, value);
 		return name;
 	}
 
@@ -20,14 +20,14 @@ export class Constants {
 		const known = new Map(constantsOf(field));
 		for (const name of text.split("|")) {
 			const constant = known.get(name);
-			if (constant !== undefined) this.values.set(name, constant);
+			if (constant !== undefined) this.#values.set(name, constant);
 		}
 		return text.replaceAll("|", " | ");
 	}
 
 	/** Definitions, in order of first use. */
 	definitions(): string[] {
-		return [...this.values].map(([name, value]) => `#define ${name} ${number(value, false)}`);
+		return [...this.#values].map(([name, value]) => `#define ${name} ${number(value, false)}`);
 	}
 }
 

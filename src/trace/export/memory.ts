@@ -13,26 +13,28 @@ const PAGE = 4096n;
 
 /** A program's memory, followed through its steps: where it is elsewhere, and what was put there. */
 export class ProgramMemory {
-	private regions: Region[] = [];
-	private end = 0n;
+	#regions: Region[] = [];
+	#end = 0n;
+	readonly #base: bigint;
+	readonly #room: bigint;
 
 	/** `room` bytes from `base` are there to place the program's memory in, page by page. */
-	constructor(
-		private readonly base: bigint,
-		private readonly room: bigint,
-	) {}
+	constructor(base: bigint, room: bigint) {
+		this.#base = base;
+		this.#room = room;
+	}
 
 	follow(step: Step): void {
 		if (step.op === "mmap") {
 			const length = ((BigInt(step.length) + PAGE - 1n) / PAGE) * PAGE;
-			if (this.end + length > this.room) return;
-			this.regions.push({ addr: BigInt(step.addr), length, base: this.base + this.end });
-			this.end += length;
+			if (this.#end + length > this.#room) return;
+			this.#regions.push({ addr: BigInt(step.addr), length, base: this.#base + this.#end });
+			this.#end += length;
 		} else if (step.op === "munmap") {
 			const addr = BigInt(step.addr);
-			this.regions = this.regions.filter((region) => region.addr !== addr);
+			this.#regions = this.#regions.filter((region) => region.addr !== addr);
 		} else if (step.op === "poke") {
-			const region = this.find(BigInt(step.addr), step.data.length / 2);
+			const region = this.#find(BigInt(step.addr), step.data.length / 2);
 			if (region === undefined) return;
 			region.bytes ??= Buffer.alloc(Number(region.length));
 			region.bytes.write(step.data, Number(BigInt(step.addr) - region.addr), "hex");
@@ -41,19 +43,19 @@ export class ProgramMemory {
 
 	/** Where an address is elsewhere; undefined where so many bytes from there are not memory. */
 	place(addr: bigint, length = 0): bigint | undefined {
-		const region = this.find(addr, length);
+		const region = this.#find(addr, length);
 		return region && region.base + (addr - region.addr);
 	}
 
 	/** What is in memory there, as far as the steps say. */
 	read(addr: bigint, length: number): Buffer {
-		const region = this.find(addr, length);
+		const region = this.#find(addr, length);
 		if (region?.bytes === undefined) return Buffer.alloc(length);
 		const at = Number(addr - region.addr);
 		return region.bytes.subarray(at, at + length);
 	}
 
-	private find(addr: bigint, length: number): Region | undefined {
-		return this.regions.find((region) => addr >= region.addr && addr + BigInt(length) <= region.addr + region.length);
+	#find(addr: bigint, length: number): Region | undefined {
+		return this.#regions.find((region) => addr >= region.addr && addr + BigInt(length) <= region.addr + region.length);
 	}
 }

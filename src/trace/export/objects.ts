@@ -17,15 +17,15 @@ export interface Made {
  * those of the context that it was bound to.
  */
 export class Objects<T> {
-	private readonly contexts = new Map<string, Map<number, T>>();
-	private readonly bound = new Map<string, string>();
+	readonly #contexts = new Map<string, Map<number, T>>();
+	readonly #bound = new Map<string, string>();
 
 	/** The objects that a call makes: fields that answer an ID which no object had. */
 	made(step: IoctlStep): Made[] {
 		if (step.ret < 0 || step.out === undefined || step.arg === undefined) return [];
 		const after = wholeStruct(step, step.out);
 		if (after === undefined) return [];
-		const ids = this.idsFor(step);
+		const ids = this.#idsFor(step);
 		return leavesOf(after.type, after.values)
 			.filter(
 				({ field, value }) =>
@@ -36,27 +36,27 @@ export class Objects<T> {
 
 	/** Remembers what stands for an ID. */
 	keep(step: IoctlStep, id: number, object: T): void {
-		this.idsFor(step).set(id, object);
+		this.#idsFor(step).set(id, object);
 	}
 
 	/** What stands for the ID in a field that the caller fills. */
 	lookUp(step: IoctlStep, { field, value }: Leaf): T | undefined {
 		if (field.role !== "id" || field.dir === "out") return undefined;
-		return this.idsFor(step).get(value as number);
+		return this.#idsFor(step).get(value as number);
 	}
 
 	/** Takes in what a step opens. */
 	follow(step: Step): void {
-		if (step.op === "open" && step.fd !== undefined && step.path === "/dev/iommu") this.contexts.set(step.fd, new Map());
+		if (step.op === "open" && step.fd !== undefined && step.path === "/dev/iommu") this.#contexts.set(step.fd, new Map());
 		if (step.op !== "ioctl" || requestNumber(step.request) !== ioctls.VFIO_DEVICE_BIND_IOMMUFD.request) return;
 		const [context] = Object.values(step.fd_in ?? {});
-		if (context !== undefined) this.bound.set(step.fd, context);
+		if (context !== undefined) this.#bound.set(step.fd, context);
 	}
 
-	private idsFor(step: IoctlStep): Map<number, T> {
-		const name = this.contexts.has(step.fd) ? step.fd : (this.bound.get(step.fd) ?? Object.values(step.fd_in ?? {})[0] ?? step.fd);
-		const ids = this.contexts.get(name) ?? new Map<number, T>();
-		this.contexts.set(name, ids);
+	#idsFor(step: IoctlStep): Map<number, T> {
+		const name = this.#contexts.has(step.fd) ? step.fd : (this.#bound.get(step.fd) ?? Object.values(step.fd_in ?? {})[0] ?? step.fd);
+		const ids = this.#contexts.get(name) ?? new Map<number, T>();
+		this.#contexts.set(name, ids);
 		return ids;
 	}
 }

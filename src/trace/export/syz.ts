@@ -34,36 +34,36 @@ class Untold extends Error {}
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 class SyzWriter {
-	private readonly objects = new Objects<{ variable: string; kind: string }>();
-	private readonly files = new Map<string, string>();
-	private readonly pins = new Map<string, string>();
-	private readonly memory = new ProgramMemory(SYZ_BASE, SYZ_SIZE);
-	private count = 0;
+	readonly #objects = new Objects<{ variable: string; kind: string }>();
+	readonly #files = new Map<string, string>();
+	readonly #pins = new Map<string, string>();
+	readonly #memory = new ProgramMemory(SYZ_BASE, SYZ_SIZE);
+	#count = 0;
 
 	step(step: Step): string[] {
-		this.memory.follow(step);
-		this.objects.follow(step);
+		this.#memory.follow(step);
+		this.#objects.follow(step);
 		switch (step.op) {
 			case "open":
 				if (step.path !== "/dev/iommu" || step.fd === undefined) throw new Untold(`${step.path} has no description`);
-				return [`${this.file(step.fd)} = openat$iommufd(0xffffffffffffff9c, &AUTO='/dev/iommu\\x00', 0x2, 0x0)`];
+				return [`${this.#file(step.fd)} = openat$iommufd(0xffffffffffffff9c, &AUTO='/dev/iommu\\x00', 0x2, 0x0)`];
 			case "close":
-				return [`close(${this.known(step.fd)})`];
+				return [`close(${this.#known(step.fd)})`];
 			case "mmap":
 			case "munmap":
 			case "poke":
 				// The memory of a program there is always mapped, and is written through the calls' pointers.
 				return [];
 			case "ioctl":
-				return [this.ioctl(step)];
+				return [this.#ioctl(step)];
 			default:
 				throw new Untold("has no description");
 		}
 	}
 
-	private ioctl(step: IoctlStep): string {
+	#ioctl(step: IoctlStep): string {
 		const request = requestNumber(step.request);
-		const file = this.known(step.fd);
+		const file = this.#known(step.fd);
 		const described = syzCalls.filter((call) => call.ioctl.request === request);
 		if (described.length === 0) throw new Untold("has no description");
 		const [first] = described;
@@ -75,13 +75,13 @@ class SyzWriter {
 		const whole = step.arg === undefined ? undefined : wholeStruct(step, step.arg);
 		if (whole === undefined || step.arg === undefined) throw new Untold("its argument is no whole struct");
 		const bytes = Buffer.from(step.arg, "hex");
-		const { call, pages } = this.choose(step, described, bytes);
-		const text = this.structText(step, call, pages, bytes, whole.type);
+		const { call, pages } = this.#choose(step, described, bytes);
+		const text = this.#structText(step, call, pages, bytes, whole.type);
 		return `ioctl$${call.name}(${file}, ${hex(request)}, &AUTO={${text}${call.behind ?? ""}})`;
 	}
 
 	/** The description whose constants the struct has. */
-	private choose(step: IoctlStep, described: readonly SyzCall[], bytes: Buffer): { call: SyzCall; pages: boolean } {
+	#choose(step: IoctlStep, described: readonly SyzCall[], bytes: Buffer): { call: SyzCall; pages: boolean } {
 		const fits = described.filter(({ when, fields }) =>
 			Object.entries(when).every(([path, value]) => read(bytes, fields.find((field) => field.path === path) as FieldInfo) === value),
 		);
@@ -89,7 +89,7 @@ class SyzWriter {
 		const [one] = fits;
 		if (one.kind !== undefined) {
 			const leaf = { field: one.fields[1], value: bytes.readUInt32LE(4) };
-			const kind = this.objects.lookUp(step, leaf)?.kind;
+			const kind = this.#objects.lookUp(step, leaf)?.kind;
 			return { call: fits.find((other) => other.kind === kind) ?? one, pages: false };
 		}
 		const wholePages = fits.find(({ pointees }) => pointees[0]?.pages);
@@ -99,10 +99,10 @@ class SyzWriter {
 		return { call: aligned ? wholePages : (fits.find((other) => other !== wholePages) as SyzCall), pages: aligned };
 	}
 
-	private structText(step: IoctlStep, call: SyzCall, pages: boolean, bytes: Buffer, type: StructType): string {
+	#structText(step: IoctlStep, call: SyzCall, pages: boolean, bytes: Buffer, type: StructType): string {
 		const size = bytes.readUInt32LE(0);
 		if (bytes.subarray(call.size).some((byte) => byte !== 0)) throw new Untold("fields that the description has not are not zero");
-		const results = this.results(step, call);
+		const results = this.#results(step, call);
 		return call.fields
 			.map((field) => {
 				if (field.offset === 0) return hex(size === type.size ? call.size : size);
@@ -110,42 +110,42 @@ class SyzWriter {
 				const result = results.get(field.offset);
 				if (result !== undefined) return `<${result}=>${hex(value)}`;
 				const pointee = call.pointees.find((one) => one.field === field.path);
-				if (pointee !== undefined) return this.pointer(call, pointee, pages, bytes, value);
-				return this.resource(step, { field, value: field.size === 8 ? value : Number(value) }) ?? hex(value);
+				if (pointee !== undefined) return this.#pointer(call, pointee, pages, bytes, value);
+				return this.#resource(step, { field, value: field.size === 8 ? value : Number(value) }) ?? hex(value);
 			})
 			.join(", ");
 	}
 
 	/** Variables for the files and objects that a call answers, by the offset of their field. */
-	private results(step: IoctlStep, call: SyzCall): Map<number, string> {
+	#results(step: IoctlStep, call: SyzCall): Map<number, string> {
 		const found = new Map<number, string>();
 		if (step.ret < 0) return found;
 		const has = (path: string) => call.fields.some((field) => field.path === path);
-		for (const [offset, name] of Object.entries(step.fd_out ?? {})) found.set(Number(offset), this.file(name));
-		for (const { kind, id, path } of this.objects.made(step)) {
+		for (const [offset, name] of Object.entries(step.fd_out ?? {})) found.set(Number(offset), this.#file(name));
+		for (const { kind, id, path } of this.#objects.made(step)) {
 			if (!has(path)) continue;
-			const variable = `r${this.count++}`;
-			this.objects.keep(step, id, { variable, kind });
+			const variable = `r${this.#count++}`;
+			this.#objects.keep(step, id, { variable, kind });
 			found.set((call.fields.find((field) => field.path === path) as FieldInfo).offset, variable);
 		}
 		const pinned = call.fields.find(({ path }) => path === "access_pages.out_access_pages_id");
 		if (pinned !== undefined && step.out !== undefined) {
-			const variable = `r${this.count++}`;
-			this.pins.set(`${Object.values(step.fd_in ?? {})[0]} ${read(Buffer.from(step.out, "hex"), pinned)}`, variable);
+			const variable = `r${this.#count++}`;
+			this.#pins.set(`${Object.values(step.fd_in ?? {})[0]} ${read(Buffer.from(step.out, "hex"), pinned)}`, variable);
 			found.set(pinned.offset, variable);
 		}
 		return found;
 	}
 
-	private resource(step: IoctlStep, leaf: Leaf): string | undefined {
+	#resource(step: IoctlStep, leaf: Leaf): string | undefined {
 		const file = step.fd_in?.[leaf.field.offset];
-		if (file !== undefined) return this.known(file);
+		if (file !== undefined) return this.#known(file);
 		if (leaf.field.path === "destroy_access_pages.access_pages_id")
-			return this.pins.get(`${Object.values(step.fd_in ?? {})[0]} ${leaf.value}`);
-		return this.objects.lookUp(step, leaf)?.variable;
+			return this.#pins.get(`${Object.values(step.fd_in ?? {})[0]} ${leaf.value}`);
+		return this.#objects.lookUp(step, leaf)?.variable;
 	}
 
-	private pointer(call: SyzCall, pointee: Pointee, pages: boolean, bytes: Buffer, addr: bigint): string {
+	#pointer(call: SyzCall, pointee: Pointee, pages: boolean, bytes: Buffer, addr: bigint): string {
 		const number = (path: string | undefined) => {
 			const field = call.fields.find((one) => one.path === path);
 			return field === undefined ? 0 : Number(read(bytes, field));
@@ -153,27 +153,27 @@ class SyzWriter {
 		if (addr === 0n) return "0x0";
 		const count = pointee.count === undefined ? 1 : number(pointee.count);
 		const length = pointee.type === undefined ? number(pointee.length) : pointee.type.size * count;
-		const place = this.memory.place(addr, Math.min(length, Number(SYZ_SIZE)));
+		const place = this.#memory.place(addr, Math.min(length, Number(SYZ_SIZE)));
 		if (place === undefined || length > Number(SYZ_SIZE))
 			throw new Untold(`${pointee.field} points to ${hex(addr)}, where the program has no such memory`);
 		const at = `&(${hex(place)}`;
 		if (pages) return `${at}/${hex(length)})=nil`;
 		if (pointee.out && pointee.type === undefined) return `${at})=""/${length || 8}`;
-		if (pointee.type === undefined) return `${at})="${this.memory.read(addr, Math.min(length, LONGEST_DATA)).toString("hex")}"`;
+		if (pointee.type === undefined) return `${at})="${this.#memory.read(addr, Math.min(length, LONGEST_DATA)).toString("hex")}"`;
 		const one = (index: number) =>
-			recordText(pointee.type as StructType, this.memory.read(addr + BigInt(index * (pointee.type?.size ?? 0)), pointee.type?.size ?? 0));
+			recordText(pointee.type as StructType, this.#memory.read(addr + BigInt(index * (pointee.type?.size ?? 0)), pointee.type?.size ?? 0));
 		const records = Array.from({ length: count }, (_, index) => one(index));
 		return pointee.count === undefined ? `${at})=${records[0]}` : `${at})=[${records.join(", ")}]`;
 	}
 
-	private file(name: string): string {
-		const variable = `r${this.count++}`;
-		this.files.set(name, variable);
+	#file(name: string): string {
+		const variable = `r${this.#count++}`;
+		this.#files.set(name, variable);
 		return variable;
 	}
 
-	private known(name: string): string {
-		const variable = this.files.get(name);
+	#known(name: string): string {
+		const variable = this.#files.get(name);
 		if (variable === undefined) throw new Untold(`the file ${name} has no description`);
 		return variable;
 	}

@@ -35,16 +35,16 @@ class StraceReader {
 	readonly steps: Step[] = [];
 	readonly skipped: Skipped[] = [];
 	/** by process and number */
-	private readonly files = new Map<string, string>();
-	private readonly counts = new Map<string, number>();
-	private readonly mappings: Mapping[] = [];
+	readonly #files = new Map<string, string>();
+	readonly #counts = new Map<string, number>();
+	readonly #mappings: Mapping[] = [];
 
 	call(call: StraceCall): void {
 		try {
-			if (call.name === "openat" || call.name === "open") this.open(call);
-			else if (call.name === "close") this.close(call);
-			else if (call.name === "mmap") this.mmap(call);
-			else if (call.name === "ioctl") this.ioctl(call);
+			if (call.name === "openat" || call.name === "open") this.#open(call);
+			else if (call.name === "close") this.#close(call);
+			else if (call.name === "mmap") this.#mmap(call);
+			else if (call.name === "ioctl") this.#ioctl(call);
 		} catch (error) {
 			if (!(error instanceof NotTaken) && !(error instanceof InputError)) throw error;
 			const what = call.name === "ioctl" ? `ioctl ${call.args[1] ?? ""}` : call.name;
@@ -52,42 +52,42 @@ class StraceReader {
 		}
 	}
 
-	private open({ name, args, result, pid }: StraceCall): void {
+	#open({ name, args, result, pid }: StraceCall): void {
 		const path = stringBytes(args[name === "openat" ? 1 : 0] ?? "")?.toString() ?? "";
 		if (!isOurs(path)) return;
 		const { ret, errno } = answer(result);
-		this.steps.push(ret === -1 ? { op: "open", path, ret, errno } : { op: "open", path, fd: this.named(pid, ret, path) });
+		this.steps.push(ret === -1 ? { op: "open", path, ret, errno } : { op: "open", path, fd: this.#named(pid, ret, path) });
 	}
 
-	private close({ args, result, pid }: StraceCall): void {
+	#close({ args, result, pid }: StraceCall): void {
 		const key = `${pid} ${number(args[0])}`;
-		const name = this.files.get(key);
+		const name = this.#files.get(key);
 		if (name === undefined || answer(result).ret === -1) return;
-		this.files.delete(key);
+		this.#files.delete(key);
 		this.steps.push({ op: "close", fd: name });
 	}
 
 	/** Kept until a call points there: most of a process's mappings are none of ours. */
-	private mmap({ args, result }: StraceCall): void {
+	#mmap({ args, result }: StraceCall): void {
 		const addr = /^0x[0-9a-f]+/.exec(result)?.[0];
 		if (addr === undefined || !/MAP_ANON/.test(args[3] ?? "")) return;
 		const prot = `${/PROT_READ/.test(args[2]) ? "r" : ""}${/PROT_WRITE/.test(args[2]) ? "w" : ""}` || "none";
-		this.mappings.push({ addr: BigInt(addr), length: BigInt(args[1]), prot, taken: false });
+		this.#mappings.push({ addr: BigInt(addr), length: BigInt(args[1]), prot, taken: false });
 	}
 
-	private ioctl(call: StraceCall): void {
+	#ioctl(call: StraceCall): void {
 		const [target, request, ...rest] = call.args;
-		const found = this.request(request ?? "");
+		const found = this.#request(request ?? "");
 		if (found === undefined) return;
-		const fd = this.file(call.pid, target, found.number);
+		const fd = this.#file(call.pid, target, found.number);
 		if (fd === undefined) return;
 		const answered = answer(call.result);
 		const step = { op: "ioctl", fd, request: requestName(found.number), ...answered } as const;
 		const argument = rest.join(", ");
 		const bytes = argumentBytes(argument, found.ioctl?.struct ?? undefined, answered.ret >= 0);
 		if (bytes !== undefined) {
-			this.mapped(found.ioctl?.struct ?? undefined, bytes.given);
-			this.steps.push(this.bytesStep(call, step, found.number, bytes));
+			this.#mapped(found.ioctl?.struct ?? undefined, bytes.given);
+			this.steps.push(this.#bytesStep(call, step, found.number, bytes));
 			return;
 		}
 		const value = /^(?:NULL|0x[0-9a-f]+|\d+)?$/.test(argument) ? BigInt(argument === "NULL" || argument === "" ? 0 : argument) : undefined;
@@ -97,7 +97,7 @@ class StraceReader {
 		this.steps.push(takesStruct ? { ...step, arg_addr: "0x0" } : { ...step, arg_value: Number(value) });
 	}
 
-	private bytesStep(
+	#bytesStep(
 		call: StraceCall,
 		step: Omit<IoctlStep, "arg">,
 		request: number,
@@ -107,14 +107,14 @@ class StraceReader {
 		const fd_in: Record<string, string> = {};
 		const fd_out: Record<string, string> = {};
 		for (const offset of fields.in) {
-			const name = this.files.get(`${call.pid} ${given.readInt32LE(offset)}`);
+			const name = this.#files.get(`${call.pid} ${given.readInt32LE(offset)}`);
 			if (name === undefined) continue;
 			fd_in[offset] = name;
 			given.writeInt32LE(0, offset);
 			after.writeInt32LE(0, offset);
 		}
 		for (const offset of step.ret < 0 ? [] : fields.out) {
-			fd_out[offset] = this.named(call.pid, after.readInt32LE(offset), step.request);
+			fd_out[offset] = this.#named(call.pid, after.readInt32LE(offset), step.request);
 			after.writeInt32LE(0, offset);
 		}
 		return {
@@ -127,11 +127,11 @@ class StraceReader {
 	}
 
 	/** Memory that the bytes point to, as it was mapped before. */
-	private mapped(type: StructType | undefined, bytes: Buffer): void {
+	#mapped(type: StructType | undefined, bytes: Buffer): void {
 		for (const field of type?.leaves ?? []) {
 			if (field.role !== "ptr" || field.offset + 8 > bytes.length) continue;
 			const addr = bytes.readBigUInt64LE(field.offset);
-			const mapping = this.mappings.findLast((one) => addr >= one.addr && addr < one.addr + one.length);
+			const mapping = this.#mappings.findLast((one) => addr >= one.addr && addr < one.addr + one.length);
 			if (mapping === undefined || mapping.taken) continue;
 			mapping.taken = true;
 			this.steps.push({ op: "mmap", addr: `0x${mapping.addr.toString(16)}`, length: Number(mapping.length), prot: mapping.prot });
@@ -139,7 +139,7 @@ class StraceReader {
 	}
 
 	/** A request by its name, both names of a number (`A or B`), `_IOC(...)`, or a number; undefined for those of other drivers. */
-	private request(text: string): { number: number; ioctl?: Ioctl } | undefined {
+	#request(text: string): { number: number; ioctl?: Ioctl } | undefined {
 		for (const name of text.split(" or ")) {
 			const ioctl = ioctlByName(name.trim());
 			if (ioctl) return { number: ioctl.request, ioctl };
@@ -156,10 +156,10 @@ class StraceReader {
 	}
 
 	/** The file of an ioctl: opened in the log, or by the path that `-y` shows. */
-	private file(pid: string, text: string, request: number): string | undefined {
+	#file(pid: string, text: string, request: number): string | undefined {
 		const path = /^\d+<([^>]*)>/.exec(text)?.[1];
 		const fd = number(text);
-		const known = this.files.get(`${pid} ${fd}`);
+		const known = this.#files.get(`${pid} ${fd}`);
 		if (known !== undefined) return known;
 		// What the log does not show being opened: a request of iommufd alone can only be made on /dev/iommu.
 		const guess = path ?? (request >= ioctls.IOMMU_DESTROY.request ? "/dev/iommu" : undefined);
@@ -167,16 +167,16 @@ class StraceReader {
 			if (path !== undefined) return undefined;
 			throw new NotTaken(`the log does not say what file ${fd} is (strace -y does)`);
 		}
-		const name = this.named(pid, fd, guess);
+		const name = this.#named(pid, fd, guess);
 		this.steps.push({ op: "open", path: guess, fd: name });
 		return name;
 	}
 
-	private named(pid: string, fd: number, what: string): string {
+	#named(pid: string, fd: number, what: string): string {
 		const kind = /^\/dev\/(iommu|vfio)/.exec(what)?.[1] ?? /_(FAULT|VEVENT|TEST)/.exec(what)?.[1].toLowerCase() ?? "file";
-		const count = (this.counts.get(kind) ?? 0) + 1;
-		this.counts.set(kind, count);
-		this.files.set(`${pid} ${fd}`, `${kind}${count}`);
+		const count = (this.#counts.get(kind) ?? 0) + 1;
+		this.#counts.set(kind, count);
+		this.#files.set(`${pid} ${fd}`, `${kind}${count}`);
 		return `${kind}${count}`;
 	}
 }

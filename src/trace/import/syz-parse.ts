@@ -36,136 +36,138 @@ const NAME = /[A-Za-z_][\w$]*/y;
 const VARIABLE = /r\d+/y;
 
 class LineParser {
-	private at = 0;
+	#at = 0;
+	readonly #text: string;
+	readonly #place: string;
 
-	constructor(
-		private readonly text: string,
-		private readonly place: string,
-	) {}
+	constructor(text: string, place: string) {
+		this.#text = text;
+		this.#place = place;
+	}
 
 	line(line: number): SyzLine {
-		const start = this.at;
-		const first = this.want(NAME, "a call");
+		const start = this.#at;
+		const first = this.#want(NAME, "a call");
 		let variable: string | undefined;
 		let name = first;
-		if (/^r\d+$/.test(first) && this.take("=")) {
+		if (/^r\d+$/.test(first) && this.#take("=")) {
 			variable = first;
-			name = this.want(NAME, "a call");
+			name = this.#want(NAME, "a call");
 		}
-		if (!this.take("(")) this.fail(start === this.at ? "a call" : '"("');
-		const args = this.list(")");
+		if (!this.#take("(")) this.#fail(start === this.#at ? "a call" : '"("');
+		const args = this.#list(")");
 		const properties: string[] = [];
-		if (this.take("(")) {
-			const end = this.text.indexOf(")", this.at);
-			if (end < 0) this.fail('")"');
+		if (this.#take("(")) {
+			const end = this.#text.indexOf(")", this.#at);
+			if (end < 0) this.#fail('")"');
 			properties.push(
-				...this.text
-					.slice(this.at, end)
+				...this.#text
+					.slice(this.#at, end)
 					.split(",")
 					.map((one) => one.trim()),
 			);
-			this.at = end + 1;
+			this.#at = end + 1;
 		}
-		this.space();
-		if (this.at < this.text.length && this.text[this.at] !== "#") this.fail("the end of the line");
+		this.#space();
+		if (this.#at < this.#text.length && this.#text[this.#at] !== "#") this.#fail("the end of the line");
 		return { line, name, args, properties, ...(variable !== undefined && { variable }) };
 	}
 
-	private list(close: string): SyzArg[] {
+	#list(close: string): SyzArg[] {
 		const items: SyzArg[] = [];
-		if (this.take(close)) return items;
+		if (this.#take(close)) return items;
 		for (;;) {
-			items.push(this.arg());
-			if (this.take(close)) return items;
-			if (!this.take(",")) this.fail(`"," or "${close}"`);
+			items.push(this.#arg());
+			if (this.#take(close)) return items;
+			if (!this.#take(",")) this.#fail(`"," or "${close}"`);
 		}
 	}
 
-	private arg(): SyzArg {
-		if (this.take("{")) return { kind: "list", items: this.list("}") };
-		if (this.take("[")) return { kind: "list", items: this.list("]") };
-		if (this.take("&")) return this.pointer();
-		if (this.take("<")) {
-			const name = this.want(VARIABLE, "a variable");
-			if (!this.take("=>")) this.fail('"=>"');
-			return { kind: "result", name, arg: this.arg() };
+	#arg(): SyzArg {
+		if (this.#take("{")) return { kind: "list", items: this.#list("}") };
+		if (this.#take("[")) return { kind: "list", items: this.#list("]") };
+		if (this.#take("&")) return this.#pointer();
+		if (this.#take("<")) {
+			const name = this.#want(VARIABLE, "a variable");
+			if (!this.#take("=>")) this.#fail('"=>"');
+			return { kind: "result", name, arg: this.#arg() };
 		}
-		if (this.take("@")) {
-			const name = this.want(NAME, "a member's name");
-			return { kind: "union", name, ...(this.take("=") && { arg: this.arg() }) };
+		if (this.#take("@")) {
+			const name = this.#want(NAME, "a member's name");
+			return { kind: "union", name, ...(this.#take("=") && { arg: this.#arg() }) };
 		}
-		if (this.text[this.at] === "'" || this.text[this.at] === '"') return this.data();
-		const variable = this.match(VARIABLE);
+		if (this.#text[this.#at] === "'" || this.#text[this.#at] === '"') return this.#data();
+		const variable = this.#match(VARIABLE);
 		if (variable !== undefined) {
-			const divide = this.take("/") ? this.number() : 1n;
-			return { kind: "variable", name: variable, divide, add: this.take("+") ? this.number() : 0n };
+			const divide = this.#take("/") ? this.#number() : 1n;
+			return { kind: "variable", name: variable, divide, add: this.#take("+") ? this.#number() : 0n };
 		}
-		const word = this.match(/nil|AUTO/y);
+		const word = this.#match(/nil|AUTO/y);
 		if (word !== undefined) return word === "nil" ? { kind: "number", value: 0n } : { kind: "auto" };
-		return { kind: "number", value: this.number() };
+		return { kind: "number", value: this.#number() };
 	}
 
 	/** `&AUTO=X`, `&(0x7f0000000000)=X`, `&(0x7f0000ffc000/0x1000)=nil` */
-	private pointer(): SyzArg {
+	#pointer(): SyzArg {
 		let addr: bigint | undefined;
 		let size: bigint | undefined;
-		if (this.match(/AUTO/y) === undefined) {
-			if (!this.take("(")) this.fail('"AUTO" or an address in brackets');
-			addr = this.number();
-			if (this.take("/")) size = this.number();
-			if (!this.take(")")) this.fail('")"');
+		if (this.#match(/AUTO/y) === undefined) {
+			if (!this.#take("(")) this.#fail('"AUTO" or an address in brackets');
+			addr = this.#number();
+			if (this.#take("/")) size = this.#number();
+			if (!this.#take(")")) this.#fail('")"');
 		}
-		this.match(/=ANY/y);
-		const none = !this.take("=") || this.match(/nil/y) !== undefined;
-		return { kind: "pointer", addr, size, ...(!none && { arg: this.arg() }) };
+		this.#match(/=ANY/y);
+		const none = !this.#take("=") || this.#match(/nil/y) !== undefined;
+		return { kind: "pointer", addr, size, ...(!none && { arg: this.#arg() }) };
 	}
 
 	/** `'text'` with \x escapes, `"hex"`, each perhaps with `/length` behind it. */
-	private data(): SyzArg {
-		const quote = this.text[this.at];
-		const start = ++this.at;
-		while (this.at < this.text.length && this.text[this.at] !== quote) this.at += this.text[this.at] === "\\" ? 2 : 1;
-		const inside = this.text.slice(start, this.at);
-		if (this.text[this.at++] !== quote) this.fail(`a closing ${quote}`);
+	#data(): SyzArg {
+		const quote = this.#text[this.#at];
+		const start = ++this.#at;
+		while (this.#at < this.#text.length && this.#text[this.#at] !== quote) this.#at += this.#text[this.#at] === "\\" ? 2 : 1;
+		const inside = this.#text.slice(start, this.#at);
+		if (this.#text[this.#at++] !== quote) this.#fail(`a closing ${quote}`);
 		// `"$..."` is compressed: nothing of ours is.
-		if (quote === '"' && !/^(?:[0-9a-fA-F]{2})*$/.test(inside)) this.fail("bytes in hex");
+		if (quote === '"' && !/^(?:[0-9a-fA-F]{2})*$/.test(inside)) this.#fail("bytes in hex");
 		const bytes = quote === '"' ? Buffer.from(inside, "hex") : unescaped(inside);
-		if (!this.take("/")) return { kind: "data", bytes };
-		const length = Number(this.number());
-		if (length > 1 << 24) this.fail("at most 16 MiB of data");
+		if (!this.#take("/")) return { kind: "data", bytes };
+		const length = Number(this.#number());
+		if (length > 1 << 24) this.#fail("at most 16 MiB of data");
 		return { kind: "data", bytes: Buffer.concat([bytes, Buffer.alloc(length)], length) };
 	}
 
-	private number(): bigint {
-		return BigInt(this.want(NUMBER, "a number"));
+	#number(): bigint {
+		return BigInt(this.#want(NUMBER, "a number"));
 	}
 
-	private space(): void {
-		while (this.text[this.at] === " " || this.text[this.at] === "\t") this.at++;
+	#space(): void {
+		while (this.#text[this.#at] === " " || this.#text[this.#at] === "\t") this.#at++;
 	}
 
-	private take(text: string): boolean {
-		this.space();
-		if (!this.text.startsWith(text, this.at)) return false;
-		this.at += text.length;
-		this.space();
+	#take(text: string): boolean {
+		this.#space();
+		if (!this.#text.startsWith(text, this.#at)) return false;
+		this.#at += text.length;
+		this.#space();
 		return true;
 	}
 
-	private match(pattern: RegExp): string | undefined {
-		this.space();
-		pattern.lastIndex = this.at;
-		const found = pattern.exec(this.text)?.[0];
-		if (found !== undefined) this.at = pattern.lastIndex;
+	#match(pattern: RegExp): string | undefined {
+		this.#space();
+		pattern.lastIndex = this.#at;
+		const found = pattern.exec(this.#text)?.[0];
+		if (found !== undefined) this.#at = pattern.lastIndex;
 		return found;
 	}
 
-	private want(pattern: RegExp, what: string): string {
-		return this.match(pattern) ?? this.fail(what);
+	#want(pattern: RegExp, what: string): string {
+		return this.#match(pattern) ?? this.#fail(what);
 	}
 
-	private fail(what: string): never {
-		throw new InputError(`${this.place}:${this.at + 1}: ${what} expected`);
+	#fail(what: string): never {
+		throw new InputError(`${this.#place}:${this.#at + 1}: ${what} expected`);
 	}
 }
 

@@ -43,82 +43,84 @@ class NotMade extends Error {}
 class Run {
 	calls = 0;
 	readonly skipped: Skipped[] = [];
-	private readonly variables = new Map<string, bigint>();
-	private auto = AUTO_FROM;
+	readonly #variables = new Map<string, bigint>();
+	#auto = AUTO_FROM;
+	readonly #kernel: Kernel;
+	readonly #area: bigint | undefined;
 
-	constructor(
-		private readonly kernel: Kernel,
-		private readonly area: bigint | undefined,
-	) {}
+	constructor(kernel: Kernel, area: bigint | undefined) {
+		this.#kernel = kernel;
+		this.#area = area;
+	}
 
 	line(line: SyzLine): void {
-		for (const property of line.properties) this.skip(line, `(${property}) has no meaning here`);
+		for (const property of line.properties) this.#skip(line, `(${property}) has no meaning here`);
 		try {
-			const answer = this.call(line);
+			const answer = this.#call(line);
 			this.calls++;
-			if (line.variable !== undefined) this.variables.set(line.variable, answer < 0 ? NO_FILE : BigInt(answer));
+			if (line.variable !== undefined) this.#variables.set(line.variable, answer < 0 ? NO_FILE : BigInt(answer));
 		} catch (error) {
 			if (!(error instanceof NotMade)) throw error;
-			this.skip(line, error.message);
+			this.#skip(line, error.message);
 		}
 	}
 
-	private skip({ line, name }: SyzLine, why: string): void {
+	#skip({ line, name }: SyzLine, why: string): void {
 		this.skipped.push({ line, what: name, why });
 	}
 
-	private call({ name, args }: SyzLine): number {
-		if (name === "openat$iommufd") return this.kernel.open("/dev/iommu");
-		if (name === "close") return this.kernel.close(this.file(args[0]));
+	#call({ name, args }: SyzLine): number {
+		if (name === "openat$iommufd") return this.#kernel.open("/dev/iommu");
+		if (name === "close") return this.#kernel.close(this.#file(args[0]));
 		const described = name.startsWith("ioctl$") ? syzCalls.find((call) => call.name === name.slice("ioctl$".length)) : undefined;
 		if (described === undefined) throw new NotMade("is not one of the calls that are known here");
-		const file = this.file(args[0]);
+		const file = this.#file(args[0]);
 		const { request } = described.ioctl;
-		if (described.argument === "none") return this.kernel.ioctl(file, request, 0n);
-		if (described.argument === "value") return this.kernel.ioctl(file, request, this.number(args[2]));
+		if (described.argument === "none") return this.#kernel.ioctl(file, request, 0n);
+		if (described.argument === "value") return this.#kernel.ioctl(file, request, this.#number(args[2]));
 		const [, , arg] = args;
-		if (arg?.kind !== "pointer") return this.kernel.ioctl(file, request, this.number(arg));
-		if (arg.arg === undefined) return this.kernel.ioctl(file, request, this.address(arg));
-		const bytes = this.struct(described, arg.arg);
-		const ret = this.kernel.ioctl(file, request, bytes);
-		this.results(described, arg.arg, bytes, ret);
+		if (arg?.kind !== "pointer") return this.#kernel.ioctl(file, request, this.#number(arg));
+		if (arg.arg === undefined) return this.#kernel.ioctl(file, request, this.#address(arg));
+		const bytes = this.#struct(described, arg.arg);
+		const ret = this.#kernel.ioctl(file, request, bytes);
+		this.#results(described, arg.arg, bytes, ret);
 		return ret;
 	}
 
-	private struct(call: SyzCall, arg: SyzArg): Buffer {
+	#struct(call: SyzCall, arg: SyzArg): Buffer {
 		if (arg.kind === "data") return Buffer.from(arg.bytes);
 		if (arg.kind !== "list") throw new NotMade("its argument is no struct");
-		const given = arg.items[0] === undefined ? 0 : Number(this.number(arg.items[0]));
+		const given = arg.items[0] === undefined ? 0 : Number(this.#number(arg.items[0]));
 		// A struct that says it is longer is so, with zeroes.
 		const bytes = Buffer.alloc(Math.max(call.size, Math.min(given, 4096)));
 		call.fields.forEach((field, at) => {
 			const item = arg.items[at];
 			if (item === undefined || item.kind === "auto") return;
 			const pointee = call.pointees.find((one) => one.field === field.path);
-			write(bytes, field, item.kind === "pointer" ? this.place(item, pointee) : this.number(item));
+			write(bytes, field, item.kind === "pointer" ? this.#place(item, pointee) : this.#number(item));
 		});
 		return bytes;
 	}
 
-	private results(call: SyzCall, arg: SyzArg, bytes: Buffer, ret: number): void {
+	#results(call: SyzCall, arg: SyzArg, bytes: Buffer, ret: number): void {
 		if (arg.kind !== "list") return;
 		call.fields.forEach((field, at) => {
 			const item = arg.items[at];
-			if (item?.kind === "result") this.variables.set(item.name, ret < 0 ? this.number(item.arg) : readField(bytes, field));
+			if (item?.kind === "result") this.#variables.set(item.name, ret < 0 ? this.#number(item.arg) : readField(bytes, field));
 		});
 	}
 
 	/** A pointer's address, with its contents written there. */
-	private place(arg: SyzArg & { kind: "pointer" }, pointee: Pointee | undefined): bigint {
-		const contents = arg.arg === undefined ? undefined : this.contents(arg.arg, pointee);
-		const addr = this.address(arg, contents?.length);
-		if (contents !== undefined && contents.length > 0 && this.kernel.poke(addr, contents) < 0) {
+	#place(arg: SyzArg & { kind: "pointer" }, pointee: Pointee | undefined): bigint {
+		const contents = arg.arg === undefined ? undefined : this.#contents(arg.arg, pointee);
+		const addr = this.#address(arg, contents?.length);
+		if (contents !== undefined && contents.length > 0 && this.#kernel.poke(addr, contents) < 0) {
 			throw new NotMade(`its data does not fit in the memory at 0x${addr.toString(16)}`);
 		}
 		return addr;
 	}
 
-	private contents(arg: SyzArg, pointee: Pointee | undefined): Buffer {
+	#contents(arg: SyzArg, pointee: Pointee | undefined): Buffer {
 		if (arg.kind === "data") return arg.bytes;
 		if (arg.kind === "list" && pointee?.type !== undefined) {
 			const { leaves, size } = pointee.type;
@@ -129,7 +131,7 @@ class Run {
 				if (record.kind !== "list") return;
 				leaves.forEach((field, at) => {
 					if (record.items[at] !== undefined)
-						write(bytes, { ...field, offset: index * size + field.offset }, this.number(record.items[at]));
+						write(bytes, { ...field, offset: index * size + field.offset }, this.#number(record.items[at]));
 				});
 			});
 			return bytes;
@@ -137,23 +139,23 @@ class Run {
 		throw new NotMade("what a pointer of it points to is not understood");
 	}
 
-	private address({ addr, size }: SyzArg & { kind: "pointer" }, length = Number(size ?? 0n)): bigint {
-		if (this.area === undefined) throw new NotMade("there is no memory for its data");
+	#address({ addr, size }: SyzArg & { kind: "pointer" }, length = Number(size ?? 0n)): bigint {
+		if (this.#area === undefined) throw new NotMade("there is no memory for its data");
 		if (addr === undefined) {
-			const at = this.auto;
-			this.auto += (BigInt(Math.max(length, 1)) + 15n) & ~15n;
-			if (this.auto > SYZ_SIZE) throw new NotMade("there is no room left for its data");
-			return this.area + at;
+			const at = this.#auto;
+			this.#auto += (BigInt(Math.max(length, 1)) + 15n) & ~15n;
+			if (this.#auto > SYZ_SIZE) throw new NotMade("there is no room left for its data");
+			return this.#area + at;
 		}
 		// Text may also have addresses of another base: only those of the data area are moved.
-		return addr >= SYZ_BASE && addr < SYZ_BASE + SYZ_SIZE ? addr - SYZ_BASE + this.area : addr;
+		return addr >= SYZ_BASE && addr < SYZ_BASE + SYZ_SIZE ? addr - SYZ_BASE + this.#area : addr;
 	}
 
-	private file(arg: SyzArg | undefined): number {
-		return Number(BigInt.asIntN(32, this.number(arg)));
+	#file(arg: SyzArg | undefined): number {
+		return Number(BigInt.asIntN(32, this.#number(arg)));
 	}
 
-	private number(arg: SyzArg | undefined): bigint {
+	#number(arg: SyzArg | undefined): bigint {
 		switch (arg?.kind) {
 			case undefined:
 			case "auto":
@@ -161,13 +163,13 @@ class Run {
 			case "number":
 				return arg.value;
 			case "variable":
-				return (this.variables.get(arg.name) ?? NO_FILE) / (arg.divide || 1n) + arg.add;
+				return (this.#variables.get(arg.name) ?? NO_FILE) / (arg.divide || 1n) + arg.add;
 			case "result":
-				return this.number(arg.arg);
+				return this.#number(arg.arg);
 			case "union":
-				return this.number(arg.arg);
+				return this.#number(arg.arg);
 			case "pointer":
-				return this.address(arg);
+				return this.#address(arg);
 			default:
 				throw new NotMade("a number of it is none");
 		}

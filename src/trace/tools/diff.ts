@@ -116,24 +116,24 @@ interface Region {
 
 /** Which file and which memory of one program stands for which of the other. */
 class Correspondence {
-	private readonly files = new Map<string, string>();
-	private readonly regions: Region[] = [];
+	readonly #files = new Map<string, string>();
+	readonly #regions: Region[] = [];
 
 	/** Takes in what a pair of steps makes. */
 	learn(a: Step, b: Step): void {
 		const [made, other] = [madeFiles(a), madeFiles(b)];
 		made.forEach((name, at) => {
-			if (other[at] !== undefined) this.files.set(name, other[at]);
+			if (other[at] !== undefined) this.#files.set(name, other[at]);
 		});
 		if (a.op !== "mmap" || b.op !== "mmap") return;
-		this.regions.push({ a: BigInt(a.addr), b: BigInt(b.addr), length: BigInt(Math.max(a.length, b.length)) });
+		this.#regions.push({ a: BigInt(a.addr), b: BigInt(b.addr), length: BigInt(Math.max(a.length, b.length)) });
 	}
 
 	holds(a: NormalField, b: NormalField): boolean {
-		if (a.kind === "file" && b.kind === "file") return (this.files.get(a.value) ?? a.value) === b.value;
+		if (a.kind === "file" && b.kind === "file") return (this.#files.get(a.value) ?? a.value) === b.value;
 		if (a.kind !== "address" || b.kind !== "address" || a.value === b.value) return a.value === b.value;
 		const [left, right] = [BigInt(a.value), BigInt(b.value)];
-		return this.regions.some((one) => left >= one.a && left <= one.a + one.length && right - one.b === left - one.a);
+		return this.#regions.some((one) => left >= one.a && left <= one.a + one.length && right - one.b === left - one.a);
 	}
 }
 

@@ -22,11 +22,11 @@ type Value = number | bigint | string | readonly (number | bigint | string)[];
 
 /** Turns fields in words into what a payload's struct encodes. One for each payload; made once for many entries. */
 export class EntryReader {
-	private readonly leaves: ReadonlyMap<string, FieldInfo>;
-	private readonly named = new Map<FieldInfo, Map<Value, number | bigint>>();
+	readonly #leaves: ReadonlyMap<string, FieldInfo>;
+	readonly #named = new Map<FieldInfo, Map<Value, number | bigint>>();
 
 	constructor(readonly payload: Payload) {
-		this.leaves = new Map(payload.struct.leaves.map((leaf: FieldInfo) => [leaf.name, leaf]));
+		this.#leaves = new Map(payload.struct.leaves.map((leaf: FieldInfo) => [leaf.name, leaf]));
 	}
 
 	/** One entry. @throws UsageError, InputError with `where` */
@@ -35,14 +35,14 @@ export class EntryReader {
 		let words: bigint[] | undefined;
 		for (const [typed, value] of fields) {
 			const name = typed.replaceAll("-", "_");
-			const leaf = this.leaves.get(name);
+			const leaf = this.#leaves.get(name);
 			if (leaf) {
-				entry[name] = this.value(leaf, value, `${where}: ${name}`);
+				entry[name] = this.#value(leaf, value, `${where}: ${name}`);
 				if (this.payload.bits) words = entry[name] as bigint[];
 				continue;
 			}
 			const bit = this.payload.bits?.[name.toLowerCase()];
-			if (!bit || !this.payload.bits) throw this.unknown(typed, where);
+			if (!bit || !this.payload.bits) throw this.#unknown(typed, where);
 			words ??= [0n, 0n];
 			try {
 				packBits(words, this.payload.bits, name.toLowerCase(), bitValue(bit.names, value, `${where}: ${name}`));
@@ -54,7 +54,7 @@ export class EntryReader {
 		return entry;
 	}
 
-	private value(leaf: FieldInfo, value: Value, where: string): unknown {
+	#value(leaf: FieldInfo, value: Value, where: string): unknown {
 		const wide = leaf.scalar?.size === 8;
 		if (typeof value === "number" && Number.isSafeInteger(value) && leaf.length === undefined) return wide ? BigInt(value) : value;
 		// The usual spelling of an address or count, a million times.
@@ -63,25 +63,25 @@ export class EntryReader {
 			if (wide) return BigInt(plain);
 			if (plain < 2 ** (8 * leaf.size)) return plain;
 		}
-		const known = this.named.get(leaf)?.get(value);
+		const known = this.#named.get(leaf)?.get(value);
 		if (known !== undefined) return known;
 		const text = Array.isArray(value) ? value.join(",") : String(value);
 		const parsed = parseField(leaf, text, where);
-		if (typeof parsed === "bigint") return this.remember(leaf, value, wide ? parsed : Number(parsed));
+		if (typeof parsed === "bigint") return this.#remember(leaf, value, wide ? parsed : Number(parsed));
 		return wide ? [...parsed] : parsed.map(Number);
 	}
 
 	/** Names of flags and values come again and again. */
-	private remember(leaf: FieldInfo, value: Value, number: number | bigint): number | bigint {
+	#remember(leaf: FieldInfo, value: Value, number: number | bigint): number | bigint {
 		if (leaf.set === undefined) return number;
-		const names = this.named.get(leaf) ?? new Map<Value, number | bigint>();
-		this.named.set(leaf, names);
+		const names = this.#named.get(leaf) ?? new Map<Value, number | bigint>();
+		this.#named.set(leaf, names);
 		if (names.size < 256) names.set(value, number);
 		return number;
 	}
 
-	private unknown(name: string, where: string): UsageError {
-		const names = [...(this.payload.bits ? Object.keys(this.payload.bits) : []), ...this.leaves.keys()].filter(
+	#unknown(name: string, where: string): UsageError {
+		const names = [...(this.payload.bits ? Object.keys(this.payload.bits) : []), ...this.#leaves.keys()].filter(
 			(one) => !one.startsWith("__"),
 		);
 		return new UsageError(
