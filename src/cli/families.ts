@@ -1,10 +1,4 @@
-import type { Family } from "./frame/command.js";
-
-export interface FamilyEntry {
-	readonly name: string;
-	readonly summary: string;
-	load(): Promise<Family>;
-}
+import type { FamilyEntry } from "./frame/command.js";
 
 /** Every object of the command line, in the order of the help. Only the one that is named gets loaded. */
 export const families: readonly FamilyEntry[] = [
@@ -76,5 +70,3 @@ export const families: readonly FamilyEntry[] = [
 function entry(name: string, summary: string, load: FamilyEntry["load"]): FamilyEntry {
 	return { name, summary, load };
 }
-
-export const familyEntry = (name: string): FamilyEntry | undefined => families.find((one) => one.name === name);

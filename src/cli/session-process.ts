@@ -1,27 +1,14 @@
+/** The process that keeps a session: its kernel, and the commands that others hand to it. */
 import { type DaemonRequest, type Kept, runDaemon } from "../session/daemon.js";
 import type { RemoteIo } from "../session/remote-io.js";
 import { execute } from "./execute.js";
 import { Context } from "./frame/context.js";
 import { elsewhere } from "./frame/exit.js";
 import type { Io } from "./frame/io.js";
-import type { KernelChoice, KernelHandle } from "./frame/kernel-choice.js";
+import type { KernelHandle } from "./frame/kernel-choice.js";
 import { recorded } from "./frame/record.js";
+import type { SessionSetup } from "./frame/session-setup.js";
 import { version } from "./frame/version.js";
-
-/** The kernel that `session start` asks for. */
-export interface Setup {
-	readonly kernel: KernelChoice;
-	/** file number 3 of this process is an open /dev/iommu */
-	readonly fd: boolean;
-	readonly machine?: string;
-	readonly uapi?: readonly string[];
-	/** faults, as --inject says them */
-	readonly inject?: readonly string[];
-	/** absolute */
-	readonly record?: string;
-	/** what file names are relative to */
-	readonly cwd: string;
-}
 
 /** The number that a given file has in the session's process. */
 const inheritedFd = 3;
@@ -29,10 +16,10 @@ const inheritedFd = 3;
 /** What `iommuctl session start` starts: a session, until it ends. */
 export async function serveSession(text: string): Promise<void> {
 	const request = JSON.parse(text) as DaemonRequest;
-	await runDaemon(request, version, () => keep(request.setup as unknown as Setup));
+	await runDaemon(request, version, () => keep(request.setup as unknown as SessionSetup));
 }
 
-async function keep(setup: Setup): Promise<Kept> {
+async function keep(setup: SessionSetup): Promise<Kept> {
 	const fd = setup.fd ? inheritedFd : undefined;
 	let session = "";
 	let stopRecording = () => {};

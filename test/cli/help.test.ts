@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { splitWords } from "../../src/cli/commands/tools/script/tokens.js";
 import { families } from "../../src/cli/families.js";
-import { HelpShown, parseCommandLine } from "../../src/cli/frame/program.js";
+import { CommandTree, HelpShown } from "../../src/cli/frame/program.js";
 import { ioctls } from "../../structs/index.js";
 
 const options = { version: "0", colours: { out: false, err: false } };
@@ -39,7 +39,7 @@ describe("every command", () => {
 		"%s: help with examples that can be typed",
 		(path, object, command) => {
 			const family = familyByName.get(object);
-			const help = shown(() => parseCommandLine(family, [...path.split(" "), "--help"], options));
+			const help = shown(() => new CommandTree(families).parse(family, [...path.split(" "), "--help"], options));
 			expect(help).toContain("Examples:");
 			expect(help).not.toMatch(/undefined|\[object/);
 			expect(command.examples.length).toBeGreaterThan(0);
@@ -49,7 +49,7 @@ describe("every command", () => {
 				// What is piped into another command is that one's business.
 				const given = words(line.split(" | ")[0]);
 				expect(given.slice(0, path.split(" ").length).join(" ")).toBe(command.isDefault && given.length === 1 ? object : path);
-				expect(parseCommandLine(family, given, options).command.name).toBe(command.name);
+				expect(new CommandTree(families).parse(family, given, options).command.name).toBe(command.name);
 			}
 		},
 	);

@@ -1,5 +1,5 @@
 import type { FieldInfo } from "../../../structs/index.js";
-import type { Palette } from "./colour.js";
+import type { ColourWhen, Palette } from "./colour.js";
 import type { Context, KernelChoice } from "./context.js";
 import type { Outcome } from "./exit.js";
 import type { Io } from "./io.js";
@@ -57,6 +57,8 @@ export interface CommonOptions {
 
 /** One command on its way: what was typed, where it writes, what it works on. */
 export interface Invocation {
+	/** for commands that run or name others */
+	readonly commandLine: CommandLine;
 	readonly io: Io;
 	readonly context: Context;
 	readonly common: CommonOptions;
@@ -105,4 +107,35 @@ export interface Family {
 	 */
 	readonly apart?: boolean;
 	readonly commands: readonly CommandSpec[];
+}
+
+/** An object as far as it is known before its commands are loaded. */
+export interface FamilyEntry {
+	readonly name: string;
+	readonly summary: string;
+	load(): Promise<Family>;
+}
+
+export interface ExecuteOptions {
+	readonly io: Io;
+	/** to work in; without, the command gets a kernel of its own that ends with it */
+	readonly context?: Context;
+	readonly place?: Place;
+	/** the name of the session whose context it is */
+	readonly session?: string;
+	/** why the session that the shell names can not be had: what needs its kernel fails with this */
+	readonly sessionProblem?: Error;
+	/** colour and JSON that a script's lines inherit */
+	readonly inherit?: { readonly color?: ColourWhen; readonly json?: boolean };
+}
+
+/** The whole command line. */
+export interface CommandLine {
+	/** in the order of the help */
+	readonly families: readonly FamilyEntry[];
+	/**
+	 * Runs one command line (the words after `iommuctl`) to its end. Never throws, never exits: what is wrong is told on
+	 * stderr (and as JSON on stdout with --json) and is the outcome's exit code.
+	 */
+	execute(argv: readonly string[], options: ExecuteOptions): Promise<Outcome>;
 }

@@ -1,6 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
-import { families } from "../families.js";
-import type { CommandSpec, Family, OptionSpec } from "./command.js";
+import type { CommandSpec, Family, FamilyEntry, OptionSpec } from "./command.js";
 import { commonOptions } from "./common-options.js";
 import { exitCode, UsageError } from "./exit.js";
 import { didYouMean } from "./suggest.js";
@@ -82,7 +81,7 @@ const flowing = (text: string): string => text.replace(/^(\S.*)\n(?=\S)/gm, "$1 
 const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
 /** The whole tree as far as this command line needs it: names of all objects, actions of one, options of one action. */
-function build(family: Family | undefined, named: string | undefined, sink: Sink): Command {
+function build(families: readonly FamilyEntry[], family: Family | undefined, named: string | undefined, sink: Sink): Command {
 	const program = new Command("iommuctl");
 	program
 		.description("Exercise Linux's iommufd (/dev/iommu) from the command line, on the real kernel or on a simulated one.")
@@ -158,56 +157,69 @@ Examples:
 Exit codes: 0 done, 1 the call or a check failed, 2 wrong usage, 3 no such kernel here, 4 a bug, 77 skipped.
 `;
 
-const built = new Map<string, { program: Command; sink: Sink }>();
+/** The objects of a command line and their commands, for reading words. */
+export class CommandTree {
+	readonly #families: readonly FamilyEntry[];
+	readonly #built = new Map<string, { program: Command; sink: Sink }>();
 
-/** The tree for a command line; that of an action which comes again (in a script) is kept. */
-function programFor(family: Family | undefined, argv: readonly string[], options: ProgramOptions): { program: Command; sink: Sink } {
-	const named = family?.commands.find((one) => one.name !== "" && one.name === argv[1])?.name;
-	const key = `${family?.name ?? ""} ${named ?? ""}`;
-	const known = built.get(key);
-	if (known) {
-		Object.assign(known.sink, { out: "", err: "", parsed: undefined, options });
-		return known;
+	constructor(families: readonly FamilyEntry[]) {
+		this.#families = families;
 	}
-	const sink: Sink = { out: "", err: "", options };
-	const made = { program: build(family, named, sink), sink };
-	built.set(key, made);
-	return made;
-}
 
-/**
- * Reads a command line. @throws HelpShown, UsageError
- * @param argv the words after `iommuctl`, the object first
- */
-export function parseCommandLine(family: Family | undefined, argv: readonly string[], options: ProgramOptions): Parsed {
-	const { program, sink } = programFor(family, argv, options);
-	try {
-		program.parse(argv, { from: "user" });
-	} catch (error) {
-		if (!(error instanceof CommanderError)) throw error;
-		throw translated(error, sink, family, argv);
+	/** The object of a name. */
+	entry(name: string): FamilyEntry | undefined {
+		return this.#families.find((one) => one.name === name);
 	}
-	if (!sink.parsed) throw new HelpShown(program.helpInformation({ error: true }), exitCode.usage);
-	return sink.parsed;
-}
 
-function translated(error: CommanderError, sink: Sink, family: Family | undefined, argv: readonly string[]): Error {
-	if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return new HelpShown(sink.out, exitCode.done);
-	if (error.code === "commander.help") return new HelpShown(sink.out || sink.err, sink.out ? exitCode.done : exitCode.usage);
-	const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
-	const own = error.code === "commander.unknownCommand" ? suggestCommand(family, argv) : undefined;
-	const hint = own ?? suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did");
-	return new UsageError(message, hint ?? `iommuctl ${helpFor(family, argv)}--help shows how`);
+	/**
+	 * Reads a command line. @throws HelpShown, UsageError
+	 * @param argv the words after `iommuctl`, the object first
+	 */
+	parse(family: Family | undefined, argv: readonly string[], options: ProgramOptions): Parsed {
+		const { program, sink } = this.#programFor(family, argv, options);
+		try {
+			program.parse(argv, { from: "user" });
+		} catch (error) {
+			if (!(error instanceof CommanderError)) throw error;
+			throw this.#translated(error, sink, family, argv);
+		}
+		if (!sink.parsed) throw new HelpShown(program.helpInformation({ error: true }), exitCode.usage);
+		return sink.parsed;
+	}
+
+	/** commander's tree for a command line; that of an action which comes again (in a script) is kept. */
+	#programFor(family: Family | undefined, argv: readonly string[], options: ProgramOptions): { program: Command; sink: Sink } {
+		const named = family?.commands.find((one) => one.name !== "" && one.name === argv[1])?.name;
+		const key = `${family?.name ?? ""} ${named ?? ""}`;
+		const known = this.#built.get(key);
+		if (known) {
+			Object.assign(known.sink, { out: "", err: "", parsed: undefined, options });
+			return known;
+		}
+		const sink: Sink = { out: "", err: "", options };
+		const made = { program: build(this.#families, family, named, sink), sink };
+		this.#built.set(key, made);
+		return made;
+	}
+
+	#translated(error: CommanderError, sink: Sink, family: Family | undefined, argv: readonly string[]): Error {
+		if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return new HelpShown(sink.out, exitCode.done);
+		if (error.code === "commander.help") return new HelpShown(sink.out || sink.err, sink.out ? exitCode.done : exitCode.usage);
+		const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
+		const own = error.code === "commander.unknownCommand" ? this.#suggestCommand(family, argv) : undefined;
+		const hint = own ?? suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did");
+		return new UsageError(message, hint ?? `iommuctl ${helpFor(family, argv)}--help shows how`);
+	}
+
+	#suggestCommand(family: Family | undefined, argv: readonly string[]): string | undefined {
+		const candidates = (family?.commands ?? this.#families).map((one) => one.name);
+		const typed = argv.find((word) => !word.startsWith("-") && word !== family?.name);
+		return typed === undefined ? undefined : didYouMean(typed, candidates);
+	}
 }
 
 function helpFor(family: Family | undefined, argv: readonly string[]): string {
 	if (!family) return "";
 	const action = family.commands.find((one) => one.name !== "" && argv.includes(one.name));
 	return `${family.name} ${action ? `${action.name} ` : ""}`;
-}
-
-function suggestCommand(family: Family | undefined, argv: readonly string[]): string | undefined {
-	const candidates = family ? family.commands.map((one) => one.name) : families.map((one) => one.name);
-	const typed = argv.find((word) => !word.startsWith("-") && word !== family?.name);
-	return typed === undefined ? undefined : didYouMean(typed, candidates);
 }

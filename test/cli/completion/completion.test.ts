@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { answer } from "../../../src/cli/commands/tools/completion/answer.js";
 import { execute } from "../../../src/cli/execute.js";
+import { families } from "../../../src/cli/families.js";
 import { Context } from "../../../src/cli/frame/context.js";
 import { BufferSink, type Io } from "../../../src/cli/frame/io.js";
 import { iommuctl, root, temporaryFolder } from "../cli.js";
@@ -11,7 +12,7 @@ import { iommuctl, root, temporaryFolder } from "../cli.js";
 const folders = temporaryFolder();
 
 const values = async (words: readonly string[], context = new Context("sim")): Promise<string[]> =>
-	(await answer(words, context)).candidates.map(({ value }) => value);
+	(await answer(families, words, context)).candidates.map(({ value }) => value);
 
 describe("what may stand at the cursor", () => {
 	test.each([
@@ -80,9 +81,9 @@ describe("what may stand at the cursor", () => {
 			["replay", "a", ""],
 			["ioas", "alloc", "--machine", ""],
 		]) {
-			expect((await answer(words, new Context("sim"))).files).toBe(true);
+			expect((await answer(families, words, new Context("sim"))).files).toBe(true);
 		}
-		expect((await answer(["ioas", "map", ""], new Context("sim"))).files).toBeFalsy();
+		expect((await answer(families, ["ioas", "map", ""], new Context("sim"))).files).toBeFalsy();
 	});
 
 	test("IDs of the objects that there are, by what the place is for; without an open kernel none is opened", async () => {

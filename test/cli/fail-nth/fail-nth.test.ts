@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { FailNth } from "../../../src/cli/commands/tools/fail-nth/real.js";
 import { round, type Stage } from "../../../src/cli/commands/tools/fail-nth/rounds.js";
 import { parseScript } from "../../../src/cli/commands/tools/script/statements.js";
+import { commandLine } from "../../../src/cli/execute.js";
 import { palette } from "../../../src/cli/frame/colour.js";
 import { Context } from "../../../src/cli/frame/context.js";
 import { BufferSink, type Io } from "../../../src/cli/frame/io.js";
@@ -91,7 +92,7 @@ async function problemsOf(spoil: (kernel: Kernel, failed: () => boolean) => Kern
 	const statements = parseScript("ioas = ioas alloc\nioas alloc", "my");
 	// 1: /dev/iommu, 2: memory for the command's own use or the IOAS
 	const results = await Promise.all(
-		[1, 2, 3, 4].map(async (n) => round(n, statements, await stageOf(spoil), { io, out: plain, err: plain })),
+		[1, 2, 3, 4].map(async (n) => round(n, statements, await stageOf(spoil), { commandLine, io, out: plain, err: plain })),
 	);
 	return results.flatMap(({ problems }) => problems);
 }

@@ -15,7 +15,7 @@ async function readScript({ io }: Invocation, file: string): Promise<string> {
 }
 
 async function run(inv: Invocation): Promise<Outcome> {
-	const { common, context, io, options, out, err } = inv;
+	const { commandLine, common, context, io, options, out, err } = inv;
 	const file = inv.args[0];
 	const { parseScript } = await import("./script/statements.js");
 	const { runStatements } = await import("./script/runner.js");
@@ -30,6 +30,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const statements = parseScript(await readScript(inv, file), shown);
 	await announce(inv);
 	const how = {
+		commandLine,
 		io,
 		context,
 		keepGoing: options.keepGoing === true,

@@ -4,8 +4,8 @@ import type { SessionStatus } from "../../../session/protocol.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { injectedNote } from "../../frame/record.js";
+import type { SessionSetup } from "../../frame/session-setup.js";
 import { table } from "../../frame/text.js";
-import type { Setup } from "../../session-process.js";
 
 const schema = { schema: "iommuctl.session", version: 1 } as const;
 const variable = "IOMMUCTL_SESSION";
@@ -28,7 +28,7 @@ async function start(inv: Invocation): Promise<Outcome> {
 	const name = options.name === undefined ? undefined : checkName(options.name as string);
 	const idle = (options.idle as string | undefined) ?? defaultIdle;
 	const record = options.record as string | undefined;
-	const setup: Setup = {
+	const setup: SessionSetup = {
 		kernel: common.kernel,
 		fd: common.fd !== undefined,
 		machine: common.machine,
@@ -175,8 +175,7 @@ async function exec(inv: Invocation): Promise<Outcome> {
 	);
 	if ("gone" in result) throw goneError(io.env, name, result.gone);
 	if ("exit" in result) return { ...done, exit: result.exit };
-	const { execute } = await import("../../execute.js");
-	return await execute(argv, { io });
+	return await inv.commandLine.execute(argv, { io });
 }
 
 const commands: readonly CommandSpec[] = [

@@ -1,7 +1,6 @@
 /** What may stand at the cursor of a command line, with no more of the command tree loaded than it names. */
 import { ioctls } from "../../../../../structs/index.js";
-import { families, familyEntry } from "../../../families.js";
-import type { CommandSpec, Family, OptionSpec } from "../../../frame/command.js";
+import type { CommandSpec, Family, FamilyEntry, OptionSpec } from "../../../frame/command.js";
 import { commonOptions, commonValueOptions } from "../../../frame/common-options.js";
 import type { Context } from "../../../frame/context.js";
 import { type Answer, argumentValues, type Candidate, nothing, optionValues } from "./candidates.js";
@@ -10,7 +9,7 @@ const helpOption: OptionSpec = { flags: "-h, --help", doc: "what the command doe
 const takesValue = ({ flags }: OptionSpec): boolean => flags.includes("<");
 const spellings = ({ flags }: OptionSpec): string[] => flags.match(/(?<![\w-])--?[\w-]+/g) ?? [];
 
-const familyNames = (): Candidate[] => [
+const familyNames = (families: readonly FamilyEntry[]): Candidate[] => [
 	...families.map(({ name, summary }) => ({ value: name, doc: summary })),
 	{ value: "help", doc: "help for a command" },
 ];
@@ -27,23 +26,28 @@ function positionals(words: readonly string[], options: readonly OptionSpec[]): 
 }
 
 /** @param words what follows `iommuctl`, the last one as far as it is typed */
-export async function answer(words: readonly string[], context: Context): Promise<Answer> {
+export async function answer(families: readonly FamilyEntry[], words: readonly string[], context: Context): Promise<Answer> {
 	const before = words.slice(0, -1);
 	const typed = words.at(-1) ?? "";
-	const found = await candidatesFor(before, typed, context);
+	const found = await candidatesFor(families, before, typed, context);
 	return { ...found, candidates: found.candidates.filter(({ value }) => value.startsWith(typed)) };
 }
 
-async function candidatesFor(before: readonly string[], typed: string, context: Context): Promise<Answer> {
+async function candidatesFor(
+	families: readonly FamilyEntry[],
+	before: readonly string[],
+	typed: string,
+	context: Context,
+): Promise<Answer> {
 	// Common options may stand in front of the object.
 	let at = 0;
 	while (at < before.length && before[at].startsWith("-")) at += commonValueOptions.has(before[at]) ? 2 : 1;
 	const [object, ...rest] = before.slice(at);
 	if (object === undefined) {
-		return typed.startsWith("-") ? { candidates: [{ value: "--help" }, { value: "--version" }] } : { candidates: familyNames() };
+		return typed.startsWith("-") ? { candidates: [{ value: "--help" }, { value: "--version" }] } : { candidates: familyNames(families) };
 	}
-	if (object === "help") return rest.length === 0 ? { candidates: familyNames() } : nothing;
-	const family = await familyEntry(object)?.load();
+	if (object === "help") return rest.length === 0 ? { candidates: familyNames(families) } : nothing;
+	const family = await families.find(({ name }) => name === object)?.load();
 	if (!family) return nothing;
 	const { spec, words } = actionOf(family, rest);
 	if (!spec) return { candidates: family.commands.map(({ name, summary }) => ({ value: name, doc: summary })) };

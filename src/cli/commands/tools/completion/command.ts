@@ -16,9 +16,9 @@ const script = (shell: Shell, example: string): CommandSpec => ({
 	},
 });
 
-async function run({ args, context, io }: Invocation): Promise<Outcome> {
+async function run({ args, commandLine, context, io }: Invocation): Promise<Outcome> {
 	const { answer } = await import("./answer.js");
-	const found = await answer(args.length === 0 ? [""] : args, context);
+	const found = await answer(commandLine.families, args.length === 0 ? [""] : args, context);
 	const lines = found.candidates.map(({ value, doc }) => `${value}\t${oneLine(doc ?? "")}`);
 	io.stdout.write(`${[...lines, `:${(found.files ? 1 : 0) | (found.open ? 2 : 0)}`].join("\n")}\n`);
 	return done;

@@ -66,7 +66,7 @@ function most(text: string | undefined): number {
 }
 
 async function run(inv: Invocation): Promise<Outcome> {
-	const { common, context, io, options, out, err } = inv;
+	const { commandLine, common, context, io, options, out, err } = inv;
 	const max = most(options.max as string | undefined);
 	const { parseScript } = await import("../script/statements.js");
 	const { text, file } = await scriptOf(inv);
@@ -77,7 +77,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	await announce(inv);
 	const { round } = await import("./rounds.js");
 	const { progress } = await import("../../../frame/progress.js");
-	const how = { io, out, err };
+	const how = { commandLine, io, out, err };
 	const rounds: Round[] = [];
 	const bar = progress(io.stderr);
 	try {

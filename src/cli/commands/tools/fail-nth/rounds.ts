@@ -1,6 +1,7 @@
 /** A script again and again, each time with another allocation that fails. */
 import { ENOMEM } from "../../../../kernel/errno.js";
 import type { Palette } from "../../../frame/colour.js";
+import type { CommandLine } from "../../../frame/command.js";
 import type { Context } from "../../../frame/context.js";
 import { errnoName } from "../../../frame/errnos.js";
 import { exitCode } from "../../../frame/exit.js";
@@ -31,6 +32,7 @@ export interface Round {
 }
 
 export interface RoundOptions {
+	readonly commandLine: CommandLine;
 	readonly io: Io;
 	readonly out: Palette;
 	readonly err: Palette;

@@ -1,5 +1,5 @@
-import { execute } from "../../../execute.js";
 import type { ColourWhen, Palette } from "../../../frame/colour.js";
+import type { CommandLine } from "../../../frame/command.js";
 import type { Context } from "../../../frame/context.js";
 import { done, exitCode, type Outcome } from "../../../frame/exit.js";
 import { BufferSink, type Io, type Sink } from "../../../frame/io.js";
@@ -9,6 +9,8 @@ import { plain } from "./tokens.js";
 import { expand } from "./variables.js";
 
 export interface RunOptions {
+	/** what runs each line */
+	readonly commandLine: CommandLine;
 	readonly io: Io;
 	readonly context: Context;
 	readonly keepGoing: boolean;
@@ -102,7 +104,7 @@ export async function runStatements(statements: readonly Statement[], options: R
 
 /** @returns undefined for what is no command, text if the rest is to be skipped */
 async function runStatement(statement: Statement, options: RunOptions): Promise<Outcome | string | undefined> {
-	const { io, context, json, quiet, out, err, observe } = options;
+	const { commandLine, io, context, json, quiet, out, err, observe } = options;
 	const { file, line, name } = statement;
 	if (observe) return await runObserved(statement, options, observe);
 	const bare = json || options.bare === true;
@@ -123,7 +125,7 @@ async function runStatement(statement: Statement, options: RunOptions): Promise<
 		}
 		if (statement.expect !== undefined) words.push("--expect", statement.expect);
 		const inner: Io = bare ? io : { ...io, stdout: quiet ? nowhere : indented(io.stdout), stderr: indented(io.stderr) };
-		const outcome = await execute(words, {
+		const outcome = await commandLine.execute(words, {
 			io: inner,
 			context,
 			place: { file, line, name, within: options.within },

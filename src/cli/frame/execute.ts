@@ -1,0 +1,143 @@
+import { resolve } from "node:path";
+import { type ColourWhen, colourLevel, palette } from "./colour.js";
+import type { CommandLine, CommonOptions, ExecuteOptions, FamilyEntry, Invocation } from "./command.js";
+import { commonValueOptions, readCommon } from "./common-options.js";
+import { Context } from "./context.js";
+import { done, elsewhere, exitCode, type Outcome, UsageError } from "./exit.js";
+import type { Io } from "./io.js";
+import type { KernelHandle } from "./kernel-choice.js";
+import { CommandTree, HelpShown, type Parsed } from "./program.js";
+import { reportProblem } from "./report.js";
+import { version } from "./version.js";
+
+/** The command line of these objects. */
+export function commandLineOf(families: readonly FamilyEntry[]): CommandLine {
+	const tree = new CommandTree(families);
+	const commandLine: CommandLine = { families, execute: (argv, options) => execute(commandLine, tree, argv, options) };
+	return commandLine;
+}
+
+async function execute(commandLine: CommandLine, tree: CommandTree, argv: readonly string[], options: ExecuteOptions): Promise<Outcome> {
+	const { io } = options;
+	const when = colourAsked(argv) ?? options.inherit?.color ?? "auto";
+	const out = await palette(colourLevel(when, io.stdout, io.env));
+	const err = await palette(colourLevel(when, io.stderr, io.env));
+	try {
+		return await dispatch(commandLine, tree, argv, options, out, err);
+	} catch (error) {
+		if (error instanceof HelpShown) {
+			(error.exit === exitCode.done ? io.stdout : io.stderr).write(error.text);
+			return { exit: error.exit, errno: 0 };
+		}
+		const json = options.inherit?.json === true || argv.includes("--json");
+		return { exit: reportProblem(error, io, err, json, options.place), errno: 0 };
+	}
+}
+
+async function dispatch(
+	commandLine: CommandLine,
+	tree: CommandTree,
+	argv: readonly string[],
+	options: ExecuteOptions,
+	out: Invocation["out"],
+	err: Invocation["err"],
+): Promise<Outcome> {
+	const { io } = options;
+	const words = objectFirst(tree, argv);
+	if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
+		io.stdout.write(`${version}\n`);
+		return done;
+	}
+	const family = await tree.entry(words[0])?.load();
+	const parsed = tree.parse(family, words, {
+		version,
+		colours: { out: out.level > 0, err: err.level > 0 },
+		columns: io.stdout.columns,
+	});
+	if (family?.apart && options.session !== undefined) return elsewhere;
+	if (!family?.apart && options.sessionProblem && parsed.command.groups?.includes("kernel")) throw options.sessionProblem;
+	const common = { ...readCommon(parsed.options) };
+	common.json ||= options.inherit?.json === true;
+	refuseKernelOptions(common, options);
+	const made = options.context === undefined ? newContext(common, io) : { context: options.context, dispose: () => {} };
+	try {
+		return await parsed.command.run(invocation(parsed, { commandLine, io, context: made.context, common, out, err, place: options.place }));
+	} finally {
+		made.dispose();
+	}
+}
+
+/** What chooses the kernel belongs to whoever made it: a session, or the run of a script. @throws UsageError */
+function refuseKernelOptions(common: CommonOptions, { context, session }: ExecuteOptions): void {
+	const machine = common.machine ?? common.uapi;
+	if (session !== undefined) {
+		if (common.kernelGiven || common.fd !== undefined || machine !== undefined)
+			throw new UsageError(
+				`this shell is in session ${session}, which has its kernel already`,
+				"`IOMMUCTL_SESSION= iommuctl ...` runs one command outside of it",
+			);
+		if (common.inject !== undefined)
+			throw new UsageError("faults are injected into the whole of a session", "give --inject to `iommuctl session start`");
+		if (common.record !== undefined) throw new UsageError("a session is recorded as a whole", "give --record to `iommuctl session start`");
+	} else if (context !== undefined) {
+		const given = [
+			["--kernel", common.kernelGiven],
+			["--fd", common.fd !== undefined],
+			["--machine", common.machine !== undefined],
+			["--uapi", common.uapi !== undefined],
+			["--inject", common.inject !== undefined],
+			["--record", common.record !== undefined],
+		].find(([, is]) => is);
+		if (given) throw new UsageError(`${given[0]} holds for the whole of a script`, "give it to `iommuctl run`");
+	}
+	if (common.kernel === "real" && machine !== undefined)
+		throw new UsageError("--machine and --uapi are the simulated kernel's", "without --kernel real");
+}
+
+interface Made {
+	readonly context: Context;
+	dispose(): void;
+}
+
+/** A context for one command; its kernel is opened when first asked for. */
+function newContext(common: CommonOptions, io: Io): Made {
+	let stopRecording = () => {};
+	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
+		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
+		if (common.record === undefined) return handle;
+		const { injectedNote, recorded } = await import("./record.js");
+		if (common.inject !== undefined && !common.json) io.stderr.write(`note: ${injectedNote}\n`);
+		const recording = await recorded(handle, resolve(io.cwd, common.record), common.fd);
+		stopRecording = recording.close;
+		return recording.handle;
+	};
+	const context = new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd }, wrap);
+	return {
+		context,
+		dispose() {
+			context.dispose();
+			stopRecording();
+		},
+	};
+}
+
+function invocation(parsed: Parsed, rest: Omit<Invocation, "args" | "options">): Invocation {
+	return { ...rest, args: parsed.args, options: parsed.options };
+}
+
+/** Common options may stand before the object; they are moved behind it. `help X Y` is `X Y --help`. */
+function objectFirst(tree: CommandTree, argv: readonly string[]): string[] {
+	let at = 0;
+	while (at < argv.length && argv[at].startsWith("-") && argv[at] !== "-") at += commonValueOptions.has(argv[at]) ? 2 : 1;
+	if (at >= argv.length) return [...argv];
+	if (argv[at] === "help") return [...argv.slice(at + 1), "--help"];
+	const entry = tree.entry(argv[at]);
+	const action = entry && at + 1 < argv.length && !argv[at + 1].startsWith("-") ? 2 : 1;
+	return [...argv.slice(at, at + action), ...argv.slice(0, at), ...argv.slice(at + action)];
+}
+
+function colourAsked(argv: readonly string[]): ColourWhen | undefined {
+	const at = argv.findIndex((word) => word === "--color" || word.startsWith("--color="));
+	const when = at < 0 ? undefined : argv[at].includes("=") ? argv[at].slice("--color=".length) : argv[at + 1];
+	return when === "always" || when === "never" || when === "auto" ? when : undefined;
+}

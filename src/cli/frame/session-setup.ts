@@ -1,0 +1,17 @@
+/** What `session start` hands to the process that keeps the session. */
+import type { KernelChoice } from "./kernel-choice.js";
+
+/** The kernel that `session start` asks for. */
+export interface SessionSetup {
+	readonly kernel: KernelChoice;
+	/** file number 3 of this process is an open /dev/iommu */
+	readonly fd: boolean;
+	readonly machine?: string;
+	readonly uapi?: readonly string[];
+	/** faults, as --inject says them */
+	readonly inject?: readonly string[];
+	/** absolute */
+	readonly record?: string;
+	/** what file names are relative to */
+	readonly cwd: string;
+}
