@@ -1,53 +1,167 @@
+/** Every page that users read is true: what its blocks print, the commands it names, its links. */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { expect, test } from "vitest";
-import { root } from "./cli.js";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { iommuctl, root, temporaryFolder } from "./cli.js";
+import { type Block, commandsOf, environment, install, type Page, pages, run } from "./pages.js";
 
-const path = join(root, "README.md");
-const block = /```console\n([\s\S]*?)```/g;
-
-/** What a command prints, both ends in the order of a terminal. */
-function output(command: string): string {
-	const { NO_COLOR: _, FORCE_COLOR: __, ...env } = process.env;
-	const wrapped = `exec 2>&1; iommuctl() { "$NODE" bin/iommuctl.js "$@"; }; ${command}`;
-	return spawnSync("bash", ["-c", wrapped], { cwd: root, encoding: "utf8", env: { ...env, NODE: process.execPath } }).stdout;
-}
-
-const commandsOf = (body: string): string[] =>
-	body
-		.split("\n")
-		.filter((line) => line.startsWith("$ "))
-		.map((line) => line.slice(2));
-
-const asRun = (body: string): string =>
-	commandsOf(body)
-		.map((command) => `$ ${command}\n${output(command)}`)
-		.join("");
-
-const text = readFileSync(path, "utf8");
-const blocks = [...text.matchAll(block)].map(([, body]) => body);
+const page = (path: string): Page => pages.find((one) => one.path === path) as Page;
+const consolesOf = ({ blocks }: Page): Block[] => blocks.filter(({ language }) => language === "console");
+const readme = page("README.md");
 
 test("the README shows its main job first", () => {
-	expect(blocks.length).toBeGreaterThanOrEqual(6);
-	expect(commandsOf(blocks[0])).toEqual(["iommuctl run --kernel sim scripts/examples/nested-translation.iommu"]);
-	expect(text).toContain("npm ci && npm run build && node bin/iommuctl.js run --kernel sim scripts/examples/nested-translation.iommu");
+	expect(pages.flatMap(consolesOf).length).toBeGreaterThanOrEqual(6);
+	expect(commandsOf(consolesOf(readme)[0])).toEqual(["iommuctl run --kernel sim scripts/examples/nested-translation.iommu"]);
+	expect(readme.text).toContain(
+		"npm ci && npm run build && node bin/iommuctl.js run --kernel sim scripts/examples/nested-translation.iommu",
+	);
 });
 
-test.each(blocks.map((body) => [commandsOf(body)[0], body]))("README: %s", (_, body) => {
-	// UPDATE_README=1 npx vitest run test/cli/readme.test.ts writes what the commands print now.
-	if (process.env.UPDATE_README)
-		writeFileSync(
-			path,
-			readFileSync(path, "utf8").replace(body, () => asRun(body)),
+test("the README is short, and CI installs and tests as it says", () => {
+	expect(readme.text.trimEnd().split("\n").length).toBeLessThanOrEqual(200);
+	const ci = readFileSync(join(root, ".ci/run"), "utf8");
+	for (const command of ["npm ci", "npm test"]) {
+		expect(readme.text).toContain(command);
+		expect(ci).toMatch(new RegExp(`^step .*${command}`, "m"));
+	}
+});
+
+describe.each(pages.filter((one) => consolesOf(one).length > 0).map((one) => [one.path, one] as const))("%s", (path, one) => {
+	const folder = temporaryFolder();
+	let now: Map<Block, string> | undefined;
+	test.each(consolesOf(one).map((block) => [commandsOf(block)[0], block] as const))("%s", (_, block) => {
+		now ??= run(one, folder);
+		const printed = now.get(block) as string;
+		// UPDATE_README=1 npx vitest run test/cli/readme.test.ts writes what the commands print now.
+		if (process.env.UPDATE_README) {
+			const file = join(root, path);
+			const text = readFileSync(file, "utf8");
+			writeFileSync(
+				file,
+				text.replace(block.body, () => printed),
+			);
+		} else expect(printed).toBe(block.body);
+	});
+});
+
+/** `iommuctl` commands in a shell's text: up to the end of the line, a pipe, a bracket or a comment. */
+const commandsIn = (text: string): string[] =>
+	[...text.matchAll(/(?<![\w./-])iommuctl ([^\n|;&)>#"`]+)/g)].map(([, words]) => words.trim());
+
+const helps = new Map<string, string>();
+
+/** The help of the command that these words begin with, as far as they name one. */
+function helpOf(words: string): string {
+	const named = (/^[a-z-]+(?: [a-z-]+)?/.exec(words.replace(/ --?[a-z].*/, "")) ?? [""])[0];
+	let help = helps.get(named);
+	if (help === undefined) {
+		const [object] = named.split(" ");
+		const tries = [named, object].map((text) => iommuctl([...text.split(" "), "--help"]));
+		help = tries.find(({ status, stdout }) => status === 0 && stdout.startsWith(`Usage: iommuctl ${object}`))?.stdout ?? "";
+		helps.set(named, help);
+	}
+	return help;
+}
+
+const shown = pages.flatMap(({ path, text, blocks }) => [
+	...blocks
+		.filter(({ language, name }) => language === "sh" && name === undefined)
+		.flatMap(({ body }) => commandsIn(body))
+		.map((words) => [path, words] as const),
+	...[...text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/`([^`\n]+)`/g)]
+		.flatMap(([, code]) => commandsIn(code))
+		.filter((words) => /^[a-z]/.test(words))
+		.map((words) => [path, words] as const),
+]);
+
+test.each(shown)("%s: iommuctl %s is a command with such options", (_, words) => {
+	const help = helpOf(words);
+	expect(help).not.toBe("");
+	for (const [option] of words.replace(/ -- .*/, "").matchAll(/(?<= )--[a-z][a-z-]*/g)) expect(help).toContain(option);
+});
+
+test.each(pages.map((one) => [one.path, one] as const))("%s: shell blocks parse, links lead somewhere", (path, { text, blocks }) => {
+	for (const { language, name, body } of blocks) {
+		// A block without a language shows a form; the others are known.
+		expect(["console", "sh", "yaml", "json", "c", ""]).toContain(language);
+		if (language !== "sh" || name !== undefined) continue;
+		const { status, stderr } = spawnSync("bash", ["-n"], { input: body, encoding: "utf8" });
+		expect([status, stderr]).toEqual([0, ""]);
+	}
+	expect(text).not.toMatch(/\bcan not\b/i);
+	for (const [, target, anchor] of text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
+		const file = target === "" ? path : join(dirname(path), target);
+		expect(existsSync(join(root, file)), `${path} links to ${file}`).toBe(true);
+		if (anchor === undefined) continue;
+		const headings = [...readFileSync(join(root, file), "utf8").matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+			heading
+				.toLowerCase()
+				.replace(/[^\w\s-]/g, "")
+				.replaceAll(" ", "-"),
 		);
-	else expect(asRun(body)).toBe(body);
+		expect(headings, `${path} links to #${anchor} of ${file}`).toContain(anchor);
+	}
 });
 
-test("every object that the README lists is there, and none is missing", () => {
+test("docs/README.md links every page of docs/, and the README links it", () => {
+	const index = page("docs/README.md");
+	for (const { path } of pages) {
+		if (path.startsWith("docs/") && path !== index.path) expect(index.text).toContain(`](${path.slice("docs/".length)})`);
+	}
+	expect(readme.text).toContain("](docs/README.md)");
+	expect(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).files).toContain("docs");
+});
+
+test("every object that the list of commands names is there, and none is missing", () => {
 	const help = spawnSync(process.execPath, ["bin/iommuctl.js", "--help"], { cwd: root, encoding: "utf8" }).stdout;
 	const objects = [...help.matchAll(/^ {2}([a-z-]+) {2,}\S/gm)].map(([, name]) => name).filter((name) => name !== "help");
-	const table = text.slice(text.indexOf("## The commands"), text.indexOf("## Scripts"));
-	for (const object of objects) expect(table).toMatch(new RegExp(`\`${object}[ \`]`));
+	const table = page("docs/commands.md").text;
+	for (const object of objects) expect(table).toMatch(new RegExp(`^\\| .*\`${object}[ \`]`, "m"));
 	expect(objects.length).toBeGreaterThan(15);
 });
+
+/** The shell lines of a workflow that run scripts, as CI gives them to its shell. */
+function scriptStep(yaml: string): string {
+	const { jobs, iommufd } = parse(yaml) as {
+		jobs?: { iommufd: { steps: { run?: string }[] } };
+		iommufd?: { script: string[] };
+	};
+	const lines = iommufd?.script ?? jobs?.iommufd.steps.map(({ run: step }) => step ?? "") ?? [];
+	return lines.filter((line) => !line.startsWith("npm ")).join("\n");
+}
+
+describe("the CI recipes", () => {
+	const recipes = page("docs/ci.md").blocks.filter(({ language, name }) => language === "yaml" && name === undefined);
+
+	test.each(recipes.map(({ body }) => [body.split("\n")[0], scriptStep(body)]))("%s", (_, step) => {
+		const outcome = (scripts: Record<string, string>) => {
+			const folder = temporaryFolderOf(scripts);
+			const { status } = spawnSync("bash", ["-e", "-o", "pipefail", "-c", step], {
+				cwd: folder,
+				encoding: "utf8",
+				env: environment(folder),
+			});
+			return { status, reports: Object.keys(scripts).map((name) => readFileSync(join(folder, "reports", `${name}.xml`), "utf8")) };
+		};
+		const good = outcome({ "a.iommu": "ioas alloc\n", "b.iommu": "require kernel real\nioas alloc\n" });
+		expect(good.status).toBe(0);
+		for (const report of good.reports) expect(report).toContain("<testsuite ");
+		expect(outcome({ "a.iommu": "destroy 9\n", "b.iommu": "ioas alloc\n" }).status).toBe(1);
+	});
+
+	test("are two", () => expect(recipes.length).toBe(2));
+});
+
+let made = 0;
+const folders = temporaryFolder();
+
+/** A folder with `iommuctl` and these scripts in tests/. */
+function temporaryFolderOf(scripts: Record<string, string>): string {
+	const folder = join(folders, String(made++));
+	mkdirSync(join(folder, "tests"), { recursive: true });
+	install(folder);
+	for (const [name, text] of Object.entries(scripts)) writeFileSync(join(folder, "tests", name), text);
+	return folder;
+}
