@@ -39,4 +39,5 @@ function isHardware(header: unknown): boolean {
 export { loadMachine } from "./board/parse.js";
 export { SimControl } from "./control/control.js";
 export { withUapi } from "./extensions/uapi.js";
+export { type Inspection, inspect, type ObjectDetails, type ObjectView, type SpaceView } from "./system/inspect.js";
 export type { Sim, SimProcess } from "./system/sim.js";

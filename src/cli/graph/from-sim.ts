@@ -1,121 +1,84 @@
-/** The simulated kernel's objects, looked up in it. */
+/** The simulated kernel's objects, as the graph shows them. */
 import { iommu_veventq_type, iommu_viommu_type, nameOf } from "../../../structs/index.js";
-import type { Sim } from "../../sim/index.js";
-import type { Access } from "../../sim/iommufd/access.js";
-import type { IommufdContext } from "../../sim/iommufd/context.js";
-import type { Device } from "../../sim/iommufd/device.js";
-import type { FaultQueue } from "../../sim/iommufd/fault-queue.js";
-import type { HwQueue } from "../../sim/iommufd/hw-queue.js";
-import type { HwptNested, HwptPaging } from "../../sim/iommufd/hwpt.js";
-import type { Ioas } from "../../sim/iommufd/ioas.js";
-import type { IommufdObject } from "../../sim/iommufd/object.js";
-import type { SelftestDevice } from "../../sim/iommufd/selftest/selftest-device.js";
-import type { Vdevice } from "../../sim/iommufd/vdevice.js";
-import type { VeventQueue } from "../../sim/iommufd/vevent-queue.js";
-import type { Viommu } from "../../sim/iommufd/viommu.js";
+import { inspect, type ObjectDetails, type ObjectView, type Sim, type SpaceView } from "../../sim/index.js";
 import { hex, sizeText } from "../frame/text.js";
 import type { GraphObject, IoasView, Known } from "./model.js";
 
 type Made = Omit<GraphObject, "id" | "type">;
-type Details = Record<string, string | number | true>;
-
-const plain: Made = { refs: [], details: {} };
+type Details = GraphObject["details"];
+type Of<T extends ObjectDetails["type"]> = Extract<ObjectDetails, { readonly type: T }>;
+type Makers = { readonly [T in ObjectDetails["type"]]: (details: Of<T>) => Made };
 
 /** A flag is there or not. */
 const flag = (name: string, on: boolean): Details => (on ? { [name]: true } : {});
+const faultsTo = (id: number | undefined): Made["refs"] => (id === undefined ? [] : [{ what: "faults to", id }]);
 
-const makers: Readonly<Record<string, (object: never) => Made>> = {
-	ioas: ({ space }: Ioas) => {
-		let mapped = 0n;
-		for (const area of space.areas) mapped += area.length;
-		return { ...plain, details: { areas: space.areas.size, mapped: sizeText(mapped) } };
-	},
-	"hwpt-paging": ({ ioas, automatic, nestParent, pasidCompatible, faultQueue }: HwptPaging) => ({
-		parent: ioas.id,
-		refs: faultQueue ? [{ what: "faults to", id: faultQueue.id }] : [],
-		details: { ...flag("automatic", automatic), ...flag("nesting parent", nestParent), ...flag("PASID", pasidCompatible) },
+const makers: Makers = {
+	ioas: ({ areas, mapped }) => ({ refs: [], details: { areas, mapped: sizeText(mapped) } }),
+	"hwpt-paging": ({ ioas, automatic, nestParent, pasid, faultQueue }) => ({
+		parent: ioas,
+		refs: faultsTo(faultQueue),
+		details: { ...flag("automatic", automatic), ...flag("nesting parent", nestParent), ...flag("PASID", pasid) },
 	}),
-	"hwpt-nested": ({ parent, viommu, pasidCompatible, faultQueue }: HwptNested) => ({
-		parent: viommu?.id ?? parent.id,
-		refs: faultQueue ? [{ what: "faults to", id: faultQueue.id }] : [],
-		details: flag("PASID", pasidCompatible),
+	"hwpt-nested": ({ parent, viommu, pasid, faultQueue }) => ({
+		parent: viommu ?? parent,
+		refs: faultsTo(faultQueue),
+		details: flag("PASID", pasid),
 	}),
-	device(object: Device) {
-		const attached = [...object.group.attachments].filter(([, { devices }]) => devices.has(object));
-		const own = attached.find(([pasid]) => pasid === 0);
-		const others = attached.filter(([pasid]) => pasid !== 0);
-		return {
-			parent: own?.[1].hwpt.id,
-			refs: others.map(([pasid, { hwpt }]) => ({ what: `PASID ${pasid} on`, id: hwpt.id })),
-			details: { name: object.device.name, group: object.device.group.id },
-		};
-	},
-	access: ({ ioas, pins }: Access) => ({ parent: ioas?.id, refs: [], details: flag("pins", pins) }),
-	fault: ({ queued, unanswered }: FaultQueue) => ({
-		refs: [],
-		details: { ...flag("faults waiting", queued.first !== undefined), unanswered: unanswered.size },
+	device: ({ name, group, attached }) => ({
+		parent: attached.find(({ pasid }) => pasid === 0)?.hwpt,
+		refs: attached.filter(({ pasid }) => pasid !== 0).map(({ pasid, hwpt }) => ({ what: `PASID ${pasid} on`, id: hwpt })),
+		details: { name, group },
 	}),
-	viommu: ({ parent, viommuType }: Viommu) => ({
-		parent: parent.id,
+	access: ({ ioas, pins }) => ({ parent: ioas, refs: [], details: flag("pins", pins) }),
+	fault: ({ waiting, unanswered }) => ({ refs: [], details: { ...flag("faults waiting", waiting), unanswered } }),
+	viommu: ({ parent, viommuType }) => ({
+		parent,
 		refs: [],
 		details: { type: nameOf({ set: iommu_viommu_type }, viommuType) ?? hex(viommuType) },
 	}),
-	vdevice: ({ viommu, device, virtId }: Vdevice) => ({
-		parent: viommu.id,
-		refs: [{ what: "of", id: device.id }],
+	vdevice: ({ viommu, device, virtId }) => ({
+		parent: viommu,
+		refs: [{ what: "of", id: device }],
 		details: { "virtual ID": hex(virtId) },
 	}),
-	veventq: ({ viommu, eventType, depth }: VeventQueue) => ({
-		parent: viommu.id,
+	veventq: ({ viommu, eventType, depth }) => ({
+		parent: viommu,
 		refs: [],
 		details: { type: nameOf({ set: iommu_veventq_type }, eventType) ?? hex(eventType), depth },
 	}),
-	"hw-queue": ({ viommu, access, pinned }: HwQueue) => ({
-		parent: viommu.id,
-		refs: access ? [{ what: "memory through", id: access.id }] : [],
-		details: (pinned ? { iova: hex(pinned.iova) } : {}) as Details,
+	"hw-queue": ({ viommu, access, iova }) => ({
+		parent: viommu,
+		refs: access === undefined ? [] : [{ what: "memory through", id: access }],
+		details: iova === undefined ? ({} as Details) : { iova: hex(iova) },
 	}),
-	selftest: ({ device }: SelftestDevice) => ({ refs: device ? [{ what: "owns", id: device.id }] : [], details: {} }),
+	selftest: ({ device }) => ({ refs: device === undefined ? [] : [{ what: "owns", id: device }], details: {} }),
 };
 
-function objectOf(object: IommufdObject): GraphObject {
-	const make = makers[object.type] as ((object: IommufdObject) => Made) | undefined;
-	return { id: object.id, type: object.type, ...(make?.(object) ?? plain) };
+function objectOf({ type, id, details }: ObjectView): GraphObject {
+	const make = makers[type] as (details: ObjectDetails) => Made;
+	return { id, type, ...make(details) };
 }
 
-const ordered = (context: IommufdContext): IommufdObject[] => [...context.objects].sort((a, b) => a.id - b.id);
-
+/** All that there is to know of a simulated kernel's contexts. */
 export function knownOf(sim: Sim): Known {
+	const { contexts, ioas } = inspect(sim);
 	return {
 		source: "kernel",
-		contexts: () => [...sim.contexts].map((context) => ({ objects: ordered(context).map(objectOf) })),
+		contexts: () => contexts().map((objects) => ({ objects: objects.map(objectOf) })),
 		ioas(id) {
-			for (const context of sim.contexts) {
-				const found = context.find<Ioas>(id, "ioas");
-				if (found) return viewOf(found);
-			}
-			return undefined;
+			const space = ioas(id);
+			return space && viewOf(space);
 		},
 	};
 }
 
-function viewOf({ id, space, hwpts }: Ioas): IoasView {
-	/** Reserved ranges are a device's, or a page table's: what its hardware can not translate. */
-	const ownerName = (owner: object): string => {
-		const object = (hwpts.find(({ domain }) => domain === owner) ?? owner) as { type?: unknown; id?: unknown };
-		return typeof object.type === "string" && typeof object.id === "number" ? `${object.type} ${object.id}` : "hardware";
-	};
+function viewOf({ id, areas, reserved, allowed, alignment }: SpaceView): IoasView {
 	return {
 		id,
-		areas: [...space.areas].map(({ start, last, readable, writable, pages }) => ({
-			start,
-			last,
-			readable,
-			writable,
-			from: pages.origin.type === "user" ? `user ${hex(pages.origin.uptr)}` : "file",
-		})),
-		reserved: space.reserved.map(({ start, last, owner }) => ({ start, last, owner: ownerName(owner) })),
-		allowed: space.allowed,
-		alignment: space.alignment,
+		areas: areas.map(({ uptr, ...area }) => ({ ...area, from: uptr === undefined ? "file" : `user ${hex(uptr)}` })),
+		reserved: reserved.map(({ owner, ...range }) => ({ ...range, owner: owner ? `${owner.type} ${owner.id}` : "hardware" })),
+		allowed,
+		alignment,
 	};
 }

@@ -8,8 +8,8 @@ import { PageRequests } from "./page-request.js";
 /** Which page table a group uses for a PASID, and who said so. */
 export interface AttachHandle {
 	readonly domain: Domain;
-	/** who attached: opaque here */
-	readonly owner: object;
+	/** who attached; `id` is what page requests call the device */
+	readonly owner: { readonly id: number };
 }
 
 /** A device behind an IOMMU. */

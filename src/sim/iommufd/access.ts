@@ -8,6 +8,12 @@ import type { IommufdContext } from "./context.js";
 import type { Ioas } from "./ioas.js";
 import { IommufdObject } from "./object.js";
 
+declare module "./object.js" {
+	interface ObjectTypes {
+		access: Access;
+	}
+}
+
 const PAGE = 0x1000n;
 
 /** Pages that an access holds. */

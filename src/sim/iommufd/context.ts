@@ -4,7 +4,7 @@ import type { KernelServices } from "../process/services.js";
 import type { DeviceGroup } from "./device-group.js";
 import type { Ioas } from "./ioas.js";
 import { MmapRegions } from "./mmap-regions.js";
-import type { IommufdObject, ObjectType } from "./object.js";
+import type { IommufdObject, ObjectType, ObjectTypes } from "./object.js";
 
 /** What iommufd asks of the kernel that it is in. */
 export interface IommufdSystem extends KernelServices {
@@ -67,9 +67,9 @@ export class IommufdContext {
 	}
 
 	/** The object with this ID if it is of the type. */
-	find<T extends IommufdObject>(id: number, type: ObjectType): T | undefined {
+	find<T extends ObjectType>(id: number, type: T): ObjectTypes[T] | undefined {
 		const object = this.#objects.get(id);
-		return object?.type === type ? (object as T) : undefined;
+		return object?.type === type ? (object as ObjectTypes[T]) : undefined;
 	}
 
 	/** IOMMU_DESTROY: -ENOENT, -EBUSY while something uses it. */

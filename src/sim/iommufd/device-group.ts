@@ -3,7 +3,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import type { AttachHandle, IommuGroup } from "../contract/device.js";
 import type { IommufdContext } from "./context.js";
 import type { Device } from "./device.js";
-import type { Hwpt, HwptPaging } from "./hwpt.js";
+import { type Hwpt, HwptPaging } from "./hwpt.js";
 
 interface Attachment {
 	hwpt: Hwpt;
@@ -124,7 +124,7 @@ export class DeviceGroup {
 	/** One user less; an automatic table goes with its last. */
 	#put(hwpt: Hwpt): void {
 		hwpt.users--;
-		if (hwpt.type === "hwpt-paging" && (hwpt as HwptPaging).automatic && hwpt.users === 0) this.context.remove(hwpt);
+		if (hwpt instanceof HwptPaging && hwpt.automatic && hwpt.users === 0) this.context.remove(hwpt);
 	}
 }
 

@@ -9,6 +9,12 @@ import { Ioas } from "./ioas.js";
 import { IommufdObject } from "./object.js";
 import type { Vdevice } from "./vdevice.js";
 
+declare module "./object.js" {
+	interface ObjectTypes {
+		device: Device;
+	}
+}
+
 type Join = (pasid: number, hwpt: Hwpt) => Ret;
 
 /** A device that a driver (VFIO, the selftest) put into the context. */

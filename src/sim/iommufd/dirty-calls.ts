@@ -8,7 +8,6 @@ import { EINVAL, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import type { Command } from "./command.js";
-import type { HwptPaging } from "./hwpt.js";
 import { UserBitmap } from "./user-bitmap.js";
 
 /** IOMMU_HWPT_SET_DIRTY_TRACKING */
@@ -17,7 +16,7 @@ export function setDirtyTracking(command: Command): Ret {
 	const flags = command.u32(at.flags);
 	// Nobody looks at __reserved here.
 	if (flags & ~SET.IOMMU_HWPT_DIRTY_TRACKING_ENABLE) return -EOPNOTSUPP;
-	const hwpt = command.context.find<HwptPaging>(command.u32(at.hwpt_id), "hwpt-paging");
+	const hwpt = command.context.find(command.u32(at.hwpt_id), "hwpt-paging");
 	if (hwpt === undefined) return -ENOENT;
 	const { dirty } = hwpt.domain;
 	return dirty === undefined ? -EOPNOTSUPP : dirty.set(flags !== 0);
@@ -28,7 +27,7 @@ export function getDirtyBitmap(command: Command): Ret {
 	const at = iommu_hwpt_get_dirty_bitmap.offsets;
 	const flags = command.u32(at.flags);
 	if (flags & ~GET.IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR || command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
-	const hwpt = command.context.find<HwptPaging>(command.u32(at.hwpt_id), "hwpt-paging");
+	const hwpt = command.context.find(command.u32(at.hwpt_id), "hwpt-paging");
 	if (hwpt === undefined) return -ENOENT;
 	const iova = command.u64(at.iova);
 	const length = command.u64(at.length);

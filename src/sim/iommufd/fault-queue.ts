@@ -14,9 +14,14 @@ import { IdPool } from "../memory/id-pool.js";
 import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
 import type { Command } from "./command.js";
-import type { Device } from "./device.js";
 import { respondWithFile } from "./file-object.js";
 import { IommufdObject } from "./object.js";
+
+declare module "./object.js" {
+	interface ObjectTypes {
+		fault: FaultQueue;
+	}
+}
 
 /** Page requests on their way to user space, and those it has read but not answered. */
 export class FaultQueue extends IommufdObject {
@@ -117,14 +122,13 @@ export class FaultFile extends SimFile {
 
 function encodeGroup(group: FaultGroup, cookie: number): Uint8Array {
 	const bytes = new Uint8Array(group.requests.length * FAULT.size);
-	const device = group.handle.owner as Device;
 	group.requests.forEach((request, i) => {
 		const pasid = request.pasid !== undefined ? FLAG.IOMMU_PGFAULT_FLAGS_PASID_VALID : 0;
 		const last = request.last ? FLAG.IOMMU_PGFAULT_FLAGS_LAST_PAGE : 0;
 		FAULT.encode(
 			{
 				flags: pasid | last,
-				dev_id: device.id,
+				dev_id: group.handle.owner.id,
 				pasid: request.pasid ?? 0,
 				grpid: request.group,
 				perm: request.perm,

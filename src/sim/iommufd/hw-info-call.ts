@@ -7,7 +7,6 @@ import {
 import { ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Command } from "./command.js";
-import type { Device } from "./device.js";
 
 const at = iommu_hw_info.offsets;
 
@@ -17,7 +16,7 @@ export function getHwInfo(command: Command): Ret {
 	if (flags & ~FLAG.IOMMU_HW_INFO_FLAG_INPUT_TYPE) return -EOPNOTSUPP;
 	if (command.u32(at.out_max_pasid_log2) >>> 8 !== 0) return -EOPNOTSUPP;
 	const wanted = flags === 0 ? TYPE.IOMMU_HW_INFO_TYPE_DEFAULT : command.u32(at.in_data_type);
-	const object = command.context.find<Device>(command.u32(at.dev_id), "device");
+	const object = command.context.find(command.u32(at.dev_id), "device");
 	if (object === undefined) return -ENOENT;
 	const { device } = object;
 	const { driver } = device.iommu;

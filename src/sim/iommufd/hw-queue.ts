@@ -8,6 +8,12 @@ import type { Command } from "./command.js";
 import { IommufdObject } from "./object.js";
 import type { Viommu } from "./viommu.js";
 
+declare module "./object.js" {
+	interface ObjectTypes {
+		"hw-queue": HwQueue;
+	}
+}
+
 /** Pages whose list the kernel can not allocate. */
 const MAX_PAGES = (1n << 31n) / 8n;
 
@@ -53,7 +59,7 @@ export function hwQueueAlloc(command: Command): Ret {
 	const length = command.u64(at.length);
 	if (length === 0n) return -EINVAL;
 	if (iova + length - 1n > IOVA_MAX) return -EOVERFLOW;
-	const viommu = context.find<Viommu>(command.u32(at.viommu_id), "viommu");
+	const viommu = context.find(command.u32(at.viommu_id), "viommu");
 	if (viommu === undefined) return -ENOENT;
 	const { ops } = viommu;
 	let rc = ops.hwQueueSupported?.(type) ?? -EOPNOTSUPP;

@@ -4,7 +4,6 @@ import type { Ret } from "../../kernel/kernel.js";
 import type { AllocData } from "../contract/user-data.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
-import type { FaultQueue } from "./fault-queue.js";
 import { type Hwpt, HwptNested, HwptPaging } from "./hwpt.js";
 import { Ioas } from "./ioas.js";
 import { Viommu } from "./viommu.js";
@@ -22,7 +21,7 @@ export function hwptAlloc(command: Command): Ret {
 	const type = command.u32(at.data_type);
 	const length = command.u32(at.data_len);
 	if ((type === DATA.IOMMU_HWPT_DATA_NONE) !== (length === 0)) return -EINVAL;
-	const device = context.find<Device>(command.u32(at.dev_id), "device");
+	const device = context.find(command.u32(at.dev_id), "device");
 	if (device === undefined) return -ENOENT;
 	const target = context.get(command.u32(at.pt_id));
 	const flags = command.u32(at.flags);
@@ -38,7 +37,7 @@ export function hwptAlloc(command: Command): Ret {
 	if (typeof hwpt === "number") return hwpt;
 	let rc: Ret = 0;
 	if (flags & FAULT) {
-		const queue = context.find<FaultQueue>(command.u32(at.fault_id), "fault");
+		const queue = context.find(command.u32(at.fault_id), "fault");
 		if (queue === undefined) rc = -ENOENT;
 		else hwpt.setFaultQueue(queue);
 	}

@@ -4,6 +4,13 @@ import type { Ioas } from "./ioas.js";
 import { IommufdObject } from "./object.js";
 import type { Viommu } from "./viommu.js";
 
+declare module "./object.js" {
+	interface ObjectTypes {
+		"hwpt-paging": HwptPaging;
+		"hwpt-nested": HwptNested;
+	}
+}
+
 /** What both kinds of page table have. */
 export abstract class Hwpt extends IommufdObject {
 	abstract readonly domain: Domain;

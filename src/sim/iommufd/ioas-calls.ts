@@ -22,7 +22,7 @@ import { Ioas } from "./ioas.js";
 const MAP_FLAGS = MAP.IOMMU_IOAS_MAP_FIXED_IOVA | MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE;
 
 function findIoas(command: Command, id: number): Ioas | undefined {
-	return command.context.find<Ioas>(id, "ioas");
+	return command.context.find(id, "ioas");
 }
 
 export function ioasAlloc(command: Command): Ret {

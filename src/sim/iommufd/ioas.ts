@@ -2,6 +2,12 @@ import { IovaSpace } from "../iova/iova-space.js";
 import type { HwptPaging } from "./hwpt.js";
 import { IommufdObject } from "./object.js";
 
+declare module "./object.js" {
+	interface ObjectTypes {
+		ioas: Ioas;
+	}
+}
+
 /** An I/O address space: what page tables and accesses are filled from. */
 export class Ioas extends IommufdObject {
 	readonly type = "ioas";

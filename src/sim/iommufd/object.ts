@@ -1,17 +1,11 @@
+/** What has an ID in a context. */
 import type { IommufdContext } from "./context.js";
 
-export type ObjectType =
-	| "device"
-	| "ioas"
-	| "hwpt-paging"
-	| "hwpt-nested"
-	| "access"
-	| "fault"
-	| "viommu"
-	| "vdevice"
-	| "veventq"
-	| "hw-queue"
-	| "selftest";
+/** The class of each type of object; the file that defines one adds it here. */
+// biome-ignore lint/suspicious/noEmptyInterface: filled by the files that define objects
+export interface ObjectTypes {}
+
+export type ObjectType = keyof ObjectTypes;
 
 /** Anything with an ID in a context. */
 export abstract class IommufdObject {

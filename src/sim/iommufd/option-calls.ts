@@ -8,7 +8,6 @@ import {
 import { EBUSY, EINVAL, ENODEV, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Command } from "./command.js";
-import type { Ioas } from "./ioas.js";
 
 const at = iommu_option.offsets;
 
@@ -38,7 +37,7 @@ function rlimitMode(command: Command): Ret {
 }
 
 function hugePages(command: Command): Ret {
-	const ioas = command.context.find<Ioas>(command.u32(at.object_id), "ioas");
+	const ioas = command.context.find(command.u32(at.object_id), "ioas");
 	if (ioas === undefined) return -ENOENT;
 	const op = command.u16(at.op);
 	if (op === OP.IOMMU_OPTION_OP_GET) {
@@ -61,7 +60,7 @@ export function vfioIoas(command: Command): Ret {
 			command.setU32(fields.ioas_id, context.vfioIoas.id);
 			return command.respond();
 		case VFIO_OP.IOMMU_VFIO_IOAS_SET: {
-			const ioas = context.find<Ioas>(command.u32(fields.ioas_id), "ioas");
+			const ioas = context.find(command.u32(fields.ioas_id), "ioas");
 			if (ioas === undefined) return -ENOENT;
 			context.vfioIoas = ioas;
 			return 0;

@@ -2,6 +2,12 @@ import type { Device } from "./device.js";
 import { IommufdObject } from "./object.js";
 import type { Viommu } from "./viommu.js";
 
+declare module "./object.js" {
+	interface ObjectTypes {
+		vdevice: Vdevice;
+	}
+}
+
 /** A device as a guest knows it: its number in a vIOMMU. */
 export class Vdevice extends IommufdObject {
 	readonly type = "vdevice";

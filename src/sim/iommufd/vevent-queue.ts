@@ -14,6 +14,12 @@ import { respondWithFile } from "./file-object.js";
 import { IommufdObject } from "./object.js";
 import type { Viommu } from "./viommu.js";
 
+declare module "./object.js" {
+	interface ObjectTypes {
+		veventq: VeventQueue;
+	}
+}
+
 const MAX_DEPTH = 1 << 19;
 const SEQUENCE_MASK = 0x7fffffff;
 
@@ -113,7 +119,7 @@ export function veventqAlloc(command: Command): Ret {
 	if (type === iommu_veventq_type.IOMMU_VEVENTQ_TYPE_DEFAULT) return -EOPNOTSUPP;
 	const depth = command.u32(at.veventq_depth);
 	if (depth === 0 || depth > MAX_DEPTH) return -EINVAL;
-	const viommu = command.context.find<Viommu>(command.u32(at.viommu_id), "viommu");
+	const viommu = command.context.find(command.u32(at.viommu_id), "viommu");
 	if (viommu === undefined) return -ENOENT;
 	if (viommu.eventQueues.has(type)) return -EEXIST;
 	const queue = new VeventQueue(viommu, type, depth);

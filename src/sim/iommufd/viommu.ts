@@ -7,11 +7,16 @@ import type { AllocData } from "../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../contract/viommu.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { Command } from "./command.js";
-import type { Device } from "./device.js";
 import type { HwptPaging } from "./hwpt.js";
 import { IommufdObject } from "./object.js";
 import { Vdevice } from "./vdevice.js";
 import type { VeventQueue } from "./vevent-queue.js";
+
+declare module "./object.js" {
+	interface ObjectTypes {
+		viommu: Viommu;
+	}
+}
 
 /** A share of a physical IOMMU, given to a guest. */
 export class Viommu extends IommufdObject implements ViommuCore {
@@ -77,13 +82,13 @@ export function viommuAlloc(command: Command): Ret {
 	const { context, process } = command;
 	const type = command.u32(at.type);
 	if (command.u32(at.flags) !== 0 || type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_DEFAULT) return -EOPNOTSUPP;
-	const device = context.find<Device>(command.u32(at.dev_id), "device");
+	const device = context.find(command.u32(at.dev_id), "device");
 	if (device === undefined) return -ENOENT;
 	const { iommu } = device.device;
 	const { driver } = iommu;
 	let rc = driver.viommuSupported?.(device.device, type) ?? -EOPNOTSUPP;
 	if (rc < 0) return rc;
-	const parent = context.find<HwptPaging>(command.u32(at.hwpt_id), "hwpt-paging");
+	const parent = context.find(command.u32(at.hwpt_id), "hwpt-paging");
 	if (parent === undefined) return -ENOENT;
 	if (!parent.nestParent) return -EINVAL;
 	const viommu = new Viommu(parent, type, iommu);
@@ -108,9 +113,9 @@ export function viommuAlloc(command: Command): Ret {
 export function vdeviceAlloc(command: Command): Ret {
 	const at = iommu_vdevice_alloc.offsets;
 	const { context } = command;
-	const viommu = context.find<Viommu>(command.u32(at.viommu_id), "viommu");
+	const viommu = context.find(command.u32(at.viommu_id), "viommu");
 	if (viommu === undefined) return -ENOENT;
-	const device = context.find<Device>(command.u32(at.dev_id), "device");
+	const device = context.find(command.u32(at.dev_id), "device");
 	if (device === undefined) return -ENOENT;
 	if (viommu.iommu !== device.device.iommu) return -EINVAL;
 	const virtId = command.u64(at.virt_id);

@@ -4,7 +4,6 @@ import type { IommuDevice } from "../contract/device.js";
 import { Access } from "../iommufd/access.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
-import type { Ioas } from "../iommufd/ioas.js";
 
 /** A VFIO device's place in a context, from bind to unbind. */
 export interface Binding {
@@ -94,7 +93,7 @@ export class EmulatedBinding implements Binding {
 	}
 
 	attach(id: number): Ret {
-		const ioas = this.context.find<Ioas>(id, "ioas");
+		const ioas = this.context.find(id, "ioas");
 		if (ioas === undefined) return -ENOENT;
 		const rc = this.access.attach(ioas);
 		return rc < 0 ? rc : id;

@@ -9,8 +9,7 @@ import { palette } from "../../../src/cli/frame/colour.js";
 import { Context } from "../../../src/cli/frame/context.js";
 import { BufferSink, type Io } from "../../../src/cli/frame/io.js";
 import type { Kernel } from "../../../src/kernel/kernel.js";
-import { createSim } from "../../../src/sim/index.js";
-import { leftovers } from "../../../src/sim/system/leftovers.js";
+import { createSim, inspect } from "../../../src/sim/index.js";
 import { ioctls } from "../../../structs/index.js";
 import { documents, iommuctl, temporaryFolder } from "../cli.js";
 
@@ -82,7 +81,7 @@ async function stageOf(spoil: (kernel: Kernel, failed: () => boolean) => Kernel)
 		failed,
 		async end() {
 			context.dispose();
-			return leftovers(sim);
+			return inspect(sim).leftovers();
 		},
 	};
 }
@@ -138,9 +137,9 @@ describe("what a round finds", () => {
 		const fd = process.open("/dev/iommu");
 		const { struct, request } = ioctls.IOMMU_IOAS_ALLOC;
 		process.ioctl(fd, request, struct.encode({ size: struct.size }));
-		expect(leftovers(sim)).toEqual(["a context is still held, with ioas 1"]);
+		expect(inspect(sim).leftovers()).toEqual(["a context is still held, with ioas 1"]);
 		process.exit();
-		expect(leftovers(sim)).toEqual([]);
+		expect(inspect(sim).leftovers()).toEqual([]);
 	});
 });
 

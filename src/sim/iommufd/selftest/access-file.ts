@@ -3,7 +3,6 @@ import type { Ret } from "../../../kernel/kernel.js";
 import { SimFile } from "../../process/file.js";
 import { Access, type PinnedRange } from "../access.js";
 import type { IommufdContext } from "../context.js";
-import type { Ioas } from "../ioas.js";
 
 /** The file of a CREATE_ACCESS: the access, and what it has pinned by number. */
 export class AccessFile extends SimFile {
@@ -21,7 +20,7 @@ export class AccessFile extends SimFile {
 
 	/** Use another IOAS. */
 	replaceIoas(id: number): Ret {
-		const ioas = this.access.context.find<Ioas>(id, "ioas");
+		const ioas = this.access.context.find(id, "ioas");
 		return ioas === undefined ? -ENOENT : this.access.attach(ioas);
 	}
 

@@ -6,8 +6,7 @@ import { MockDevice } from "../../vendors/selftest/device.js";
 import { MockNestedDomain } from "../../vendors/selftest/domains.js";
 import type { Command } from "../command.js";
 import { Device } from "../device.js";
-import { Hwpt, type HwptNested } from "../hwpt.js";
-import type { Ioas } from "../ioas.js";
+import { Hwpt } from "../hwpt.js";
 import * as access from "./access-commands.js";
 import type { MockMachine } from "./machine.js";
 import { checkMap, checkRefs, markDirty } from "./memory-commands.js";
@@ -70,11 +69,11 @@ export function testCommand(machine: MockMachine, command: Command): Ret {
 }
 
 function findSelftest(command: Command): SelftestDevice | undefined {
-	return command.context.find<SelftestDevice>(command.u32(at.id), "selftest");
+	return command.context.find(command.u32(at.id), "selftest");
 }
 
 function addReserved(command: Command): Ret {
-	const ioas = command.context.find<Ioas>(command.u32(at.id), "ioas");
+	const ioas = command.context.find(command.u32(at.id), "ioas");
 	if (ioas === undefined) return -ENOENT;
 	const start = command.u64(at["add_reserved.start"]);
 	const length = command.u64(at["add_reserved.length"]);
@@ -150,7 +149,7 @@ function pasidCheck(command: Command): Ret {
 }
 
 function checkIotlb(command: Command): Ret {
-	const hwpt = command.context.find<HwptNested>(command.u32(at.id), "hwpt-nested");
+	const hwpt = command.context.find(command.u32(at.id), "hwpt-nested");
 	if (hwpt === undefined) return -ENOENT;
 	const id = command.u32(at["check_iotlb.id"]);
 	if (!(hwpt.domain instanceof MockNestedDomain)) return -EINVAL;
@@ -159,7 +158,7 @@ function checkIotlb(command: Command): Ret {
 }
 
 function findMock(command: Command, id: number): MockDevice | undefined {
-	const device = command.context.find<Device>(id, "device")?.device;
+	const device = command.context.find(id, "device")?.device;
 	return device instanceof MockDevice ? device : undefined;
 }
 

@@ -15,7 +15,7 @@ const SMALL = 0x800n;
 const MAX_BITS = 1n << 34n;
 
 function findMockHwpt(command: Command): { hwpt: HwptPaging; domain: MockPagingDomain } | Ret {
-	const hwpt = command.context.find<HwptPaging>(command.u32(at.id), "hwpt-paging");
+	const hwpt = command.context.find(command.u32(at.id), "hwpt-paging");
 	if (hwpt === undefined) return -ENOENT;
 	const { domain } = hwpt;
 	return domain instanceof MockPagingDomain ? { hwpt, domain } : -EINVAL;

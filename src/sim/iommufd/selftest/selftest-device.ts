@@ -1,6 +1,12 @@
 import type { Device } from "../device.js";
 import { IommufdObject } from "../object.js";
 
+declare module "../object.js" {
+	interface ObjectTypes {
+		selftest: SelftestDevice;
+	}
+}
+
 /** What owns a mock device: destroying it takes the device away. */
 export class SelftestDevice extends IommufdObject {
 	readonly type = "selftest";

@@ -1,7 +1,6 @@
 import { defines, iommu_hwpt_invalidate_selftest as ENTRY, mock_aperture, mock_nested_domain_iotlb } from "../../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { AttachHandle, IommuDevice } from "../../contract/device.js";
 import { NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { IommuInstance } from "../../contract/driver.js";
 import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
@@ -40,10 +39,9 @@ export class MockPagingDomain extends PagingDomain {
 		if (tracksDirty) this.dirty = this.tracker = new MockDirty(this);
 	}
 
-	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
-		const mock = device as MockDevice;
-		if (pasid === 0 && this.dirty !== undefined && !mock.tracksDirty) return -EINVAL;
-		return attachMock(mock, pasid, undefined, 0n);
+	override attach(device: MockDevice, pasid: number): Ret {
+		if (pasid === 0 && this.dirty !== undefined && !device.tracksDirty) return -EINVAL;
+		return attachMock(device, pasid, undefined, 0n);
 	}
 
 	override unmapped(area: Area): void {
@@ -61,11 +59,10 @@ export class MockNestedDomain extends NestedDomain {
 		super(iommu);
 	}
 
-	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
-		const mock = device as MockDevice;
-		if (this.viommu === undefined || pasid !== 0) return attachMock(mock, pasid, undefined, 0n);
+	override attach(device: MockDevice, pasid: number): Ret {
+		if (this.viommu === undefined || pasid !== 0) return attachMock(device, pasid, undefined, 0n);
 		const virtId = this.viommu.viommu.virtId(device);
-		return virtId === undefined ? -ENOENT : attachMock(mock, pasid, this.viommu, virtId);
+		return virtId === undefined ? -ENOENT : attachMock(device, pasid, this.viommu, virtId);
 	}
 
 	override invalidate(array: InvalidateArray): InvalidateResult {

@@ -4,9 +4,8 @@ import {
 	iommu_hwpt_selftest,
 	iommu_test_hw_info,
 	mock_iommupt,
-	mock_nested_domain_iotlb,
 } from "../../../../structs/index.js";
-import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
+import { EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
@@ -16,24 +15,24 @@ import { copyUserData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import type { MockDevice } from "./device.js";
 import { MockNestedDomain, MockPagingDomain } from "./domains.js";
+import { mockNested } from "./nested.js";
 import { MockViommu } from "./viommu.js";
 
 const PAGING_FLAGS = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT | FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING | FLAG.IOMMU_HWPT_ALLOC_PASID;
 
 /** The selftest's mock IOMMU. */
 export class MockDriver implements IommuDriver {
-	canTrackDirty(device: IommuDevice): boolean {
-		return (device as MockDevice).tracksDirty;
+	canTrackDirty(device: MockDevice): boolean {
+		return device.tracksDirty;
 	}
 
 	guestOwnsPasids(domain: Domain): boolean {
 		return domain instanceof MockNestedDomain;
 	}
 
-	detached(device: IommuDevice, pasid: number): void {
-		const mock = device as MockDevice;
-		if (pasid === 0) mock.viommu = undefined;
-		else if (pasid === defines.IOMMU_TEST_PASID_RESERVED) mock.failNext = false;
+	detached(device: MockDevice, pasid: number): void {
+		if (pasid === 0) device.viommu = undefined;
+		else if (pasid === defines.IOMMU_TEST_PASID_RESERVED) device.failNext = false;
 	}
 
 	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
@@ -75,14 +74,4 @@ function pagingFormat({ process, data }: AllocData): Ret {
 	if (typeof bytes === "number") return bytes;
 	const { pagetable_type } = iommu_hwpt_selftest.decode(bytes);
 	return pagetable_type > mock_iommupt.MOCK_IOMMUPT_HUGE ? -EOPNOTSUPP : pagetable_type;
-}
-
-/** A nested mock table, with or without a vIOMMU. */
-export function mockNested(device: IommuDevice, parent: PagingDomain, from: AllocData, viommu?: MockViommu): MockNestedDomain | Ret {
-	if (from.data === undefined || !(parent instanceof MockPagingDomain)) return -EINVAL;
-	const { size } = iommu_hwpt_selftest;
-	const bytes = copyUserData(from.process, from.data, defines.IOMMU_HWPT_DATA_SELFTEST, size, iommu_hwpt_selftest.offsets.pagetable_type);
-	if (typeof bytes === "number") return bytes;
-	const { iotlb } = iommu_hwpt_selftest.decode(bytes);
-	return new MockNestedDomain(device.iommu, new Array(mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_NUM).fill(iotlb), viommu);
 }

@@ -16,7 +16,7 @@ import { copyUserData } from "../../contract/user-data.js";
 import type { HwQueueCore, HwQueueOps, ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import { PAGE_SIZE } from "../../memory/memory-object.js";
 import type { MockDevice } from "./device.js";
-import { mockNested } from "./driver.js";
+import { mockNested } from "./nested.js";
 
 /** bytes of its data that the caller must give at least: in_data and out_data */
 const MIN_DATA = DATA.offsets.out_mmap_offset;

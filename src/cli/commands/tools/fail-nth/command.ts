@@ -21,7 +21,7 @@ async function simulatedStage({ common, io }: Invocation): Promise<Stage> {
 	const context = new Context("sim", undefined, { machine: common.machine, uapi: common.uapi, cwd: io.cwd });
 	const { sim } = await context.handle();
 	if (!sim) throw new Error("the simulated kernel has no sim");
-	const { leftovers } = await import("../../../../sim/system/leftovers.js");
+	const { inspect } = await import("../../../../sim/index.js");
 	return {
 		context,
 		arm(n) {
@@ -31,7 +31,7 @@ async function simulatedStage({ common, io }: Invocation): Promise<Stage> {
 		failed: () => sim.allocations >= sim.failingAllocation,
 		async end() {
 			context.dispose();
-			return leftovers(sim);
+			return inspect(sim).leftovers();
 		},
 	};
 }

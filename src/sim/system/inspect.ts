@@ -1,0 +1,171 @@
+/** Looking into a simulated kernel from outside: plain values, nothing that could be changed by accident. */
+import { Access } from "../iommufd/access.js";
+import type { IommufdContext } from "../iommufd/context.js";
+import { Device } from "../iommufd/device.js";
+import { FaultQueue } from "../iommufd/fault-queue.js";
+import { HwQueue } from "../iommufd/hw-queue.js";
+import { HwptNested, HwptPaging } from "../iommufd/hwpt.js";
+import { Ioas } from "../iommufd/ioas.js";
+import { IommufdObject, type ObjectType } from "../iommufd/object.js";
+import { SelftestDevice } from "../iommufd/selftest/selftest-device.js";
+import { Vdevice } from "../iommufd/vdevice.js";
+import { VeventQueue } from "../iommufd/vevent-queue.js";
+import { Viommu } from "../iommufd/viommu.js";
+import type { Interval } from "../iova/interval-set.js";
+import type { Sim } from "./sim.js";
+
+/** An object of a context; IDs name other objects of the same context. */
+export interface ObjectView {
+	readonly type: ObjectType;
+	readonly id: number;
+	/** how many objects, files and drivers keep it from being destroyed */
+	readonly users: number;
+	readonly details: ObjectDetails;
+}
+
+/** What there is to know of an object, by its type; a field is absent where there is nothing. */
+export type ObjectDetails =
+	| { readonly type: "ioas"; readonly areas: number /** bytes */; readonly mapped: bigint }
+	| {
+			readonly type: "hwpt-paging";
+			readonly ioas: number;
+			readonly automatic: boolean;
+			readonly nestParent: boolean;
+			readonly pasid: boolean;
+			readonly faultQueue?: number;
+	  }
+	| {
+			readonly type: "hwpt-nested";
+			readonly parent: number;
+			readonly viommu?: number;
+			readonly pasid: boolean;
+			readonly faultQueue?: number;
+	  }
+	| {
+			readonly type: "device";
+			readonly name: string;
+			readonly group: number;
+			/** page tables by PASID, 0: without one */
+			readonly attached: readonly { readonly pasid: number; readonly hwpt: number }[];
+	  }
+	| { readonly type: "access"; readonly ioas?: number; readonly pins: boolean }
+	| { readonly type: "fault"; readonly waiting: boolean; readonly unanswered: number }
+	| { readonly type: "viommu"; readonly parent: number /** IOMMU_VIOMMU_TYPE_* */; readonly viommuType: number }
+	| { readonly type: "vdevice"; readonly viommu: number; readonly device: number; readonly virtId: bigint }
+	| { readonly type: "veventq"; readonly viommu: number /** IOMMU_VEVENTQ_TYPE_* */; readonly eventType: number; readonly depth: number }
+	| { readonly type: "hw-queue"; readonly viommu: number; readonly access?: number; readonly iova?: bigint }
+	| { readonly type: "selftest"; readonly device?: number };
+
+/** An IOAS's address space. Ranges are inclusive. */
+export interface SpaceView {
+	readonly id: number;
+	readonly areas: readonly (Interval & {
+		readonly readable: boolean;
+		readonly writable: boolean;
+		/** the user address that it was mapped from; absent: a file's */
+		readonly uptr?: bigint;
+	})[];
+	/** `owner`: the object whose hardware cannot use the range; absent: no object's */
+	readonly reserved: readonly (Interval & { readonly owner?: { readonly type: ObjectType; readonly id: number } })[];
+	readonly allowed: readonly Interval[];
+	/** bytes */
+	readonly alignment: bigint;
+}
+
+export interface Inspection {
+	/** open contexts, oldest first; their objects by ID */
+	contexts(): readonly (readonly ObjectView[])[];
+	/** the IOAS of this ID in the first context that has it */
+	ioas(id: number): SpaceView | undefined;
+	/** What programs left behind, in words, once all of them have ended; nothing is right. */
+	leftovers(): string[];
+}
+
+/** Look into a kernel: each call shows it as it is then. */
+export function inspect(sim: Sim): Inspection {
+	return {
+		contexts: () => [...sim.contexts].map((context) => ordered(context).map(viewOf)),
+		ioas(id) {
+			for (const context of sim.contexts) {
+				const found = context.find(id, "ioas");
+				if (found !== undefined) return spaceOf(found);
+			}
+			return undefined;
+		},
+		leftovers: () => leftovers(sim),
+	};
+}
+
+const ordered = (context: IommufdContext): IommufdObject[] => [...context.objects].sort((a, b) => a.id - b.id);
+
+function viewOf(object: IommufdObject): ObjectView {
+	const { type, id, users } = object;
+	return { type, id, users, details: detailsOf(object) };
+}
+
+function detailsOf(object: IommufdObject): ObjectDetails {
+	if (object instanceof Ioas) {
+		let mapped = 0n;
+		for (const area of object.space.areas) mapped += area.length;
+		return { type: object.type, areas: object.space.areas.size, mapped };
+	}
+	if (object instanceof HwptPaging) {
+		const { type, ioas, automatic, nestParent, pasidCompatible: pasid, faultQueue } = object;
+		return { type, ioas: ioas.id, automatic, nestParent, pasid, faultQueue: faultQueue?.id };
+	}
+	if (object instanceof HwptNested) {
+		const { type, parent, viommu, pasidCompatible: pasid, faultQueue } = object;
+		return { type, parent: parent.id, viommu: viommu?.id, pasid, faultQueue: faultQueue?.id };
+	}
+	if (object instanceof Device) {
+		const mine = [...object.group.attachments].filter(([, { devices }]) => devices.has(object));
+		const attached = mine.map(([pasid, { hwpt }]) => ({ pasid, hwpt: hwpt.id }));
+		return { type: object.type, name: object.device.name, group: object.device.group.id, attached };
+	}
+	if (object instanceof Access) return { type: object.type, ioas: object.ioas?.id, pins: object.pins };
+	if (object instanceof FaultQueue)
+		return { type: object.type, waiting: object.queued.first !== undefined, unanswered: object.unanswered.size };
+	if (object instanceof Viommu) return { type: object.type, parent: object.parent.id, viommuType: object.viommuType };
+	if (object instanceof Vdevice) return { type: object.type, viommu: object.viommu.id, device: object.device.id, virtId: object.virtId };
+	if (object instanceof VeventQueue)
+		return { type: object.type, viommu: object.viommu.id, eventType: object.eventType, depth: object.depth };
+	if (object instanceof HwQueue)
+		return { type: object.type, viommu: object.viommu.id, access: object.access?.id, iova: object.pinned?.iova };
+	if (object instanceof SelftestDevice) return { type: object.type, device: object.device?.id };
+	throw new Error(`an object of type ${object.type} has no view`);
+}
+
+function spaceOf({ id, space, hwpts }: Ioas): SpaceView {
+	/** Reserved ranges are a device's, or a page table's: what its hardware cannot translate. */
+	const objectOf = (owner: object): { type: ObjectType; id: number } | undefined => {
+		const object = hwpts.find(({ domain }) => domain === owner) ?? owner;
+		return object instanceof IommufdObject ? { type: object.type, id: object.id } : undefined;
+	};
+	return {
+		id,
+		areas: [...space.areas].map(({ start, last, readable, writable, pages }) => ({
+			start,
+			last,
+			readable,
+			writable,
+			uptr: pages.origin.type === "user" ? pages.origin.uptr : undefined,
+		})),
+		reserved: space.reserved.map(({ start, last, owner }) => ({ start, last, owner: objectOf(owner) })),
+		allowed: space.allowed,
+		alignment: space.alignment,
+	};
+}
+
+function leftovers(sim: Sim): string[] {
+	const found: string[] = [];
+	for (const context of sim.contexts) {
+		const objects = [...context.objects].map(({ type, id }) => `${type} ${id}`);
+		found.push(`a context is still held${objects.length > 0 ? `, with ${objects.join(", ")}` : ""}`);
+	}
+	if (sim.physical.pinned) found.push("pages are still pinned");
+	for (const { name, boundTo, group } of sim.hardware?.devices.values() ?? []) {
+		if (boundTo !== undefined) found.push(`${name} is still bound`);
+		if (group.attached.size > 0) found.push(`group ${group.id} is still attached`);
+	}
+	return found;
+}

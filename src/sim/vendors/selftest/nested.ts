@@ -1,0 +1,19 @@
+/** Making the mock's nested page tables. */
+import { defines, iommu_hwpt_selftest, mock_nested_domain_iotlb } from "../../../../structs/index.js";
+import { EINVAL } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { IommuDevice } from "../../contract/device.js";
+import type { PagingDomain } from "../../contract/domain.js";
+import { type AllocData, copyUserData } from "../../contract/user-data.js";
+import { MockNestedDomain, MockPagingDomain } from "./domains.js";
+import type { MockViommu } from "./viommu.js";
+
+/** A nested mock table, with or without a vIOMMU. */
+export function mockNested(device: IommuDevice, parent: PagingDomain, from: AllocData, viommu?: MockViommu): MockNestedDomain | Ret {
+	if (from.data === undefined || !(parent instanceof MockPagingDomain)) return -EINVAL;
+	const { size } = iommu_hwpt_selftest;
+	const bytes = copyUserData(from.process, from.data, defines.IOMMU_HWPT_DATA_SELFTEST, size, iommu_hwpt_selftest.offsets.pagetable_type);
+	if (typeof bytes === "number") return bytes;
+	const { iotlb } = iommu_hwpt_selftest.decode(bytes);
+	return new MockNestedDomain(device.iommu, new Array(mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_NUM).fill(iotlb), viommu);
+}
