@@ -4,7 +4,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { iommuctl, root, temporaryFolder } from "./cli.js";
+import { families } from "../../src/cli/families.js";
+import { commonOptions } from "../../src/cli/frame/common-options.js";
+import { root, temporaryFolder } from "./cli.js";
 import { type Block, commandsOf, environment, install, type Page, pages, run } from "./pages.js";
 
 const page = (path: string): Page => pages.find((one) => one.path === path) as Page;
@@ -50,19 +52,27 @@ describe.each(pages.filter((one) => consolesOf(one).length > 0).map((one) => [on
 const commandsIn = (text: string): string[] =>
 	[...text.matchAll(/(?<![\w./-])iommuctl ([^\n|;&)>#"`]+)/g)].map(([, words]) => words.trim());
 
-const helps = new Map<string, string>();
-
-/** The help of the command that these words begin with, as far as they name one. */
-function helpOf(words: string): string {
-	const named = (/^[a-z-]+(?: [a-z-]+)?/.exec(words.replace(/ --?[a-z].*/, "")) ?? [""])[0];
-	let help = helps.get(named);
-	if (help === undefined) {
-		const [object] = named.split(" ");
-		const tries = [named, object].map((text) => iommuctl([...text.split(" "), "--help"]));
-		help = tries.find(({ status, stdout }) => status === 0 && stdout.startsWith(`Usage: iommuctl ${object}`))?.stdout ?? "";
-		helps.set(named, help);
+/** What follows each command's words: its options, as help lists them. An object alone has none. */
+const optionsOf = new Map<string, Set<string>>();
+for (const { name, load } of families) {
+	optionsOf.set(name, new Set(["--help"]));
+	for (const command of (await load()).commands) {
+		const flags = [...(command.options?.() ?? []), ...commonOptions(command)].flatMap(
+			(option) => option.flags.match(/--[a-z][\w-]*/g) ?? [],
+		);
+		const options = new Set([...flags, "--help"]);
+		optionsOf.set(`${name} ${command.name}`.trim(), options);
+		if (command.isDefault) optionsOf.set(name, options);
 	}
-	return help;
+}
+
+/** The options of the command that these words begin with; undefined if they name none. */
+function optionsFor(words: string): Set<string> | undefined {
+	const [object, action] = words.split(" ");
+	const whole = optionsOf.get(`${object} ${action}`);
+	// What is no action is an argument, where the object is a command of its own.
+	const isCommand = action === undefined || action.startsWith("-") || ![...optionsOf.keys()].some((path) => path.startsWith(`${object} `));
+	return whole ?? (isCommand ? optionsOf.get(object) : undefined);
 }
 
 const shown = pages.flatMap(({ path, text, blocks }) => [
@@ -77,9 +87,9 @@ const shown = pages.flatMap(({ path, text, blocks }) => [
 ]);
 
 test.each(shown)("%s: iommuctl %s is a command with such options", (_, words) => {
-	const help = helpOf(words);
-	expect(help).not.toBe("");
-	for (const [option] of words.replace(/ -- .*/, "").matchAll(/(?<= )--[a-z][a-z-]*/g)) expect(help).toContain(option);
+	const options = optionsFor(words);
+	expect(options).toBeDefined();
+	for (const [option] of words.replace(/ -- .*/, "").matchAll(/(?<= )--[a-z][a-z-]*/g)) expect(options).toContain(option);
 });
 
 test.each(pages.map((one) => [one.path, one] as const))("%s: shell blocks parse, links lead somewhere", (path, { text, blocks }) => {
@@ -120,6 +130,17 @@ test("every object that the list of commands names is there, and none is missing
 	const table = page("docs/commands.md").text;
 	for (const object of objects) expect(table).toMatch(new RegExp(`^\\| .*\`${object}[ \`]`, "m"));
 	expect(objects.length).toBeGreaterThan(15);
+});
+
+test("the list of commands names each object's actions, and no others", async () => {
+	const rows = [...page("docs/commands.md").text.matchAll(/^\| (`[^|]*`) \| (.*) \|$/gm)];
+	for (const { name, load } of families) {
+		const [, , what] = rows.find(([, objects]) => new RegExp(`\`${name}[ \`]`).test(objects)) ?? [];
+		const there = (await load()).commands.map((command) => command.name).filter(Boolean);
+		const named = [...(what ?? "").matchAll(/`([a-z][a-z-]*)`/g)].map(([, word]) => word);
+		if (there.length === 0) expect(named, name).toEqual([]);
+		else if (named.length > 0) expect([...named].sort(), name).toEqual([...there].sort());
+	}
 });
 
 /** The shell lines of a workflow that run scripts, as CI gives them to its shell. */
