@@ -1,7 +1,7 @@
 import { InputError, ioctlByName, ioctlByRequest } from "../../structs/index.js";
 import { errnoNames, errnoNumber } from "./errno.js";
-import type { DmaCapable, IoBuffer, IoctlArg, Kernel, MmapRequest, PollFd, Ret } from "./kernel.js";
-import { isDmaCapable } from "./kernel.js";
+import type { Kernel, Ret } from "./kernel.js";
+import { wrapKernel } from "./wrap.js";
 
 /** Which invocations of a call: the first one, every `step`th after it, up to `last`. */
 export interface When {
@@ -117,101 +117,38 @@ export function isDue({ first, last, step }: When, count: number): boolean {
 /** `kernel`, with some calls answered instead of made. Each call counts for itself; of two rules for one call the later one holds. */
 export function injecting(kernel: Kernel, injections: readonly Injection[]): Kernel {
 	if (injections.length === 0) return kernel;
-	return isDmaCapable(kernel) ? new InjectingDmaKernel(kernel, injections) : new InjectingKernel(kernel, injections);
-}
-
-class InjectingKernel<K extends Kernel = Kernel> implements Kernel {
-	readonly #rules = new Map<string, Injection>();
-	readonly #counts = new Map<string, number>();
-
-	constructor(
-		protected readonly kernel: K,
-		injections: readonly Injection[],
-	) {
-		for (const injection of injections) for (const call of injection.calls) this.#rules.set(call, injection);
-	}
-
-	get kind(): "real" | "sim" {
-		return this.kernel.kind;
-	}
-
+	const rules = new Map<string, Injection>();
+	for (const injection of injections) for (const call of injection.calls) rules.set(call, injection);
+	const counts = new Map<string, number>();
 	/** What this invocation is to answer; undefined where it is to be made. */
-	#due(call: string): bigint | undefined {
-		const rule = this.#rules.get(call);
+	const due = (call: string): bigint | undefined => {
+		const rule = rules.get(call);
 		if (rule === undefined) return undefined;
-		const count = (this.#counts.get(call) ?? 0) + 1;
-		this.#counts.set(call, count);
+		const count = (counts.get(call) ?? 0) + 1;
+		counts.set(call, count);
 		return isDue(rule.when, count) ? rule.answer : undefined;
-	}
-
-	#answer(call: Call, make: () => Ret): Ret {
-		const injected = this.#due(call);
+	};
+	const answer = (call: Call, make: () => Ret): Ret => {
+		const injected = due(call);
 		return injected === undefined ? make() : Number(injected);
-	}
-
-	open(path: string, flags?: number): Ret {
-		return this.#answer("open", () => this.kernel.open(path, flags));
-	}
-
-	close(fd: number): Ret {
-		return this.#answer("close", () => this.kernel.close(fd));
-	}
-
-	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
-		const name = ioctlByRequest(request)?.name;
-		const own = name === undefined ? undefined : this.#due(name);
-		const any = this.#due("ioctl");
-		const injected = own ?? any;
-		return injected === undefined ? this.kernel.ioctl(fd, request, arg) : Number(injected);
-	}
-
-	read(fd: number, into: IoBuffer): Ret {
-		return this.#answer("read", () => this.kernel.read(fd, into));
-	}
-
-	write(fd: number, from: IoBuffer): Ret {
-		return this.#answer("write", () => this.kernel.write(fd, from));
-	}
-
-	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
-		return this.#answer("pread64", () => this.kernel.pread(fd, into, offset));
-	}
-
-	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret {
-		return this.#answer("pwrite64", () => this.kernel.pwrite(fd, from, offset));
-	}
-
-	poll(fds: PollFd[], timeout: number): Ret {
-		return this.#answer("poll", () => this.kernel.poll(fds, timeout));
-	}
-
-	mmap(request: MmapRequest): bigint {
-		return this.#due("mmap") ?? this.kernel.mmap(request);
-	}
-
-	munmap(addr: bigint, length: bigint): Ret {
-		return this.#answer("munmap", () => this.kernel.munmap(addr, length));
-	}
-
-	memfd(name: string, length: bigint): Ret {
-		return this.#answer("memfd_create", () => this.kernel.memfd(name, length));
-	}
-
-	peek(addr: bigint, into: Uint8Array): Ret {
-		return this.kernel.peek(addr, into);
-	}
-
-	poke(addr: bigint, from: Uint8Array): Ret {
-		return this.kernel.poke(addr, from);
-	}
-
-	exit(): void {
-		this.kernel.exit();
-	}
-}
-
-class InjectingDmaKernel extends InjectingKernel<Kernel & DmaCapable> implements DmaCapable {
-	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
-		return this.kernel.dma(fd, dir, iova, length, buf);
-	}
+	};
+	return wrapKernel(kernel, {
+		open: (path, flags) => answer("open", () => kernel.open(path, flags)),
+		close: (fd) => answer("close", () => kernel.close(fd)),
+		ioctl(fd, request, arg) {
+			const name = ioctlByRequest(request)?.name;
+			const own = name === undefined ? undefined : due(name);
+			const any = due("ioctl");
+			const injected = own ?? any;
+			return injected === undefined ? kernel.ioctl(fd, request, arg) : Number(injected);
+		},
+		read: (fd, into) => answer("read", () => kernel.read(fd, into)),
+		write: (fd, from) => answer("write", () => kernel.write(fd, from)),
+		pread: (fd, into, offset) => answer("pread64", () => kernel.pread(fd, into, offset)),
+		pwrite: (fd, from, offset) => answer("pwrite64", () => kernel.pwrite(fd, from, offset)),
+		poll: (fds, timeout) => answer("poll", () => kernel.poll(fds, timeout)),
+		mmap: (request) => due("mmap") ?? kernel.mmap(request),
+		munmap: (addr, length) => answer("munmap", () => kernel.munmap(addr, length)),
+		memfd: (name, length) => answer("memfd_create", () => kernel.memfd(name, length)),
+	});
 }

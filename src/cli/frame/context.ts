@@ -40,6 +40,8 @@ export class Context {
 	#scratchMemory: Scratch | undefined;
 	/** whether the user was told which kernel it is */
 	announced = false;
+	/** whether the user was told that the trace being written lacks what hardware does by itself */
+	toldUnrecorded = false;
 	readonly #choice: KernelChoice;
 	readonly #simChoice: SimChoice;
 	readonly #wrap: (handle: KernelHandle) => Promise<KernelHandle>;

@@ -1,6 +1,7 @@
 /** What passes between us and a kernel that can not be looked into: the objects that were made here, and what became of them. */
 import { type Ioctl, ioctlByRequest, iommu_test_op, type StructType } from "../../../structs/index.js";
 import type { IoctlArg, Kernel, Ret } from "../../kernel/kernel.js";
+import { wrapKernel } from "../../kernel/wrap.js";
 import { hex } from "../frame/text.js";
 import type { Area, GraphObject, IoasView, Known, Range } from "./model.js";
 
@@ -206,12 +207,5 @@ export function tracking(kernel: Kernel, tracker: Tracker): Kernel {
 		if (ret >= 0) tracker.closed(fd);
 		return ret;
 	};
-	const own: Partial<Kernel> = { ioctl, close };
-	// Everything else goes to the kernel as it is: its own fields are private to it.
-	return new Proxy(kernel, {
-		get(target, key) {
-			const found = own[key as keyof Kernel] ?? Reflect.get(target, key, target);
-			return typeof found === "function" && !Object.hasOwn(own, key) ? found.bind(target) : found;
-		},
-	});
+	return wrapKernel(kernel, { ioctl, close });
 }

@@ -9,8 +9,10 @@ import { palette } from "../../../src/cli/frame/colour.js";
 import { Context } from "../../../src/cli/frame/context.js";
 import { BufferSink, type Io } from "../../../src/cli/frame/io.js";
 import type { Kernel } from "../../../src/kernel/kernel.js";
+import { wrapKernel } from "../../../src/kernel/wrap.js";
 import { createSim, inspect } from "../../../src/sim/index.js";
 import { ioctls } from "../../../structs/index.js";
+import { FakeKernel } from "../../trace/fake-kernel.js";
 import { documents, iommuctl, temporaryFolder } from "../cli.js";
 
 const folders = temporaryFolder();
@@ -96,13 +98,7 @@ async function problemsOf(spoil: (kernel: Kernel, failed: () => boolean) => Kern
 	return results.flatMap(({ problems }) => problems);
 }
 
-const withIoctl = (kernel: Kernel, ioctl: Kernel["ioctl"]): Kernel =>
-	new Proxy(kernel, {
-		get: (target, key) => {
-			const found: unknown = key === "ioctl" ? ioctl : Reflect.get(target, key, target);
-			return typeof found === "function" && key !== "ioctl" ? found.bind(target) : found;
-		},
-	});
+const withIoctl = (kernel: Kernel, ioctl: Kernel["ioctl"]): Kernel => wrapKernel(kernel, { ioctl });
 
 describe("what a round finds", () => {
 	test("nothing in a kernel that is right", async () => {
@@ -150,7 +146,9 @@ describe("the real kernel's counter", () => {
 		writeFileSync(path, "");
 		const counter = new FailNth(path);
 		const during: string[] = [];
-		const fake = { ioctl: () => during.push(readFileSync(path, "utf8")), close: () => during.push("close") } as unknown as Kernel;
+		const fake = new FakeKernel();
+		fake.ioctl = () => during.push(readFileSync(path, "utf8"));
+		fake.close = () => during.push("close");
 		const kernel = counter.around(fake);
 		kernel.ioctl(0, 0, 0n);
 		expect(during).toEqual([""]);

@@ -1,5 +1,4 @@
 import { EnvironmentError } from "../../../kernel/environment-error.js";
-import type { Kernel } from "../../../kernel/kernel.js";
 import type { SimControl } from "../../../sim/index.js";
 import { announce } from "../../frame/announce.js";
 import type { Invocation } from "../../frame/command.js";
@@ -17,15 +16,13 @@ export async function controlOf(inv: Invocation): Promise<SimControl> {
 	return SimControl.of(sim);
 }
 
-/** Kernels whose script was told: once is enough there. */
-const told = new WeakSet<Kernel>();
-
 /** As `controlOf`, for what changes the machine: a trace has no step for that, and whoever records is told. */
 export async function changing(inv: Invocation): Promise<SimControl> {
 	const control = await controlOf(inv);
 	const { unrecorded } = await inv.context.handle();
-	if (unrecorded && !(inv.place && told.has(unrecorded))) {
-		told.add(unrecorded);
+	// A script is told once.
+	if (unrecorded && !(inv.place && inv.context.toldUnrecorded)) {
+		inv.context.toldUnrecorded = true;
 		const what = `${inv.err.bad("not recorded:")} a trace has no step for what hardware does by itself`;
 		inv.io.stderr.write(`${what}; its replay may differ from here on\n`);
 	}

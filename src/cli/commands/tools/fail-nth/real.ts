@@ -2,11 +2,9 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { EnvironmentError } from "../../../../kernel/environment-error.js";
 import type { Kernel } from "../../../../kernel/kernel.js";
+import { wrapKernel } from "../../../../kernel/wrap.js";
 
 export const failNthPath = "/proc/self/fail-nth";
-
-/** Calls that can allocate. */
-const armed: ReadonlySet<string> = new Set(["open", "ioctl", "read", "write", "pread", "pwrite", "mmap", "memfd"]);
 
 /** The counter, which the kernel counts down in allocations of this thread. */
 export class FailNth {
@@ -46,8 +44,8 @@ export class FailNth {
 	 */
 	around(kernel: Kernel): Kernel {
 		const counted =
-			(make: (...given: unknown[]) => unknown) =>
-			(...given: unknown[]): unknown => {
+			<A extends unknown[], R>(make: (...given: A) => R) =>
+			(...given: A): R => {
 				if (this.#left === 0) return make(...given);
 				writeSync(this.#fd, String(this.#left));
 				const answer = make(...given);
@@ -56,18 +54,16 @@ export class FailNth {
 				writeSync(this.#fd, "0");
 				return answer;
 			};
-		const made = new Map<PropertyKey, unknown>();
-		return new Proxy(kernel, {
-			get(target, key) {
-				const found: unknown = Reflect.get(target, key, target);
-				if (typeof found !== "function") return found;
-				const known = made.get(key);
-				if (known) return known;
-				const bound = found.bind(target) as (...given: unknown[]) => unknown;
-				const kept = armed.has(String(key)) ? counted(bound) : bound;
-				made.set(key, kept);
-				return kept;
-			},
+		// The calls that can allocate.
+		return wrapKernel(kernel, {
+			open: counted(kernel.open.bind(kernel)),
+			ioctl: counted(kernel.ioctl.bind(kernel)),
+			read: counted(kernel.read.bind(kernel)),
+			write: counted(kernel.write.bind(kernel)),
+			pread: counted(kernel.pread.bind(kernel)),
+			pwrite: counted(kernel.pwrite.bind(kernel)),
+			mmap: counted(kernel.mmap.bind(kernel)),
+			memfd: counted(kernel.memfd.bind(kernel)),
 		});
 	}
 }

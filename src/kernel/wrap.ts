@@ -1,0 +1,32 @@
+/** The one way to put something around a kernel: a recording, injected answers, counted allocations. */
+import { type DmaCapable, isDmaCapable, type Kernel } from "./kernel.js";
+
+/** What a wrapper does itself. */
+export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable>;
+
+/**
+ * A kernel that does what `overrides` says, and hands every other call to `kernel` as it is. It can be told to do DMA
+ * where `kernel` can; `overrides.dma` counts only there. What else is in `overrides` is a part of the result too.
+ */
+export function wrapKernel<const O extends Overrides>(kernel: Kernel, overrides: O): Kernel & Omit<O, "dma"> & Partial<DmaCapable> {
+	const { dma, ...own } = overrides;
+	return {
+		kind: kernel.kind,
+		open: (path, flags) => kernel.open(path, flags),
+		close: (fd) => kernel.close(fd),
+		ioctl: (fd, request, arg) => kernel.ioctl(fd, request, arg),
+		read: (fd, into) => kernel.read(fd, into),
+		write: (fd, from) => kernel.write(fd, from),
+		pread: (fd, into, offset) => kernel.pread(fd, into, offset),
+		pwrite: (fd, from, offset) => kernel.pwrite(fd, from, offset),
+		poll: (fds, timeout) => kernel.poll(fds, timeout),
+		mmap: (request) => kernel.mmap(request),
+		munmap: (addr, length) => kernel.munmap(addr, length),
+		memfd: (name, length) => kernel.memfd(name, length),
+		peek: (addr, into) => kernel.peek(addr, into),
+		poke: (addr, from) => kernel.poke(addr, from),
+		exit: () => kernel.exit(),
+		...(isDmaCapable(kernel) && { dma: dma ?? ((...given: Parameters<DmaCapable["dma"]>) => kernel.dma(...given)) }),
+		...own,
+	};
+}
