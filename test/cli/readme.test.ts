@@ -1,6 +1,6 @@
 /** Every page that users read is true: what its blocks print, the commands it names, its links. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -141,6 +141,15 @@ test("the list of commands names each object's actions, and no others", async ()
 		if (there.length === 0) expect(named, name).toEqual([]);
 		else if (named.length > 0) expect([...named].sort(), name).toEqual([...there].sort());
 	}
+});
+
+test("docs/json.md has every schema that the sources print, and no others", () => {
+	const schemas = (text: string, quote: string) =>
+		new Set([...text.matchAll(new RegExp(`${quote}(iommuctl\\.[a-z.-]+)${quote}`, "g"))].map(([, name]) => name));
+	const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
+	const printed = schemas(sources.map((path) => readFileSync(join(root, "src", path), "utf8")).join("\n"), '"');
+	expect(printed.size).toBeGreaterThan(30);
+	expect([...schemas(page("docs/json.md").text, "`")].sort()).toEqual([...printed].sort());
 });
 
 /** The shell lines of a workflow that run scripts, as CI gives them to its shell. */
