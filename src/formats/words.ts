@@ -1,59 +1,185 @@
-import { bits, mask, put } from "./bits.js";
+/** Fields in hardware's words: layouts that say where each is, and what turns words into values and back. */
+import { mask, put } from "./bits.js";
 
-/** Where a field is: the number of the 64-bit word, the highest and the lowest bit. */
+/** Where a piece of a field is: the number of the 64-bit word, the highest and the lowest bit. */
 export type Place = readonly [word: number, hi: number, lo: number];
 
-/** A field of up to three pieces, lowest bits first; `shift`: the value's low bits that are not stored. */
-export interface FieldPlace {
+/** A field of one piece or more, lowest bits first. */
+export interface Field {
 	readonly at: readonly Place[];
+	/** the value's low bits that are not stored: an address has 12 where pages are meant */
 	readonly shift?: number;
+	/** values that have names */
+	readonly names?: Readonly<Record<string, number>>;
 }
 
-export type Layout = Readonly<Record<string, FieldPlace>>;
-export type Values = Record<string, bigint>;
+/** The fields of a structure, by the specification's names in lower case. */
+export type Layout<Name extends string = string> = Readonly<Record<Name, Field>>;
+export type Values<Name extends string = string> = Record<Name, bigint>;
 
 /** A field in one piece. */
-export const at = (word: number, hi: number, lo: number, shift?: number): FieldPlace => ({
-	at: [[word, hi, lo]],
-	shift,
-});
+export const at = (word: number, hi: number, lo: number, shift?: number): Field => ({ at: [[word, hi, lo]], shift });
 
-export function decodeFields(layout: Layout, words: readonly bigint[]): Values {
+interface Piece {
+	readonly word: number;
+	readonly lo: bigint;
+	readonly ones: bigint;
+	/** bits of the value that the pieces before have */
+	readonly have: bigint;
+}
+
+/** A field with its shifts and masks worked out. */
+interface Compiled {
+	readonly name: string;
+	readonly first: Piece;
+	readonly others: readonly Piece[];
+	readonly shift: bigint;
+	readonly limit: bigint;
+}
+
+interface CompiledLayout {
+	readonly fields: readonly Compiled[];
+	readonly byName: ReadonlyMap<string, Compiled>;
+	/** bits that no field has, word by word; as many as somebody asked for */
+	readonly reserved: bigint[];
+}
+
+/** Layouts that were used: each is compiled once. */
+const compiled = new WeakMap<Layout, CompiledLayout>();
+
+function compile(layout: Layout): CompiledLayout {
+	const known = compiled.get(layout);
+	if (known !== undefined) return known;
+	const fields = Object.entries(layout).map(([name, field]) => {
+		const [first, ...others] = piecesOf(field);
+		return { name, first, others, shift: BigInt(field.shift ?? 0), limit: limitOf(field) };
+	});
+	const made = { fields, byName: new Map(fields.map((field) => [field.name, field])), reserved: [] };
+	compiled.set(layout, made);
+	return made;
+}
+
+function piecesOf(field: Field): Piece[] {
+	let have = 0n;
+	return field.at.map(([word, hi, lo]) => {
+		const piece = { word, lo: BigInt(lo), ones: mask(hi - lo, 0), have };
+		have += BigInt(hi - lo + 1);
+		return piece;
+	});
+}
+
+/** Bits of a field's value, those that are not stored left out. */
+export const widthOf = (field: Field): number => field.at.reduce((bits, [, hi, lo]) => bits + hi - lo + 1, 0);
+
+/** The largest value of a field. Every value that fits is this and'ed with something. */
+export const limitOf = (field: Field): bigint => put(-1n, widthOf(field) - 1, 0) << BigInt(field.shift ?? 0);
+
+/** Whether a field can hold a value. */
+export const fits = (field: Field, value: bigint): boolean => value >= 0n && (value & ~limitOf(field)) === 0n;
+
+/** The value of every field. */
+export function decodeFields<Name extends string>(layout: Layout<Name>, words: readonly bigint[]): Values<Name> {
 	const values: Values = {};
-	for (const [name, place] of Object.entries(layout)) {
-		let value = 0n;
-		let have = 0n;
-		for (const [word, hi, lo] of place.at) {
-			value |= bits(words[word], hi, lo) << have;
-			have += BigInt(hi - lo + 1);
-		}
-		values[name] = value << BigInt(place.shift ?? 0);
+	for (const { name, first, others, shift } of compile(layout).fields) {
+		let value = (words[first.word] >> first.lo) & first.ones;
+		for (const { word, lo, ones, have } of others) value |= ((words[word] >> lo) & ones) << have;
+		values[name] = shift === 0n ? value : value << shift;
 	}
 	return values;
 }
 
-/** The words that hold these values; a name that the layout lacks, or a value too wide, is an error. */
+/** ORs a value into a field's bits; what is too wide loses its high bits, what is not stored its low ones. */
+export function placeField(words: bigint[], field: Field, value: bigint): void {
+	let rest = value >> BigInt(field.shift ?? 0);
+	for (const [word, hi, lo] of field.at) {
+		words[word] |= put(rest, hi, lo);
+		rest >>= BigInt(hi - lo + 1);
+	}
+}
+
+/** The words that hold these values. @throws RangeError for a name that the layout lacks, or a value that does not fit */
 export function encodeFields(layout: Layout, values: Readonly<Values>, words: bigint[]): bigint[] {
-	for (const [name, value] of Object.entries(values)) {
-		const place = Object.hasOwn(layout, name) ? layout[name] : undefined;
-		if (!place) throw new RangeError(`no field "${name}"; there are ${Object.keys(layout).join(", ")}`);
-		let rest = value >> BigInt(place.shift ?? 0);
-		if (value < 0n || rest << BigInt(place.shift ?? 0) !== value)
-			throw new RangeError(`${name}: 0x${value.toString(16)} is not aligned to ${2 ** (place.shift ?? 0)}`);
-		for (const [word, hi, lo] of place.at) {
-			words[word] |= put(rest, hi, lo);
-			rest >>= BigInt(hi - lo + 1);
-		}
-		if (rest !== 0n) throw new RangeError(`${name}: 0x${value.toString(16)} is too wide`);
+	const { byName } = compile(layout);
+	for (const name of Object.keys(values)) {
+		const field = byName.get(name);
+		if (field === undefined) throw new RangeError(`no field "${name}"; there are ${Object.keys(layout).join(", ")}`);
+		const value = values[name];
+		const { first, others, shift, limit } = field;
+		if ((value & ~limit) !== 0n) throw misfit(name, value, shift);
+		const bits = value >> shift;
+		words[first.word] |= (bits & first.ones) << first.lo;
+		for (const { word, lo, ones, have } of others) words[word] |= ((bits >> have) & ones) << lo;
 	}
 	return words;
 }
 
-/** What is set outside the layout's fields and `also`: reserved bits, word by word. */
-export function strayBits(layout: Layout, words: readonly bigint[], also: readonly Place[]): bigint[] {
-	const known = words.map(() => 0n);
-	for (const place of [...Object.values(layout).flatMap((f) => f.at), ...also]) known[place[0]] |= mask(place[1], place[2]);
-	return words.map((w, i) => w & ~known[i]);
+function misfit(name: string, value: bigint, shift: bigint): RangeError {
+	const misaligned = value < 0n || (value >> shift) << shift !== value;
+	return new RangeError(`${name}: 0x${value.toString(16)} is ${misaligned ? `not aligned to ${1n << shift}` : "too wide"}`);
+}
+
+/** The fields that are not 0, in words: `asid=1 address=0x1000`. Values whose low bits are not stored are addresses. */
+export function describeFields(layout: Layout, words: readonly bigint[]): string[] {
+	return Object.entries(decodeFields(layout, words)).flatMap(([name, value]) => {
+		if (value === 0n) return [];
+		return [`${name}=${layout[name].shift ? `0x${value.toString(16)}` : value}`];
+	});
+}
+
+/** What reads one field of a structure's words. Its position is worked out here, once: for tables that are read in every access. */
+export function reader<Name extends string>(layout: Layout<Name>, name: Name): (words: readonly bigint[]) => bigint {
+	const field = layout[name];
+	const [{ word, lo, ones }, ...others] = piecesOf(field);
+	const shift = BigInt(field.shift ?? 0);
+	if (others.length > 0)
+		return (words) => {
+			let value = (words[word] >> lo) & ones;
+			for (const piece of others) value |= ((words[piece.word] >> piece.lo) & piece.ones) << piece.have;
+			return value << shift;
+		};
+	// most addresses stand in their word as they are
+	if (shift === lo) {
+		const place = ones << lo;
+		return (words) => words[word] & place;
+	}
+	return (words) => ((words[word] >> lo) & ones) << shift;
+}
+
+/** The same as a number, of a field of at most 53 bits. */
+export function numberReader<Name extends string>(layout: Layout<Name>, name: Name): (words: readonly bigint[]) => number {
+	const { at: places, shift } = layout[name];
+	const [[word, hi, lo]] = places;
+	if (places.length > 1 || shift) {
+		const read = reader(layout, name);
+		return (words) => Number(read(words));
+	}
+	const from = BigInt(lo);
+	const width = hi - lo + 1;
+	return (words) => Number(BigInt.asUintN(width, words[word] >> from));
+}
+
+/** The same as a boolean: whether any bit of the field is set. */
+export function flagReader<Name extends string>(layout: Layout<Name>, name: Name): (words: readonly bigint[]) => boolean {
+	const [[word]] = layout[name].at;
+	const place = maskOf(layout, [name], word);
+	return (words) => (words[word] & place) !== 0n;
+}
+
+/** The bits of a word that these fields have. */
+export function maskOf<Name extends string>(layout: Layout<Name>, names: readonly Name[], word = 0): bigint {
+	let bits = 0n;
+	for (const name of names) for (const [at, hi, lo] of layout[name].at) if (at === word) bits |= mask(hi, lo);
+	return bits;
+}
+
+/** The bits of a word that no field has: reserved ones. */
+export const reservedOf = (layout: Layout, word = 0): bigint => mask(63, 0) & ~maskOf(layout, Object.keys(layout), word);
+
+/** What is set outside the layout's fields and the bits in `also`: reserved bits, word by word. */
+export function strayBits(layout: Layout, words: readonly bigint[], also: readonly bigint[]): bigint[] {
+	const { reserved } = compile(layout);
+	for (let word = reserved.length; word < words.length; word++) reserved.push(reservedOf(layout, word));
+	return words.map((word, i) => word & reserved[i] & ~(also[i] ?? 0n));
 }
 
 /** Little-endian bytes as 64-bit words; what does not fill a word is left out. */
@@ -69,33 +195,4 @@ export function fromWords(words: readonly bigint[]): Uint8Array {
 		view.setBigUint64(i * 8, w, true);
 	});
 	return bytes;
-}
-
-/** A range of addresses, first and last byte. */
-export interface Range {
-	readonly first: bigint;
-	readonly last: bigint;
-}
-
-export const WHOLE: Range = { first: 0n, last: 0xffff_ffff_ffff_ffffn };
-
-/**
- * The range that an address with an S bit means (ATS, VT-d device TLB, AMD): without S 4 KiB; with
- * S the lowest clear bit from bit 12 up tells the size, all ones (or all but the top one) everything.
- */
-export function sizedRange(address: bigint, s: boolean): Range {
-	const page = address & ~0xfffn;
-	if (!s) return { first: page, last: page | 0xfffn };
-	let n = 12n;
-	while (n < 64n && (page >> n) & 1n) n++;
-	if (n >= 63n) return WHOLE;
-	const low = (1n << (n + 1n)) - 1n;
-	return { first: page & ~low, last: page | low };
-}
-
-/** The aligned range of 2^`order` pages of 4 KiB that holds an address. */
-export function pageRange(address: bigint, order: number): Range {
-	if (order >= 52) return WHOLE;
-	const low = (1n << BigInt(order + 12)) - 1n;
-	return { first: address & ~low, last: (address & ~low) | low };
 }

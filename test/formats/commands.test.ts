@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AMD_COMMANDS, type AmdCommandName, amdRange, decodeAmdCommand, encodeAmdCommand } from "../../src/formats/amd/commands.js";
+import { sizedRange, WHOLE } from "../../src/formats/ranges.js";
 import { decodeSmmuCommand, encodeSmmuCommand, SMMU_COMMANDS, type SmmuCommandName, smmuRange } from "../../src/formats/smmuv3/commands.js";
 import { decodeSmmuEvent, encodeSmmuEvent, SMMU_EVENTS, type SmmuEventName, withStreamId } from "../../src/formats/smmuv3/events.js";
 import {
@@ -10,24 +11,12 @@ import {
 	type VtdDescriptorName,
 	vtdRange,
 } from "../../src/formats/vtd/descriptors.js";
-import { type Layout, sizedRange, WHOLE } from "../../src/formats/words.js";
 import { NO_PASID } from "../../src/sim/mmu/caches.js";
 import { amdInvalidations, smmuInvalidations, vtdInvalidations, vtdS1Invalidation } from "../../src/sim/vendors/invalidations.js";
+import { valuesOf } from "./layouts.js";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text.replace(/ /g, ""), "hex"));
-
-/** Values that fit a layout's fields. */
-function valuesOf(layout: Layout): fc.Arbitrary<Record<string, bigint>> {
-	return fc.record(
-		Object.fromEntries(
-			Object.entries(layout).map(([name, { at, shift = 0 }]) => {
-				const width = at.reduce((n, [, hi, lo]) => n + hi - lo + 1, 0);
-				return [name, fc.bigInt({ min: 0n, max: (1n << BigInt(width)) - 1n }).map((v) => v << BigInt(shift))];
-			}),
-		),
-	) as fc.Arbitrary<Record<string, bigint>>;
-}
 
 describe("what is encoded decodes to itself, with nothing stray", () => {
 	test.each(Object.keys(SMMU_COMMANDS) as SmmuCommandName[])("SMMUv3 %s", (name) => {

@@ -1,17 +1,8 @@
-import {
-	at,
-	decodeFields,
-	encodeFields,
-	fromWords,
-	type Layout,
-	type Range,
-	sizedRange,
-	strayBits,
-	toWords,
-	type Values,
-} from "../words.js";
+/** AMD's commands of 16 bytes (AMD I/O Virtualization Technology specification, 2.4). */
+import { type Range, sizedRange } from "../ranges.js";
+import { at, decodeFields, encodeFields, fromWords, type Layout, maskOf, placeField, strayBits, toWords, type Values } from "../words.js";
 
-/** Commands of 16 bytes (AMD I/O Virtualization Technology specification, 2.4). */
+const OPCODE: Layout = { opcode: at(0, 63, 60) };
 const DEVICE: Layout = { device_id: at(0, 15, 0) };
 const PAGES: Layout = { s: at(1, 0, 0), gn: at(1, 2, 2), address: at(1, 63, 12, 12) };
 /** bits 7:0, 15:8 and 19:16 of the PASID are in three places */
@@ -69,24 +60,24 @@ export interface AmdCommand {
 	readonly stray: readonly bigint[];
 }
 
+const OPCODE_BITS = [maskOf(OPCODE, ["opcode"])];
+const NONE: Layout = {};
+
 export function decodeAmdCommand(command: Uint8Array): AmdCommand {
 	const words = toWords(command);
 	while (words.length < 2) words.push(0n);
-	const opcode = Number(words[0] >> 60n);
+	const opcode = Number(decodeFields(OPCODE, words).opcode);
 	const name = NAMES.get(opcode);
-	const layout = name ? COMMANDS[name].layout : {};
-	return {
-		name,
-		opcode,
-		fields: decodeFields(layout, words),
-		stray: strayBits(layout, words.slice(0, 2), [[0, 63, 60]]),
-	};
+	const layout: Layout = name ? COMMANDS[name].layout : NONE;
+	return { name, opcode, fields: decodeFields(layout, words), stray: strayBits(layout, words.slice(0, 2), OPCODE_BITS) };
 }
 
 /** The 16 bytes of a command. Throws a RangeError for a field that it does not have, or too wide. */
 export function encodeAmdCommand(name: AmdCommandName, fields: Readonly<Values> = {}): Uint8Array {
 	const { opcode, layout } = COMMANDS[name];
-	return fromWords(encodeFields(layout, fields, [BigInt(opcode) << 60n, 0n]));
+	const words = [0n, 0n];
+	placeField(words, OPCODE.opcode, BigInt(opcode));
+	return fromWords(encodeFields(layout, fields, words));
 }
 
 /** The addresses that an invalidation by pages means. */

@@ -1,19 +1,20 @@
+/** SMMUv3's commands of 16 bytes (IHI0070, 4), and those of them that a guest may give. */
+import { pageRange, type Range, WHOLE } from "../ranges.js";
 import {
 	at,
 	decodeFields,
 	encodeFields,
-	type FieldPlace,
+	type Field,
 	fromWords,
 	type Layout,
-	pageRange,
-	type Range,
+	maskOf,
+	placeField,
 	strayBits,
 	toWords,
 	type Values,
-	WHOLE,
 } from "../words.js";
 
-/** Commands of 16 bytes (IHI0070, 4). */
+const OPCODE: Layout = { opcode: at(0, 7, 0) };
 const SID: Layout = { sid: at(0, 63, 32) };
 const SSID: Layout = { ssid: at(0, 31, 12) };
 const SSEC: Layout = { ssec: at(0, 10, 10) };
@@ -21,7 +22,7 @@ const SSV: Layout = { ssv: at(0, 11, 11) };
 const VMID: Layout = { vmid: at(0, 47, 32) };
 const ASID: Layout = { asid: at(0, 63, 48) };
 const LEAF: Layout = { leaf: at(1, 0, 0) };
-const ADDRESS: FieldPlace = at(1, 63, 12, 12);
+const ADDRESS: Field = at(1, 63, 12, 12);
 const RANGE: Layout = {
 	num: at(0, 16, 12),
 	scale: at(0, 25, 20),
@@ -86,6 +87,26 @@ export type SmmuCommandName = keyof typeof COMMANDS;
 export const SMMU_COMMANDS: Readonly<Record<SmmuCommandName, Command>> = COMMANDS;
 const NAMES = new Map<number, SmmuCommandName>(Object.entries(COMMANDS).map(([name, c]) => [c.opcode, name as SmmuCommandName]));
 
+/** Where every command has its opcode, with their names. */
+export const SMMU_OPCODE: Field = {
+	...OPCODE.opcode,
+	names: Object.fromEntries(Object.entries(COMMANDS).map(([name, { opcode }]) => [name, opcode])),
+};
+
+/** What the kernel takes from a guest, as struct iommu_viommu_arm_smmuv3_invalidate lists it. */
+export const SMMU_GUEST_COMMANDS = [
+	"TLBI_NSNH_ALL",
+	"TLBI_NH_VA",
+	"TLBI_NH_VAA",
+	"TLBI_NH_ALL",
+	"TLBI_NH_ASID",
+	"ATC_INV",
+	"CFGI_CD",
+	"CFGI_CD_ALL",
+] as const satisfies readonly SmmuCommandName[];
+
+export type SmmuGuestCommandName = (typeof SMMU_GUEST_COMMANDS)[number];
+
 export interface SmmuCommand {
 	/** absent: no command that the specification has for non-secure software */
 	readonly name?: SmmuCommandName;
@@ -95,24 +116,24 @@ export interface SmmuCommand {
 	readonly stray: readonly bigint[];
 }
 
+const OPCODE_BITS = [maskOf(OPCODE, ["opcode"])];
+const NONE: Layout = {};
+
 export function decodeSmmuCommand(command: Uint8Array): SmmuCommand {
 	const words = toWords(command);
 	while (words.length < 2) words.push(0n);
-	const opcode = Number(words[0] & 0xffn);
+	const opcode = Number(decodeFields(OPCODE, words).opcode);
 	const name = NAMES.get(opcode);
-	const layout = name ? COMMANDS[name].layout : {};
-	return {
-		name,
-		opcode,
-		fields: decodeFields(layout, words),
-		stray: strayBits(layout, words.slice(0, 2), [[0, 7, 0]]),
-	};
+	const layout: Layout = name ? COMMANDS[name].layout : NONE;
+	return { name, opcode, fields: decodeFields(layout, words), stray: strayBits(layout, words.slice(0, 2), OPCODE_BITS) };
 }
 
 /** The 16 bytes of a command. Throws a RangeError for a field that it does not have, or too wide. */
 export function encodeSmmuCommand(name: SmmuCommandName, fields: Readonly<Values> = {}): Uint8Array {
 	const { opcode, layout } = COMMANDS[name];
-	return fromWords(encodeFields(layout, fields, [BigInt(opcode), 0n]));
+	const words = [0n, 0n];
+	placeField(words, OPCODE.opcode, BigInt(opcode));
+	return fromWords(encodeFields(layout, fields, words));
 }
 
 /**

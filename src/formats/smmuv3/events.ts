@@ -1,6 +1,7 @@
-import { at, decodeFields, encodeFields, fromWords, type Layout, toWords, type Values } from "../words.js";
+/** SMMUv3's event records of 32 bytes (IHI0070, 7.3). */
+import { at, decodeFields, encodeFields, fromWords, type Layout, maskOf, placeField, toWords, type Values } from "../words.js";
 
-/** Event records of 32 bytes (IHI0070, 7.3). */
+/** Types of event, by name. */
 export const SMMU_EVENTS = {
 	F_UUT: 0x01,
 	C_BAD_STREAMID: 0x02,
@@ -25,11 +26,6 @@ export const SMMU_EVENTS = {
 
 export type SmmuEventName = keyof typeof SMMU_EVENTS;
 
-/** CLASS: what the faulting access was for */
-export const CLASS_CD = 0;
-export const CLASS_TT = 1;
-export const CLASS_IN = 2;
-
 const STREAM: Layout = { ssv: at(0, 11, 11), ssid: at(0, 31, 12), sid: at(0, 63, 32) };
 
 const ACCESS: Layout = { pnu: at(1, 33, 33), ind: at(1, 34, 34), rnw: at(1, 35, 35), address: at(2, 63, 0) };
@@ -48,7 +44,7 @@ const FAULT: Layout = {
 
 const FETCH: Layout = { ...STREAM, reason: at(1, 15, 0), fetch: at(3, 63, 0) };
 
-const LAYOUTS: Readonly<Record<SmmuEventName, Layout>> = {
+export const SMMU_EVENT_LAYOUTS: Readonly<Record<SmmuEventName, Layout>> = {
 	F_UUT: { ...STREAM, reason: at(1, 15, 0), ...ACCESS },
 	C_BAD_STREAMID: STREAM,
 	F_STE_FETCH: FETCH,
@@ -89,7 +85,7 @@ export interface SmmuEvent {
 
 /** The 32 bytes of an event. Throws a RangeError for a field that the type does not have, or too wide. */
 export function encodeSmmuEvent(name: SmmuEventName, fields: Readonly<Values>): Uint8Array {
-	return fromWords(encodeFields(LAYOUTS[name], fields, [BigInt(SMMU_EVENTS[name]), 0n, 0n, 0n]));
+	return fromWords(encodeFields(SMMU_EVENT_LAYOUTS[name], fields, [BigInt(SMMU_EVENTS[name]), 0n, 0n, 0n]));
 }
 
 /** Unpacks 32 bytes. Of an unknown type only the stream is known. */
@@ -98,12 +94,13 @@ export function decodeSmmuEvent(record: Uint8Array): SmmuEvent {
 	while (words.length < 4) words.push(0n);
 	const type = Number(words[0] & 0xffn);
 	const name = NAMES.get(type);
-	return { name, type, fields: decodeFields(name ? LAYOUTS[name] : STREAM, words) };
+	return { name, type, fields: decodeFields(name ? SMMU_EVENT_LAYOUTS[name] : STREAM, words) };
 }
 
 /** The record with another stream ID: what the driver does on the way to the guest. Cut to 32 bits. */
 export function withStreamId(record: Uint8Array, sid: bigint): Uint8Array {
-	const copy = Uint8Array.from(record);
-	new DataView(copy.buffer).setUint32(4, Number(BigInt.asUintN(32, sid)), true);
-	return copy;
+	const words = toWords(record);
+	words[0] &= ~maskOf(STREAM, ["sid"]);
+	placeField(words, STREAM.sid, sid);
+	return fromWords(words);
 }

@@ -1,19 +1,17 @@
-import {
-	at,
-	decodeFields,
-	encodeFields,
-	fromWords,
-	type Layout,
-	pageRange,
-	type Range,
-	sizedRange,
-	strayBits,
-	toWords,
-	type Values,
-	WHOLE,
-} from "../words.js";
+/** Descriptors of VT-d's invalidation queue, 16 or 32 bytes each (Intel VT-d specification, 6.5.2). */
+import { U64_MAX } from "../bits.js";
+import { pageRange, type Range, sizedRange, WHOLE } from "../ranges.js";
+import { at, decodeFields, encodeFields, fromWords, type Layout, maskOf, placeField, strayBits, toWords, type Values } from "../words.js";
 
-/** Descriptors of the invalidation queue, 16 or 32 bytes each (Intel VT-d specification, 6.5.2). */
+/** 7 bits: 11:9 above 3:0 */
+const TYPE: Layout = {
+	type: {
+		at: [
+			[0, 3, 0],
+			[0, 11, 9],
+		],
+	},
+};
 const DID: Layout = { did: at(0, 31, 16) };
 const PASID: Layout = { pasid: at(0, 51, 32) };
 const GRANULARITY: Layout = { granularity: at(0, 5, 4) };
@@ -116,16 +114,20 @@ export interface VtdDescriptor {
 	readonly invalid?: string;
 }
 
+const TYPE_BITS = [maskOf(TYPE, ["type"])];
+/** A page group response of 256 bits carries private data in its upper half. */
+const WITH_PRIVATE_DATA = [...TYPE_BITS, 0n, U64_MAX, U64_MAX];
+
 /** Unpacks one descriptor of 16 or 32 bytes. */
 export function decodeVtdDescriptor(bytes: Uint8Array): VtdDescriptor {
 	const words = toWords(bytes);
 	while (words.length < 2) words.push(0n);
-	const type = Number((words[0] & 0xfn) | (((words[0] >> 9n) & 7n) << 4n));
+	const type = Number(decodeFields(TYPE, words).type);
 	const name = NAMES.get(type);
 	if (!name) return { type, fields: {}, stray: words, invalid: `descriptor type ${type} is reserved` };
 	const { layout, granularities }: Descriptor = DESCRIPTORS[name];
 	const fields = decodeFields(layout, words);
-	const stray = strayBits(layout, words, [[0, 3, 0], [0, 11, 9], ...privateData(name, words)]);
+	const stray = strayBits(layout, words, name === "PAGE_GROUP_RESPONSE" ? WITH_PRIVATE_DATA : TYPE_BITS);
 	const invalid = stray.some((w) => w !== 0n)
 		? `reserved bits are set: ${stray.map((w) => `0x${w.toString(16)}`).join(" ")}`
 		: granularities && !granularities.includes(Number(fields.granularity))
@@ -134,21 +136,11 @@ export function decodeVtdDescriptor(bytes: Uint8Array): VtdDescriptor {
 	return { name, type, fields, stray, invalid };
 }
 
-/** A page group response of 256 bits carries private data in its upper half. */
-function privateData(name: VtdDescriptorName, words: readonly bigint[]): [number, number, number][] {
-	return name === "PAGE_GROUP_RESPONSE" && words.length === 4
-		? [
-				[2, 63, 0],
-				[3, 63, 0],
-			]
-		: [];
-}
-
 /** The bytes of a descriptor. Throws a RangeError for a field that it does not have, or too wide. */
 export function encodeVtdDescriptor(name: VtdDescriptorName, fields: Readonly<Values>, size: 16 | 32 = 16): Uint8Array {
 	const { type, layout } = DESCRIPTORS[name];
 	const words = Array.from({ length: size / 8 }, () => 0n);
-	words[0] = BigInt(type & 0xf) | (BigInt(type >> 4) << 9n);
+	placeField(words, TYPE.type, BigInt(type));
 	return fromWords(encodeFields(layout, fields, words));
 }
 

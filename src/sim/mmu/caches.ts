@@ -1,4 +1,4 @@
-import type { Range } from "../../formats/words.js";
+import type { Range } from "../../formats/ranges.js";
 import { RangeCache, type RangeEntry, type RangeSelector } from "./range-cache.js";
 import type { WalkCache, WalkStart } from "./walk.js";
 

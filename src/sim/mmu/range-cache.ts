@@ -1,4 +1,4 @@
-import type { Range } from "../../formats/words.js";
+import type { Range } from "../../formats/ranges.js";
 
 /** What one entry of a range cache is about: an aligned range of one address space. */
 export interface RangeKey {

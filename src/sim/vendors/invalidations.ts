@@ -1,11 +1,11 @@
 import type { AmdCommand } from "../../formats/amd/commands.js";
 import { amdRange } from "../../formats/amd/commands.js";
 import { hex } from "../../formats/bits.js";
+import { WHOLE } from "../../formats/ranges.js";
 import type { SmmuCommand } from "../../formats/smmuv3/commands.js";
 import { smmuRange } from "../../formats/smmuv3/commands.js";
 import type { VtdDescriptor } from "../../formats/vtd/descriptors.js";
 import { vtdRange } from "../../formats/vtd/descriptors.js";
-import { WHOLE } from "../../formats/words.js";
 import { type CacheRow, type Invalidation, NO_PASID } from "../mmu/caches.js";
 
 /** An entry of VT-d's stage 1 invalidation array (struct iommu_hwpt_vtd_s1_invalidate). */

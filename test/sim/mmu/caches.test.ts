@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { WHOLE } from "../../../src/formats/words.js";
+import { WHOLE } from "../../../src/formats/ranges.js";
 import { IommuCaches, NO_PASID } from "../../../src/sim/mmu/caches.js";
 import { RangeCache, type RangeEntry, type RangeSelector } from "../../../src/sim/mmu/range-cache.js";
 import { hitBy } from "../../../src/sim/vendors/invalidations.js";

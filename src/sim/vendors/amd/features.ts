@@ -1,4 +1,6 @@
-import { bit, field } from "../../../formats/bits.js";
+/** What an AMD IOMMU can do. */
+import { AMD_EFR, AMD_EFR2 } from "../../../formats/amd/index.js";
+import { decodeFields } from "../../../formats/words.js";
 import type { AmdIommu } from "../../board/description.js";
 
 /** What an AMD IOMMU can do, out of its extended feature registers. */
@@ -13,16 +15,17 @@ export class AmdFeatures {
 	readonly gcr3Levels: number;
 
 	constructor({ efr, efr2 }: AmdIommu) {
-		const guestTables = bit(efr, 4);
-		// GIOSUP, and GCR3TRPMODE: the guest's CR3 table is translated too
-		this.nesting = guestTables && bit(efr, 48) && bit(efr2, 3);
-		// HASUP and HDSUP
-		this.dirtyTracking = bit(efr, 49) && bit(efr, 52);
-		this.gcr3Levels = guestTables ? field(efr, 15, 14) + 1 : 0;
-		// PPRSUP and EPHSUP; one level of guest CR3 table is not enough for the kernel
-		const usable = guestTables && bit(efr, 1) && bit(efr, 50) && this.gcr3Levels > 1;
-		this.pasidWidth = usable ? field(efr, 36, 32) + 1 : 0;
+		const has = decodeFields(AMD_EFR, [efr]);
+		const has2 = decodeFields(AMD_EFR2, [efr2]);
+		const guestTables = has.gtsup === 1n;
+		// GCR3TRPMODE: the guest's CR3 table is translated too
+		this.nesting = guestTables && has.giosup === 1n && has2.gcr3trpmode === 1n;
+		this.dirtyTracking = has.hasup === 1n && has.hdsup === 1n;
+		this.gcr3Levels = guestTables ? Number(has.glxsup) + 1 : 0;
+		// one level of guest CR3 table is not enough for the kernel
+		const usable = guestTables && has.pprsup === 1n && has.ephsup === 1n && this.gcr3Levels > 1;
+		this.pasidWidth = usable ? Number(has.pasmax) + 1 : 0;
 		// GATS: levels of guest tables
-		this.fiveLevels = field(efr, 13, 12) === 1;
+		this.fiveLevels = has.gats === 1n;
 	}
 }

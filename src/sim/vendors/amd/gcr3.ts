@@ -1,4 +1,6 @@
-import { bit, bits, field } from "../../../formats/bits.js";
+/** AMD's guest device table entries and guest CR3 tables, and the events that their faults are logged as. */
+import { AMD_DTE as DTE, AMD_GCR3_ENTRY as ENTRY } from "../../../formats/amd/index.js";
+import { flagReader, maskOf, numberReader, reader, reservedOf } from "../../../formats/words.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import { type FaultKind, fault } from "../../mmu/walk.js";
 
@@ -28,23 +30,35 @@ export interface AmdGuestDte {
 	readonly guestLevels?: 4 | 5;
 }
 
+const valid = flagReader(DTE, "v");
+const translationValid = flagReader(DTE, "tv");
+const hostMode = numberReader(DTE, "mode");
+const hostRoot = reader(DTE, "host_root");
+const pageRequests = flagReader(DTE, "ppr");
+const guestIoValid = flagReader(DTE, "giov");
+const guestValid = flagReader(DTE, "gv");
+const glx = numberReader(DTE, "glx");
+const gcr3 = reader(DTE, "gcr3");
+const domainId = numberReader(DTE, "domain_id");
+const ats = flagReader(DTE, "i");
+const guestPagingMode = numberReader(DTE, "guest_paging_mode");
+const LEVELS = [4, 5] as const;
+
 /** Unpacks the four words; nothing is checked. */
 export function decodeAmdDte(words: readonly bigint[]): AmdGuestDte {
-	const [w0, w1, w2] = words;
-	const mode = field(w2, 55, 54);
 	return {
-		valid: bit(w0, 0),
-		translationValid: bit(w0, 1),
-		hostMode: field(w0, 11, 9),
-		hostRoot: bits(w0, 51, 12) << 12n,
-		pageRequests: bit(w0, 52),
-		guestIoValid: bit(w0, 54),
-		guestValid: bit(w0, 55),
-		glx: field(w0, 57, 56),
-		gcr3: (bits(w0, 60, 58) << 12n) | (bits(w1, 31, 16) << 15n) | (bits(w1, 63, 43) << 31n),
-		domainId: field(w1, 15, 0),
-		ats: bit(w1, 32),
-		guestLevels: mode === 0 ? 4 : mode === 1 ? 5 : undefined,
+		valid: valid(words),
+		translationValid: translationValid(words),
+		hostMode: hostMode(words),
+		hostRoot: hostRoot(words),
+		pageRequests: pageRequests(words),
+		guestIoValid: guestIoValid(words),
+		guestValid: guestValid(words),
+		glx: glx(words),
+		gcr3: gcr3(words),
+		domainId: domainId(words),
+		ats: ats(words),
+		guestLevels: LEVELS[guestPagingMode(words)],
 	};
 }
 
@@ -52,7 +66,9 @@ export type Gcr3Result =
 	/** the guest page table's root, and where it was found */
 	{ ok: true; root: bigint; at: bigint } | { ok: false; fault: FaultKind; level: number; entry: bigint };
 
-const ADDRESS = 0x000f_ffff_ffff_f000n;
+const VALID = maskOf(ENTRY, ["v"]);
+const ADDRESS = maskOf(ENTRY, ["address"]);
+const RESERVED = reservedOf(ENTRY);
 
 /** Finds a PASID's page table: GLX+1 levels of 512 entries each. */
 export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid: number): Gcr3Result {
@@ -63,8 +79,8 @@ export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid:
 		const at = table + BigInt((pasid >>> (9 * level)) & 0x1ff) * 8n;
 		const entry = memory.read64(at);
 		if (entry === undefined) return fault("table-fetch", level + 1, at);
-		if (!bit(entry, 0)) return fault("not-present", level + 1, at);
-		if (bits(entry, 11, 1) !== 0n || bits(entry, 63, 52) !== 0n) return fault("reserved", level + 1, at);
+		if ((entry & VALID) === 0n) return fault("not-present", level + 1, at);
+		if ((entry & RESERVED) !== 0n) return fault("reserved", level + 1, at);
 		if (level === 0) return { ok: true, root: entry & ADDRESS, at };
 		table = entry & ADDRESS;
 	}

@@ -1,4 +1,6 @@
-import { bit, bits, field } from "../../../formats/bits.js";
+/** SMMUv3's context descriptors: where a guest's table has them, and what they say. */
+import { CD, L1CD } from "../../../formats/smmuv3/index.js";
+import { flagReader, maskOf, numberReader, reader } from "../../../formats/words.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import type { ArmPaging } from "../../mmu/walk-arm.js";
 import { type SmmuFeatures, STE_S1, type SteStage1 } from "./stream-table.js";
@@ -15,6 +17,9 @@ export interface ContextDescriptor {
 	/** S: a faulting transaction stalls */
 	readonly stall: boolean;
 }
+
+const L1_VALID = maskOf(L1CD, ["v"]);
+const L1_LEAF = maskOf(L1CD, ["l2ptr"]);
 
 /** How fetching a CD failed: the event that hardware records. */
 export type CdResult =
@@ -61,9 +66,8 @@ export function locateCd(
 	const at = ste.contextPtr + BigInt(index >>> split) * 8n;
 	const l1 = memory.read64(at);
 	if (l1 === undefined) return { ok: false, event: "F_CD_FETCH", why: "the L1CD can not be read", at };
-	if (!bit(l1, 0)) return { ...bad("the L1CD is not valid"), at };
-	const leaf = bits(l1, 55, 12) << 12n;
-	return { ok: true, at: leaf + BigInt(index & (2 ** split - 1)) * 64n };
+	if ((l1 & L1_VALID) === 0n) return { ...bad("the L1CD is not valid"), at };
+	return { ok: true, at: (l1 & L1_LEAF) + BigInt(index & (2 ** split - 1)) * 64n };
 }
 
 /** Fetches and checks the CD of a substream. */
@@ -83,29 +87,63 @@ export function fetchCd(memory: PhysMemory, ste: SteStage1, ssid: number | undef
 }
 
 const IPS_BITS = [32, 36, 40, 42, 44, 48, 52, 52];
-/** TG0's and TG1's encodings differ */
-const TG0 = [12, 16, 14, undefined] as const;
-const TG1 = [undefined, 14, 12, 16] as const;
+
+const valid = flagReader(CD, "v");
+const aarch64 = flagReader(CD, "aa64");
+const abort = flagReader(CD, "a");
+const stalls = flagReader(CD, "s");
+const reports = flagReader(CD, "r");
+const bigEndian = flagReader(CD, "endi");
+const ha = flagReader(CD, "ha");
+const hd = flagReader(CD, "hd");
+const affd = flagReader(CD, "affd");
+const wxn = flagReader(CD, "wxn");
+const pan = flagReader(CD, "pan");
+const ips = numberReader(CD, "ips");
+const asid = numberReader(CD, "asid");
+
+/** The fields that each half has for itself, and what TGn means. */
+const LOWER = {
+	n: 0,
+	granules: [12, 16, 14, undefined],
+	tg: numberReader(CD, "tg0"),
+	tsz: numberReader(CD, "t0sz"),
+	epd: flagReader(CD, "epd0"),
+	ttb: reader(CD, "ttb0"),
+	tbi: flagReader(CD, "tbi0"),
+	had: flagReader(CD, "had0"),
+} as const;
+
+const UPPER = {
+	n: 1,
+	granules: [undefined, 14, 12, 16],
+	tg: numberReader(CD, "tg1"),
+	tsz: numberReader(CD, "t1sz"),
+	epd: flagReader(CD, "epd1"),
+	ttb: reader(CD, "ttb1"),
+	tbi: flagReader(CD, "tbi1"),
+	had: flagReader(CD, "had1"),
+} as const;
 
 /** Unpacks and checks a CD's first four words: the CD, or why it is bad (C_BAD_CD). */
 export function decodeCd(words: readonly bigint[], smmu: SmmuFeatures, stallDisabled = false): ContextDescriptor | string {
-	const [w0, w1, w2] = words;
-	const stall = bit(w0, 44);
-	if (!bit(w0, 31)) return "V is 0";
-	if (!bit(w0, 41)) return "AA64 is 0: there are no AArch32 tables";
-	if (smmu.abortOnly && !bit(w0, 46)) return "A is 0, but transactions can only be aborted";
+	const stall = stalls(words);
+	if (!valid(words)) return "V is 0";
+	if (!aarch64(words)) return "AA64 is 0: there are no AArch32 tables";
+	if (smmu.abortOnly && !abort(words)) return "A is 0, but transactions can only be aborted";
 	if (stall && (smmu.stallModel === 1 || stallDisabled)) return "S is 1, but nothing may stall";
 	if (!stall && smmu.stallModel === 2) return "S is 0, but every fault stalls";
-	if (bit(w0, 43) && !smmu.setAccess) return "HA is 1, but access flags are not set by hardware";
-	if (bit(w0, 42) && !smmu.setDirty) return "HD is 1, but dirty state is not set by hardware";
-	if (bit(w0, 15)) return "ENDI is 1: big-endian tables are not supported";
-	const outputBits = Math.min(IPS_BITS[field(w0, 34, 32)], smmu.outputBits);
-	const half = (n: 0 | 1): ArmPaging | string => {
-		const base = n * 16;
-		const disabled = bit(w0, base + 14);
-		const granule = (n ? TG1 : TG0)[field(w0, base + 7, base + 6)];
-		const tsz = field(w0, base + 5, base);
-		const ttb = bits(n ? w2 : w1, 51, 4) << 4n;
+	const setAccess = ha(words);
+	const setDirty = hd(words);
+	if (setAccess && !smmu.setAccess) return "HA is 1, but access flags are not set by hardware";
+	if (setDirty && !smmu.setDirty) return "HD is 1, but dirty state is not set by hardware";
+	if (bigEndian(words)) return "ENDI is 1: big-endian tables are not supported";
+	const outputBits = Math.min(IPS_BITS[ips(words)], smmu.outputBits);
+	const half = ({ n, granules, ...of }: typeof LOWER | typeof UPPER): ArmPaging | string => {
+		const disabled = of.epd(words);
+		const granule = granules[of.tg(words)];
+		const tsz = of.tsz(words);
+		const ttb = of.ttb(words);
 		if (!disabled) {
 			if (granule === undefined || !smmu.granules.includes(granule)) return `TG${n} is not a granule that is supported`;
 			if (tsz < 16 || tsz > 39) return `T${n}SZ is ${tsz}, not 16 to 39`;
@@ -118,20 +156,20 @@ export function decodeCd(words: readonly bigint[], smmu: SmmuFeatures, stallDisa
 			ttb,
 			upper: n === 1,
 			disabled,
-			ignoreTopByte: bit(w0, 38 + n),
-			noAccessFault: bit(w0, 35),
-			setAccess: bit(w0, 43),
-			setDirty: bit(w0, 42) && bit(w0, 43),
-			flatPermissions: bit(n ? w2 : w1, 1),
-			writeImpliesNoExecute: bit(w0, 36),
-			privilegedAccessNever: bit(w0, 40),
+			ignoreTopByte: of.tbi(words),
+			noAccessFault: affd(words),
+			setAccess,
+			setDirty: setDirty && setAccess,
+			flatPermissions: of.had(words),
+			writeImpliesNoExecute: wxn(words),
+			privilegedAccessNever: pan(words),
 		};
 	};
-	const lower = half(0);
+	const lower = half(LOWER);
 	if (typeof lower === "string") return lower;
-	const upper = half(1);
+	const upper = half(UPPER);
 	if (typeof upper === "string") return upper;
-	return { asid: field(w0, 63, 48), lower, upper, report: bit(w0, 45), stall };
+	return { asid: asid(words), lower, upper, report: reports(words), stall };
 }
 
 /** Which half translates an address: bit 55 decides (bit 63 and it agree unless TBI is set). */

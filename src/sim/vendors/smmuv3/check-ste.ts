@@ -1,16 +1,17 @@
+/** The stream table entry that a guest gives for a nested page table. */
 import { iommu_hwpt_data_type as DATA, iommu_hwpt_arm_smmuv3 } from "../../../../structs/index.js";
-import { bits, mask } from "../../../formats/bits.js";
+import { STE } from "../../../formats/smmuv3/index.js";
+import { reservedOf } from "../../../formats/words.js";
 import { EINVAL, EIO } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { AllocData } from "../../contract/user-data.js";
 import { copyStruct } from "../../contract/user-data.js";
 import { decodeSte, STE_ABORT, STE_BYPASS, STE_S1, type SteStage1 } from "./stream-table.js";
 
-/** What a guest may say in the two words: V, Config, S1Fmt, S1ContextPtr, S1CDMax */
-const WORD0 = mask(0, 0) | mask(3, 1) | mask(5, 4) | mask(51, 6) | mask(63, 59);
-/** S1DSS, S1CIR, S1COR, S1CSH, S1STALLD, EATS */
-const WORD1 = mask(1, 0) | mask(3, 2) | mask(5, 4) | mask(7, 6) | mask(27, 27) | mask(29, 28);
-const CONFIGS = [STE_ABORT, STE_BYPASS, STE_S1];
+/** What a guest may not say in the two words. */
+const RESERVED0 = reservedOf(STE, 0);
+const RESERVED1 = reservedOf(STE, 1);
+const CONFIGS: readonly number[] = [STE_ABORT, STE_BYPASS, STE_S1];
 
 /** A guest's part of a stream table entry, and the words it came in. */
 export interface GuestSte extends SteStage1 {
@@ -33,12 +34,12 @@ export function copySte(from: AllocData): GuestSte | Ret {
 }
 
 export function checkSte(word0: bigint, word1: bigint): GuestSte | Ret {
-	if ((word0 & 1n) === 0n) return guestSte(0n, 0n);
-	if ((word0 & ~WORD0) !== 0n || (word1 & ~WORD1) !== 0n) return -EIO;
-	if (!CONFIGS.includes(Number(bits(word0, 3, 1)))) return -EIO;
+	const ste = guestSte(word0, word1);
+	if (!ste.valid) return guestSte(0n, 0n);
+	if ((word0 & RESERVED0) !== 0n || (word1 & RESERVED1) !== 0n) return -EIO;
+	if (!CONFIGS.includes(ste.config)) return -EIO;
 	// 0: the device's ATS requests are refused, 1: the guest has ATS
-	if (bits(word1, 29, 28) > 1n) return -EIO;
-	return guestSte(word0, word1);
+	return ste.ats > 1 ? -EIO : ste;
 }
 
 function guestSte(...words: [bigint, bigint]): GuestSte {

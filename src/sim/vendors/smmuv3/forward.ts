@@ -1,8 +1,7 @@
-import type { SmmuCommand } from "../../../formats/smmuv3/commands.js";
+import { SMMU_GUEST_COMMANDS, type SmmuCommand } from "../../../formats/smmuv3/index.js";
 import type { Fate, Targets } from "../../extensions/forward.js";
 
-/** Commands that the kernel takes from a guest. */
-const TAKEN = new Set(["CFGI_CD", "CFGI_CD_ALL", "TLBI_NH_ALL", "TLBI_NH_ASID", "TLBI_NH_VA", "TLBI_NH_VAA", "TLBI_NSNH_ALL", "ATC_INV"]);
+const TAKEN: ReadonlySet<string> = new Set(SMMU_GUEST_COMMANDS);
 
 /** An SMMUv3 command as an entry of a virtual IOMMU's invalidation array, if it is one. */
 export function smmuEntry(command: SmmuCommand, bytes: Uint8Array, targets: Targets): Fate {

@@ -60,7 +60,7 @@ export class Smmu implements HwIommu {
 
 	/** Hardware sets dirty state, and its table walks are coherent (COHACC). */
 	get tracksDirty(): boolean {
-		return this.features.setDirty && (this.description.idr[0] & 0x10) !== 0;
+		return this.features.setDirty && this.features.coherentWalks;
 	}
 
 	/** ATS reaches the SMMU, and it takes it. */

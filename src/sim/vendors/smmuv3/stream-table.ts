@@ -1,4 +1,6 @@
-import { bit, bits, field } from "../../../formats/bits.js";
+/** SMMUv3's stream table entries as guests give them, and what its identification registers promise. */
+import { SMMU_IDR, STE, STE_CONFIGS } from "../../../formats/smmuv3/index.js";
+import { decodeFields, flagReader, numberReader, reader } from "../../../formats/words.js";
 
 /** The part of a stream table entry that a guest gives (IHI0070, 5.2): its first two words. */
 export interface SteStage1 {
@@ -17,21 +19,27 @@ export interface SteStage1 {
 	readonly ats: number;
 }
 
-export const STE_ABORT = 0;
-export const STE_BYPASS = 4;
-export const STE_S1 = 5;
+export const { ABORT: STE_ABORT, BYPASS: STE_BYPASS, S1: STE_S1 } = STE_CONFIGS;
+
+const valid = flagReader(STE, "v");
+const config = numberReader(STE, "config");
+const format = numberReader(STE, "s1fmt");
+const contextPtr = reader(STE, "s1contextptr");
+const cdMax = numberReader(STE, "s1cdmax");
+const defaultSubstream = numberReader(STE, "s1dss");
+const stallDisabled = flagReader(STE, "s1stalld");
+const ats = numberReader(STE, "eats");
 
 export function decodeSte(words: readonly bigint[]): SteStage1 {
-	const [w0, w1] = words;
 	return {
-		valid: bit(w0, 0),
-		config: field(w0, 3, 1),
-		format: field(w0, 5, 4),
-		contextPtr: bits(w0, 51, 6) << 6n,
-		cdMax: field(w0, 63, 59),
-		defaultSubstream: field(w1, 1, 0),
-		stallDisabled: bit(w1, 27),
-		ats: field(w1, 29, 28),
+		valid: valid(words),
+		config: config(words),
+		format: format(words),
+		contextPtr: contextPtr(words),
+		cdMax: cdMax(words),
+		defaultSubstream: defaultSubstream(words),
+		stallDisabled: stallDisabled(words),
+		ats: ats(words),
 	};
 }
 
@@ -43,6 +51,8 @@ export interface SmmuFeatures {
 	readonly vmidBits: 8 | 16;
 	readonly ats: boolean;
 	readonly pri: boolean;
+	/** COHACC: table walks see what processors wrote */
+	readonly coherentWalks: boolean;
 	/** hardware update of access flags; and of dirty state */
 	readonly setAccess: boolean;
 	readonly setDirty: boolean;
@@ -65,27 +75,27 @@ export interface SmmuFeatures {
 const OAS_BITS = [32, 36, 40, 42, 44, 48, 52, 56];
 
 export function decodeSmmuIdr(idr: readonly number[]): SmmuFeatures {
-	const f = (reg: number, hi: number, lo: number) => (idr[reg] >>> lo) & (2 ** (hi - lo + 1) - 1);
-	const httu = f(0, 7, 6);
+	const has = decodeFields(SMMU_IDR, idr.map(BigInt));
 	return {
-		stage2: f(0, 0, 0) === 1,
-		stage1: f(0, 1, 1) === 1,
-		setAccess: httu >= 1,
-		setDirty: httu >= 2,
-		ats: f(0, 10, 10) === 1,
-		asidBits: f(0, 12, 12) ? 16 : 8,
-		pri: f(0, 16, 16) === 1,
-		vmidBits: f(0, 18, 18) ? 16 : 8,
-		twoLevelCd: f(0, 19, 19) === 1,
-		stallModel: f(0, 25, 24),
-		abortOnly: f(0, 26, 26) === 1,
-		ssidBits: f(1, 10, 6),
-		sidBits: f(1, 5, 0),
-		forceWriteBack: f(3, 8, 8) === 1,
-		rangeInvalidation: f(3, 10, 10) === 1,
-		largeAddresses: f(5, 7, 7) === 1,
-		outputBits: OAS_BITS[f(5, 2, 0)],
-		granules: [...(f(5, 4, 4) ? [12] : []), ...(f(5, 5, 5) ? [14] : []), ...(f(5, 6, 6) ? [16] : [])],
+		stage2: has.s2p === 1n,
+		stage1: has.s1p === 1n,
+		coherentWalks: has.cohacc === 1n,
+		setAccess: has.httu >= 1n,
+		setDirty: has.httu >= 2n,
+		ats: has.ats === 1n,
+		asidBits: has.asid16 ? 16 : 8,
+		pri: has.pri === 1n,
+		vmidBits: has.vmid16 ? 16 : 8,
+		twoLevelCd: has.cd2l === 1n,
+		stallModel: Number(has.stall_model),
+		abortOnly: has.term_model === 1n,
+		ssidBits: Number(has.ssidsize),
+		sidBits: Number(has.sidsize),
+		forceWriteBack: has.fwb === 1n,
+		rangeInvalidation: has.ril === 1n,
+		largeAddresses: has.ds === 1n,
+		outputBits: OAS_BITS[Number(has.oas)],
+		granules: [...(has.gran4k ? [12] : []), ...(has.gran16k ? [14] : []), ...(has.gran64k ? [16] : [])],
 	};
 }
 

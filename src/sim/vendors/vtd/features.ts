@@ -1,4 +1,6 @@
-import { bit, field } from "../../../formats/bits.js";
+/** What a VT-d unit can do. */
+import { VTD_CAP, VTD_ECAP } from "../../../formats/vtd/index.js";
+import { decodeFields } from "../../../formats/words.js";
 import type { VtdIommu } from "../../board/description.js";
 
 /** What a VT-d unit can do, out of its capability registers and the mode it runs in. */
@@ -23,22 +25,25 @@ export class VtdFeatures {
 	readonly secondStagePages: bigint;
 
 	constructor({ cap, ecap, scalable }: VtdIommu) {
-		this.scalable = scalable && bit(ecap, 43);
-		this.firstStage = this.scalable && bit(ecap, 47);
-		this.secondStage = !this.scalable || bit(ecap, 46);
-		this.nesting = this.scalable && bit(ecap, 26);
-		this.dirtyTracking = this.scalable && bit(ecap, 45);
-		this.pasidWidth = this.scalable && bit(ecap, 40) ? field(ecap, 39, 35) + 1 : 0;
-		this.fiveLevels = bit(cap, 60);
-		this.supervisor = bit(ecap, 31);
-		this.extendedAccessed = bit(ecap, 34);
-		this.snoopControl = bit(ecap, 7);
+		const c = decodeFields(VTD_CAP, [cap]);
+		const e = decodeFields(VTD_ECAP, [ecap]);
+		this.scalable = scalable && e.smts === 1n;
+		this.firstStage = this.scalable && e.fsts === 1n;
+		this.secondStage = !this.scalable || e.ssts === 1n;
+		this.nesting = this.scalable && e.nest === 1n;
+		this.dirtyTracking = this.scalable && e.ssads === 1n;
+		this.pasidWidth = this.scalable && e.pasid === 1n ? Number(e.pss) + 1 : 0;
+		this.fiveLevels = c.fs5lp === 1n;
+		this.supervisor = e.srs === 1n;
+		this.extendedAccessed = e.eafs === 1n;
+		this.snoopControl = e.sc === 1n;
 		// Half of the canonical space: addresses with the top bit set are the other half's.
 		this.firstStageWidth = this.fiveLevels ? 56 : 47;
 		// SAGAW: bit 1 is three levels (39 bits), each further bit a level more
-		const levels = [1, 2, 3].filter((n) => bit(cap, 8 + n)).map((n) => 30 + 9 * n);
-		this.secondStageWidth = Math.min(field(cap, 21, 16) + 1, levels.at(-1) ?? 48);
-		this.firstStagePages = 0x201000n | (bit(cap, 56) ? 1n << 30n : 0n);
-		this.secondStagePages = 0x1000n | (bit(cap, 34) ? 1n << 21n : 0n) | (bit(cap, 35) ? 1n << 30n : 0n);
+		const levels = [1, 2, 3].filter((n) => (c.sagaw >> BigInt(n)) & 1n).map((n) => 30 + 9 * n);
+		this.secondStageWidth = Math.min(Number(c.mgaw) + 1, levels.at(-1) ?? 48);
+		this.firstStagePages = 0x201000n | (c.fs1gp << 30n);
+		// SSLPS: bit 0 is 2 MiB, bit 1 is 1 GiB
+		this.secondStagePages = 0x1000n | ((c.sslps & 1n) << 21n) | (((c.sslps >> 1n) & 1n) << 30n);
 	}
 }

@@ -1,4 +1,6 @@
-import { bit, bits, field } from "../../../formats/bits.js";
+/** Guests' PASID tables in VT-d's scalable mode: how a PASID's entry is found, and what it says. */
+import { VTD_PASID_DIR_ENTRY as DIR, VTD_PASID_ENTRY as ENTRY } from "../../../formats/vtd/index.js";
+import { flagReader, maskOf, numberReader, reader, reservedOf } from "../../../formats/words.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import type { X86Paging } from "../../mmu/walk-x86.js";
 
@@ -36,7 +38,26 @@ export interface VtdPasidFault {
 
 export type VtdPasidResult = { ok: true; entry: VtdPasidEntry; at: bigint } | ({ ok: false } & VtdPasidFault);
 
-const ADDRESS = ~0xfffn & 0xffff_ffff_ffff_ffffn;
+const DIR_PRESENT = maskOf(DIR, ["p"]);
+const DIR_FPD = maskOf(DIR, ["fpd"]);
+const DIR_RESERVED = reservedOf(DIR);
+const DIR_TABLE = maskOf(DIR, ["smptblptr"]);
+
+const present = flagReader(ENTRY, "p");
+const faultsDisabled = flagReader(ENTRY, "fpd");
+const addressWidth = numberReader(ENTRY, "aw");
+const type = numberReader(ENTRY, "pgtt");
+const secondStage = reader(ENTRY, "ssptptr");
+const domainId = numberReader(ENTRY, "did");
+const snoop = flagReader(ENTRY, "pgsnp");
+const supervisorRequests = flagReader(ENTRY, "sre");
+const executeRequests = flagReader(ENTRY, "ere");
+const firstStageMode = numberReader(ENTRY, "fspm");
+const writeProtect = flagReader(ENTRY, "wpe");
+const noExecute = flagReader(ENTRY, "nxe");
+const smep = flagReader(ENTRY, "smep");
+const extendedAccessed = flagReader(ENTRY, "eafe");
+const firstStage = reader(ENTRY, "fsptptr");
 
 export interface VtdPasidTable {
 	/** the PASID directory */
@@ -56,46 +77,46 @@ export function lookupVtdPasid(memory: PhysMemory, table: VtdPasidTable, pasid: 
 	const slot = pasid >>> 6;
 	// larger than the context entry allows: SCT.7
 	if (slot >= table.entries) return no(0x46, table.base);
-	const dirAt = (table.base & ADDRESS) + BigInt(slot) * 8n;
+	const dirAt = (table.base & DIR_TABLE) + BigInt(slot) * 8n;
 	const dir = memory.read64(dirAt);
 	if (dir === undefined) return no(0x50, dirAt);
-	if (!bit(dir, 0)) return no(0x51, dirAt, bit(dir, 1));
-	if (bits(dir, 11, 2) !== 0n) return no(0x52, dirAt, bit(dir, 1));
-	const at = (dir & ADDRESS) + BigInt(pasid & 63) * 64n;
+	const quietDir = (dir & DIR_FPD) !== 0n;
+	if ((dir & DIR_PRESENT) === 0n) return no(0x51, dirAt, quietDir);
+	if ((dir & DIR_RESERVED) !== 0n) return no(0x52, dirAt, quietDir);
+	const at = (dir & DIR_TABLE) + BigInt(pasid & 63) * 64n;
 	const words: bigint[] = [];
 	for (let i = 0n; i < 3n; i++) {
 		const word = memory.read64(at + i * 8n);
-		if (word === undefined) return no(0x58, at, bit(dir, 1));
+		if (word === undefined) return no(0x58, at, quietDir);
 		words.push(word);
 	}
-	const quiet = bit(words[0], 1);
-	if (!bit(words[0], 0)) return no(0x59, at, quiet);
+	const quiet = faultsDisabled(words);
+	if (!present(words)) return no(0x59, at, quiet);
 	const entry = decodeVtdPasidEntry(words);
 	if (entry.type < 1 || entry.type > 4) return no(0x5b, at, quiet);
 	// FSPM 2 and 3 are reserved; so is AW for tables that have a second stage
-	if ((entry.type === 1 || entry.type === 3) && field(words[2], 3, 2) > 1) return no(0x5b, at, quiet);
+	if ((entry.type === 1 || entry.type === 3) && firstStageMode(words) > 1) return no(0x5b, at, quiet);
 	if ((entry.type === 2 || entry.type === 3) && (entry.addressWidth < 1 || entry.addressWidth > 3)) return no(0x5b, at, quiet);
 	return { ok: true, entry, at };
 }
 
 /** The first three words of an entry, unpacked; nothing is checked. */
 export function decodeVtdPasidEntry(words: readonly bigint[]): VtdPasidEntry {
-	const [w0, w1, w2] = words;
 	return {
-		faultsDisabled: bit(w0, 1),
-		addressWidth: field(w0, 4, 2),
-		type: field(w0, 8, 6),
-		secondStage: w0 & ADDRESS,
-		domainId: field(w1, 15, 0),
-		snoop: bit(w1, 24),
-		supervisorRequests: bit(w2, 0),
-		executeRequests: bit(w2, 1),
-		levels: field(w2, 3, 2) === 1 ? 5 : 4,
-		writeProtect: bit(w2, 4),
-		noExecute: bit(w2, 5),
-		smep: bit(w2, 6),
-		extendedAccessed: bit(w2, 7),
-		firstStage: w2 & ADDRESS,
+		faultsDisabled: faultsDisabled(words),
+		addressWidth: addressWidth(words),
+		type: type(words),
+		secondStage: secondStage(words),
+		domainId: domainId(words),
+		snoop: snoop(words),
+		supervisorRequests: supervisorRequests(words),
+		executeRequests: executeRequests(words),
+		levels: firstStageMode(words) === 1 ? 5 : 4,
+		writeProtect: writeProtect(words),
+		noExecute: noExecute(words),
+		smep: smep(words),
+		extendedAccessed: extendedAccessed(words),
+		firstStage: firstStage(words),
 	};
 }
 

@@ -1,0 +1,6 @@
+/** What Arm's SMMUv3 keeps in words: commands, events, stream table entries, context descriptors, identification registers. */
+export * from "./commands.js";
+export * from "./context-descriptor.js";
+export * from "./events.js";
+export * from "./registers.js";
+export * from "./stream-table.js";
