@@ -25,7 +25,9 @@ import {
 	iommu_viommu_type,
 	type StructType,
 } from "../../structs/index.js";
-import { type BitLayout, smmuv3Command, smmuv3Ste } from "./smmuv3.js";
+import { STE } from "../formats/smmuv3/index.js";
+import type { Layout } from "../formats/words.js";
+import { smmuv3Command } from "./smmuv3.js";
 
 /** Data of one kind of hardware behind a pointer: its name on the command line, its type number, its struct. */
 export interface Payload {
@@ -34,11 +36,11 @@ export interface Payload {
 	// biome-ignore lint/suspicious/noExplicitAny: any struct, whatever its value
 	readonly struct: StructType<any, any, any>;
 	/** names for the bits of the struct's words */
-	readonly bits?: BitLayout;
+	readonly bits?: Layout;
 	readonly example: string;
 }
 
-const payload = (name: string, type: number, struct: Payload["struct"], example: string, bits?: BitLayout): Payload => ({
+const payload = (name: string, type: number, struct: Payload["struct"], example: string, bits?: Layout): Payload => ({
 	name,
 	type,
 	struct,
@@ -49,13 +51,7 @@ const payload = (name: string, type: number, struct: Payload["struct"], example:
 /** Behind IOMMU_HWPT_ALLOC's data_uptr. */
 export const hwptPayloads: readonly Payload[] = [
 	payload("vtd-s1", iommu_hwpt_data_type.IOMMU_HWPT_DATA_VTD_S1, iommu_hwpt_vtd_s1, "pgtbl_addr=0x100000,addr_width=48"),
-	payload(
-		"smmuv3",
-		iommu_hwpt_data_type.IOMMU_HWPT_DATA_ARM_SMMUV3,
-		iommu_hwpt_arm_smmuv3,
-		"v=1,config=S1,s1contextptr=0x100000",
-		smmuv3Ste,
-	),
+	payload("smmuv3", iommu_hwpt_data_type.IOMMU_HWPT_DATA_ARM_SMMUV3, iommu_hwpt_arm_smmuv3, "v=1,config=S1,s1contextptr=0x100000", STE),
 	payload("amd", iommu_hwpt_data_type.IOMMU_HWPT_DATA_AMD_GUEST, iommu_hwpt_amd_guest, "dte=1,0,0,0"),
 	payload("selftest", defines.IOMMU_HWPT_DATA_SELFTEST, iommu_hwpt_selftest, "iotlb=0xbadbeef"),
 ];

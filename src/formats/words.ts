@@ -103,14 +103,22 @@ export function encodeFields(layout: Layout, values: Readonly<Values>, words: bi
 	for (const name of Object.keys(values)) {
 		const field = byName.get(name);
 		if (field === undefined) throw new RangeError(`no field "${name}"; there are ${Object.keys(layout).join(", ")}`);
-		const value = values[name];
-		const { first, others, shift, limit } = field;
-		if ((value & ~limit) !== 0n) throw misfit(name, value, shift);
-		const bits = value >> shift;
-		words[first.word] |= (bits & first.ones) << first.lo;
-		for (const { word, lo, ones, have } of others) words[word] |= ((bits >> have) & ones) << lo;
+		if (!set(words, field, values[name])) throw misfit(name, values[name], field.shift);
 	}
 	return words;
+}
+
+/** ORs a value into the bits of a layout's field. false: it does not fit, and nothing is changed. */
+export function encodeField<Name extends string>(layout: Layout<Name>, name: Name, value: bigint, words: bigint[]): boolean {
+	return set(words, compile(layout).byName.get(name) as Compiled, value);
+}
+
+function set(words: bigint[], { first, others, shift, limit }: Compiled, value: bigint): boolean {
+	if ((value & ~limit) !== 0n) return false;
+	const bits = value >> shift;
+	words[first.word] |= (bits & first.ones) << first.lo;
+	for (const { word, lo, ones, have } of others) words[word] |= ((bits >> have) & ones) << lo;
+	return true;
 }
 
 function misfit(name: string, value: bigint, shift: bigint): RangeError {

@@ -5,7 +5,8 @@ import { readLeaf, writeLeaf } from "../../src/client/leaves.js";
 import { DryScratch, Scratch } from "../../src/client/memory.js";
 import { invalidatePayloads, payloadOfType } from "../../src/client/payloads.js";
 import { readFaults, splitEvents, writeResponses } from "../../src/client/queues.js";
-import { BitsError, describeCommand, packBits, smmuv3Command, smmuv3Ops, smmuv3Ste } from "../../src/client/smmuv3.js";
+import { BitsError, describeCommand, packBits, smmuv3Command } from "../../src/client/smmuv3.js";
+import { SMMU_COMMANDS, STE } from "../../src/formats/smmuv3/index.js";
 import { EEXIST, EINVAL, ESPIPE } from "../../src/kernel/errno.js";
 import {
 	defines,
@@ -122,14 +123,22 @@ describe("queues", () => {
 describe("SMMUv3", () => {
 	test("fields go where the architecture has them, and come back in words", () => {
 		const words = [0n, 0n];
-		for (const [name, value] of Object.entries({ op: smmuv3Ops.TLBI_NH_VA, asid: 0xffff, vmid: 2, leaf: 1, ttl: 3, tg: 1, addr: 0x7000 }))
+		for (const [name, value] of Object.entries({
+			op: SMMU_COMMANDS.TLBI_NH_VA.opcode,
+			asid: 0xffff,
+			vmid: 2,
+			leaf: 1,
+			ttl: 3,
+			tg: 1,
+			addr: 0x7000,
+		}))
 			packBits(words, smmuv3Command, name, BigInt(value));
 		expect(words).toEqual([0xffff000200000012n, 0x7701n]);
 		expect(describeCommand(words)).toBe("TLBI_NH_VA vmid=2 asid=65535 leaf=1 ttl=3 tg=1 addr=0x7000");
 		expect(describeCommand([0x99n, 0n])).toBe("op 0x99");
 		const ste = [0n, 0n];
 		for (const [name, value] of Object.entries({ v: 1n, config: 5n, s1contextptr: 0x1000n, s1cdmax: 31n, eats: 1n }))
-			packBits(ste, smmuv3Ste, name, value);
+			packBits(ste, STE, name, value);
 		expect(ste).toEqual([0xf80000000000100bn, 1n << 28n]);
 	});
 
@@ -137,7 +146,7 @@ describe("SMMUv3", () => {
 		fc.assert(
 			fc.property(fc.constantFrom(...Object.keys(smmuv3Command)), fc.bigInt({ min: -4n, max: 1n << 65n }), (name, value) => {
 				const words = [0n, 0n];
-				const { word, low, high } = smmuv3Command[name];
+				const [[word, high, low]] = smmuv3Command[name].at;
 				try {
 					packBits(words, smmuv3Command, name, value);
 				} catch (error) {

@@ -5,6 +5,7 @@ import {
 	at,
 	decodeFields,
 	describeFields,
+	encodeField,
 	encodeFields,
 	fits,
 	flagReader,
@@ -102,6 +103,9 @@ describe.each(LAYOUTS)("%s", (_name, layout) => {
 			expect(encodeFields(layout, { [name]: limit }, zeroes(layout))).toEqual(zeroes(layout).map((_, at) => maskOf(layout, [name], at)));
 			for (const wrong of [limit + 1n, limit + (1n << BigInt(field.shift ?? 0)), -1n, 1n << 70n]) {
 				expect(fits(field, wrong)).toBe(false);
+				const words = zeroes(layout);
+				expect(encodeField(layout, name, wrong, words)).toBe(false);
+				expect(words).toEqual(zeroes(layout));
 				expect(() => encodeFields(layout, { [name]: wrong }, zeroes(layout))).toThrow(RangeError);
 			}
 		}

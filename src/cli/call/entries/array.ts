@@ -1,5 +1,6 @@
 import type { Payload } from "../../../client/payloads.js";
 import { describeCommand } from "../../../client/smmuv3.js";
+import { toWords } from "../../../formats/words.js";
 import type { Invocation, OptionSpec } from "../../frame/command.js";
 import { UsageError } from "../../frame/exit.js";
 import { showLeaf } from "../natural.js";
@@ -76,8 +77,7 @@ export function describeEntry({ payload, bytes }: EntryArray, at: number): strin
 	const { size, leaves } = payload.struct;
 	const one = bytes.subarray(at * size, (at + 1) * size);
 	if (payload.name === "smmuv3" && payload.struct.name === "iommu_viommu_arm_smmuv3_invalidate") {
-		const view = new DataView(one.buffer, one.byteOffset, one.byteLength);
-		return describeCommand([view.getBigUint64(0, true), view.getBigUint64(8, true)]);
+		return describeCommand(toWords(one));
 	}
 	return leaves.map((leaf: (typeof leaves)[number]) => `${leaf.name}=${showLeaf(leaf, one)}`).join(" ");
 }

@@ -41,11 +41,12 @@ export class EntryReader {
 				if (this.payload.bits) words = entry[name] as bigint[];
 				continue;
 			}
-			const bit = this.payload.bits?.[name.toLowerCase()];
-			if (!bit || !this.payload.bits) throw this.#unknown(typed, where);
+			const { bits } = this.payload;
+			const key = name.toLowerCase();
+			if (!bits || !Object.hasOwn(bits, key)) throw this.#unknown(typed, where);
 			words ??= [0n, 0n];
 			try {
-				packBits(words, this.payload.bits, name.toLowerCase(), bitValue(bit.names, value, `${where}: ${name}`));
+				packBits(words, bits, key, bitValue(bits[key].names, value, `${where}: ${name}`));
 			} catch (error) {
 				throw error instanceof BitsError ? new UsageError(`${where}: ${error.message}`) : error;
 			}
