@@ -147,21 +147,6 @@ describe("replay", () => {
 	});
 });
 
-test("docs/json.md names every schema that is printed", async () => {
-	const { readdirSync, readFileSync } = await import("node:fs");
-	const doc = readFileSync(join(root, "docs/json.md"), "utf8");
-	const sources = ["src/cli", "src/trace"].flatMap((folder) =>
-		readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-			.filter((name) => name.endsWith(".ts"))
-			.map((name) => readFileSync(join(root, folder, name), "utf8")),
-	);
-	const schemas = new Set(sources.flatMap((text) => [...text.matchAll(/"iommuctl(\.[a-z]+(?:[.-][a-z-]+)*)"/g)].map(([, name]) => name)));
-	expect(schemas.size).toBeGreaterThan(15);
-	// `iommuctl.sim.cache` may stand as `.cache` in the row of `iommuctl.sim.*`.
-	const told = (name: string): boolean => doc.includes(`iommuctl${name}`) || doc.includes(`\`.${name.split(".").at(-1)}\``);
-	expect([...schemas].filter((name) => !told(name))).toEqual([]);
-});
-
 test("a hundred thousand entries, an object a line, are read without keeping them all", () => {
 	const lines = Array.from({ length: 100_000 }, (_, at) => `{"addr":"0x${(at * 4096).toString(16)}","npages":1,"flags":"LEAF"}`);
 	const path = file("entries.jsonl", `\ufeff${lines.join("\n")}\n`);

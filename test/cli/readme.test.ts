@@ -7,7 +7,7 @@ import { parse } from "yaml";
 import { families } from "../../src/cli/families.js";
 import { commonOptions } from "../../src/cli/frame/common-options.js";
 import { root, temporaryFolder } from "./cli.js";
-import { type Block, commandsOf, environment, install, type Page, pages, run } from "./pages.js";
+import { type Block, commandsOf, environment, install, type Page, pages, readPage, run } from "./pages.js";
 
 const page = (path: string): Page => pages.find((one) => one.path === path) as Page;
 const consolesOf = ({ blocks }: Page): Block[] => blocks.filter(({ language }) => language === "console");
@@ -92,28 +92,43 @@ test.each(shown)("%s: iommuctl %s is a command with such options", (_, words) =>
 	for (const [option] of words.replace(/ -- .*/, "").matchAll(/(?<= )--[a-z][a-z-]*/g)) expect(options).toContain(option);
 });
 
-test.each(pages.map((one) => [one.path, one] as const))("%s: shell blocks parse, links lead somewhere", (path, { text, blocks }) => {
-	for (const { language, name, body } of blocks) {
-		// A block without a language shows a form; the others are known.
-		expect(["console", "sh", "yaml", "json", "c", ""]).toContain(language);
-		if (language !== "sh" || name !== undefined) continue;
-		const { status, stderr } = spawnSync("bash", ["-n"], { input: body, encoding: "utf8" });
-		expect([status, stderr]).toEqual([0, ""]);
-	}
-	expect(text).not.toMatch(/\bcan not\b/i);
-	for (const [, target, anchor] of text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
-		const file = target === "" ? path : join(dirname(path), target);
-		expect(existsSync(join(root, file)), `${path} links to ${file}`).toBe(true);
-		if (anchor === undefined) continue;
-		const headings = [...readFileSync(join(root, file), "utf8").matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
-			heading
-				.toLowerCase()
-				.replace(/[^\w\s-]/g, "")
-				.replaceAll(" ", "-"),
-		);
-		expect(headings, `${path} links to #${anchor} of ${file}`).toContain(anchor);
-	}
+/** Pages about the sources. Nothing in them is run. */
+const guides = ["ARCHITECTURE.md", "CONTRIBUTING.md"].map(readPage);
+
+/** Names of things that the recipes invent. */
+const INVENTED = /riscv|number/;
+
+test.each(guides.map((one) => [one.path, one] as const))("%s: the files that it names are there", (_, { text }) => {
+	const paths = [...text.matchAll(/`((?:\.ci|bench|bin|docs|man|scripts|src|structs|test)\/[\w./-]*)`/g)].map(([, path]) => path);
+	expect(paths.length).toBeGreaterThan(10);
+	expect(paths.filter((path) => !INVENTED.test(path) && !existsSync(join(root, path)))).toEqual([]);
 });
+
+test.each([...pages, ...guides].map((one) => [one.path, one] as const))(
+	"%s: shell blocks parse, links lead somewhere",
+	(path, { text, blocks }) => {
+		for (const { language, name, body } of blocks) {
+			// A block without a language shows a form; the others are known.
+			expect(["console", "sh", "yaml", "json", "c", ""]).toContain(language);
+			if (language !== "sh" || name !== undefined) continue;
+			const { status, stderr } = spawnSync("bash", ["-n"], { input: body, encoding: "utf8" });
+			expect([status, stderr]).toEqual([0, ""]);
+		}
+		expect(text).not.toMatch(/\bcan not\b/i);
+		for (const [, target, anchor] of text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
+			const file = target === "" ? path : join(dirname(path), target);
+			expect(existsSync(join(root, file)), `${path} links to ${file}`).toBe(true);
+			if (anchor === undefined) continue;
+			const headings = [...readFileSync(join(root, file), "utf8").matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+				heading
+					.toLowerCase()
+					.replace(/[^\w\s-]/g, "")
+					.replaceAll(" ", "-"),
+			);
+			expect(headings, `${path} links to #${anchor} of ${file}`).toContain(anchor);
+		}
+	},
+);
 
 test("docs/README.md links every page of docs/, and the README links it", () => {
 	const index = page("docs/README.md");
