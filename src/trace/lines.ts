@@ -1,6 +1,7 @@
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import { createGunzip, gunzipSync } from "node:zlib";
 import { TraceError } from "./error.js";
+import { fileProblem } from "./file-problem.js";
 
 /** Whole lines, in order; the first has this number (from 1). */
 export interface LineBatch {
@@ -18,12 +19,6 @@ const SMALL_TEXT = 256 * 1024 * 1024;
 const GZIP_TRAILER = 8;
 const LONGEST_LINE = 64 * 1024 * 1024;
 const NEWLINE = 10;
-
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
-	ENOENT: "no such file",
-	EISDIR: "is a directory",
-	EACCES: "not readable (permission denied)",
-};
 
 /**
  * The lines of a file, plain or gzip (told by its first two bytes), "-" for standard input.
@@ -65,7 +60,7 @@ function describe(file: string, line: number, error: NodeJS.ErrnoException): Err
 	if (code === "Z_BUF_ERROR") return new TraceError(file, line, undefined, "the gzip data ends here: the file was cut short");
 	if (code.startsWith("Z_")) return new TraceError(file, line, undefined, `damaged gzip data from about here (${error.message})`);
 	if (error.syscall === undefined) return error;
-	return new TraceError(file, 0, undefined, FILE_PROBLEMS[code] ?? `can not be read (${code})`);
+	return new TraceError(file, 0, undefined, fileProblem(code));
 }
 
 function opened(file: string): AsyncIterable<Buffer> {

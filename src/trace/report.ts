@@ -6,6 +6,8 @@ export interface FormatOptions {
 	/** wraps text that should stand out; as it is unless told */
 	readonly bad?: (text: string) => string;
 	readonly dim?: (text: string) => string;
+	/** errors of files are shown elsewhere */
+	readonly withoutErrors?: boolean;
 }
 
 /** of one answer; the rest of a long one says little */
@@ -16,13 +18,13 @@ const same = (text: string): string => text;
 /** A replay for people: a line for each file, the first differences, the sum. */
 export function formatReport(report: ReplayReport, options: FormatOptions = {}): string {
 	const bad = options.bad ?? same;
-	const lines = report.files.map((file) => formatFile(file, bad));
+	const lines = report.files.flatMap((file) => formatFile(file, bad, options.withoutErrors === true));
 	if (report.files.length > 1) lines.push(`all: ${counts(report, bad)}`);
 	for (const difference of report.differences) lines.push("", ...formatDifference(difference, options));
 	const more = report.differing - report.differences.length;
 	if (more > 0 && report.differences.length > 0) lines.push("", `(${more} more; --max N shows more)`);
 	if (report.program !== undefined && report.programs === 0) lines.push("", bad(`no program is called ${report.program}`));
-	return `${lines.join("\n")}\n`;
+	return lines.map((line) => `${line}\n`).join("");
 }
 
 /** The report as the JSON document `iommuctl.replay`. */
@@ -58,10 +60,12 @@ function counts(of: { programs: number; steps: number; differing: number }, bad:
 	return `${of.programs} programs, ${of.steps} steps, ${of.differing === 0 ? differing : bad(differing)}`;
 }
 
-function formatFile(report: FileReport, bad: (text: string) => string): string {
+function formatFile(report: FileReport, bad: (text: string) => string, withoutErrors: boolean): string[] {
 	const line = `${report.file}: ${counts(report, bad)}`;
-	if (report.error === undefined) return line;
-	return `${line}\n${bad(report.error.message)}${report.steps > 0 ? " (counted: what came before)" : ""}`;
+	if (report.error === undefined) return [line];
+	const before = "counted: what came before";
+	if (withoutErrors) return report.steps > 0 ? [`${line} (${before})`] : [];
+	return [line, `${bad(report.error.message)}${report.steps > 0 ? ` (${before})` : ""}`];
 }
 
 function formatDifference(difference: Difference, options: FormatOptions): string[] {

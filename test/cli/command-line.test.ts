@@ -63,7 +63,7 @@ describe("the command line", () => {
 		],
 		[["struct", "show", "ioas_mpa"], 'error: no struct is named "ioas_mpa"\n  did you mean ioas_map'],
 		[["raw", "IOAS_ALOC"], 'error: no call is named "IOAS_ALOC"\n  did you mean IOAS_ALLOC'],
-		[["run", "/no/such/file"], "error: /no/such/file can not be read: ENOENT\n"],
+		[["run", "/no/such/file"], "error: /no/such/file: no such file\n"],
 		[["fault", "read", "3", "--kernel", "sim"], "error: no fault queue 3 was allocated here\n"],
 		[["struct", "list", "--quiet"], "error: unknown option '--quiet'\n"],
 	])("%j: one clear line, exit 2", (args, message) => {

@@ -76,7 +76,7 @@ describe("invalidation entries", () => {
 		[["--smmuv3", "op=TLBI_NH_VA,asid=0x10000"], "asid can not be 0x10000: it takes 0 to 65535"],
 		[["--smmuv3", "op=TLBI_NH_VA,addr=0x123"], "addr can not be 0x123: it takes an address aligned to 4096"],
 		[["--vtd-s1", "addr=0", "--selftest", "flags=0"], "--vtd-s1 and --selftest in one call"],
-		[["--from", "/no/such"], "--from: /no/such can not be read: ENOENT"],
+		[["--from", "/no/such"], "--from: /no/such: no such file"],
 		[["--as", "vtd-s1"], "there is no --from"],
 		[["--from", "-"], "stdin: what the entries are can not be told from their fields"],
 		[["--from", "-", "--as", "vtd-s1"], "stdin:2: no JSON"],

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { documents, iommuctl, root, script, temporaryFolder } from "./cli.js";
@@ -134,5 +134,65 @@ describe("scripts/examples", () => {
 		expect(ran.stderr).toMatch(/^kernel: simulated.*\n$/);
 		expect(ran.status).toBe(0);
 		expect(ran.stdout).toMatch(faulty ? /\n\d+ commands: \d+ ok\n$/ : /> kernel log\n\d+ commands: \d+ ok\n$/);
+	});
+});
+
+describe("scripts that iommuctl comes with", () => {
+	const elsewhere = temporaryFolder();
+
+	test("--list shows them, and what each is about", () => {
+		const { status, stdout } = iommuctl(["run", "--list"], { cwd: elsewhere });
+		expect(status).toBe(0);
+		expect(stdout).toMatch(/^ {2}example:nested-translation +Nested translation, as a virtual machine monitor sets it up/m);
+		expect(stdout).toMatch(/^ {2}repro:e4395701330f-user-address-overflow +User addresses that wrap\.$/m);
+		const { scripts } = JSON.parse(iommuctl(["run", "--list", "--json"]).stdout) as {
+			scripts: { name: string; file: string; about: string }[];
+		};
+		const files = ["examples", "repro"].flatMap((folder) => readdirSync(join(root, "scripts", folder)));
+		expect(scripts).toHaveLength(files.length);
+		for (const { name, file, about } of scripts) {
+			expect(existsSync(file), name).toBe(true);
+			expect(about.length, name).toBeGreaterThan(15);
+		}
+	});
+
+	test.each(["example:vfio-compat", "example:vfio", "example:vfio-compat.iommu", "repro:6ebf2eb46fbd"])("run %s", (name) => {
+		const { status, stdout } = iommuctl(["run", name, "--kernel", "sim"], { cwd: elsewhere });
+		expect(status).toBe(0);
+		expect(stdout).toMatch(/\d+ commands: \d+ ok\n$/);
+	});
+
+	test.each([
+		[
+			["run", "example:nested-trnslation"],
+			"error: example:nested-trnslation: there is no such script\n  did you mean example:nested-translation",
+		],
+		[["run", "example:v"], "error: example:v is ambiguous\n  it may be example:vfio-compat, example:virtual-event, example:vtd-nested\n"],
+		[["run", "repro:"], "error: repro:: there is no such script\n"],
+		[["run"], "error: FILE is missing\n"],
+		[["run", "x.iommu", "--list"], "error: --list runs no script\n"],
+	])("%j is wrong usage", (args, message) => {
+		const { status, stderr } = iommuctl(args, { cwd: elsewhere });
+		expect(status).toBe(2);
+		expect(stderr).toContain(message);
+	});
+});
+
+describe("a script without a command", () => {
+	test.each([
+		["nothing", ""],
+		["comments", "# one\n\n# two\n"],
+		["headings", "echo hello\n"],
+	])("is not run: %s", (_, input) => {
+		for (const args of [
+			["run", "-"],
+			["run", "-", "--format", "junit"],
+			["run", "-", "--json"],
+			["fail-nth", "-"],
+		]) {
+			const { status, stderr } = iommuctl([...args, "--kernel", "sim"], { input });
+			expect(stderr).toBe("error: stdin: nothing to run\n  the script has no command\n");
+			expect(status).toBe(2);
+		}
 	});
 });

@@ -159,6 +159,18 @@ describe("replay", () => {
 		expect(JSON.parse(stdout).steps).toBeGreaterThan(0);
 	});
 
+	test("a file that is not there: said once, and as run says it", () => {
+		const replayed = iommuctl(["replay", "nonexist"]);
+		expect(replayed).toEqual({
+			status: 2,
+			stdout: "",
+			stderr: `kernel: simulated, the machine of each trace\nerror: nonexist: no such file\n`,
+		});
+		expect(iommuctl(["run", "nonexist"])).toEqual({ status: 2, stdout: "", stderr: "error: nonexist: no such file\n" });
+		expect(iommuctl(["fail-nth", "nonexist"]).stderr).toBe("error: nonexist: no such file\n");
+		expect(iommuctl(["trace", "show", "nonexist"]).stderr).toBe("error: nonexist: no such file\n");
+	});
+
 	test("wrong usage", () => {
 		expect(iommuctl(["replay"]).status).toBe(2);
 		expect(iommuctl(["replay", golden, "--max", "many"]).stderr).toContain('--max: "many" is no number');

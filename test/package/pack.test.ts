@@ -45,6 +45,18 @@ describe("the package, packed and installed in an empty folder", () => {
 		expect(run(process.execPath, ["-e", load], dist)).toBe("function\n");
 	});
 
+	test("installed for everyone: the man page is where man looks, the examples are found from any folder", () => {
+		const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) as string;
+		const prefix = join(folder, "prefix");
+		run("npm", ["install", "--global", "--prefix", prefix, "--offline", "--no-audit", "--no-fund", join(folder, tarball)]);
+		const page = readFileSync(join(prefix, "share/man/man1/iommuctl.1"), "utf8");
+		expect(page).toBe(readFileSync(join(root, "man/iommuctl.1"), "utf8"));
+		const iommuctl = join(prefix, "bin/iommuctl");
+		expect(run(iommuctl, ["run", "--list"])).toMatch(/^ {2}example:nested-translation /m);
+		expect(run(iommuctl, ["run", "example:nested-translation", "--kernel", "sim", "-q"])).toBe("");
+		expect(run(iommuctl, ["run", "repro:6ebf2eb46fbd", "--kernel", "sim"])).toMatch(/ ok\n$/);
+	}, 60_000);
+
 	test("carries the licences of what is bundled", () => {
 		const licences = readFileSync(join(folder, "node_modules/iommuctl/dist/LICENSES.txt"), "utf8");
 		expect(licences).toMatch(/^commander \d+\.\d+\.\d+ \(MIT\)$/m);

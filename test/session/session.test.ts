@@ -63,7 +63,7 @@ describe("a session in a shell", () => {
 		expect(piped.stdout).toContain("2 commands: 2 ok");
 		const missing = place.run(["run", "lines.iommu"], { session: "main" });
 		expect(missing).toMatchObject({ status: 2 });
-		expect(missing.stderr).toContain("lines.iommu can not be read: ENOENT");
+		expect(missing.stderr).toContain("lines.iommu: no such file");
 	});
 
 	it("reads more from stdin than a pipe holds", () => {

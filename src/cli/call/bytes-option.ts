@@ -1,6 +1,6 @@
 import type { Invocation, OptionSpec } from "../frame/command.js";
 import { UsageError } from "../frame/exit.js";
-import { readInput } from "../frame/io.js";
+import { readInputOrStdin } from "../frame/io.js";
 import { parseHexBytes, parseNumber } from "./natural.js";
 
 const group = "Bytes:";
@@ -29,12 +29,7 @@ export async function bytesGiven({ options, io }: Invocation, length?: number): 
 		if (length === undefined) throw new UsageError("--fill wants --length too");
 		return new Uint8Array(length).fill(byte);
 	}
-	if (file === undefined) return undefined;
-	try {
-		return file === "-" ? await io.stdin.readAll() : readInput(io, file);
-	} catch (error) {
-		throw new UsageError(`--file: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
-	}
+	return file === undefined ? undefined : await readInputOrStdin(io, file, "--file");
 }
 
 function wordBytes(list: string): Uint8Array {

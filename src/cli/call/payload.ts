@@ -32,13 +32,7 @@ function payloadBytes(draft: Draft, payloads: readonly Payload[]): { bytes: Uint
 	if (found.length === 0) return undefined;
 	const text = options[camel(found[0])] as string;
 	if (found[0] === "data-hex") return { bytes: parseHexBytes(text, "--data-hex") };
-	if (found[0] === "data-file") {
-		try {
-			return { bytes: readInput(io, text) };
-		} catch (error) {
-			throw new UsageError(`--data-file: ${text} can not be read: ${(error as NodeJS.ErrnoException).code}`);
-		}
-	}
+	if (found[0] === "data-file") return { bytes: readInput(io, text, "--data-file") };
 	const payload = payloads.find(({ name }) => name === found[0]) as Payload;
 	return { bytes: encodeEntry(payload, text, `--${payload.name}`), payload };
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { fileProblem } from "../../trace/file-problem.js";
+import { UsageError } from "./exit.js";
 
 /**
  * Where a command reads and writes. Nothing below `main.ts` touches `process`, so that the same command runs in a
@@ -36,11 +38,35 @@ export interface Io {
 	readonly sharing?: Sharing;
 }
 
-/** The bytes of a file that the command line names. @throws an error with `code`, as Node's do */
-export function readInput(io: Io, file: string): Uint8Array {
-	const known = io.files?.get(file);
-	if (known instanceof Error) throw known;
-	return known ?? readFileSync(resolve(io.cwd, file));
+/**
+ * The bytes of a file that the command line names.
+ * @param option the option that names it, with its dashes @throws UsageError if it cannot be read
+ */
+export function readInput(io: Io, file: string, option?: string): Uint8Array {
+	try {
+		const known = io.files?.get(file);
+		if (known instanceof Error) throw known;
+		return known ?? readFileSync(resolve(io.cwd, file));
+	} catch (error) {
+		throw unreadable(error, file, option);
+	}
+}
+
+/** The same, where `-` stands for stdin. */
+export async function readInputOrStdin(io: Io, file: string, option?: string): Promise<Uint8Array> {
+	if (file !== "-") return readInput(io, file, option);
+	try {
+		return await io.stdin.readAll();
+	} catch (error) {
+		throw unreadable(error, "stdin", option);
+	}
+}
+
+/** What Node says of a file as a mistake of the user's; anything else stays what it is. */
+function unreadable(error: unknown, file: string, option: string | undefined): unknown {
+	const { code } = error as NodeJS.ErrnoException;
+	if (code === undefined) return error;
+	return new UsageError(`${option === undefined ? "" : `${option}: `}${file}: ${fileProblem(code)}`);
 }
 
 /** Collects what is written; for tests and for forwarded commands. */

@@ -146,7 +146,7 @@ one kernel and one context for all of its lines; a session keeps them for all co
 
 Examples:
   # a whole story on the simulated kernel
-  iommuctl run scripts/examples/nested-translation.iommu
+  iommuctl run example:nested-translation
   # a kernel that stays: ioas=$(iommuctl ioas alloc -q) and so on
   eval "$(iommuctl session start)"
   # one call; the answer as JSON

@@ -8,20 +8,50 @@ const mixed = ["echo hi", "ioas = ioas alloc # new", "expect ENOENT destroy 77",
 
 describe("run --format ktap", () => {
 	test("a case for each line but headings; what is behind a failure is skipped", () => {
-		const { status, stdout } = script(mixed, "--format", "ktap");
+		const { status, stdout } = script(mixed.slice(1), "--format", "ktap");
 		expect(status).toBe(1);
 		const lines = stdout.split("\n");
 		expect(lines[0]).toBe("KTAP version 1");
 		expect(lines).toContain("1..4");
 		expect(lines.filter((line) => /^(not )?ok /.test(line))).toEqual([
-			"ok 1 line 2: ioas = ioas alloc",
-			"ok 2 line 3: expect ENOENT destroy 77",
-			"not ok 3 line 4: destroy 9",
-			"ok 4 line 5: ioas alloc # SKIP not reached: line 4 failed",
+			"ok 1 line 1: ioas = ioas alloc",
+			"ok 2 line 2: expect ENOENT destroy 77",
+			"not ok 3 line 3: destroy 9",
+			"ok 4 line 4: ioas alloc # SKIP not reached: line 3 failed",
 		]);
 		expect(lines).toContain("# failed  IOMMU_DESTROY: ENOENT (2): no object has this ID in this context");
 		expect(lines).toContain("# Totals: pass:2 fail:1 xfail:0 xpass:0 skip:1 error:0");
 		expect(stdout).not.toMatch(/\bhi\b/);
+	});
+
+	test("a heading makes a subtest of the lines below it; one without lines is no case", () => {
+		const lines = ["ioas alloc", "echo Empty", "echo Good things", "destroy 1", "echo 'Bad # things'", "destroy 9", "ioas alloc"];
+		const { status, stdout } = script([...lines, "echo Not reached", "ioas alloc"], "--format", "ktap");
+		expect(status).toBe(1);
+		expect(stdout.split("\n").filter((line) => !/^ *# (?!Subtest)/.test(line))).toEqual([
+			"KTAP version 1",
+			"1..4",
+			"ok 1 line 1: ioas alloc",
+			"  KTAP version 1",
+			"  # Subtest: Good things",
+			"  1..1",
+			"  ok 1 line 4: destroy 1",
+			"ok 2 Good things",
+			"  KTAP version 1",
+			"  # Subtest: Bad # things",
+			"  1..2",
+			"  not ok 1 line 6: destroy 9",
+			"  ok 2 line 7: ioas alloc # SKIP not reached: line 6 failed",
+			"not ok 3 Bad \\# things",
+			"  KTAP version 1",
+			"  # Subtest: Not reached",
+			"  1..1",
+			"  ok 1 line 9: ioas alloc # SKIP not reached: line 6 failed",
+			"ok 4 Not reached # SKIP not reached: line 6 failed",
+			"",
+		]);
+		expect(stdout).toContain("\n  # failed  IOMMU_DESTROY: ENOENT (2)");
+		expect(stdout).toContain("# Totals: pass:2 fail:1 xfail:0 xpass:0 skip:2 error:0");
 	});
 
 	test("a # in a command is no directive", () => {
@@ -41,15 +71,48 @@ describe("run --format junit", () => {
 	test("counts, failures, skips", () => {
 		const { status, stdout } = script([...mixed, "require kernel real", "ioas alloc"], "--format", "junit", "--keep-going");
 		expect(status).toBe(1);
-		expect(stdout).toContain('<testsuite name="stdin" tests="6" failures="1" errors="0" skipped="2"');
+		expect(stdout).toContain('<testsuite name="stdin: hi" tests="6" failures="1" errors="0"');
 		expect(stdout).toMatch(/<testcase name="line 4: destroy 9"[^>]*>\n\s*<failure message="failed {2}IOMMU_DESTROY: ENOENT/);
 		expect(stdout).toMatch(/name="line 7: ioas alloc"[^>]*>\n\s*<skipped message="the kernel is simulated"\/>/);
 		expect(stdout.match(/<testcase /g)).toHaveLength(6);
+		expect(stdout.match(/<testsuite .*skipped="2"/g)).toHaveLength(1);
+	});
+
+	test("a suite for each heading, whose counts are its own", () => {
+		const { stdout } = script(["ioas alloc", "echo Good", "ioas alloc", "destroy 1", "echo Bad", "destroy 9"], "--format", "junit");
+		const suites = [...stdout.matchAll(/<testsuite name="([^"]*)" tests="(\d+)" failures="(\d+)"/g)].map(([, ...found]) => found);
+		expect(suites).toEqual([
+			["stdin", "1", "0"],
+			["stdin: Good", "2", "0"],
+			["stdin: Bad", "1", "1"],
+		]);
+		expect(stdout).toMatch(/<testsuites tests="4" failures="1" errors="0"/);
+		expect(stdout.match(/classname="stdin: Good"/g)).toHaveLength(2);
+	});
+
+	test("has no attribute that Jenkins' schema does not have", () => {
+		const allowed: Readonly<Record<string, readonly string[]>> = {
+			testsuites: ["name", "time", "tests", "failures", "disabled", "errors"],
+			testsuite: ["name", "tests", "failures", "errors", "time", "disabled", "skipped", "timestamp", "hostname", "id", "package"],
+			properties: [],
+			property: ["name", "value"],
+			testcase: ["name", "assertions", "time", "classname", "status"],
+			skipped: ["message", "type"],
+			error: ["message", "type"],
+			failure: ["message", "type"],
+			"system-out": [],
+		};
+		const { stdout } = script([...mixed, "ioas mpa", "require kernel real", "ioas alloc"], "--format", "junit", "--keep-going");
+		const elements = [...stdout.matchAll(/<([a-z][a-z-]*)((?: [a-zA-Z]+="[^"]*")*)\s*\/?>/g)];
+		expect(new Set(elements.map(([, name]) => name))).toEqual(new Set(Object.keys(allowed)));
+		for (const [, name, attributes] of elements) {
+			for (const [, attribute] of attributes.matchAll(/ ([a-zA-Z]+)=/g)) expect(allowed[name], name).toContain(attribute);
+		}
 	});
 
 	test("what XML has no place for is replaced, the rest escaped", () => {
 		const reporter = junit();
-		reporter.start({ file: 'a"b.iommu', kernel: "sim", which: "<s>", count: 1 });
+		reporter.start({ file: 'a"b.iommu', kernel: "sim", which: "<s>", groups: [{ count: 1 }] });
 		const stdout = "a\u0000<b>\ud800&";
 		reporter.one({ number: 1, line: 1, title: 'x "y"', result: "ok", exit: 0, errno: 0, seconds: 0, stdout, stderr: "" });
 		const text = reporter.end(0);
@@ -68,6 +131,7 @@ describe("run --format json", () => {
 		const cases = document.cases as { result: string; documents: { schema: string; id: number }[] }[];
 		expect(cases.map(({ result }) => result)).toEqual(["ok", "ok", "failed", "skipped"]);
 		expect(cases[0].documents).toMatchObject([{ schema: "iommuctl.call", id: 1 }]);
+		expect(cases).toMatchObject(cases.map(() => ({ heading: "hi" })));
 	});
 
 	test("--json is about another shape", () => {

@@ -21,9 +21,9 @@ describe("man/iommuctl.1", () => {
 				expect(text).toContain(`.SS "${escaped(["iommuctl", name, command.name].filter(Boolean).join(" "))}`);
 			}
 		}
-		const { files, man } = JSON.parse(file("package.json")) as { files: string[]; man: string };
+		const { files, man } = JSON.parse(file("package.json")) as { files: string[]; man: string[] };
 		expect(files).toContain("man");
-		expect(man).toBe("man/iommuctl.1");
+		expect(man).toEqual(["man/iommuctl.1"]);
 	});
 
 	test("no line is troff's by accident", () => {

@@ -1,20 +1,11 @@
 import type { Payload } from "../../../client/payloads.js";
 import { UsageError } from "../../frame/exit.js";
-import { type Io, readInput } from "../../frame/io.js";
+import { type Io, readInputOrStdin } from "../../frame/io.js";
 import { EntryReader } from "./encode.js";
 
 export interface Entries {
 	readonly payload: Payload;
 	readonly bytes: Uint8Array;
-}
-
-async function load(io: Io, file: string): Promise<Uint8Array> {
-	if (file === "-") return await io.stdin.readAll();
-	try {
-		return readInput(io, file);
-	} catch (error) {
-		throw new UsageError(`--from: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
-	}
 }
 
 type Fields = Readonly<Record<string, number | string>>;
@@ -24,7 +15,7 @@ type Fields = Readonly<Record<string, number | string>>;
  * @param payload what they are; without, JSON entries are recognised by their fields
  */
 export async function entriesFrom(io: Io, file: string, payloads: readonly Payload[], payload: Payload | undefined): Promise<Entries> {
-	const content = withoutMark(await load(io, file));
+	const content = withoutMark(await readInputOrStdin(io, file, "--from"));
 	const name = file === "-" ? "stdin" : file;
 	const first = content.find((byte) => byte > 0x20);
 	if (first !== 0x5b && first !== 0x7b) return binary(content, payload ?? only(payloads), name);

@@ -54,13 +54,7 @@ function dataToWrite(inv: Invocation): Uint8Array {
 	let bytes: Uint8Array = new Uint8Array(1);
 	if (options.data !== undefined) bytes = parseHexBytes(options.data as string, "--data");
 	else if (options.text !== undefined) bytes = Buffer.from(options.text as string);
-	else if (options.file !== undefined) {
-		try {
-			bytes = readInput(io, options.file as string);
-		} catch (error) {
-			throw new UsageError(`--file: ${options.file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
-		}
-	}
+	else if (options.file !== undefined) bytes = readInput(io, options.file as string, "--file");
 	if (bytes.length === 0) throw new UsageError("there is nothing to write", "give at least one byte");
 	const data = new Uint8Array(lengthOf(inv, given.length === 0 ? usual : bytes.length));
 	for (let at = 0; at < data.length; at += bytes.length) data.set(bytes.subarray(0, Math.min(bytes.length, data.length - at)), at);

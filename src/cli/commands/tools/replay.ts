@@ -33,7 +33,7 @@ async function run({ args, options, common, io, out, err }: Invocation): Promise
 	// Files are read from where the command was typed, and reported as they were typed.
 	const typed = (text: string): string => [...names].reduce((shown, [path, file]) => shown.replaceAll(path, file), text);
 	if (common.json) io.stdout.write(`${typed(JSON.stringify({ ...reportToJson(report), kernel: factory.kind }))}\n`);
-	else if (!common.quiet) io.stdout.write(typed(formatReport(report, { bad: out.bad, dim: out.faint })));
+	else if (!common.quiet) io.stdout.write(typed(formatReport(report, { bad: out.bad, dim: out.faint, withoutErrors: true })));
 	for (const { error } of report.files) {
 		if (error) io.stderr.write(`${err.bad("error:")} ${typed(error.message)}\n`);
 	}

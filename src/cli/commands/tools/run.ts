@@ -1,33 +1,45 @@
-import { resolve } from "node:path";
 import type { Family, Invocation } from "../../frame/command.js";
-import { exitCode, type Outcome, UsageError } from "../../frame/exit.js";
-import { readInput } from "../../frame/io.js";
-import { plural } from "../../frame/text.js";
+import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
+import { plural, table } from "../../frame/text.js";
 import type { Format } from "./formats/index.js";
 
-async function readScript({ io }: Invocation, file: string): Promise<string> {
-	if (file === "-") return Buffer.from(await io.stdin.readAll()).toString();
-	try {
-		return Buffer.from(readInput(io, file)).toString();
-	} catch (error) {
-		throw new UsageError(`${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
+/** `run --list`: the scripts that iommuctl comes with. */
+async function list({ common, io, out }: Invocation): Promise<Outcome> {
+	const { shippedKinds, shippedScripts } = await import("../../frame/shipped.js");
+	const scripts = shippedScripts();
+	if (common.json) {
+		const listed = scripts.map(({ kind, name, path, about }) => ({ name: `${kind}:${name}`, file: path, about }));
+		io.stdout.write(`${JSON.stringify({ schema: "iommuctl.scripts", version: 1, scripts: listed })}\n`);
+		return done;
 	}
+	for (const kind of shippedKinds) {
+		const rows = scripts.filter((one) => one.kind === kind).map(({ name, about }) => [`  ${kind}:${name}`, about]);
+		io.stdout.write([out.strong(titles[kind]), ...table(rows, io.stdout.columns), ""].map((line) => `${line}\n`).join(""));
+	}
+	io.stdout.write(`Run one: iommuctl run ${scripts[0].kind}:${scripts[0].name}\n`);
+	return done;
 }
+
+const titles = { example: "Examples", repro: "Reproducers of kernel bugs that have been fixed, by commit" } as const;
 
 async function run(inv: Invocation): Promise<Outcome> {
 	const { commandLine, common, context, io, options, out, err } = inv;
-	const file = inv.args[0];
-	const { parseScript } = await import("./script/statements.js");
+	if (options.list === true) {
+		if (inv.args.length > 0) throw new UsageError("--list runs no script", "leave the file away");
+		return await list(inv);
+	}
+	const [file] = inv.args;
+	if (file === undefined) throw new UsageError("FILE is missing", "a script, - for stdin, or example:NAME (run --list shows them)");
 	const { runStatements } = await import("./script/runner.js");
+	const { readScript, scriptPath } = await import("./script/source.js");
 	const { announce } = await import("../../frame/announce.js");
 	const format = options.format as Format | undefined;
 	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} can not both be`);
-	const shown = file === "-" ? "stdin" : file;
 	// What `-` gives is gone once it is read, so that only files can run themselves.
 	const running = inv.place?.within ?? [];
-	const path = file === "-" ? file : resolve(io.cwd, file);
-	if (file !== "-" && running.includes(path)) throw new UsageError(`${file} runs itself`, "a script can not be within itself");
-	const statements = parseScript(await readScript(inv, file), shown);
+	const path = scriptPath(io, file);
+	if (file !== "-" && running.includes(path)) throw new UsageError(`${file} runs itself`, "a script cannot be within itself");
+	const { file: shown, statements } = await readScript(io, file);
 	await announce(inv);
 	const how = {
 		commandLine,
@@ -97,8 +109,9 @@ const family: Family = {
 				"",
 				"The first command that fails ends the script, with its file and line, unless --keep-going.",
 			].join("\n"),
-			args: [{ name: "FILE", doc: "the script; - is stdin" }],
+			args: [{ name: "FILE", doc: "the script; - is stdin, example:NAME and repro:NAME are those of --list", optional: true }],
 			options: () => [
+				{ flags: "--list", doc: "show the scripts that come with iommuctl: examples, and reproducers of kernel bugs" },
 				{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" },
 				{
 					flags: "--format <format>",
@@ -108,7 +121,7 @@ const family: Family = {
 			],
 			groups: ["kernel", "fd", "quiet"],
 			examples: [
-				["run scripts/examples/nested-translation.iommu", "a guest's page table on the simulated kernel"],
+				["run example:nested-translation", "a guest's page table on the simulated kernel"],
 				["run - --kernel real < my.iommu", "a script from stdin on the real kernel"],
 				["run my.iommu --format junit > report.xml", "for CI: what failed, what was skipped and why"],
 				["run my.iommu --keep-going --json", "everything, one JSON document a command"],

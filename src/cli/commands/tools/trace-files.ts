@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Program, Trace } from "../../../trace/tools/index.js";
 import type { Invocation } from "../../frame/command.js";
 import { UsageError } from "../../frame/exit.js";
+import { readInputOrStdin } from "../../frame/io.js";
 
 export const traceArg = { name: "FILE", doc: "a trace, plain or .gz; - is stdin" };
 export const programOption = { flags: "--program <name>", doc: "only this program" };
@@ -60,10 +61,5 @@ export function deliver(inv: Invocation, text: string): void {
 
 /** A file's text, or stdin's. @throws UsageError */
 export async function textOf({ io }: Invocation, file: string): Promise<string> {
-	if (file === "-") return Buffer.from(await io.stdin.readAll()).toString();
-	try {
-		return readFileSync(resolve(io.cwd, file), "utf8");
-	} catch (error) {
-		throw new UsageError(`${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
-	}
+	return Buffer.from(await readInputOrStdin(io, file)).toString();
 }

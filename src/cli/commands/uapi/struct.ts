@@ -15,7 +15,7 @@ import { findField } from "../../call/perform.js";
 import { fieldLines } from "../../call/show.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
-import { readInput } from "../../frame/io.js";
+import { readInputOrStdin } from "../../frame/io.js";
 import { didYouMean } from "../../frame/suggest.js";
 import { hexBytes, hexDump, table } from "../../frame/text.js";
 
@@ -189,12 +189,7 @@ async function decodeInput({ args, options, io }: Invocation): Promise<Uint8Arra
 		if (args[1] === undefined) throw new UsageError("the bytes are missing", "give them in hex, or --file FILE (- is stdin)");
 		return parseHexBytes(args.slice(1).join(""), "the bytes");
 	}
-	if (file === "-") return await io.stdin.readAll();
-	try {
-		return readInput(io, file);
-	} catch (error) {
-		throw new UsageError(`--file: ${file} can not be read: ${(error as NodeJS.ErrnoException).code}`);
-	}
+	return await readInputOrStdin(io, file, "--file");
 }
 
 /** Leaves that count: of a union, those of the member that is selected. */

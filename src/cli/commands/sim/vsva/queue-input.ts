@@ -3,7 +3,7 @@ import { splitPairs } from "../../../call/entries/encode.js";
 import { parseHexBytes, parseNumber } from "../../../call/natural.js";
 import type { Invocation } from "../../../frame/command.js";
 import { UsageError } from "../../../frame/exit.js";
-import { readInput } from "../../../frame/io.js";
+import { readInputOrStdin } from "../../../frame/io.js";
 
 /** A guest's queue from --hex, a file or stdin: bytes, hex text, or JSON (an array, or an object a line). @throws UsageError */
 export async function readQueue(inv: Invocation, kind: QueueKind, size: 16 | 32): Promise<Uint8Array[]> {
@@ -20,12 +20,7 @@ export async function readQueue(inv: Invocation, kind: QueueKind, size: 16 | 32)
 		throw new UsageError("the queue is missing, or given twice", "--from FILE (- is stdin), --op IOTLB,granularity=1, or --hex DESCRIPTOR");
 	if (hex !== undefined) return cut(Buffer.concat(hex.map((text) => parseHexBytes(text, "--hex"))), size, "--hex");
 	const name = from === "-" ? "stdin" : (from as string);
-	let content: Uint8Array;
-	try {
-		content = from === "-" ? await io.stdin.readAll() : readInput(io, from as string);
-	} catch (error) {
-		throw new UsageError(`--from: ${name} can not be read: ${(error as NodeJS.ErrnoException).code}`);
-	}
+	const content = await readInputOrStdin(io, from as string, "--from");
 	const form = (options.format as string | undefined) ?? guess(content);
 	const text = () => Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString();
 	if (form === "json") return fromJson(text(), name, kind, size);

@@ -1,20 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { announce } from "../../../frame/announce.js";
 import type { Family, Invocation } from "../../../frame/command.js";
 import { Context } from "../../../frame/context.js";
 import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
 import { plural } from "../../../frame/text.js";
 import type { Round, Stage } from "./rounds.js";
-
-async function scriptOf({ io, args }: Invocation): Promise<{ text: string; file: string }> {
-	if (args[0] === "-") return { text: Buffer.from(await io.stdin.readAll()).toString(), file: "stdin" };
-	try {
-		return { text: await readFile(resolve(io.cwd, args[0]), "utf8"), file: args[0] };
-	} catch (error) {
-		throw new UsageError(`${args[0]} can not be read: ${(error as NodeJS.ErrnoException).code}`);
-	}
-}
 
 /** A simulated kernel whose allocations are counted and which can be looked into at the end. */
 async function simulatedStage({ common, io }: Invocation): Promise<Stage> {
@@ -68,9 +57,8 @@ function most(text: string | undefined): number {
 async function run(inv: Invocation): Promise<Outcome> {
 	const { commandLine, common, context, io, options, out, err } = inv;
 	const max = most(options.max as string | undefined);
-	const { parseScript } = await import("../script/statements.js");
-	const { text, file } = await scriptOf(inv);
-	const statements = parseScript(text, file);
+	const { readScript } = await import("../script/source.js");
+	const { file, statements } = await readScript(inv.io, inv.args[0]);
 	const { kernel, which } = await context.handle();
 	const real = kernel.kind === "real" ? await realStages() : undefined;
 	const stage = real?.stage ?? (() => simulatedStage(inv));
@@ -135,11 +123,11 @@ const family: Family = {
 				"that follow, and when the program has ended no object, pin or attachment may be left. On the real kernel allocations fail",
 				"through /proc/self/fail-nth, and what is left over in it can not be seen.",
 			].join("\n"),
-			args: [{ name: "FILE", doc: "the script; - is stdin" }],
+			args: [{ name: "FILE", doc: "the script; - is stdin, example:NAME is one of run --list" }],
 			options: () => [{ flags: "--max <n>", doc: "at most so many rounds (10000)" }],
 			groups: ["kernel", "own-kernel", "quiet"],
 			examples: [
-				["fail-nth scripts/examples/nested-translation.iommu", ""],
+				["fail-nth example:nested-translation", ""],
 				["fail-nth my.iommu --quiet --json", ""],
 			],
 			run,

@@ -4,6 +4,8 @@ import type { Statement } from "../script/statements.js";
 export interface Case {
 	/** from 1 */
 	readonly number: number;
+	/** the heading (`echo`) that it stands under */
+	readonly heading?: string;
 	/** the statement's line in the file */
 	readonly line: number;
 	/** the command as written, without comment */
@@ -24,7 +26,14 @@ export interface Suite {
 	readonly kernel: "real" | "sim";
 	/** for people: `simulated (no /dev/iommu here)` */
 	readonly which: string;
-	/** how many cases there will be */
+	/** what there will be, in order: cases without a heading, and those of each heading that has any */
+	readonly groups: readonly Group[];
+}
+
+/** Cases that stand together. */
+export interface Group {
+	readonly heading?: string;
+	/** of cases, at least 1 */
 	readonly count: number;
 }
 
@@ -61,10 +70,16 @@ export interface Counts {
 
 export const noCounts = (): Counts => ({ ok: 0, failed: 0, error: 0, skipped: 0 });
 
+const wordText = (word: Statement["words"][number]): string =>
+	word.map((piece) => ("text" in piece ? piece.text : `$${piece.variable}`)).join("");
+
+/** What a line `echo ...` heads its cases with: its variables by name, so that it is the same in every run. */
+export const headingOf = ({ words }: Statement): string => words.slice(1).map(wordText).join(" ");
+
 /** The statement in one line, with its variables' names, without its comment. */
 export function titleOf({ name, expect, words }: Statement): string {
 	const shown = words.map((word) => {
-		const text = word.map((piece) => ("text" in piece ? piece.text : `$${piece.variable}`)).join("");
+		const text = wordText(word);
 		return text === "" || /\s/.test(text) ? `"${text}"` : text;
 	});
 	return [...(name === undefined ? [] : [name, "="]), ...(expect === undefined ? [] : ["expect", expect]), ...shown].join(" ");

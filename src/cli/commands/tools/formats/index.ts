@@ -11,4 +11,4 @@ const makers: Readonly<Record<Format, () => Reporter>> = { ktap, junit, json };
 
 export const reporterFor = (format: Format): Reporter => makers[format]();
 
-export { type Case, type Reporter, titleOf } from "./case.js";
+export { type Case, type Group, headingOf, type Reporter, titleOf } from "./case.js";

@@ -20,9 +20,10 @@ export function json(): Reporter {
 	});
 }
 
-function caseDocument({ number, line, title, result, reason, exit, errno, seconds, stdout, stderr }: Case): object {
+function caseDocument({ number, heading, line, title, result, reason, exit, errno, seconds, stdout, stderr }: Case): object {
 	return {
 		number,
+		heading: heading ?? null,
 		line,
 		command: title,
 		result,

@@ -14,39 +14,49 @@ const attributes = (values: Readonly<Record<string, string | number>>): string =
 		.map(([name, value]) => ` ${name}="${attribute(String(value))}"`)
 		.join("");
 
-/** JUnit's XML as Jenkins, GitLab and GitHub's actions read it. Everything at the end: the counts stand in front. */
+/**
+ * JUnit's XML as Jenkins, GitLab and GitHub's actions read it: only attributes that Jenkins' schema has. A suite for each
+ * heading. Everything at the end: the counts stand in front.
+ */
 export function junit(): Reporter {
 	return atEnd(document);
 }
 
-function document(suite: Suite, cases: readonly Case[]): string {
+/** The sums of some cases; what of it `testsuites` may say too. */
+function sums(cases: readonly Case[]): { all: Record<string, string | number>; skipped: number } {
 	const counts = noCounts();
 	for (const { result } of cases) counts[result]++;
-	const numbers = { tests: cases.length, failures: counts.failed, errors: counts.error, skipped: counts.skipped };
 	const time = cases.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(6);
+	return { all: { tests: cases.length, failures: counts.failed, errors: counts.error, time }, skipped: counts.skipped };
+}
+
+function document(suite: Suite, cases: readonly Case[]): string {
+	let from = 0;
+	const suites = suite.groups.flatMap(({ heading, count }) => {
+		const own = cases.slice(from, from + count);
+		from += count;
+		return testSuite(suite, heading === undefined ? suite.file : `${suite.file}: ${heading}`, own);
+	});
+	return ['<?xml version="1.0" encoding="UTF-8"?>', `<testsuites${attributes(sums(cases).all)}>`, ...suites, "</testsuites>", ""].join(
+		"\n",
+	);
+}
+
+function testSuite(suite: Suite, name: string, cases: readonly Case[]): string[] {
+	const { all, skipped } = sums(cases);
 	return [
-		'<?xml version="1.0" encoding="UTF-8"?>',
-		`<testsuites${attributes({ ...numbers, time })}>`,
-		`  <testsuite${attributes({ name: suite.file, ...numbers, time })}>`,
+		`  <testsuite${attributes({ name, ...all, skipped })}>`,
 		"    <properties>",
 		`      <property${attributes({ name: "kernel", value: suite.kernel })}/>`,
 		`      <property${attributes({ name: "kernelDetail", value: suite.which })}/>`,
 		"    </properties>",
-		...cases.map((one) => testCase(suite.file, one)),
+		...cases.map((one) => testCase(name, one)),
 		"  </testsuite>",
-		"</testsuites>",
-		"",
-	].join("\n");
+	];
 }
 
-function testCase(file: string, one: Case): string {
-	const named = {
-		name: `line ${one.line}: ${one.title}`,
-		classname: file,
-		file,
-		line: one.line,
-		time: one.seconds.toFixed(6),
-	};
+function testCase(suite: string, one: Case): string {
+	const named = { name: `line ${one.line}: ${one.title}`, classname: suite, time: one.seconds.toFixed(6) };
 	const inner: string[] = [];
 	if (one.result === "skipped") inner.push(`<skipped${attributes({ message: one.reason ?? "" })}/>`);
 	if (one.result === "failed" || one.result === "error") {

@@ -1,26 +1,41 @@
 import { exitCode } from "../../../frame/exit.js";
-import { isCommand, type ObservedResult, type RunOptions, runStatements } from "../script/runner.js";
+import { isHeading, type ObservedResult, type RunOptions, runStatements } from "../script/runner.js";
 import type { Statement } from "../script/statements.js";
-import { plain } from "../script/tokens.js";
-import { type Case, type Format, reporterFor, titleOf } from "./index.js";
+import { type Case, type Format, type Group, headingOf, reporterFor, titleOf } from "./index.js";
 
 const verdict = (exit: number): Case["result"] =>
 	exit === exitCode.done ? "ok" : exit === exitCode.skipped ? "skipped" : exit === exitCode.failed ? "failed" : "error";
 
 /** Every line but headings is a case: also a requirement, which is met or skips what follows. */
-const isCase = (statement: Statement): boolean => isCommand(statement) || plain(statement.words[0]) === "require";
+function grouped(statements: readonly Statement[]): { cases: Statement[]; headings: Map<Statement, string>; groups: Group[] } {
+	const cases: Statement[] = [];
+	const headings = new Map<Statement, string>();
+	const groups: { heading?: string; count: number }[] = [];
+	let group: { heading?: string; count: number } = { count: 0 };
+	for (const statement of statements) {
+		if (isHeading(statement)) {
+			group = { heading: headingOf(statement), count: 0 };
+			continue;
+		}
+		if (group.count++ === 0) groups.push(group);
+		cases.push(statement);
+		if (group.heading !== undefined) headings.set(statement, group.heading);
+	}
+	return { cases, headings, groups };
+}
 
 /** Runs a script and tells of it in a format of CI. @returns the exit code */
 export async function reportRun(format: Format, statements: readonly Statement[], file: string, options: RunOptions): Promise<number> {
 	const { io, context } = options;
 	const { kernel, which } = await context.handle();
-	const cases = statements.filter(isCase);
+	const { cases, headings, groups } = grouped(statements);
 	const reporter = reporterFor(format);
-	io.stdout.write(reporter.start({ file, kernel: kernel.kind, which, count: cases.length }));
+	io.stdout.write(reporter.start({ file, kernel: kernel.kind, which, groups }));
 	let number = 0;
 	let lastBad: number | undefined;
-	const tell = (statement: Statement, rest: Omit<Case, "number" | "line" | "title">) => {
-		io.stdout.write(reporter.one({ number: ++number, line: statement.line, title: titleOf(statement), ...rest }));
+	const tell = (statement: Statement, rest: Omit<Case, "number" | "heading" | "line" | "title">) => {
+		const heading = headings.get(statement);
+		io.stdout.write(reporter.one({ number: ++number, heading, line: statement.line, title: titleOf(statement), ...rest }));
 	};
 	const observe = ({ statement, outcome, seconds, stdout, stderr }: ObservedResult) => {
 		const { exit, errno } = outcome;

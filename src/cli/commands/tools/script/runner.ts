@@ -52,8 +52,10 @@ export interface RunResult {
 
 const firstWord = ({ words }: Statement): string | undefined => plain(words[0]);
 
+export const isHeading = (statement: Statement): boolean => firstWord(statement) === "echo";
+
 /** Headings and requirements are no commands. */
-export const isCommand = (statement: Statement): boolean => firstWord(statement) !== "echo" && firstWord(statement) !== "require";
+export const isCommand = (statement: Statement): boolean => !isHeading(statement) && firstWord(statement) !== "require";
 
 const nowhere: Sink = { isTTY: false, write() {} };
 
