@@ -1,7 +1,6 @@
 import { iommuOn } from "../src/client/iommu.js";
-import { BUILTIN_MACHINES } from "../src/sim/board/builtin.js";
-import { checkMachine } from "../src/sim/board/parse.js";
 import { createSim } from "../src/sim/index.js";
+import { BUILTIN_MACHINES, checkMachine } from "../src/sim/vendors/machines.js";
 import { iommufd_hwpt_alloc_flags as HWPT, vfio_defines as V } from "../structs/index.js";
 import type { BenchRow } from "./row.js";
 

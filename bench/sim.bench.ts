@@ -1,7 +1,6 @@
 import { type Iommu, iommuOn } from "../src/client/iommu.js";
-import { BUILTIN_MACHINES } from "../src/sim/board/builtin.js";
-import { checkMachine } from "../src/sim/board/parse.js";
 import { createSim, type SimProcess } from "../src/sim/index.js";
+import { BUILTIN_MACHINES, checkMachine } from "../src/sim/vendors/machines.js";
 import {
 	defines,
 	iommu_hwpt_pgfault as FAULT,

@@ -1,10 +1,10 @@
-import { checkMachine } from "../src/sim/board/parse.js";
 import { buildTopology } from "../src/sim/board/topology.js";
 import { IommuCaches } from "../src/sim/mmu/caches.js";
 import type { Stage2 } from "../src/sim/mmu/translate.js";
 import { READ } from "../src/sim/mmu/walk.js";
 import { walkArm } from "../src/sim/mmu/walk-arm.js";
 import { walkX86 } from "../src/sim/mmu/walk-x86.js";
+import { checkMachine } from "../src/sim/vendors/machines.js";
 import { decodeSmmuIdr, decodeSte } from "../src/sim/vendors/smmuv3/stream-table.js";
 import { type CachedCd, SmmuTranslator } from "../src/sim/vendors/smmuv3/translate.js";
 import type { VtdPasidEntry } from "../src/sim/vendors/vtd/pasid-table.js";

@@ -1,9 +1,12 @@
+/** The door of the simulated kernel: all that anybody outside may import. */
 import type { Machine } from "./board/description.js";
 import { MachineError } from "./board/fields.js";
-import { machineFromTraceHeader } from "./board/trace-header.js";
+import { Sim } from "./control/kernel.js";
 import { withUapi } from "./extensions/uapi.js";
-import { Sim } from "./system/sim.js";
 import { isRelease, Release } from "./uapi/release.js";
+import { machineFromTraceHeader } from "./vendors/machines.js";
+import { vendors as all } from "./vendors/registry.js";
+import type { Vendor } from "./vendors/vendor.js";
 
 export interface SimOptions {
 	/** the header of a trace: the machine is made as it says */
@@ -12,13 +15,15 @@ export interface SimOptions {
 	readonly machine?: Machine;
 	/** words of --uapi; a release among them (6.2 to 7.3) makes it answer as a kernel of that age */
 	readonly uapi?: readonly string[];
+	/** whose IOMMUs the machine may have */
+	readonly vendors?: readonly Vendor[];
 }
 
 /** A fresh simulated kernel. Throws a MachineError for a header that makes no sense. */
-export function createSim({ machine, header, uapi = [] }: SimOptions = {}): Sim {
-	const named = machine === undefined ? machineFromTraceHeader(header) : undefined;
+export function createSim({ machine, header, uapi = [], vendors = all }: SimOptions = {}): Sim {
+	const named = machine === undefined ? machineFromTraceHeader(header, vendors) : undefined;
 	const from = machine ?? named;
-	const sim = new Sim(from && withUapi(from, uapi));
+	const sim = new Sim(from && withUapi(from, uapi, vendors), vendors);
 	const releases = uapi.filter(isRelease);
 	if (releases.length > 1) throw new MachineError([], `--uapi: a kernel is of one release, not of ${releases.join(" and ")}`);
 	if (releases.length === 1) {
@@ -36,8 +41,36 @@ function isHardware(header: unknown): boolean {
 	return typeof header === "object" && header !== null && "iommu" in header;
 }
 
-export { loadMachine } from "./board/parse.js";
+export { formatBdf, formatRid, parseBdf, ridOf, segmentOf } from "./board/bdf.js";
+export type { Machine } from "./board/description.js";
+export { buildTopology } from "./board/topology.js";
 export { SimControl } from "./control/control.js";
-export { withUapi } from "./extensions/uapi.js";
+export type { Sim, SimProcess } from "./control/kernel.js";
+export { findVdevice } from "./control/vdevices.js";
+export { explainFault } from "./extensions/explain-fault.js";
+export {
+	batches,
+	encodeDescriptor,
+	type Forwarded,
+	forward,
+	type InvalidationArray,
+	type QueueVendor,
+	queueVendors,
+} from "./extensions/forward.js";
+export { aliasOf } from "./extensions/guest-tables.js";
+export { respond2017 } from "./extensions/page-response.js";
+export { proposals, withUapi } from "./extensions/uapi.js";
+export { NO_PASID } from "./mmu/caches.js";
 export { type Inspection, inspect, type ObjectDetails, type ObjectView, type SpaceView } from "./system/inspect.js";
-export type { Sim, SimProcess } from "./system/sim.js";
+export type { Targets } from "./vendors/guest-queue.js";
+export {
+	BUILTIN_MACHINES,
+	checkMachine,
+	drawDot,
+	drawMermaid,
+	drawTree,
+	loadMachine,
+	machineFile,
+	machineJson,
+} from "./vendors/machines.js";
+export { vendors } from "./vendors/registry.js";

@@ -12,7 +12,9 @@ import {
 	vtdRange,
 } from "../../src/formats/vtd/descriptors.js";
 import { NO_PASID } from "../../src/sim/mmu/caches.js";
-import { amdInvalidations, smmuInvalidations, vtdInvalidations, vtdS1Invalidation } from "../../src/sim/vendors/invalidations.js";
+import { amdInvalidations } from "../../src/sim/vendors/amd/invalidations.js";
+import { smmuInvalidations } from "../../src/sim/vendors/smmuv3/invalidations.js";
+import { vtdInvalidations, vtdS1Invalidation } from "../../src/sim/vendors/vtd/invalidations.js";
 import { valuesOf } from "./layouts.js";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

@@ -19,7 +19,7 @@ export interface Recorded {
  */
 export async function recorded(handle: KernelHandle, file: string, fd?: number): Promise<Recorded> {
 	const { TraceWriter, recording } = await import("../../trace/index.js");
-	const { machineFile } = await import("../../sim/board/draw.js");
+	const { machineFile } = await import("../../sim/index.js");
 	const machine = handle.sim?.hardware?.machine;
 	const header = { kernel: handle.kernel.kind, ...(machine && { machine: machineFile(machine) }) };
 	const writer = opened(file, () => new TraceWriter(file, header));

@@ -1,4 +1,4 @@
-import type { Capacities } from "../mmu/caches.js";
+/** The machine as the simulated kernel finds it: plain data, checked and complete. */
 import type { Bdf } from "./bdf.js";
 
 /** What a machine is made of, after checking. The file format is in parse.ts. */
@@ -23,12 +23,8 @@ export interface KernelOptions {
 	readonly sriov: boolean;
 	/** vfio.enable_unsafe_noiommu_mode */
 	readonly noiommu: boolean;
-	/** CONFIG_AMD_IOMMU_IOMMUFD */
-	readonly amdIommufd: boolean;
-	/** guest device table entries on AMD, whose data type 7.3 has but does not take yet */
-	readonly amdNested: boolean;
-	/** VT-d's invalidation entries report errors, as patches v7 to v10 proposed (2023 to 2024) */
-	readonly vtdInvV10: boolean;
+	/** what concerns one kind of IOMMU alone (BoardVendor.kernelOptions), by its field in a machine file */
+	readonly vendor: Readonly<Record<string, boolean>>;
 }
 
 export interface ReservedRegion {
@@ -38,50 +34,25 @@ export interface ReservedRegion {
 	readonly type: "msi" | "reserved" | "direct";
 }
 
-interface IommuBase {
+/** Entries that caches hold; absent: the usual. */
+export interface CacheSizes {
+	readonly iotlb?: number;
+	/** 0: it keeps no paging structures */
+	readonly paging?: number;
+	readonly pasid?: number;
+	/** of each device */
+	readonly atc?: number;
+}
+
+/** An IOMMU, as far as all kinds are alike; each vendor's own has more fields. */
+export interface Iommu {
+	/** whose it is (BoardVendor.kind) */
+	readonly kind: string;
 	readonly name: string;
 	/** regions that every device behind it reserves */
 	readonly reserved: readonly ReservedRegion[];
-	/** entries of its caches; absent: the usual. `paging` 0: it keeps no paging structures */
-	readonly caches: Capacities;
+	readonly caches: CacheSizes;
 }
-
-export interface VtdIommu extends IommuBase {
-	readonly kind: "vtd";
-	readonly cap: bigint;
-	readonly ecap: bigint;
-	/** runs in scalable mode (sm_on), not what ecap offers */
-	readonly scalable: boolean;
-	readonly interruptRemapping: boolean;
-	/** the ERRATA_772415_SPR17 bit of GET_HW_INFO */
-	readonly errata: boolean;
-}
-
-export interface Smmuv3Iommu extends IommuBase {
-	readonly kind: "smmuv3";
-	/** IDR0 to IDR5 */
-	readonly idr: readonly [number, number, number, number, number, number];
-	readonly iidr: number;
-	readonly aidr: number;
-	/** the firmware says that accesses are coherent whatever the guest asks (IORT CANWBS) */
-	readonly canwbs: boolean;
-	/** the root complex forwards ATS (IORT) */
-	readonly ats: boolean;
-}
-
-export interface AmdIommu extends IommuBase {
-	readonly kind: "amd";
-	readonly efr: bigint;
-	readonly efr2: bigint;
-	readonly interruptRemapping: boolean;
-}
-
-export interface SelftestIommu extends IommuBase {
-	readonly kind: "selftest";
-}
-
-export type Iommu = VtdIommu | Smmuv3Iommu | AmdIommu | SelftestIommu;
-export type IommuKind = Iommu["kind"];
 
 /**
  * root-port, upstream, downstream: PCIe ports. pcie-to-pci: takes its devices' requester IDs away

@@ -1,7 +1,9 @@
+/** A machine as a picture, and as its file. */
 import { hex } from "../../formats/bits.js";
 import { type Bdf, busOf, formatBdf, formatRid, ridOf, segmentOf } from "./bdf.js";
 import type { Bridge, Iommu, Machine, PciDevice, ReservedRegion } from "./description.js";
 import type { Topology } from "./topology.js";
+import { type BoardVendor, vendorOf } from "./vendor.js";
 
 /** One node of the picture: a bus, a bridge, a device, a virtual device. */
 interface Node {
@@ -15,9 +17,9 @@ interface Node {
 }
 
 /** The machine as a tree for a terminal: IOMMUs, then buses with what is on them. */
-export function drawTree(machine: Machine, topology: Topology): string {
+export function drawTree(machine: Machine, topology: Topology, vendors: readonly BoardVendor[]): string {
 	const lines = [`machine ${machine.name}${machine.about ? `: ${machine.about}` : ""}`];
-	for (const iommu of machine.iommus) lines.push(`iommu ${iommu.name}: ${iommuText(iommu)}`);
+	for (const iommu of machine.iommus) lines.push(`iommu ${iommu.name}: ${vendorOf(vendors, iommu.kind).describe(iommu)}`);
 	const draw = (nodes: readonly Node[], indent: string) => {
 		nodes.forEach((node, i) => {
 			const last = i === nodes.length - 1;
@@ -68,11 +70,11 @@ export function drawDot(machine: Machine, topology: Topology): string {
 }
 
 /** The machine as a document of schema iommuctl.machine; it is a machine file as well. */
-export function machineJson(machine: Machine, topology: Topology): Record<string, unknown> {
+export function machineJson(machine: Machine, topology: Topology, vendors: readonly BoardVendor[]): Record<string, unknown> {
 	return {
 		schema: "iommuctl.machine",
 		version: 1,
-		...machineFile(machine),
+		...machineFile(machine, vendors),
 		groups: topology.groups.map((g) => ({
 			number: g.number,
 			emulated: g.mdevs.length > 0,
@@ -89,7 +91,7 @@ export function machineJson(machine: Machine, topology: Topology): Record<string
 }
 
 /** The machine in the form of its file; what stands at its default is left out. */
-export function machineFile(machine: Machine): Record<string, unknown> {
+export function machineFile(machine: Machine, vendors: readonly BoardVendor[]): Record<string, unknown> {
 	const optional = (o: Record<string, unknown>) =>
 		Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined && v !== false && v !== 0));
 	const { kernel } = machine;
@@ -101,11 +103,9 @@ export function machineFile(machine: Machine): Record<string, unknown> {
 			unsafe_interrupts: kernel.unsafeInterrupts,
 			sriov: kernel.sriov,
 			noiommu: kernel.noiommu,
-			amd_iommufd: kernel.amdIommufd,
-			amd_nested: kernel.amdNested,
-			vtd_inv_v10: kernel.vtdInvV10,
+			...kernel.vendor,
 		},
-		iommus: machine.iommus.map(iommuFile),
+		iommus: machine.iommus.map((iommu) => iommuFile(iommu, vendorOf(vendors, iommu.kind))),
 		bridges: machine.bridges.map((b) => ({
 			bdf: formatBdf(b.bdf),
 			type: b.type,
@@ -141,52 +141,15 @@ function reservedFile(r: ReservedRegion): Record<string, unknown> {
 	return { first: hex(r.first), last: hex(r.last), type: r.type };
 }
 
-function iommuFile(i: Iommu): Record<string, unknown> {
-	const base = { name: i.name, kind: i.kind };
-	const caches = Object.entries(i.caches).filter(([, entries]) => entries !== undefined);
-	const rest = {
+function iommuFile(iommu: Iommu, vendor: BoardVendor): Record<string, unknown> {
+	const caches = Object.entries(iommu.caches).filter(([, entries]) => entries !== undefined);
+	return {
+		name: iommu.name,
+		kind: iommu.kind,
+		...vendor.file(iommu),
 		...(caches.length ? { caches: Object.fromEntries(caches) } : {}),
-		...(i.reserved.length ? { reserved: i.reserved.map(reservedFile) } : {}),
+		...(iommu.reserved.length ? { reserved: iommu.reserved.map(reservedFile) } : {}),
 	};
-	switch (i.kind) {
-		case "vtd":
-			return {
-				...base,
-				cap: hex(i.cap),
-				ecap: hex(i.ecap),
-				scalable: i.scalable,
-				interrupt_remapping: i.interruptRemapping,
-				errata_772415: i.errata,
-				...rest,
-			};
-		case "smmuv3":
-			return {
-				...base,
-				idr: i.idr.map((r) => hex(r)),
-				iidr: hex(i.iidr),
-				aidr: hex(i.aidr),
-				canwbs: i.canwbs,
-				ats: i.ats,
-				...rest,
-			};
-		case "amd":
-			return { ...base, efr: hex(i.efr), efr2: hex(i.efr2), interrupt_remapping: i.interruptRemapping, ...rest };
-		case "selftest":
-			return { ...base, ...rest };
-	}
-}
-
-function iommuText(i: Iommu): string {
-	switch (i.kind) {
-		case "vtd":
-			return `vtd, cap ${hex(i.cap)}, ecap ${hex(i.ecap)}, ${i.scalable ? "scalable" : "legacy"} mode`;
-		case "smmuv3":
-			return `smmuv3, idr ${i.idr.map((r) => hex(r)).join(" ")}${i.canwbs ? ", canwbs" : ""}${i.ats ? ", ats" : ""}`;
-		case "amd":
-			return `amd, efr ${hex(i.efr)}, efr2 ${hex(i.efr2)}`;
-		case "selftest":
-			return "selftest: mock devices are made by ioctl";
-	}
 }
 
 /** The roots of the picture: root buses, and the mediated devices that hang on none. */

@@ -1,26 +1,18 @@
+/** Machine files: checks a description and completes it. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { bit } from "../../formats/bits.js";
 import { formatBdf, slotOf } from "./bdf.js";
-import type {
-	Bridge,
-	BridgeType,
-	Iommu,
-	IommuKind,
-	Machine,
-	MediatedDevice,
-	PciDevice,
-	ReservedRegion,
-	SiovDevice,
-} from "./description.js";
-import { Fields, MachineError, type Path, readInteger } from "./fields.js";
+import { builtinMachines } from "./builtin.js";
+import type { Bridge, BridgeType, Iommu, Machine, MediatedDevice, PciDevice, ReservedRegion, SiovDevice } from "./description.js";
+import { Fields, MachineError, type Path } from "./fields.js";
 import { buildTopology } from "./topology.js";
+import { type BoardVendor, vendorOf } from "./vendor.js";
 
 /**
  * Checks a machine description (the plain data of a YAML or JSON file) and completes it.
  * Throws a MachineError that names the field.
  */
-export function checkMachine(raw: unknown): Machine {
+export function checkMachine(raw: unknown, vendors: readonly BoardVendor[]): Machine {
 	const f = Fields.of(raw, []);
 	// what `machine show --json` adds, so that its output is a machine file too
 	for (const derived of ["schema", "groups"]) f.get(derived);
@@ -34,11 +26,9 @@ export function checkMachine(raw: unknown): Machine {
 			unsafeInterrupts: k.bool("unsafe_interrupts", false),
 			sriov: k.bool("sriov", false),
 			noiommu: k.bool("noiommu", false),
-			amdIommufd: k.bool("amd_iommufd", true),
-			amdNested: k.bool("amd_nested", false),
-			vtdInvV10: k.bool("vtd_inv_v10", false),
+			vendor: Object.fromEntries(kernelOptions(vendors).map(([name, otherwise]) => [name, k.bool(name, otherwise)])),
 		})),
-		iommus: f.each("iommus", readIommu),
+		iommus: f.each("iommus", (iommu) => readIommu(iommu, vendors)),
 		bridges: f.each("bridges", readBridge),
 		devices: f.each("devices", readDevice),
 		siov: f.each("siov", readSiov),
@@ -59,9 +49,15 @@ function readReserved(f: Fields): ReservedRegion[] {
 	});
 }
 
-function readIommu(f: Fields): Iommu {
+/** Every vendor's options of the kernel, in alphabetical order. */
+function kernelOptions(vendors: readonly BoardVendor[]): [name: string, otherwise: boolean][] {
+	return vendors.flatMap((vendor) => Object.entries(vendor.kernelOptions ?? {})).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function readIommu(f: Fields, vendors: readonly BoardVendor[]): Iommu {
 	const name = f.need("name", f.text("name"));
-	const kind = f.need("kind", f.choice<IommuKind>("kind", ["vtd", "smmuv3", "amd", "selftest"]));
+	const kinds = vendors.map((vendor) => vendor.kind);
+	const kind = f.need("kind", f.choice("kind", kinds));
 	const reserved = readReserved(f);
 	const caches = f.map("caches", (c) => ({
 		iotlb: c.int("iotlb", 1_000_000),
@@ -69,54 +65,7 @@ function readIommu(f: Fields): Iommu {
 		pasid: c.int("pasid", 1_000_000),
 		atc: c.int("atc", 1_000_000),
 	}));
-	switch (kind) {
-		case "vtd": {
-			const ecap = f.need("ecap", f.u64("ecap"));
-			return {
-				kind,
-				name,
-				reserved,
-				caches,
-				cap: f.need("cap", f.u64("cap")),
-				ecap,
-				// ecap: SMTS is bit 43, IR bit 3
-				scalable: f.bool("scalable", bit(ecap, 43)),
-				interruptRemapping: f.bool("interrupt_remapping", bit(ecap, 3)),
-				errata: f.bool("errata_772415", true),
-			};
-		}
-		case "smmuv3":
-			return {
-				kind,
-				name,
-				reserved,
-				caches,
-				idr: readIdr(f),
-				iidr: f.int("iidr", 0xffff_ffff) ?? 0,
-				aidr: f.int("aidr", 0xffff_ffff) ?? 1,
-				canwbs: f.bool("canwbs", false),
-				ats: f.bool("ats", false),
-			};
-		case "amd":
-			return {
-				kind,
-				name,
-				reserved,
-				caches,
-				efr: f.need("efr", f.u64("efr")),
-				efr2: f.u64("efr2") ?? 0n,
-				interruptRemapping: f.bool("interrupt_remapping", true),
-			};
-		case "selftest":
-			return { kind, name, reserved, caches };
-	}
-}
-
-function readIdr(f: Fields): [number, number, number, number, number, number] {
-	const list = f.list("idr");
-	if (list.length !== 6) f.fail("idr", "the six registers IDR0 to IDR5 are wanted");
-	const [a, b, c, d, e, g] = list.map(({ value, path }) => Number(readInteger(value, path, 0xffff_ffffn)));
-	return [a, b, c, d, e, g];
+	return vendorOf(vendors, kind).parse(f, { kind, name, reserved, caches });
 }
 
 function readBridge(f: Fields): Bridge {
@@ -243,7 +192,7 @@ function checkReferences(machine: Machine): void {
 }
 
 /** Parses a machine file's text (YAML or JSON). Throws a MachineError with file, line and field. */
-export async function parseMachine(text: string, file: string): Promise<Machine> {
+export async function parseMachine(text: string, file: string, vendors: readonly BoardVendor[]): Promise<Machine> {
 	const { parseDocument, LineCounter, isNode } = await import("yaml");
 	const lines = new LineCounter();
 	const doc = parseDocument(text, { lineCounter: lines, intAsBigInt: true, prettyErrors: false });
@@ -253,7 +202,7 @@ export async function parseMachine(text: string, file: string): Promise<Machine>
 		throw new MachineError([], bad.message, { file, line });
 	}
 	try {
-		return checkMachine(doc.toJS({ maxAliasCount: 100 }));
+		return checkMachine(doc.toJS({ maxAliasCount: 100 }), vendors);
 	} catch (error) {
 		if (!(error instanceof MachineError)) throw error;
 		// the nearest thing the path leads to that is in the file: a missing field is not
@@ -269,17 +218,17 @@ export async function parseMachine(text: string, file: string): Promise<Machine>
 }
 
 /** A built-in machine by its name, or a machine file (relative to `folder`). Throws a MachineError. */
-export async function loadMachine(nameOrFile: string, folder = "."): Promise<Machine> {
-	const { BUILTIN_MACHINES } = await import("./builtin.js");
-	if (Object.hasOwn(BUILTIN_MACHINES, nameOrFile)) return checkMachine(BUILTIN_MACHINES[nameOrFile]);
+export async function loadMachine(nameOrFile: string, folder: string, vendors: readonly BoardVendor[]): Promise<Machine> {
+	const builtin = builtinMachines(vendors);
+	if (Object.hasOwn(builtin, nameOrFile)) return checkMachine(builtin[nameOrFile], vendors);
 	let text: string;
 	try {
 		text = readFileSync(resolve(folder, nameOrFile), "utf8");
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
 		const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "a folder, no file" : `can not be read (${code})`;
-		const names = Object.keys(BUILTIN_MACHINES).join(", ");
+		const names = Object.keys(builtin).join(", ");
 		throw new MachineError([], `${why}, and no built-in machine of that name (there are ${names})`, { file: nameOrFile });
 	}
-	return parseMachine(text, nameOrFile);
+	return parseMachine(text, nameOrFile, vendors);
 }

@@ -1,7 +1,9 @@
+/** The machine that a trace was recorded on, from the trace's first line. */
 import { type Bdf, busOf, formatBdf, makeBdf, parseBdf } from "./bdf.js";
 import type { Machine } from "./description.js";
 import { MachineError } from "./fields.js";
 import { checkMachine } from "./parse.js";
+import type { BoardVendor, RecordedIommus } from "./vendor.js";
 
 type Json = Record<string, unknown>;
 type FileDevice = Json & { bdf: string; iommu?: string };
@@ -11,73 +13,65 @@ type FileDevice = Json & { bdf: string; iommu?: string };
  * Undefined if the line names no hardware (a trace of the selftest). Throws a MachineError
  * if it names some and makes no sense.
  */
-export function machineFromTraceHeader(header: unknown): Machine | undefined {
+export function machineFromTraceHeader(header: unknown, vendors: readonly BoardVendor[]): Machine | undefined {
 	// What iommuctl recorded on a simulated machine names it as a machine file does.
-	if (isObject(header) && isObject(header.machine)) return checkMachine(header.machine);
+	if (isObject(header) && isObject(header.machine)) return checkMachine(header.machine, vendors);
 	if (!isObject(header) || !Array.isArray(header.devices)) return undefined;
-	const devices = header.devices.filter(isObject);
-	if (typeof header.hw_info === "string") return checkMachine(smmuMachine(header, devices));
-	if (isObject(header.iommu)) return checkMachine(x86Machine(header.iommu, devices));
-	return undefined;
+	for (const vendor of vendors) {
+		const recorded = vendor.recorded?.(header);
+		if (recorded !== undefined) return checkMachine(recordedMachine(header, recorded), vendors);
+	}
+	if (!isObject(header.iommu)) return undefined;
+	const kind = textOf(header.iommu, "kind");
+	if (kind !== NO_IOMMU.name) throw new MachineError(["iommu", "kind"], `"${kind}" is no kind of IOMMU that traces have`);
+	return checkMachine(recordedMachine(header, NO_IOMMU), vendors);
 }
 
-function x86Machine(iommu: Json, devices: Json[]): Json {
-	const kind = text(iommu.kind);
-	const kargs = text(iommu.kargs);
-	const forced = kind.endsWith("-forced");
-	const unit = x86Unit(kind, iommu, kargs, devices);
-	// the NIC was given ATS where the unit said that it has device TLBs (ecap DT), and on the forced machines
-	const translatesAts = forced || (kind.startsWith("vtd") && (BigInt(`0x${text(iommu.ecap) || "0"}`) & 4n) !== 0n);
+/** What headers call a machine without any. */
+const NO_IOMMU: RecordedIommus = { name: "noiommu", arch: "x86-64", iommus: [], deviceTlbs: false };
+
+/**
+ * A quirk of recorded machines whose kind ends like this: registers were changed in the memory of QEMU, and capabilities
+ * written into the configuration space of the device of that role.
+ */
+const FORCED = { kind: /-forced$/, role: "rciep", capabilities: { ats: true, pasid_width: 20, pri: 32 } };
+
+function recordedMachine(header: Json, recorded: RecordedIommus): Json {
+	const { name, arch, kernel, iommus, deviceTlbs } = recorded;
+	const entries = entriesOf(header.devices);
+	const kargs = textOf(header.iommu, "kargs");
+	const forced = FORCED.kind.test(name);
+	const unit = iommus[0]?.name as string | undefined;
 	const list: FileDevice[] = [];
 	const bridges = new Map<number, Json>();
-	for (const device of devices) {
-		if (device.emulated === true) continue;
-		list.push(pciDevice(device, text(device.bdf), unit?.name as string | undefined, forced, translatesAts));
+	for (const entry of entries) {
+		if (entry.emulated === true) continue;
+		const role = textOf(entry, "role");
+		list.push({
+			...pciDevice(entry, unit),
+			...(forced && role === FORCED.role ? FORCED.capabilities : {}),
+			// the NIC was given ATS where the IOMMU has device TLBs, and on the forced machines
+			...(role === "ats" && (forced || deviceTlbs) ? { ats: true } : {}),
+			...recorded.device?.(entry),
+		});
 	}
-	for (const device of devices) addMates(device, list, bridges, unit?.name as string | undefined);
+	for (const entry of entries) addMates(entry, list, bridges, unit);
 	linkVirtualFunctions(list);
 	addRootPorts(list, bridges);
 	return {
-		name: `trace-${kind}`,
-		arch: "x86-64",
+		name: `trace-${name}`,
+		arch,
 		kernel: {
 			unsafe_interrupts: kargs.includes("allow_unsafe_interrupts=1"),
 			sriov: kargs.includes("enable_sriov=1"),
 			noiommu: kargs.includes("enable_unsafe_noiommu_mode=1"),
-			amd_iommufd: !text(iommu.kernel_config).includes("not set"),
+			...kernel,
 		},
-		iommus: unit ? [unit] : [],
+		iommus,
 		bridges: [...bridges.values()],
 		devices: list,
-		mdevs: devices.filter((d) => d.emulated === true).map((d) => ({ name: text(d.role), vfio: vfioNumber(d) })),
+		mdevs: entries.filter((d) => d.emulated === true).map((d) => ({ name: textOf(d, "role"), vfio: vfioNumber(d) })),
 	};
-}
-
-function x86Unit(kind: string, iommu: Json, kargs: string, devices: Json[]): Json | undefined {
-	const reserved = reservedOf(devices.find((d) => Array.isArray(d.reserved)));
-	if (kind.startsWith("vtd"))
-		return {
-			name: "dmar0",
-			kind: "vtd",
-			cap: `0x${text(iommu.cap)}`,
-			ecap: `0x${text(iommu.ecap)}`,
-			scalable: /\bsm_on\b/.test(kargs),
-			reserved,
-		};
-	if (kind.startsWith("amd")) {
-		const [efr, efr2] = text(iommu.features).split(":");
-		// the recorded kernels found no I/O APIC and gave interrupt remapping up
-		return {
-			name: "amdvi0",
-			kind: "amd",
-			efr: `0x${efr}`,
-			efr2: `0x${efr2}`,
-			interrupt_remapping: false,
-			reserved,
-		};
-	}
-	if (kind === "noiommu") return undefined;
-	throw new MachineError(["iommu", "kind"], `"${kind}" is no kind of IOMMU that traces have`);
 }
 
 const MODELS: Readonly<Record<string, string>> = {
@@ -88,31 +82,31 @@ const MODELS: Readonly<Record<string, string>> = {
 	"0x8086:0x10ca": "igbvf",
 };
 
-function pciDevice(device: Json, bdf: string, iommu: string | undefined, forced: boolean, translatesAts: boolean): FileDevice {
-	const model = MODELS[`${device.vendor}:${device.device}`] ?? "plain";
-	const role = text(device.role);
+function pciDevice(entry: Json, iommu: string | undefined): FileDevice {
+	// without IDs: QEMU's edu
+	const { vendor = "0x1234", device = "0x11e8" } = entry;
 	return {
-		bdf,
-		role,
-		vendor: text(device.vendor),
-		device: text(device.device),
-		model,
+		bdf: addressOf(entry),
+		role: textOf(entry, "role"),
+		vendor,
+		device,
+		model: MODELS[`${vendor}:${device}`] ?? "plain",
 		iommu,
 		driver: "vfio-pci",
-		vfio: vfioNumber(device),
-		group: device.group,
-		// on the forced machines, capabilities were written into this one's configuration space
-		...(forced && role === "rciep" ? { ats: true, pasid_width: 20, pri: 32 } : {}),
-		...(role === "ats" && translatesAts ? { ats: true } : {}),
+		vfio: vfioNumber(entry),
+		group: entry.group,
 	};
 }
+
+const addressOf = (entry: Json): string => textOf(entry, "bdf") || textOf(entry, "pci");
 
 /** The members of a device's group that are listed nowhere else: host devices and bridges. */
 function addMates(device: Json, list: FileDevice[], bridges: Map<number, Json>, iommu?: string): void {
 	if (!isObject(device.members)) return;
-	const bus = busOf(needBdf(text(device.bdf)));
+	const own = addressOf(device);
+	const bus = busOf(needBdf(own));
 	for (const [address, driver] of Object.entries(device.members)) {
-		if (address === device.bdf) continue;
+		if (address === own) continue;
 		const bdf = needBdf(address);
 		if (driver === null) {
 			// driverless and not on the device's own bus: the PCIe-to-PCI bridge above it
@@ -137,7 +131,7 @@ function linkVirtualFunctions(list: FileDevice[]): void {
  * a root port in a free slot of bus 0, or of the bus before it (another root complex).
  */
 function addRootPorts(list: FileDevice[], bridges: Map<number, Json>): void {
-	const functions = [...list.map((d) => d.bdf), ...[...bridges.values()].map((b) => text(b.bdf))];
+	const functions = [...list.map((d) => d.bdf), ...[...bridges.values()].map((b) => textOf(b, "bdf"))];
 	const taken = new Set(functions.map((f) => needBdf(f)));
 	const rootIommu = list.find((d) => busOf(needBdf(d.bdf)) === 0)?.iommu;
 	for (const address of functions) {
@@ -166,61 +160,17 @@ function freeSlot(bus: number, taken: Set<Bdf>): Bdf {
 	throw new MachineError(["devices"], `bus ${bus} has no free slot left`);
 }
 
-/** machines of the SMMUv3 traces whose firmware does not promise coherent accesses */
-const NOT_CANWBS = new Set(["nocanwbs", "fwb", "stage1", "stage2"]);
-
-function smmuMachine(header: Json, devices: Json[]): Json {
-	const machine = text(header.machine);
-	const words = hexWords(text(header.hw_info));
-	const units = [...new Set(devices.map((d) => text(d.smmu)))];
-	const ats = (words[2] & 0x400) !== 0;
-	const list = devices.map((d): FileDevice => {
-		// the traces' own layout: the one device besides QEMU's edu is a NIC with ATS
-		const nic = vfioNumber(d) === 6;
-		return {
-			...pciDevice({ ...d, vendor: "0x1234", device: "0x11e8" }, text(d.pci), text(d.smmu), false, false),
-			...(nic ? { vendor: 0x1af4, device: 0x1041, model: "virtio-net", ats: true } : {}),
-		};
-	});
-	const bridges = new Map<number, Json>();
-	addRootPorts(list, bridges);
-	return {
-		name: `trace-smmuv3-${machine}`,
-		arch: "aarch64",
-		iommus: units.map((name) => ({
-			name,
-			kind: "smmuv3",
-			idr: words.slice(2, 8),
-			iidr: words[8],
-			aidr: words[9],
-			canwbs: !NOT_CANWBS.has(machine),
-			ats,
-			// the emulated SMMU walks from the root every time
-			caches: { paging: 0 },
-			reserved: reservedOf(devices.find((d) => d.smmu === name)),
-		})),
-		bridges: [...bridges.values()],
-		devices: list,
-	};
-}
-
-/** struct iommu_hw_info_arm_smmuv3: flags, reserved, IDR0 to 5, IIDR, AIDR */
-function hexWords(hexText: string): number[] {
-	const bytes = Buffer.from(hexText, "hex");
-	if (bytes.length < 40) throw new MachineError(["hw_info"], "40 bytes in hex are wanted");
-	return Array.from({ length: 10 }, (_, i) => bytes.readUInt32LE(i * 4));
-}
-
-function reservedOf(device: Json | undefined): Json[] {
-	if (!Array.isArray(device?.reserved)) return [];
-	return device.reserved.map((r: unknown) => {
+/** The regions that the first device that names any is not given, in the form of a machine file. */
+export function recordedReserved(devices: unknown): Json[] {
+	const device = entriesOf(devices).find((d) => Array.isArray(d.reserved));
+	return ((device?.reserved ?? []) as unknown[]).map((r) => {
 		const [first, last, type] = typeof r === "string" ? r.split(" ") : (r as string[]);
 		return { first, last, type };
 	});
 }
 
 function vfioNumber(device: Json): number {
-	const m = /vfio(\d+)$/.exec(text(device.path));
+	const m = /vfio(\d+)$/.exec(textOf(device, "path"));
 	if (!m) throw new MachineError(["devices"], `no number in the path "${device.path}"`);
 	return Number(m[1]);
 }
@@ -235,6 +185,13 @@ function isObject(value: unknown): value is Json {
 	return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function text(value: unknown): string {
+/** The objects of a list in a header. */
+export function entriesOf(list: unknown): Json[] {
+	return Array.isArray(list) ? list.filter(isObject) : [];
+}
+
+/** A field of an object in a header, where it is text; else "". */
+export function textOf(object: unknown, field: string): string {
+	const value = isObject(object) ? object[field] : undefined;
 	return typeof value === "string" ? value : "";
 }

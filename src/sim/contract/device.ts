@@ -109,6 +109,5 @@ export class IommuGroup {
 function enter(device: IommuDevice, pasid: number, handle: AttachHandle): Ret {
 	const { driver } = device.iommu;
 	if (handle.domain.iommu.driver.constructor !== driver.constructor) return -EINVAL;
-	const rc = driver.admits?.(device, handle.domain, pasid) ?? 0;
-	return rc < 0 ? rc : handle.domain.attach(device, pasid, handle);
+	return handle.domain.attach(device, pasid, handle);
 }

@@ -28,29 +28,27 @@ export type DmaOutcome =
 	 */
 	| { readonly ok: false; readonly record?: Uint8Array; readonly waits?: number; readonly ats?: boolean; readonly why?: string };
 
-/** What every IOMMU driver, the selftest's mock included, does for the core. Minus an errno where it can not. */
-export interface IommuDriver {
+/** What every IOMMU driver, the selftest's mock included, does for the core; its devices are `D`. Minus an errno where it can not. */
+export interface IommuDriver<D extends IommuDevice = IommuDevice> {
 	/** does the device support dirty tracking (IOMMU_CAP_DIRTY_TRACKING) */
-	canTrackDirty(device: IommuDevice): boolean;
+	canTrackDirty(device: D): boolean;
 	/** out of IOMMU_HWPT_ALLOC_* without FAULT_ID_VALID */
-	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret;
-	/** may the device use the table at all (-EINVAL: it is another IOMMU's) */
-	admits?(device: IommuDevice, domain: Domain, pasid: number): Ret;
+	allocPaging(device: D, flags: number, from?: AllocData): PagingDomain | Ret;
 	/** nothing is attached for the PASID any more */
-	detached?(device: IommuDevice, pasid: number): void;
+	detached?(device: D, pasid: number): void;
 	/** the table brings the guest's own PASID table along, so requests with any PASID are its */
 	guestOwnsPasids?(domain: Domain): boolean;
 	/** a user-managed table on a nesting parent */
-	allocNested?(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret;
+	allocNested?(device: D, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret;
 	/** `type` is what the caller asked for (IOMMU_HW_INFO_TYPE_*, 0: the default) */
-	hwInfo?(device: IommuDevice, type: number): HwInfo | Ret | undefined;
+	hwInfo?(device: D, type: number): HwInfo | Ret | undefined;
 	/** -EOPNOTSUPP where vIOMMUs of the type do not exist for the device; checked before the parent is looked up */
-	viommuSupported?(device: IommuDevice, type: number): Ret;
+	viommuSupported?(device: D, type: number): Ret;
 	/**
 	 * The device accesses `iova` (READ, WRITE of machine/walk.ts), as far as one translation reaches. A fault
 	 * is reported to whom it concerns before this returns.
 	 */
-	dma?(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome;
+	dma?(device: D, iova: bigint, access: number, pasid?: number): DmaOutcome;
 	/** The driver's half of a vIOMMU of a type that is supported. */
 	initViommu?(viommu: ViommuCore, parent: PagingDomain, from: AllocData): ViommuOps | Ret;
 }

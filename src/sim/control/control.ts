@@ -1,24 +1,27 @@
+/** What acts on the simulated machine from outside. */
 import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { ControlError } from "../contract/control-error.js";
 import { GuestTables } from "../extensions/guest-tables.js";
-import type { IommuCaches } from "../mmu/caches.js";
+import type { CacheRow, IommuCaches } from "../mmu/caches.js";
 import type { Sim } from "../system/sim.js";
 import type { HwDevice } from "../vendors/common/device.js";
-import type { HwDriver, HwIommu } from "../vendors/common/driver.js";
+import type { HwIommu } from "../vendors/common/driver.js";
+import type { EventOutcome, RaisedEvent } from "../vendors/common/event.js";
 import { EmulatedBinding } from "../vfio/binding.js";
-import { ControlError, findDevice, findHwDevice } from "./devices.js";
+import { findDevice, findHwDevice } from "./devices.js";
 import { DeviceRequests } from "./requests.js";
 import { type Transfer, Transfers } from "./transfers.js";
-
-const controls = new WeakMap<Sim, SimControl>();
 
 /** An IOMMU of the machine with what it caches. */
 export interface CachingIommu {
 	/** the IOMMU's; of a guest's PASID table that was bound as a whole, its number too */
 	readonly name: string;
 	readonly iommu: HwIommu;
-	readonly kind: "vtd" | "smmuv3" | "amd";
+	readonly kind: string;
 	readonly caches: IommuCaches;
+	/** In words, the narrowest invalidations that would drop a line of these. */
+	hitBy(row: CacheRow): string[];
 }
 
 /** What acts on the simulated machine from outside: its devices do DMA, ask for pages, fail. One for each Sim. */
@@ -28,8 +31,8 @@ export class SimControl {
 	/** guests' PASID tables that were bound as a whole (the proposal of 2018) */
 	readonly guestTables: GuestTables;
 
-	private constructor(readonly sim: Sim) {
-		this.guestTables = new GuestTables(sim.hardware, sim.physical);
+	constructor(readonly sim: Sim) {
+		this.guestTables = new GuestTables(sim.hardware);
 		this.transfers = new Transfers(
 			sim.physical,
 			(device, iova, access, pasid) =>
@@ -39,13 +42,15 @@ export class SimControl {
 		);
 	}
 
-	static of(sim: Sim): SimControl {
-		let control = controls.get(sim);
-		if (control === undefined) {
-			control = new SimControl(sim);
-			controls.set(sim, control);
-		}
-		return control;
+	static of(kernel: { readonly control: SimControl }): SimControl {
+		return kernel.control;
+	}
+
+	/** A fault of a device, raised as its IOMMU would: to the guest that has the device, else to the kernel log. Throws a ControlError. */
+	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
+		const { driver, name } = device.iommu;
+		if (driver.raise === undefined) throw new ControlError(`${name} raises no events`);
+		return driver.raise(device, event);
 	}
 
 	/** The device behind a name, if an IOMMU translates for it. Throws a ControlError. */
@@ -87,20 +92,18 @@ export class SimControl {
 
 	/** The IOMMUs that cache something. */
 	get iommus(): readonly CachingIommu[] {
-		const own = (this.sim.hardware?.iommus ?? []).flatMap((iommu) => {
+		const { hardware } = this.sim;
+		if (hardware === undefined) return [];
+		const caching = (iommu: HwIommu, name: string, caches: IommuCaches): CachingIommu => {
 			const { kind } = iommu.description;
-			const caches = cachesOf(iommu);
-			return caches === undefined || kind === "selftest" ? [] : [{ name: iommu.name, iommu, kind, caches }];
-		});
-		for (const { id, kind, caches, devices } of this.guestTables.all) {
+			const vendor = hardware.vendorOf(kind);
+			return { name, iommu, kind, caches, hitBy: (row) => vendor.hitBy?.(row) ?? [] };
+		};
+		const own = hardware.iommus.flatMap((iommu) => (iommu.driver.caches ? [caching(iommu, iommu.name, iommu.driver.caches)] : []));
+		for (const { id, caches, devices } of this.guestTables.all) {
 			const [device] = devices.keys();
-			if (device) own.push({ name: `${device.iommu.name}/table${id}`, iommu: device.iommu, kind, caches });
+			if (device) own.push(caching(device.iommu, `${device.iommu.name}/table${id}`, caches));
 		}
 		return own;
 	}
-}
-
-export function cachesOf(iommu: HwIommu): IommuCaches | undefined {
-	type Caching = { readonly caches?: IommuCaches };
-	return (iommu as HwIommu & Caching).caches ?? (iommu.driver as HwDriver & Caching).caches;
 }

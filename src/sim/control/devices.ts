@@ -1,19 +1,9 @@
+/** Finds devices of the machine by the names that people give them. */
 import { parseBdf } from "../board/bdf.js";
+import { ControlError } from "../contract/control-error.js";
 import type { Sim } from "../system/sim.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import type { VfioDevice } from "../vfio/device.js";
-
-/** What somebody asked of the machine makes no sense; `name` is what the command line knows such errors by. */
-export class ControlError extends Error {
-	override readonly name = "InputError";
-
-	constructor(
-		message: string,
-		readonly hint?: string,
-	) {
-		super(message);
-	}
-}
 
 /** A device of the machine, as it was named. */
 export interface NamedDevice {

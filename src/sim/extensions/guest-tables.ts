@@ -1,21 +1,19 @@
+/** Guests' PASID tables that are bound as a whole, as proposed in 2018. */
 import { formatRid } from "../board/bdf.js";
 import { whoSends } from "../board/topology.js";
+import { ControlError } from "../contract/control-error.js";
 import type { DmaOutcome } from "../contract/driver.js";
-import { ControlError } from "../control/devices.js";
-import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { Invalidation, IommuCaches } from "../mmu/caches.js";
-import { AmdDriver } from "../vendors/amd/driver.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import { HwPagingDomain } from "../vendors/common/paging-domain.js";
+import type { TableTranslator } from "../vendors/common/table-translator.js";
 import type { Hardware } from "../vendors/hardware.js";
-import { Smmuv3Driver } from "../vendors/smmuv3/driver.js";
-import { VtdDriver } from "../vendors/vtd/driver.js";
-import { amdTable, smmuTable, type TableTranslator, vtdTable } from "./guest-table-translators.js";
 
 /** One guest's whole PASID table, which several devices share. */
 export interface GuestTable {
 	readonly id: number;
-	readonly kind: "vtd" | "smmuv3" | "amd";
+	/** whose IOMMU reads it */
+	readonly kind: string;
 	/** guest-physical */
 	readonly base: bigint;
 	/** PASIDs it has entries for */
@@ -51,10 +49,7 @@ export class GuestTables {
 	readonly #tables = new Map<number, Bound>();
 	#next = 1;
 
-	constructor(
-		readonly hardware: Hardware | undefined,
-		readonly memory: PhysicalMemory,
-	) {}
+	constructor(readonly hardware: Hardware | undefined) {}
 
 	get all(): Iterable<GuestTable> {
 		return this.#tables.values();
@@ -70,20 +65,12 @@ export class GuestTables {
 		if (first === undefined || this.hardware === undefined) throw new ControlError("no device is given");
 		for (const device of devices.keys()) this.#check(device, first, size);
 		if ((base & 0xfffn) !== 0n) throw new ControlError(`the table's base 0x${base.toString(16)} is not aligned to a page`);
-		const { driver } = first.iommu;
-		const translator =
-			driver instanceof VtdDriver
-				? vtdTable(driver, this.memory, base, size)
-				: driver instanceof Smmuv3Driver
-					? smmuTable(driver, this.memory, base, size)
-					: driver instanceof AmdDriver
-						? amdTable(driver, this.memory, base, size)
-						: undefined;
+		const translator = first.iommu.driver.bindTable?.(base, size);
 		if (translator === undefined) throw new ControlError(`${first.name} is behind no IOMMU that has guests' PASID tables`);
-		const { caches, kind } = translator;
+		const { caches } = translator;
 		const table: Bound = {
 			id: this.#next++,
-			kind,
+			kind: first.iommu.description.kind,
 			base,
 			size,
 			devices: new Map(devices),

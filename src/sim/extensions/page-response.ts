@@ -1,9 +1,27 @@
+/** Page responses as proposed in 2017: through a device's own file. */
 import { iommu_page_response_code as CODE } from "../../../structs/index.js";
 import { type FaultGroup, RESPONSE_INVALID, RESPONSE_SUCCESS } from "../contract/page-request.js";
-import type { SimControl } from "../control/control.js";
 import { Device } from "../iommufd/device.js";
 import { FaultQueue } from "../iommufd/fault-queue.js";
 import type { HwDevice } from "../vendors/common/device.js";
+
+/** A device's page requests, as far as a response of 2017 has to do with them. */
+interface Requests {
+	readonly device: HwDevice;
+	readonly counts: { refusedResponses: number };
+	/** A group that waits. */
+	find(group: number, pasid: number | undefined): FaultGroup | undefined;
+	/** It may send no more. */
+	stop(): void;
+}
+
+/** The machine that the device is in. */
+interface Asking {
+	requests(device: HwDevice): Requests;
+	/** devices that made page requests */
+	readonly requesting: Iterable<Requests>;
+	readonly sim: { warn(line: string): void };
+}
 
 /** What a page response of 2017 says (struct page_response_msg), as far as it counts. */
 export interface PageResponse2017 {
@@ -22,7 +40,7 @@ export type ResponseResult =
  * A response written to a device's own file: the requester ID is that device's, whatever the writer meant, so it can
  * only answer what is pending for this very device.
  */
-export function respond2017(control: SimControl, device: HwDevice, response: PageResponse2017): ResponseResult {
+export function respond2017(control: Asking, device: HwDevice, response: PageResponse2017): ResponseResult {
 	const requests = control.requests(device);
 	const refuse = (why: string): ResponseResult => {
 		requests.counts.refusedResponses++;
@@ -47,7 +65,7 @@ export function respond2017(control: SimControl, device: HwDevice, response: Pag
 }
 
 /** Another device for which this is pending. */
-function ownerOf(control: SimControl, group: number, pasid: number | undefined): HwDevice | undefined {
+function ownerOf(control: Asking, group: number, pasid: number | undefined): HwDevice | undefined {
 	for (const { device, ...rest } of [...control.requesting].map((each) => ({ device: each.device, found: each.find(group, pasid) })))
 		if (rest.found !== undefined) return device;
 	return undefined;

@@ -1,21 +1,27 @@
+/** Virtual devices that are one PASID of a function (Scalable IOV): which of them a context may hold. */
 import { EBUSY, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import type { IommuDevice } from "../contract/device.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
-import type { HwDevice } from "../vendors/common/device.js";
+import { HwDevice } from "../vendors/common/device.js";
+import type { Vendor } from "../vendors/vendor.js";
 
 /**
  * Faults and failed invalidations name a device object, which is found by the physical device: so a context may
  * hold one device object for each physical function. Virtual devices that share their parent's can not be told
  * apart in it. -EBUSY, with a line in the log; -EOPNOTSUPP where nothing can route a PASID of its own to a device.
  */
-export function refuseSharedFunction(context: IommufdContext, device: HwDevice): Ret {
+export function refuseSharedFunction(vendors: readonly Vendor[], context: IommufdContext, device: IommuDevice): Ret {
+	if (!(device instanceof HwDevice)) return 0;
 	const log = (line: string) => context.system.warn(line);
-	if (device.part !== undefined && (device.iommu.description.kind !== "vtd" || device.maxPasidLog2 === 0)) {
-		log(`vfio: ${device.name}: PASIDs of one function given to different owners need VT-d in scalable mode`);
+	if (device.part !== undefined && (device.iommu.driver.splitsFunctions !== true || device.maxPasidLog2 === 0)) {
+		const able = vendors.flatMap(({ siov }) => siov ?? []).join(" or ");
+		log(`vfio: ${device.name}: PASIDs of one function given to different owners need ${able}`);
 		return -EOPNOTSUPP;
 	}
 	const whole = device.part?.parent ?? device;
+	if (whole.parts.length === 0) return 0;
 	for (const other of [whole, ...whole.parts]) {
 		if (other === device || !(other.boundTo instanceof Device) || other.boundTo.context !== context) continue;
 		log(

@@ -1,25 +1,28 @@
-import type { KernelOptions, Machine } from "../board/description.js";
+/** What a simulated kernel's uAPI can have beyond the current release: its vendors' proposals. */
+import type { Machine } from "../board/description.js";
 import { MachineError } from "../board/fields.js";
 import { isRelease } from "../uapi/release.js";
+import { vendors } from "../vendors/registry.js";
+import type { Proposal, Vendor } from "../vendors/vendor.js";
 
-/** What a simulated kernel's uAPI can have beyond 7.3, by the name that --uapi takes. */
-export const UAPI_EXTENSIONS: Readonly<Record<string, { readonly doc: string; readonly option: keyof KernelOptions }>> = {
-	"vtd-inv-v10": { doc: "VT-d invalidation entries report ICE and ITE in their last word (patches v7 to v10)", option: "vtdInvV10" },
-	"amd-nested": { doc: "AMD nested page tables, through a virtual IOMMU", option: "amdNested" },
-};
+/** By the name that --uapi takes. */
+export function proposals(all: readonly Vendor[] = vendors): Readonly<Record<string, Proposal>> {
+	return Object.assign({}, ...all.map((vendor) => vendor.proposals));
+}
 
 /** The machine with these proposals in its kernel; releases among the names are not its business. Throws a MachineError for a name that is none. */
-export function withUapi(machine: Machine, names: readonly string[]): Machine {
+export function withUapi(machine: Machine, names: readonly string[], all: readonly Vendor[] = vendors): Machine {
 	if (names.length === 0) return machine;
-	const kernel: Record<string, unknown> = { ...machine.kernel };
+	const known = proposals(all);
+	const options: Record<string, boolean> = {};
 	for (const name of names) {
 		if (isRelease(name)) continue;
-		if (!Object.hasOwn(UAPI_EXTENSIONS, name))
+		if (!Object.hasOwn(known, name))
 			throw new MachineError(
 				[],
-				`--uapi: "${name}" is neither a release (6.2 to 7.3) nor a proposal known here; there are ${Object.keys(UAPI_EXTENSIONS).join(", ")}`,
+				`--uapi: "${name}" is neither a release (6.2 to 7.3) nor a proposal known here; there are ${Object.keys(known).join(", ")}`,
 			);
-		kernel[UAPI_EXTENSIONS[name].option] = true;
+		options[known[name].option] = true;
 	}
-	return { ...machine, kernel: kernel as unknown as KernelOptions };
+	return { ...machine, kernel: { ...machine.kernel, vendor: { ...machine.kernel.vendor, ...options } } };
 }

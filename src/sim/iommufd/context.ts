@@ -1,5 +1,6 @@
 import { EBUSY, ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import type { IommuDevice } from "../contract/device.js";
 import type { KernelServices } from "../process/services.js";
 import type { DeviceGroup } from "./device-group.js";
 import type { Ioas } from "./ioas.js";
@@ -10,6 +11,13 @@ import type { IommufdObject, ObjectType, ObjectTypes } from "./object.js";
 export interface IommufdSystem extends KernelServices {
 	/** contexts that some file still holds */
 	readonly contexts: Set<IommufdContext>;
+	readonly hooks: IommufdHooks;
+}
+
+/** Where proposals hook into iommufd. Read at every call: they may be set at any time. */
+export interface IommufdHooks {
+	/** May the device become one of the context's? Minus the errno if not. */
+	mayBind?: (context: IommufdContext, device: IommuDevice) => Ret;
 }
 
 /** One open /dev/iommu: its objects and their IDs. Lives until the last file that holds it is closed. */

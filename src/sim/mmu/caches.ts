@@ -1,4 +1,6 @@
+/** What an IOMMU, and the devices behind it, keep of what they translated. */
 import type { Range } from "../../formats/ranges.js";
+import type { CacheSizes } from "../board/description.js";
 import { RangeCache, type RangeEntry, type RangeSelector } from "./range-cache.js";
 import type { WalkCache, WalkStart } from "./walk.js";
 
@@ -63,14 +65,6 @@ export interface CacheStats {
 	readonly invalidations: Readonly<Record<string, { count: number; dropped: number }>>;
 }
 
-export interface Capacities {
-	readonly iotlb?: number;
-	readonly paging?: number;
-	readonly pasid?: number;
-	/** of each device */
-	readonly atc?: number;
-}
-
 /** How a device-TLB invalidation can fail: a time-out, or a completion with an error (VT-d's ITE and ICE). */
 export type AtcError = "ITE" | "ICE";
 
@@ -98,7 +92,7 @@ export class IommuCaches<C = unknown> {
 	readonly #pasidCapacity: number;
 	readonly #atcCapacity: number;
 
-	constructor(capacities: Capacities = {}) {
+	constructor(capacities: CacheSizes = {}) {
 		this.#iotlb = new RangeCache(capacities.iotlb ?? 4096);
 		this.#paging = new RangeCache(capacities.paging ?? 1024);
 		this.#pasidCapacity = capacities.pasid ?? 4096;

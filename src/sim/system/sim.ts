@@ -2,7 +2,8 @@
 import { ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Machine } from "../board/description.js";
-import type { IommufdContext, IommufdSystem } from "../iommufd/context.js";
+import { vendorOf } from "../board/vendor.js";
+import type { IommufdContext, IommufdHooks, IommufdSystem } from "../iommufd/context.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import { MockMachine } from "../iommufd/selftest/machine.js";
 import { PhysicalMemory } from "../memory/physical-memory.js";
@@ -10,7 +11,10 @@ import type { SimFile } from "../process/file.js";
 import { SimProcess as Process } from "../process/process.js";
 import type { DeviceNodes } from "../process/services.js";
 import type { Release } from "../uapi/release.js";
+import type { DriverHooks } from "../vendors/common/hooks.js";
 import { buildHardware, type Hardware } from "../vendors/hardware.js";
+import { vendors as allVendors } from "../vendors/registry.js";
+import type { Vendor } from "../vendors/vendor.js";
 import type { VfioHost } from "../vfio/host.js";
 import { VfioNodes } from "../vfio/nodes.js";
 
@@ -24,6 +28,8 @@ export type SimProcess = Process<Sim>;
 export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	readonly physical = new PhysicalMemory();
 	readonly log: string[] = [];
+	/** where proposals hook in */
+	readonly hooks: DriverHooks & IommufdHooks = {};
 	/** contexts that some file still holds */
 	readonly contexts = new Set<IommufdContext>();
 	/** a device that is told to do DMA needs no bus mastering turned on before */
@@ -37,14 +43,24 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	#hardware: Hardware | undefined;
 	#vfio: VfioNodes | undefined;
 
-	constructor(private readonly machine?: Machine) {
-		if (machine === undefined || machine.iommus.some((iommu) => iommu.kind === "selftest")) this.#selftest = new MockMachine();
+	constructor(
+		private readonly machine?: Machine,
+		/** whose IOMMUs the machine may have */
+		private readonly vendors: readonly Vendor[] = allVendors,
+	) {
+		// devices that no driver makes are made by IOMMU_TEST_CMD
+		if (machine === undefined || machine.iommus.some(({ kind }) => vendorOf(vendors, kind).driver === undefined))
+			this.#selftest = new MockMachine();
 	}
 
 	/** what the machine has; undefined: nothing but the selftest's mock devices. Most commands never need it: built when first asked for. */
 	get hardware(): Hardware | undefined {
 		if (this.machine !== undefined)
-			this.#hardware ??= buildHardware(this.machine, { memory: this.physical, warn: (line) => this.warn(line) });
+			this.#hardware ??= buildHardware(this.machine, this.vendors, {
+				memory: this.physical,
+				hooks: this.hooks,
+				warn: (line) => this.warn(line),
+			});
 		return this.#hardware;
 	}
 

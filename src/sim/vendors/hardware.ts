@@ -1,14 +1,18 @@
+/** The machine's hardware, out of its description. */
 import type { Bdf } from "../board/bdf.js";
-import type { Iommu, Machine, PciDevice, SiovDevice } from "../board/description.js";
+import type { Machine, PciDevice, SiovDevice } from "../board/description.js";
 import { buildTopology, type Topology } from "../board/topology.js";
+import { vendorOf } from "../board/vendor.js";
 import { IommuGroup } from "../contract/device.js";
 import { HwDevice } from "./common/device.js";
 import type { DriverContext, HwIommu } from "./common/driver.js";
-import { createHwIommu } from "./registry.js";
+import type { Vendor } from "./vendor.js";
 
 /** A machine as the kernel runs it: IOMMUs with drivers, devices in groups. */
 export interface Hardware {
 	readonly machine: Machine;
+	/** who makes IOMMUs of this kind */
+	vendorOf(kind: string): Vendor;
 	readonly topology: Topology;
 	readonly iommus: readonly HwIommu[];
 	/** the functions that an IOMMU translates for */
@@ -21,11 +25,11 @@ export interface Hardware {
 const HOST = { name: "host driver" };
 
 /** Make IOMMUs, groups and devices of a machine's description. */
-export function buildHardware(machine: Machine, context: Omit<DriverContext, "kernel">): Hardware {
+export function buildHardware(machine: Machine, vendors: readonly Vendor[], context: Omit<DriverContext, "kernel">): Hardware {
 	const topology = buildTopology(machine);
 	const iommus = new Map<string, HwIommu>();
 	for (const description of machine.iommus) {
-		const iommu = createHwIommu(description, { ...context, kernel: machine.kernel });
+		const iommu = vendorOf(vendors, description.kind).driver?.(description, { ...context, kernel: machine.kernel });
 		if (iommu !== undefined) iommus.set(description.name, iommu);
 	}
 	const groups = new Map<number, IommuGroup>();
@@ -55,12 +59,10 @@ export function buildHardware(machine: Machine, context: Omit<DriverContext, "ke
 		const part = { parent, name: siov.name, pasid: siov.pasid };
 		parts.set(siov, new HwDevice(parent.pci, parent.iommu, group, parent.requester, part));
 	}
-	return { machine, topology, iommus: [...iommus.values()], devices, parts };
+	return { machine, vendorOf: (kind) => vendorOf(vendors, kind), topology, iommus: [...iommus.values()], devices, parts };
 }
 
 /** Whether a driver of the host's does DMA with the device: its group is then the host's. */
 function usesDma(pci: PciDevice): boolean {
 	return pci.driver !== undefined && pci.driver !== "vfio-pci";
 }
-
-export type { Iommu };

@@ -34,8 +34,10 @@ export class PhysicalBinding implements Binding {
 		readonly device: Device,
 	) {}
 
-	/** -EPERM where interrupts are not isolated, or the group is not free for this context. */
+	/** What a proposal refuses; -EPERM where interrupts are not isolated, or the group is not free for this context. */
 	static bind(context: IommufdContext, device: IommuDevice, isolated: boolean): PhysicalBinding | Ret {
+		const refused = context.system.hooks.mayBind?.(context, device) ?? 0;
+		if (refused < 0) return refused;
 		if (!isolated) return -EPERM;
 		const object = Device.bindTo(context, device);
 		return typeof object === "number" ? object : new PhysicalBinding(context, object);

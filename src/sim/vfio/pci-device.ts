@@ -3,13 +3,11 @@ import type { Ret } from "../../kernel/kernel.js";
 import { formatBdf } from "../board/bdf.js";
 import type { PciDevice } from "../board/description.js";
 import type { IommuDevice } from "../contract/device.js";
-import { refuseSharedFunction } from "../extensions/siov.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import type { UserIo } from "../process/file.js";
-import { HwDevice } from "../vendors/common/device.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
 import { ConfigSpace } from "./config-space.js";
 import { CONFIG_REGION, ROM_REGION, regionOf, VfioDevice } from "./device.js";
@@ -87,10 +85,6 @@ export class PciVfioDevice extends VfioDevice {
 	}
 
 	protected override bind(context: IommufdContext): Binding | Ret {
-		if (this.iommu instanceof HwDevice && this.iommu.parts.length > 0) {
-			const refused = refuseSharedFunction(context, this.iommu);
-			if (refused < 0) return refused;
-		}
 		return PhysicalBinding.bind(context, this.iommu, this.isolated);
 	}
 

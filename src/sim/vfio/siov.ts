@@ -1,5 +1,4 @@
 import type { Ret } from "../../kernel/kernel.js";
-import { refuseSharedFunction } from "../extensions/siov.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
@@ -18,7 +17,6 @@ export class SiovVfioDevice extends MdevVfioDevice {
 	}
 
 	protected override bind(context: IommufdContext): Binding | Ret {
-		const refused = refuseSharedFunction(context, this.iommu);
-		return refused < 0 ? refused : PhysicalBinding.bind(context, this.iommu, this.isolated);
+		return PhysicalBinding.bind(context, this.iommu, this.isolated);
 	}
 }

@@ -2,12 +2,20 @@ import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { formatBdf, parseBdf } from "../../../src/sim/board/bdf.js";
-import { BUILTIN_MACHINES } from "../../../src/sim/board/builtin.js";
-import { drawDot, drawMermaid, drawTree, machineFile, machineJson } from "../../../src/sim/board/draw.js";
 import { MachineError } from "../../../src/sim/board/fields.js";
-import { checkMachine, loadMachine, parseMachine } from "../../../src/sim/board/parse.js";
 import { buildTopology, whoSends } from "../../../src/sim/board/topology.js";
-import { machineFromTraceHeader } from "../../../src/sim/board/trace-header.js";
+import {
+	BUILTIN_MACHINES,
+	checkMachine,
+	drawDot,
+	drawMermaid,
+	drawTree,
+	loadMachine,
+	machineFile,
+	machineFromTraceHeader,
+	machineJson,
+	parseMachine,
+} from "../../../src/sim/vendors/machines.js";
 
 const bdf = (text: string) => parseBdf(text) as number;
 

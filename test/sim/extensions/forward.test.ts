@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { batches, encodeDescriptor, forward, type QueueKind, splitQueue, type Targets } from "../../../src/sim/extensions/forward.js";
+import { vendorOf } from "../../../src/sim/board/vendor.js";
+import { batches, encodeDescriptor, forward, queueVendors, splitQueue } from "../../../src/sim/extensions/forward.js";
+import type { Targets } from "../../../src/sim/vendors/guest-queue.js";
 import { iommu_hwpt_vtd_s1_invalidate as ENTRY } from "../../../structs/index.js";
 
 const targets: Targets = { otherwise: 1, pasids: new Map([[5, [2, 3]]]), domains: new Map([[7, [4]]]) };
-const fate = (kind: QueueKind, name: string, fields: Record<string, bigint>) =>
-	forward(kind, [encodeDescriptor(kind, name, fields, 16)], targets)[0].fate;
+const of = (kind: string) => vendorOf(queueVendors(), kind);
+const fate = (kind: string, name: string, fields: Record<string, bigint>) =>
+	forward(of(kind).queue, [encodeDescriptor(of(kind), name, fields, 16)], targets)[0].fate;
 
 describe("VT-d descriptors", () => {
 	test("a PASID that is known goes to its page tables, else the domain's, else the usual one", () => {
@@ -26,7 +29,7 @@ describe("VT-d descriptors", () => {
 
 	test("reserved types and granularities stop hardware: they are lost", () => {
 		expect(fate("vtd", "IOTLB", { granularity: 0n })).toMatchObject({ kind: "lost" });
-		expect(forward("vtd", [new Uint8Array(16)], targets)[0].fate).toMatchObject({ kind: "lost" });
+		expect(forward(of("vtd").queue, [new Uint8Array(16)], targets)[0].fate).toMatchObject({ kind: "lost" });
 	});
 });
 
@@ -36,7 +39,7 @@ describe("any queue", () => {
 	test.each(["vtd", "smmuv3", "amd"] as const)("%s: garbage has a fate, and every entry is in one array, in order", (kind) => {
 		fc.assert(
 			fc.property(queue, fc.integer({ min: 1, max: 5 }), (bytes, batch) => {
-				const list = forward(kind, splitQueue(bytes, 16), targets);
+				const list = forward(of(kind).queue, splitQueue(bytes, 16), targets);
 				const arrays = batches(list, batch);
 				for (const { count, bytes: all, from } of arrays) {
 					expect(count).toBeLessThanOrEqual(batch);

@@ -1,7 +1,6 @@
 import { iommuOn } from "../../../src/client/iommu.js";
-import { BUILTIN_MACHINES } from "../../../src/sim/board/builtin.js";
-import { checkMachine } from "../../../src/sim/board/parse.js";
 import { createSim, SimControl } from "../../../src/sim/index.js";
+import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
 
 /** A program on the mixed machine, with an IOAS that maps 1 MiB from 0. */
 export function program() {

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUILTIN_MACHINES } from "../../../src/sim/board/builtin.js";
-import { checkMachine } from "../../../src/sim/board/parse.js";
 import { createSim } from "../../../src/sim/index.js";
+import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
 import { type Answer, RandomProgram } from "./program.js";
 import { programOf, runProgram, soak, vfioPaths } from "./soak.js";
 

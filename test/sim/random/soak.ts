@@ -1,7 +1,6 @@
-import { BUILTIN_MACHINES } from "../../../src/sim/board/builtin.js";
-import { checkMachine } from "../../../src/sim/board/parse.js";
 import { createSim, type Sim, type SimProcess } from "../../../src/sim/index.js";
 import type { MemoryObject } from "../../../src/sim/memory/memory-object.js";
+import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
 import { findFaults } from "../invariants.js";
 import { type Answer, RandomProgram } from "./program.js";
 import { Random } from "./random.js";

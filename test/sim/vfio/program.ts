@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { PROT_READ, PROT_WRITE } from "../../../src/kernel/kernel.js";
-import { checkMachine } from "../../../src/sim/board/parse.js";
 import { createSim, type Sim, type SimProcess } from "../../../src/sim/index.js";
+import { checkMachine } from "../../../src/sim/vendors/machines.js";
 import {
 	vfio_device_attach_iommufd_pt as ATTACH,
 	vfio_device_bind_iommufd as BIND,

@@ -24,10 +24,8 @@ function permText(perm: number | undefined): string {
 
 async function cache(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
-	const { hitBy } = await import("../../../sim/vendors/invalidations.js");
-	const { NO_PASID } = await import("../../../sim/mmu/caches.js");
-	const { formatRid } = await import("../../../sim/board/bdf.js");
-	const rows = asked(control, inv.args[0]).flatMap(({ name, kind, caches }) =>
+	const { NO_PASID, formatRid } = await import("../../../sim/index.js");
+	const rows = asked(control, inv.args[0]).flatMap(({ name, caches, ...iommu }) =>
 		caches.list().map((row) => ({
 			iommu: name,
 			cache: row.cache,
@@ -40,7 +38,7 @@ async function cache(inv: Invocation): Promise<Outcome> {
 			permissions: permText(row.perm),
 			level: row.level ?? null,
 			global: row.global === true,
-			hitBy: hitBy(kind, row),
+			hitBy: iommu.hitBy(row),
 		})),
 	);
 	if (inv.common.json) printDocument(inv, "iommuctl.sim.cache", { entries: rows });

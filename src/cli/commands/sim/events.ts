@@ -14,8 +14,7 @@ async function event(inv: Invocation): Promise<Outcome> {
 		splitPairs(args.slice(2).join(","), args[1]).map(([name, value]) => [name.toLowerCase(), parseNumber(value, name)]),
 	);
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
-	const { raiseEvent } = await import("../../../sim/control/events.js");
-	const { record, virtId } = raiseEvent(control.sim, device, { what: args[1], fields, pasid });
+	const { record, virtId } = control.raise(device, { what: args[1], fields, pasid });
 	return await showIo(inv, {
 		command: "sim event",
 		call: "event",
@@ -61,20 +60,11 @@ async function fail(inv: Invocation): Promise<Outcome> {
 }
 
 async function failures(inv: Invocation): Promise<Outcome> {
-	const control = await controlOf(inv);
-	const { invalidationReports } = await import("../../../sim/extensions/vtd-inv-v10.js");
-	const { VtdDriver } = await import("../../../sim/vendors/vtd/driver.js");
-	const { formatRid } = await import("../../../sim/board/bdf.js");
-	const reports = control.iommus.flatMap(({ name, iommu }) =>
-		iommu.driver instanceof VtdDriver && name === iommu.name
-			? invalidationReports(iommu.driver).map((report) => ({
-					iommu: name,
-					...report,
-					rid: formatRid(report.rid),
-					deviceId: report.deviceId ?? null,
-				}))
-			: [],
-	);
+	await controlOf(inv);
+	const { formatRid } = await import("../../../sim/index.js");
+	const all = (await inv.context.handle()).sim?.invalidationReports ?? [];
+	const failures = all.flatMap(({ iommu, reports }) => reports.map((report) => ({ iommu, ...report })));
+	const reports = failures.map((report) => ({ ...report, rid: formatRid(report.rid), deviceId: report.deviceId ?? null }));
 	if (inv.common.json) printDocument(inv, "iommuctl.sim.failures", { failures: reports });
 	else if (reports.length === 0) inv.io.stdout.write("no invalidation entry has reported an error\n");
 	else {

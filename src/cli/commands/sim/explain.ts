@@ -6,7 +6,7 @@ import { controlOf, printDocument } from "./control.js";
 
 async function explain(inv: Invocation): Promise<Outcome> {
 	const { args, options, out, common, io } = inv;
-	const { formatRid, parseBdf, ridOf, segmentOf } = await import("../../../sim/board/bdf.js");
+	const { explainFault, formatRid, parseBdf, ridOf, segmentOf } = await import("../../../sim/index.js");
 	const bdf = parseBdf(args[0]);
 	if (bdf === undefined && !/^(0x[0-9a-f]{1,4}|\d{1,5})$/i.test(args[0]))
 		throw new UsageError(
@@ -18,7 +18,6 @@ async function explain(inv: Invocation): Promise<Outcome> {
 		options.segment === undefined ? (bdf === undefined ? 0 : segmentOf(bdf)) : Number(parseNumber(options.segment as string, "--segment"));
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
 	const control = await controlOf(inv);
-	const { explainFault } = await import("../../../sim/extensions/explain-fault.js");
 	const told = explainFault(control.sim, segment, rid, pasid);
 	if (common.json)
 		printDocument(inv, "iommuctl.sim.explain-fault", {

@@ -1,4 +1,4 @@
-import type { Machine } from "../../../sim/board/description.js";
+import type { Machine } from "../../../sim/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { defaultMachine } from "../../frame/kernel-choice.js";
@@ -17,9 +17,8 @@ async function chosen({ args, common, context, io }: Invocation): Promise<Machin
 async function show(inv: Invocation): Promise<Outcome> {
 	const { io, common, options } = inv;
 	const machine = await chosen(inv);
-	const { buildTopology } = await import("../../../sim/board/topology.js");
-	const draw = await import("../../../sim/board/draw.js");
-	const topology = buildTopology(machine);
+	const draw = await import("../../../sim/index.js");
+	const topology = draw.buildTopology(machine);
 	const format = (options.format as string | undefined) ?? (common.json ? "json" : "tree");
 	if (common.json && format !== "json") throw new UsageError(`--json and --format ${format} ask for different things`, "give one of them");
 	if (format === "json") io.stdout.write(`${JSON.stringify(draw.machineJson(machine, topology))}\n`);
@@ -30,9 +29,8 @@ async function show(inv: Invocation): Promise<Outcome> {
 }
 
 async function list({ io, common, out }: Invocation): Promise<Outcome> {
-	const { BUILTIN_MACHINES } = await import("../../../sim/board/builtin.js");
-	const { checkMachine } = await import("../../../sim/board/parse.js");
-	const machines = Object.values(BUILTIN_MACHINES).map(checkMachine);
+	const { BUILTIN_MACHINES, checkMachine } = await import("../../../sim/index.js");
+	const machines = Object.values(BUILTIN_MACHINES).map((raw) => checkMachine(raw));
 	if (common.json) {
 		const rows = machines.map(({ name, about, arch, iommus, devices }) => ({
 			name,

@@ -32,7 +32,7 @@ async function request(inv: Invocation): Promise<Outcome> {
 	const requests = control.requests(device);
 	const group = options.group === undefined ? requests.freeGroup() : Number(parseNumber(options.group as string, "--group"));
 	if (group > 0x1ff) throw new UsageError(`--group: ${group} has more than nine bits`);
-	const { aliasOf } = await import("../../../sim/extensions/guest-tables.js");
+	const { aliasOf } = await import("../../../sim/index.js");
 	const alias = control.sim.hardware && aliasOf(control.sim.hardware, device);
 	const refusal =
 		device.pci.pri === 0
@@ -123,7 +123,7 @@ async function respond(inv: Invocation): Promise<Outcome> {
 	);
 	const control = await changing(inv);
 	const device = control.device(args[0]);
-	const { respond2017 } = await import("../../../sim/extensions/page-response.js");
+	const { respond2017 } = await import("../../../sim/index.js");
 	const message = page_response_msg.decode(bytes);
 	const result = respond2017(control, device, message);
 	const { counts } = control.requests(device);

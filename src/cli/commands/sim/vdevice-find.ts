@@ -16,7 +16,7 @@ async function find(inv: Invocation): Promise<Outcome> {
 		);
 	const control = await controlOf(inv);
 	const { kernel } = await inv.context.handle();
-	const { findVdevice } = await import("../../../sim/control/vdevices.js");
+	const { findVdevice } = await import("../../../sim/index.js");
 	const viommu = Number(parseNumber(args[0], "VIOMMU"));
 	const wanted = {
 		virtId: options.virtId === undefined ? undefined : parseNumber(options.virtId as string, "--virt-id"),

@@ -1,7 +1,6 @@
 import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
 import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { IommuDevice } from "../../contract/device.js";
 import type { IommuInstance } from "../../contract/driver.js";
 import type { Area } from "../../iova/area.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
@@ -31,8 +30,8 @@ export class AmdPagingDomain extends HwPagingDomain {
 		return area.last === IOVA_MAX && area.length > this.smallestPage ? -EINVAL : 0;
 	}
 
-	override attach(device: IommuDevice): Ret {
-		(device.iommu.driver as AmdDriver).forget(device as HwDevice);
+	override attach(device: HwDevice<AmdDriver>): Ret {
+		device.iommu.driver.forget(device);
 		return 0;
 	}
 

@@ -1,9 +1,8 @@
 import { iommufd_hwpt_alloc_flags as FLAG, iommu_hw_info_type as INFO, iommu_hw_info_amd } from "../../../../structs/index.js";
-import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
+import { EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
-import type { AmdIommu, PciDevice } from "../../board/description.js";
-import type { IommuDevice } from "../../contract/device.js";
+import type { PciDevice } from "../../board/description.js";
 import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
@@ -13,12 +12,16 @@ import { pciCapabilities } from "../common/capabilities.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
+import { type EventOutcome, numberedFault, type RaisedEvent } from "../common/event.js";
 import { FaultLog } from "../common/fault-log.js";
 import { HostMemory } from "../common/host-memory.js";
+import type { TableTranslator } from "../common/table-translator.js";
+import { type AmdIommu, IOMMUFD, NESTED } from "./board.js";
 import { AmdPagingDomain } from "./domains.js";
 import { amdFaultLine, amdWhy } from "./fault-log.js";
 import { AmdFeatures } from "./features.js";
 import { amdEvent } from "./gcr3.js";
+import { amdTable } from "./gcr3-table.js";
 import { AmdNestedDomain, copyDte } from "./nested-domain.js";
 import { type AmdOutcome, AmdTranslator } from "./translate.js";
 
@@ -26,7 +29,6 @@ const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIR
 
 /** The AMD driver, for one IOMMU. */
 export class AmdDriver implements HwDriver {
-	readonly kind = "amd";
 	readonly features: AmdFeatures;
 	readonly isolatesMsi: boolean;
 	/** guest CR3s by device and PASID, and what was translated through them */
@@ -60,11 +62,22 @@ export class AmdDriver implements HwDriver {
 		return pciCapabilities(pci, this.pasidWidth(pci));
 	}
 
+	bindTable(base: bigint, size: number): TableTranslator {
+		return amdTable(this, base, size);
+	}
+
+	/** An event code, by its number: there is no event queue for guests, so it goes to the kernel log. */
+	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
+		const { code, address, write, pasid } = numberedFault(device, event);
+		this.context.warn(amdFaultLine(device.bdf, pasid, 0, address, { code, flags: write ? 0x20 : 0 }));
+		return { record: undefined, virtId: undefined };
+	}
+
 	canTrackDirty(): boolean {
 		return this.features.dirtyTracking;
 	}
 
-	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+	allocPaging(device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		if (from?.data !== undefined || flags & ~(NEST | DIRTY | PASID)) return -EOPNOTSUPP;
 		// A table for PASIDs has the guest's format: neither a parent nor tracked.
 		if (flags & PASID && (this.features.pasidWidth === 0 || flags !== PASID)) return -EOPNOTSUPP;
@@ -73,8 +86,8 @@ export class AmdDriver implements HwDriver {
 		return new AmdPagingDomain(device.iommu, flags);
 	}
 
-	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret | undefined {
-		if (!this.context.kernel.amdIommufd) return undefined;
+	hwInfo(_device: HwDevice, type: number): HwInfo | Ret | undefined {
+		if (!this.context.kernel.vendor[IOMMUFD]) return undefined;
 		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_AMD) return -EOPNOTSUPP;
 		const { efr, efr2 } = this.description;
 		return { type: INFO.IOMMU_HW_INFO_TYPE_AMD, data: iommu_hw_info_amd.encode({ efr, efr2 }) };
@@ -82,12 +95,12 @@ export class AmdDriver implements HwDriver {
 
 	/** Every type: the driver does not look at it. */
 	viommuSupported(): Ret {
-		return this.context.kernel.amdIommufd ? 0 : -EOPNOTSUPP;
+		return this.context.kernel.vendor[IOMMUFD] ? 0 : -EOPNOTSUPP;
 	}
 
 	/** In 7.3 no table can be nested through it yet; the option offers what its data type is meant for. */
 	initViommu(_viommu: ViommuCore, parent: PagingDomain): ViommuOps | Ret {
-		if (!this.context.kernel.amdNested || !(parent instanceof AmdPagingDomain)) return {};
+		if (!this.context.kernel.vendor[NESTED] || !(parent instanceof AmdPagingDomain)) return {};
 		return {
 			allocNested: (_device, flags, from): NestedDomain | Ret => {
 				if (flags !== 0) return -EOPNOTSUPP;
@@ -101,8 +114,8 @@ export class AmdDriver implements HwDriver {
 		return domain instanceof AmdNestedDomain;
 	}
 
-	detached(device: IommuDevice): void {
-		this.forget(device as HwDevice);
+	detached(device: HwDevice): void {
+		this.forget(device);
 	}
 
 	/** The device table entry changes: what was fetched by way of the old one goes, in the device too. */
@@ -112,12 +125,7 @@ export class AmdDriver implements HwDriver {
 		if (device.pci.ats) this.caches.invalidate({ ...it, cache: "atc" });
 	}
 
-	admits(_device: IommuDevice, domain: Domain): Ret {
-		return domain.iommu.driver instanceof AmdDriver ? 0 : -EINVAL;
-	}
-
-	dma(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
-		const hw = device as HwDevice;
+	dma(device: HwDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
 		const { attached } = device.group;
 		const own = attached.get(0)?.domain;
 		const domain = attached.get(pasid ?? 0)?.domain ?? (own instanceof AmdNestedDomain ? own : undefined);
@@ -125,16 +133,16 @@ export class AmdDriver implements HwDriver {
 			const found = throughHost(domain, iova, access);
 			if (found !== undefined) return found;
 			const event = amdEvent(domain.find(iova) === undefined ? "not-present" : "permission", access);
-			return this.finish(hw, iova, pasid, 0, { ok: false, event, stage2: true, ats: hw.pci.ats });
+			return this.finish(device, iova, pasid, 0, { ok: false, event, stage2: true, ats: device.pci.ats });
 		}
 		if (!(domain instanceof AmdNestedDomain))
-			return this.finish(hw, iova, pasid, 0, { ok: false, event: amdEvent("not-present", access), stage2: false, ats: false });
+			return this.finish(device, iova, pasid, 0, { ok: false, event: amdEvent("not-present", access), stage2: false, ats: false });
 		const { dte, id, parent } = domain;
-		const request = { rid: hw.requester.wire, pasid, dte, domain: id, stage2: parent, ats: hw.pci.ats && dte.ats };
+		const request = { rid: device.requester.wire, pasid, dte, domain: id, stage2: parent, ats: device.pci.ats && dte.ats };
 		const outcome = this.translator.translate(request, iova, access);
 		// without PPR the guest wants no page requests of the device
 		const told = outcome.ok || dte.pageRequests ? outcome : { ...outcome, ats: false };
-		return this.finish(hw, iova, pasid, id, told);
+		return this.finish(device, iova, pasid, id, told);
 	}
 
 	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */

@@ -1,7 +1,7 @@
 /** What an AMD IOMMU can do. */
 import { AMD_EFR, AMD_EFR2 } from "../../../formats/amd/index.js";
 import { decodeFields } from "../../../formats/words.js";
-import type { AmdIommu } from "../../board/description.js";
+import type { AmdIommu } from "./board.js";
 
 /** What an AMD IOMMU can do, out of its extended feature registers. */
 export class AmdFeatures {

@@ -1,8 +1,17 @@
-import type { AmdIommu } from "../../board/description.js";
-import type { DriverContext, HwIommu } from "../common/driver.js";
+/** AMD's IOMMU, as the rest of the simulated kernel knows it. */
+import type { Vendor } from "../vendor.js";
+import { type AmdIommu, amdBoard, NESTED } from "./board.js";
 import { AmdDriver } from "./driver.js";
+import { amdHitBy } from "./invalidations.js";
+import { amdQueue } from "./queue.js";
 
-/** An AMD IOMMU of the machine, with its driver. */
-export function createAmd(description: AmdIommu, context: DriverContext): HwIommu {
-	return { name: description.name, description, driver: new AmdDriver(description, context) };
-}
+export const amd: Vendor<AmdIommu> = {
+	...amdBoard,
+	title: "AMD",
+	driver: (description, context) => ({ name: description.name, description, driver: new AmdDriver(description, context) }),
+	proposals: { "amd-nested": { doc: "AMD nested page tables, through a virtual IOMMU", option: NESTED } },
+	queue: amdQueue,
+	pasidTable: "AMD guest CR3 table",
+	events: ["Behind AMD: an event code's number, with address and write. It goes to the kernel log: guests have no event queue in 7.3."],
+	hitBy: amdHitBy,
+};

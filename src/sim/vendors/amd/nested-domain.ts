@@ -1,7 +1,6 @@
 import { iommu_hwpt_data_type as DATA, iommu_hwpt_amd_guest as GUEST } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { IommuDevice } from "../../contract/device.js";
 import { NestedDomain } from "../../contract/domain.js";
 import type { AllocData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
@@ -30,11 +29,10 @@ export class AmdNestedDomain extends NestedDomain {
 	}
 
 	/** -EINVAL: a PASID of the host's, another IOMMU's device. What was cached of the device before is dropped. */
-	override attach(device: IommuDevice, pasid: number): Ret {
+	override attach(device: HwDevice, pasid: number): Ret {
 		if (pasid !== 0 || device.iommu.driver !== this.driver) return -EINVAL;
-		const hw = device as HwDevice;
-		this.#users.add(hw);
-		this.driver.forget(hw);
+		this.#users.add(device);
+		this.driver.forget(device);
 		return 0;
 	}
 

@@ -3,20 +3,20 @@ import type { PciDevice } from "../../board/description.js";
 import type { Requester } from "../../board/topology.js";
 import { IommuDevice, type IommuGroup } from "../../contract/device.js";
 import { NO_PASID } from "../../mmu/caches.js";
-import type { HwIommu } from "./driver.js";
+import type { HwDriver, HwIommu } from "./driver.js";
 
 /** A PCI function behind a physical IOMMU. */
-export class HwDevice extends IommuDevice {
-	declare readonly iommu: HwIommu;
+export class HwDevice<D extends HwDriver = HwDriver> extends IommuDevice {
+	declare readonly iommu: HwIommu<D>;
 
 	constructor(
 		readonly pci: PciDevice,
-		iommu: HwIommu,
+		iommu: HwIommu<D>,
 		group: IommuGroup,
 		/** the requester IDs that its transactions carry */
 		readonly requester: Requester,
 		/** a virtual device that is one PASID of its parent (Scalable IOV) */
-		readonly part?: { readonly parent: HwDevice; readonly name: string; readonly pasid: number },
+		readonly part?: { readonly parent: HwDevice<D>; readonly name: string; readonly pasid: number },
 	) {
 		const width = iommu.driver.pasidWidth(pci);
 		// The kernel bounds PASIDs only where there is a capability that could.
@@ -30,7 +30,7 @@ export class HwDevice extends IommuDevice {
 	}
 
 	/** virtual devices carved out of it */
-	readonly parts: HwDevice[] = [];
+	readonly parts: HwDevice<D>[] = [];
 
 	/** What its transactions are cached under, of an attachment (0: without PASID). */
 	cacheContext(pasid: number): number {

@@ -8,15 +8,19 @@ import {
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { PciDevice } from "../../board/description.js";
-import type { IommuDevice } from "../../contract/device.js";
 import type { Domain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import type { IommuCaches } from "../../mmu/caches.js";
+import type { HwDevice } from "../common/device.js";
 import type { HwDriver } from "../common/driver.js";
+import type { EventOutcome, RaisedEvent } from "../common/event.js";
+import type { TableTranslator } from "../common/table-translator.js";
+import { smmuTable } from "./cd-table.js";
 import { access } from "./dma.js";
 import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
+import { raiseSmmu } from "./raise.js";
 import type { Smmu } from "./smmu.js";
 import type { CachedCd } from "./translate.js";
 import { SmmuViommu } from "./viommu.js";
@@ -44,12 +48,21 @@ export class Smmuv3Driver implements HwDriver {
 		return pci.ats ? 0 : CAP.IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 	}
 
-	canTrackDirty(_device: IommuDevice): boolean {
+	bindTable(base: bigint, size: number): TableTranslator {
+		return smmuTable(this.smmu, base, size);
+	}
+
+	/** An event by its name: the guest that has the device hears of it, else the kernel log. */
+	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
+		return raiseSmmu(this.smmu, device, event);
+	}
+
+	canTrackDirty(_device: HwDevice): boolean {
 		return this.smmu.tracksDirty;
 	}
 
 	/** Stage 1 where there is one; a nesting parent is stage 2, beneath the guest's stage 1. -ENOSPC without a VMID left. */
-	allocPaging(_device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+	allocPaging(_device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		const { smmu } = this;
 		const { stage1 } = smmu.features;
 		if (flags & ~(NEST | DIRTY | PASID) || from?.data !== undefined) return -EOPNOTSUPP;
@@ -60,7 +73,7 @@ export class Smmuv3Driver implements HwDriver {
 		return vmid < 0 ? vmid : new SmmuPagingDomain(smmu, 2, nest, false, vmid);
 	}
 
-	detached(device: IommuDevice, pasid: number): void {
+	detached(device: HwDevice, pasid: number): void {
 		const stream = this.smmu.stream(device);
 		if (stream === undefined) return;
 		if (pasid !== 0) {
@@ -75,7 +88,7 @@ export class Smmuv3Driver implements HwDriver {
 		return domain instanceof SmmuNestedDomain;
 	}
 
-	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret {
+	hwInfo(_device: HwDevice, type: number): HwInfo | Ret {
 		if (type !== TYPE.IOMMU_HW_INFO_TYPE_DEFAULT && type !== TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3) return -EOPNOTSUPP;
 		const { idr, iidr, aidr } = this.smmu.description;
 		return {
@@ -84,7 +97,7 @@ export class Smmuv3Driver implements HwDriver {
 		};
 	}
 
-	viommuSupported(_device: IommuDevice, type: number): Ret {
+	viommuSupported(_device: HwDevice, type: number): Ret {
 		const { smmu } = this;
 		const known = type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
 		return known && smmu.nests && smmu.staysCoherent ? 0 : -EOPNOTSUPP;
@@ -96,7 +109,7 @@ export class Smmuv3Driver implements HwDriver {
 		return new SmmuViommu(viommu, parent);
 	}
 
-	dma(device: IommuDevice, iova: bigint, what: number, pasid?: number): DmaOutcome {
+	dma(device: HwDevice, iova: bigint, what: number, pasid?: number): DmaOutcome {
 		const stream = this.smmu.stream(device);
 		return stream === undefined ? { ok: false } : access(stream, iova, what, pasid);
 	}

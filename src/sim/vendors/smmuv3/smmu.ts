@@ -1,12 +1,12 @@
 import { ENOSPC } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { Smmuv3Iommu } from "../../board/description.js";
 import type { IommuDevice } from "../../contract/device.js";
 import { IdPool } from "../../memory/id-pool.js";
 import { IommuCaches } from "../../mmu/caches.js";
-import type { HwDevice } from "../common/device.js";
+import { HwDevice } from "../common/device.js";
 import type { DriverContext, HwIommu } from "../common/driver.js";
 import { HostMemory } from "../common/host-memory.js";
+import type { Smmuv3Iommu } from "./board.js";
 import { Smmuv3Driver } from "./driver.js";
 import { SmmuStream } from "./stream.js";
 import { decodeSmmuIdr, type SmmuFeatures } from "./stream-table.js";
@@ -19,7 +19,7 @@ export class Smmu implements HwIommu {
 	readonly features: SmmuFeatures;
 	readonly caches: IommuCaches<CachedCd>;
 	readonly translator: SmmuTranslator;
-	readonly #streams = new WeakMap<IommuDevice, SmmuStream>();
+	readonly #streams = new Map<IommuDevice, SmmuStream>();
 	readonly #vmids = new IdPool<true>(1);
 	#nextStag = 0;
 
@@ -39,10 +39,10 @@ export class Smmu implements HwIommu {
 
 	/** A device's; undefined if it is behind another IOMMU. */
 	stream(device: IommuDevice): SmmuStream | undefined {
-		if (device.iommu !== this) return undefined;
+		if (device.iommu !== this || !(device instanceof HwDevice)) return undefined;
 		let stream = this.#streams.get(device);
 		if (stream === undefined) {
-			stream = new SmmuStream(this, device as HwDevice);
+			stream = new SmmuStream(this, device);
 			this.#streams.set(device, stream);
 		}
 		return stream;

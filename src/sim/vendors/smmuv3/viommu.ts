@@ -12,10 +12,10 @@ import type { NestedDomain } from "../../contract/domain.js";
 import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
 import type { AllocData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
-import { smmuInvalidations } from "../invalidations.js";
 import { copySte } from "./check-ste.js";
 import { checkCommand } from "./commands.js";
 import { SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
+import { smmuInvalidations } from "./invalidations.js";
 
 /** Commands that go to the hardware at once. */
 const BATCH = 63;

@@ -8,37 +8,34 @@ import {
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
-import type { PciDevice, VtdIommu } from "../../board/description.js";
-import type { IommuDevice } from "../../contract/device.js";
-import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
+import type { PciDevice } from "../../board/description.js";
+import type { NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
 import { copyStruct } from "../../contract/user-data.js";
-import { type AtcError, IommuCaches } from "../../mmu/caches.js";
-import { WRITE } from "../../mmu/walk.js";
+import { IommuCaches } from "../../mmu/caches.js";
+import { READ, WRITE } from "../../mmu/walk.js";
 import { pciCapabilities } from "../common/capabilities.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
+import { type EventOutcome, numberedFault, type RaisedEvent } from "../common/event.js";
 import { FaultLog } from "../common/fault-log.js";
+import type { AtcFailure } from "../common/hooks.js";
 import { HostMemory } from "../common/host-memory.js";
+import type { TableTranslator } from "../common/table-translator.js";
+import type { VtdIommu } from "./board.js";
 import { vtdFaultLine, vtdReason } from "./fault-log.js";
 import { VtdFeatures } from "./features.js";
 import { VtdNestedDomain } from "./nested-domain.js";
 import { VtdPagingDomain } from "./paging-domain.js";
+import { vtdTable } from "./pasid-directory.js";
 import { type CachedVtdPasid, type VtdOutcome, VtdTranslator } from "./translate.js";
 
 const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
 
-export interface AtcFailure {
-	/** requester ID */
-	readonly device: number;
-	readonly error: AtcError;
-}
-
 /** The VT-d driver, for one unit. */
 export class VtdDriver implements HwDriver {
-	readonly kind = "vtd";
 	readonly features: VtdFeatures;
 	readonly caches: IommuCaches<CachedVtdPasid>;
 	readonly isolatesMsi: boolean;
@@ -82,12 +79,28 @@ export class VtdDriver implements HwDriver {
 		return pciCapabilities(pci, this.pasidWidth(pci));
 	}
 
+	/** in scalable mode a PASID of a function can be another owner's */
+	get splitsFunctions(): boolean {
+		return this.features.scalable;
+	}
+
+	bindTable(base: bigint, size: number): TableTranslator {
+		return vtdTable(this, base, size);
+	}
+
+	/** A fault reason, by its number: there is no event queue for guests, so it goes to the kernel log. */
+	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
+		const { code, address, write, pasid } = numberedFault(device, event);
+		this.context.warn(vtdFaultLine(device.requester.wire, pasid, address, write ? WRITE : READ, code));
+		return { record: undefined, virtId: undefined };
+	}
+
 	canTrackDirty(): boolean {
 		return this.features.dirtyTracking;
 	}
 
 	/** First stage where the hardware has it and nothing asked for needs the second. */
-	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+	allocPaging(device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		const { features } = this;
 		if (from?.data !== undefined) return -EOPNOTSUPP;
 		if (features.firstStage && (flags & ~PASID) === 0) return new VtdPagingDomain(device.iommu, features, "first", flags);
@@ -97,7 +110,7 @@ export class VtdDriver implements HwDriver {
 		return new VtdPagingDomain(device.iommu, features, "second", flags);
 	}
 
-	allocNested(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {
+	allocNested(device: HwDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {
 		if (!this.features.nesting || flags & ~PASID) return -EOPNOTSUPP;
 		const { data, process } = from;
 		if (data?.type !== DATA.IOMMU_HWPT_DATA_VTD_S1) return -EOPNOTSUPP;
@@ -108,19 +121,15 @@ export class VtdDriver implements HwDriver {
 		return new VtdNestedDomain(device.iommu, this, parent, S1.decode(bytes), this.#nextDomain++);
 	}
 
-	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret {
+	hwInfo(_device: HwDevice, type: number): HwInfo | Ret {
 		const { cap, ecap, errata } = this.description;
 		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD) return -EOPNOTSUPP;
 		const data = iommu_hw_info_vtd.encode({ flags: errata ? 1 : 0, cap_reg: cap, ecap_reg: ecap });
 		return { type: INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD, data };
 	}
 
-	admits(_device: IommuDevice, domain: Domain): Ret {
-		return domain.iommu.driver instanceof VtdDriver ? 0 : -EINVAL;
-	}
-
-	detached(device: IommuDevice, pasid: number): void {
-		this.forget(device as HwDevice, pasid);
+	detached(device: HwDevice, pasid: number): void {
+		this.forget(device, pasid);
 	}
 
 	/** The device's attachment changes: what it cached itself through the old one goes. */
@@ -129,9 +138,8 @@ export class VtdDriver implements HwDriver {
 		this.caches.invalidate({ type: "host-attach", cache: "atc", device: device.requester.wire, context: device.cacheContext(pasid) });
 	}
 
-	dma(device: IommuDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
-		const hw = device as HwDevice;
-		return this.finish(hw, iova, access, pasid, this.#translate(hw, iova, access, pasid));
+	dma(device: HwDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
+		return this.finish(device, iova, access, pasid, this.#translate(device, iova, access, pasid));
 	}
 
 	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */

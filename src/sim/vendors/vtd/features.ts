@@ -1,7 +1,7 @@
 /** What a VT-d unit can do. */
 import { VTD_CAP, VTD_ECAP } from "../../../formats/vtd/index.js";
 import { decodeFields } from "../../../formats/words.js";
-import type { VtdIommu } from "../../board/description.js";
+import type { VtdIommu } from "./board.js";
 
 /** What a VT-d unit can do, out of its capability registers and the mode it runs in. */
 export class VtdFeatures {

@@ -1,8 +1,25 @@
-import type { VtdIommu } from "../../board/description.js";
-import type { DriverContext, HwIommu } from "../common/driver.js";
+/** VT-d, as the rest of the simulated kernel knows it. */
+import { iommu_hwpt_invalidate_data_type as DATA, iommu_hwpt_vtd_s1_invalidate_v10 as ENTRY } from "../../../../structs/index.js";
+import type { Vendor } from "../vendor.js";
+import { INV_V10, type VtdIommu, vtdBoard } from "./board.js";
 import { VtdDriver } from "./driver.js";
+import { vtdHitBy } from "./invalidations.js";
+import { vtdQueue } from "./queue.js";
 
-/** A VT-d unit of the machine, with its driver. */
-export function createVtd(description: VtdIommu, context: DriverContext): HwIommu {
-	return { name: description.name, description, driver: new VtdDriver(description, context) };
-}
+export const vtd: Vendor<VtdIommu> = {
+	...vtdBoard,
+	title: "VT-d",
+	driver: (description, context) => ({ name: description.name, description, driver: new VtdDriver(description, context) }),
+	proposals: {
+		"vtd-inv-v10": {
+			doc: "VT-d invalidation entries report ICE and ITE in their last word (patches v7 to v10)",
+			option: INV_V10,
+			entryErrors: { type: DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, entry: ENTRY },
+		},
+	},
+	queue: vtdQueue,
+	pasidTable: "VT-d PASID directory",
+	siov: "VT-d in scalable mode",
+	events: ["Behind VT-d: a fault reason's number, with address and write. It goes to the kernel log: guests have no event queue in 7.3."],
+	hitBy: vtdHitBy,
+};

@@ -6,15 +6,15 @@ import {
 } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { IommuDevice } from "../../contract/device.js";
 import { NestedDomain } from "../../contract/domain.js";
 import type { IommuInstance } from "../../contract/driver.js";
 import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
-import { reportHwError } from "../../extensions/vtd-inv-v10.js";
 import type { X86Paging } from "../../mmu/walk-x86.js";
 import type { HwDevice } from "../common/device.js";
-import { vtdS1Invalidation } from "../invalidations.js";
+import { INV_V10 } from "./board.js";
 import type { VtdDriver } from "./driver.js";
+import { writeHwError } from "./inv-v10.js";
+import { vtdS1Invalidation } from "./invalidations.js";
 import { enableFaults, needsPasidEntry, type VtdPagingDomain } from "./paging-domain.js";
 
 const ALL_PAGES = (1n << 64n) - 1n;
@@ -58,15 +58,14 @@ export class VtdNestedDomain extends NestedDomain {
 		};
 	}
 
-	override attach(device: IommuDevice, pasid: number): Ret {
+	override attach(device: HwDevice, pasid: number): Ret {
 		if (pasid !== 0 && !needsPasidEntry(device)) return 0;
-		const hw = device as HwDevice;
-		let rc = enableFaults(this, hw);
+		let rc = enableFaults(this, device);
 		if (rc === 0) rc = this.#check();
 		if (rc < 0) return rc;
-		this.driver.forget(hw, pasid);
-		const pasids = this.#users.get(hw);
-		if (pasids === undefined) this.#users.set(hw, new Set([pasid]));
+		this.driver.forget(device, pasid);
+		const pasids = this.#users.get(device);
+		if (pasids === undefined) this.#users.set(device, new Set([pasid]));
 		else pasids.add(pasid);
 		return 0;
 	}
@@ -96,7 +95,7 @@ export class VtdNestedDomain extends NestedDomain {
 
 	override invalidate(array: InvalidateArray): InvalidateResult {
 		if (array.type !== DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1) return { rc: -EINVAL, done: 0 };
-		const reports = this.driver.context.kernel.vtdInvV10;
+		const reports = this.driver.context.kernel.vendor[INV_V10];
 		this.driver.takeFailures();
 		for (let i = 0; i < array.count; i++) {
 			const bytes = array.entry(i, ENTRY.size);
@@ -106,7 +105,7 @@ export class VtdNestedDomain extends NestedDomain {
 			const rc = this.#invalidateOne(reports ? { ...entry, __reserved: 0 } : entry);
 			if (rc < 0) return { rc, done: i };
 			const failed = this.driver.takeFailures();
-			const written = reports ? reportHwError(this.driver, array, i, failed) : 0;
+			const written = reports ? writeHwError(this.driver, array, i, failed) : 0;
 			if (written < 0) return { rc: written, done: i };
 		}
 		return { rc: 0, done: array.count };

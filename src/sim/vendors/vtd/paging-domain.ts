@@ -37,10 +37,10 @@ export class VtdPagingDomain extends HwPagingDomain {
 		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
 	}
 
-	override attach(device: IommuDevice, pasid: number): Ret {
+	override attach(device: HwDevice<VtdDriver>, pasid: number): Ret {
 		if (pasid !== 0 && !needsPasidEntry(device)) return 0;
-		const rc = enableFaults(this, device as HwDevice);
-		if (rc === 0) (device.iommu.driver as VtdDriver).forget(device as HwDevice, pasid);
+		const rc = enableFaults(this, device);
+		if (rc === 0) device.iommu.driver.forget(device, pasid);
 		return rc;
 	}
 

@@ -2,8 +2,8 @@ import { iommuOn } from "../../../../src/client/iommu.js";
 import { fromWords } from "../../../../src/formats/words.js";
 import { PROT_READ, PROT_WRITE } from "../../../../src/kernel/kernel.js";
 import type { Machine } from "../../../../src/sim/board/description.js";
-import { checkMachine } from "../../../../src/sim/board/parse.js";
 import { createSim } from "../../../../src/sim/index.js";
+import { checkMachine } from "../../../../src/sim/vendors/machines.js";
 import { iommufd_ioas_map_flags as MAP } from "../../../../structs/index.js";
 
 /** Guest memory: 64 pages at GPA, the program's own at HOST. */

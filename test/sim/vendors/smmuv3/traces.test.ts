@@ -3,13 +3,13 @@ import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { decodeSmmuCommand } from "../../../../src/formats/smmuv3/commands.js";
 import { decodeSmmuEvent, encodeSmmuEvent } from "../../../../src/formats/smmuv3/events.js";
-import type { Smmuv3Iommu } from "../../../../src/sim/board/description.js";
-import { machineFromTraceHeader } from "../../../../src/sim/board/trace-header.js";
 import { IommuCaches } from "../../../../src/sim/mmu/caches.js";
 import type { PhysMemory } from "../../../../src/sim/mmu/phys-memory.js";
 import type { Stage2 } from "../../../../src/sim/mmu/translate.js";
 import { READ, WRITE } from "../../../../src/sim/mmu/walk.js";
-import { smmuInvalidations } from "../../../../src/sim/vendors/invalidations.js";
+import { machineFromTraceHeader } from "../../../../src/sim/vendors/machines.js";
+import type { Smmuv3Iommu } from "../../../../src/sim/vendors/smmuv3/board.js";
+import { smmuInvalidations } from "../../../../src/sim/vendors/smmuv3/invalidations.js";
 import { decodeSmmuIdr, decodeSte, STE_BYPASS, type SteStage1 } from "../../../../src/sim/vendors/smmuv3/stream-table.js";
 import { type CachedCd, SmmuTranslator, smmuEventRecord } from "../../../../src/sim/vendors/smmuv3/translate.js";
 

@@ -16,7 +16,7 @@ export async function bind(inv: Invocation): Promise<Outcome> {
 	const base = parseNumber(options.base as string, "--base");
 	const size = Number(parseNumber(options.size as string, "--size"));
 	const control = await changing(inv);
-	const { parseBdf, ridOf } = await import("../../../../sim/board/bdf.js");
+	const { parseBdf, ridOf } = await import("../../../../sim/index.js");
 	const devices = new Map(
 		args.map((text) => {
 			const [name, guest] = text.split("=");

@@ -1,5 +1,15 @@
+import { queueVendors, vendors } from "../../../../sim/index.js";
 import type { Family } from "../../../frame/command.js";
 import { bind, list, unbind } from "./bind.js";
+
+/** The vendors whose guests have a queue; and of these, as a help text names them, those for whom something holds. */
+const queues = queueVendors();
+const titles = (holds: (vendor: (typeof queues)[number]) => unknown): string =>
+	queues
+		.filter(holds)
+		.map(({ title }) => title)
+		.join(", ");
+const widths = [...new Set(queues.flatMap(({ queue }) => queue.sizes.map((bytes) => String(bytes * 8))))];
 
 const family: Family = {
 	name: "vsva",
@@ -10,7 +20,7 @@ const family: Family = {
 	commands: [
 		{
 			name: "bind",
-			summary: "give devices a guest's whole PASID table (VT-d PASID directory, SMMUv3 CD table, AMD guest CR3 table)",
+			summary: `give devices a guest's whole PASID table (${vendors.flatMap(({ pasidTable }) => pasidTable ?? []).join(", ")})`,
 			details: [
 				"The devices share the one table, and must be bound and attached to a page table that holds the guest's memory. A device",
 				"whose requester ID is not its own, or is another's too, is refused. Only the simulated kernel has it.",
@@ -37,13 +47,13 @@ const family: Family = {
 			name: "forward",
 			summary: "turn a guest's invalidation queue into invalidation arrays, and make the calls",
 			details: [
-				"VT-d descriptors (128 or 256 bits), SMMUv3 commands, AMD commands: bytes, hex, or JSON (an array or an object a line,",
+				`${queues.map(({ queue }) => queue.about).join(", ")}: bytes, hex, or JSON (an array or an object a line,`,
 				'{"op":"PASID_IOTLB","pasid":5,"did":1,"granularity":3,"address":"0x1000","am":0}). Consecutive ones for one target go in one',
 				"call. Of every other it is told whether the VMM does it itself (vmm), nothing is to do (covered), or it is lost, and why.",
 				"--table hands the queue to a table of `vsva bind` instead.",
 			].join("\n"),
 			options: () => [
-				{ flags: "--vendor <name>", doc: "whose queue it is", choices: ["vtd", "smmuv3", "amd"] },
+				{ flags: "--vendor <name>", doc: "whose queue it is", choices: queues.map(({ kind }) => kind) },
 				{ flags: "--from <file>", doc: "the queue; - is stdin" },
 				{
 					flags: "--op <fields>",
@@ -52,10 +62,21 @@ const family: Family = {
 				},
 				{ flags: "--hex <hex>", doc: "descriptors in hex; may be repeated", repeat: true },
 				{ flags: "--format <form>", doc: "of --from, where it can not be guessed", choices: ["binary", "hex", "json"] },
-				{ flags: "--width <bits>", doc: "of VT-d's descriptors (128)", choices: ["128", "256"] },
-				{ flags: "--hwpt <id>", doc: "VT-d: the nested page table that entries go to" },
-				{ flags: "--viommu <id>", doc: "SMMUv3: the virtual IOMMU" },
-				{ flags: "--map <key=n:id>", doc: "VT-d: pasid=5:ID or did=3:ID, where there are several page tables", repeat: true },
+				{
+					flags: "--width <bits>",
+					doc: `of ${titles(({ queue }) => queue.sizes.length > 1)}'s descriptors (${widths[0]})`,
+					choices: widths,
+				},
+				{
+					flags: "--hwpt <id>",
+					doc: `${titles(({ queue }) => queue.array && queue.target === "hwpt")}: the nested page table that entries go to`,
+				},
+				{ flags: "--viommu <id>", doc: `${titles(({ queue }) => queue.target === "viommu")}: the virtual IOMMU` },
+				{
+					flags: "--map <key=n:id>",
+					doc: `${titles(({ queue }) => queue.maps)}: pasid=5:ID or did=3:ID, where there are several page tables`,
+					repeat: true,
+				},
 				{ flags: "--table <id>", doc: "to a table of vsva bind" },
 				{ flags: "--device <name>", doc: "whose queue it is: refused if its requester ID is not its own" },
 				{ flags: "--batch <n>", doc: "entries of one call at most (2^19)" },

@@ -1,18 +1,14 @@
-import {
-	iommu_hwpt_vtd_s1_invalidate,
-	iommu_viommu_arm_smmuv3_invalidate,
-	iommu_hwpt_invalidate_data_type as TYPE,
-} from "../../../../../structs/index.js";
 import { iommuOn } from "../../../../client/iommu.js";
 import {
+	aliasOf,
 	batches,
 	type Forwarded,
 	forward,
 	type InvalidationArray,
-	invalidationsOf,
-	type QueueKind,
+	type QueueVendor,
+	queueVendors,
 	type Targets,
-} from "../../../../sim/extensions/forward.js";
+} from "../../../../sim/index.js";
 import { parseNumber } from "../../../call/natural.js";
 import { errnoText } from "../../../call/show.js";
 import { announce } from "../../../frame/announce.js";
@@ -36,41 +32,55 @@ interface Sent {
 export async function forwardQueue(inv: Invocation): Promise<Outcome> {
 	const { options, common } = inv;
 	const table = options.table === undefined ? undefined : Number(parseNumber(options.table as string, "--table"));
-	const kind = await kindOf(inv, table);
-	const size = options.width === "256" ? 32 : 16;
-	if (size === 32 && kind !== "vtd") throw new UsageError("--width 256 is VT-d's", `descriptors of ${kind} have 128 bits`);
-	const descriptors = await readQueue(inv, kind, size);
+	const vendor = await vendorOf(inv, table);
+	const { kind, queue } = vendor;
+	const size = options.width === undefined ? queue.sizes[0] : Number(options.width) / 8;
+	if (!queue.sizes.includes(size)) {
+		const theirs = queueVendors().filter((each) => each.queue.sizes.includes(size));
+		throw new UsageError(
+			`--width ${size * 8} is ${theirs.map(({ title }) => `${title}'s`).join(" or ")}`,
+			`descriptors of ${kind} have ${queue.sizes.map((bytes) => bytes * 8).join(" or ")} bits`,
+		);
+	}
+	const descriptors = await readQueue(inv, vendor, size);
 	if (options.device !== undefined) await refuseAlias(inv, options.device as string);
-	if (table !== undefined) return await toTable(inv, kind, table, descriptors);
-	const list = forward(kind, descriptors, targetsOf(inv, kind));
+	if (table !== undefined) return await toTable(inv, vendor, table, descriptors);
+	const list = forward(queue, descriptors, targetsOf(inv, vendor));
 	const batch = options.batch === undefined ? mostEntries : Number(parseNumber(options.batch as string, "--batch"));
 	if (batch < 1) throw new UsageError("--batch: at least one entry");
 	const arrays = batches(list, batch);
-	const sent = common.dryRun ? [] : await send(inv, kind, arrays);
-	return report(inv, kind, list, arrays, sent);
+	const sent = common.dryRun ? [] : await send(inv, vendor, arrays);
+	return report(inv, vendor, list, arrays, sent);
 }
 
-async function kindOf(inv: Invocation, tableId: number | undefined): Promise<QueueKind> {
-	const given = inv.options.vendor as QueueKind | undefined;
+async function vendorOf(inv: Invocation, tableId: number | undefined): Promise<QueueVendor> {
+	const all = queueVendors();
+	const given = all.find(({ kind }) => kind === inv.options.vendor);
 	if (tableId === undefined) {
-		if (given === undefined) throw new UsageError("whose queue it is, is missing", "--vendor vtd, smmuv3 or amd");
+		if (given === undefined) throw new UsageError("whose queue it is, is missing", `--vendor ${oneOf(all.map(({ kind }) => kind))}`);
 		return given;
 	}
 	const found = (await controlOf(inv)).guestTables.get(tableId);
 	if (found === undefined) throw new UsageError(`there is no bound table ${tableId}`, "vsva bind makes one, vsva list shows them");
-	if (given !== undefined && given !== found.kind) throw new UsageError(`table ${tableId} is one of ${found.kind}, not of ${given}`);
-	return found.kind;
+	const theirs = all.find(({ kind }) => kind === found.kind);
+	if (theirs === undefined) throw new UsageError(`guests of ${found.kind} have no queue`);
+	if (given !== undefined && given !== theirs) throw new UsageError(`table ${tableId} is one of ${found.kind}, not of ${given.kind}`);
+	return theirs;
+}
+
+/** Words as a choice: a, b or c. */
+function oneOf(words: readonly string[]): string {
+	return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 
 async function refuseAlias(inv: Invocation, name: string): Promise<void> {
 	const control = await controlOf(inv);
 	const device = control.device(name);
-	const { aliasOf } = await import("../../../../sim/extensions/guest-tables.js");
 	const alias = control.sim.hardware && aliasOf(control.sim.hardware, device);
 	if (alias !== undefined) throw new UsageError(`${name}: ${alias}`, "its invalidations would be others' too: it is refused");
 }
 
-function targetsOf(inv: Invocation, kind: QueueKind): Targets {
+function targetsOf(inv: Invocation, { kind, queue }: QueueVendor): Targets {
 	const { options } = inv;
 	const pasids = new Map<number, number[]>();
 	const domains = new Map<number, number[]>();
@@ -81,28 +91,26 @@ function targetsOf(inv: Invocation, kind: QueueKind): Targets {
 		const key = Number(parseNumber(match[2], "--map"));
 		map.set(key, [...(map.get(key) ?? []), Number(parseNumber(match[3], "--map"))]);
 	}
-	const [wanted, other] = kind === "smmuv3" ? ["viommu", "hwpt"] : ["hwpt", "viommu"];
+	const wanted = queue.target;
+	const other = wanted === "hwpt" ? "viommu" : "hwpt";
 	if (options[other] !== undefined) throw new UsageError(`--${other} is no place for ${kind}'s invalidations`, `--${wanted} is`);
 	const id = options[wanted] as string | undefined;
 	return { otherwise: id === undefined ? undefined : Number(parseNumber(id, `--${wanted}`)), pasids, domains };
 }
 
-async function send(inv: Invocation, kind: QueueKind, arrays: readonly InvalidationArray[]): Promise<Sent[]> {
+async function send(inv: Invocation, { queue }: QueueVendor, arrays: readonly InvalidationArray[]): Promise<Sent[]> {
 	await announce(inv);
-	if (arrays.length === 0) return [];
+	if (arrays.length === 0 || queue.array === undefined) return [];
+	const { type, entryLength } = queue.array;
 	const scratch = await inv.context.scratch();
 	const iommu = iommuOn(await inv.context.kernel(), await inv.context.iommu());
-	const [type, struct] =
-		kind === "vtd"
-			? [TYPE.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, iommu_hwpt_vtd_s1_invalidate]
-			: [TYPE.IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, iommu_viommu_arm_smmuv3_invalidate];
 	const sent: Sent[] = [];
 	for (const array of arrays) {
 		const answer = iommu.hwptInvalidate({
 			hwpt_id: array.target,
 			data_uptr: scratch.place(array.bytes),
 			data_type: type,
-			entry_len: struct.size,
+			entry_len: entryLength,
 			entry_num: array.count,
 		});
 		scratch.reset();
@@ -114,14 +122,14 @@ async function send(inv: Invocation, kind: QueueKind, arrays: readonly Invalidat
 	return sent;
 }
 
-async function toTable(inv: Invocation, kind: QueueKind, id: number, descriptors: readonly Uint8Array[]): Promise<Outcome> {
+async function toTable(inv: Invocation, { kind, queue }: QueueVendor, id: number, descriptors: readonly Uint8Array[]): Promise<Outcome> {
 	const control = await changing(inv);
 	const table = control.guestTables.get(id);
 	if (table === undefined) throw new UsageError(`there is no bound table ${id}`);
 	const physical = new Map([...table.devices].map(([device, rid]) => [rid, device.requester.wire]));
-	const list = forward(kind, descriptors, { otherwise: 0, pasids: new Map(), domains: new Map() });
+	const list = forward(queue, descriptors, { otherwise: 0, pasids: new Map(), domains: new Map() });
 	const rows = list.map(({ index, name }) => {
-		const invalidations = invalidationsOf(kind, descriptors[index]);
+		const invalidations = queue.invalidations(descriptors[index]);
 		const strange = invalidations.find(({ device }) => device !== undefined && !physical.has(device));
 		if (strange !== undefined)
 			return { index, name, done: false, dropped: 0, why: `requester ID 0x${strange.device?.toString(16)} is none of the table's devices` };
@@ -145,7 +153,7 @@ async function toTable(inv: Invocation, kind: QueueKind, id: number, descriptors
 
 function report(
 	inv: Invocation,
-	kind: QueueKind,
+	{ kind, queue }: QueueVendor,
 	list: readonly Forwarded[],
 	arrays: readonly InvalidationArray[],
 	sent: readonly Sent[],
@@ -183,7 +191,7 @@ function report(
 			`${failed ? out.bad("failed") : out.good("ok")}  ${forwarded} of ${plural(list.length, "descriptor")} forwarded in ${plural(arrays.length, "array")}${common.dryRun ? ", not sent" : ""}`,
 			...table(
 				arrays.map((array) => [
-					`    ${kind === "smmuv3" ? "virtual IOMMU" : "page table"} ${array.target}`,
+					`    ${queue.target === "viommu" ? "virtual IOMMU" : "page table"} ${array.target}`,
 					plural(array.count, "entry"),
 					common.dryRun ? hexBytes(array.bytes.subarray(0, 48)) : state(made(array)),
 				]),

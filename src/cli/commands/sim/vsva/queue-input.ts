@@ -1,4 +1,4 @@
-import { encodeDescriptor, type QueueKind } from "../../../../sim/extensions/forward.js";
+import { encodeDescriptor, type QueueVendor } from "../../../../sim/index.js";
 import { splitPairs } from "../../../call/entries/encode.js";
 import { parseHexBytes, parseNumber } from "../../../call/natural.js";
 import type { Invocation } from "../../../frame/command.js";
@@ -6,13 +6,13 @@ import { UsageError } from "../../../frame/exit.js";
 import { readInputOrStdin } from "../../../frame/io.js";
 
 /** A guest's queue from --hex, a file or stdin: bytes, hex text, or JSON (an array, or an object a line). @throws UsageError */
-export async function readQueue(inv: Invocation, kind: QueueKind, size: 16 | 32): Promise<Uint8Array[]> {
+export async function readQueue(inv: Invocation, vendor: QueueVendor, size: number): Promise<Uint8Array[]> {
 	const { options, io } = inv;
 	const ops = options.op as string[] | undefined;
 	if (ops !== undefined) {
 		if (options.hex !== undefined || options.from !== undefined)
 			throw new UsageError("--op and another both give the queue", "give one of them");
-		return ops.map((text) => fromFields(Object.fromEntries(splitPairs(`op=${text}`, "--op")), `--op ${text}`, kind, size));
+		return ops.map((text) => fromFields(Object.fromEntries(splitPairs(`op=${text}`, "--op")), `--op ${text}`, vendor, size));
 	}
 	const hex = options.hex as string[] | undefined;
 	const from = options.from as string | undefined;
@@ -23,7 +23,7 @@ export async function readQueue(inv: Invocation, kind: QueueKind, size: 16 | 32)
 	const content = await readInputOrStdin(io, from as string, "--from");
 	const form = (options.format as string | undefined) ?? guess(content);
 	const text = () => Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString();
-	if (form === "json") return fromJson(text(), name, kind, size);
+	if (form === "json") return fromJson(text(), name, vendor, size);
 	return cut(form === "hex" ? parseHexBytes(text(), name) : content, size, name);
 }
 
@@ -44,7 +44,7 @@ function cut(bytes: Uint8Array, size: number, name: string): Uint8Array[] {
 	return Array.from({ length: bytes.length / size }, (_, at) => bytes.subarray(at * size, (at + 1) * size));
 }
 
-function fromJson(text: string, name: string, kind: QueueKind, size: 16 | 32): Uint8Array[] {
+function fromJson(text: string, name: string, vendor: QueueVendor, size: number): Uint8Array[] {
 	const list = text.trimStart().startsWith("[")
 		? parse(text, name)
 		: text
@@ -55,11 +55,11 @@ function fromJson(text: string, name: string, kind: QueueKind, size: 16 | 32): U
 		const where = `${name}: descriptor ${at}`;
 		if (typeof entry !== "object" || entry === null)
 			throw new UsageError(`${where}: an object is wanted`, '{"op":"PASID_IOTLB","pasid":5,"granularity":3,"address":"0x1000"}');
-		return fromFields(entry as Record<string, string | number>, where, kind, size);
+		return fromFields(entry as Record<string, string | number>, where, vendor, size);
 	});
 }
 
-function fromFields(entry: Readonly<Record<string, string | number>>, where: string, kind: QueueKind, size: 16 | 32): Uint8Array {
+function fromFields(entry: Readonly<Record<string, string | number>>, where: string, vendor: QueueVendor, size: number): Uint8Array {
 	const { op, ...fields } = entry;
 	if (typeof op !== "string")
 		throw new UsageError(`${where}: "op" is missing`, "it is the descriptor's name, for example IOTLB or TLBI_NH_VA");
@@ -67,7 +67,7 @@ function fromFields(entry: Readonly<Record<string, string | number>>, where: str
 		Object.entries(fields).map(([field, value]) => [field, parseNumber(String(value), `${where}: ${field}`)]),
 	);
 	try {
-		return encodeDescriptor(kind, op.toUpperCase(), values, size);
+		return encodeDescriptor(vendor, op.toUpperCase(), values, size);
 	} catch (error) {
 		if (error instanceof RangeError) throw new UsageError(`${where}: ${error.message}`);
 		throw error;

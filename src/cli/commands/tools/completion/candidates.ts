@@ -12,7 +12,7 @@ import {
 	structByName,
 } from "../../../../../structs/index.js";
 import { errnoNames } from "../../../../kernel/errno.js";
-import type { Machine } from "../../../../sim/board/description.js";
+import type { Machine } from "../../../../sim/index.js";
 import type { Argument, OptionSpec } from "../../../frame/command.js";
 import type { Context } from "../../../frame/context.js";
 import { defaultMachine } from "../../../frame/kernel-choice.js";
@@ -95,14 +95,14 @@ const callNames = (): Candidate[] =>
 	Object.values<Ioctl>(ioctls).map(({ name, since }) => ({ value: name, doc: since ? `since Linux ${since}` : undefined }));
 
 async function machines(): Promise<Answer> {
-	const { BUILTIN_MACHINES } = await import("../../../../sim/board/builtin.js");
+	const { BUILTIN_MACHINES } = await import("../../../../sim/index.js");
 	return { candidates: names(Object.keys(BUILTIN_MACHINES)), files: true };
 }
 
 async function uapi(typed: string): Promise<Answer> {
-	const { UAPI_EXTENSIONS } = await import("../../../../sim/extensions/uapi.js");
+	const { proposals } = await import("../../../../sim/index.js");
 	const releases = [...Array.from({ length: 18 }, (_, at) => `6.${at + 2}`), "7.0", "7.1", "7.2", "7.3"];
-	return listed(typed, [...names(releases), ...Object.entries(UAPI_EXTENSIONS).map(([value, { doc }]) => ({ value, doc }))]);
+	return listed(typed, [...names(releases), ...Object.entries(proposals()).map(([value, { doc }]) => ({ value, doc }))]);
 }
 
 /** What may stand behind an option. `struct` is that of the command's call. */
@@ -153,13 +153,13 @@ async function vfioDevices(context: Context): Promise<Candidate[]> {
 	const { readdir } = await import("node:fs/promises");
 	const real = await readdir("/dev/vfio/devices").catch(() => []);
 	if (real.length > 0 || live) return names(real);
-	const { loadMachine } = await import("../../../../sim/board/parse.js");
+	const { loadMachine } = await import("../../../../sim/index.js");
 	return ofMachine(await loadMachine(defaultMachine));
 }
 
 async function ofMachine(machine: Machine | undefined): Promise<Candidate[]> {
 	if (machine === undefined) return [];
-	const { formatBdf } = await import("../../../../sim/board/bdf.js");
+	const { formatBdf } = await import("../../../../sim/index.js");
 	const { devices, siov, mdevs } = machine;
 	const all = [
 		...devices.map(({ vfio, bdf, model }) => ({ vfio, doc: `${formatBdf(bdf)} ${model}` })),

@@ -34,13 +34,11 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 	uapi: {
 		wants: "a proposal that --uapi takes, such as vtd-inv-v10",
 		async check(context, what) {
-			const { UAPI_EXTENSIONS } = await import("../../../../sim/extensions/uapi.js");
-			if (!Object.hasOwn(UAPI_EXTENSIONS, what))
-				throw new UsageError(`require uapi: "${what}" is no proposal`, didYouMean(what, Object.keys(UAPI_EXTENSIONS)));
+			const { proposals } = await import("../../../../sim/index.js");
+			const known = proposals();
+			if (!Object.hasOwn(known, what)) throw new UsageError(`require uapi: "${what}" is no proposal`, didYouMean(what, Object.keys(known)));
 			const { sim, which } = await context.handle();
-			return sim?.hardware?.machine.kernel[UAPI_EXTENSIONS[what].option]
-				? undefined
-				: `the kernel is ${which}; --uapi ${what} gives it that`;
+			return sim?.hardware?.machine.kernel.vendor[known[what].option] ? undefined : `the kernel is ${which}; --uapi ${what} gives it that`;
 		},
 	},
 	device: {

@@ -1,10 +1,38 @@
-import { SMMU_GUEST_COMMANDS, type SmmuCommand } from "../../../formats/smmuv3/index.js";
-import type { Fate, Targets } from "../../extensions/forward.js";
+/** SMMUv3's command queue, as a guest writes it: its commands become entries of a virtual IOMMU's invalidation arrays. */
+import { iommu_hwpt_invalidate_data_type as DATA, iommu_viommu_arm_smmuv3_invalidate as ENTRY } from "../../../../structs/index.js";
+import {
+	decodeSmmuCommand,
+	encodeSmmuCommand,
+	SMMU_COMMANDS,
+	SMMU_GUEST_COMMANDS,
+	type SmmuCommand,
+	type SmmuCommandName,
+} from "../../../formats/smmuv3/index.js";
+import type { Fate, GuestQueue, Targets } from "../guest-queue.js";
+import { smmuInvalidations } from "./invalidations.js";
 
 const TAKEN: ReadonlySet<string> = new Set(SMMU_GUEST_COMMANDS);
 
+export const smmuQueue: GuestQueue = {
+	about: "SMMUv3 commands",
+	sizes: [16],
+	names: Object.keys(SMMU_COMMANDS),
+	encode: (name, fields) => encodeSmmuCommand(name as SmmuCommandName, fields),
+	forward(bytes, targets) {
+		const command = decodeSmmuCommand(bytes);
+		return {
+			name: command.name ?? `opcode 0x${command.opcode.toString(16)}`,
+			fields: command.fields,
+			fate: fateOf(command, bytes, targets),
+		};
+	},
+	invalidations: (bytes) => smmuInvalidations(decodeSmmuCommand(bytes), 0),
+	target: "viommu",
+	array: { type: DATA.IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, entryLength: ENTRY.size },
+};
+
 /** An SMMUv3 command as an entry of a virtual IOMMU's invalidation array, if it is one. */
-export function smmuEntry(command: SmmuCommand, bytes: Uint8Array, targets: Targets): Fate {
+function fateOf(command: SmmuCommand, bytes: Uint8Array, targets: Targets): Fate {
 	const { name, stray } = command;
 	switch (name) {
 		case undefined:

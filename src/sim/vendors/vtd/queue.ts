@@ -1,11 +1,40 @@
-import { iommu_hwpt_vtd_s1_invalidate as ENTRY, iommu_hwpt_vtd_s1_invalidate_flags as FLAG } from "../../../../structs/index.js";
-import { type VtdDescriptor, vtdRange } from "../../../formats/vtd/descriptors.js";
-import type { Fate, Targets } from "../../extensions/forward.js";
+/** VT-d's invalidation queue, as a guest writes it: its descriptors become entries of stage 1 invalidation arrays. */
+import {
+	iommu_hwpt_invalidate_data_type as DATA,
+	iommu_hwpt_vtd_s1_invalidate as ENTRY,
+	iommu_hwpt_vtd_s1_invalidate_flags as FLAG,
+} from "../../../../structs/index.js";
+import {
+	decodeVtdDescriptor,
+	encodeVtdDescriptor,
+	VTD_DESCRIPTORS,
+	type VtdDescriptor,
+	type VtdDescriptorName,
+	vtdRange,
+} from "../../../formats/vtd/descriptors.js";
+import type { Fate, GuestQueue, Targets } from "../guest-queue.js";
+import { vtdInvalidations } from "./invalidations.js";
 
 const ALL_PAGES = (1n << 64n) - 1n;
 
+export const vtdQueue: GuestQueue = {
+	about: "VT-d descriptors (128 or 256 bits)",
+	sizes: [16, 32],
+	names: Object.keys(VTD_DESCRIPTORS),
+	encode: (name, fields, size) => encodeVtdDescriptor(name as VtdDescriptorName, fields, size as 16 | 32),
+	forward(bytes, targets) {
+		const descriptor = decodeVtdDescriptor(bytes);
+		const { name, type, fields } = descriptor;
+		return { name: name ?? `type ${type}`, fields, fate: fateOf(descriptor, targets), waits: name === "WAIT" };
+	},
+	invalidations: (bytes) => vtdInvalidations(decodeVtdDescriptor(bytes)),
+	target: "hwpt",
+	maps: true,
+	array: { type: DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, entryLength: ENTRY.size },
+};
+
 /** A VT-d descriptor as an entry of a stage 1 invalidation array, if it is one. */
-export function vtdEntry(descriptor: VtdDescriptor, targets: Targets): Fate {
+function fateOf(descriptor: VtdDescriptor, targets: Targets): Fate {
 	const { name, fields, invalid } = descriptor;
 	if (invalid !== undefined) return { kind: "lost", why: `hardware would stop its queue here: ${invalid}` };
 	const n = (field: string) => Number(fields[field] ?? 0n);

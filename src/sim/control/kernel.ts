@@ -1,0 +1,39 @@
+/** The simulated kernel with what hooks into it, and what acts on its machine. */
+import type { Machine } from "../board/description.js";
+import { type InvalidationReport, InvalidationReports } from "../extensions/invalidation-reports.js";
+import { refuseSharedFunction } from "../extensions/siov.js";
+import { SimProcess as Process } from "../process/process.js";
+import { Sim as System } from "../system/sim.js";
+import { vendors as all } from "../vendors/registry.js";
+import type { Vendor } from "../vendors/vendor.js";
+import { SimControl } from "./control.js";
+
+/** A program on it. */
+export type SimProcess = Process<Sim>;
+
+/** A simulated kernel, the proposals hooked in. */
+export class Sim extends System {
+	readonly #reports = new InvalidationReports();
+	#control: SimControl | undefined;
+
+	constructor(machine?: Machine, vendors: readonly Vendor[] = all) {
+		super(machine, vendors);
+		this.hooks.mayBind = (context, device) => refuseSharedFunction(vendors, context, device);
+		this.hooks.onFailed = (...failure) => this.#reports.add(...failure);
+	}
+
+	override newProcess(): SimProcess {
+		return new Process<Sim>(this);
+	}
+
+	/** What acts on its machine: made when first asked for. */
+	get control(): SimControl {
+		this.#control ??= new SimControl(this);
+		return this.#control;
+	}
+
+	/** Invalidation entries that reported an error, by IOMMU, oldest first. */
+	get invalidationReports(): readonly { readonly iommu: string; readonly reports: readonly InvalidationReport[] }[] {
+		return (this.hardware?.iommus ?? []).map(({ name, driver }) => ({ iommu: name, reports: this.#reports.of(driver) }));
+	}
+}

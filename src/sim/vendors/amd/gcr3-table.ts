@@ -1,0 +1,32 @@
+/** A guest's whole CR3 table, bound to devices. */
+import { IommuCaches } from "../../mmu/caches.js";
+import { HostMemory } from "../common/host-memory.js";
+import type { TableTranslator } from "../common/table-translator.js";
+import type { AmdDriver } from "./driver.js";
+import { AmdTranslator } from "./translate.js";
+
+/** A guest CR3 table of one to three levels. */
+export function amdTable(driver: AmdDriver, base: bigint, size: number): TableTranslator {
+	const translator = new AmdTranslator(new IommuCaches<bigint>(driver.description.caches), new HostMemory(driver.context.memory));
+	const dte = {
+		valid: true,
+		translationValid: true,
+		hostMode: 0,
+		hostRoot: 0n,
+		pageRequests: true,
+		guestIoValid: true,
+		guestValid: true,
+		glx: Math.min(2, Math.floor((Math.max(1, Math.log2(size)) - 1) / 9)),
+		gcr3: base,
+		domainId: 0,
+		ats: true,
+		guestLevels: 4,
+	} as const;
+	return {
+		caches: translator.caches,
+		translate: (device, stage2, iova, access, pasid) => {
+			const request = { rid: device.requester.wire, pasid, dte, domain: 0, stage2, ats: device.pci.ats };
+			return driver.finish(device, iova, pasid, 0, translator.translate(request, iova, access));
+		},
+	};
+}

@@ -1,0 +1,16 @@
+/** The selftest's mock IOMMU, as the rest of the simulated kernel knows it: IOMMU_TEST_CMD makes its devices. */
+import type { Vendor } from "../vendor.js";
+
+export const selftest: Vendor = {
+	kind: "selftest",
+	title: "selftest",
+	parse: (_fields, base) => base,
+	file: () => ({}),
+	describe: () => "selftest: mock devices are made by ioctl",
+	builtin: {
+		about: "no devices but the mock ones of iommufd's selftest",
+		arch: "x86-64",
+		iommu: { name: "mock" },
+		mixed: "the selftest's",
+	},
+};

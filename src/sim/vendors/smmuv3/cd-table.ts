@@ -1,0 +1,40 @@
+/** A guest's whole table of context descriptors, bound to devices. */
+import { IommuCaches } from "../../mmu/caches.js";
+import { HostMemory } from "../common/host-memory.js";
+import type { TableTranslator } from "../common/table-translator.js";
+import { recorded } from "./dma.js";
+import type { Smmu } from "./smmu.js";
+import { STE_S1 } from "./stream-table.js";
+import { type CachedCd, SmmuTranslator } from "./translate.js";
+
+/** A table of context descriptors; two levels (4K leaves) where one page does not hold it. */
+export function smmuTable(smmu: Smmu, base: bigint, size: number): TableTranslator {
+	const translator = new SmmuTranslator(
+		smmu.features,
+		new IommuCaches<CachedCd>(smmu.description.caches),
+		new HostMemory(smmu.host.memory),
+	);
+	const ste = {
+		valid: true,
+		config: STE_S1,
+		format: size > 64 ? 1 : 0,
+		contextPtr: base,
+		cdMax: Math.log2(size),
+		// without a PASID: CD 0
+		defaultSubstream: 2,
+		stallDisabled: false,
+		ats: 1,
+	};
+	return {
+		caches: translator.caches,
+		translate: (device, stage2, iova, access, pasid) => {
+			const stream = smmu.stream(device);
+			if (stream === undefined) return { ok: false };
+			const from = { sid: stream.wire, vmid: 0, ste, stage2, ssid: pasid, ats: stream.ats };
+			const outcome = translator.translate(from, iova, access);
+			if (outcome.ok) return outcome;
+			if (outcome.event === undefined) return { ok: false, ats: outcome.ats };
+			return recorded(stream, outcome.event);
+		},
+	};
+}

@@ -1,0 +1,23 @@
+/** A guest's whole PASID directory, bound to devices. */
+import { IommuCaches } from "../../mmu/caches.js";
+import { HostMemory } from "../common/host-memory.js";
+import type { TableTranslator } from "../common/table-translator.js";
+import type { VtdDriver } from "./driver.js";
+import { type CachedVtdPasid, VtdTranslator } from "./translate.js";
+
+/** A directory of 64 PASIDs an entry (Intel VT-d specification, 9.5). */
+export function vtdTable(driver: VtdDriver, base: bigint, size: number): TableTranslator {
+	const translator = new VtdTranslator(
+		new IommuCaches<CachedVtdPasid>(driver.description.caches),
+		new HostMemory(driver.context.memory),
+		driver.translator.limits,
+	);
+	const pasidTable = { base, entries: Math.max(1, size / 64) };
+	return {
+		caches: translator.caches,
+		translate: (device, stage2, iova, access, pasid) => {
+			const request = { rid: device.requester.wire, pasid, domain: 0, pasidTable, stage2, ats: device.pci.ats };
+			return driver.finish(device, iova, access, pasid, translator.translate(request, iova, access));
+		},
+	};
+}
