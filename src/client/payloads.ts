@@ -1,3 +1,4 @@
+/** Hardware's own data behind pointers: the structs that each kind of IOMMU has for it, by name and type number. */
 import {
 	defines,
 	iommu_hw_info_amd,

@@ -1,11 +1,7 @@
+/** Bits of 64-bit words, and numbers as they are printed. */
 /** Bits `hi` down to `lo` of a 64-bit word, as the specifications number them. */
 export function bits(word: bigint, hi: number, lo: number): bigint {
 	return (word >> BigInt(lo)) & ((1n << BigInt(hi - lo + 1)) - 1n);
-}
-
-/** The same as a number; for fields of at most 53 bits. */
-export function field(word: bigint, hi: number, lo: number): number {
-	return Number(bits(word, hi, lo));
 }
 
 /** Whether bit `n` is set. */

@@ -35,6 +35,8 @@ interface Compiled {
 	readonly others: readonly Piece[];
 	readonly shift: bigint;
 	readonly limit: bigint;
+	/** how far the value itself moves up into the first piece */
+	readonly up: bigint;
 }
 
 interface CompiledLayout {
@@ -52,7 +54,8 @@ function compile(layout: Layout): CompiledLayout {
 	if (known !== undefined) return known;
 	const fields = Object.entries(layout).map(([name, field]) => {
 		const [first, ...others] = piecesOf(field);
-		return { name, first, others, shift: BigInt(field.shift ?? 0), limit: limitOf(field) };
+		const shift = BigInt(field.shift ?? 0);
+		return { name, first, others, shift, limit: limitOf(field), up: first.lo - shift };
 	});
 	const made = { fields, byName: new Map(fields.map((field) => [field.name, field])), reserved: [] };
 	compiled.set(layout, made);
@@ -113,8 +116,12 @@ export function encodeField<Name extends string>(layout: Layout<Name>, name: Nam
 	return set(words, compile(layout).byName.get(name) as Compiled, value);
 }
 
-function set(words: bigint[], { first, others, shift, limit }: Compiled, value: bigint): boolean {
-	if ((value & ~limit) !== 0n) return false;
+function set(words: bigint[], { first, others, shift, limit, up }: Compiled, value: bigint): boolean {
+	if (value < 0n || (value & limit) !== value) return false;
+	if (others.length === 0) {
+		words[first.word] |= value << up;
+		return true;
+	}
 	const bits = value >> shift;
 	words[first.word] |= (bits & first.ones) << first.lo;
 	for (const { word, lo, ones, have } of others) words[word] |= ((bits >> have) & ones) << lo;

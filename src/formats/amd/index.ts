@@ -1,4 +1,5 @@
-/** What AMD's IOMMU keeps in words: commands, device table entries, guest CR3 entries, feature registers. */
+/** What AMD's IOMMU keeps in words: commands, device table entries, guest CR3 entries, event codes, feature registers. */
 export * from "./commands.js";
 export * from "./device-table.js";
+export * from "./events.js";
 export * from "./registers.js";

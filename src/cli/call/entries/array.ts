@@ -1,3 +1,4 @@
+/** Arrays of invalidation entries, as they are given on the command line. */
 import type { Payload } from "../../../client/payloads.js";
 import { describeCommand } from "../../../client/smmuv3.js";
 import { toWords } from "../../../formats/words.js";

@@ -1,3 +1,4 @@
+/** One entry from fields in words: `addr=0x1000,npages=4`. */
 import type { FieldInfo } from "../../../../structs/index.js";
 import type { Payload } from "../../../client/payloads.js";
 import { BitsError, packBits } from "../../../client/smmuv3.js";

@@ -1,3 +1,4 @@
+/** Entries from a file or stdin: JSON, or the bytes themselves. */
 import type { Payload } from "../../../client/payloads.js";
 import { UsageError } from "../../frame/exit.js";
 import { type Io, readInputOrStdin } from "../../frame/io.js";

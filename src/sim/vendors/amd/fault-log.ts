@@ -1,6 +1,9 @@
+/** Faults of an AMD IOMMU in words: for whoever asked, and for the kernel log. */
+import { AMD_EVENTS } from "../../../formats/amd/index.js";
 import { formatBdf } from "../../board/bdf.js";
 
-const EVENTS: Readonly<Record<number, string>> = { 2: "IO_PAGE_FAULT", 4: "PAGE_TAB_HARDWARE_ERROR" };
+/** Names of events, by code. */
+const EVENTS: Readonly<Record<number, string>> = Object.fromEntries(Object.entries(AMD_EVENTS).map(([name, code]) => [code, name]));
 
 export interface AmdFault {
 	/** the event log's code and flags */

@@ -1,5 +1,5 @@
 /** AMD's guest device table entries and guest CR3 tables, and the events that their faults are logged as. */
-import { AMD_DTE as DTE, AMD_GCR3_ENTRY as ENTRY } from "../../../formats/amd/index.js";
+import { AMD_EVENTS, AMD_DTE as DTE, AMD_GCR3_ENTRY as ENTRY } from "../../../formats/amd/index.js";
 import { flagReader, maskOf, numberReader, reader, reservedOf } from "../../../formats/words.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import { type FaultKind, fault } from "../../mmu/walk.js";
@@ -86,15 +86,11 @@ export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid:
 	}
 }
 
-/** AMD's event codes (specification, 2.5): what a fault of a walk is logged as. */
-export const AMD_IO_PAGE_FAULT = 2;
-export const AMD_PAGE_TAB_HARDWARE_ERROR = 4;
-
-/** The event code, and for page faults the flags PR (0x10), RW (0x20), PE (0x40), RZ (0x80), US (0x4), NX (0x8). */
+/** What a fault of a walk is logged as: the event code, and for page faults the flags PR (0x10), RW (0x20), PE (0x40), RZ (0x80), US (0x4), NX (0x8). */
 export function amdEvent(kind: FaultKind, access: number): { code: number; flags: number } {
-	if (kind === "table-fetch") return { code: AMD_PAGE_TAB_HARDWARE_ERROR, flags: 0 };
+	if (kind === "table-fetch") return { code: AMD_EVENTS.PAGE_TAB_HARDWARE_ERROR, flags: 0 };
 	let flags = (access & 2 ? 0x20 : 0) | (access & 4 ? 0x8 : 0) | (access & 8 ? 0 : 0x4);
 	if (kind === "permission" || kind === "privilege" || kind === "update") flags |= 0x50;
 	else if (kind === "reserved") flags |= 0x90;
-	return { code: AMD_IO_PAGE_FAULT, flags };
+	return { code: AMD_EVENTS.IO_PAGE_FAULT, flags };
 }
