@@ -17,6 +17,7 @@ export { constantsOf, nameOf, shortName, valueOfName } from "./names.js";
 export * from "./parse.js";
 export * from "./proposals.js";
 export * from "./registry.js";
+export * from "./release.js";
 export * from "./selftest.js";
 export * from "./selftest-cmd.js";
 export * from "./selftest-enums.js";

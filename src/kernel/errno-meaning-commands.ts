@@ -1,11 +1,11 @@
 /** What errnos mean for one command, where it is more than for its family. */
+import type { IommuCall } from "../../structs/index.js";
 import * as E from "./errno.js";
 
 /** By errno. */
 export type Meanings = Readonly<Partial<Record<number, string>>>;
 
-/** By the ioctl's or system call's name. */
-export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
+const ofIoctls = {
 	IOMMU_DESTROY: {
 		[E.EBUSY]: "still in use (a device attached, a page table on it), or a driver's own: close the device's file",
 		[E.ENOENT]: "no object has this ID in this context",
@@ -185,6 +185,15 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 	VFIO_GET_API_VERSION: {
 		[E.EINVAL]: "the file is a device that is not bound to an iommufd yet",
 	},
+	VFIO_CHECK_EXTENSION: {},
+	VFIO_IOMMU_GET_INFO: {},
+	VFIO_IOMMU_ENABLE: {},
+	VFIO_IOMMU_DISABLE: {},
+	VFIO_IOMMU_DIRTY_PAGES: {},
+	VFIO_DEVICE_FEATURE: {},
+} satisfies Record<IommuCall, Meanings>;
+
+const ofSystemCalls: Readonly<Record<string, Meanings>> = {
 	open: {
 		[E.ENOENT]: "there is no such file",
 		[E.EACCES]: "this user may not open it (run as root, or chown the file)",
@@ -210,3 +219,6 @@ export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = {
 	},
 	close: { [E.EBADF]: "that file descriptor is not open" },
 };
+
+/** By the ioctl's or system call's name. */
+export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = { ...ofIoctls, ...ofSystemCalls };

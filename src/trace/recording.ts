@@ -1,10 +1,10 @@
 /** Writes every call that a program makes into a trace. */
-import { ioctlByRequest } from "../../structs/index.js";
+import { groupCalls, ioctlByRequest } from "../../structs/index.js";
 import type { DmaCapable, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
 import { isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { pollNames, toRecordedRet } from "./answer.js";
-import { fdFields, VFIO_GROUP_GET_DEVICE_FD } from "./fd-fields.js";
+import { fdFields } from "./fd-fields.js";
 import { NO_FILE_NAME } from "./files.js";
 import type { IoctlStep } from "./format.js";
 import { toHex } from "./hex.js";
@@ -73,9 +73,9 @@ function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: nu
 		before.writeInt32LE(0, offset);
 	}
 	const made = ret < 0 ? [] : fields.out;
-	const fd_out = Object.fromEntries(made.map((offset) => [offset, files.add(after.readInt32LE(offset), kindOfCall(call.request))]));
+	const fd_out = Object.fromEntries(made.map((offset) => [offset, files.add(after.readInt32LE(offset), fields.makes ?? "file")]));
 	for (const offset of made) after.writeInt32LE(0, offset);
-	const returned = request === VFIO_GROUP_GET_DEVICE_FD && ret >= 0;
+	const returned = request === groupCalls.VFIO_GROUP_GET_DEVICE_FD && ret >= 0;
 	const step: IoctlStep = {
 		...call,
 		arg: toHex(before),
@@ -206,9 +206,4 @@ function kindOfPath(path: string): string {
 	if (path === "/dev/iommu") return "iommu";
 	if (path.startsWith("/dev/vfio/devices/")) return "vfio";
 	return path.startsWith("/dev/vfio/") ? "group" : "file";
-}
-
-function kindOfCall(request: string): string {
-	if (request === "IOMMU_FAULT_QUEUE_ALLOC") return "fault";
-	return request === "IOMMU_VEVENTQ_ALLOC" ? "veventq" : request === "IOMMU_TEST_CMD" ? "access" : "file";
 }

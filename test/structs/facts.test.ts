@@ -72,7 +72,8 @@ describe("calls", () => {
 	it.each(Object.entries(facts.ioctls))("%s: request, struct, sizes and release", (name, fact) => {
 		const ioctl = ioctlByName(name) as Ioctl;
 		const size = fact.size ?? (fact.struct ? facts.structs[fact.struct].size : 0);
-		expect({ ...ioctl, struct: ioctl.struct?.name ?? null }).toEqual({
+		const { makes: _makes, grew: _grew, ...own } = ioctl;
+		expect({ ...own, struct: ioctl.struct?.name ?? null }).toEqual({
 			name,
 			request: fact.request,
 			nr: fact.request & 0xff,

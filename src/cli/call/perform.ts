@@ -1,4 +1,4 @@
-import type { FieldInfo, StructType } from "../../../structs/index.js";
+import { type FieldInfo, type Ioctl, isMadeFile, type StructType } from "../../../structs/index.js";
 import { type Answer, callWithBytes } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { DryScratch } from "../../client/memory.js";
@@ -149,7 +149,14 @@ function title(spec: CallSpec, shape: CallShape): string {
 	return spec.ioctl === "IOMMU_TEST_CMD" ? `${shape.ioctl.name} ${spec.name.toUpperCase().replaceAll("-", "_")}` : shape.ioctl.name;
 }
 
-function newId({ newId: path }: CallSpec, shape: CallShape, answer: Answer): number | bigint | undefined {
+/** The field that answers what a call makes. */
+function madeField({ makes = [] }: Ioctl, { fixed }: CallSpec): string | undefined {
+	const made = makes.find(({ op }) => op === undefined || fixed?.op === BigInt(op));
+	return made && (isMadeFile(made) ? made.fd : made.id);
+}
+
+function newId(spec: CallSpec, shape: CallShape, answer: Answer): number | bigint | undefined {
+	const path = spec.newId ?? madeField(shape.ioctl, spec);
 	if (path === undefined) return undefined;
 	if (path === "ret") return answer.ret;
 	const own = shape.fields.find(({ field }) => field.path === path);

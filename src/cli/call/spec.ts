@@ -1,4 +1,4 @@
-import type { FieldInfo, Ioctl, IoctlName } from "../../../structs/index.js";
+import type { FieldInfo, Ioctl, IommuCall } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Argument, Invocation, OptionSpec } from "../frame/command.js";
@@ -36,7 +36,7 @@ export interface CallSpec {
 	readonly summary: string;
 	readonly details?: string;
 	readonly examples: readonly (readonly [command: string, doc: string])[];
-	readonly ioctl: IoctlName;
+	readonly ioctl: IommuCall;
 	/** the member of a union that this command is about: the fields of the others are no options of it */
 	readonly member?: string;
 	readonly positional?: readonly PositionalField[];
@@ -51,7 +51,7 @@ export interface CallSpec {
 	prepare?(draft: Draft): void | Promise<void>;
 	/** the file to call on; without: the open /dev/iommu */
 	target?(inv: Invocation): Promise<Ret>;
-	/** path of the field with the new ID; `ret` is the call's own value */
+	/** path of the field with the command's value, `ret` for the call's own; without: what the call makes first, as its row says */
 	readonly newId?: string;
 	after?(made: Made): Details | undefined | Promise<Details | undefined>;
 }

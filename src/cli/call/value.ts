@@ -1,4 +1,4 @@
-import { type IoctlName, ioctls } from "../../../structs/index.js";
+import { type IommuCall, ioctls } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import { announce } from "../frame/announce.js";
 import type { Argument, CommandSpec, Invocation } from "../frame/command.js";
@@ -16,7 +16,7 @@ export interface ValueArgument extends Argument {
 export interface ValueSpec {
 	readonly name: string;
 	readonly summary: string;
-	readonly ioctl: IoctlName;
+	readonly ioctl: IommuCall;
 	readonly value?: ValueArgument;
 	readonly examples: CommandSpec["examples"];
 }

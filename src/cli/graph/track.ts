@@ -1,5 +1,14 @@
 /** What passes between us and a kernel that can not be looked into: the objects that were made here, and what became of them. */
-import { type Ioctl, ioctlByRequest, iommu_test_op, type StructType } from "../../../structs/index.js";
+import {
+	type Ioctl,
+	type IommuCall,
+	ioctlByRequest,
+	ioctls,
+	iommu_test_op,
+	isMadeObject,
+	type MadeObject,
+	type StructType,
+} from "../../../structs/index.js";
 import type { IoctlArg, Kernel, Ret } from "../../kernel/kernel.js";
 import { wrapKernel } from "../../kernel/wrap.js";
 import { hex } from "../frame/text.js";
@@ -68,10 +77,30 @@ type Follow = (context: Tracked, before: Values, after: Values, kernel: Kernel) 
 
 const big = (value: number | bigint): bigint => BigInt(value);
 
-/** By the call's name; structs as they were before and after it. */
-const followers: Readonly<Record<string, Follow>> = {
+/** A field by its path: union members' are one level down. */
+const at = (values: Values, path: string): number | bigint =>
+	path.split(".").reduce((value, name) => value[name] as unknown as Values, values) as unknown as number | bigint;
+
+/** A call that makes one object, of which `rest` says more; type and ID are in the call's row. */
+function makes(call: IommuCall, rest: (before: Values, context: Tracked) => Partial<GraphObject> = () => ({})): Follow {
+	const made = (ioctls[call] as Ioctl).makes?.find(isMadeObject) as MadeObject;
+	return (context, before, after) => context.add(at(after, made.id), made.object, rest(before, context));
+}
+
+/** A mock device, a page table that comes with it, and their owner. */
+function mockDevice(context: Tracked, { op, id }: Values, after: Values): void {
+	const made = (ioctls.IOMMU_TEST_CMD as Ioctl).makes?.filter(isMadeObject).filter((one) => one.op === Number(op)) ?? [];
+	const ids = Object.fromEntries(made.map((one) => [one.object, at(after, one.id)]));
+	if (made.length === 0) return;
+	context.add(ids.hwpt, "hwpt-paging", { parent: Number(id), details: { automatic: true } });
+	context.add(ids.device, "device", { parent: Number(ids.hwpt), details: { name: "mock" } });
+	context.add(ids.selftest, "selftest", { refs: [{ what: "owns", id: Number(ids.device) }] });
+}
+
+/** What each call changes, by its struct as it was before and after; null: nothing. `device`: what its file belongs to, see Tracker. */
+const followers = {
 	IOMMU_DESTROY: (context, { id }) => context.remove(Number(id)),
-	IOMMU_IOAS_ALLOC: (context, _, { out_ioas_id }) => context.add(out_ioas_id, "ioas"),
+	IOMMU_IOAS_ALLOC: makes("IOMMU_IOAS_ALLOC"),
 	IOMMU_IOAS_MAP: (context, { ioas_id, length, flags, user_va }, { iova }) =>
 		context.map(ioas_id, big(iova), big(length), flags, `user ${hex(user_va)}`),
 	IOMMU_IOAS_MAP_FILE: (context, { ioas_id, length, flags, fd }, { iova }) =>
@@ -86,6 +115,12 @@ const followers: Readonly<Record<string, Follow>> = {
 		const words = new BigUint64Array(bytes.buffer);
 		space.allowed = Array.from({ length: words.length / 2 }, (_, at) => ({ start: words[2 * at], last: words[2 * at + 1] }));
 	},
+	IOMMU_IOAS_IOVA_RANGES: null,
+	IOMMU_IOAS_CHANGE_PROCESS: null,
+	IOMMU_IOAS_NOIOMMU_GET_PA: null,
+	IOMMU_OPTION: null,
+	IOMMU_VFIO_IOAS: null,
+	IOMMU_GET_HW_INFO: null,
 	IOMMU_HWPT_ALLOC(context, { dev_id, pt_id, flags, fault_id }, { out_hwpt_id }) {
 		const nested = context.objects.get(Number(pt_id))?.type !== "ioas";
 		const refs = [{ what: "made for", id: Number(dev_id) }];
@@ -93,35 +128,47 @@ const followers: Readonly<Record<string, Follow>> = {
 		const details: GraphObject["details"] = Number(flags) & 1 ? { "nesting parent": true } : {};
 		context.add(out_hwpt_id, nested ? "hwpt-nested" : "hwpt-paging", { parent: Number(pt_id), refs, details });
 	},
-	IOMMU_FAULT_QUEUE_ALLOC: (context, _, { out_fault_id }) => context.add(out_fault_id, "fault"),
-	IOMMU_VIOMMU_ALLOC: (context, { hwpt_id, type }, { out_viommu_id }) =>
-		context.add(out_viommu_id, "viommu", { parent: Number(hwpt_id), details: { type: Number(type) } }),
-	IOMMU_VDEVICE_ALLOC: (context, { viommu_id, dev_id, virt_id }, { out_vdevice_id }) =>
-		context.add(out_vdevice_id, "vdevice", {
-			parent: Number(viommu_id),
-			refs: [{ what: "of", id: Number(dev_id) }],
-			details: { "virtual ID": hex(virt_id) },
-		}),
-	IOMMU_VEVENTQ_ALLOC: (context, { viommu_id, type, veventq_depth }, { out_veventq_id }) =>
-		context.add(out_veventq_id, "veventq", { parent: Number(viommu_id), details: { type: Number(type), depth: Number(veventq_depth) } }),
-	IOMMU_HW_QUEUE_ALLOC: (context, { viommu_id, nesting_parent_iova }, { out_hw_queue_id }) =>
-		context.add(out_hw_queue_id, "hw-queue", { parent: Number(viommu_id), details: { iova: hex(nesting_parent_iova) } }),
+	IOMMU_HWPT_SET_DIRTY_TRACKING: null,
+	IOMMU_HWPT_GET_DIRTY_BITMAP: null,
+	IOMMU_HWPT_INVALIDATE: null,
+	IOMMU_FAULT_QUEUE_ALLOC: makes("IOMMU_FAULT_QUEUE_ALLOC"),
+	IOMMU_VIOMMU_ALLOC: makes("IOMMU_VIOMMU_ALLOC", ({ hwpt_id, type }) => ({ parent: Number(hwpt_id), details: { type: Number(type) } })),
+	IOMMU_VDEVICE_ALLOC: makes("IOMMU_VDEVICE_ALLOC", ({ viommu_id, dev_id, virt_id }) => ({
+		parent: Number(viommu_id),
+		refs: [{ what: "of", id: Number(dev_id) }],
+		details: { "virtual ID": hex(virt_id) },
+	})),
+	IOMMU_VEVENTQ_ALLOC: makes("IOMMU_VEVENTQ_ALLOC", ({ viommu_id, type, veventq_depth }) => ({
+		parent: Number(viommu_id),
+		details: { type: Number(type), depth: Number(veventq_depth) },
+	})),
+	IOMMU_HW_QUEUE_ALLOC: makes("IOMMU_HW_QUEUE_ALLOC", ({ viommu_id, nesting_parent_iova }) => ({
+		parent: Number(viommu_id),
+		details: { iova: hex(nesting_parent_iova) },
+	})),
 	IOMMU_TEST_CMD(context, before, after) {
-		const { op, id } = before;
-		const members = after as unknown as { mock_domain: Values; mock_domain_replace: Values };
-		if (Number(op) === iommu_test_op.IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE) {
-			const device = context.objects.get(Number(id))?.refs[0]?.id;
-			if (device !== undefined) context.move(device, Number(members.mock_domain_replace.pt_id), Number(members.mock_domain_replace.pt_id));
-			return;
-		}
-		const inner = members.mock_domain;
-		if (Number(op) !== iommu_test_op.IOMMU_TEST_OP_MOCK_DOMAIN) return;
-		const { out_stdev_id, out_hwpt_id, out_idev_id } = inner;
-		context.add(out_hwpt_id, "hwpt-paging", { parent: Number(id), details: { automatic: true } });
-		context.add(out_idev_id, "device", { parent: Number(out_hwpt_id), details: { name: "mock" } });
-		context.add(out_stdev_id, "selftest", { refs: [{ what: "owns", id: Number(out_idev_id) }] });
+		if (Number(before.op) !== iommu_test_op.IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE) return mockDevice(context, before, after);
+		const table = Number(at(after, "mock_domain_replace.pt_id"));
+		const device = context.objects.get(Number(before.id))?.refs[0]?.id;
+		if (device !== undefined) context.move(device, table, table);
 	},
-};
+	VFIO_DEVICE_BIND_IOMMUFD: "device",
+	VFIO_DEVICE_ATTACH_IOMMUFD_PT: "device",
+	VFIO_DEVICE_DETACH_IOMMUFD_PT: "device",
+	VFIO_DEVICE_GET_INFO: null,
+	VFIO_DEVICE_FEATURE: null,
+	VFIO_GET_API_VERSION: null,
+	VFIO_CHECK_EXTENSION: null,
+	VFIO_SET_IOMMU: null,
+	VFIO_IOMMU_GET_INFO: null,
+	VFIO_IOMMU_MAP_DMA: null,
+	VFIO_IOMMU_UNMAP_DMA: null,
+	VFIO_IOMMU_ENABLE: null,
+	VFIO_IOMMU_DISABLE: null,
+	VFIO_IOMMU_DIRTY_PAGES: null,
+} satisfies Record<IommuCall, Follow | "device" | null>;
+
+const followerOf = ({ name }: Ioctl): Follow | "device" | null => followers[name as IommuCall];
 
 /** Files and objects that were made through one kernel. */
 export class Tracker implements Known {
@@ -151,12 +198,12 @@ export class Tracker implements Known {
 
 	/** An ioctl that succeeded. */
 	succeeded(fd: number, call: Ioctl, before: Values, after: Values): void {
-		if (call.name === "VFIO_DEVICE_BIND_IOMMUFD") {
+		const follow = followerOf(call);
+		if (follow !== "device") follow?.(this.#context(fd), before, after, this.#kernel);
+		else if (call === ioctls.VFIO_DEVICE_BIND_IOMMUFD) {
 			this.#context(Number(before.iommufd)).add(after.out_devid, "device", { details: { file: fd } });
 			this.#devices.set(fd, { context: Number(before.iommufd), id: Number(after.out_devid) });
-		} else if (call.name === "VFIO_DEVICE_ATTACH_IOMMUFD_PT" || call.name === "VFIO_DEVICE_DETACH_IOMMUFD_PT") {
-			this.#moved(fd, call, before, after);
-		} else followers[call.name]?.(this.#context(fd), before, after, this.#kernel);
+		} else this.#moved(fd, call, before, after);
 	}
 
 	/** A device that is attached to an IOAS hangs from it: which page table that means is in the answer. */
@@ -164,7 +211,7 @@ export class Tracker implements Known {
 		const device = this.#devices.get(fd);
 		if (!device || Number(before.flags) !== 0) return;
 		const context = this.#context(device.context);
-		const attaches = call.name === "VFIO_DEVICE_ATTACH_IOMMUFD_PT";
+		const attaches = call === ioctls.VFIO_DEVICE_ATTACH_IOMMUFD_PT;
 		if (attaches) context.move(device.id, Number(before.pt_id), Number(after.pt_id));
 		else context.move(device.id, undefined, undefined);
 	}
@@ -196,7 +243,7 @@ export function tracking(kernel: Kernel, tracker: Tracker): Kernel {
 	};
 	const ioctl = (fd: number, request: number, arg: IoctlArg): Ret => {
 		const call = ioctlByRequest(request);
-		if (!call?.struct || !(call.name in followers || call.name.startsWith("VFIO_DEVICE_"))) return kernel.ioctl(fd, request, arg);
+		if (!call?.struct || followerOf(call) === null) return kernel.ioctl(fd, request, arg);
 		const before = call.struct.decode(bytesOf(call.struct, arg)) as Values;
 		const ret = kernel.ioctl(fd, request, arg);
 		if (ret >= 0) tracker.succeeded(fd, call, before, call.struct.decode(bytesOf(call.struct, arg)) as Values);

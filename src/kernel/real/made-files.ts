@@ -1,28 +1,30 @@
-/** Calls that open a file on the side: exit has to close these too. Numbers and offsets are those of the uAPI. */
-const IOMMU_FAULT_QUEUE_ALLOC = 0x3b8e;
-const IOMMU_VEVENTQ_ALLOC = 0x3b93;
-const IOMMU_TEST_CMD = 0x3ba0;
-const VFIO_GROUP_GET_DEVICE_FD = 0x3b6a;
+/** Calls that open a file on the side: exit has to close these too. */
+import { groupCalls, type Ioctl, ioctls, iommu_test_cmd, isMadeFile } from "../../../structs/index.js";
 
-const IOMMU_TEST_OP_CREATE_ACCESS = 5;
-const OP_OFFSET = 4;
+/** Where a call's struct has the new file's descriptor, in bytes; with `op` only where the struct has this one. */
+interface Descriptor {
+	readonly offset: number;
+	readonly op: number | undefined;
+}
 
-/** Where in the struct the new file's number is, by request. */
-const fdOffset: ReadonlyMap<number, number> = new Map([
-	[IOMMU_FAULT_QUEUE_ALLOC, 12],
-	[IOMMU_VEVENTQ_ALLOC, 24],
-	[IOMMU_TEST_CMD, 16],
-]);
+const descriptors: ReadonlyMap<number, readonly Descriptor[]> = new Map(
+	Object.values<Ioctl>(ioctls)
+		.filter(({ makes }) => makes?.some(isMadeFile))
+		.map(({ request, struct, makes = [] }) => [
+			request,
+			makes.filter(isMadeFile).map(({ fd, op }) => ({ offset: struct?.offsets[fd] as number, op })),
+		]),
+);
+const opOffset = iommu_test_cmd.offsets.op;
 
 /** Does a successful call with this request perhaps open a file? Everything else is let pass quickly. */
 export function mayMakeFile(request: number): boolean {
-	return fdOffset.has(request) || request === VFIO_GROUP_GET_DEVICE_FD;
+	return descriptors.has(request) || request === groupCalls.VFIO_GROUP_GET_DEVICE_FD;
 }
 
 /** The file that a successful call opened; `read32` reads a word of the struct after the call. */
 export function madeFile(request: number, ret: number, read32: (offset: number) => number | undefined): number | undefined {
-	if (request === VFIO_GROUP_GET_DEVICE_FD) return ret;
-	if (request === IOMMU_TEST_CMD && read32(OP_OFFSET) !== IOMMU_TEST_OP_CREATE_ACCESS) return undefined;
-	const offset = fdOffset.get(request);
-	return offset === undefined ? undefined : read32(offset);
+	if (request === groupCalls.VFIO_GROUP_GET_DEVICE_FD) return ret;
+	const found = descriptors.get(request)?.find(({ op }) => op === undefined || read32(opOffset) === op);
+	return found && read32(found.offset);
 }

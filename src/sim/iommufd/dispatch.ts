@@ -1,4 +1,4 @@
-import { type Ioctl, ioctls } from "../../../structs/index.js";
+import { type CommandName, type Ioctl, ioctls } from "../../../structs/index.js";
 import { EINVAL, ENOMEM, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
@@ -36,33 +36,37 @@ export function defineCall(ioctl: Ioctl, handler: Handler): Call {
 /** Commands that start here; below are VFIO's. */
 const FIRST_NR = 0x80;
 
-const calls: Call[] = [
-	defineCall(ioctls.IOMMU_DESTROY, (command) => command.context.destroyById(command.u32(4))),
-	defineCall(ioctls.IOMMU_IOAS_ALLOC, ioas.ioasAlloc),
-	defineCall(ioctls.IOMMU_IOAS_ALLOW_IOVAS, ioas.ioasAllowIovas),
-	defineCall(ioctls.IOMMU_IOAS_COPY, ioas.ioasCopy),
-	defineCall(ioctls.IOMMU_IOAS_IOVA_RANGES, ioas.ioasIovaRanges),
-	defineCall(ioctls.IOMMU_IOAS_MAP, ioas.ioasMap),
-	defineCall(ioctls.IOMMU_IOAS_MAP_FILE, ioas.ioasMapFile),
-	defineCall(ioctls.IOMMU_IOAS_UNMAP, ioas.ioasUnmap),
-	defineCall(ioctls.IOMMU_IOAS_CHANGE_PROCESS, ioas.ioasChangeProcess),
-	defineCall(ioctls.IOMMU_IOAS_NOIOMMU_GET_PA, ioas.ioasNoiommuGetPa),
-	defineCall(ioctls.IOMMU_OPTION, option),
-	defineCall(ioctls.IOMMU_VFIO_IOAS, vfioIoas),
-	defineCall(ioctls.IOMMU_HWPT_ALLOC, hwptAlloc),
-	defineCall(ioctls.IOMMU_HWPT_INVALIDATE, hwptInvalidate),
-	defineCall(ioctls.IOMMU_HWPT_SET_DIRTY_TRACKING, setDirtyTracking),
-	defineCall(ioctls.IOMMU_HWPT_GET_DIRTY_BITMAP, getDirtyBitmap),
-	defineCall(ioctls.IOMMU_GET_HW_INFO, getHwInfo),
-	defineCall(ioctls.IOMMU_FAULT_QUEUE_ALLOC, faultQueueAlloc),
-	defineCall(ioctls.IOMMU_VIOMMU_ALLOC, viommuAlloc),
-	defineCall(ioctls.IOMMU_VDEVICE_ALLOC, vdeviceAlloc),
-	defineCall(ioctls.IOMMU_VEVENTQ_ALLOC, veventqAlloc),
-	defineCall(ioctls.IOMMU_HW_QUEUE_ALLOC, hwQueueAlloc),
-];
+/** What answers each command. */
+const handlers = {
+	IOMMU_DESTROY: (command) => command.context.destroyById(command.u32(4)),
+	IOMMU_IOAS_ALLOC: ioas.ioasAlloc,
+	IOMMU_IOAS_ALLOW_IOVAS: ioas.ioasAllowIovas,
+	IOMMU_IOAS_COPY: ioas.ioasCopy,
+	IOMMU_IOAS_IOVA_RANGES: ioas.ioasIovaRanges,
+	IOMMU_IOAS_MAP: ioas.ioasMap,
+	IOMMU_IOAS_MAP_FILE: ioas.ioasMapFile,
+	IOMMU_IOAS_UNMAP: ioas.ioasUnmap,
+	IOMMU_IOAS_CHANGE_PROCESS: ioas.ioasChangeProcess,
+	IOMMU_IOAS_NOIOMMU_GET_PA: ioas.ioasNoiommuGetPa,
+	IOMMU_OPTION: option,
+	IOMMU_VFIO_IOAS: vfioIoas,
+	IOMMU_HWPT_ALLOC: hwptAlloc,
+	IOMMU_HWPT_INVALIDATE: hwptInvalidate,
+	IOMMU_HWPT_SET_DIRTY_TRACKING: setDirtyTracking,
+	IOMMU_HWPT_GET_DIRTY_BITMAP: getDirtyBitmap,
+	IOMMU_GET_HW_INFO: getHwInfo,
+	IOMMU_FAULT_QUEUE_ALLOC: faultQueueAlloc,
+	IOMMU_VIOMMU_ALLOC: viommuAlloc,
+	IOMMU_VDEVICE_ALLOC: vdeviceAlloc,
+	IOMMU_VEVENTQ_ALLOC: veventqAlloc,
+	IOMMU_HW_QUEUE_ALLOC: hwQueueAlloc,
+} satisfies Record<CommandName, Handler>;
 
 const byNumber: (Call | undefined)[] = [];
-for (const call of calls) byNumber[call.ioctl.nr] = call;
+for (const [name, handler] of Object.entries<Handler>(handlers)) {
+	const ioctl = ioctls[name as CommandName];
+	byNumber[ioctl.nr] = defineCall(ioctl, handler);
+}
 
 const sizeBytes = new Uint8Array(4);
 const sizeView = new DataView(sizeBytes.buffer);

@@ -1,5 +1,5 @@
 /** An older kernel's uAPI. */
-import { type FieldInfo, type Ioctl, type IoctlName, ioctls, type StructType, setInfo } from "../../../structs/index.js";
+import { type FieldInfo, type Ioctl, type IommuCall, ioctls, type StructType, setInfo } from "../../../structs/index.js";
 import { EINVAL, ENOTTY, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { answered, type Constant, flags, growth, values, vfio } from "./table.js";
@@ -69,9 +69,9 @@ export class Release {
 
 	#workOut(ioctl: Ioctl): Older | undefined {
 		if (!this.#has(ioctl.since)) return undefined;
-		const name = ioctl.name as IoctlName;
+		const name = ioctl.name as IommuCall;
 		const grown = growth.find(({ call }) => call === name)?.sizes.filter(([since]) => this.#has(since));
-		const lacking = <T extends { readonly call: IoctlName; readonly since?: string }>(rows: readonly T[]): T[] =>
+		const lacking = <T extends { readonly call: IommuCall; readonly since?: string }>(rows: readonly T[]): T[] =>
 			rows.filter(({ call, since }) => call === name && !this.#has(since));
 		const struct = ioctl.struct as StructType;
 		const fieldAt = (path: string): FieldInfo => struct.leaves.find((leaf) => leaf.path === path) as FieldInfo;

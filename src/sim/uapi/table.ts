@@ -1,47 +1,23 @@
 /**
- * What of the uAPI came after its call did, from the kernels' release notes and headers. When a call itself came is
- * said in structs/ioctls.ts. `since` is absent where it is not known here: then only 7.3 has it.
+ * What of the uAPI came after its call did, from the kernels' release notes and headers. When a call itself came, and
+ * how its struct grew, is said in structs/ioctls.ts. `since` is absent where it is not known here: then only the
+ * newest release has it.
  */
-import type { IoctlName } from "../../../structs/index.js";
+import { type Ioctl, type IommuCall, ioctls } from "../../../structs/index.js";
 
 export interface Growth {
-	readonly call: IoctlName;
+	readonly call: IommuCall;
 	/** bytes that the kernel knew of the struct, from the release on that brought them */
 	readonly sizes: readonly (readonly [since: string, size: number])[];
 }
 
-/** Structs that grew. All others have had one size. */
-export const growth: readonly Growth[] = [
-	{
-		call: "IOMMU_HWPT_ALLOC",
-		sizes: [
-			["6.6", 24],
-			// data_type, data_len, data_uptr
-			["6.7", 40],
-			// fault_id
-			["6.11", 48],
-		],
-	},
-	{
-		call: "IOMMU_GET_HW_INFO",
-		sizes: [
-			["6.6", 32],
-			// out_capabilities
-			["6.7", 40],
-		],
-	},
-	{
-		call: "IOMMU_VIOMMU_ALLOC",
-		sizes: [
-			["6.13", 24],
-			// data_len, data_uptr
-			["6.17", 40],
-		],
-	},
-];
+/** Structs that grew, as the calls' rows say. All others have had one size. */
+export const growth: readonly Growth[] = Object.values<Ioctl>(ioctls).flatMap(({ name, since, minSize, grew }) =>
+	grew && since ? [{ call: name as IommuCall, sizes: [[since, minSize], ...grew] }] : [],
+);
 
 export interface Constant {
-	readonly call: IoctlName;
+	readonly call: IommuCall;
 	/** path in the call's struct */
 	readonly field: string;
 	/** uAPI names, in the field's set */
@@ -69,7 +45,7 @@ export const values: readonly Constant[] = [
 ];
 
 export interface Answered {
-	readonly call: IoctlName;
+	readonly call: IommuCall;
 	readonly field: string;
 	/** of the field, from the lowest; absent: all of it */
 	readonly mask?: bigint;

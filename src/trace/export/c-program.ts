@@ -1,4 +1,11 @@
-import { InputError, ioctls, iommu_hwpt_page_response, iommu_hwpt_pgfault, type StructType } from "../../../structs/index.js";
+import {
+	InputError,
+	ioctlByRequest,
+	iommu_hwpt_page_response,
+	iommu_hwpt_pgfault,
+	isMadeFile,
+	type StructType,
+} from "../../../structs/index.js";
 import { FieldError } from "../check.js";
 import type { IoctlStep, PollName, RecordedRet, Step, TraceNumber } from "../format.js";
 import { requestName, requestNumber, requestStruct } from "../requests.js";
@@ -357,6 +364,7 @@ const hex = (value: TraceNumber | bigint): string => `0x${BigInt(value).toString
 
 const mask = (names: readonly PollName[]): string => names.map((name) => `POLL${name.toUpperCase()}`).join(" | ") || "0";
 
+/** The kind of file that a call makes. */
 function kindOfCall(step: IoctlStep): string {
-	return requestNumber(step.request) === ioctls.IOMMU_FAULT_QUEUE_ALLOC.request ? "fault" : "";
+	return ioctlByRequest(requestNumber(step.request))?.makes?.find(isMadeFile)?.file ?? "";
 }

@@ -6,8 +6,8 @@ import {
 	defines,
 	type FieldInfo,
 	type Ioctl,
-	type IoctlName,
-	ioctlByName,
+	type IommuCall,
+	ioctls,
 	iommu_hwpt_invalidate_selftest,
 	iommu_hwpt_selftest,
 	iommu_iova_range,
@@ -72,8 +72,7 @@ const word = (name: string, offset: number): FieldInfo =>
 		role: "reserved",
 	}) as unknown as FieldInfo;
 
-function call(name: string, ioctlName: IoctlName, options: Options = {}): SyzCall {
-	const ioctl = ioctlByName(ioctlName) as Ioctl;
+function call(name: string, ioctl: Ioctl, options: Options): SyzCall {
 	const struct: StructType | null = ioctl.struct;
 	const leaves = struct?.leaves ?? [];
 	const fields = (options.fields ?? leaves.map(({ path }) => path)).map((path) =>
@@ -84,14 +83,14 @@ function call(name: string, ioctlName: IoctlName, options: Options = {}): SyzCal
 }
 
 /** A command of the selftest driver, by the union member that its fields are in. */
-function test(op: keyof typeof iommu_test_op, member: string, pointees: readonly Pointee[] = []): SyzCall {
-	const struct = ioctlByName("IOMMU_TEST_CMD")?.struct as StructType;
-	const inner = struct.leaves.filter(({ path }) => path.startsWith(`${member}.`)).map(({ path }) => path);
-	return call(op, "IOMMU_TEST_CMD", {
+function test(op: keyof typeof iommu_test_op, member: string, pointees: readonly Pointee[] = []): Record<string, Options> {
+	const inner = ioctls.IOMMU_TEST_CMD.struct.leaves.filter(({ path }) => path.startsWith(`${member}.`)).map(({ path }) => path);
+	const options: Options = {
 		fields: ["size", "op", "id", "__reserved", ...inner],
 		when: { op: BigInt(iommu_test_op[op]) },
 		pointees: pointees.map((one) => ({ ...one, field: `${member}.${one.field}`, length: `${member}.length` })),
-	});
+	};
+	return { [op]: options };
 }
 
 const ranges = (out: boolean): readonly Pointee[] => [{ field: "allowed_iovas", type: iommu_iova_range, count: "num_iovas", out }];
@@ -100,69 +99,106 @@ const hwptFields = ["size", "flags", "dev_id", "pt_id", "out_hwpt_id", "__reserv
 const selftestData = BigInt(defines.IOMMU_HWPT_DATA_SELFTEST);
 const selftestEntries = BigInt(defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST);
 
-/** All of them; of calls with the same request the first whose `when` holds is meant. */
-export const syzCalls: readonly SyzCall[] = [
-	call("IOMMU_DESTROY$ioas", "IOMMU_DESTROY", { kind: "ioas" }),
-	call("IOMMU_DESTROY$hwpt", "IOMMU_DESTROY", { kind: "hwpt" }),
-	call("IOMMU_DESTROY$stdev", "IOMMU_DESTROY", { kind: "stdev" }),
-	call("IOMMU_IOAS_ALLOC", "IOMMU_IOAS_ALLOC"),
-	call("IOMMU_IOAS_IOVA_RANGES", "IOMMU_IOAS_IOVA_RANGES", { pointees: ranges(true) }),
-	call("IOMMU_IOAS_ALLOW_IOVAS", "IOMMU_IOAS_ALLOW_IOVAS", { pointees: ranges(false) }),
-	call("IOMMU_IOAS_MAP$PAGES", "IOMMU_IOAS_MAP", { pointees: [{ field: "user_va", length: "length", pages: true }] }),
-	call("IOMMU_IOAS_MAP", "IOMMU_IOAS_MAP", { pointees: [{ field: "user_va", length: "length" }] }),
-	call("IOMMU_IOAS_COPY", "IOMMU_IOAS_COPY"),
-	call("IOMMU_IOAS_UNMAP$ALL", "IOMMU_IOAS_UNMAP", { when: { iova: 0n, length: all } }),
-	call("IOMMU_IOAS_UNMAP", "IOMMU_IOAS_UNMAP"),
-	call("IOMMU_OPTION$IOMMU_OPTION_RLIMIT_MODE", "IOMMU_OPTION", { when: { option_id: 0n } }),
-	call("IOMMU_OPTION$IOMMU_OPTION_HUGE_PAGES", "IOMMU_OPTION", { when: { option_id: 1n } }),
-	call("IOMMU_VFIO_IOAS$GET", "IOMMU_VFIO_IOAS", { when: { op: 0n } }),
-	call("IOMMU_VFIO_IOAS$SET", "IOMMU_VFIO_IOAS", { when: { op: 1n } }),
-	call("IOMMU_VFIO_IOAS$CLEAR", "IOMMU_VFIO_IOAS", { when: { op: 2n } }),
-	call("IOMMU_HWPT_ALLOC$NONE", "IOMMU_HWPT_ALLOC", {
-		size: 40,
-		fields: hwptFields,
-		when: { data_type: 0n },
-		pointees: [{ field: "data_uptr", length: "data_len" }],
-	}),
-	call("IOMMU_HWPT_ALLOC$TEST", "IOMMU_HWPT_ALLOC", {
-		size: 40,
-		fields: hwptFields,
-		when: { data_type: selftestData },
-		pointees: [{ field: "data_uptr", type: iommu_hwpt_selftest }],
-	}),
-	call("IOMMU_HWPT_SET_DIRTY_TRACKING", "IOMMU_HWPT_SET_DIRTY_TRACKING"),
-	call("IOMMU_HWPT_GET_DIRTY_BITMAP", "IOMMU_HWPT_GET_DIRTY_BITMAP", { pointees: [{ field: "data", out: true }] }),
-	call("IOMMU_HWPT_INVALIDATE$TEST", "IOMMU_HWPT_INVALIDATE", {
-		when: { data_type: selftestEntries },
-		pointees: [{ field: "data_uptr", type: iommu_hwpt_invalidate_selftest, count: "entry_num" }],
-	}),
-	call("IOMMU_GET_HW_INFO", "IOMMU_GET_HW_INFO", {
-		fields: ["size", "flags", "dev_id", "data_len", "data_uptr", "out_data_type", "@28", "out_capabilities"],
-		pointees: [{ field: "data_uptr", length: "data_len", out: true }],
-	}),
-	call("IOMMU_VFIO_GET_API_VERSION", "VFIO_GET_API_VERSION", { argument: "none" }),
-	call("IOMMU_VFIO_SET_IOMMU", "VFIO_SET_IOMMU", { argument: "value" }),
-	call("IOMMU_VFIO_CHECK_EXTENSION", "VFIO_CHECK_EXTENSION", { argument: "value" }),
-	call("IOMMU_VFIO_IOMMU_GET_INFO", "VFIO_IOMMU_GET_INFO", {
-		fields: ["argsz", "flags", "iova_pgsizes", "cap_offset"],
-		behind: ", {{0x0, 0x0, 0x0}, 0x0}, {{0x0, 0x0, 0x0}, 0x0, 0x0, []}",
-	}),
-	call("IOMMU_VFIO_IOMMU_MAP_DMA", "VFIO_IOMMU_MAP_DMA", { pointees: [{ field: "vaddr", length: "size" }] }),
-	call("IOMMU_VFIO_IOMMU_UNMAP_DMA", "VFIO_IOMMU_UNMAP_DMA", { behind: ", ''" }),
-	test("IOMMU_TEST_OP_ADD_RESERVED", "add_reserved"),
-	test("IOMMU_TEST_OP_MOCK_DOMAIN", "mock_domain"),
-	test("IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS", "mock_domain_flags"),
-	test("IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE", "mock_domain_replace"),
-	test("IOMMU_TEST_OP_MD_CHECK_MAP", "check_map", [{ field: "uptr" }]),
-	test("IOMMU_TEST_OP_MD_CHECK_REFS", "check_refs", [{ field: "uptr" }]),
-	test("IOMMU_TEST_OP_CREATE_ACCESS", "create_access"),
-	test("IOMMU_TEST_OP_DESTROY_ACCESS_PAGES", "destroy_access_pages"),
-	// Its pointer is a constant there: 0, no check of the pages.
-	test("IOMMU_TEST_OP_ACCESS_PAGES", "access_pages"),
-	test("IOMMU_TEST_OP_ACCESS_RW", "access_rw", [{ field: "uptr" }]),
-	test("IOMMU_TEST_OP_ACCESS_REPLACE_IOAS", "access_replace_ioas"),
-	test("IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT", "memory_limit"),
-];
+/**
+ * Its descriptions of each call, by their names; of several the first whose `when` holds is meant. Where there is none,
+ * syzkaller does not describe the call.
+ */
+const described = {
+	IOMMU_DESTROY: { IOMMU_DESTROY$ioas: { kind: "ioas" }, IOMMU_DESTROY$hwpt: { kind: "hwpt" }, IOMMU_DESTROY$stdev: { kind: "stdev" } },
+	IOMMU_IOAS_ALLOC: { IOMMU_IOAS_ALLOC: {} },
+	IOMMU_IOAS_ALLOW_IOVAS: { IOMMU_IOAS_ALLOW_IOVAS: { pointees: ranges(false) } },
+	IOMMU_IOAS_COPY: { IOMMU_IOAS_COPY: {} },
+	IOMMU_IOAS_IOVA_RANGES: { IOMMU_IOAS_IOVA_RANGES: { pointees: ranges(true) } },
+	IOMMU_IOAS_MAP: {
+		IOMMU_IOAS_MAP$PAGES: { pointees: [{ field: "user_va", length: "length", pages: true }] },
+		IOMMU_IOAS_MAP: { pointees: [{ field: "user_va", length: "length" }] },
+	},
+	IOMMU_IOAS_UNMAP: { IOMMU_IOAS_UNMAP$ALL: { when: { iova: 0n, length: all } }, IOMMU_IOAS_UNMAP: {} },
+	IOMMU_OPTION: {
+		IOMMU_OPTION$IOMMU_OPTION_RLIMIT_MODE: { when: { option_id: 0n } },
+		IOMMU_OPTION$IOMMU_OPTION_HUGE_PAGES: { when: { option_id: 1n } },
+	},
+	IOMMU_VFIO_IOAS: {
+		IOMMU_VFIO_IOAS$GET: { when: { op: 0n } },
+		IOMMU_VFIO_IOAS$SET: { when: { op: 1n } },
+		IOMMU_VFIO_IOAS$CLEAR: { when: { op: 2n } },
+	},
+	IOMMU_HWPT_ALLOC: {
+		IOMMU_HWPT_ALLOC$NONE: {
+			size: 40,
+			fields: hwptFields,
+			when: { data_type: 0n },
+			pointees: [{ field: "data_uptr", length: "data_len" }],
+		},
+		IOMMU_HWPT_ALLOC$TEST: {
+			size: 40,
+			fields: hwptFields,
+			when: { data_type: selftestData },
+			pointees: [{ field: "data_uptr", type: iommu_hwpt_selftest }],
+		},
+	},
+	IOMMU_GET_HW_INFO: {
+		IOMMU_GET_HW_INFO: {
+			fields: ["size", "flags", "dev_id", "data_len", "data_uptr", "out_data_type", "@28", "out_capabilities"],
+			pointees: [{ field: "data_uptr", length: "data_len", out: true }],
+		},
+	},
+	IOMMU_HWPT_SET_DIRTY_TRACKING: { IOMMU_HWPT_SET_DIRTY_TRACKING: {} },
+	IOMMU_HWPT_GET_DIRTY_BITMAP: { IOMMU_HWPT_GET_DIRTY_BITMAP: { pointees: [{ field: "data", out: true }] } },
+	IOMMU_HWPT_INVALIDATE: {
+		IOMMU_HWPT_INVALIDATE$TEST: {
+			when: { data_type: selftestEntries },
+			pointees: [{ field: "data_uptr", type: iommu_hwpt_invalidate_selftest, count: "entry_num" }],
+		},
+	},
+	IOMMU_FAULT_QUEUE_ALLOC: {},
+	IOMMU_IOAS_MAP_FILE: {},
+	IOMMU_VIOMMU_ALLOC: {},
+	IOMMU_VDEVICE_ALLOC: {},
+	IOMMU_IOAS_CHANGE_PROCESS: {},
+	IOMMU_VEVENTQ_ALLOC: {},
+	IOMMU_HW_QUEUE_ALLOC: {},
+	IOMMU_IOAS_NOIOMMU_GET_PA: {},
+	IOMMU_TEST_CMD: {
+		...test("IOMMU_TEST_OP_ADD_RESERVED", "add_reserved"),
+		...test("IOMMU_TEST_OP_MOCK_DOMAIN", "mock_domain"),
+		...test("IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS", "mock_domain_flags"),
+		...test("IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE", "mock_domain_replace"),
+		...test("IOMMU_TEST_OP_MD_CHECK_MAP", "check_map", [{ field: "uptr" }]),
+		...test("IOMMU_TEST_OP_MD_CHECK_REFS", "check_refs", [{ field: "uptr" }]),
+		...test("IOMMU_TEST_OP_CREATE_ACCESS", "create_access"),
+		...test("IOMMU_TEST_OP_DESTROY_ACCESS_PAGES", "destroy_access_pages"),
+		// Its pointer is a constant there: 0, no check of the pages.
+		...test("IOMMU_TEST_OP_ACCESS_PAGES", "access_pages"),
+		...test("IOMMU_TEST_OP_ACCESS_RW", "access_rw", [{ field: "uptr" }]),
+		...test("IOMMU_TEST_OP_ACCESS_REPLACE_IOAS", "access_replace_ioas"),
+		...test("IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT", "memory_limit"),
+	},
+	VFIO_GET_API_VERSION: { IOMMU_VFIO_GET_API_VERSION: { argument: "none" } },
+	VFIO_CHECK_EXTENSION: { IOMMU_VFIO_CHECK_EXTENSION: { argument: "value" } },
+	VFIO_SET_IOMMU: { IOMMU_VFIO_SET_IOMMU: { argument: "value" } },
+	VFIO_DEVICE_GET_INFO: {},
+	VFIO_IOMMU_GET_INFO: {
+		IOMMU_VFIO_IOMMU_GET_INFO: {
+			fields: ["argsz", "flags", "iova_pgsizes", "cap_offset"],
+			behind: ", {{0x0, 0x0, 0x0}, 0x0}, {{0x0, 0x0, 0x0}, 0x0, 0x0, []}",
+		},
+	},
+	VFIO_IOMMU_MAP_DMA: { IOMMU_VFIO_IOMMU_MAP_DMA: { pointees: [{ field: "vaddr", length: "size" }] } },
+	VFIO_IOMMU_UNMAP_DMA: { IOMMU_VFIO_IOMMU_UNMAP_DMA: { behind: ", ''" } },
+	VFIO_IOMMU_ENABLE: {},
+	VFIO_IOMMU_DISABLE: {},
+	VFIO_IOMMU_DIRTY_PAGES: {},
+	VFIO_DEVICE_FEATURE: {},
+	VFIO_DEVICE_BIND_IOMMUFD: {},
+	VFIO_DEVICE_ATTACH_IOMMUFD_PT: {},
+	VFIO_DEVICE_DETACH_IOMMUFD_PT: {},
+} satisfies Record<IommuCall, Readonly<Record<string, Options>>>;
+
+/** All of them. */
+export const syzCalls: readonly SyzCall[] = Object.entries<Readonly<Record<string, Options>>>(described).flatMap(([ioctl, calls]) =>
+	Object.entries(calls).map(([name, options]) => call(name, ioctls[ioctl as IommuCall], options)),
+);
 
 /** The data area of syzkaller's programs, as their text writes addresses. */
 export const SYZ_BASE = 0x7f0000000000n;

@@ -117,7 +117,6 @@ const specs: readonly CallSpec[] = [
 		details: "The device's file stays open for the rest of a script; closing it (device close) takes the device out again.",
 		ioctl: "VFIO_DEVICE_BIND_IOMMUFD",
 		args: [deviceArg],
-		newId: "out_devid",
 		target,
 		extra: () => [{ flags: "--token <uuid>", doc: "the token of a virtual function; sets the flag" }],
 		async prepare(draft) {

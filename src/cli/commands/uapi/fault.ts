@@ -92,7 +92,6 @@ const family: Family = {
 			name: "alloc",
 			summary: "make a fault queue",
 			ioctl: "IOMMU_FAULT_QUEUE_ALLOC",
-			newId: "out_fault_id",
 			after({ inv, draft, answer }) {
 				if (answer.errno !== 0) return undefined;
 				const fd = Number(draft.read(answer.after, "out_fault_fd"));

@@ -121,7 +121,6 @@ const specs: readonly CallSpec[] = [
 			{ name: "DEVICE", doc: "the device's ID", field: "dev_id" },
 			{ name: "PT", doc: "an IOAS, a nesting parent, or a virtual IOMMU", field: "pt_id" },
 		],
-		newId: "out_hwpt_id",
 		extra: () => payloadOptions(hwptPayloads),
 		prepare(draft) {
 			placePayload(draft, hwptPayloads, "data_type");

@@ -43,7 +43,6 @@ const specs: readonly CallSpec[] = [
 		name: "alloc",
 		summary: "make an empty I/O address space",
 		ioctl: "IOMMU_IOAS_ALLOC",
-		newId: "out_ioas_id",
 		examples: [
 			["ioas alloc", "prints the new ID"],
 			["ioas alloc -q --kernel sim", "only the ID, on the simulated kernel"],

@@ -74,7 +74,6 @@ const tests: readonly TestSpec[] = [
 		details: `${mockIds} In a script $name is the mock device, $name.idev_id the device.`,
 		member: "mock_domain",
 		positional: [id("PT", "an IOAS or a page table")],
-		newId: "mock_domain.out_stdev_id",
 		examples: [["selftest mock-domain 1", ""]],
 	},
 	{
@@ -83,7 +82,6 @@ const tests: readonly TestSpec[] = [
 		details: `${mockIds} In a script $name is the mock device, $name.idev_id the device.`,
 		member: "mock_domain_flags",
 		positional: [id("PT", "an IOAS or a page table")],
-		newId: "mock_domain_flags.out_stdev_id",
 		examples: [["selftest mock-domain-flags 1 --dev-flags PASID", "a device with PASIDs"]],
 	},
 	{
@@ -114,7 +112,6 @@ const tests: readonly TestSpec[] = [
 		details: "The answer is a file: other commands name the access by it, and closing it (file close) destroys the access.",
 		member: "create_access",
 		positional: [id("IOAS", "the IOAS")],
-		newId: "create_access.out_access_fd",
 		examples: [["selftest create-access 1 --flags NEEDS_PIN_PAGES", ""]],
 	},
 	{

@@ -62,7 +62,6 @@ const family: Family = {
 			summary: "make an event queue",
 			ioctl: "IOMMU_VEVENTQ_ALLOC",
 			positional: [{ name: "VIOMMU", doc: "the virtual IOMMU's ID", field: "viommu_id" }],
-			newId: "out_veventq_id",
 			after({ inv, draft, answer }) {
 				if (answer.errno !== 0) return undefined;
 				const fd = Number(draft.read(answer.after, "out_veventq_fd"));
