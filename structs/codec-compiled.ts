@@ -1,8 +1,6 @@
-/**
- * The fast codec: straight-line code written out for each struct once, over typed arrays that share one buffer.
- * It handles what is as declared and leaves the rest (a value out of range, a number where a bigint belongs) to the
- * plain codec, which converts it or complains. Hosts are little-endian, as every one that runs Node and has iommufd.
- */
+/** The fast codec: straight-line code generated once for each struct, over typed arrays that share one buffer. */
+// It handles values of the declared types and leaves the rest (a value out of range, a number where a bigint belongs) to
+// the plain codec, which converts or rejects it. Hosts are little-endian, as every host is that runs Node and has iommufd.
 import { writeOrder } from "./codec-plain.js";
 import type { FieldInfo } from "./layout.js";
 import type { Scalar } from "./types.js";
@@ -17,18 +15,18 @@ export interface Views {
 }
 
 export interface Compiled<T> {
-	/** Encode values[from...to], `step` bytes apart as if the first were at `base`; answers the index of the first that it leaves to others, or `to`. */
+	/** Encode values[from...to], `step` bytes apart as if the first were at `base`; returns the index of the first value left to the plain codec, or `to`. */
 	encode(values: readonly unknown[], from: number, to: number, views: Views, base: number, step: number): number;
 	/** Decode `count` records from `base` on. */
 	decode(views: Views, base: number, count: number, step: number): T[];
 	decodeOne(views: Views, base: number): T;
 }
 
-/** Two digits long: comparing with it looks at lengths only, where 2^64-1 would be compared digit by digit. */
+/** Two digits long, so that a comparison with it looks at lengths only; with 2^64-1 it would go digit by digit. */
 const U64_END = 1n << 64n;
 
 export function makeViews(buffer: ArrayBuffer): Views {
-	// Views of wider elements than the buffer's length is a multiple of leave the rest to the narrower ones.
+	// Where the buffer's length is not a multiple of an element, the wide views are shorter; the narrow ones cover the rest.
 	const whole = (width: number): number => Math.floor(buffer.byteLength / width);
 	return {
 		u8: new Uint8Array(buffer),
@@ -39,7 +37,7 @@ export function makeViews(buffer: ArrayBuffer): Views {
 	};
 }
 
-/** Compile a struct's fields; undefined where this process may not make code from strings, or the struct has no fixed size. */
+/** Compile a struct's fields; undefined if this process may not make code from strings, or the struct has no fixed size. */
 export function compile<T>(fields: readonly FieldInfo[]): Compiled<T> | undefined {
 	if (!fields.every(fixed)) return undefined;
 	const names = "const { u8, u16, u32, s32, u64 } = views;";
@@ -98,8 +96,8 @@ function write(field: FieldInfo, of: string): string {
 function store(scalar: Scalar, x: string, offset: number): string {
 	const at = slot(scalar, offset);
 	if (scalar.size === 8) {
-		// Comparing bigints is what costs. With the top bit clear (in the store, which truncates) one comparison tells
-		// both ends of the range, and engines do that one on machine words.
+		// Comparing bigints is the expensive part. If the top bit is clear (in the store, which truncates), one comparison
+		// checks both ends of the range, and engines do that one on machine words.
 		const top = slot({ name: "u32", size: 4 }, offset + 4);
 		return `if (typeof ${x} === "bigint") { ${at} = ${x}; if (${top} >>> 31) { if (${x} >= END || ${x} < 0n) return i; } else if (BigInt.asIntN(64, ${x}) !== ${x}) return i; }`;
 	}

@@ -1,4 +1,4 @@
-/** The codec that walks the declaration: complete, exact in its complaints, and not the fast one. */
+/** The codec that walks the declaration: complete, with exact error messages, but slow. */
 import { InputError } from "./errors.js";
 import { type FieldInfo, layout } from "./layout.js";
 import type { Scalar } from "./types.js";
@@ -7,20 +7,20 @@ const U64_MAX = (1n << 64n) - 1n;
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** The least and the greatest value of a scalar. */
+/** The smallest and the largest value of a scalar. */
 export function range(scalar: Pick<Scalar, "size" | "signed">): readonly [bigint, bigint] {
 	const bits = BigInt(scalar.size * 8);
 	return scalar.signed ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n] : [0n, (1n << bits) - 1n];
 }
 
-/** Fields in the order to write them: of what overlaps, the member that counts comes last. */
+/** Fields in the order to write them: among overlapping members, the active one comes last. */
 export function writeOrder(fields: readonly FieldInfo[]): readonly FieldInfo[] {
 	const starts = new Set<number>();
 	const overlapping = fields.some((field) => starts.size === starts.add(field.offset).size && !field.bits);
 	return overlapping ? [...fields.filter((field) => field.dir === "out"), ...fields.filter((field) => field.dir !== "out")] : fields;
 }
 
-/** Write a value's fields at `base`, where zeroes stand; `where` begins every complaint. */
+/** Write a value's fields at `base`, where all bytes are zero; `where` begins every error message. */
 export function writeFields(fields: readonly FieldInfo[], value: unknown, view: DataView, base: number, where: string): void {
 	if (typeof value !== "object" || value === null) throw new InputError(`${where}: expected fields, got ${show(value)}`);
 	const values = value as Values;
@@ -51,7 +51,7 @@ function writeField(field: FieldInfo, value: unknown, view: DataView, base: numb
 	}
 	if (!isList(value)) throw new InputError(`${where}: expected a list, got ${show(value)}`);
 	if (field.length > 0 && value.length > field.length)
-		throw new InputError(`${where}: ${value.length} elements given, there is room for ${field.length}`);
+		throw new InputError(`${where}: ${value.length} elements given, but there is room for only ${field.length}`);
 	const { step, fields } = elementOf(field);
 	for (let i = 0; i < value.length; i++) {
 		if (fields) writeFields(fields, value[i], view, at + i * step, `${where}[${i}]`);
@@ -82,7 +82,7 @@ function checked(value: unknown, least: bigint, most: bigint, type: string, wher
 	return n;
 }
 
-/** Read a struct's fields at `base`; a flexible array takes whatever whole elements follow before `end`. */
+/** Read a struct's fields at `base`; a flexible array takes the whole elements that follow before `end`. */
 export function readFields(fields: readonly FieldInfo[], view: DataView, base: number, end: number): Record<string, unknown> {
 	const out: Record<string, unknown> = {};
 	for (const field of fields) out[field.name] = readField(field, view, base, end);

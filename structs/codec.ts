@@ -1,4 +1,4 @@
-/** A struct's codec: compiled where that can be, walked where it can not. */
+/** A struct's codec: compiled where possible, otherwise a walk over the declaration. */
 import { type Compiled, compile, makeViews, type Views } from "./codec-compiled.js";
 import { elementOf, readFields, writeFields } from "./codec-plain.js";
 import { InputError } from "./errors.js";
@@ -60,7 +60,7 @@ export class Codec<T> {
 		const views = makeViews(target.buffer);
 		let i = 0;
 		while (i < values.length) {
-			// In pieces: a function that is called often is compiled better than one that is caught in its loop.
+			// In pieces: engines optimize a function that is called often better than one long loop.
 			const to = Math.min(i + PIECE, values.length);
 			i = this.#compiled?.encode(values, i, to, views, base, size) ?? i;
 			if (i === to) continue;
@@ -75,7 +75,7 @@ export class Codec<T> {
 		const { size, align } = this.#layout;
 		const count = bytes.length / size;
 		if (!Number.isInteger(count))
-			throw new InputError(`${this.#name}: ${bytes.length} bytes are no whole number of entries of ${size} bytes`);
+			throw new InputError(`${this.#name}: ${bytes.length} bytes are not a whole number of entries of ${size} bytes`);
 		if (!this.#compiled) return Array.from({ length: count }, (_, i) => this.#decodePlain(bytes.subarray(i * size, (i + 1) * size), 0));
 		const aligned = bytes.buffer instanceof ArrayBuffer && bytes.byteOffset % align === 0;
 		const [buffer, base] = aligned ? [bytes.buffer as ArrayBuffer, bytes.byteOffset] : [new Uint8Array(bytes).buffer, 0];
@@ -91,7 +91,7 @@ export class Codec<T> {
 		return readFields(fields, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset, bytes.length) as T;
 	}
 
-	/** Copy one record; bytes that are not there count as zero, as the kernel reads a short struct. */
+	/** Copy one record; missing bytes count as zero, as when the kernel reads a short struct. */
 	#toScratch(bytes: Uint8Array, offset: number): void {
 		const { u8 } = this.#scratch;
 		for (let i = 0; i < u8.length; i++) u8[i] = bytes[offset + i] ?? 0;
@@ -102,7 +102,7 @@ export class Codec<T> {
 		return this.#scratch;
 	}
 
-	/** Bytes of the flexible array that a value brings. */
+	/** Size of a value's flexible array, in bytes. */
 	#tail(value: unknown): number {
 		const last = this.#layout.fields.at(-1);
 		if (last?.length !== 0) return 0;

@@ -1,4 +1,4 @@
-/** Constants of the selftest driver that are no part of an enum. */
+/** Constants of the selftest driver that belong to no enum. */
 import { defineSet } from "./sets.js";
 
 export const defines = defineSet(

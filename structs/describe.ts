@@ -1,4 +1,4 @@
-/** What a struct is, for help texts: from the declaration alone. */
+/** Describes a struct for help texts, from its declaration alone. */
 import type { FieldInfo } from "./layout.js";
 import { constantsOf, nameOf } from "./names.js";
 import type { StructType } from "./struct-type.js";
@@ -11,7 +11,7 @@ export interface FieldRow {
 	/** `in`, `out`, `in/out` or `reserved`. */
 	readonly use: string;
 	readonly doc: string;
-	/** The names that the field takes, and their numbers. */
+	/** The constants that the field takes, by name and number. */
 	readonly constants: readonly (readonly [name: string, value: number])[];
 }
 

@@ -76,7 +76,7 @@ export function array<E extends FieldDecl>(element: E, length: number, doc?: str
 	return { kind: "array", element, length, ...(doc && { doc }) };
 }
 
-/** Members that lie over each other; `select` tells which one counts. */
+/** Members that overlap; `select` says which one is active. */
 export function union<const D extends Decls>(members: D, select?: Selector): UnionDecl<D> {
 	return { kind: "union", members, ...(select && { select }) };
 }
@@ -97,7 +97,7 @@ export function bits<const B extends Record<string, Bits>>(parts: B): BitsDecl<B
 }
 
 export interface StructOptions {
-	/** Who fills the fields that do not say it themselves. */
+	/** Who fills the fields that do not say so themselves. */
 	readonly dir?: Direction;
 	/** Never became uAPI: not part of the pinned facts. */
 	readonly proposal?: boolean;

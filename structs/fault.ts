@@ -6,7 +6,7 @@ import { enumSet, flagSet } from "./sets.js";
 export const iommu_hwpt_pgfault_flags = flagSet(
 	"iommu_hwpt_pgfault_flags",
 	{ IOMMU_PGFAULT_FLAGS_PASID_VALID: 1, IOMMU_PGFAULT_FLAGS_LAST_PAGE: 2 },
-	"whether pasid counts, and whether the group ends here",
+	"whether pasid is valid, and whether this is the last request of its group",
 );
 
 export const iommu_hwpt_pgfault_perm = flagSet(
@@ -27,12 +27,12 @@ export const iommu_hwpt_pgfault = struct(
 		flags: u32.of(iommu_hwpt_pgfault_flags).note("PASID_VALID, LAST_PAGE"),
 		dev_id: id.note("the device that faulted"),
 		pasid: u32.as("pasid").note("with PASID_VALID"),
-		grpid: u32.note("the device's number of the group of requests"),
+		grpid: u32.note("the device's number for the group of requests"),
 		perm: u32.of(iommu_hwpt_pgfault_perm).note("the access wanted"),
 		__reserved: reserved,
-		addr: u64.as("iova").note("the address that has no mapping"),
-		length: u32.as("len").note("a hint how many bytes are wanted; 0: unknown"),
-		cookie: u32.note("names the group in the response"),
+		addr: u64.as("iova").note("the address that faulted"),
+		length: u32.as("len").note("a hint of how many bytes are wanted; 0: unknown"),
+		cookie: u32.note("identifies the group in the response"),
 	},
 	"a page fault, as read from a fault queue's file",
 	{ dir: "out" },
@@ -40,6 +40,6 @@ export const iommu_hwpt_pgfault = struct(
 
 export const iommu_hwpt_page_response = struct(
 	"iommu_hwpt_page_response",
-	{ cookie: u32.note("of the fault's group"), code: u32.of(iommufd_page_response_code).note("SUCCESS or INVALID") },
+	{ cookie: u32.note("the cookie of the fault's group"), code: u32.of(iommufd_page_response_code).note("SUCCESS or INVALID") },
 	"the answer to a group of page faults, as written to a fault queue's file",
 );

@@ -1,4 +1,4 @@
-/** Struct bytes in words. */
+/** Prints a struct's bytes, field by field. */
 import { readFields } from "./codec-plain.js";
 import { countingFields } from "./json.js";
 import type { FieldInfo } from "./layout.js";
@@ -8,9 +8,9 @@ import type { StructType } from "./struct-type.js";
 export interface FormatOptions {
 	/** Put before every line. */
 	readonly indent?: string;
-	/** The uAPI's whole constant names, not the short ones. */
+	/** The uAPI's full constant names, not the short ones. */
 	readonly full?: boolean;
-	/** Reserved fields too, though they are zero. */
+	/** Reserved fields too, even if they are zero. */
 	readonly all?: boolean;
 }
 
@@ -20,8 +20,8 @@ interface Leaf {
 }
 
 /**
- * One line for each field, `name = value`, aligned; constants by name, the number in brackets. Of the test command
- * only the member that its op reads. Bytes that are missing are left out; bytes beyond the struct are shown as hex.
+ * One line for each field, `name = value`, aligned; constants by name, the number in brackets. Of the test command's
+ * union, only the member that its op reads is shown. Missing bytes are left out; bytes beyond the struct are shown as hex.
  */
 export function formatStruct(type: StructType, bytes: Uint8Array, options: FormatOptions = {}): string[] {
 	const shown = leavesOf(type, bytes, options.all);
@@ -33,7 +33,7 @@ export function formatStruct(type: StructType, bytes: Uint8Array, options: Forma
 	return lines.map((line) => (options.indent ?? "") + line);
 }
 
-/** The same in one line, `name=value name=value`, without fields that are zero. */
+/** The same on one line, `name=value name=value`, without fields that are zero. */
 export function formatLine(type: StructType, bytes: Uint8Array, options: FormatOptions = {}): string {
 	const leaves = leavesOf(type, bytes, options.all).filter(({ field, value }) => options.all || (field.role !== "size" && !isZero(value)));
 	return leaves
@@ -49,7 +49,7 @@ function leavesOf(type: StructType, bytes: Uint8Array, all = false): Leaf[] {
 	return all ? leaves : leaves.filter(({ field, value }) => field.role !== "reserved" || !isZero(value));
 }
 
-/** Fields that hold numbers. A union whose selector names no member shows those that are not zero. */
+/** Fields that hold numbers. A union whose selector names no member shows the members that are not zero. */
 function walk(fields: readonly FieldInfo[], values: Readonly<Record<string, unknown>>): Leaf[] {
 	const counting = countingFields(fields, values);
 	const undecided = counting.filter((field) => field.when).length > 1;
@@ -61,7 +61,7 @@ function walk(fields: readonly FieldInfo[], values: Readonly<Record<string, unkn
 	});
 }
 
-/** A field's value in words: `FIXED_IOVA|READABLE (0x5)`, `VTD_S1 (1)`, `0x1000`, `3`, `[0x1, 0x2]`. */
+/** A field's value as text: `FIXED_IOVA|READABLE (0x5)`, `VTD_S1 (1)`, `0x1000`, `3`, `[0x1, 0x2]`. */
 export function formatValue(field: FieldInfo, value: unknown, options: Pick<FormatOptions, "full"> = {}): string {
 	if (Array.isArray(value))
 		return `[${value.map((element) => (typeof element === "object" ? formatElement(element) : formatNumber(field, element))).join(", ")}]`;
@@ -70,7 +70,7 @@ export function formatValue(field: FieldInfo, value: unknown, options: Pick<Form
 	return name === undefined ? formatNumber(field, number) : `${name} (${formatNumber(field, number, name.includes("|"))})`;
 }
 
-/** 64-bit values and big ones in hex; IDs, files and small numbers in decimal. */
+/** 64-bit and large values in hex; IDs, file descriptors and small numbers in decimal. */
 function formatNumber(field: FieldInfo, value: number | bigint, hex = false): string {
 	const decimal = field.role === "id" || field.role === "fd" || field.role === "size";
 	const plain = !hex && (decimal || value === 0n || (typeof value === "number" && value < 0x10000));

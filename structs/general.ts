@@ -60,7 +60,7 @@ export const iommu_option = struct(
 		option_id: u32.of(iommufd_option).note("which option"),
 		op: u16.of(iommufd_option_ops).note("set or get"),
 		__reserved: u16,
-		object_id: id.note("the object it is about; 0 for the context"),
+		object_id: id.note("the object the option belongs to; 0 for the context"),
 		val64: u64.inout().note("the value to set, or the value found"),
 	},
 	"set or get an option: page accounting of a context (RLIMIT_MODE), huge pages of an IOAS",

@@ -1,4 +1,4 @@
-/** What hardware stands behind a device. */
+/** What a device's IOMMU is and can do. */
 import { reserved, size } from "./common.js";
 import { defines } from "./defines.js";
 import { array, id, ptr, struct, u8, u32, u64, union } from "./dsl.js";
@@ -14,19 +14,19 @@ export const iommu_hw_info_type = enumSet(
 		IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV: 3,
 		IOMMU_HW_INFO_TYPE_AMD: 4,
 	},
-	"which hardware, and so what its data looks like",
+	"which hardware, and so what its data look like",
 );
 
 export const iommufd_hw_info_flags = flagSet(
 	"iommufd_hw_info_flags",
 	{ IOMMU_HW_INFO_FLAG_INPUT_TYPE: 1 },
-	"in_data_type asks for a type of data",
+	"in_data_type asks for one type of data",
 );
 
 export const iommufd_hw_capabilities = flagSet(
 	"iommufd_hw_capabilities",
 	{ IOMMU_HW_CAP_DIRTY_TRACKING: 1, IOMMU_HW_CAP_PCI_PASID_EXEC: 2, IOMMU_HW_CAP_PCI_PASID_PRIV: 4, IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED: 8 },
-	"what hardware and device can do, whatever the hardware",
+	"what the IOMMU and the device can do, in terms common to all hardware",
 );
 
 export const iommu_hw_info_vtd_flags = flagSet(
@@ -48,19 +48,19 @@ export const iommu_hw_info = struct(
 	"iommu_hw_info",
 	{
 		size,
-		flags: u32.of(iommufd_hw_info_flags).note("INPUT_TYPE makes in_data_type count"),
+		flags: u32.of(iommufd_hw_info_flags).note("INPUT_TYPE: in_data_type is used"),
 		dev_id: id.note("the device"),
 		data_len: u32.as("len").inout().note("room at data_uptr; comes back as the length of the kernel's data"),
-		data_uptr: ptr.note("where to write the hardware's own data"),
+		data_uptr: ptr.note("where to write the hardware-specific data"),
 		$data_type: union({
 			in_data_type: type.note("the type asked for, with INPUT_TYPE"),
 			out_data_type: type.note("the type that was written"),
 		}),
 		out_max_pasid_log2: u8.note("width of the device's PASIDs in bits; 0: none"),
 		__reserved: array(u8, 3),
-		out_capabilities: u64.of(iommufd_hw_capabilities).note("what hardware and device can do"),
+		out_capabilities: u64.of(iommufd_hw_capabilities).note("what the IOMMU and the device can do"),
 	},
-	"ask what IOMMU stands behind a device",
+	"ask which IOMMU is behind a device",
 );
 
 export const iommu_hw_info_vtd = struct(
@@ -92,9 +92,9 @@ export const iommu_hw_info_tegra241_cmdqv = struct(
 	"iommu_hw_info_tegra241_cmdqv",
 	{
 		flags: u32.note("no flag is defined"),
-		version: u8.note("of the extension"),
-		log2vcmdqs: u8.note("log2 of the command queues of a virtual interface"),
-		log2vsids: u8.note("log2 of the stream IDs of a virtual interface"),
+		version: u8.note("version of the extension"),
+		log2vcmdqs: u8.note("log2 of the number of command queues per virtual interface"),
+		log2vsids: u8.note("log2 of the number of stream IDs per virtual interface"),
 		__reserved: u8,
 	},
 	"what the Tegra241 command queue extension of an SMMUv3 can do",

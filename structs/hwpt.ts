@@ -1,4 +1,4 @@
-/** Hardware page tables: making them, and tracking what devices dirtied. */
+/** Hardware page tables: making them, and tracking the pages that devices dirty. */
 import { reserved, size } from "./common.js";
 import { defines } from "./defines.js";
 import { array, id, ptr, struct, u32, u64 } from "./dsl.js";
@@ -13,7 +13,7 @@ export const iommufd_hwpt_alloc_flags = flagSet(
 export const iommu_hwpt_data_type = enumSet(
 	"iommu_hwpt_data_type",
 	{ IOMMU_HWPT_DATA_NONE: 0, IOMMU_HWPT_DATA_VTD_S1: 1, IOMMU_HWPT_DATA_ARM_SMMUV3: 2, IOMMU_HWPT_DATA_AMD_GUEST: 3 },
-	"which hardware's description of a nested page table follows",
+	"type of the data that describes a nested page table",
 );
 
 export const iommu_hwpt_vtd_s1_flags = flagSet(
@@ -40,14 +40,14 @@ export const iommu_hwpt_alloc = struct(
 		size,
 		flags: u32.of(iommufd_hwpt_alloc_flags).note("what the page table must be able to do"),
 		dev_id: id.note("the device it is for"),
-		pt_id: id.note("the IOAS for a table of its own, or the parent page table or virtual IOMMU for a nested one"),
+		pt_id: id.note("the IOAS for a kernel-managed table, or the parent page table or virtual IOMMU for a nested one"),
 		out_hwpt_id: id.note("ID of the new page table"),
 		__reserved: reserved,
 		data_type: u32
 			.of(iommu_hwpt_data_type, { IOMMU_HWPT_DATA_SELFTEST: defines.IOMMU_HWPT_DATA_SELFTEST })
 			.note("what data_uptr points to"),
 		data_len: u32.as("len").note("bytes at data_uptr"),
-		data_uptr: ptr.note("the hardware's own data, see data_type"),
+		data_uptr: ptr.note("the hardware-specific data, see data_type"),
 		fault_id: id.note("the fault queue, with FAULT_ID_VALID"),
 		__reserved2: reserved,
 	},
@@ -93,12 +93,12 @@ export const iommu_hwpt_get_dirty_bitmap = struct(
 	{
 		size,
 		hwpt_id: id.note("the page table"),
-		flags: u32.of(iommufd_hwpt_get_dirty_bitmap_flags).note("NO_CLEAR only looks"),
+		flags: u32.of(iommufd_hwpt_get_dirty_bitmap_flags).note("NO_CLEAR: leave the dirty bits set"),
 		__reserved: reserved,
 		iova: u64.as("iova").note("first IOVA of the range"),
 		length: u64.as("len").note("bytes of IOVA"),
 		page_size: u64.as("len").note("bytes that one bit of the bitmap stands for"),
 		data: ptr.note("the bitmap; bits are set, never cleared"),
 	},
-	"read which pages of a range devices wrote, and clear that",
+	"read which pages of a range devices wrote, and clear their dirty bits",
 );

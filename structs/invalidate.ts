@@ -1,4 +1,4 @@
-/** Invalidation of what hardware caches of a guest's page tables. */
+/** Invalidation of what the hardware has cached from a guest's page tables. */
 import { reserved, size } from "./common.js";
 import { defines } from "./defines.js";
 import { array, id, ptr, struct, u32, u64 } from "./dsl.js";
@@ -7,7 +7,7 @@ import { enumSet, flagSet } from "./sets.js";
 export const iommu_hwpt_invalidate_data_type = enumSet(
 	"iommu_hwpt_invalidate_data_type",
 	{ IOMMU_HWPT_INVALIDATE_DATA_VTD_S1: 0, IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3: 1 },
-	"what the entries of an invalidation array look like",
+	"type of the entries of an invalidation array",
 );
 
 export const iommu_hwpt_vtd_s1_invalidate_flags = flagSet(
@@ -30,19 +30,19 @@ export const iommu_hwpt_invalidate = struct(
 		size,
 		hwpt_id: id.note("the nested page table, or the virtual IOMMU"),
 		data_uptr: ptr.note("array of entries"),
-		data_type: u32.of(iommu_hwpt_invalidate_data_type, selftestTypes).note("what an entry is"),
+		data_type: u32.of(iommu_hwpt_invalidate_data_type, selftestTypes).note("type of the entries"),
 		entry_len: u32.as("len").note("bytes from one entry to the next"),
 		entry_num: u32.inout().note("number of entries; comes back as the number handled, on failure too"),
 		__reserved: reserved,
 	},
-	"invalidate what hardware cached of a guest's page tables, by an array of entries",
+	"invalidate what the hardware cached from a guest's page tables, by an array of entries",
 );
 
 export const iommu_hwpt_vtd_s1_invalidate = struct(
 	"iommu_hwpt_vtd_s1_invalidate",
 	{
 		addr: u64.as("iova").note("first address, 4 KiB aligned"),
-		npages: u64.note("4 KiB pages; 2^64-1 with address 0 is everything"),
+		npages: u64.note("number of 4 KiB pages; 2^64-1 with address 0 means everything"),
 		flags: u32.of(iommu_hwpt_vtd_s1_invalidate_flags).note("LEAF leaves the paging-structure caches alone"),
 		__reserved: reserved,
 	},

@@ -11,7 +11,9 @@ export const iommufd_ioas_map_flags = flagSet(
 
 const iova = u64.as("iova");
 const length = u64.as("len");
-const mapFlags = u32.of(iommufd_ioas_map_flags).note("FIXED_IOVA takes iova as given, else the kernel picks; what devices may do");
+const mapFlags = u32
+	.of(iommufd_ioas_map_flags)
+	.note("FIXED_IOVA maps at iova, else the kernel picks one; READABLE and WRITEABLE say what devices may do");
 
 export const iommu_ioas_alloc = struct(
 	"iommu_ioas_alloc",
@@ -30,12 +32,12 @@ export const iommu_ioas_iova_ranges = struct(
 	{
 		size,
 		ioas_id: id.note("the IOAS"),
-		num_iovas: u32.inout().note("room in the array; comes back as the number of ranges there are"),
+		num_iovas: u32.inout().note("room in the array; comes back as the number of ranges"),
 		__reserved: reserved,
 		allowed_iovas: ptr.note("array of iommu_iova_range to fill"),
 		out_iova_alignment: u64.note("what every IOVA and length must be a multiple of"),
 	},
-	"list the ranges that can be mapped; EMSGSIZE where the array is too short",
+	"list the ranges that can be mapped; EMSGSIZE if the array is too short",
 );
 
 export const iommu_ioas_allow_iovas = struct(
@@ -59,7 +61,7 @@ export const iommu_ioas_map = struct(
 		__reserved: reserved,
 		user_va: ptr.note("the memory to map"),
 		length: length.note("bytes to map"),
-		iova: iova.inout().note("where, if FIXED_IOVA; comes back as where it is"),
+		iova: iova.inout().note("the IOVA to map at, with FIXED_IOVA; comes back as the IOVA used"),
 	},
 	"map memory of the process into an IOAS",
 );
@@ -71,11 +73,11 @@ export const iommu_ioas_map_file = struct(
 		flags: mapFlags,
 		ioas_id: id.note("the IOAS"),
 		fd: s32.as("fd").note("the memory file (memfd, or a DMA buffer)"),
-		start: u64.as("len").note("where in the file, in bytes"),
+		start: u64.as("len").note("offset in the file, in bytes"),
 		length: length.note("bytes to map"),
-		iova: iova.inout().note("where, if FIXED_IOVA; comes back as where it is"),
+		iova: iova.inout().note("the IOVA to map at, with FIXED_IOVA; comes back as the IOVA used"),
 	},
-	"map a piece of a memory file into an IOAS",
+	"map part of a memory file into an IOAS",
 );
 
 export const iommu_ioas_copy = struct(
@@ -86,10 +88,10 @@ export const iommu_ioas_copy = struct(
 		dst_ioas_id: id.note("the IOAS to map into"),
 		src_ioas_id: id.note("the IOAS whose mappings to share"),
 		length: length.note("bytes to copy"),
-		dst_iova: iova.inout().note("where in the destination, if FIXED_IOVA; comes back as where it is"),
-		src_iova: iova.note("where in the source"),
+		dst_iova: iova.inout().note("the IOVA in the destination, with FIXED_IOVA; comes back as the IOVA used"),
+		src_iova: iova.note("the IOVA in the source"),
 	},
-	"map what is mapped in another IOAS, sharing its pinned pages",
+	"map what another IOAS maps, sharing its pinned pages",
 );
 
 export const iommu_ioas_unmap = struct(

@@ -1,4 +1,4 @@
-/** Every call: request number, struct, sizes, and the kernel release that brought it. */
+/** Every call: request number, struct, sizes, and the kernel release that introduced it. */
 import { iommu_destroy, iommu_fault_alloc, iommu_ioas_change_process, iommu_option, iommu_vfio_ioas } from "./general.js";
 import { iommu_hw_info } from "./hwinfo.js";
 import { iommu_hwpt_alloc, iommu_hwpt_get_dirty_bitmap, iommu_hwpt_set_dirty_tracking } from "./hwpt.js";
@@ -52,21 +52,21 @@ export interface Ioctl {
 	readonly request: number;
 	/** The request's low byte. */
 	readonly nr: number;
-	/** What the argument points to; null where it is a plain value, nothing, or a struct of open length. */
+	/** What the argument points to; null where it is a plain value, nothing, or a struct of variable length. */
 	readonly struct: AnyStruct | null;
 	/** The struct's size in the kernel, in bytes. */
 	readonly size: number;
-	/** The least size the kernel takes. */
+	/** The smallest size that the kernel accepts. */
 	readonly minSize: number;
-	/** The Linux release that brought it; unknown for VFIO's old calls and for what is newest. */
+	/** The Linux release that introduced it; unknown for VFIO's old calls and for the newest ones. */
 	readonly since?: string;
 	/** Releases that made the struct longer, with its size from there on, in bytes. */
 	readonly grew?: readonly (readonly [since: string, size: number])[];
-	/** What it brings where it succeeds; nothing is left out. */
+	/** Everything that a successful call makes. */
 	readonly makes?: readonly (MadeObject | MadeFile)[];
 }
 
-/** What a row says beside the call's number and struct. */
+/** What a row says besides the call's number and struct. */
 interface Row extends Pick<Ioctl, "grew" | "makes"> {
 	/** undefined: not known */
 	readonly since: string | undefined;
@@ -77,7 +77,7 @@ const TYPE = 0x3b00;
 
 function call<S extends AnyStruct | null>(name: string, nr: number, struct: S, row: Row): Ioctl & { readonly struct: S } {
 	const { since, minSize, grew, makes } = row;
-	// Sizes are asked of the struct when they are needed: its layout is not worked out before.
+	// Getters, so that a struct's layout is only worked out when its size is needed.
 	const sizes = {
 		get size() {
 			return struct?.size ?? 0;
@@ -206,7 +206,7 @@ for (const ioctl of Object.values<Ioctl>(ioctls)) {
 }
 
 /**
- * The call of a full request number. The number that two calls share (0x3b75) answers the one of the file's kind:
+ * The call of a full request number. For the number that two calls share (0x3b75), the kind of file decides:
  * VFIO_DEVICE_FEATURE for a device's file, VFIO_IOMMU_DIRTY_PAGES for /dev/iommu.
  */
 export function ioctlByRequest(request: number, file: "context" | "device" = "context"): Ioctl | undefined {

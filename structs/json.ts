@@ -9,13 +9,13 @@ import { orNearest } from "./suggest.js";
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 type Values = Readonly<Record<string, unknown>>;
 
-/** Of union members with a selector, the one that counts; all where none does, so that nothing is lost. */
+/** The fields that count: of a union with a selector, only the active member; all members if none is active, so that nothing is lost. */
 export function countingFields(fields: readonly FieldInfo[], values: Values): readonly FieldInfo[] {
 	const active = fields.find((field) => field.when && Number(values[field.when.by] ?? 0) === field.when.value);
 	return active ? fields.filter((field) => !field.when || field === active) : fields;
 }
 
-/** The JSON of a value; fields that the value lacks are left out. */
+/** A value as JSON; fields that the value lacks are left out. */
 export function toJson(type: Pick<StructType, "fields">, value: object): Record<string, Json> {
 	return fieldsToJson(type.fields, value as Values);
 }
@@ -65,7 +65,7 @@ function fieldFromJson(field: FieldInfo, json: unknown, where: string): FieldVal
 	if (field.fields) return fieldsFromJson(field.fields, json, where);
 	if (field.length !== undefined && Array.isArray(json)) {
 		if (field.length > 0 && json.length > field.length)
-			throw new InputError(`${where}: ${json.length} elements given, there is room for ${field.length}`);
+			throw new InputError(`${where}: ${json.length} elements given, but there is room for only ${field.length}`);
 		const { fields } = elementOf(field);
 		const element = { ...field, length: undefined };
 		return json.map((one, i) => (fields ? fieldsFromJson(fields, one, `${where}[${i}]`) : fieldFromJson(element, one, `${where}[${i}]`)));

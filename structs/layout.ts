@@ -1,15 +1,15 @@
-/** From a declaration to offsets: natural alignment, no packing. */
+/** Lays out a declaration: sizes and offsets by natural alignment, no packing. */
 import type { ConstSet } from "./sets.js";
 import type { Decls, Direction, FieldDecl, Role, Scalar, Selector } from "./types.js";
 
 export interface FieldInfo {
 	readonly name: string;
-	/** Dotted from the struct's start; members of anonymous unions stand directly in the struct. */
+	/** Dotted path from the struct; members of anonymous unions belong directly to the struct. */
 	readonly path: string;
-	/** As C says it: `u32`, `u64[4]`, `struct vfio_info_cap_header`, `u8[]` for a flexible array. */
+	/** As in C: `u32`, `u64[4]`, `struct vfio_info_cap_header`, `u8[]` for a flexible array. */
 	readonly type: string;
 	readonly decl: FieldDecl;
-	/** The number's type, an array's element's too; none for a struct or union. */
+	/** The number's type, or that of an array's elements; none for a struct or union. */
 	readonly scalar?: Scalar;
 	/** In bytes, from the start of the outermost struct. */
 	readonly offset: number;
@@ -19,13 +19,13 @@ export interface FieldInfo {
 	readonly doc: string;
 	readonly dir: Direction;
 	readonly role?: Role;
-	/** A bit field: where in the u32 at `offset`. */
+	/** A bit field's position in the u32 at `offset`. */
 	readonly bits?: { readonly shift: number; readonly width: number };
-	/** A member of a union that counts only while the field `by` holds `value`. */
+	/** A member of a union that is active only while the field `by` holds `value`. */
 	readonly when?: { readonly by: string; readonly value: number };
 	/** The number of elements; 0 for a flexible array. */
 	readonly length?: number;
-	/** What is inside a nested struct or a named union. */
+	/** The members of a nested struct or a named union. */
 	readonly fields?: readonly FieldInfo[];
 }
 
@@ -82,7 +82,7 @@ export function shapeOf(field: FieldDecl): { readonly size: number; readonly ali
 	}
 }
 
-/** The one field of a name; for an anonymous union or a word of bit fields, its members. */
+/** A named member as one field; an anonymous union or a word of bit fields as its members. */
 function describe(name: string, field: FieldDecl, at: Place): FieldInfo[] {
 	const anonymous = name.startsWith("$");
 	if (field.kind === "bits") return describeBits(field.parts, at);
@@ -126,7 +126,7 @@ function describeBits(parts: Readonly<Record<string, { width: number; set?: Cons
 	});
 }
 
-/** The uAPI names what the kernel fills `out_*`. */
+/** In the uAPI, fields that the kernel fills are named `out_*`. */
 const direction = (name: string, dir: Direction): Direction => (name.startsWith("out_") ? "out" : dir);
 
 function reserved(name: string): { role?: Role } {
@@ -139,7 +139,7 @@ function defaultDoc(name: string): string {
 	return name === "argsz" ? "size of the struct as the caller knows it" : "";
 }
 
-/** A declaration's type as C says it. */
+/** A declaration's type as written in C. */
 export function typeName(field: FieldDecl): string {
 	if (field.kind === "scalar") return field.name;
 	if (field.kind === "array") return `${typeName(field.element)}[${field.length || ""}]`;

@@ -1,4 +1,4 @@
-/** From numbers to constants' names and back. */
+/** Translates numbers to the names of constants and back. */
 import { InputError } from "./errors.js";
 import type { FieldInfo } from "./layout.js";
 import { type ConstSet, setInfo } from "./sets.js";
@@ -9,7 +9,7 @@ type Constants = Pick<FieldInfo, "set" | "extra">;
 
 const prefixes = new WeakMap<ConstSet, string>();
 
-/** A constant's name without what all names of its set begin with. */
+/** A constant's name without the prefix that all names of its set share. */
 export function shortName(set: ConstSet, name: string): string {
 	let prefix = prefixes.get(set);
 	if (prefix === undefined) {
@@ -19,7 +19,7 @@ export function shortName(set: ConstSet, name: string): string {
 	return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
-/** Up to the last underscore that all share; for a single name, up to the word FLAG or FLAGS. */
+/** The prefix that all names share, up to an underscore; for a single name, up to the word FLAG or FLAGS. */
 function commonPrefix(names: readonly string[]): string {
 	if (names.length < 2) return /^.*_FLAGS?_/.exec(names[0] ?? "")?.[0] ?? "";
 	let prefix = names[0];
@@ -27,14 +27,14 @@ function commonPrefix(names: readonly string[]): string {
 	return prefix.slice(0, prefix.lastIndexOf("_") + 1);
 }
 
-/** The constants that a field takes: its set's, then the single ones beside. */
+/** The constants that a field takes: those of its set, then the extra ones. */
 export function constantsOf({ set, extra }: Constants): readonly Entry[] {
 	return [...(set ? setInfo(set).entries : []), ...Object.entries(extra ?? {})];
 }
 
 /**
  * The symbolic form of a field's number: an enum's name, or flags joined by `|` with the unknown bits as hex;
- * undefined where no name fits. `full` gives the uAPI's whole names.
+ * undefined if no name fits. `full` gives the uAPI's full names.
  */
 export function nameOf(field: Constants, value: number | bigint, full = false): string | undefined {
 	if (!field.set) return undefined;
@@ -52,11 +52,11 @@ export function nameOf(field: Constants, value: number | bigint, full = false): 
 }
 
 /**
- * The value of a constant's name: whole, or any end of it that begins after an underscore (`NEST_PARENT`, `READ`);
- * letter case and `-` for `_` do not count. An end that fits several values is an InputError, as is an unknown name.
+ * The value of a constant by its full name, or by any tail that begins after an underscore (`NEST_PARENT`, `READ`);
+ * letter case is ignored, and `-` stands for `_`. A tail that fits several values is an InputError, as is an unknown name.
  */
 export function valueOfName(field: Constants, typed: string, where: string): number {
-	// today's event queues were virtual IRQs in the patches of 2024-12
+	// event queues were called virtual IRQs in the patches of 2024-12
 	const name = typed
 		.toUpperCase()
 		.replaceAll("-", "_")
@@ -70,6 +70,6 @@ export function valueOfName(field: Constants, typed: string, where: string): num
 	if (new Set(ends.map(([, value]) => value)).size === 1) return ends[0][1];
 	if (ends.length > 0) throw new InputError(`${where}: "${typed}" could be ${ends.map(([end]) => end).join(" or ")}`);
 	const known = entries.map(([entry]) => (field.set ? shortName(field.set, entry) : entry));
-	const hint = orNearest(typed, known) || `; known are ${known.join(", ")}`;
+	const hint = orNearest(typed, known) || `; known names are ${known.join(", ")}`;
 	throw new InputError(`${where}: "${typed}" is not known${hint}`);
 }

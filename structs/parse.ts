@@ -12,21 +12,20 @@ export type FieldValue = number | bigint | FieldValue[] | { [name: string]: Fiel
 
 const UNITS = "kmgtpe";
 
-/** A number: decimal, 0x, 0o or 0b, with `_` between digits; decimal ones also with k, M, G, T, P or E (powers of 1024). */
+/** A number: decimal, 0x, 0o or 0b, with `_` between digits; decimal numbers may also end in k, M, G, T, P or E (powers of 1024). */
 export function parseNumber(text: string, where = "number"): bigint {
 	const match = /^(-?)(?:(0x[\da-f]+|0b[01]+|0o[0-7]+)|(\d+)\s*(?:([kmgtpe])(?:i?b)?)?)$/i.exec(
 		text.trim().replace(/(?<=[\da-f])_(?=[\da-f])/gi, ""),
 	);
-	if (!match) throw new InputError(`${where}: "${text}" is no number; write 4096, 0x1000, 4k, 2M or 1G`);
+	if (!match) throw new InputError(`${where}: "${text}" is not a number; write 4096, 0x1000, 4k, 2M or 1G`);
 	const [, minus, prefixed, digits, unit] = match;
 	const n = prefixed ? BigInt(prefixed.toLowerCase()) : BigInt(digits) << BigInt(unit ? 10 * (UNITS.indexOf(unit.toLowerCase()) + 1) : 0);
 	return minus ? -n : n;
 }
 
 /**
- * A field's value in the form that encoding takes. Numbers, names of the field's constants, flags joined by `|`, `,`
- * or `+`; the elements of an array separated by `,`. A negative number in an unsigned field is taken as its bits (-1
- * is all ones).
+ * A field's value, ready to encode, from text: numbers, names of the field's constants, flags joined by `|`, `,` or `+`;
+ * the elements of an array separated by `,`. A negative number in an unsigned field stands for its bits (-1 is all ones).
  */
 export function parseValue(field: FieldInfo, text: string, where: string = field.path): FieldValue {
 	if (field.length !== undefined) {
@@ -37,7 +36,8 @@ export function parseValue(field: FieldInfo, text: string, where: string = field
 			.replace(/^\[|\]$/g, "")
 			.split(/[,\s]+/)
 			.filter(Boolean);
-		if (length > 0 && parts.length > length) throw new InputError(`${where}: ${parts.length} elements given, there is room for ${length}`);
+		if (length > 0 && parts.length > length)
+			throw new InputError(`${where}: ${parts.length} elements given, but there is room for only ${length}`);
 		return parts.map((part, i) => sized(parseNumber(part, `${where}[${i}]`), scalar, `${where}[${i}]`));
 	}
 	if (field.bits)
@@ -77,8 +77,8 @@ function fitted(n: bigint, least: bigint, most: bigint, type: string, where: str
 }
 
 /**
- * The field of a path as typed: `iova`, `access_pages.iova`, `hwpt-id`; the field of a member that counts by itself
- * (`values` holds the selecting field). Unknown: an InputError with the nearest name.
+ * The field of a path as typed: `iova`, `access_pages.iova`, `hwpt-id`; fields of the active union member also without its
+ * name (`values` holds the selecting field). An unknown path is an InputError that suggests the nearest name.
  */
 export function fieldByPath(type: StructType, path: string, values: Readonly<Record<string, unknown>> = {}): FieldInfo {
 	const wanted = path.trim().toLowerCase().replaceAll("-", "_");
@@ -112,7 +112,7 @@ export function setField(type: StructType, value: Record<string, FieldValue>, pa
 	at[last] = parseValue(field, text, where + field.path);
 }
 
-/** A struct's value from `field=value,field=value`; a piece without `=` belongs to the one before (`flags=A,B`). */
+/** A struct's value from `field=value,field=value`; a piece without `=` belongs to the piece before it (`flags=A,B`). */
 export function parseFields(type: StructType, text: string, where = ""): Record<string, FieldValue> {
 	const pairs: [path: string, text: string][] = [];
 	for (const piece of text.split(",")) {
@@ -127,7 +127,7 @@ export function parseFields(type: StructType, text: string, where = ""): Record<
 	return value;
 }
 
-/** Text that `parseValue` takes back: names where they say it all, else the number. */
+/** Text that `parseValue` accepts: names if they cover the whole value, else the number. */
 export function valueText(field: FieldInfo, value: FieldValue): string {
 	if (Array.isArray(value)) return value.map((element) => valueText({ ...field, length: undefined }, element)).join(",");
 	if (typeof value === "object") throw new InputError(`${field.path} is a struct, not a value`);

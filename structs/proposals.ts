@@ -1,7 +1,5 @@
-/**
- * Structs that were proposed and never became uAPI; logs, old patches and out-of-tree kernels carry them.
- * Not part of the pinned facts.
- */
+/** Structs that were proposed and never became uAPI; logs, old patches and out-of-tree kernels contain them. */
+// They are not part of the pinned facts.
 import { array, bit, bits, struct, u32, u64 } from "./dsl.js";
 import { iommu_hwpt_vtd_s1_invalidate_flags } from "./invalidate.js";
 import { derivedSet } from "./sets.js";
@@ -56,11 +54,11 @@ export const page_response_msg = struct(
 		pasid: u32.as("pasid").note("with pasid_present"),
 		$word: bits({
 			resp_code: bit(4, iommu_page_response_code, "success, invalid or failure"),
-			pasid_present: bit(1, undefined, "whether pasid counts"),
-			page_req_group_id: bit(9, undefined, "the device's number of the group of requests"),
+			pasid_present: bit(1, undefined, "whether pasid is valid"),
+			page_req_group_id: bit(9, undefined, "the device's number for the group of requests"),
 		}),
 		type: u32.of(iommu_page_response_type).note("stream or group"),
-		private_data: u32.note("the request's own, given back"),
+		private_data: u32.note("the request's private data, given back"),
 	},
 	"a page response of 2017, written to the device's own file",
 	{ proposal },

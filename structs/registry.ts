@@ -40,10 +40,10 @@ for (const value of families.flatMap((family) => Object.values<unknown>(family))
 	else if (isSet(value)) setsByName.set(setInfo(value).name, value);
 }
 
-/** The struct of a uAPI (or proposal) name. */
+/** The struct with a uAPI (or proposal) name. */
 export const structByName = (name: string): StructType | undefined => structsByName.get(name);
 
-/** The set of constants of a name: an enum, a flag set, or defines. */
+/** The set of constants with a name: an enum, a flag set, or defines. */
 export const enumByName = (name: string): ConstSet | undefined => setsByName.get(name);
 
 /** Every declared struct, the proposals' last. */

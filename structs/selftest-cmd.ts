@@ -23,8 +23,8 @@ const members = {
 	mock_domain_replace: inline({ pt_id: id.note("IOAS or page table") }, "attach a mock device elsewhere"),
 	check_map: inline({ iova, length, uptr: ptr.note("the memory that must be mapped there") }, "check what a page table maps"),
 	check_refs: inline(
-		{ length, uptr: ptr.note("memory"), refs: u32.note("how often its pages must be pinned") },
-		"check how often pages are pinned",
+		{ length, uptr: ptr.note("memory"), refs: u32.note("how many times its pages must be pinned") },
+		"check how many times pages are pinned",
 	),
 	create_access: inline(
 		{ out_access_fd: u32.as("fd").note("closing it destroys the access"), flags: u32.of(mock_flags_access_create) },
@@ -34,7 +34,7 @@ const members = {
 	access_pages: inline(
 		{
 			flags: u32.of(mock_flags_access),
-			out_access_pages_id: u32.note("names the pinning"),
+			out_access_pages_id: u32.note("identifies the pinning"),
 			iova,
 			length,
 			uptr: ptr.note("the memory that must be mapped there"),
@@ -45,14 +45,14 @@ const members = {
 		{ iova, length, uptr: ptr.note("the memory to copy from or to"), flags: u32.of(mock_access_rw) },
 		"copy to or from an IOAS through an access",
 	),
-	memory_limit: inline({ limit: u32.as("len").note("bytes that the core may use for bookkeeping at a time") }, "limit temporary memory"),
+	memory_limit: inline({ limit: u32.as("len").note("bytes that the core may use for bookkeeping at one time") }, "limit temporary memory"),
 	access_replace_ioas: inline({ ioas_id: id.note("0: none") }, "move an access to another IOAS"),
 	dirty: inline(
 		{
 			flags: u32,
 			iova,
 			length,
-			page_size: length.note("bytes a bit stands for"),
+			page_size: length.note("bytes that one bit stands for"),
 			uptr: ptr.note("bitmap of the pages to dirty"),
 			out_nr_dirty: u64.note("pages that were clean before"),
 		},
@@ -80,7 +80,7 @@ const members = {
 	pasid_check: inline({ pasid, hwpt_id: id.note("the page table it must be attached to; 0: none") }, "check what a PASID is attached to"),
 	dmabuf_get: inline(
 		{ length: u32.as("len").note("bytes"), open_flags: u32.note("flags of open(2)") },
-		"make a DMA buffer; the call answers its file",
+		"make a DMA buffer; the call returns its file descriptor",
 	),
 	dmabuf_revoke: inline(
 		{ dmabuf_fd: s32.as("fd").note("the DMA buffer"), revoked: u32.note("1: revoke, 0: restore") },
@@ -120,7 +120,7 @@ export const iommu_test_cmd = struct(
 	{
 		size,
 		op: u32.of(op).note("which test command"),
-		id: id.note("the object it is about"),
+		id: id.note("the object the command acts on"),
 		__reserved: u32,
 		$op: union(members, { by: "op", when }),
 		last: u32.note("only marks the end of the oldest form of the struct"),

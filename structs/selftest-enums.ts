@@ -40,7 +40,7 @@ export const mock_iommupt = enumSet(
 export const mock_aperture = defineSet(
 	"mock_aperture",
 	{ MOCK_APERTURE_START: 1 << 24, MOCK_APERTURE_LAST: 2 ** 31 - 1, MOCK_PAGE_SIZE: 2048, MOCK_HUGE_PAGE_SIZE: 2 ** 20 },
-	"what IOVAs and page sizes the mock IOMMU has",
+	"the IOVAs and page sizes of the mock IOMMU",
 );
 
 export const mock_flags_access = flagSet(
@@ -64,7 +64,7 @@ export const mock_flags_access_create = flagSet(
 export const mock_flags_device = flagSet(
 	"mock_flags_device",
 	{ MOCK_FLAGS_DEVICE_NO_DIRTY: 1, MOCK_FLAGS_DEVICE_PASID: 4 },
-	"a mock device that can not track dirty pages; one that has PASIDs",
+	"a mock device that cannot track dirty pages; one that has PASIDs",
 );
 
 export const mock_nested_domain_iotlb = defineSet(

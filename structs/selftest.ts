@@ -1,4 +1,4 @@
-/** The selftest driver's structs, but for its test command. */
+/** The selftest driver's structs, except for its test command. */
 import { noFlags } from "./common.js";
 import { defines } from "./defines.js";
 import { struct, u32, u64 } from "./dsl.js";
@@ -18,7 +18,7 @@ const out = { dir: "out" } as const;
 export const iommu_test_hw_info = struct(
 	"iommu_test_hw_info",
 	{ flags: noFlags, test_reg: u32.note("always IOMMU_HW_INFO_SELFTEST_REGVAL") },
-	"what the mock IOMMU tells of itself",
+	"what the mock IOMMU reports about itself",
 	out,
 );
 
@@ -45,7 +45,7 @@ export const iommu_viommu_selftest = struct(
 		out_mmap_offset: u64.note("offset for mmap on the context's file"),
 		out_mmap_length: u64.as("len").note("bytes to mmap"),
 	},
-	"a mock virtual IOMMU's own data",
+	"the data of a mock virtual IOMMU",
 );
 
 export const iommu_viommu_invalidate_selftest = struct(

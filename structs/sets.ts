@@ -1,3 +1,4 @@
+/** Sets of named constants: enums, flags and defines. */
 import { InputError } from "./errors.js";
 
 /** A set of named constants, as declared: the values are its own properties. */
@@ -5,11 +6,11 @@ export type ConstSet = Readonly<Record<string, number>>;
 
 export interface SetInfo {
 	readonly name: string;
-	/** "defines" is a bag of unrelated constants that can name no field's values as a whole. */
+	/** "defines" is a bag of unrelated constants; it never names the values of a field as a whole. */
 	readonly kind: "enum" | "flags" | "defines";
 	readonly entries: readonly (readonly [name: string, value: number])[];
 	readonly doc: string;
-	/** A choice made of `defines`, or a proposal's set: not an enum of the uAPI. */
+	/** A selection from `defines`, or a proposal's set: not an enum of the uAPI. */
 	readonly derived: boolean;
 }
 
@@ -21,7 +22,7 @@ function declare<const V extends ConstSet>(kind: SetInfo["kind"], name: string, 
 	return set;
 }
 
-/** An enumeration: a field holds exactly one of the values. Where two names share a value, the first is printed. */
+/** An enum: a field holds exactly one of the values. If two names share a value, the first is printed. */
 export function enumSet<const V extends ConstSet>(name: string, values: V, doc = ""): Readonly<V> {
 	return declare("enum", name, values, doc);
 }
@@ -36,7 +37,7 @@ export function defineSet<const V extends ConstSet>(name: string, values: V, doc
 	return declare("defines", name, values, doc);
 }
 
-/** A set made for a field's sake, of constants declared elsewhere or of a proposal. */
+/** A set made for one field, of constants declared elsewhere or in a proposal. */
 export function derivedSet<const V extends ConstSet>(kind: "enum" | "flags", name: string, values: V, doc = ""): Readonly<V> {
 	return declare(kind, name, values, doc, true);
 }

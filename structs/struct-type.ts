@@ -1,3 +1,4 @@
+/** A declared struct as an object: its layout, codec and fields. */
 import { Codec } from "./codec.js";
 import { type FieldInfo, type Layout, layout } from "./layout.js";
 import type { Decls, Direction, Init, NestedDecl } from "./types.js";
@@ -50,16 +51,16 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 	}
 
 	/**
-	 * The value at a byte offset. Bytes that are missing at the end count as zero, as in a shorter `size`; a flexible
-	 * array takes what whole elements follow.
+	 * The value at a byte offset. Missing bytes at the end count as zero, as with a smaller `size`; a flexible array
+	 * takes the whole elements that follow.
 	 */
 	decode(bytes: Uint8Array, offset = 0): T {
 		return this.#codec.decode(bytes, offset);
 	}
 
 	/**
-	 * The bytes of a value, in a new array or written `into` one (and that is answered); missing fields are zero. Of
-	 * union members that overlap, the one that the selecting field names is written last. A value that does not fit
+	 * The bytes of a value, in a new array or written `into` one (which is then returned); missing fields are zero. Of
+	 * overlapping union members, the one that the selecting field names is written last. A value that does not fit
 	 * its field is an InputError.
 	 */
 	encode(value: Init<T>, into?: Uint8Array, offset = 0): Uint8Array {
@@ -68,13 +69,13 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 
 	/**
 	 * The bytes of an array of structs, one after another; plain arrays are fastest. With `into` they are written to its
-	 * start, and just these bytes of it are answered.
+	 * start, and only that part of it is returned.
 	 */
 	encodeArray(values: Iterable<Init<T>>, into?: Uint8Array): Uint8Array {
 		return this.#codec.encodeArray(Array.isArray(values) ? values : Array.from(values), into);
 	}
 
-	/** The structs that lie one after another; an InputError if the last one is not whole. */
+	/** The structs that lie one after another; an InputError if the last one is incomplete. */
 	decodeArray(bytes: Uint8Array): T[] {
 		return this.#codec.decodeArray(bytes);
 	}
@@ -85,7 +86,7 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 		return derived.codec;
 	}
 
-	/** Worked out on first use: most runs use few of the structs. */
+	/** Worked out on first use, as most runs use few of the structs. */
 	get #derived(): Known<T, P> {
 		if (this.#known) return this.#known;
 		const made = layout(this.decl, this.#dir);

@@ -1,4 +1,4 @@
-/** Edit distance with transpositions: what typing mistakes cost. */
+/** "Did you mean ...": finds the nearest name by edit distance with transpositions. */
 function distance(a: string, b: string): number {
 	const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
 	for (let i = 1; i <= a.length; i++) {
@@ -13,14 +13,14 @@ function distance(a: string, b: string): number {
 
 const fold = (text: string): string => text.toLowerCase().replace(/[-_]/g, "");
 
-/** `; did you mean X?` for the nearest candidate, or nothing where none is near. */
+/** `; did you mean X?` for the nearest candidate, or nothing if none is near. */
 export function orNearest(typed: string, candidates: Iterable<string>): string {
 	const wanted = fold(typed);
 	let best: string | undefined;
 	let least = Math.max(1, Math.floor(wanted.length * 0.4)) + 1;
 	for (const candidate of candidates) {
 		const name = fold(candidate);
-		// Who stops in the middle of a name means it.
+		// The beginning of a name counts as that name.
 		const far = wanted.length >= 3 && name.startsWith(wanted) ? 0.5 : distance(wanted, name);
 		if (far < least) [best, least] = [candidate, far];
 	}

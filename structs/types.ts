@@ -1,10 +1,10 @@
-/** The types of the declaration language: what a declaration is, and what value follows from it. */
+/** The types of the declaration language: what a declaration is, and the type of the values it describes. */
 import type { ConstSet } from "./sets.js";
 
 export type ScalarName = "u8" | "u16" | "u32" | "u64" | "s32";
 /** Who fills a field: the caller, the kernel, or one and then the other. */
 export type Direction = "in" | "out" | "inout";
-/** What a number stands for; help, completion and printing go by it. */
+/** What a number stands for; help, completion and printing depend on it. */
 export type Role = "ptr" | "fd" | "reserved" | "size" | "id" | "iova" | "len" | "pasid";
 
 export interface Scalar<V = number | bigint> {
@@ -14,7 +14,7 @@ export interface Scalar<V = number | bigint> {
 	readonly align: number;
 	readonly signed: boolean;
 	readonly set?: ConstSet;
-	/** Constants outside `set` that the field takes too (the selftest driver's). */
+	/** Constants outside `set` that the field also takes (the selftest driver's). */
 	readonly extra?: ConstSet;
 	readonly role?: Role;
 	readonly dir?: Direction;
@@ -25,14 +25,14 @@ export interface Scalar<V = number | bigint> {
 	out(): Scalar<V>;
 	inout(): Scalar<V>;
 	note(doc: string): Scalar<V>;
-	/** Only in the type: the value that the field decodes to. */
+	/** Exists only in the type: the value that the field decodes to. */
 	readonly value?: V;
 }
 
 export interface ArrayDecl<E extends FieldDecl = FieldDecl> {
 	readonly kind: "array";
 	readonly element: E;
-	/** 0: a flexible array, which lies behind the struct's `size`. */
+	/** 0: a flexible array, which lies beyond the struct's `size`. */
 	readonly length: number;
 	readonly doc?: string;
 	readonly dir?: Direction;
@@ -52,7 +52,7 @@ export interface BitsDecl<B extends Record<string, Bits> = Record<string, Bits>>
 
 export type Decls = Readonly<Record<string, FieldDecl>>;
 
-/** Which member of a union counts, by the value of a field before it. */
+/** Which member of a union is active, by the value of an earlier field. */
 export interface Selector {
 	readonly by: string;
 	readonly when: Readonly<Record<string, number>>;
@@ -64,7 +64,7 @@ export interface UnionDecl<D extends Decls = Decls> {
 	readonly select?: Selector;
 }
 
-/** A struct inside another: named (another declaration) or written in place. */
+/** A struct inside another: either named (another declaration) or written in place. */
 export interface NestedDecl<D extends Decls = Decls> {
 	readonly kind: "struct";
 	readonly name: string;
@@ -105,5 +105,5 @@ export type StructPath<D> = {
 	[K in keyof D & string]: K extends `$${string}` ? Within<D[K]> : Sub<K, D[K]>;
 }[keyof D & string];
 
-/** What encoding takes: any part of the value; what is missing is zero. */
+/** What encoding takes: any part of the value; the rest is zero. */
 export type Init<T> = T extends (infer E)[] ? readonly Init<E>[] : T extends object ? { readonly [K in keyof T]?: Init<T[K]> } : T;

@@ -1,4 +1,4 @@
-/** VFIO's constants, and the choices of them that single fields hold. */
+/** VFIO's constants, and the sets of them that single fields hold. */
 import { defineSet, derivedSet } from "./sets.js";
 
 export const vfio_defines = defineSet(

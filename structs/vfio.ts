@@ -60,22 +60,22 @@ export const vfio_iommu_type1_info = struct(
 	"vfio_iommu_type1_info",
 	{
 		argsz: argsz.inout(),
-		flags: u32.of(vfio_iommu_info_flags).out().note("which of the fields are filled"),
-		iova_pgsizes: u64.out().note("a bit for each page size"),
+		flags: u32.of(vfio_iommu_info_flags).out().note("which of the fields are valid"),
+		iova_pgsizes: u64.out().note("a bitmap of the page sizes"),
 		cap_offset: u32.out().note("where the chain of capabilities starts; 0: none"),
 		pad: u32,
 	},
-	"what the container's address space can do",
+	"what the container's IOMMU can do",
 );
 
 export const vfio_info_cap_header = struct(
 	"vfio_info_cap_header",
 	{
 		id: u16.of(vfio_info_cap_id).note("which capability"),
-		version: u16.note("of its layout"),
+		version: u16.note("version of its layout"),
 		next: u32.note("where the next one is, from the start of the info; 0: last"),
 	},
-	"stands before each capability of a chain",
+	"precedes each capability of a chain",
 	{ dir: "out" },
 );
 

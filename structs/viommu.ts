@@ -1,4 +1,4 @@
-/** Virtual IOMMUs and what belongs to them: virtual devices, event queues, hardware queues. */
+/** Virtual IOMMUs and the objects that belong to them: virtual devices, event queues, hardware queues. */
 import { noFlags, reserved, size } from "./common.js";
 import { defines } from "./defines.js";
 import { array, id, ptr, struct, u32, u64 } from "./dsl.js";
@@ -13,19 +13,19 @@ export const iommu_viommu_type = enumSet(
 export const iommu_veventq_flag = flagSet(
 	"iommu_veventq_flag",
 	{ IOMMU_VEVENTQ_FLAG_LOST_EVENTS: 1 },
-	"the queue was full, and events are missing here",
+	"the queue was full, and events were lost here",
 );
 
 export const iommu_veventq_type = enumSet(
 	"iommu_veventq_type",
 	{ IOMMU_VEVENTQ_TYPE_DEFAULT: 0, IOMMU_VEVENTQ_TYPE_ARM_SMMUV3: 1, IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV: 2 },
-	"what the events of a queue look like",
+	"type of the events of a queue",
 );
 
 export const iommu_hw_queue_type = enumSet(
 	"iommu_hw_queue_type",
 	{ IOMMU_HW_QUEUE_TYPE_DEFAULT: 0, IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV: 1 },
-	"which kind of queue the hardware reads from guest memory",
+	"type of queue that the hardware reads from guest memory",
 );
 
 const viommu_id = id.note("the virtual IOMMU");
@@ -43,7 +43,7 @@ export const iommu_viommu_alloc = struct(
 		out_viommu_id: id.note("ID of the new virtual IOMMU"),
 		data_len: u32.as("len").note("bytes at data_uptr"),
 		__reserved: reserved,
-		data_uptr: ptr.note("the hardware's own data, see type"),
+		data_uptr: ptr.note("the hardware-specific data, see type"),
 	},
 	"make a virtual IOMMU: a guest's slice of a physical one",
 );
@@ -72,13 +72,13 @@ export const iommu_veventq_alloc = struct(
 		size,
 		flags: noFlags,
 		viommu_id,
-		type: u32.of(iommu_veventq_type, { IOMMU_VEVENTQ_TYPE_SELFTEST: defines.IOMMU_VEVENTQ_TYPE_SELFTEST }).note("what events to report"),
+		type: u32.of(iommu_veventq_type, { IOMMU_VEVENTQ_TYPE_SELFTEST: defines.IOMMU_VEVENTQ_TYPE_SELFTEST }).note("which events to report"),
 		veventq_depth: u32.note("events that it can hold"),
 		out_veventq_id: id.note("ID of the new event queue"),
 		out_veventq_fd: u32.as("fd").note("file to read events from"),
 		__reserved: reserved,
 	},
-	"make a queue for the events that a guest should see of its virtual IOMMU",
+	"make a queue for the events of a virtual IOMMU that its guest should see",
 );
 
 const out = { dir: "out" } as const;
@@ -89,7 +89,7 @@ export const iommufd_vevent_header = struct(
 		flags: u32.of(iommu_veventq_flag).note("LOST_EVENTS: no data follows"),
 		sequence: u32.note("counts the events, lost ones too; wraps after 2^31-1"),
 	},
-	"stands before each event that is read from an event queue's file",
+	"precedes each event read from an event queue's file",
 	out,
 );
 
@@ -116,8 +116,8 @@ export const iommu_hw_queue_alloc = struct(
 		type: u32.of(iommu_hw_queue_type, { IOMMU_HW_QUEUE_TYPE_SELFTEST: defines.IOMMU_HW_QUEUE_TYPE_SELFTEST }).note("the kind of queue"),
 		index: u32.note("which of the virtual IOMMU's queues"),
 		out_hw_queue_id: id.note("ID of the new hardware queue"),
-		nesting_parent_iova: u64.as("iova").note("where the queue's memory is in the nesting parent"),
-		length: u64.as("len").note("bytes of it"),
+		nesting_parent_iova: u64.as("iova").note("IOVA of the queue's memory in the nesting parent"),
+		length: u64.as("len").note("size of the queue's memory, in bytes"),
 	},
-	"let hardware read a queue straight from guest memory, which stays pinned",
+	"let the hardware read a queue directly from guest memory, which stays pinned",
 );

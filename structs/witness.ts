@@ -1,8 +1,6 @@
-/**
- * The independent witness of the layouts: ref-struct-di computes size and offsets of every declared struct by its own
- * rules. It knows no unions: these are given to it as an opaque type of the largest member's size and alignment.
- * The modules are parameters, so that nobody loads them without need.
- */
+/** The independent witness of the layouts: ref-struct-di computes every declared struct's size and offsets by its own rules. */
+// ref-struct-di has no unions: it gets each as an opaque type with the size and alignment of the largest member.
+// The modules are parameters, so that they are only loaded when needed.
 import { allStructs } from "./registry.js";
 import type { StructType } from "./struct-type.js";
 import type { Decls, FieldDecl } from "./types.js";
@@ -17,7 +15,7 @@ interface RefStruct extends RefType {
 	readonly fields: Readonly<Record<string, { readonly offset: number }>>;
 }
 
-/** What is used of ref-napi, and of ref-struct-di applied to it. */
+/** The parts used of ref-napi, and of ref-struct-di applied to it. */
 export interface RefModules {
 	readonly ref: { readonly types: Readonly<Record<string, RefType>> };
 	readonly struct: (fields: Readonly<Record<string, RefType>>) => RefStruct;
@@ -38,7 +36,7 @@ export function witnessLayout(type: StructType, modules: RefModules): WitnessLay
 	return { size: build(type.decl, modules).size, offsets };
 }
 
-/** Every way in which a declared struct's layout differs from the witness's, one line each; none is how it should be. */
+/** Every difference between a declared struct's layout and the witness's, one line each; there should be none. */
 export function layoutDifferences(modules: RefModules, types: readonly StructType[] = allStructs()): string[] {
 	return types.flatMap((type) => {
 		const witness = witnessLayout(type, modules);
@@ -50,7 +48,7 @@ export function layoutDifferences(modules: RefModules, types: readonly StructTyp
 	});
 }
 
-/** The struct as ref-struct-di builds it; a flexible array has no size there, and is left out. */
+/** The struct as ref-struct-di builds it; a flexible array has no size and is left out. */
 function build(decl: Decls, modules: RefModules): RefStruct {
 	const sized = Object.entries(decl).filter(([, field]) => !isFlexible(field));
 	return modules.struct(Object.fromEntries(sized.map(([name, field]) => [name, refType(field, modules)])));
@@ -64,7 +62,7 @@ function refType(field: FieldDecl, modules: RefModules): RefType {
 	if (field.kind === "struct") return build(field.decl, modules);
 	if (field.kind === "array") {
 		const element = refType(field.element, modules);
-		// ref-struct-di lays out what has a fixedLength element by element.
+		// ref-struct-di lays out a type with a fixedLength element by element.
 		return Object.assign(
 			{ size: element.size * field.length, alignment: element.alignment, indirection: 1 },
 			{ fixedLength: field.length, type: element },
@@ -79,7 +77,7 @@ function refType(field: FieldDecl, modules: RefModules): RefType {
 function collect(decl: Decls, modules: RefModules, base: number, prefix: string, offsets: Record<string, number>): void {
 	const { fields } = build(decl, modules);
 	for (const [name, field] of Object.entries(decl)) {
-		// A flexible array begins where one element of it would.
+		// A flexible array begins where one element would.
 		const at = base + (fields[name] ?? withOneElement(decl, name, modules).fields[name]).offset;
 		const path = prefix + name;
 		if (field.kind === "bits") {

@@ -47,7 +47,7 @@ describe("the command line", () => {
 		[["ioas", "map", "1", "--lenght", "4k"], "error: unknown option '--lenght'\n  did you mean --length?\n"],
 		[["ioas", "map", "1", "--flags", "READBLE"], 'error: --flags: "READBLE" is not known; did you mean READABLE?\n'],
 		[["ioas", "map", "1", "--set", "lenght=1"], 'error: struct iommu_ioas_map has no field "lenght"\n  did you mean length?\n'],
-		[["ioas", "map", "one"], 'error: IOAS: "one" is no number; write 4096, 0x1000, 4k, 2M or 1G\n'],
+		[["ioas", "map", "one"], 'error: IOAS: "one" is not a number; write 4096, 0x1000, 4k, 2M or 1G\n'],
 		[["ioas", "map", "1", "--ioas-id", "1"], "error: --ioas-id is given already, by position\n"],
 		[["ioas", "unmap"], "error: IOAS is missing\n  give it by position or as --ioas-id\n"],
 		[

@@ -71,7 +71,7 @@ describe("invalidation entries", () => {
 	});
 
 	test.each([
-		[["--vtd-s1", "addr=1,npages"], '--vtd-s1 (entry 0): addr: "1,npages" is no number'],
+		[["--vtd-s1", "addr=1,npages"], '--vtd-s1 (entry 0): addr: "1,npages" is not a number'],
 		[["--vtd-s1", "npages"], '--vtd-s1 (entry 0): "npages" is not field=value'],
 		[["--smmuv3", "op=TLBI_NH_VA,asid=0x10000"], "asid can not be 0x10000: it takes 0 to 65535"],
 		[["--smmuv3", "op=TLBI_NH_VA,addr=0x123"], "addr can not be 0x123: it takes an address aligned to 4096"],

@@ -1,9 +1,10 @@
+/** Random values for the fields of a struct, as fast-check arbitraries. */
 import fc from "fast-check";
 import { range } from "../../structs/codec-plain.js";
 import type { FieldInfo, FieldValue, StructType } from "../../structs/index.js";
 import { layout } from "../../structs/layout.js";
 
-/** A value of one field; for numbers, the ends of the range come up often. */
+/** A value of one field; numbers are often at the ends of their range. */
 export function fieldValue(field: FieldInfo): fc.Arbitrary<FieldValue> {
 	if (field.fields) return fieldValues(field.fields);
 	if (field.bits) return fc.integer({ min: 0, max: 2 ** field.bits.width - 1 });
@@ -21,7 +22,7 @@ function number(field: FieldInfo): fc.Arbitrary<number | bigint> {
 	return field.scalar.size === 8 ? any : any.map(Number);
 }
 
-/** A value for each field; of members that lie over each other, one. */
+/** A value for each field; overlapping members share one. */
 export function fieldValues(fields: readonly FieldInfo[]): fc.Arbitrary<Record<string, FieldValue>> {
 	const groups = new Map<string, FieldInfo[]>();
 	for (const field of fields) {
@@ -34,7 +35,7 @@ export function fieldValues(fields: readonly FieldInfo[]): fc.Arbitrary<Record<s
 	return fc.tuple(...records).map((pairs) => {
 		const values: Record<string, FieldValue> = {};
 		for (const [{ name }, value] of pairs) values[name] = value;
-		// The selector says which member counts.
+		// The selector says which member is active.
 		for (const [{ when }] of pairs) if (when) values[when.by] = when.value;
 		return values;
 	});

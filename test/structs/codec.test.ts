@@ -1,3 +1,4 @@
+/** Tests of both codecs: they agree with each other and with C, and refuse what does not fit. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { Codec } from "../../structs/codec.js";
@@ -31,7 +32,7 @@ describe.each(named)("%s", (_, type) => {
 		);
 	});
 
-	it("encodes what it decoded to the same bytes, but for padding", () => {
+	it("encodes what it decoded to the same bytes, except for padding", () => {
 		const known = new Uint8Array(type.size);
 		for (const leaf of type.leaves) known.fill(0xff, leaf.offset, leaf.offset + leaf.size);
 		if (type === page_response_msg) known.set([0xff, 0x3f, 0, 0], 12);
@@ -112,7 +113,7 @@ describe("encoding", () => {
 		]);
 	});
 
-	it("takes numbers for bigints and bigints for numbers, where they are whole and fit", () => {
+	it("takes numbers for bigints and bigints for numbers, if they are whole and fit", () => {
 		const odd = { addr: 4096, npages: 1, flags: 1n } as unknown as { addr: bigint };
 		const even = { addr: 4096n, npages: 1n, flags: 1 };
 		expect(iommu_hwpt_vtd_s1_invalidate.encodeArray([even, odd, even, odd])).toEqual(
@@ -120,7 +121,7 @@ describe("encoding", () => {
 		);
 	});
 
-	it("clears what was there before", () => {
+	it("overwrites what was there before", () => {
 		const there = new Uint8Array(24).fill(0xff);
 		expect(iommu_hwpt_vtd_s1_invalidate.encode({ npages: 1n }, there)).toEqual(iommu_hwpt_vtd_s1_invalidate.encode({ npages: 1n }));
 		there.fill(0xff);
@@ -155,13 +156,13 @@ describe("a process that may not make code from strings", () => {
 });
 
 describe("decoding", () => {
-	it("reads bytes that are missing as zero", () => {
+	it("reads missing bytes as zero", () => {
 		expect(iommu_ioas_map.decode(Uint8Array.of(40, 0, 0, 0, 1))).toMatchObject({ size: 40, flags: 1, iova: 0n });
 	});
 
-	it("refuses an array whose last entry is not whole", () => {
+	it("refuses an array whose last entry is incomplete", () => {
 		expect(() => iommu_hwpt_vtd_s1_invalidate.decodeArray(new Uint8Array(25))).toThrow(
-			new InputError("iommu_hwpt_vtd_s1_invalidate: 25 bytes are no whole number of entries of 24 bytes"),
+			new InputError("iommu_hwpt_vtd_s1_invalidate: 25 bytes are not a whole number of entries of 24 bytes"),
 		);
 	});
 });
@@ -193,7 +194,7 @@ describe("what does not fit is refused in one line that names the place", () => 
 		expect(() => cmd.encode({ access_rw: { flags: -1 } })).toThrow("iommu_test_cmd.access_rw.flags: -1 does not fit u32");
 		expect(() => cmd.encode({ access_rw: 5 })).toThrow("iommu_test_cmd.access_rw: expected fields, got 5");
 		const ste = allStructs().find(({ name }) => name === "iommu_hwpt_arm_smmuv3") as StructType;
-		expect(() => ste.encode({ ste: [1n, 2n, 3n] })).toThrow("iommu_hwpt_arm_smmuv3.ste: 3 elements given, there is room for 2");
+		expect(() => ste.encode({ ste: [1n, 2n, 3n] })).toThrow("iommu_hwpt_arm_smmuv3.ste: 3 elements given, but there is room for only 2");
 		expect(() => ste.encode({ ste: [1n, -2n] })).toThrow("iommu_hwpt_arm_smmuv3.ste[1]: -2 does not fit u64");
 		expect(() => ste.encode({ ste: 1n })).toThrow("iommu_hwpt_arm_smmuv3.ste: expected a list, got 0x1");
 		expect(() => page_response_msg.encode({ resp_code: 16 })).toThrow("page_response_msg.resp_code: 16 does not fit 4 bits (0 to 15)");

@@ -1,3 +1,4 @@
+/** Compares the declared structs, calls and enums with the debug information of a compiled kernel. */
 import { describe, expect, it } from "vitest";
 import {
 	allSets,
@@ -22,11 +23,11 @@ interface Plain {
 	members?: Plain[];
 }
 
-/** Anonymous unions dissolve into their members, as in C's naming. */
+/** Members of anonymous unions belong to the enclosing struct, as in C. */
 const factFields = (fields: readonly FactField[]): Plain[] =>
 	fields.flatMap((field) => {
 		if (field.name === null) return factFields(field.members ?? []);
-		// Debug information calls a flexible array one element long, and of no size.
+		// In debug information a flexible array has one element and size 0.
 		const type = field.type?.replace(/\[1\]$/, (length) => (field.size === 0 ? "[]" : length)) ?? field.kind ?? "";
 		const members = field.members && { members: factFields(field.members) };
 		return [{ name: field.name, type, offset: field.offset, size: field.size, ...members }];
@@ -39,7 +40,7 @@ const ownFields = (fields: readonly FieldInfo[]): Plain[] =>
 	});
 
 describe("structs", () => {
-	it("declares every struct of the facts and no other, but for the proposals", () => {
+	it("declares every struct of the facts and no other, except for the proposals", () => {
 		const declared = allStructs().filter((type) => !type.proposal);
 		expect(declared.map((type) => type.name).sort()).toEqual(Object.keys(facts.structs).sort());
 	});
@@ -56,7 +57,7 @@ describe("structs", () => {
 		}
 	});
 
-	it("says in a line what each struct and each field is", () => {
+	it("says in one line what each struct and each field is", () => {
 		for (const type of allStructs()) {
 			expect(type.doc, type.name).toMatch(/^[^\n]{3,}$/);
 			expect(new Set(type.leaves.map((leaf) => leaf.path)).size).toBe(type.leaves.length);
@@ -84,7 +85,7 @@ describe("calls", () => {
 		});
 	});
 
-	it("finds a call by its number, and by the kind of file where two share one", () => {
+	it("finds a call by its number, and by the kind of file if two calls share one", () => {
 		for (const ioctl of Object.values<Ioctl>(ioctls)) expect(ioctlByRequest(ioctl.request)?.request).toBe(ioctl.request);
 		expect(ioctlByRequest(0x3b75)).toBe(ioctls.VFIO_IOMMU_DIRTY_PAGES);
 		expect(ioctlByRequest(0x3b75, "device")).toBe(ioctls.VFIO_DEVICE_FEATURE);

@@ -1,3 +1,4 @@
+/** Reads the pinned facts about Linux 7.3's uAPI. */
 import { readFileSync } from "node:fs";
 
 export interface FactField {

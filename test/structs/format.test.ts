@@ -1,3 +1,4 @@
+/** Tests of the printed form of structs. */
 import { describe, expect, it } from "vitest";
 import {
 	allStructs,
@@ -31,7 +32,7 @@ describe("formatStruct", () => {
 		]);
 	});
 
-	it("gives whole names, reserved fields and an indent when told to", () => {
+	it("gives full names, reserved fields and an indent on request", () => {
 		const lines = formatStruct(plain(iommu_ioas_map), bytes, { full: true, all: true, indent: "  " });
 		expect(lines[1]).toBe("  flags      = IOMMU_IOAS_MAP_FIXED_IOVA|IOMMU_IOAS_MAP_READABLE|0x100 (0x105)");
 		expect(lines[3]).toBe("  __reserved = 0");
@@ -41,7 +42,7 @@ describe("formatStruct", () => {
 		expect(formatStruct(plain(iommu_ioas_map), iommu_ioas_map.encode({ __reserved: 1 }))).toContain("__reserved = 1");
 	});
 
-	it("names an enum's value, the selftest's too, and leaves an unknown one a number", () => {
+	it("names an enum's value, also the selftest's, and prints an unknown one as a number", () => {
 		const line = (data_type: number) =>
 			formatStruct(plain(iommu_hwpt_alloc), iommu_hwpt_alloc.encode({ data_type })).find((one) => one.startsWith("data_type"));
 		expect(line(1)).toBe("data_type   = VTD_S1 (1)");
@@ -52,7 +53,7 @@ describe("formatStruct", () => {
 		);
 	});
 
-	it("shows of the test command what its op reads", () => {
+	it("shows only the member of the test command that its op reads", () => {
 		const lines = formatStruct(
 			plain(iommu_test_cmd),
 			iommu_test_cmd.encode({ size: 72, op: 8, id: 2, access_rw: { iova: 0x1000n, flags: 4 } }),
@@ -107,7 +108,7 @@ describe("formatStruct", () => {
 });
 
 describe("formatLine", () => {
-	it("says what is not zero", () => {
+	it("shows what is not zero", () => {
 		expect(formatLine(plain(iommu_ioas_map), iommu_ioas_map.encode({ size: 40, flags: 5, ioas_id: 1, iova: 0x1000n }))).toBe(
 			"flags=FIXED_IOVA|READABLE ioas_id=1 iova=0x1000",
 		);
@@ -126,7 +127,7 @@ describe("names", () => {
 });
 
 describe("describeStruct", () => {
-	it("tells of each field what it is and who fills it", () => {
+	it("says for each field what it is and who fills it", () => {
 		const rows = describeStruct(plain(iommu_hwpt_alloc));
 		expect(rows.find(({ path }) => path === "out_hwpt_id")).toMatchObject({ type: "u32", offset: 16, size: 4, use: "out" });
 		expect(rows.find(({ path }) => path === "__reserved2")).toMatchObject({ use: "reserved", doc: "must be zero" });

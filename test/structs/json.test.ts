@@ -1,3 +1,4 @@
+/** Tests of the JSON form of struct values. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -34,7 +35,7 @@ describe("toJson", () => {
 		expect(toJson(vfio_iommu_type1_info_cap_iova_range, ranges)).toEqual({ ...ranges, iova_ranges: [{ start: "0x0", end: "0x5" }] });
 	});
 
-	it("writes of the test command the member that its op reads, and all where none is", () => {
+	it("writes the member of the test command that its op reads, or all if it reads none", () => {
 		const value = iommu_test_cmd.decode(iommu_test_cmd.encode({ op: 3, check_map: { iova: 1n } }));
 		expect(Object.keys(toJson(iommu_test_cmd, value))).toEqual(["size", "op", "id", "__reserved", "check_map", "last"]);
 		expect(Object.keys(toJson(iommu_test_cmd, { ...value, op: 99 }))).toContain("dirty");
@@ -74,7 +75,7 @@ describe("fromJson", () => {
 			"iommu_hwpt_arm_smmuv3.ste[1]: expected a number or a string, got an object",
 		);
 		expect(() => fromJson(iommu_hwpt_arm_smmuv3, { ste: [1, 2, 3] })).toThrow(
-			"iommu_hwpt_arm_smmuv3.ste: 3 elements given, there is room for 2",
+			"iommu_hwpt_arm_smmuv3.ste: 3 elements given, but there is room for only 2",
 		);
 		expect(() => fromJson(iommu_hwpt_arm_smmuv3, { ste: 1 })).toThrow("iommu_hwpt_arm_smmuv3.ste: expected an array, got 1");
 		expect(() => fromJson(iommu_test_cmd, { access_rw: { iowa: 1 } })).toThrow(

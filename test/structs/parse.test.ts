@@ -1,3 +1,4 @@
+/** Tests of the text form of numbers, fields and structs. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -49,8 +50,10 @@ describe("numbers", () => {
 	];
 	it.each(good)("%s", (text, value) => expect(parseNumber(text)).toBe(value));
 
-	it.each(["", "k", "4x", "0x", "0x1k", "1.5", "--1", "1e3x", "_1", "1 2", "١"])("%j is none", (text) => {
-		expect(() => parseNumber(text, "length")).toThrow(new InputError(`length: "${text}" is no number; write 4096, 0x1000, 4k, 2M or 1G`));
+	it.each(["", "k", "4x", "0x", "0x1k", "1.5", "--1", "1e3x", "_1", "1 2", "١"])("%j is not a number", (text) => {
+		expect(() => parseNumber(text, "length")).toThrow(
+			new InputError(`length: "${text}" is not a number; write 4096, 0x1000, 4k, 2M or 1G`),
+		);
 	});
 });
 
@@ -85,26 +88,26 @@ describe("values of a field", () => {
 		[field(iommu_ioas_map, "ioas_id"), "-2147483649", "ioas_id: -2147483649 does not fit u32 (0 to 4294967295)"],
 		[field(iommu_ioas_map, "iova"), "16E", "iova: 18446744073709551616 does not fit u64 (0 to 0xffffffffffffffff)"],
 		[field(iommu_ioas_map, "flags"), "READIBLE", 'flags: "READIBLE" is not known; did you mean READABLE?'],
-		[field(iommu_ioas_map, "flags"), "wat", 'flags: "wat" is not known; known are FIXED_IOVA, WRITEABLE, READABLE'],
+		[field(iommu_ioas_map, "flags"), "wat", 'flags: "wat" is not known; known names are FIXED_IOVA, WRITEABLE, READABLE'],
 		[field(iommu_ioas_map, "flags"), "", "flags: no value given"],
 		[field(iommu_ioas_map, "flags"), "|", "flags: no value given"],
 		[field(iommu_hwpt_alloc, "data_type"), "VTD", 'data_type: "VTD" is not known; did you mean VTD_S1?'],
 		[
 			field(iommu_hwpt_alloc, "data_type"),
 			"VTD_S1|NONE",
-			'data_type: "VTD_S1|NONE" is not known; known are NONE, VTD_S1, ARM_SMMUV3, AMD_GUEST, SELFTEST',
+			'data_type: "VTD_S1|NONE" is not known; known names are NONE, VTD_S1, ARM_SMMUV3, AMD_GUEST, SELFTEST',
 		],
-		[field(iommu_destroy, "id"), "one", 'id: "one" is no number; write 4096, 0x1000, 4k, 2M or 1G'],
+		[field(iommu_destroy, "id"), "one", 'id: "one" is not a number; write 4096, 0x1000, 4k, 2M or 1G'],
 		[field(page_response_msg, "page_req_group_id"), "512", "page_req_group_id: 512 does not fit 9 bits (0 to 511)"],
-		[field(iommu_hw_info_arm_smmuv3, "idr"), "1,2,3,4,5,6,7", "idr: 7 elements given, there is room for 6"],
-		[field(iommu_hw_info_arm_smmuv3, "idr"), "1,x", 'idr[1]: "x" is no number; write 4096, 0x1000, 4k, 2M or 1G'],
+		[field(iommu_hw_info_arm_smmuv3, "idr"), "1,2,3,4,5,6,7", "idr: 7 elements given, but there is room for only 6"],
+		[field(iommu_hw_info_arm_smmuv3, "idr"), "1,x", 'idr[1]: "x" is not a number; write 4096, 0x1000, 4k, 2M or 1G'],
 		[field(iommu_test_cmd, "check_map"), "1", "check_map is a struct: name one of its fields, such as check_map.iova"],
 	];
 	it.each(bad.map(([one, text, message]) => [one.path, text, message, one] as const))("%s: %s is refused", (_, text, message, one) => {
 		expect(() => parseValue(one, text)).toThrow(new InputError(message));
 	});
 
-	it("an end of a name that fits several values is refused", () => {
+	it("a tail of a name that fits several values is refused", () => {
 		const one = { ...field(iommu_hwpt_alloc, "flags"), set: undefined, extra: { MAP_READ: 1, UNMAP_READ: 2 } };
 		expect(() => parseValue({ ...one, set: iommu_hwpt_pgfault.fields[0].set }, "READ")).toThrow(
 			new InputError('flags: "READ" could be MAP_READ or UNMAP_READ'),
@@ -152,7 +155,7 @@ describe("fields of a struct", () => {
 		expect(parseFields(iommu_hw_info_arm_smmuv3 as unknown as StructType, "idr=1,2,3,iidr=9")).toEqual({ idr: [1, 2, 3], iidr: 9 });
 	});
 
-	it("finds fields of a union's member by their path, or by name while the member counts", () => {
+	it("finds fields of a union's member by their path, or by name while the member is active", () => {
 		const cmd = iommu_test_cmd as unknown as StructType;
 		expect(parseFields(cmd, "op=ACCESS_PAGES,access_pages.iova=4k,length=2M")).toEqual({
 			op: 7,
@@ -169,7 +172,7 @@ describe("fields of a struct", () => {
 		expect(() => parseFields(type, "1,addr=1", "--vtd-s1: ")).toThrow(new InputError('--vtd-s1: "1" is not field=value'));
 		expect(() => parseFields(type, "addr=1,=3", "--vtd-s1: ")).toThrow(new InputError('--vtd-s1: "=3" is not field=value'));
 		expect(() => parseFields(type, "addr=x", "--vtd-s1: ")).toThrow(
-			new InputError('--vtd-s1: addr: "x" is no number; write 4096, 0x1000, 4k, 2M or 1G'),
+			new InputError('--vtd-s1: addr: "x" is not a number; write 4096, 0x1000, 4k, 2M or 1G'),
 		);
 	});
 });

@@ -1,3 +1,4 @@
+/** Tests of the types that TypeScript derives from a declaration. */
 import { describe, expect, expectTypeOf, it } from "vitest";
 import {
 	array,
@@ -17,7 +18,7 @@ import {
 	union,
 } from "../../structs/index.js";
 
-describe("what the compiler knows of a declaration", () => {
+describe("what the compiler knows about a declaration", () => {
 	it("the type of each field's value", () => {
 		const value = iommu_ioas_map.decode(new Uint8Array(40));
 		expectTypeOf(value.iova).toEqualTypeOf<bigint>();

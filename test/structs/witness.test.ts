@@ -1,3 +1,4 @@
+/** Compares every declared layout with ref-struct-di's. */
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
 import { allStructs, array, inline, struct, u8, u16, u32, u64, union } from "../../structs/index.js";
@@ -16,7 +17,7 @@ describe("ref-struct-di as witness", () => {
 		expect(Object.keys(witnessLayout(type, modules).offsets).sort()).toEqual(Object.keys(type.offsets).sort());
 	});
 
-	it("agrees where padding is in every place", () => {
+	it("agrees on padding in every place", () => {
 		const holes = struct(
 			"holes",
 			{ a: u8, b: u64, c: u16, d: array(u8, 3), $u: union({ e: u16, f: inline({ g: u8, h: u32 }) }), i: u8 },
