@@ -1,4 +1,6 @@
-/** "Did you mean ...": finds the nearest name by edit distance with transpositions. */
+/** "Did you mean ...": finds the nearest names by edit distance with transpositions. */
+
+/** Edit distance with transpositions. */
 function distance(a: string, b: string): number {
 	const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
 	for (let i = 1; i <= a.length; i++) {
@@ -13,15 +15,34 @@ function distance(a: string, b: string): number {
 
 const fold = (text: string): string => text.toLowerCase().replace(/[-_]/g, "");
 
+/** How far a name is from what was typed, in typing mistakes; letter case, `-` and `_` do not count. */
+function mistakes(typed: string, name: string): number {
+	const wanted = fold(typed);
+	const folded = fold(name);
+	// The beginning of a name counts as that name.
+	return wanted.length >= 3 && folded.startsWith(wanted) ? 0.5 : distance(wanted, folded);
+}
+
+/** How many mistakes in a word of this length are taken for mistakes. */
+const tolerated = (length: number): number => Math.max(1, length * 0.4);
+
+/** The candidates near to what was typed, nearest first; at most three. */
+export function nearest(typed: string, candidates: Iterable<string>): string[] {
+	const { length } = fold(typed);
+	return [...candidates]
+		.map((candidate) => ({ candidate, far: mistakes(typed, candidate) }))
+		.filter(({ candidate, far }) => far <= tolerated(Math.min(length, fold(candidate).length)))
+		.sort((a, b) => a.far - b.far || (a.candidate < b.candidate ? -1 : 1))
+		.slice(0, 3)
+		.map(({ candidate }) => candidate);
+}
+
 /** `; did you mean X?` for the nearest candidate, or nothing if none is near. */
 export function orNearest(typed: string, candidates: Iterable<string>): string {
-	const wanted = fold(typed);
 	let best: string | undefined;
-	let least = Math.max(1, Math.floor(wanted.length * 0.4)) + 1;
+	let least = Math.floor(tolerated(fold(typed).length)) + 1;
 	for (const candidate of candidates) {
-		const name = fold(candidate);
-		// The beginning of a name counts as that name.
-		const far = wanted.length >= 3 && name.startsWith(wanted) ? 0.5 : distance(wanted, name);
+		const far = mistakes(typed, candidate);
 		if (far < least) [best, least] = [candidate, far];
 	}
 	return best === undefined ? "" : `; did you mean ${best}?`;

@@ -17,7 +17,8 @@ export interface Answer<T = Record<string, unknown>> {
 
 /** Calls with a struct's bytes as they are. */
 export function callWithBytes<T>(kernel: Kernel, fd: number, ioctl: Ioctl, before: Uint8Array): Answer<T> {
-	const after = before.slice();
+	// A copy whatever it is: slice() of a Buffer is the same memory.
+	const after = new Uint8Array(before);
 	const ret = kernel.ioctl(fd, ioctl.request, after);
 	return {
 		ioctl,

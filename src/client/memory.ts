@@ -1,3 +1,4 @@
+import { Problem } from "../../structs/errors.js";
 import { ENOMEM } from "../kernel/errno.js";
 import { type Kernel, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 
@@ -10,13 +11,12 @@ export interface Placer {
 }
 
 /** The program has no memory left (or the address asked for is taken). */
-export class MemoryError extends Error {
+export class MemoryError extends Problem {
 	constructor(
 		readonly errno: number,
 		message: string,
 	) {
-		super(message);
-		this.name = "MemoryError";
+		super("environment", message);
 	}
 }
 

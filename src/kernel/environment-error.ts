@@ -1,13 +1,13 @@
-/** Something that this machine lacks: the command line ends with exit code 3, the message and what to do. */
-export class EnvironmentError extends Error {
-	override readonly name = "EnvironmentError";
+/** What this machine lacks. */
+import { Problem } from "../../structs/errors.js";
 
+/** Something that this machine lacks: the command line ends with exit code 3, the message and what to do. */
+export class EnvironmentError extends Problem {
 	constructor(
 		message: string,
-		/** what to do about it, a sentence */
-		readonly hint: string,
+		override readonly hint: string,
 		options?: ErrorOptions,
 	) {
-		super(message, options);
+		super("environment", message, hint, options);
 	}
 }

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { exitCode } from "../../structs/errors.js";
 import { answer, ask, frame, frameReader } from "./frames.js";
 import { type ExecRequest, protocol, type SessionStatus } from "./protocol.js";
 import { Cancelled, RemoteIo } from "./remote-io.js";
@@ -23,14 +24,12 @@ export interface Host {
 	left(cancel: AbortController, served: boolean): void;
 }
 
-const environment = 3;
-
 /** Serves one connection: one command, or one question. */
 export function serveConnection(socket: Socket, host: Host): void {
 	const cancel = new AbortController();
 	let io: RemoteIo | undefined;
 	const refuse = (text: string) => {
-		socket.write(Buffer.concat([frame(answer.stderr, `error: ${text}\n`), frame(answer.exit, String(environment))]));
+		socket.write(Buffer.concat([frame(answer.stderr, `error: ${text}\n`), frame(answer.exit, String(exitCode.environment))]));
 	};
 	const read = frameReader((kind, payload) => {
 		if (kind === ask.data) io?.receive(Buffer.from(payload));
@@ -77,7 +76,12 @@ async function serve(request: ExecRequest, io: RemoteIo, host: Host, cancel: Abo
 	} catch (error) {
 		// Of a caller that is there still: the session ends.
 		const why = error instanceof Cancelled ? error.message : `internal error: ${(error as Error).message}`;
-		end(Buffer.concat([frame(answer.stderr, `error: ${why}\n`), frame(answer.exit, String(error instanceof Cancelled ? environment : 4))]));
+		end(
+			Buffer.concat([
+				frame(answer.stderr, `error: ${why}\n`),
+				frame(answer.exit, String(error instanceof Cancelled ? exitCode.environment : exitCode.internal)),
+			]),
+		);
 	} finally {
 		sharing.end();
 		host.left(cancel, served);

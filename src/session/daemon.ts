@@ -1,4 +1,5 @@
 import { closeSync, lstatSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { exitCode, type Problem, type ProblemKind } from "../../structs/errors.js";
 import { claim, removeIf, TakenError } from "./claim.js";
 import type { RunCommand } from "./connection.js";
 import { newSocketPath, processTitle, SessionError, sessionFolder, socketPath } from "./paths.js";
@@ -28,7 +29,7 @@ export interface Kept {
 /** The first line that the daemon says, on stderr. */
 export type StartReport =
 	| { readonly started: SessionStatus & { readonly socket: string } }
-	| { readonly failed: { readonly name: string; readonly message: string; readonly hint?: string } };
+	| { readonly failed: { readonly kind: ProblemKind; readonly message: string; readonly hint?: string } };
 
 const namesTried = 1000;
 
@@ -47,12 +48,12 @@ export async function runDaemon(request: DaemonRequest, version: string, open: (
 		report({ started: { ...server.status(), socket: path } });
 		await server.ended;
 		// Callers that do not hang up are not waited for.
-		setTimeout(() => process.exit(0), 500).unref();
+		setTimeout(() => process.exit(exitCode.done), 500).unref();
 	} catch (error) {
 		kept?.dispose();
-		const { name, message, hint } = error as SessionError;
-		report({ failed: { name, message, hint } });
-		process.exit(1);
+		const { kind = "internal", message, hint } = error as Partial<Problem> & Error;
+		report({ failed: { kind, message, hint } });
+		process.exit(exitCode.failed);
 	}
 }
 
@@ -92,7 +93,7 @@ async function listen(
 			throw new SessionError(
 				`session ${name} is running already`,
 				`export IOMMUCTL_SESSION=${name} uses it, iommuctl session stop ${name} ends it`,
-				"InputError",
+				"usage",
 			);
 		}
 	}
@@ -104,7 +105,7 @@ export const crashFile = (socket: string): string => socket.replace(/\.sock$/, "
 function crashesAreWritten(socket: string): void {
 	const last = (error: unknown) => {
 		writeFileSync(crashFile(socket), `${error instanceof Error ? error.stack : String(error)}\n`, { mode: 0o600 });
-		process.exit(4);
+		process.exit(exitCode.internal);
 	};
 	process.on("uncaughtException", last);
 	process.on("unhandledRejection", last);

@@ -11,7 +11,7 @@ export function parseDuration(text: string, where: string): number {
 	const ms = match ? Math.round(Number(match[1]) * units[match[2] ?? "s"]) : Number.NaN;
 	if (ms >= 0 && ms <= longest) return ms;
 	const hint = "for example 500ms, 30s, 15m or 2h; a bare number is seconds";
-	throw new SessionError(`${where}: "${text}" is no length of time (24 days at most)`, hint, "InputError");
+	throw new SessionError(`${where}: "${text}" is no length of time (24 days at most)`, hint, "usage");
 }
 
 /** `1 h`, `15 min`, `90 s`, `200 ms`: in the largest unit that is round. */

@@ -1,15 +1,11 @@
+/** Names, folder and sockets of sessions. */
 import { lstatSync, mkdirSync } from "node:fs";
+import { Problem, type ProblemKind } from "../../structs/errors.js";
 
-/** What stands in the way of a session, in one line for people. */
-export class SessionError extends Error {
-	constructor(
-		message: string,
-		/** what to do about it */
-		readonly hint?: string,
-		/** by which the command line knows its exit code: the user's mistake, or the machine's state */
-		override readonly name: "EnvironmentError" | "InputError" = "EnvironmentError",
-	) {
-		super(message);
+/** What stands in the way of a session, in one line for people: the machine's state, or the user's mistake. */
+export class SessionError extends Problem {
+	constructor(message: string, hint?: string, kind: ProblemKind = "environment") {
+		super(kind, message, hint);
 	}
 }
 
@@ -24,7 +20,7 @@ export function checkName(name: string): string {
 	throw new SessionError(
 		`${JSON.stringify(name)} can not be a session's name`,
 		"letters, digits, dots, dashes and underscores, a letter or a digit first, 64 at most",
-		"InputError",
+		"usage",
 	);
 }
 

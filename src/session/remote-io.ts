@@ -1,10 +1,13 @@
 import type { Socket } from "node:net";
+import { Problem } from "../../structs/errors.js";
 import { answer, frame, pieceLength } from "./frames.js";
 import { type ExecRequest, ofTheCaller } from "./protocol.js";
 
 /** The command was given up: its caller has gone, or the session ends. */
-export class Cancelled extends Error {
-	override readonly name = "Cancelled";
+export class Cancelled extends Problem {
+	constructor(message: string) {
+		super("environment", message);
+	}
 }
 
 /** Output that is held goes out at the latest at this size (bytes). */

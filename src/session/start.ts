@@ -41,9 +41,8 @@ function reported(said: string): Started {
 		if (!/^\{"(?:started|failed)":/.test(line)) continue;
 		const report = JSON.parse(line) as StartReport;
 		if ("started" in report) return report.started;
-		const { message, hint, name } = report.failed;
-		// By name the command line knows whose fault it is, and one class it knows by itself.
-		throw Object.assign(new SessionError(message, hint), { name: name === "UsageError" ? "InputError" : name });
+		const { message, hint, kind } = report.failed;
+		throw new SessionError(message, hint, kind);
 	}
 	throw new SessionError(`the session ended while it started${said.trim() ? `: ${said.trim()}` : ""}`);
 }

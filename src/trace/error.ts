@@ -1,5 +1,8 @@
+/** The error of a trace that can not be read. */
+import { Problem } from "../../structs/errors.js";
+
 /** What is wrong with a trace file, and where. The message is composed here and nowhere else. */
-export class TraceError extends Error {
+export class TraceError extends Problem {
 	readonly file: string;
 	/** from 1; 0: the file as a whole */
 	readonly line: number;
@@ -10,8 +13,7 @@ export class TraceError extends Error {
 	readonly cut: boolean;
 
 	constructor(file: string, line: number, column: number | undefined, problem: string, cut = false) {
-		super(`${file}${line === 0 ? "" : `:${line}`}${column === undefined ? "" : `:${column}`}: ${problem}`);
-		this.name = "TraceError";
+		super("usage", `${file}${line === 0 ? "" : `:${line}`}${column === undefined ? "" : `:${column}`}: ${problem}`);
 		this.file = file;
 		this.line = line;
 		this.column = column;

@@ -1,4 +1,4 @@
-import { InputError } from "../../structs/index.js";
+import { exitCode, InputError } from "../../structs/index.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Answer } from "./answer.js";
 import { recordedAnswer } from "./answer.js";
@@ -79,9 +79,9 @@ export async function replayFiles(files: readonly string[], options: ReplayOptio
 }
 
 /** Exit code of a replay: 2 for a bad file or a program that is nowhere, 1 for differences, else 0. */
-export function replayExitCode(report: ReplayReport): 0 | 1 | 2 {
-	if (report.files.some((file) => file.error) || (report.program !== undefined && report.programs === 0)) return 2;
-	return report.differing === 0 ? 0 : 1;
+export function replayExitCode(report: ReplayReport): number {
+	if (report.files.some((file) => file.error) || (report.program !== undefined && report.programs === 0)) return exitCode.usage;
+	return report.differing === 0 ? exitCode.done : exitCode.failed;
 }
 
 class FileReplay implements TraceVisitor {

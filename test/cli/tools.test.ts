@@ -90,6 +90,12 @@ test("mem write takes stdin's bytes", () => {
 });
 
 describe("raw", () => {
+	test("shows what was sent of bytes in hex, not what came back", () => {
+		const bytes = "0c0000000000000000000000";
+		const [document] = documents(iommuctl(["raw", "IOMMU_IOAS_ALLOC", bytes, "--kernel", "sim", "--json"]));
+		expect(document).toMatchObject({ sent: { out_ioas_id: 0 }, answer: { out_ioas_id: 1 } });
+	});
+
 	test("names, numbers, fields, bytes, values", () => {
 		const found = documents(
 			script(

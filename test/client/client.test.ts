@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { callWithBytes } from "../../src/client/call.js";
 import { iommuOn } from "../../src/client/iommu.js";
 import { readLeaf, writeLeaf } from "../../src/client/leaves.js";
 import { DryScratch, Scratch } from "../../src/client/memory.js";
@@ -10,6 +11,7 @@ import { SMMU_COMMANDS, STE } from "../../src/formats/smmuv3/index.js";
 import { EEXIST, EINVAL, ESPIPE } from "../../src/kernel/errno.js";
 import {
 	defines,
+	ioctls,
 	iommu_hwpt_pgfault,
 	iommu_hwpt_vtd_s1,
 	iommu_ioas_map,
@@ -32,6 +34,16 @@ describe("iommuOn", () => {
 			"28000000040000000100000000000000000000000000000000100000000000000000000000000000",
 		);
 		expect(answer).toMatchObject({ ret: 0, errno: 0, decoded: { size: 40, ioas_id: 1, iova: 0x5000n } });
+	});
+
+	test("what was sent stays as it was sent, in a Buffer too", () => {
+		const kernel = new FakeKernel();
+		kernel.answer = (arg) => {
+			arg[8] = 7;
+			return 0;
+		};
+		const { before, after } = callWithBytes(kernel, 3, ioctls.IOMMU_IOAS_ALLOC, Buffer.alloc(12));
+		expect([before[8], after[8]]).toEqual([0, 7]);
 	});
 
 	test("an errno is a value; what the kernel wrote all the same is there", () => {

@@ -18,7 +18,7 @@ describe("lengths of time", () => {
 	it("that make no sense are the user's mistake", () => {
 		for (const text of ["", "-1", "1w", "1 h", "h", "25d", "1e3", "0x10"]) {
 			expect(() => parseDuration(text, "--idle")).toThrow(
-				expect.objectContaining({ name: "InputError", message: expect.stringContaining("--idle") }),
+				expect.objectContaining({ kind: "usage", message: expect.stringContaining("--idle") }),
 			);
 		}
 	});

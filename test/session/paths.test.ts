@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
-const refused = (text: string) => expect.objectContaining({ name: "EnvironmentError", message: expect.stringContaining(text) });
+const refused = (text: string) => expect.objectContaining({ kind: "environment", message: expect.stringContaining(text) });
 
 describe("the folder of the sockets", () => {
 	it("is below XDG_RUNTIME_DIR, and nobody else's", () => {
@@ -70,7 +70,7 @@ describe("names", () => {
 	it("are file names that hide nothing and lead nowhere", () => {
 		for (const name of ["s1", "vm-2.a_b", "A", "x".repeat(64)]) expect(checkName(name)).toBe(name);
 		for (const name of ["", ".", "..", ".hidden", "a/b", "../s1", "/abs", "a b", "-n", "a\0b", "a\nb", "é", "x".repeat(65)]) {
-			expect(() => checkName(name), name).toThrow(expect.objectContaining({ name: "InputError" }));
+			expect(() => checkName(name), name).toThrow(expect.objectContaining({ kind: "usage" }));
 		}
 	});
 

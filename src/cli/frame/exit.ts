@@ -1,16 +1,7 @@
-/** Exit codes of every command. */
-export const exitCode = {
-	done: 0,
-	/** the call, or a check, failed */
-	failed: 1,
-	usage: 2,
-	/** no device, no permission, FFI not loadable */
-	environment: 3,
-	/** a bug in iommuctl */
-	internal: 4,
-	/** everything was skipped */
-	skipped: 77,
-} as const;
+/** How a command ends. */
+import { exitCode, Problem } from "../../../structs/errors.js";
+
+export { exitCode } from "../../../structs/errors.js";
 
 /** How a command ended, and what a script may go on with. */
 export interface Outcome {
@@ -29,14 +20,8 @@ export const done: Outcome = { exit: exitCode.done, errno: 0 };
 export const elsewhere: Outcome = { exit: exitCode.internal, errno: 0 };
 
 /** What the user did wrong on the command line or in a file: one line that says what and where, one how to mend. */
-export class UsageError extends Error {
-	readonly kind = "usage";
-
-	constructor(
-		message: string,
-		readonly hint?: string,
-	) {
-		super(message);
-		this.name = "UsageError";
+export class UsageError extends Problem {
+	constructor(message: string, hint?: string) {
+		super("usage", message, hint);
 	}
 }

@@ -1,9 +1,10 @@
+import { Problem } from "../../../structs/errors.js";
 import { type Bdf, parseBdf } from "./bdf.js";
 
 export type Path = readonly (string | number)[];
 
 /** A mistake in a machine description: where it is and what is wrong. */
-export class MachineError extends Error {
+export class MachineError extends Problem {
 	constructor(
 		readonly path: Path,
 		readonly problem: string,
@@ -12,8 +13,7 @@ export class MachineError extends Error {
 	) {
 		const where = place ? `${place.file}${place.line ? `:${place.line}` : ""}: ` : "";
 		const field = pathText(path);
-		super(`${where}${field ? `${field}: ` : ""}${problem}`);
-		this.name = "MachineError";
+		super("usage", `${where}${field ? `${field}: ` : ""}${problem}`);
 	}
 }
 

@@ -1,12 +1,9 @@
-/** What somebody asked of the simulated machine makes no sense. */
-export class ControlError extends Error {
-	/** what the command line knows such errors by */
-	override readonly name = "InputError";
+/** The error of what `sim ...` commands are asked. */
+import { Problem } from "../../../structs/errors.js";
 
-	constructor(
-		message: string,
-		readonly hint?: string,
-	) {
-		super(message);
+/** What somebody asked of the machine makes no sense. */
+export class ControlError extends Problem {
+	constructor(message: string, hint?: string) {
+		super("usage", message, hint);
 	}
 }

@@ -58,7 +58,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		return { exit: await reportRun(format, statements, shown, how), errno: 0 };
 	}
 	const result = await runStatements(statements, how);
-	const failed = result.results.filter(({ outcome }) => outcome.exit !== 0 && outcome.exit !== exitCode.skipped);
+	const failed = result.results.filter(({ outcome }) => outcome.exit !== exitCode.done && outcome.exit !== exitCode.skipped);
 	const count = result.results.length;
 	if (common.json) {
 		const { which, kernel } = await context.handle();

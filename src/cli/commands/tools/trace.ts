@@ -7,14 +7,14 @@ import { deliver, outputOption, place, programOf, programOption, some, traceArg,
 
 async function show(inv: Invocation): Promise<Outcome> {
 	const { showTrace, showTraceJson } = await import("../../../trace/tools/index.js");
+	const { TraceError } = await import("../../../trace/index.js");
 	const [file] = inv.args;
 	const options = { program: programOf(inv), paints: inv.out, write: (text: string) => inv.io.stdout.write(text) };
 	const programs = await typed(inv, () =>
 		inv.common.json ? showTraceJson(place(inv, file), file, options) : showTrace(place(inv, file), options),
 	).catch((error) => {
 		// The document has it already.
-		if (inv.common.json && error instanceof Error && error.name === "TraceError")
-			inv.io.stderr.write(`${inv.err.bad("error:")} ${error.message}\n`);
+		if (inv.common.json && error instanceof TraceError) inv.io.stderr.write(`${inv.err.bad("error:")} ${error.message}\n`);
 		else throw error;
 		return -1;
 	});
