@@ -4,11 +4,6 @@ export function bits(word: bigint, hi: number, lo: number): bigint {
 	return (word >> BigInt(lo)) & ((1n << BigInt(hi - lo + 1)) - 1n);
 }
 
-/** Whether bit `n` is set. */
-export function bit(word: bigint, n: number): boolean {
-	return ((word >> BigInt(n)) & 1n) === 1n;
-}
-
 /** A word with bits `hi` to `lo` holding `value`; excess bits of the value are cut off. */
 export function put(value: bigint | number, hi: number, lo: number): bigint {
 	return (BigInt(value) & ((1n << BigInt(hi - lo + 1)) - 1n)) << BigInt(lo);

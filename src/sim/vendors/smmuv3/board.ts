@@ -1,5 +1,7 @@
 /** SMMUv3 in machine files, pictures and traces' headers. */
 import { hex } from "../../../formats/bits.js";
+import { SMMU_IDR } from "../../../formats/smmuv3/registers.js";
+import { decodeFields } from "../../../formats/words.js";
 import type { Iommu } from "../../board/description.js";
 import { type Fields, MachineError, readInteger } from "../../board/fields.js";
 import { entriesOf, recordedReserved, textOf } from "../../board/trace-header.js";
@@ -54,6 +56,8 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 		const name = textOf(header, "machine");
 		const words = hwInfoWords(header.hw_info);
 		const devices = entriesOf(header.devices);
+		const idr = words.slice(2, 8);
+		const ats = decodeFields(SMMU_IDR, idr.map(BigInt)).ats === 1n;
 		const units = [...new Set(devices.map((device) => textOf(device, "smmu")))];
 		return {
 			name: `${kind}-${name}`,
@@ -61,11 +65,11 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 			iommus: units.map((unit) => ({
 				name: unit,
 				kind,
-				idr: words.slice(2, 8),
+				idr,
 				iidr: words[8],
 				aidr: words[9],
 				canwbs: typeof header.canwbs === "boolean" ? header.canwbs : !SUITE.incoherent.has(name),
-				ats: (words[2] & 0x400) !== 0,
+				ats,
 				// the emulated SMMU walks from the root every time
 				caches: { paging: 0 },
 				reserved: recordedReserved(devices.filter(({ smmu }) => smmu === unit)),

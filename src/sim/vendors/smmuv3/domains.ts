@@ -1,3 +1,5 @@
+import { STE } from "../../../formats/smmuv3/index.js";
+import { encodeFields } from "../../../formats/words.js";
 import { EINVAL, ENOENT } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { AttachHandle, IommuDevice } from "../../contract/device.js";
@@ -13,7 +15,7 @@ import type { SmmuViommu } from "./viommu.js";
 
 /** bits of IOVA that four levels of 4K tables translate */
 const TABLE_BITS = 48;
-const BYPASS = decodeSte([1n | (BigInt(STE_BYPASS) << 1n), 0n]);
+const BYPASS = decodeSte(encodeFields(STE, { v: 1n, config: BigInt(STE_BYPASS) }, [0n, 0n]));
 
 export type SmmuDomain = SmmuPagingDomain | SmmuNestedDomain;
 

@@ -1,5 +1,7 @@
 /** VT-d in machine files, pictures and traces' headers. */
-import { bit, hex } from "../../../formats/bits.js";
+import { hex } from "../../../formats/bits.js";
+import { VTD_ECAP } from "../../../formats/vtd/registers.js";
+import { flagReader } from "../../../formats/words.js";
 import type { Iommu } from "../../board/description.js";
 import { recordedReserved, textOf } from "../../board/trace-header.js";
 import type { BoardVendor } from "../../board/vendor.js";
@@ -21,6 +23,10 @@ export const INV_V10 = "vtd_inv_v10";
 
 const kind = "vtd";
 
+const offersScalable = flagReader(VTD_ECAP, "smts");
+const remapsInterrupts = flagReader(VTD_ECAP, "ir");
+const hasDeviceTlbs = flagReader(VTD_ECAP, "dt");
+
 export const vtdBoard: BoardVendor<VtdIommu> & { readonly kind: "vtd" } = {
 	kind,
 	kernelOptions: { [INV_V10]: false },
@@ -31,9 +37,8 @@ export const vtdBoard: BoardVendor<VtdIommu> & { readonly kind: "vtd" } = {
 			kind,
 			cap: f.need("cap", f.u64("cap")),
 			ecap,
-			// ecap: SMTS is bit 43, IR bit 3
-			scalable: f.bool("scalable", bit(ecap, 43)),
-			interruptRemapping: f.bool("interrupt_remapping", bit(ecap, 3)),
+			scalable: f.bool("scalable", offersScalable([ecap])),
+			interruptRemapping: f.bool("interrupt_remapping", remapsInterrupts([ecap])),
 			errata: f.bool("errata_772415", true),
 		};
 	},
@@ -77,8 +82,7 @@ export const vtdBoard: BoardVendor<VtdIommu> & { readonly kind: "vtd" } = {
 					reserved: recordedReserved(devices),
 				},
 			],
-			// ecap DT
-			deviceTlbs: bit(ecap, 2),
+			deviceTlbs: hasDeviceTlbs([ecap]),
 		};
 	},
 };
