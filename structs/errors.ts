@@ -1,4 +1,4 @@
-/** What can go wrong without a bug in iommuctl: whose fault it is, and the exit code that follows. */
+/** Errors that end a command, by whose fault they are, and the exit codes that follow. */
 
 /** Exit codes of every command. */
 export const exitCode = {
@@ -14,10 +14,10 @@ export const exitCode = {
 	skipped: 77,
 } as const;
 
-/** Whose fault it is, as errors in JSON say it: what was typed or is in a file, this machine, or iommuctl. Names the exit code. */
+/** Whose fault it is, as in JSON errors: the input (typed or in a file), this machine, or iommuctl. It decides the exit code. */
 export type ProblemKind = "usage" | "environment" | "internal";
 
-/** What ends a command: `message` is one line that says what and where. */
+/** An error that ends a command: `message` is one line that says what is wrong and where. */
 export class Problem extends Error {
 	constructor(
 		readonly kind: ProblemKind,

@@ -1,3 +1,4 @@
+/** Builds dist/ once, before any test. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -7,8 +8,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const sources = ["src", "structs", "scripts/build.mjs", "package.json"];
 
 /**
- * Before any test: dist/ as the sources are now, because the command line is tested as a process.
- * (npm's own pretest hook is no way to do this: .npmrc turns scripts that npm starts by itself off.)
+ * Brings dist/ up to date with the sources, because the command line is tested as a process.
+ * (npm's own pretest hook cannot do this: .npmrc turns off the scripts that npm starts by itself.)
  */
 export default function buildOnce(): void {
 	const newest = Math.max(...sources.map((source) => newestIn(join(root, source))));
@@ -16,7 +17,7 @@ export default function buildOnce(): void {
 	try {
 		execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { cwd: root, stdio: ["ignore", "inherit", "pipe"] });
 	} catch (error) {
-		// Tests of single modules can run all the same; those of the command line will say what is wrong.
+		// Tests of single modules can still run; those of the command line will say what is wrong.
 		const text = String((error as { stderr?: Buffer }).stderr ?? error);
 		process.stderr.write(`the build failed:\n${text.split("\n").slice(0, 12).join("\n")}\n`);
 	}

@@ -1,3 +1,4 @@
+/** Makes a call with a struct and keeps its bytes from before and after. */
 import type { Ioctl } from "../../structs/index.js";
 import type { Kernel } from "../kernel/kernel.js";
 
@@ -8,14 +9,14 @@ export interface Answer<T = Record<string, unknown>> {
 	readonly ret: number;
 	/** 0 where it succeeded */
 	readonly errno: number;
-	/** the struct's bytes as they were sent, and as they are now */
+	/** the struct's bytes as sent, and as the kernel left them */
 	readonly before: Uint8Array;
 	readonly after: Uint8Array;
 	/** of `after` */
 	readonly decoded: T;
 }
 
-/** Calls with a struct's bytes as they are. */
+/** Makes a call with a struct's bytes as given. */
 export function callWithBytes<T>(kernel: Kernel, fd: number, ioctl: Ioctl, before: Uint8Array): Answer<T> {
 	// A copy whatever it is: slice() of a Buffer is the same memory.
 	const after = new Uint8Array(before);

@@ -43,7 +43,7 @@ type Method<N extends StructCall> = (fields?: Init<ValueOf<N>>) => Answer<ValueO
 /** The uAPI as functions: fields in, answer out. A field that is left out is zero, the size is the struct's. */
 export type Iommu = { readonly [N in StructCall as (typeof methods)[N]]: Method<N> };
 
-/** Calls on one open file: /dev/iommu, or a device's for those that are a device's. */
+/** Calls on one open file: /dev/iommu, or a device's file for the calls that belong to a device. */
 export function iommuOn(kernel: Kernel, fd: number): Iommu {
 	const made: Record<string, (fields?: object) => Answer<unknown>> = {};
 	for (const [name, method] of Object.entries(methods)) {

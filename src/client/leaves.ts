@@ -1,8 +1,8 @@
-/** Single numbers in the bytes of a struct: read and written by what the struct says of its fields. */
+/** Reads and writes single numbers in the bytes of a struct, as described by its fields. */
 import type { FieldInfo } from "../../structs/index.js";
 import { bits, mask, put } from "../formats/bits.js";
 
-/** Writes one number (or the elements of an array) at its place; what is too wide loses its high bits. */
+/** Writes one number (or the elements of an array) at its offset; high bits that do not fit are dropped. */
 export function writeLeaf(bytes: Uint8Array, field: FieldInfo, value: bigint | readonly bigint[]): void {
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	if (field.bits) {
@@ -24,7 +24,7 @@ function writeNumber(view: DataView, offset: number, width: number, value: bigin
 	else view.setUint8(offset, Number(BigInt.asUintN(8, value)));
 }
 
-/** Reads one number; an array's first element. Bytes that are not there count as zero. */
+/** Reads one number, or an array's first element. Missing bytes count as zero. */
 export function readLeaf(bytes: Uint8Array, field: FieldInfo): bigint {
 	const width = field.scalar?.size ?? Math.min(field.size, 8);
 	let value = 0n;

@@ -1,16 +1,17 @@
+/** Memory of the program for the data that calls point to. */
 import { Problem } from "../../structs/errors.js";
 import { ENOMEM } from "../kernel/errno.js";
 import { type Kernel, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 
-/** Where nested data of a call is put: arrays, payloads behind a data_uptr, bitmaps, strings. */
+/** Places the data that a call's struct points to: arrays, payloads behind a data_uptr, bitmaps, strings. */
 export interface Placer {
 	/** Copies bytes to where the kernel can read and write them. @returns the address */
 	place(bytes: Uint8Array): bigint;
-	/** What is there now. @returns undefined where nothing is (or nothing ever was, in a dry run) */
+	/** The bytes at an address now. @returns undefined if nothing is there (or ever was, in a dry run) */
 	fetch(addr: bigint, length: number): Uint8Array | undefined;
 }
 
-/** The program has no memory left (or the address asked for is taken). */
+/** The program has no memory left (or the requested address is taken). */
 export class MemoryError extends Problem {
 	constructor(
 		readonly errno: number,
@@ -26,8 +27,8 @@ const chunkLength = 1 << 20;
 const roundUp = (length: number | bigint): bigint => (BigInt(length) + pageSize - 1n) & -pageSize;
 
 /**
- * Scratch memory of a program for the nested data of one call after another: small pieces share a chunk that stays,
- * a large piece has a mapping of its own that `reset` gives back.
+ * Scratch memory of a program for the data of one call after another: small pieces share a chunk that stays mapped,
+ * a large piece gets a mapping of its own that `reset` unmaps.
  */
 export class Scratch implements Placer {
 	#chunk = 0n;
@@ -42,7 +43,7 @@ export class Scratch implements Placer {
 	place(bytes: Uint8Array): bigint {
 		const addr = this.#reserve(bytes.length);
 		const ret = this.#kernel.poke(addr, bytes);
-		if (ret < 0) throw new MemoryError(-ret, "the program's memory can not be written");
+		if (ret < 0) throw new MemoryError(-ret, "the program's memory cannot be written");
 		return addr;
 	}
 
@@ -51,7 +52,7 @@ export class Scratch implements Placer {
 		return this.#kernel.peek(addr, bytes) < 0 ? undefined : bytes;
 	}
 
-	/** To be called when the call that needed the pieces is over. */
+	/** Call this when the call that needed the pieces is over. */
 	reset(): void {
 		this.#used = 0;
 		for (const { addr, length } of this.#large.splice(0)) this.#kernel.munmap(addr, length);
@@ -65,7 +66,7 @@ export class Scratch implements Placer {
 			return addr;
 		}
 		if (this.#chunk === 0n) this.#chunk = this.#map(BigInt(chunkLength));
-		// A chunk that is full goes the way of the large pieces; a new one takes its place.
+		// A full chunk is unmapped with the large pieces; a new one takes its place.
 		if (this.#used + length > chunkLength) {
 			this.#large.push({ addr: this.#chunk, length: BigInt(chunkLength) });
 			this.#chunk = this.#map(BigInt(chunkLength));
@@ -83,7 +84,7 @@ export class Scratch implements Placer {
 	}
 }
 
-/** For a dry run: addresses as a program might have them, and no kernel. */
+/** For a dry run: addresses such as a program might have, without a kernel. */
 export class DryScratch implements Placer {
 	/** what was placed, in order */
 	readonly placed: { readonly addr: bigint; readonly bytes: Uint8Array }[] = [];

@@ -1,3 +1,4 @@
+/** Translates page responses between the struct proposed in 2017 and today's. */
 import {
 	iommufd_page_response_code as NEW,
 	iommu_page_response_code as OLD,
@@ -15,13 +16,13 @@ export interface OldResponse {
 	readonly private_data: number;
 }
 
-/** Today's, which names the group by the cookie that came with it. */
+/** Today's page response, which names the group by the cookie of the request. */
 export interface NewResponse {
 	readonly cookie: number;
 	readonly code: number;
 }
 
-/** What a response of 2017 has to repeat of the request: fields of struct iommu_hwpt_pgfault. */
+/** The parts of a request that a response of 2017 has to repeat: fields of struct iommu_hwpt_pgfault. */
 export interface Request {
 	readonly addr: bigint;
 	readonly pasid: number;
@@ -30,8 +31,8 @@ export interface Request {
 }
 
 /**
- * Today's response. What it can not say is told in `lost`: a failure, which would have ended the device's page
- * requests altogether, and a stream response, which answered without naming a group.
+ * Today's response. `lost` lists what it cannot express: a failure, which would have ended the device's page
+ * requests altogether; a stream response, which did not name a group; and private data.
  */
 export function toNewResponse(old: OldResponse, cookie: number): { readonly response: NewResponse; readonly lost: readonly string[] } {
 	const lost: string[] = [];
@@ -42,7 +43,7 @@ export function toNewResponse(old: OldResponse, cookie: number): { readonly resp
 	return { response: { cookie, code }, lost };
 }
 
-/** The response of 2017 to a request; today's code says success or invalid. */
+/** The response of 2017 to a request; today's code is only success or invalid. */
 export function toOldResponse({ code }: NewResponse, request: Request): OldResponse {
 	return {
 		addr: request.addr,

@@ -1,3 +1,4 @@
+/** The hardware-specific data that calls point to, by kind of hardware. */
 /** Hardware's own data behind pointers: the structs that each kind of IOMMU has for it, by name and type number. */
 import {
 	defines,
@@ -30,7 +31,7 @@ import { STE } from "../formats/smmuv3/index.js";
 import type { Layout } from "../formats/words.js";
 import { smmuv3Command } from "./smmuv3.js";
 
-/** Data of one kind of hardware behind a pointer: its name on the command line, its type number, its struct. */
+/** Data specific to one kind of hardware: its name on the command line, its type number, its struct. */
 export interface Payload {
 	readonly name: string;
 	readonly type: number;

@@ -1,3 +1,4 @@
+/** Bit fields of single 64-bit words. */
 /** Bits of 64-bit words, and numbers as they are printed. */
 /** Bits `hi` down to `lo` of a 64-bit word, as the specifications number them. */
 export function bits(word: bigint, hi: number, lo: number): bigint {

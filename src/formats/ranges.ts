@@ -1,6 +1,6 @@
-/** Ranges of addresses, and how invalidations spell them. */
+/** Ranges of addresses, and how invalidations encode them. */
 
-/** A range of addresses, first and last byte. */
+/** A range of addresses by its first and last byte. */
 export interface Range {
 	readonly first: bigint;
 	readonly last: bigint;
@@ -9,8 +9,8 @@ export interface Range {
 export const WHOLE: Range = { first: 0n, last: 0xffff_ffff_ffff_ffffn };
 
 /**
- * The range that an address with an S bit means (ATS, VT-d device TLB, AMD): without S 4 KiB; with
- * S the lowest clear bit from bit 12 up tells the size, all ones (or all but the top one) everything.
+ * The range that an address with an S bit covers (ATS, VT-d device TLB, AMD): without S, 4 KiB; with S, the lowest
+ * clear bit from bit 12 up gives the size, and all ones (or all but the top bit) mean everything.
  */
 export function sizedRange(address: bigint, s: boolean): Range {
 	const page = address & ~0xfffn;

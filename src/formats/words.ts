@@ -1,15 +1,15 @@
-/** Fields in hardware's words: layouts that say where each is, and what turns words into values and back. */
+/** Fields in the words of hardware structures: layouts say where each field is; functions decode and encode values by them. */
 import { mask, put } from "./bits.js";
 
 /** Where a piece of a field is: the number of the 64-bit word, the highest and the lowest bit. */
 export type Place = readonly [word: number, hi: number, lo: number];
 
-/** A field of one piece or more, lowest bits first. */
+/** A field of one or more pieces, lowest bits first. */
 export interface Field {
 	readonly at: readonly Place[];
-	/** the value's low bits that are not stored: an address has 12 where pages are meant */
+	/** number of low bits of the value that are not stored: 12 for the address of a page */
 	readonly shift?: number;
-	/** values that have names */
+	/** names of values */
 	readonly names?: Readonly<Record<string, number>>;
 }
 
@@ -24,7 +24,7 @@ interface Piece {
 	readonly word: number;
 	readonly lo: bigint;
 	readonly ones: bigint;
-	/** bits of the value that the pieces before have */
+	/** bits of the value that the earlier pieces hold */
 	readonly have: bigint;
 }
 
@@ -42,11 +42,11 @@ interface Compiled {
 interface CompiledLayout {
 	readonly fields: readonly Compiled[];
 	readonly byName: ReadonlyMap<string, Compiled>;
-	/** bits that no field has, word by word; as many as somebody asked for */
+	/** bits outside of all fields, word by word; as many words as were asked for */
 	readonly reserved: bigint[];
 }
 
-/** Layouts that were used: each is compiled once. */
+/** The layouts used so far: each is compiled once. */
 const compiled = new WeakMap<Layout, CompiledLayout>();
 
 function compile(layout: Layout): CompiledLayout {
@@ -71,16 +71,16 @@ function piecesOf(field: Field): Piece[] {
 	});
 }
 
-/** Bits of a field's value, those that are not stored left out. */
+/** Width of a field in bits, without the low bits that are not stored. */
 export const widthOf = (field: Field): number => field.at.reduce((bits, [, hi, lo]) => bits + hi - lo + 1, 0);
 
-/** The largest value of a field. Every value that fits is this and'ed with something. */
+/** The largest value of a field. It is also the mask of all bits that a value may have. */
 export const limitOf = (field: Field): bigint => put(-1n, widthOf(field) - 1, 0) << BigInt(field.shift ?? 0);
 
 /** Whether a field can hold a value. */
 export const fits = (field: Field, value: bigint): boolean => value >= 0n && (value & ~limitOf(field)) === 0n;
 
-/** The value of every field. */
+/** The values of all fields. */
 export function decodeFields<Name extends string>(layout: Layout<Name>, words: readonly bigint[]): Values<Name> {
 	const values: Values = {};
 	for (const { name, first, others, shift } of compile(layout).fields) {
@@ -91,7 +91,7 @@ export function decodeFields<Name extends string>(layout: Layout<Name>, words: r
 	return values;
 }
 
-/** ORs a value into a field's bits; what is too wide loses its high bits, what is not stored its low ones. */
+/** ORs a value into a field's bits; high bits that do not fit and low bits that are not stored are dropped. */
 export function placeField(words: bigint[], field: Field, value: bigint): void {
 	let rest = value >> BigInt(field.shift ?? 0);
 	for (const [word, hi, lo] of field.at) {
@@ -100,18 +100,18 @@ export function placeField(words: bigint[], field: Field, value: bigint): void {
 	}
 }
 
-/** The words that hold these values. @throws RangeError for a name that the layout lacks, or a value that does not fit */
+/** The words that hold these values. @throws RangeError for a field that the layout does not have or a value that does not fit */
 export function encodeFields(layout: Layout, values: Readonly<Values>, words: bigint[]): bigint[] {
 	const { byName } = compile(layout);
 	for (const name of Object.keys(values)) {
 		const field = byName.get(name);
-		if (field === undefined) throw new RangeError(`no field "${name}"; there are ${Object.keys(layout).join(", ")}`);
+		if (field === undefined) throw new RangeError(`no field "${name}"; the fields are ${Object.keys(layout).join(", ")}`);
 		if (!set(words, field, values[name])) throw misfit(name, values[name], field.shift);
 	}
 	return words;
 }
 
-/** ORs a value into the bits of a layout's field. false: it does not fit, and nothing is changed. */
+/** ORs a value into the bits of a layout's field. Returns false, and changes nothing, if it does not fit. */
 export function encodeField<Name extends string>(layout: Layout<Name>, name: Name, value: bigint, words: bigint[]): boolean {
 	return set(words, compile(layout).byName.get(name) as Compiled, value);
 }
@@ -133,7 +133,7 @@ function misfit(name: string, value: bigint, shift: bigint): RangeError {
 	return new RangeError(`${name}: 0x${value.toString(16)} is ${misaligned ? `not aligned to ${1n << shift}` : "too wide"}`);
 }
 
-/** The fields that are not 0, in words: `asid=1 address=0x1000`. Values whose low bits are not stored are addresses. */
+/** The fields that are not 0, as text: `asid=1 address=0x1000`. Values whose low bits are not stored are printed as addresses. */
 export function describeFields(layout: Layout, words: readonly bigint[]): string[] {
 	return Object.entries(decodeFields(layout, words)).flatMap(([name, value]) => {
 		if (value === 0n) return [];
@@ -141,7 +141,7 @@ export function describeFields(layout: Layout, words: readonly bigint[]): string
 	});
 }
 
-/** What reads one field of a structure's words. Its position is worked out here, once: for tables that are read in every access. */
+/** Makes a function that reads one field of a structure's words. The position is worked out here, once, for tables that every access reads. */
 export function reader<Name extends string>(layout: Layout<Name>, name: Name): (words: readonly bigint[]) => bigint {
 	const field = layout[name];
 	const [{ word, lo, ones }, ...others] = piecesOf(field);
@@ -152,7 +152,7 @@ export function reader<Name extends string>(layout: Layout<Name>, name: Name): (
 			for (const piece of others) value |= ((words[piece.word] >> piece.lo) & piece.ones) << piece.have;
 			return value << shift;
 		};
-	// most addresses stand in their word as they are
+	// most addresses are stored in place
 	if (shift === lo) {
 		const place = ones << lo;
 		return (words) => words[word] & place;
@@ -160,7 +160,7 @@ export function reader<Name extends string>(layout: Layout<Name>, name: Name): (
 	return (words) => ((words[word] >> lo) & ones) << shift;
 }
 
-/** The same as a number, of a field of at most 53 bits. */
+/** The same as a number, for a field of at most 53 bits. */
 export function numberReader<Name extends string>(layout: Layout<Name>, name: Name): (words: readonly bigint[]) => number {
 	const { at: places, shift } = layout[name];
 	const [[word, hi, lo]] = places;
@@ -180,24 +180,24 @@ export function flagReader<Name extends string>(layout: Layout<Name>, name: Name
 	return (words) => (words[word] & place) !== 0n;
 }
 
-/** The bits of a word that these fields have. */
+/** The bits of a word that these fields occupy. */
 export function maskOf<Name extends string>(layout: Layout<Name>, names: readonly Name[], word = 0): bigint {
 	let bits = 0n;
 	for (const name of names) for (const [at, hi, lo] of layout[name].at) if (at === word) bits |= mask(hi, lo);
 	return bits;
 }
 
-/** The bits of a word that no field has: reserved ones. */
+/** The reserved bits of a word: those outside of all fields. */
 export const reservedOf = (layout: Layout, word = 0): bigint => mask(63, 0) & ~maskOf(layout, Object.keys(layout), word);
 
-/** What is set outside the layout's fields and the bits in `also`: reserved bits, word by word. */
+/** The bits that are set outside the layout's fields and the bits in `also`, word by word. */
 export function strayBits(layout: Layout, words: readonly bigint[], also: readonly bigint[]): bigint[] {
 	const { reserved } = compile(layout);
 	for (let word = reserved.length; word < words.length; word++) reserved.push(reservedOf(layout, word));
 	return words.map((word, i) => word & reserved[i] & ~(also[i] ?? 0n));
 }
 
-/** Little-endian bytes as 64-bit words; what does not fill a word is left out. */
+/** Little-endian bytes as 64-bit words; an incomplete word at the end is left out. */
 export function toWords(bytes: Uint8Array): bigint[] {
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	return Array.from({ length: bytes.byteLength >> 3 }, (_, i) => view.getBigUint64(i * 8, true));

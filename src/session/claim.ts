@@ -1,14 +1,15 @@
+/** Gives a session's socket its name, which only one session can have. */
 import { linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 
-/** The name is a running session's. */
+/** A running session already has this name. */
 export class TakenError extends Error {
 	override readonly name = "TakenError";
 }
 
 /**
- * Gives the socket made at `from` its name. The socket of a session that was killed gives way; two that start at once
- * can not both have the name, nor can one take it from the other.
+ * Moves the socket made at `from` to `path`. The socket left by a killed session is replaced. Of two sessions that start
+ * at once, only one gets the name, and the other cannot take it away.
  * @throws TakenError
  */
 export async function claim(from: string, path: string): Promise<void> {
@@ -26,7 +27,7 @@ export async function claim(from: string, path: string): Promise<void> {
 	}
 }
 
-/** Whether somebody listens at this socket. */
+/** Whether a process listens on this socket. */
 export function answers(path: string): Promise<boolean> {
 	return new Promise((resolve) => {
 		const socket = connect(path);
@@ -35,12 +36,12 @@ export function answers(path: string): Promise<boolean> {
 			resolve(alive);
 		};
 		socket.once("connect", () => end(true));
-		// A full backlog is somebody's too.
+		// A full backlog also means that a process listens.
 		socket.once("error", ({ code }: NodeJS.ErrnoException) => end(code !== "ECONNREFUSED" && code !== "ENOENT"));
 	});
 }
 
-/** Removes what is at `path` if it still is file number `inode`; what came there since goes back. */
+/** Removes the file at `path` if it still has this inode number; a file that has replaced it is put back. */
 export function removeIf(path: string, inode: number, aside: string): void {
 	try {
 		renameSync(path, aside);
@@ -51,7 +52,7 @@ export function removeIf(path: string, inode: number, aside: string): void {
 	}
 }
 
-/** @returns false if something has that name */
+/** @returns false if the name is taken */
 function link(from: string, to: string): boolean {
 	try {
 		linkSync(from, to);

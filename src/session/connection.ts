@@ -1,3 +1,4 @@
+/** The session's side of a connection: one command or one question. */
 import type { Socket } from "node:net";
 import { exitCode } from "../../structs/errors.js";
 import { answer, ask, frame, frameReader } from "./frames.js";
@@ -6,10 +7,10 @@ import { Cancelled, RemoteIo } from "./remote-io.js";
 import { Sharing } from "./sharing.js";
 import type { Turns } from "./turns.js";
 
-/** Runs a command to its end. @returns its exit code, or that it does not belong into a session */
+/** Runs a command to its end. @returns its exit code, or "local" if it does not belong in a session */
 export type RunCommand = (argv: readonly string[], io: RemoteIo & { readonly sharing: Sharing }) => Promise<number | "local">;
 
-/** What a connection needs of its session. */
+/** What a connection needs from its session. */
 export interface Host {
 	readonly version: string;
 	readonly name: string;
@@ -18,7 +19,7 @@ export interface Host {
 	status(): SessionStatus;
 	/** Ends the session. */
 	stop(): Promise<void>;
-	/** a command begins and ends; it can be told to give up */
+	/** a command begins, and ends; `cancel` makes it give up */
 	entered(cancel: AbortController): void;
 	/** @param served whether it was a command for the session */
 	left(cancel: AbortController, served: boolean): void;
@@ -39,7 +40,7 @@ export function serveConnection(socket: Socket, host: Host): void {
 		else if (kind === ask.exec && !io) {
 			const request = parseRequest(payload);
 			if (request?.protocol !== protocol || request.version !== host.version) {
-				const other = typeof request?.version === "string" ? `this is ${request.version}` : "this is another";
+				const other = typeof request?.version === "string" ? `this is ${request.version}` : "this is another version";
 				return refuse(
 					`session ${host.name} was started by iommuctl ${host.version}, ${other}; \`iommuctl session stop ${host.name}\`, then start it again`,
 				);
@@ -56,7 +57,7 @@ export function serveConnection(socket: Socket, host: Host): void {
 	socket.on("data", (chunk: Buffer) => {
 		if (!read(chunk)) socket.destroy();
 	});
-	// The caller is gone: by an interrupt, or because it needs no more.
+	// The caller has gone: it was interrupted, or it needs no more.
 	socket.on("error", () => {});
 	socket.on("close", () => cancel.abort(new Cancelled("the caller has gone")));
 }
@@ -74,7 +75,7 @@ async function serve(request: ExecRequest, io: RemoteIo, host: Host, cancel: Abo
 		io.flush();
 		end(exit === "local" ? frame(answer.local) : frame(answer.exit, String(exit)));
 	} catch (error) {
-		// Of a caller that is there still: the session ends.
+		// A caller that is still there is cancelled because the session ends.
 		const why = error instanceof Cancelled ? error.message : `internal error: ${(error as Error).message}`;
 		end(
 			Buffer.concat([

@@ -1,3 +1,4 @@
+/** The process that a session runs in. */
 import { closeSync, lstatSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { exitCode, type Problem, type ProblemKind } from "../../structs/errors.js";
 import { claim, removeIf, TakenError } from "./claim.js";
@@ -8,11 +9,11 @@ import { SessionServer } from "./server.js";
 
 /** What `session start` asks for, as JSON. */
 export interface DaemonRequest {
-	/** without: the first of s1, s2, ... that is free */
+	/** absent: the first of s1, s2, ... that is free */
 	readonly name?: string;
 	/** ms; 0: never */
 	readonly idle: number;
-	/** what the kernel is to be: for the command line to understand */
+	/** which kernel to open; only the command line interprets this */
 	readonly setup: Readonly<Record<string, unknown>>;
 }
 
@@ -33,7 +34,7 @@ export type StartReport =
 
 const namesTried = 1000;
 
-/** Runs a session in this process until it ends. What is wrong at the start is reported, never thrown. */
+/** Runs a session in this process until it ends. Errors at the start are reported, never thrown. */
 export async function runDaemon(request: DaemonRequest, version: string, open: () => Promise<Kept>): Promise<void> {
 	let kept: Kept | undefined;
 	try {
@@ -43,11 +44,11 @@ export async function runDaemon(request: DaemonRequest, version: string, open: (
 		crashesAreWritten(path);
 		process.title = processTitle(path);
 		for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void server.stop());
-		// What it would have written to is closed, so that no shell waits for it; and no folder is kept from being unmounted.
+		// The working directory must not keep a file system from being unmounted; report() closes stderr, so that no shell waits for it.
 		process.chdir("/");
 		report({ started: { ...server.status(), socket: path } });
 		await server.ended;
-		// Callers that do not hang up are not waited for.
+		// Do not wait for callers that do not hang up.
 		setTimeout(() => process.exit(exitCode.done), 500).unref();
 	} catch (error) {
 		kept?.dispose();
@@ -99,7 +100,7 @@ async function listen(
 	}
 }
 
-/** Where a session that ends by a bug says why. */
+/** The file in which a session that ends because of a bug says why. */
 export const crashFile = (socket: string): string => socket.replace(/\.sock$/, ".crash");
 
 function crashesAreWritten(socket: string): void {
@@ -111,12 +112,12 @@ function crashesAreWritten(socket: string): void {
 	process.on("unhandledRejection", last);
 }
 
-/** Says how the start went and lets go of stderr, which is the starter's pipe: /dev/null takes its number. */
+/** Reports how the start went and releases stderr, which is the starter's pipe: /dev/null takes its number. */
 function report(start: StartReport): void {
 	try {
 		writeSync(2, `${JSON.stringify(start)}\n`);
 	} catch {
-		// The starter was interrupted; the session is there all the same, and `session list` shows it.
+		// The starter was interrupted; the session exists all the same, and `session list` shows it.
 	}
 	closeSync(2);
 	openSync("/dev/null", "w");

@@ -1,3 +1,4 @@
+/** Lengths of time as people write them. */
 import { SessionError } from "./paths.js";
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -11,7 +12,7 @@ export function parseDuration(text: string, where: string): number {
 	const ms = match ? Math.round(Number(match[1]) * units[match[2] ?? "s"]) : Number.NaN;
 	if (ms >= 0 && ms <= longest) return ms;
 	const hint = "for example 500ms, 30s, 15m or 2h; a bare number is seconds";
-	throw new SessionError(`${where}: "${text}" is no length of time (24 days at most)`, hint, "usage");
+	throw new SessionError(`${where}: "${text}" is not a length of time (24 days at most)`, hint, "usage");
 }
 
 /** `1 h`, `15 min`, `90 s`, `200 ms`: in the largest unit that is round. */

@@ -1,3 +1,4 @@
+/** The caller's side of a session: sends a command and passes its files, output and input. */
 import { createReadStream, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { resolve } from "node:path";
@@ -6,7 +7,7 @@ import { isatty } from "node:tty";
 import { answer, ask, frame, frameReader } from "./frames.js";
 import { type ExecRequest, forwardedEnv, protocol } from "./protocol.js";
 
-/** How it went: the exit code, or that the command is to be run here, or why there is no answer. */
+/** The outcome: the exit code, or that the command must run here, or why there is no answer. */
 export type Forwarded = { readonly exit: number } | { readonly local: true } | { readonly gone: "absent" | "killed" | "ended" | string };
 
 /** The command line of this process as a request. */
@@ -19,14 +20,14 @@ export function requestOf(argv: readonly string[], version: string): ExecRequest
 		cwd: process.cwd(),
 		env: forwardedEnv(process.env),
 		tty,
-		// The streams take their time to load: only for terminals.
+		// Node's streams are slow to load, so they are only used for terminals.
 		columns: [(tty[0] && process.stdout.columns) || null, (tty[1] && process.stderr.columns) || null],
 	};
 }
 
 /**
- * Has a session run a command with this process' files, output and input. An interrupt ends this process as it ends
- * any; the session sees the connection close and cancels the command.
+ * Has a session run a command with this process's files, output and input. An interrupt ends this process as usual;
+ * the session sees the connection close and cancels the command.
  */
 export function forward(path: string, request: ExecRequest, done: (result: Forwarded) => void): void {
 	const socket = connect(path);
@@ -43,7 +44,7 @@ export function forward(path: string, request: ExecRequest, done: (result: Forwa
 	const finish = (otherwise: Forwarded) => {
 		socket.destroy();
 		source?.destroy();
-		// A connection that fails says so twice.
+		// A connection that fails emits both "error" and "close".
 		const first = done;
 		done = () => {};
 		first(result ?? otherwise);
@@ -64,7 +65,7 @@ export function forward(path: string, request: ExecRequest, done: (result: Forwa
 		socket.write(frame(ask.exec, JSON.stringify(request)));
 	});
 	socket.on("data", (chunk: Buffer) => {
-		if (!read(chunk)) finish({ gone: "it does not speak as a session does" });
+		if (!read(chunk)) finish({ gone: "it does not answer like a session" });
 		else if (result) finish(result);
 	});
 	socket.on("error", ({ code, message }: NodeJS.ErrnoException) => {
@@ -76,7 +77,7 @@ export function forward(path: string, request: ExecRequest, done: (result: Forwa
 
 const closed = new Set<number>();
 
-/** Everything at once; quiet where the reader has gone (`| head`). */
+/** Writes all bytes; silent if the reader has gone (`| head`). */
 function writeAll(fd: number, bytes: Uint8Array): void {
 	for (let at = 0; at < bytes.length && !closed.has(fd); ) {
 		try {
@@ -84,7 +85,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
 		} catch (error) {
 			const { code } = error as NodeJS.ErrnoException;
 			if (code === "EPIPE" || code === "EBADF") closed.add(fd);
-			// A pipe that another process made non-blocking: wait for its reader a little.
+			// A pipe that another process made non-blocking: wait a little for its reader.
 			else if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
 			else throw error;
 		}

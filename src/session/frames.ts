@@ -1,9 +1,8 @@
-/**
- * What goes over a session's socket: frames of a kind (one letter), a length (32 bits, little endian) and that many
- * bytes. Any version of iommuctl can read any other's frames, so that it can at least say that they do not fit.
- */
+/** The frames that go over a session's socket. */
+// A frame is its kind (one letter), a length (32 bits, little-endian) and that many bytes. Every version of iommuctl can
+// read the frames of every other one, so that it can at least say that the versions do not match.
 
-/** Bytes of one frame at most: more than a command line can have. */
+/** The largest frame in bytes: longer than a command line can be. */
 export const longestFrame = 8 << 20;
 /** Bytes of output or of a file that go into one frame. */
 export const pieceLength = 1 << 16;
@@ -16,7 +15,7 @@ export const ask = {
 	exec: "X",
 	/** bytes of the file that `wantFile` asked for */
 	data: "D",
-	/** the end of that file; an errno's name if it could not be read */
+	/** the end of that file; with an errno's name if it could not be read */
 	end: "E",
 	status: "S",
 	stop: "Q",
@@ -26,11 +25,11 @@ export const ask = {
 export const answer = {
 	stdout: "O",
 	stderr: "2",
-	/** the caller shall send a file; no name: its stdin */
+	/** asks the caller to send a file; without a name, its stdin */
 	wantFile: "R",
 	/** the exit code, in decimal */
 	exit: "C",
-	/** not for the session: the caller shall run the command itself */
+	/** not for the session: the caller must run the command itself */
 	local: "L",
 	/** JSON: a SessionStatus */
 	status: "J",
@@ -45,7 +44,7 @@ export function frame(kind: string, payload: Uint8Array | string = ""): Buffer {
 	return whole;
 }
 
-/** Puts frames together again. @returns a function that takes what came and answers false once it makes no sense */
+/** Reassembles frames. @returns a function that takes received bytes and returns false once they make no sense */
 export function frameReader(onFrame: (kind: string, payload: Buffer) => void): (chunk: Buffer) => boolean {
 	let parts: Buffer[] = [];
 	let held = 0;

@@ -1,8 +1,9 @@
+/** The error for a session that does not answer. */
 import { readFileSync } from "node:fs";
 import { crashFile } from "./daemon.js";
 import { SessionError, sessionFolder, socketPath } from "./paths.js";
 
-/** Why a session does not answer, and how to go on, in one line. `why` as `forward` says it. */
+/** Why a session does not answer, and how to go on, in one line. `why` is the `gone` of `forward`. */
 export function goneError(env: Readonly<Record<string, string | undefined>>, name: string, why: string): SessionError {
 	const what =
 		lastWords(env, name) ??
@@ -12,13 +13,13 @@ export function goneError(env: Readonly<Record<string, string | undefined>>, nam
 				? "was killed"
 				: why === "ended"
 					? "ended while the command ran"
-					: `can not be reached (${why})`);
-	const anew = `eval "$(iommuctl session start --name ${name})" starts it anew`;
-	const otherwise = env.IOMMUCTL_SESSION === name ? "`unset IOMMUCTL_SESSION` goes on without" : "session list shows what is running";
+					: `cannot be reached (${why})`);
+	const anew = `eval "$(iommuctl session start --name ${name})" starts it again`;
+	const otherwise = env.IOMMUCTL_SESSION === name ? "`unset IOMMUCTL_SESSION` goes on without it" : "session list shows what is running";
 	return new SessionError(`session ${name} ${what}; ${anew}, ${otherwise}`);
 }
 
-/** Of a session that ended by a bug. */
+/** How a session ended, if a bug ended it. */
 function lastWords(env: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
 	try {
 		const file = crashFile(socketPath(sessionFolder(env) ?? "", name));

@@ -1,3 +1,4 @@
+/** Kills a session by its process. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { answers } from "./claim.js";

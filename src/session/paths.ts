@@ -2,7 +2,7 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { Problem, type ProblemKind } from "../../structs/errors.js";
 
-/** What stands in the way of a session, in one line for people: the machine's state, or the user's mistake. */
+/** Why a session cannot be started or used, in one line for people: the machine's state, or the user's mistake. */
 export class SessionError extends Problem {
 	constructor(message: string, hint?: string, kind: ProblemKind = "environment") {
 		super(kind, message, hint);
@@ -11,15 +11,15 @@ export class SessionError extends Problem {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Bytes of a Unix socket's path, without the 0 behind it (struct sockaddr_un). */
+/** The longest path of a Unix socket in bytes, without the final 0 (struct sockaddr_un). */
 const longestSocketPath = 107;
 
-/** A session's name is a file's name too. @throws SessionError */
+/** Checks a session's name, which is also a file's name. @throws SessionError */
 export function checkName(name: string): string {
 	if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) return name;
 	throw new SessionError(
-		`${JSON.stringify(name)} can not be a session's name`,
-		"letters, digits, dots, dashes and underscores, a letter or a digit first, 64 at most",
+		`${JSON.stringify(name)} cannot be a session's name`,
+		"use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or a digit",
 		"usage",
 	);
 }
@@ -31,16 +31,16 @@ export function folderPath(env: Env): string {
 		const stat = lstatSync(runtime, { throwIfNoEntry: false });
 		if (stat?.isDirectory() && stat.uid === process.getuid?.()) return `${runtime.replace(/\/+$/, "")}/iommuctl`;
 	}
-	// As os.tmpdir(), which would have to be loaded.
+	// Like os.tmpdir(), without loading node:os.
 	const temporary = (env.TMPDIR || env.TMP || env.TEMP || "/tmp").replace(/(.)\/+$/, "$1");
 	return `${temporary}/iommuctl-${process.getuid?.()}`;
 }
 
 /**
- * The folder of the sockets, if nobody else can get at it. Links are not followed: others may write where it stands.
- * @param make create it if it is not there
- * @returns undefined if it is not there
- * @throws SessionError if it is another user's, or open to others
+ * The folder of the sockets, if nobody else has access to it. Links are not followed, as others may write to its parent.
+ * @param make create it if it does not exist
+ * @returns undefined if it does not exist
+ * @throws SessionError if it belongs to another user or is open to others
  */
 export function sessionFolder(env: Env, make = false): string | undefined {
 	const folder = folderPath(env);
@@ -49,13 +49,13 @@ export function sessionFolder(env: Env, make = false): string | undefined {
 			mkdirSync(folder, { mode: 0o700 });
 		} catch (error) {
 			const { code } = error as NodeJS.ErrnoException;
-			if (code !== "EEXIST") throw new SessionError(`${folder} can not be made: ${code}`, "set XDG_RUNTIME_DIR to a folder of yours");
+			if (code !== "EEXIST") throw new SessionError(`${folder} cannot be made: ${code}`, "set XDG_RUNTIME_DIR to a folder of yours");
 		}
 	}
 	const stat = lstatSync(folder, { throwIfNoEntry: false });
 	if (!stat) return undefined;
 	const wrong = !stat.isDirectory()
-		? "is no folder"
+		? "is not a folder"
 		: stat.uid !== process.getuid?.()
 			? "belongs to another user"
 			: stat.mode & 0o077
@@ -70,13 +70,13 @@ export function sessionFolder(env: Env, make = false): string | undefined {
 
 export const socketPath = (folder: string, name: string): string => fitting(`${folder}/${name}.sock`);
 
-/** What a session's process is called in /proc and by ps. */
+/** The title of a session's process in /proc and ps. */
 export const processTitle = (socket: string): string => `iommuctl session ${socket}`;
 
 /** Where a session's socket is made, before it gets its name. */
 export const newSocketPath = (folder: string): string => fitting(`${folder}/.${process.pid}`);
 
-/** @throws SessionError where the path is longer than a socket's may be */
+/** @throws SessionError if the path is too long for a socket */
 function fitting(path: string): string {
 	if (Buffer.byteLength(path) <= longestSocketPath) return path;
 	throw new SessionError(

@@ -1,4 +1,5 @@
-/** Goes up whenever a session and a caller of different versions would misunderstand each other. */
+/** The requests and answers of a session, as JSON. */
+/** Increases whenever a session and a caller of different versions would misunderstand each other. */
 export const protocol = 1;
 
 /** A command as it was typed. */
@@ -12,7 +13,7 @@ export interface ExecRequest {
 	readonly env: Readonly<Record<string, string>>;
 	/** whether stdout and stderr are terminals */
 	readonly tty: readonly [boolean, boolean];
-	/** characters in a line of them, where known */
+	/** their width in characters, where known */
 	readonly columns: readonly [number | null, number | null];
 }
 
@@ -22,17 +23,17 @@ export interface SessionStatus {
 	readonly version: string;
 	/** for people: `simulated (no /dev/iommu here)` */
 	readonly kernel: string;
-	/** when it was started, ISO 8601 */
+	/** time of the start, ISO 8601 */
 	readonly started: string;
-	/** commands that were served */
+	/** number of commands served */
 	readonly commands: number;
-	/** commands that are running, waiting ones too */
+	/** number of commands that are running or waiting */
 	readonly running: number;
 	/** seconds since the last command ended */
 	readonly idleFor: number;
 	/** seconds without a command after which it stops by itself; null: never */
 	readonly idleLimit: number | null;
-	/** the trace that is written */
+	/** the trace that it records */
 	readonly record: string | null;
 }
 

@@ -1,3 +1,4 @@
+/** Asks sessions for their status, or to stop. */
 import { lstatSync, readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { removeIf } from "./claim.js";
@@ -7,7 +8,7 @@ import type { SessionStatus } from "./protocol.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** `busy`: it lives, and a command keeps it from answering. */
+/** `busy`: it is alive, but a command keeps it from answering. */
 export type Found = { readonly name: string } & (
 	| { readonly state: "running"; readonly status: SessionStatus }
 	| { readonly state: "busy" }
@@ -15,10 +16,10 @@ export type Found = { readonly name: string } & (
 	| { readonly state: "absent" }
 );
 
-/** How long a session that computes may take to answer, ms. */
+/** How long a session that is computing may take to answer, ms. */
 const patience = 2000;
 
-/** Asks a session how it is, or to stop (and then how it was). */
+/** Asks a session for its status, or to stop (which returns its last status). */
 export function question(env: Env, name: string, kind: typeof ask.status | typeof ask.stop, timeout = patience): Promise<Found> {
 	const folder = sessionFolder(env);
 	if (folder === undefined) return Promise.resolve({ name, state: "absent" });
@@ -41,7 +42,7 @@ export function question(env: Env, name: string, kind: typeof ask.status | typeo
 	});
 }
 
-/** Every session of ours. What killed sessions left behind is removed, and told once. */
+/** Every session of this user. What killed sessions left behind is removed, and listed this once. */
 export async function listSessions(env: Env): Promise<Found[]> {
 	const folder = sessionFolder(env);
 	if (folder === undefined) return [];
@@ -52,13 +53,13 @@ export async function listSessions(env: Env): Promise<Found[]> {
 	return found.filter(({ state }) => state !== "absent");
 }
 
-/** Removes the socket of a session that was killed, if it is this one still. */
+/** Removes the socket of a killed session, if it is still this file. */
 export function forget(env: Env, name: string, inode: number | undefined): void {
 	const path = socketPath(sessionFolder(env) as string, name);
 	if (inode !== undefined) removeIf(path, inode, `${path}.old`);
 }
 
-/** The file number of a session's socket, by which it is told from one that comes after. */
+/** The inode number of a session's socket, which tells it apart from a later one. */
 export function inodeOf(env: Env, name: string): number | undefined {
 	const folder = sessionFolder(env);
 	return folder === undefined ? undefined : lstatSync(socketPath(folder, checkName(name)), { throwIfNoEntry: false })?.ino;

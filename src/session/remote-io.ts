@@ -1,19 +1,20 @@
+/** The files, output and input of a caller, as its session sees them. */
 import type { Socket } from "node:net";
 import { Problem } from "../../structs/errors.js";
 import { answer, frame, pieceLength } from "./frames.js";
 import { type ExecRequest, ofTheCaller } from "./protocol.js";
 
-/** The command was given up: its caller has gone, or the session ends. */
+/** The command was cancelled: its caller has gone, or the session ends. */
 export class Cancelled extends Problem {
 	constructor(message: string) {
 		super("environment", message);
 	}
 }
 
-/** Output that is held goes out at the latest at this size (bytes). */
+/** Buffered output is sent at this size (bytes) at the latest. */
 const flushAt = 1 << 16;
 
-/** One end of the caller's output. What is written together goes together. */
+/** One of the caller's outputs. What is written together is sent together. */
 class RemoteSink {
 	readonly #io: RemoteIo;
 	readonly #kind: string;
@@ -33,7 +34,7 @@ class RemoteSink {
 	}
 }
 
-/** Where a forwarded command reads and writes: the caller's files, output and input. */
+/** What a forwarded command reads and writes: the caller's files, output and input. */
 export class RemoteIo {
 	readonly stdout: RemoteSink;
 	readonly stderr: RemoteSink;
@@ -58,7 +59,7 @@ export class RemoteIo {
 	}
 
 	readonly stdin = {
-		/** What is left of the caller's stdin. @throws Cancelled */
+		/** The rest of the caller's stdin. @throws Cancelled */
 		readAll: async (): Promise<Uint8Array> => {
 			const bytes = this.#input ?? (await this.#fetch(""));
 			this.#input = new Uint8Array();
@@ -66,14 +67,14 @@ export class RemoteIo {
 		},
 	};
 
-	/** Files that only the caller can open: their bytes, or why there are none. */
+	/** Files that only the caller can open: their bytes, or the error. */
 	readonly files = {
 		get: (path: string): Uint8Array | Error | undefined => this.#fetched.get(path) ?? (ofTheCaller(path) ? failure("ENOENT") : undefined),
 	};
 
 	/**
-	 * Fetches what the command line names and only the caller can open, before the command begins: what feeds it may be
-	 * another command that waits for its turn.
+	 * Fetches the files on the command line that only the caller can open, before the command begins: the process that
+	 * writes to one may itself be waiting for its turn in the session.
 	 */
 	async prefetch(argv: readonly string[]): Promise<void> {
 		for (const word of argv) {
@@ -83,7 +84,7 @@ export class RemoteIo {
 		}
 	}
 
-	/** What came from the caller: a piece of the file, or its end. */
+	/** Takes what the caller sent: a piece of the file, or its end. */
 	receive(piece: Buffer | undefined, error?: string): void {
 		if (piece) this.#incoming?.parts.push(piece);
 		else this.#incoming?.done(error);
@@ -133,7 +134,7 @@ function unlessCancelled(error: Error): Error {
 	return error;
 }
 
-/** Promise.withResolvers, which Node 20 does not have. */
+/** Promise.withResolvers, which Node 20 lacks. */
 function deferred<T>() {
 	let resolve: (value: T) => void = () => {};
 	let reject: (reason: unknown) => void = () => {};

@@ -1,3 +1,4 @@
+/** Serves a session's socket until the session ends. */
 import { createServer, type Server } from "node:net";
 import { type Host, type RunCommand, serveConnection } from "./connection.js";
 import type { SessionStatus } from "./protocol.js";
@@ -13,11 +14,11 @@ export interface SessionOptions {
 	/** ms without a command after which it stops; 0: never */
 	readonly idle: number;
 	readonly run: RunCommand;
-	/** gives back what the session holds; called once, when no command runs */
+	/** releases what the session holds; called once, when no command runs */
 	dispose(): void;
 }
 
-/** A session's end of its socket: who is served, and when it is over. */
+/** The server of a session: accepts connections, and ends the session when it is stopped or idle. */
 export class SessionServer implements Host {
 	readonly turns = new Turns();
 	readonly name: string;
@@ -47,13 +48,13 @@ export class SessionServer implements Host {
 		this.#rearm();
 	}
 
-	/** Takes connections at this path, which only we can open. @throws with Node's `code` */
+	/** Accepts connections at this path, which only this user can open. @throws with Node's `code` */
 	async listen(path: string): Promise<void> {
 		await new Promise<void>((resolve, reject) => {
 			this.#server.once("error", reject);
 			const mask = process.umask(0o177);
 			try {
-				// Makes the socket's file before it returns.
+				// listen() creates the socket's file before it returns.
 				this.#server.listen(path, resolve);
 			} finally {
 				process.umask(mask);
@@ -92,13 +93,13 @@ export class SessionServer implements Host {
 		this.#rearm();
 	}
 
-	/** Cancels what waits, lets what runs come to an end, and gives everything back. */
+	/** Cancels waiting commands, lets the running one finish, and releases everything. */
 	stop(): Promise<void> {
 		this.#stopping ??= this.#end();
 		return this.#stopping;
 	}
 
-	/** Of a session that never began. */
+	/** Ends a session that never began. */
 	abandon(): void {
 		clearTimeout(this.#idleTimer);
 		this.#server.close();

@@ -1,7 +1,8 @@
+/** How the commands of a session take turns. */
 import { setImmediate, setTimeout } from "node:timers/promises";
 import type { Turns } from "./turns.js";
 
-/** A command may keep the session to itself for this long (ms) before it looks whether it is still wanted. */
+/** A command may keep the session to itself for this long (ms) before it checks whether it has been cancelled. */
 const attention = 20;
 
 /** How a command shares the session's kernel with others. */
@@ -29,7 +30,7 @@ export class Sharing {
 		this.#handOn = () => {};
 	}
 
-	/** Lets the others go first, for `ms` milliseconds at least. @throws Cancelled */
+	/** Gives up the turn for at least `ms` milliseconds. @throws Cancelled */
 	async pause(ms: number): Promise<void> {
 		this.end();
 		await setTimeout(ms, undefined, { signal: this.#cancelled }).catch(() => {});
@@ -37,7 +38,7 @@ export class Sharing {
 		this.#lastLook = performance.now();
 	}
 
-	/** To be called now and then by what takes long; keeps the turn. @throws Cancelled */
+	/** Long commands call this now and then; keeps the turn. @throws Cancelled */
 	async checkpoint(): Promise<void> {
 		if (performance.now() - this.#lastLook < attention) return;
 		await setImmediate();

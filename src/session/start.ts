@@ -1,3 +1,4 @@
+/** Starts a session's process and waits for its report. */
 import { spawn } from "node:child_process";
 import type { DaemonRequest, StartReport } from "./daemon.js";
 import { SessionError } from "./paths.js";
@@ -9,12 +10,12 @@ const titleLength = 200;
 
 /**
  * Starts a session in a process of its own, which outlives this one, and waits until it listens.
- * @param command what runs `runDaemon`; the request follows as its last word
- * @param fd an open file that it gets as number 3
- * @throws SessionError with what the session said
+ * @param command the program that runs `runDaemon`; the request is appended as its last argument
+ * @param fd an open file that it gets as descriptor 3
+ * @throws SessionError with the session's own message
  */
 export async function startSession(command: readonly string[], request: DaemonRequest, fd?: number): Promise<Started> {
-	// Room for the title that the process gives itself, which can not be longer than its command line.
+	// Padded to make room for the process title, which cannot be longer than the command line.
 	const text = JSON.stringify(request).padEnd(titleLength);
 	const { IOMMUCTL_SESSION: _, ...env } = process.env;
 	const child = spawn(command[0], [...command.slice(1), text], {
@@ -30,7 +31,7 @@ export async function startSession(command: readonly string[], request: DaemonRe
 		child.stderr?.on("data", (text: string) => {
 			said += text;
 		});
-		// Closed as soon as the report is out, or the process has died.
+		// stderr closes as soon as the report is written or the process has died.
 		child.stderr?.once("close", resolve);
 	});
 	return reported(said);
@@ -44,5 +45,5 @@ function reported(said: string): Started {
 		const { message, hint, kind } = report.failed;
 		throw new SessionError(message, hint, kind);
 	}
-	throw new SessionError(`the session ended while it started${said.trim() ? `: ${said.trim()}` : ""}`);
+	throw new SessionError(`the session ended while starting${said.trim() ? `: ${said.trim()}` : ""}`);
 }

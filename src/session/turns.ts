@@ -1,8 +1,9 @@
-/** Lets one go at a time, in the order of asking. */
+/** A queue in which one task runs at a time. */
+/** Grants turns one at a time, in the order in which they were requested. */
 export class Turns {
 	#last: Promise<void> = Promise.resolve();
 
-	/** @returns what hands the turn on, once it is ours */
+	/** Waits for the turn. @returns a function that passes it on */
 	async take(): Promise<() => void> {
 		const before = this.#last;
 		let handOn = () => {};

@@ -73,15 +73,15 @@ describe("invalidation entries", () => {
 	test.each([
 		[["--vtd-s1", "addr=1,npages"], '--vtd-s1 (entry 0): addr: "1,npages" is not a number'],
 		[["--vtd-s1", "npages"], '--vtd-s1 (entry 0): "npages" is not field=value'],
-		[["--smmuv3", "op=TLBI_NH_VA,asid=0x10000"], "asid can not be 0x10000: it takes 0 to 65535"],
-		[["--smmuv3", "op=TLBI_NH_VA,addr=0x123"], "addr can not be 0x123: it takes an address aligned to 4096"],
+		[["--smmuv3", "op=TLBI_NH_VA,asid=0x10000"], "asid cannot be 0x10000: it takes 0 to 65535"],
+		[["--smmuv3", "op=TLBI_NH_VA,addr=0x123"], "addr cannot be 0x123: it takes an address aligned to 4096"],
 		[["--vtd-s1", "addr=0", "--selftest", "flags=0"], "--vtd-s1 and --selftest in one call"],
 		[["--from", "/no/such"], "--from: /no/such: no such file"],
 		[["--as", "vtd-s1"], "there is no --from"],
 		[["--from", "-"], "stdin: what the entries are can not be told from their fields"],
 		[["--from", "-", "--as", "vtd-s1"], "stdin:2: no JSON"],
 		[["--from", "-", "--data-type", "VTD_S1"], "stdin:2: no JSON"],
-		[["--from", "-", "--as", "smmuv3"], "stdin:1: addr can not be 0x1"],
+		[["--from", "-", "--as", "smmuv3"], "stdin:1: addr cannot be 0x1"],
 		[["--from", "/dev/null"], "/dev/null is empty: no entries"],
 	])("%j is refused in one line", (args, message) => {
 		const { status, stderr } = iommuctl(["hwpt", "invalidate", "3", ...args, "--dry-run"], { input: '{"addr":1}\n{' });

@@ -1,3 +1,4 @@
+/** Tests of the client: calls, scratch memory, queues and the data that calls point to. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { callWithBytes } from "../../src/client/call.js";
@@ -46,7 +47,7 @@ describe("iommuOn", () => {
 		expect([before[8], after[8]]).toEqual([0, 7]);
 	});
 
-	test("an errno is a value; what the kernel wrote all the same is there", () => {
+	test("an errno is a value; what the kernel wrote before it failed is kept", () => {
 		const kernel = new FakeKernel();
 		kernel.answer = () => -EEXIST;
 		expect(iommuOn(kernel, 3).ioasMap({ size: 44 })).toMatchObject({ ret: -1, errno: EEXIST, decoded: { size: 44 } });
@@ -61,7 +62,7 @@ describe("iommuOn", () => {
 });
 
 describe("Scratch", () => {
-	test("pieces do not overlap, keep their bytes, and are given back", () => {
+	test("pieces do not overlap, keep their bytes, and are freed", () => {
 		fc.assert(
 			fc.property(fc.array(fc.oneof(fc.nat(300), fc.constantFrom(0, 1 << 19, 1 << 20, (1 << 20) + 1)), { maxLength: 8 }), (lengths) => {
 				const kernel = new FakeKernel();
@@ -71,7 +72,7 @@ describe("Scratch", () => {
 					for (const { addr, length, at } of placed)
 						expect(scratch.fetch(addr, length)?.every((byte) => byte === at + 1) ?? false).toBe(true);
 					scratch.reset();
-					// Only the chunk that is shared by small pieces stays.
+					// Only the chunk that small pieces share stays.
 					expect(kernel.maps.size).toBeLessThanOrEqual(1);
 				}
 			}),
@@ -79,7 +80,7 @@ describe("Scratch", () => {
 		);
 	});
 
-	test("nothing is fetched from where nothing is", () => {
+	test("nothing is fetched from unmapped memory", () => {
 		expect(new Scratch(new FakeKernel()).fetch(1n, 1)).toBeUndefined();
 		const dry = new DryScratch();
 		const first = dry.place(new Uint8Array(5000));
@@ -113,7 +114,7 @@ describe("queues", () => {
 		expect(readFaults(kernel, 5, 39)).toMatchObject({ ret: -1, errno: ESPIPE, messages: [] });
 	});
 
-	test("responses: how many were taken", () => {
+	test("responses: how many were accepted", () => {
 		const kernel = new FakeKernel();
 		kernel.takes = () => 8;
 		expect(writeResponses(kernel, 5, new Uint8Array(24))).toEqual({ ret: 8, errno: 0, handled: 1 });
@@ -133,7 +134,7 @@ describe("queues", () => {
 });
 
 describe("SMMUv3", () => {
-	test("fields go where the architecture has them, and come back in words", () => {
+	test("fields go where the architecture has them, and come back as text", () => {
 		const words = [0n, 0n];
 		for (const [name, value] of Object.entries({
 			op: SMMU_COMMANDS.TLBI_NH_VA.opcode,

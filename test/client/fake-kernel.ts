@@ -1,7 +1,8 @@
+/** A fake kernel for tests of the client. */
 import { EFAULT } from "../../src/kernel/errno.js";
 import type { IoBuffer, IoctlArg, Kernel, MmapRequest } from "../../src/kernel/kernel.js";
 
-/** A program's memory and a file that answers what it is told: enough to see what a client does. */
+/** A program's memory and a file with prepared answers: enough to see what a client does. */
 export class FakeKernel implements Kernel {
 	readonly kind = "sim";
 	readonly calls: { fd: number; request: number; arg: Uint8Array }[] = [];

@@ -1,3 +1,4 @@
+/** Tests of commands, descriptors and events: encoding, decoding, and the addresses that they cover. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AMD_COMMANDS, type AmdCommandName, amdRange, decodeAmdCommand, encodeAmdCommand } from "../../src/formats/amd/commands.js";
@@ -128,7 +129,7 @@ describe("known bytes", () => {
 
 describe("what does not fit", () => {
 	test("an unknown field, a value too wide, a misaligned address", () => {
-		expect(() => encodeSmmuCommand("TLBI_NH_ALL", { asid: 1n })).toThrow(/no field "asid"; there are vmid/);
+		expect(() => encodeSmmuCommand("TLBI_NH_ALL", { asid: 1n })).toThrow(/no field "asid"; the fields are vmid/);
 		expect(() => encodeSmmuCommand("TLBI_NH_ALL", { vmid: 0x1_0000n })).toThrow(/too wide/);
 		expect(() => encodeSmmuCommand("TLBI_NH_VA", { address: 0x1001n })).toThrow(/not aligned to 4096/);
 		expect(() => encodeSmmuCommand("TLBI_NH_ALL", { constructor: 1n } as never)).toThrow(/no field/);
@@ -145,7 +146,7 @@ describe("what does not fit", () => {
 		expect(decodeVtdDescriptor(upper).invalid).toMatch(/reserved bits/);
 	});
 
-	test("reserved bits of commands are told", () => {
+	test("reserved bits of commands are reported", () => {
 		expect(decodeSmmuCommand(bytes("10010000 00000000 00000000 00000080")).stray).toEqual([0x100n, 1n << 63n]);
 		expect(decodeAmdCommand(bytes("00000100 00000080 00000000 00000000")).stray).toEqual([0x1_0000n, 0n]);
 		expect(decodeSmmuCommand(bytes("99000000 00000000 00000000 00000000"))).toMatchObject({ opcode: 0x99 });
@@ -153,7 +154,7 @@ describe("what does not fit", () => {
 });
 
 describe("ranges", () => {
-	test("an S bit: the lowest clear bit tells the size", () => {
+	test("an S bit: the lowest clear bit gives the size", () => {
 		expect(sizedRange(0x5000n, false)).toEqual({ first: 0x5000n, last: 0x5fffn });
 		expect(sizedRange(0x4000n, true)).toEqual({ first: 0x4000n, last: 0x5fffn });
 		expect(sizedRange(0x5000n, true)).toEqual({ first: 0x4000n, last: 0x7fffn });
@@ -161,7 +162,7 @@ describe("ranges", () => {
 		expect(sizedRange(0xffff_ffff_ffff_f000n, true)).toEqual(WHOLE);
 	});
 
-	test("SMMUv3: NUM, SCALE and TG, or one entry of whatever size", () => {
+	test("SMMUv3: NUM, SCALE and TG, or one entry of any size", () => {
 		const range = (fields: Record<string, bigint>) => smmuRange(decodeSmmuCommand(encodeSmmuCommand("TLBI_NH_VA", fields)));
 		expect(range({ address: 0x8000n })).toEqual({ first: 0x8000n, last: 0x8000n });
 		expect(range({ address: 0x8000n, tg: 1n, num: 3n })).toEqual({ first: 0x8000n, last: 0xbfffn });

@@ -9,7 +9,7 @@ const isField = (value: unknown): value is Field => typeof value === "object" &&
 const isLayout = (value: unknown): value is Layout =>
 	typeof value === "object" && value !== null && Object.keys(value).length > 0 && Object.values(value).every(isField);
 
-/** Layouts stand by themselves, in tables by name, or as `layout` of what such a table holds. */
+/** A layout may be exported by itself, in a table by name, or as the `layout` of a table's entry. */
 function* layoutsIn(name: string, value: unknown, depth = 0): Generator<[name: string, layout: Layout]> {
 	if (isLayout(value)) yield [name, value];
 	else if (typeof value === "object" && value !== null && !isField(value) && depth < 3)

@@ -25,7 +25,7 @@ const word = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
 const wordsOf = (layout: Layout) => Math.max(0, ...Object.values(layout).flatMap((field) => field.at.map(([at]) => at + 1)));
 const zeroes = (layout: Layout) => Array.from({ length: wordsOf(layout) }, () => 0n);
 
-test("the layouts that there are", () => {
+test("the layouts that exist", () => {
 	const names = LAYOUTS.map(([name]) => name);
 	expect(new Set(names).size).toBe(names.length);
 	for (const one of ["smmuv3 STE", "smmuv3 CD", "smmuv3 SMMU_IDR", "vtd VTD_PASID_ENTRY", "vtd VTD_ECAP", "amd AMD_DTE", "amd AMD_EFR"])
@@ -112,7 +112,7 @@ describe.each(LAYOUTS)("%s", (_name, layout) => {
 	});
 });
 
-test("fields in words: those that are not 0, addresses in hexadecimal", () => {
+test("fields as text: those that are not 0, addresses in hexadecimal", () => {
 	const layout = { a: at(0, 3, 0), b: at(0, 7, 4), address: at(1, 63, 12, 12) };
 	expect(describeFields(layout, [0x50n, 0x1_7fffn])).toEqual(["b=5", "address=0x17000"]);
 	expect(describeFields(layout, [0n, 0n])).toEqual([]);

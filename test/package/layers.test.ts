@@ -100,7 +100,7 @@ const FORMS: readonly (readonly [string, (from: string) => string])[] = [
 
 const { importProblems } = (await import(`${root}scripts/imports/check.mjs`)) as { importProblems(root: string): string[] };
 
-/** What the import rules say of a tree of these files, one problem a line, in order. */
+/** What the import rules say about a tree of these files, one problem per line, in order. */
 function problems(files: Readonly<Record<string, string>>): string[] {
 	const tree = mkdtempSync(join(folder, "tree-"));
 	for (const [path, text] of Object.entries(files)) {
@@ -157,7 +157,7 @@ describe("the rings of src/sim and its door", () => {
 });
 
 describe("circles", () => {
-	test("one of values is flagged inside a folder and over folders", () => {
+	test("one of values is flagged inside a folder and across folders", () => {
 		expect(
 			problems({ "src/sim/mmu/a.ts": value("./b.js"), "src/sim/mmu/b.ts": value("./c.js"), "src/sim/mmu/c.ts": value("./a.js") }),
 		).toEqual(["circle of values: src/sim/mmu/a.ts -> src/sim/mmu/b.ts -> src/sim/mmu/c.ts -> src/sim/mmu/a.ts"]);
@@ -180,7 +180,7 @@ describe("circles", () => {
 		expect(problems({ "src/trace/a.ts": value("./b.js"), "src/trace/b.ts": close("./a.js") })).toEqual([]);
 	});
 
-	test("one over folders is found behind circles inside them", () => {
+	test("one across folders is found behind circles inside them", () => {
 		const half = (other: string) => ({ "x.ts": type("./top.js"), "y.ts": type("./z.js"), "z.ts": type(`../${other}/top.js`) });
 		const top = `import type { A } from "./x.js";\nimport type { B } from "./y.js";\nexport type C = A | B;\n`;
 		const files = Object.entries({ left: half("right"), right: half("left") }).flatMap(([name, part]) =>

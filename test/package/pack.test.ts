@@ -1,3 +1,4 @@
+/** Packs the package, installs it and runs it. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +24,7 @@ describe("the package, packed and installed in an empty folder", () => {
 		const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) as string;
 		packed = run("tar", ["-tzf", tarball]).trim().split("\n");
 		writeFileSync(join(folder, "package.json"), '{"name":"empty","private":true}');
-		// It depends on no other package, so this asks no registry, and no install script can fail.
+		// It depends on no other package, so this needs no registry, and no install script can fail.
 		run("npm", ["install", "--offline", "--no-audit", "--no-fund", join(folder, tarball)]);
 	}, 120_000);
 
@@ -39,7 +40,7 @@ describe("the package, packed and installed in an empty folder", () => {
 		expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["iommuctl"]);
 	});
 
-	test("carries FFI, which loads from there", () => {
+	test("includes FFI, which loads from there", () => {
 		const load = 'require("ref-napi"); console.log(typeof require("ffi-napi/lib/bindings").ffi_call)';
 		const dist = join(folder, "node_modules/iommuctl/dist");
 		expect(run(process.execPath, ["-e", load], dist)).toBe("function\n");
@@ -57,14 +58,14 @@ describe("the package, packed and installed in an empty folder", () => {
 		expect(run(iommuctl, ["run", "repro:6ebf2eb46fbd", "--kernel", "sim"])).toMatch(/ ok\n$/);
 	}, 60_000);
 
-	test("carries the licences of what is bundled", () => {
+	test("includes the licences of the bundled packages", () => {
 		const licences = readFileSync(join(folder, "node_modules/iommuctl/dist/LICENSES.txt"), "utf8");
 		expect(licences).toMatch(/^commander \d+\.\d+\.\d+ \(MIT\)$/m);
 	});
 });
 
 describe("the launcher", () => {
-	test("says how to build where nothing is built", () => {
+	test("says how to build if nothing is built", () => {
 		const bare = mkdtempSync(join(tmpdir(), "iommuctl-bare-"));
 		try {
 			run("cp", ["-r", join(root, "bin"), join(root, "package.json"), bare], root);

@@ -1,3 +1,4 @@
+/** Tests of several commands at once in one session. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Place } from "./shell.js";
 
@@ -7,7 +8,7 @@ beforeAll(() => {
 });
 afterAll(() => place.clear());
 
-/** A mock device that faults into a queue. @returns its ID, the queue's, and a page table's to attach */
+/** A mock device that faults into a queue. @returns the IDs of the device, the queue, and a page table to attach */
 function faultingDevice(): { device: string; queue: string } {
 	const { stdout } = place.run(["run", "-", "--json"], {
 		session: "main",
@@ -90,7 +91,7 @@ describe("commands at once", () => {
 		expect(alone.status).toBe(2);
 	});
 
-	it("outside of a session do not wait for what can not come", () => {
+	it("outside of a session do not wait for what cannot come", () => {
 		const ran = place.run(["run", "-", "--kernel", "sim"], { input: "queue = fault alloc\nfault read $queue --wait\n" });
 		expect(ran.status).toBe(1);
 		expect(ran.stderr).toContain("no other command speaks to this simulated kernel");
@@ -102,7 +103,7 @@ describe("Ctrl-C", () => {
 		place.start("other", "--machine", "selftest");
 	});
 
-	it("ends a command that waits, and the session lives", async () => {
+	it("ends a command that waits, and the session lives on", async () => {
 		const queue = place.run(["fault", "alloc", "-q"], { session: "other" }).stdout.trim();
 		for (const signal of ["SIGINT", "SIGKILL"] as const) {
 			const waiting = place.begin(["fault", "read", queue, "--wait"], "other");

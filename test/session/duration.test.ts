@@ -1,8 +1,9 @@
+/** Tests of lengths of time as people write them. */
 import { describe, expect, it } from "vitest";
 import { durationText, parseDuration } from "../../src/session/duration.js";
 
 describe("lengths of time", () => {
-	it("are read with their unit, seconds without", () => {
+	it("are read with their unit, or as seconds without one", () => {
 		for (const [text, ms] of [
 			["250ms", 250],
 			["30", 30_000],

@@ -1,3 +1,4 @@
+/** Tests of the frames that go over a session's socket. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { frame, frameReader, longestFrame } from "../../src/session/frames.js";
@@ -21,7 +22,7 @@ describe("frames", () => {
 		);
 	});
 
-	it("longer than any can be are refused before they are collected", () => {
+	it("longer than the maximum are refused before they are collected", () => {
 		const head = Buffer.alloc(5, "X");
 		head.writeUInt32LE(longestFrame + 1, 1);
 		expect(frameReader(() => {})(head)).toBe(false);

@@ -1,3 +1,4 @@
+/** Tests of how sessions start and end. */
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ afterAll(() => place.clear());
 
 const alive = (pid: number): boolean => {
 	try {
-		// A process that has ended and is not waited for (its parent is init, or what stands in for it) counts as gone.
+		// A process that has ended but was not reaped (its parent is init, or a replacement for it) counts as gone.
 		return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
 	} catch {
 		return false;
@@ -32,7 +33,7 @@ describe("the start of a session", () => {
 		expect(place.run(["session", "start"]).stdout).toBe("export IOMMUCTL_SESSION=s1\n");
 	});
 
-	it("fails where a name is taken, and says how to use or end that session", () => {
+	it("fails if the name is taken, and says how to use or end that session", () => {
 		place.start("taken");
 		const again = place.run(["session", "start", "--name", "taken"]);
 		expect(again).toMatchObject({ status: 2, stdout: "" });
@@ -50,15 +51,15 @@ describe("the start of a session", () => {
 		place.clear();
 	});
 
-	it("reports what is wrong with the kernel, the trace, the machine and the words", () => {
+	it("reports what is wrong with the kernel, the trace, the machine and the command line", () => {
 		const start = (...words: string[]) => place.run(["session", "start", "--name", "bad", ...words]);
 		const cases: readonly (readonly [string[], number, string])[] = [
 			[["--record", "/nowhere/trace.jsonl"], 2, "/nowhere/trace.jsonl can not be written: ENOENT"],
 			[["--record", bin], 2, "not an iommufd trace"],
 			[["--machine", "toaster"], 2, "toaster"],
 			[["--inject", "nothing:error=ENOMEM"], 2, "nothing"],
-			[["--idle", "soon"], 2, '--idle: "soon" is no length of time'],
-			[["--name", "../x"], 2, "can not be a session's name"],
+			[["--idle", "soon"], 2, '--idle: "soon" is not a length of time'],
+			[["--name", "../x"], 2, "cannot be a session's name"],
 		];
 		for (const [words, status, text] of cases) {
 			const ran = start(...words);
@@ -69,20 +70,20 @@ describe("the start of a session", () => {
 		expect(existsSync(place.socket("bad"))).toBe(false);
 	});
 
-	it.skipIf(existsSync("/dev/iommu"))("says that the real kernel is not to be had", () => {
+	it.skipIf(existsSync("/dev/iommu"))("says that the real kernel is not available", () => {
 		const ran = place.run(["session", "start", "--kernel", "real"]);
 		expect(ran).toMatchObject({ status: 3, stdout: "" });
 		expect(ran.stderr).toContain("/dev/iommu");
 	});
 
-	it("refuses a folder that others can get into", () => {
+	it("refuses a folder that others have access to", () => {
 		const other = new Place();
 		mkdirSync(join(other.folder, "iommuctl"));
 		chmodSync(join(other.folder, "iommuctl"), 0o777);
 		const ran = other.run(["session", "start"]);
 		expect(ran.status).toBe(3);
 		expect(ran.stderr).toContain("is open to others (mode 777)");
-		// Nor is a session there trusted.
+		// A session there is not trusted either.
 		const used = other.run(["ioas", "alloc"], { session: "s1" });
 		expect(used.status).toBe(3);
 		expect(used.stderr).toContain("is open to others (mode 777)");
@@ -90,7 +91,7 @@ describe("the start of a session", () => {
 		other.clear();
 	});
 
-	it("works in the temporary folder where there is no XDG_RUNTIME_DIR, links not followed", () => {
+	it("works in the temporary folder if there is no XDG_RUNTIME_DIR, links not followed", () => {
 		const other = new Place();
 		other.env.XDG_RUNTIME_DIR = undefined;
 		other.env.TMPDIR = other.folder;
@@ -101,11 +102,11 @@ describe("the start of a session", () => {
 		other.env.TMPDIR = join(other.folder, "trap");
 		mkdirSync(other.env.TMPDIR);
 		symlinkSync(join(other.folder, `iommuctl-${process.getuid?.()}`), join(other.env.TMPDIR, `iommuctl-${process.getuid?.()}`));
-		expect(other.run(["session", "start"]).stderr).toContain("is no folder");
+		expect(other.run(["session", "start"]).stderr).toContain("is not a folder");
 		other.clear();
 	});
 
-	it("can inject faults into all that follows", () => {
+	it("can inject faults into all later calls", () => {
 		place.start("faulty", "--inject", "IOMMU_IOAS_ALLOC:error=ENOMEM:when=2");
 		const statuses = [1, 2, 3].map(() => place.run(["ioas", "alloc", "-q"], { session: "faulty" }).status);
 		expect(statuses).toEqual([0, 1, 0]);
@@ -124,18 +125,18 @@ describe("the start of a session", () => {
 });
 
 describe("the end of a session", () => {
-	it("by kill -9 is told in one line with how to go on, and the name is free again", async () => {
+	it("by kill -9 is reported in one line that says how to go on, and the name is free again", async () => {
 		const pid = place.start("dead");
 		process.kill(pid, "SIGKILL");
 		await gone(pid);
 		const next = place.run(["ioas", "alloc"], { session: "dead" });
 		expect(next).toMatchObject({ status: 3, stdout: "" });
 		expect(next.stderr).toBe(
-			'error: session dead was killed; eval "$(iommuctl session start --name dead)" starts it anew, `unset IOMMUCTL_SESSION` goes on without\n',
+			'error: session dead was killed; eval "$(iommuctl session start --name dead)" starts it again, `unset IOMMUCTL_SESSION` goes on without it\n',
 		);
 		const json = place.run(["ioas", "alloc", "--json"], { session: "dead" });
 		expect(JSON.parse(json.stdout)).toMatchObject({ schema: "iommuctl.error", kind: "environment", exit: 3 });
-		// What needs no kernel goes on; so do the commands that mend it.
+		// Commands that need no kernel still work, as do those that start a session again.
 		expect(place.run(["struct", "show", "iommu_ioas_map"], { session: "dead" }).status).toBe(0);
 		expect(place.run(["session", "start", "--name", "dead", "--kernel", "sim"], { session: "dead" }).stdout).toBe(
 			"export IOMMUCTL_SESSION=dead\n",
@@ -143,7 +144,7 @@ describe("the end of a session", () => {
 		expect(place.run(["ioas", "alloc", "-q"], { session: "dead" }).stdout).toBe("1\n");
 	});
 
-	it("by kill -9 while a command runs is told by that command", async () => {
+	it("by kill -9 while a command runs is reported by that command", async () => {
 		const pid = place.start("cut");
 		place.run(["fault", "alloc"], { session: "cut" });
 		const waiting = place.begin(["fault", "read", "1", "--wait"], "cut");
@@ -156,7 +157,7 @@ describe("the end of a session", () => {
 		expect(place.run(["session", "list"]).stdout).not.toContain("cut");
 	});
 
-	it("by stop cancels what waits, and a later command says that it is not running", async () => {
+	it("by stop cancels waiting commands, and a later command says that it is not running", async () => {
 		const pid = place.start("over");
 		place.run(["fault", "alloc"], { session: "over" });
 		const waiting = place.begin(["fault", "read", "1", "--wait"], "over");
@@ -189,7 +190,7 @@ describe("the end of a session", () => {
 		expect(existsSync(place.socket("idle"))).toBe(false);
 	});
 
-	it("by a bug is told with where more is said, until the name is used again", async () => {
+	it("by a bug is reported, with the file that says more, until the name is used again", async () => {
 		const daemon = join(place.folder, "buggy.cjs");
 		const code = `
 			import { runDaemon } from "./src/session/daemon.js";
@@ -243,7 +244,7 @@ describe("the record of a session", () => {
 		expect(place.run(["replay", file]).stdout).toContain("2 programs");
 	});
 
-	it("is whole up to the last call of a session that is killed, and free of --wait's looks", async () => {
+	it("is complete up to the last call of a session that is killed, without the polling of --wait", async () => {
 		const file = join(place.folder, "killed.jsonl");
 		const pid = place.start("taped2", "--record", file);
 		place.run(["fault", "alloc"], { session: "taped2" });

@@ -1,3 +1,4 @@
+/** Tests of where the sockets of sessions are. */
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +24,7 @@ describe("the folder of the sockets", () => {
 		expect(sessionFolder(env, true)).toBe(join(base, "iommuctl"));
 	});
 
-	it("is in the temporary folder where XDG_RUNTIME_DIR is none of ours", () => {
+	it("is in the temporary folder if XDG_RUNTIME_DIR is not a folder of this user", () => {
 		const own = `${base}/iommuctl-${process.getuid?.()}`;
 		for (const env of [{}, { XDG_RUNTIME_DIR: "" }, { XDG_RUNTIME_DIR: "relative" }, { XDG_RUNTIME_DIR: join(base, "none") }]) {
 			expect(folderPath({ ...env, TMPDIR: `${base}/` })).toBe(own);
@@ -38,7 +39,7 @@ describe("the folder of the sockets", () => {
 		expect(folderPath({ XDG_RUNTIME_DIR: other, TMPDIR: base })).toBe(`${base}/iommuctl-0`);
 	});
 
-	it("is refused if others can get into it", () => {
+	it("is refused if others have access to it", () => {
 		const folder = join(base, "iommuctl");
 		mkdirSync(folder);
 		for (const mode of [0o755, 0o701, 0o770, 0o777]) {
@@ -47,16 +48,16 @@ describe("the folder of the sockets", () => {
 		}
 	});
 
-	it("is refused if it is a link, even to a folder that would do", () => {
+	it("is refused if it is a link, even to a suitable folder", () => {
 		mkdirSync(join(base, "real"), { mode: 0o700 });
 		symlinkSync(join(base, "real"), join(base, "iommuctl"));
-		for (const make of [true, false]) expect(() => sessionFolder({ XDG_RUNTIME_DIR: base }, make)).toThrow(refused("is no folder"));
+		for (const make of [true, false]) expect(() => sessionFolder({ XDG_RUNTIME_DIR: base }, make)).toThrow(refused("is not a folder"));
 		expect(existsSync(join(base, "real", "s1.sock"))).toBe(false);
 	});
 
 	it("is refused if it is a file", () => {
 		writeFileSync(join(base, "iommuctl"), "", { mode: 0o600 });
-		expect(() => sessionFolder({ XDG_RUNTIME_DIR: base }, true)).toThrow(refused("is no folder"));
+		expect(() => sessionFolder({ XDG_RUNTIME_DIR: base }, true)).toThrow(refused("is not a folder"));
 	});
 
 	it.skipIf(!root)("is refused if another user made it", () => {
@@ -67,7 +68,7 @@ describe("the folder of the sockets", () => {
 });
 
 describe("names", () => {
-	it("are file names that hide nothing and lead nowhere", () => {
+	it("are file names that are not hidden and lead to no other folder", () => {
 		for (const name of ["s1", "vm-2.a_b", "A", "x".repeat(64)]) expect(checkName(name)).toBe(name);
 		for (const name of ["", ".", "..", ".hidden", "a/b", "../s1", "/abs", "a b", "-n", "a\0b", "a\nb", "é", "x".repeat(65)]) {
 			expect(() => checkName(name), name).toThrow(expect.objectContaining({ kind: "usage" }));

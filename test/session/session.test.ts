@@ -1,3 +1,4 @@
+/** Tests of sessions as a shell uses them. */
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -28,7 +29,7 @@ describe("a session in a shell", () => {
 		expect(ran.status).toBe(0);
 	});
 
-	it("says which kernel answered, in words and in JSON", () => {
+	it("says which kernel answered, as text and in JSON", () => {
 		const people = place.run(["ioas", "alloc"], { session: "main" });
 		expect(people.stderr).toContain("simulated (machine selftest), session main");
 		const { stdout, stderr } = place.run(["ioas", "alloc", "--json"], { session: "main" });
@@ -72,7 +73,7 @@ describe("a session in a shell", () => {
 		expect(place.run(["run", "-"], { session: "main", input: `${lines}\nioas alloc\n` }).stdout).toContain("1 command: 1 ok");
 	});
 
-	it("gives back more than a pipe holds, whole, and ends quietly when nobody reads on", () => {
+	it("gives back more than a pipe holds, complete, and ends quietly when the reader stops", () => {
 		const count = 3000;
 		const script = `${"echo a heading that is printed again and again\n".repeat(count)}ioas alloc\n`;
 		const whole = place.run(["run", "-"], { session: "main", input: script });
@@ -115,7 +116,7 @@ describe("a session in a shell", () => {
 		expect(await lines(50)).toBeGreaterThan(await lines(150));
 	});
 
-	it("runs what is not about its kernel in the caller's process", () => {
+	it("runs commands that do not concern its kernel in the caller's process", () => {
 		const before = JSON.parse(place.run(["session", "status", "main", "--json"]).stdout) as { commands: number };
 		const replayed = place.run(["replay", "absent.jsonl"], { session: "main" });
 		expect(replayed.status).toBe(2);
@@ -124,7 +125,7 @@ describe("a session in a shell", () => {
 		expect(after.commands).toBe(before.commands);
 	});
 
-	it("has one kernel: another that is asked for is refused, and how to have it told", () => {
+	it("has one kernel: a request for another is refused, with how to get it", () => {
 		for (const words of [
 			["--kernel", "sim"],
 			["--machine", "vtd"],
@@ -162,7 +163,7 @@ describe("a session in a shell", () => {
 });
 
 describe("a session's socket", () => {
-	it("can be opened by its user alone", () => {
+	it("can be opened only by its user", () => {
 		const { mode } = statSync(place.socket("main"));
 		expect(mode & 0o777).toBe(0o600);
 		expect(statSync(join(place.folder, "iommuctl")).mode & 0o777).toBe(0o700);
@@ -187,7 +188,7 @@ describe("a session's socket", () => {
 		}
 	});
 
-	it("survives what is no request", async () => {
+	it("survives garbage instead of a request", async () => {
 		const overlong = Buffer.from([0x58, 0xff, 0xff, 0xff, 0xff]);
 		const broken = Buffer.from([0x58, 2, 0, 0, 0, 0x7b, 0x5b]);
 		expect(await speak(place.socket("main"), overlong)).toEqual([]);

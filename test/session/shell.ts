@@ -1,3 +1,4 @@
+/** Sessions and commands as processes, for tests. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -17,7 +18,7 @@ export interface Ran {
 	readonly stderr: string;
 }
 
-/** A place for sessions of its own, and commands as processes in it. */
+/** A place with its own sessions, in which commands run as processes. */
 export class Place {
 	readonly folder = mkdtempSync(join(tmpdir(), "iommuctl-session-"));
 	readonly env: Record<string, string | undefined>;
@@ -27,7 +28,7 @@ export class Place {
 		this.env = { ...rest, XDG_RUNTIME_DIR: this.folder, NODE: process.execPath, BIN: bin };
 	}
 
-	/** Ends all sessions, whatever they do. */
+	/** Ends all sessions, whatever they are doing. */
 	clear(): void {
 		this.run(["session", "stop", "--all", "--force"]);
 		rmSync(this.folder, { recursive: true, force: true });
@@ -39,14 +40,14 @@ export class Place {
 		return { status, signal, stdout, stderr };
 	}
 
-	/** A bash script in which `iommuctl` is ours. */
+	/** Runs a bash script in which `iommuctl` is the one under test. */
 	shell(lines: string): Ran {
 		const text = `iommuctl() { "$NODE" "$BIN" "$@"; }\n${lines}`;
 		const { status, signal, stdout, stderr } = spawnSync("bash", ["-c", text], { cwd: root, env: this.env, encoding: "utf8", input: "" });
 		return { status, signal, stdout, stderr };
 	}
 
-	/** A command that goes on while the test does. */
+	/** A command that runs while the test goes on. */
 	begin(args: readonly string[], session: string): Begun {
 		const child = spawn(process.execPath, [bin, ...args], { cwd: root, env: { ...this.env, IOMMUCTL_SESSION: session } });
 		child.stdin.on("error", () => {});
@@ -62,7 +63,7 @@ export class Place {
 		return { child, ended };
 	}
 
-	/** Starts a session on the simulated selftest machine. @returns its process' number */
+	/** Starts a session on the simulated selftest machine. @returns its process ID */
 	start(name: string, ...more: string[]): number {
 		const ran = this.run(["session", "start", "--name", name, "--kernel", "sim", "--json", ...more]);
 		if (ran.status !== 0) throw new Error(ran.stderr);
@@ -73,14 +74,14 @@ export class Place {
 		return join(this.folder, "iommuctl", `${name}.sock`);
 	}
 
-	/** Waits until the session says so, as its status has it. */
+	/** Waits until the session's status fits. */
 	async until(name: string, fits: (status: { running: number; commands: number }) => boolean): Promise<void> {
 		for (let tries = 0; tries < 100; tries++) {
 			const { stdout } = this.run(["session", "status", name, "--json"]);
 			if (fits(JSON.parse(stdout) as { running: number; commands: number })) return;
 			await new Promise((resolve) => setTimeout(resolve, 10));
 		}
-		throw new Error(`session ${name} does not become as it should: ${this.run(["session", "status", name]).stdout}`);
+		throw new Error(`session ${name} does not reach the expected state: ${this.run(["session", "status", name]).stdout}`);
 	}
 }
 
@@ -101,7 +102,7 @@ export const request = (argv: readonly string[], more: Partial<ExecRequest> = {}
 	...more,
 });
 
-/** Speaks to a session's socket without iommuctl. @returns what came, until the session hung up */
+/** Speaks to a session's socket without iommuctl. @returns all that came until the session hung up */
 export function speak(socket: string, bytes: Uint8Array): Promise<{ kind: string; text: string }[]> {
 	return new Promise((resolve, reject) => {
 		const got: { kind: string; text: string }[] = [];

@@ -1,3 +1,4 @@
+/** Tests of how the commands of a session take turns. */
 import { describe, expect, it } from "vitest";
 import { Cancelled } from "../../src/session/remote-io.js";
 import { Sharing } from "../../src/session/sharing.js";
@@ -6,7 +7,7 @@ import { Turns } from "../../src/session/turns.js";
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("turns", () => {
-	it("go round in the order of asking, one at a time", async () => {
+	it("are granted in the order of the requests, one at a time", async () => {
 		const turns = new Turns();
 		const log: string[] = [];
 		const work = async (name: string) => {
@@ -20,7 +21,7 @@ describe("turns", () => {
 		expect(log).toEqual(["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
 	});
 
-	it("are given away while a command pauses, and had again after it", async () => {
+	it("are given up while a command pauses, and regained afterwards", async () => {
 		const turns = new Turns();
 		const log: string[] = [];
 		const never = new AbortController().signal;
@@ -30,7 +31,7 @@ describe("turns", () => {
 		const other = new Sharing(turns, never);
 		await other.begin();
 		log.push("other");
-		// Longer than the pause: the waiter's time is over, and still it is not its turn.
+		// Longer than the pause: the waiter's pause is over, but it is not yet its turn.
 		await new Promise((resolve) => setTimeout(resolve, 10));
 		log.push("other still");
 		other.end();

@@ -52,7 +52,7 @@ export const AMD_COMMANDS: Readonly<Record<AmdCommandName, Command>> = COMMANDS;
 const NAMES = new Map<number, AmdCommandName>(Object.entries(COMMANDS).map(([name, c]) => [c.opcode, name as AmdCommandName]));
 
 export interface AmdCommand {
-	/** absent: an opcode that is reserved */
+	/** absent if the opcode is reserved */
 	readonly name?: AmdCommandName;
 	readonly opcode: number;
 	readonly fields: Values;
@@ -72,7 +72,7 @@ export function decodeAmdCommand(command: Uint8Array): AmdCommand {
 	return { name, opcode, fields: decodeFields(layout, words), stray: strayBits(layout, words.slice(0, 2), OPCODE_BITS) };
 }
 
-/** The 16 bytes of a command. Throws a RangeError for a field that it does not have, or too wide. */
+/** The 16 bytes of a command. Throws a RangeError for a field that the command does not have or a value that does not fit. */
 export function encodeAmdCommand(name: AmdCommandName, fields: Readonly<Values> = {}): Uint8Array {
 	const { opcode, layout } = COMMANDS[name];
 	const words = [0n, 0n];
@@ -80,7 +80,7 @@ export function encodeAmdCommand(name: AmdCommandName, fields: Readonly<Values> 
 	return fromWords(encodeFields(layout, fields, words));
 }
 
-/** The addresses that an invalidation by pages means. */
+/** The addresses that an invalidation by pages covers. */
 export function amdRange(command: AmdCommand): Range {
 	return sizedRange(command.fields.address ?? 0n, command.fields.s === 1n);
 }

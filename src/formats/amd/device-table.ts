@@ -1,7 +1,7 @@
 /** AMD's device table entries, and the guest CR3 tables they point to (AMD I/O Virtualization Technology specification, 2.2.2 and 2.2.6). */
 import { at } from "../words.js";
 
-/** A device table entry: what of its four words concerns the translation of memory. */
+/** A device table entry: the fields of its four words that concern address translation. */
 export const AMD_DTE = {
 	v: at(0, 0, 0),
 	tv: at(0, 1, 1),

@@ -1,4 +1,4 @@
-/** What AMD's IOMMU keeps in words: commands, device table entries, guest CR3 entries, event codes, feature registers. */
+/** The data structures of AMD's IOMMU: commands, device table entries, guest CR3 entries, event codes, feature registers. */
 export * from "./commands.js";
 export * from "./device-table.js";
 export * from "./events.js";

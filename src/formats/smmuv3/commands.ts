@@ -1,4 +1,4 @@
-/** SMMUv3's commands of 16 bytes (IHI0070, 4), and those of them that a guest may give. */
+/** SMMUv3's commands of 16 bytes (IHI0070, 4), and which of them a guest may give. */
 import { pageRange, type Range, WHOLE } from "../ranges.js";
 import {
 	at,
@@ -87,7 +87,7 @@ export type SmmuCommandName = keyof typeof COMMANDS;
 export const SMMU_COMMANDS: Readonly<Record<SmmuCommandName, Command>> = COMMANDS;
 const NAMES = new Map<number, SmmuCommandName>(Object.entries(COMMANDS).map(([name, c]) => [c.opcode, name as SmmuCommandName]));
 
-/** Where every command has its opcode, with their names. */
+/** The opcode field that all commands share, with the opcodes' names. */
 export const SMMU_OPCODE: Field = {
 	...OPCODE.opcode,
 	names: Object.fromEntries(Object.entries(COMMANDS).map(([name, { opcode }]) => [name, opcode])),
@@ -108,11 +108,11 @@ export const SMMU_GUEST_COMMANDS = [
 export type SmmuGuestCommandName = (typeof SMMU_GUEST_COMMANDS)[number];
 
 export interface SmmuCommand {
-	/** absent: no command that the specification has for non-secure software */
+	/** absent if the specification has no such command for non-secure software */
 	readonly name?: SmmuCommandName;
 	readonly opcode: number;
 	readonly fields: Values;
-	/** bits set where the command has no field, for each of the two words */
+	/** bits that are set outside the command's fields, for each of the two words */
 	readonly stray: readonly bigint[];
 }
 
@@ -128,7 +128,7 @@ export function decodeSmmuCommand(command: Uint8Array): SmmuCommand {
 	return { name, opcode, fields: decodeFields(layout, words), stray: strayBits(layout, words.slice(0, 2), OPCODE_BITS) };
 }
 
-/** The 16 bytes of a command. Throws a RangeError for a field that it does not have, or too wide. */
+/** The 16 bytes of a command. Throws a RangeError for a field that the command does not have or a value that does not fit. */
 export function encodeSmmuCommand(name: SmmuCommandName, fields: Readonly<Values> = {}): Uint8Array {
 	const { opcode, layout } = COMMANDS[name];
 	const words = [0n, 0n];
@@ -137,8 +137,8 @@ export function encodeSmmuCommand(name: SmmuCommandName, fields: Readonly<Values
 }
 
 /**
- * The addresses that a TLBI by address or an ATC_INV means. Without a range (TG 0) a TLBI means
- * the one entry that holds the address, of whatever size: first and last are equal then.
+ * The addresses that a TLBI by address or an ATC_INV covers. Without a range (TG 0) a TLBI covers the one entry that
+ * holds the address, whatever its size: first and last are then equal.
  */
 export function smmuRange(command: SmmuCommand): Range {
 	const { address = 0n, tg = 0n, num = 0n, scale = 0n, size = 0n } = command.fields;

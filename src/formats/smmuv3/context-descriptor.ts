@@ -1,10 +1,10 @@
-/** SMMUv3's context descriptors of 64 bytes (IHI0070, 5.4), and the entries of a first level of them. */
+/** SMMUv3's context descriptors of 64 bytes (IHI0070, 5.4), and the entries of a first-level table of them. */
 import { at } from "../words.js";
 
 /** An entry of the first of two levels (L1CD). */
 export const L1CD = { v: at(0, 0, 0), l2ptr: at(0, 55, 12, 12) };
 
-/** A context descriptor: the four of its eight words that mean something. */
+/** A context descriptor: the four of its eight words that are in use. */
 export const CD = {
 	t0sz: at(0, 5, 0),
 	tg0: at(0, 7, 6),

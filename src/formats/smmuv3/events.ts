@@ -77,18 +77,18 @@ export const SMMU_EVENT_LAYOUTS: Readonly<Record<SmmuEventName, Layout>> = {
 const NAMES = new Map<number, SmmuEventName>(Object.entries(SMMU_EVENTS).map(([name, id]) => [id, name as SmmuEventName]));
 
 export interface SmmuEvent {
-	/** absent: no type that the specification has */
+	/** absent if the specification has no such type */
 	readonly name?: SmmuEventName;
 	readonly type: number;
 	readonly fields: Values;
 }
 
-/** The 32 bytes of an event. Throws a RangeError for a field that the type does not have, or too wide. */
+/** The 32 bytes of an event. Throws a RangeError for a field that the type does not have or a value that does not fit. */
 export function encodeSmmuEvent(name: SmmuEventName, fields: Readonly<Values>): Uint8Array {
 	return fromWords(encodeFields(SMMU_EVENT_LAYOUTS[name], fields, [BigInt(SMMU_EVENTS[name]), 0n, 0n, 0n]));
 }
 
-/** Unpacks 32 bytes. Of an unknown type only the stream is known. */
+/** Unpacks 32 bytes. For an unknown type, only the stream ID is known. */
 export function decodeSmmuEvent(record: Uint8Array): SmmuEvent {
 	const words = toWords(record);
 	while (words.length < 4) words.push(0n);
@@ -97,7 +97,7 @@ export function decodeSmmuEvent(record: Uint8Array): SmmuEvent {
 	return { name, type, fields: decodeFields(name ? SMMU_EVENT_LAYOUTS[name] : STREAM, words) };
 }
 
-/** The record with another stream ID: what the driver does on the way to the guest. Cut to 32 bits. */
+/** The record with another stream ID, cut to 32 bits: the driver replaces it on the way to the guest. */
 export function withStreamId(record: Uint8Array, sid: bigint): Uint8Array {
 	const words = toWords(record);
 	words[0] &= ~maskOf(STREAM, ["sid"]);

@@ -1,4 +1,4 @@
-/** What Arm's SMMUv3 keeps in words: commands, events, stream table entries, context descriptors, identification registers. */
+/** The data structures of Arm's SMMUv3: commands, events, stream table entries, context descriptors, identification registers. */
 export * from "./commands.js";
 export * from "./context-descriptor.js";
 export * from "./events.js";

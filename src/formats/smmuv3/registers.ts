@@ -1,4 +1,4 @@
-/** SMMUv3's identification registers SMMU_IDR0 to SMMU_IDR5 (IHI0070, 6.3.1 to 6.3.6), a word for each. */
+/** SMMUv3's identification registers SMMU_IDR0 to SMMU_IDR5 (IHI0070, 6.3.1 to 6.3.6), one word each. */
 import { at } from "../words.js";
 
 export const SMMU_IDR = {

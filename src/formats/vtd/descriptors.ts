@@ -103,14 +103,14 @@ export const VTD_DESCRIPTORS: Readonly<Record<VtdDescriptorName, Descriptor>> = 
 const NAMES = new Map<number, VtdDescriptorName>(Object.entries(DESCRIPTORS).map(([name, d]) => [d.type, name as VtdDescriptorName]));
 
 export interface VtdDescriptor {
-	/** absent: a type that is reserved */
+	/** absent if the type is reserved */
 	readonly name?: VtdDescriptorName;
 	/** 7 bits: 11:9 above 3:0 */
 	readonly type: number;
 	readonly fields: Values;
 	/** reserved bits that are set, for each word: hardware stops its queue at such a descriptor */
 	readonly stray: readonly bigint[];
-	/** why hardware would stop here (IQE); undefined if it would not */
+	/** why the hardware would stop here (IQE); undefined if it would not */
 	readonly invalid?: string;
 }
 
@@ -136,7 +136,7 @@ export function decodeVtdDescriptor(bytes: Uint8Array): VtdDescriptor {
 	return { name, type, fields, stray, invalid };
 }
 
-/** The bytes of a descriptor. Throws a RangeError for a field that it does not have, or too wide. */
+/** The bytes of a descriptor. Throws a RangeError for a field that the descriptor does not have or a value that does not fit. */
 export function encodeVtdDescriptor(name: VtdDescriptorName, fields: Readonly<Values>, size: 16 | 32 = 16): Uint8Array {
 	const { type, layout } = DESCRIPTORS[name];
 	const words = Array.from({ length: size / 8 }, () => 0n);
@@ -144,7 +144,7 @@ export function encodeVtdDescriptor(name: VtdDescriptorName, fields: Readonly<Va
 	return fromWords(encodeFields(layout, fields, words));
 }
 
-/** The addresses that an IOTLB or device-TLB descriptor means; everything where it names none. */
+/** The addresses that an IOTLB or device-TLB descriptor covers; everything if it names none. */
 export function vtdRange(descriptor: VtdDescriptor): Range {
 	const { address = 0n, am = 0n, s = 0n, granularity = 0n } = descriptor.fields;
 	switch (descriptor.name) {

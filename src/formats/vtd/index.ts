@@ -1,4 +1,4 @@
-/** What Intel's VT-d keeps in words: descriptors, PASID directory and table entries, capability registers. */
+/** The data structures of Intel's VT-d: descriptors, PASID directory and table entries, capability registers. */
 export * from "./descriptors.js";
 export * from "./pasid-table.js";
 export * from "./registers.js";

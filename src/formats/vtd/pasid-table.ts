@@ -4,7 +4,7 @@ import { at } from "../words.js";
 /** An entry of the directory: a page of 64 table entries. Bits 11:2 are reserved. */
 export const VTD_PASID_DIR_ENTRY = { p: at(0, 0, 0), fpd: at(0, 1, 1), smptblptr: at(0, 63, 12, 12) };
 
-/** An entry of the table: the three of its eight words that mean something. */
+/** An entry of the table: the three of its eight words that are in use. */
 export const VTD_PASID_ENTRY = {
 	p: at(0, 0, 0),
 	fpd: at(0, 1, 1),
