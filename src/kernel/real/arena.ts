@@ -35,18 +35,9 @@ export class Arena {
 	/** @throws EnvironmentError */
 	constructor(libc: Libc) {
 		this.#libc = libc;
-		const { args } = libc;
-		args[0] = libc.name("iommuctl");
-		args[1] = BigInt(MFD_CLOEXEC);
-		this.fd = libc.call("memfd_create");
+		this.fd = libc.call("memfd_create", libc.name("iommuctl"), MFD_CLOEXEC);
 		if (this.fd < 0) throw noMemory("memfd_create", -this.fd);
-		args[0] = 0n;
-		args[1] = BigInt(SPAN);
-		args[2] = BigInt(PROT_READ_WRITE);
-		args[3] = BigInt(MAP_SHARED);
-		args[4] = BigInt(this.fd);
-		args[5] = 0n;
-		this.address = libc.callForAddress("mmap");
+		this.address = libc.callForAddress("mmap", 0, SPAN, PROT_READ_WRITE, MAP_SHARED, this.fd, 0);
 		if (this.address < 0n) throw noMemory("mmap", -Number(this.address));
 		if (!this.reserve(KEPT - DATA)) throw noMemory("ftruncate", libc.errno[0]);
 		this.bytes = libc.view(this.address, SPAN);
@@ -66,10 +57,7 @@ export class Arena {
 	}
 
 	#resize(size: number): boolean {
-		const { args } = this.#libc;
-		args[0] = BigInt(this.fd);
-		args[1] = BigInt(size);
-		if (this.#libc.call("ftruncate") !== 0) return false;
+		if (this.#libc.call("ftruncate", this.fd, size) !== 0) return false;
 		this.#size = size;
 		return true;
 	}

@@ -34,6 +34,7 @@ export function makeIoctl(libc: Libc, arena: Arena): Ioctl {
 
 	function call(fd: number, request: number): Ret {
 		words[0] = fd;
+		words[1] = fd >> 31;
 		words[2] = request;
 		words[3] = 0;
 		ffiCall(cif, fn, result, pointers);

@@ -23,6 +23,14 @@ const functions = {
 
 export type FunctionName = keyof typeof functions;
 
+/** One argument: an int or a size as a number, sign and all, or a word of 64 bits. */
+export type Word = number | bigint;
+
+type Words<Count extends number, Found extends Word[] = []> = Found["length"] extends Count ? Found : Words<Count, [...Found, Word]>;
+
+/** As many as the function takes: what is left out would be what an earlier call left there. */
+export type Arguments<Name extends FunctionName> = Words<(typeof functions)[Name]>;
+
 /** A call that is ready to be made. */
 export interface Prepared {
 	readonly cif: Uint8Array;
@@ -78,8 +86,9 @@ export class Libc {
 		this.prepared = Object.fromEntries(calls) as Record<FunctionName, Prepared>;
 	}
 
-	/** Calls with the arguments that are in `args`. The value, or minus the errno. For results of 32 bits. */
-	call(name: FunctionName): number {
+	/** Calls a function. The value, or minus the errno. For results of 32 bits. */
+	call<Name extends FunctionName>(name: Name, ...given: Arguments<Name>): number {
+		this.#place(given);
 		const { cif, fn } = this.prepared[name];
 		this.ffiCall(cif, fn, this.result, this.pointers);
 		const errno = this.errno[0];
@@ -88,12 +97,26 @@ export class Libc {
 	}
 
 	/** The same for an address: a user address never has its top bit set, so what is negative is an errno. */
-	callForAddress(name: FunctionName): bigint {
+	callForAddress<Name extends FunctionName>(name: Name, ...given: Arguments<Name>): bigint {
+		this.#place(given);
 		const { cif, fn } = this.prepared[name];
 		this.ffiCall(cif, fn, this.result, this.pointers);
 		const errno = this.errno[0];
 		const value = this.#result64[0];
 		return value === -1n ? BigInt(-errno) : value;
+	}
+
+	/** All 64 bits of each: a function may read them all, and the upper half of an address stays until it is overwritten. */
+	#place(given: readonly Word[]): void {
+		const { args, words } = this;
+		for (let i = 0; i < given.length; i++) {
+			const word = given[i];
+			if (typeof word === "bigint") args[i] = word;
+			else {
+				words[2 * i] = word;
+				words[2 * i + 1] = Math.floor(word / 2 ** 32);
+			}
+		}
 	}
 
 	/** A view of `length` bytes of memory at `address`, which must be there for good. */

@@ -57,16 +57,12 @@ export class RealKernel implements Kernel {
 
 	/** Takes a file that is open already, such as one from the shell. It stays open at exit. The fd, or -EBADF. */
 	adopt(fd: number): Ret {
-		const { words } = this.#libc;
-		words[0] = fd;
-		words[2] = F_GETFD;
-		const ret = this.#libc.call("fcntl");
+		const ret = this.#libc.call("fcntl", fd, F_GETFD, 0);
 		return ret < 0 ? ret : fd;
 	}
 
 	close(fd: number): Ret {
-		this.#libc.words[0] = fd;
-		const ret = this.#libc.call("close");
+		const ret = this.#libc.call("close", fd);
 		// Whatever else close answers, on Linux the descriptor is gone.
 		const at = this.#files.lastIndexOf(fd);
 		if (at >= 0) this.#files.splice(at, 1);
@@ -102,14 +98,8 @@ export class RealKernel implements Kernel {
 	mmap(request: MmapRequest): bigint {
 		const { addr, length, prot, fd, offset = 0n } = request;
 		if (length <= 0n || length > TOO_LONG) return BigInt(length > 0n ? -ENOMEM : -EINVAL);
-		const { args, words } = this.#libc;
-		args[0] = addr;
-		args[1] = length;
-		words[4] = prot;
-		words[6] = (fd === undefined ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED) | (addr === 0n ? 0 : MAP_FIXED_NOREPLACE);
-		words[8] = fd ?? -1;
-		args[5] = offset;
-		const at = this.#libc.callForAddress("mmap");
+		const flags = (fd === undefined ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED) | (addr === 0n ? 0 : MAP_FIXED_NOREPLACE);
+		const at = this.#libc.callForAddress("mmap", addr, length, prot, flags, fd ?? -1, offset);
 		if (at < 0n) return at;
 		const end = at + pagesUp(length);
 		if (addr !== 0n && at !== addr) {
@@ -138,10 +128,7 @@ export class RealKernel implements Kernel {
 		if (name.includes("\0") || length < 0n || length > TOO_LONG) return -EINVAL;
 		const fd = this.#transfer.withText("memfd_create", name, MFD_CLOEXEC);
 		if (fd < 0) return fd;
-		const { args, words } = this.#libc;
-		words[0] = fd;
-		args[1] = length;
-		const ret = this.#libc.call("ftruncate");
+		const ret = this.#libc.call("ftruncate", fd, length);
 		if (ret === 0) return this.#own(fd);
 		this.close(fd);
 		return ret;
@@ -164,10 +151,7 @@ export class RealKernel implements Kernel {
 	}
 
 	exit(): void {
-		for (const fd of this.#files.reverse()) {
-			this.#libc.words[0] = fd;
-			this.#libc.call("close");
-		}
+		for (const fd of this.#files.reverse()) this.#libc.call("close", fd);
 		this.#files = [];
 		for (const { start, end } of this.#memory.all()) this.#unmap(start, end);
 		this.#memory = new OwnedMemory();
@@ -191,28 +175,18 @@ export class RealKernel implements Kernel {
 	}
 
 	#unmap(start: bigint, end: bigint): Ret {
-		const { args } = this.#libc;
-		args[0] = start;
-		args[1] = end - start;
-		return this.#libc.call("munmap");
+		return this.#libc.call("munmap", start, end - start);
 	}
 
 	/** Whole pages, as protections are. */
 	#protect(start: bigint, end: bigint, prot: number): void {
-		const { args, words } = this.#libc;
-		args[0] = start - (start % PAGE);
-		args[1] = pagesUp(end - args[0]);
-		words[4] = prot;
-		this.#libc.call("mprotect");
+		const from = start - (start % PAGE);
+		this.#libc.call("mprotect", from, pagesUp(end - from), prot);
 	}
 
 	/** Huge pages come and go as the kernel likes; what it answers about memory must not depend on that. */
 	#smallPages(start: bigint, end: bigint): void {
-		const { args, words } = this.#libc;
-		args[0] = start;
-		args[1] = end - start;
-		words[4] = MADV_NOHUGEPAGE;
-		this.#libc.call("madvise");
+		this.#libc.call("madvise", start, end - start, MADV_NOHUGEPAGE);
 	}
 }
 

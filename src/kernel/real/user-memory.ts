@@ -54,11 +54,6 @@ export class UserMemory {
 	}
 
 	#copy(name: "pread" | "pwrite", addr: bigint, length: number, at: number): Ret {
-		const { args, words } = this.#libc;
-		words[0] = this.#arena.fd;
-		args[1] = addr;
-		args[2] = BigInt(length);
-		args[3] = BigInt(at);
-		return this.#libc.call(name);
+		return this.#libc.call(name, this.#arena.fd, addr, length, at);
 	}
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { EBADF, EFAULT } from "../../../src/kernel/errno.js";
 import type { IoctlArg } from "../../../src/kernel/kernel.js";
+import type { FunctionName } from "../../../src/kernel/real/libc.js";
 import { madeFile } from "../../../src/kernel/real/made-files.js";
 import { RealKernel } from "../../../src/kernel/real/real-kernel.js";
 import { system } from "../../../src/kernel/real/system.js";
@@ -55,9 +56,9 @@ describe("exit", () => {
 		const libc = new Proxy(real.libc, {
 			get(target, key) {
 				if (key !== "call") return Reflect.get(target, key, target);
-				return (name: Parameters<typeof target.call>[0]) => {
-					if (name === "close") closed.push(target.words[0]);
-					return target.call(name);
+				return (name: FunctionName, ...given: [number]) => {
+					if (name === "close") closed.push(given[0]);
+					return target.call(name as "close", ...given);
 				};
 			},
 		});
