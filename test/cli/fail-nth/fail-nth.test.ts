@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { FailNth } from "../../../src/cli/commands/tools/fail-nth/real.js";
-import { round, type Stage } from "../../../src/cli/commands/tools/fail-nth/rounds.js";
+import { Knobs } from "../../../src/cli/commands/tools/fail-nth/knobs.js";
+import { FailNth, realAnswers } from "../../../src/cli/commands/tools/fail-nth/real.js";
+import { NEVER, round, type Stage } from "../../../src/cli/commands/tools/fail-nth/rounds.js";
 import { parseScript } from "../../../src/cli/commands/tools/script/statements.js";
 import { commandLine } from "../../../src/cli/execute.js";
 import { palette } from "../../../src/cli/frame/colour.js";
@@ -68,7 +69,7 @@ describe("fail-nth", () => {
 const io: Io = { stdout: new BufferSink(), stderr: new BufferSink(), stdin: { readAll: async () => new Uint8Array() }, cwd: "/", env: {} };
 
 /** A simulated kernel with something wrong in its ioctl. */
-async function stageOf(spoil: (kernel: Kernel, failed: () => boolean) => Kernel): Promise<Stage> {
+async function stageOf(spoil: (kernel: Kernel, failed: () => boolean) => Kernel, answers: readonly number[] = [12]): Promise<Stage> {
 	let failed = () => false;
 	const context = new Context("sim", undefined, {}, async (handle) => ({ ...handle, kernel: spoil(handle.kernel, () => failed()) }));
 	const { sim } = await context.handle();
@@ -76,6 +77,7 @@ async function stageOf(spoil: (kernel: Kernel, failed: () => boolean) => Kernel)
 	failed = () => sim.allocations >= sim.failingAllocation;
 	return {
 		context,
+		answers,
 		arm(n) {
 			sim.allocations = 0;
 			sim.failingAllocation = n;
@@ -88,12 +90,15 @@ async function stageOf(spoil: (kernel: Kernel, failed: () => boolean) => Kernel)
 	};
 }
 
-async function problemsOf(spoil: (kernel: Kernel, failed: () => boolean) => Kernel): Promise<readonly string[]> {
+async function problemsOf(
+	spoil: (kernel: Kernel, failed: () => boolean) => Kernel,
+	answers?: readonly number[],
+): Promise<readonly string[]> {
 	const plain = await palette(0);
 	const statements = parseScript("ioas = ioas alloc\nioas alloc", "my");
 	// 1: /dev/iommu, 2: memory for the command's own use or the IOAS
 	const results = await Promise.all(
-		[1, 2, 3, 4].map(async (n) => round(n, statements, await stageOf(spoil), { commandLine, io, out: plain, err: plain })),
+		[1, 2, 3, 4].map(async (n) => round(n, statements, await stageOf(spoil, answers), { commandLine, io, out: plain, err: plain })),
 	);
 	return results.flatMap(({ problems }) => problems);
 }
@@ -113,6 +118,17 @@ describe("what a round finds", () => {
 			}),
 		);
 		expect(found.some((problem) => problem.endsWith("EINVAL instead of ENOMEM"))).toBe(true);
+	});
+
+	test("what the fault points of a kernel with the selftest driver answer is no problem", async () => {
+		const ENOENT = 2;
+		const spoil = (kernel: Kernel): Kernel =>
+			withIoctl(kernel, (fd, request, arg) => {
+				const rc = kernel.ioctl(fd, request, arg);
+				return rc === -12 ? -ENOENT : rc;
+			});
+		expect(await problemsOf(spoil, realAnswers(true))).toEqual([]);
+		expect(await problemsOf(spoil, realAnswers(false))).toContain("line 1: ENOENT instead of ENOMEM");
 	});
 
 	test("a call that does not work any more once it has failed", async () => {
@@ -157,6 +173,51 @@ describe("the real kernel's counter", () => {
 		kernel.close(0);
 		expect(during.slice(1)).toEqual(["7", "close"]);
 		counter.close();
+	});
+
+	test("takes the n of the round in which nothing fails: 31 bits", () => {
+		const path = join(mkdtempSync(join(folders, "it-")), "fail-nth");
+		writeFileSync(path, "");
+		const counter = new FailNth(path);
+		counter.arm(NEVER);
+		let armed = "";
+		const kernel = counter.around({
+			ioctl: () => {
+				armed = readFileSync(path, "utf8");
+				return 0;
+			},
+		} as unknown as Kernel);
+		kernel.ioctl(0, 0, 0n);
+		expect(armed).toMatch(/^\d+$/);
+		expect(Number(armed)).toBeLessThan(2 ** 31);
+		counter.close();
+	});
+});
+
+describe("what spares allocations", () => {
+	test("is turned off, and set back", () => {
+		const root = mkdtempSync(join(folders, "debug-"));
+		const at = (name: string) => join(root, name);
+		mkdirSync(at("failslab"));
+		mkdirSync(at("fail_page_alloc"));
+		writeFileSync(at("failslab/ignore-gfp-wait"), "Y\n");
+		writeFileSync(at("fail_page_alloc/ignore-gfp-wait"), "N\n");
+		writeFileSync(at("fail_page_alloc/min-order"), "1\n");
+		const knobs = new Knobs(root);
+		expect(knobs.notes).toEqual([]);
+		expect(readFileSync(at("failslab/ignore-gfp-wait"), "utf8")).toBe("N");
+		expect(readFileSync(at("fail_page_alloc/min-order"), "utf8")).toBe("0");
+		knobs.restore();
+		expect(readFileSync(at("failslab/ignore-gfp-wait"), "utf8")).toBe("Y");
+		expect(readFileSync(at("fail_page_alloc/ignore-gfp-wait"), "utf8")).toBe("N\n");
+		expect(readFileSync(at("fail_page_alloc/min-order"), "utf8")).toBe("1");
+	});
+
+	test("and cannot be turned off without debugfs: that is said", () => {
+		const [note, ...rest] = new Knobs(join(folders, "no-debugfs")).notes;
+		expect(rest).toEqual([]);
+		expect(note).toContain("failslab/ignore-gfp-wait (ENOENT)");
+		expect(note).toContain("is debugfs mounted?");
 	});
 });
 

@@ -1,7 +1,10 @@
+import { ioctls } from "../../../../../structs/index.js";
+import { ENOMEM } from "../../../../kernel/errno.js";
 import { announce } from "../../../frame/announce.js";
 import type { Family, Invocation } from "../../../frame/command.js";
 import { Context } from "../../../frame/context.js";
 import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import { knows } from "../../../frame/knows.js";
 import { plural } from "../../../frame/text.js";
 import type { Round, Stage } from "./rounds.js";
 
@@ -13,6 +16,7 @@ async function simulatedStage({ common, io }: Invocation): Promise<Stage> {
 	const { inspect } = await import("../../../../sim/index.js");
 	return {
 		context,
+		answers: [ENOMEM],
 		arm(n) {
 			sim.allocations = 0;
 			sim.failingAllocation = n;
@@ -25,9 +29,14 @@ async function simulatedStage({ common, io }: Invocation): Promise<Stage> {
 	};
 }
 
-async function realStages(): Promise<{ stage: () => Promise<Stage>; close: () => void }> {
-	const { FailNth } = await import("./real.js");
+/** @param known the kernel that the rounds are on, to ask it what it is; and what is worth a note */
+async function realStages(known: Context, note: (text: string) => void): Promise<{ stage: () => Promise<Stage>; close: () => void }> {
+	const { FailNth, realAnswers } = await import("./real.js");
+	const { Knobs } = await import("./knobs.js");
+	const selftest = knows(await known.kernel(), await known.iommu(), ioctls.IOMMU_TEST_CMD);
 	const counter = new FailNth();
+	const knobs = new Knobs();
+	for (const text of knobs.notes) note(text);
 	const stage = async (): Promise<Stage> => {
 		const wrap = async <H extends { kernel: import("../../../../kernel/kernel.js").Kernel }>(handle: H): Promise<H> => ({
 			...handle,
@@ -37,6 +46,7 @@ async function realStages(): Promise<{ stage: () => Promise<Stage>; close: () =>
 		await context.handle();
 		return {
 			context,
+			answers: realAnswers(selftest),
 			arm: (n) => counter.arm(n),
 			failed: () => counter.failed,
 			async end() {
@@ -46,7 +56,11 @@ async function realStages(): Promise<{ stage: () => Promise<Stage>; close: () =>
 			},
 		};
 	};
-	return { stage, close: () => counter.close() };
+	const close = (): void => {
+		counter.close();
+		knobs.restore();
+	};
+	return { stage, close };
 }
 
 function most(text: string | undefined): number {
@@ -60,17 +74,18 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const { readScript } = await import("../script/source.js");
 	const { file, statements } = await readScript(inv.io, inv.args[0]);
 	const { kernel, which } = await context.handle();
-	const real = kernel.kind === "real" ? await realStages() : undefined;
-	const stage = real?.stage ?? (() => simulatedStage(inv));
 	await announce(inv);
-	const { round } = await import("./rounds.js");
+	const note = (text: string): unknown => common.json || io.stderr.write(`${err.note("note:")} ${text}\n`);
+	const real = kernel.kind === "real" ? await realStages(context, note) : undefined;
+	const stage = real?.stage ?? (() => simulatedStage(inv));
+	const { NEVER, round } = await import("./rounds.js");
 	const { progress } = await import("../../../frame/progress.js");
 	const how = { commandLine, io, out, err };
 	const rounds: Round[] = [];
 	const bar = progress(io.stderr);
 	try {
 		// Without a fault first: a script that fails by itself tells nothing.
-		const clean = await round(Number.MAX_SAFE_INTEGER, statements, await stage(), how);
+		const clean = await round(NEVER, statements, await stage(), how);
 		if (clean.problems.length > 0)
 			throw new UsageError(`${file} fails without any fault: ${clean.problems[0]}`, `iommuctl run ${file} shows more`);
 		for (let n = 1; n <= max; n++) {
@@ -120,8 +135,10 @@ const family: Family = {
 			details: [
 				"The script runs once without a fault, then again and again on a fresh kernel: the first allocation fails, then the second,",
 				"until it has no more. Each time the command that fails must answer ENOMEM and work when it is made again, so must all",
-				"that follow, and when the program has ended no object, pin or attachment may be left. On the real kernel allocations fail",
-				"through /proc/self/fail-nth, and what is left over in it can not be seen.",
+				"that follow, and when the program has ended no object, pin or attachment may be left.",
+				"On the real kernel allocations fail through /proc/self/fail-nth, and what is left over cannot be seen. A kernel with the",
+				"selftest driver also fails where it looks up, checks and copies, so ENOENT, EINVAL and EFAULT are right answers too.",
+				"Meanwhile failslab and fail_page_alloc in /sys/kernel/debug let every allocation fail; they are set back at the end.",
 			].join("\n"),
 			args: [{ name: "FILE", doc: "the script; - is stdin, example:NAME is one of run --list" }],
 			options: () => [{ flags: "--max <n>", doc: "at most so many rounds (10000)" }],

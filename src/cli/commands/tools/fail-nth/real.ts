@@ -1,10 +1,19 @@
 /** The nth allocation of a real kernel fails: /proc/self/fail-nth (Documentation/fault-injection). */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { EnvironmentError } from "../../../../kernel/environment-error.js";
+import { EFAULT, EINVAL, ENOENT, ENOMEM } from "../../../../kernel/errno.js";
 import type { Kernel } from "../../../../kernel/kernel.js";
 import { wrapKernel } from "../../../../kernel/wrap.js";
 
 export const failNthPath = "/proc/self/fail-nth";
+
+/**
+ * What a real kernel may answer where something failed in it: ENOMEM for memory. With the selftest driver iommufd has
+ * fault points of its own besides, which answer for a lookup, a check or a copy that went wrong.
+ */
+export function realAnswers(selftest: boolean): readonly number[] {
+	return selftest ? [ENOMEM, ENOENT, EINVAL, EFAULT] : [ENOMEM];
+}
 
 /** The counter, which the kernel counts down in allocations of this thread. */
 export class FailNth {
