@@ -75,6 +75,16 @@ describe("what is looked at", () => {
 		expect(await vfio.iommus(system())).toMatchObject({ status: "missing" });
 	});
 
+	test("the selftest driver's mock is no IOMMU, and its devices are no groups for VFIO", async () => {
+		const mock = "/sys/class/iommu/iommufd_selftest_iommu.0/x";
+		expect(await vfio.iommus(system({ [mock]: "" }))).toMatchObject({
+			status: "missing",
+			found: "only the selftest driver's mock, which has no hardware behind it",
+		});
+		expect(await vfio.iommus(system({ [mock]: "", "/sys/class/iommu/dmar0/x": "" }))).toMatchObject({ status: "ok", found: "dmar0" });
+		expect(await vfio.groups(system(device(0, "iommufd_mock0", "x")))).toMatchObject({ found: "no IOMMU group" });
+	});
+
 	test("a group is ready when the host uses nothing of it", async () => {
 		const bridge = device(3, "0000:00:1c.0", "pcieport");
 		const ready = { ...bridge, ...device(3, "0000:01:00.0", "vfio-pci"), "/sys/kernel/iommu_groups/4/devices/0000:02:00.0/x": "" };
