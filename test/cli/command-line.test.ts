@@ -114,11 +114,17 @@ describe("the real kernel where there is none", () => {
 		expect(stderr).toMatch(/error: .*\/dev\/iommu.*\n {2}.*--kernel sim/);
 	});
 
-	test("--fd: an open file of the caller, and what it is", () => {
-		const { status, stderr } = iommuctl(["ioas", "alloc", "--fd", "1"]);
-		expect(status).toBe(1);
-		expect(stderr).toMatch(/^kernel: real \(file 1 is .*\)\nfailed {2}IOMMU_IOAS_ALLOC: ENOTTY \(25\)/);
-	});
+	test.each(["ioas alloc", "raw IOMMU_IOAS_ALLOC", "kernel", "ioas alloc --kernel real", "session start"])(
+		"%s --fd: what is not open, or no /dev/iommu (Node's own files too), is refused before anything is sent",
+		(command) => {
+			for (const fd of ["0", "1", "4", "7", "999"]) {
+				const { status, stdout, stderr } = iommuctl([...command.split(" "), "--fd", fd]);
+				expect(status).toBe(3);
+				expect(stdout).toBe("");
+				expect(stderr).toMatch(new RegExp(`^error: --fd ${fd}: file ${fd} is (not open|.*, not /dev/iommu)\n {2}open it in the shell`));
+			}
+		},
+	);
 
 	test.skipIf(iommuHere())("auto says that it is simulated, and why", () => {
 		const { status, stderr } = iommuctl(["ioas", "alloc"]);

@@ -1,4 +1,3 @@
-import { readlinkSync } from "node:fs";
 import { Scratch } from "../../client/memory.js";
 import { EnvironmentError } from "../../kernel/environment-error.js";
 import type { Kernel, Ret } from "../../kernel/kernel.js";
@@ -79,9 +78,10 @@ export class Context {
 
 	async #open(): Promise<KernelHandle> {
 		const givenFd = this.#fd;
-		const handle = await openKernel(this.#choice, this.#simChoice).then(this.#wrap);
-		if (givenFd === undefined || handle.kernel.kind !== "real") return handle;
-		return { ...handle, which: `${handle.which} (file ${givenFd} is ${fileName(givenFd)})` };
+		if (givenFd !== undefined) (await import("../../kernel/real/index.js")).checkGivenFile(givenFd);
+		const opened = await openKernel(this.#choice, this.#simChoice);
+		// What is put around the kernel comes last: it may say more of it, and later.
+		return await this.#wrap(givenFd === undefined ? opened : { ...opened, which: `${opened.which} (the shell's ${iommuPath})` });
 	}
 
 	/** The kernel if a command has opened it already. */
@@ -93,10 +93,11 @@ export class Context {
 		return (await this.handle()).kernel;
 	}
 
-	/** The open /dev/iommu. @throws EnvironmentError if it can not be opened */
+	/** The open /dev/iommu. @throws EnvironmentError if it cannot be opened, or the shell's file is something else */
 	async iommu(): Promise<number> {
-		if (this.#fd !== undefined) return this.#fd;
+		// Before anything else: a given file is looked at when the kernel is opened.
 		const kernel = await this.kernel();
+		if (this.#fd !== undefined) return this.#fd;
 		const fd = kernel.open(iommuPath);
 		if (fd < 0) {
 			const { explainOpenFailure } = await import("../../kernel/real/index.js");
@@ -135,14 +136,5 @@ export class Context {
 	dispose(): void {
 		this.#opened?.kernel.exit();
 		this.#opened = undefined;
-	}
-}
-
-/** What a number that the shell gave really is: whoever forgot `exec 3<>` passes one of Node's own files. */
-function fileName(fd: number): string {
-	try {
-		return readlinkSync(`/proc/self/fd/${fd}`);
-	} catch {
-		return "not open";
 	}
 }

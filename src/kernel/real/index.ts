@@ -5,6 +5,7 @@ import { startSystem, system } from "./system.js";
 
 export { EnvironmentError } from "../environment-error.js";
 export type { FfiLoader } from "./ffi.js";
+export { checkGivenFile } from "./given-file.js";
 export { explainOpenFailure, type OpenFailure } from "./open-failure.js";
 export type { RealKernel } from "./real-kernel.js";
 

@@ -10,8 +10,10 @@ async function which(inv: Invocation): Promise<Outcome> {
 	const { common, context, io, out } = inv;
 	const handle = await context.handle();
 	const fd = await context.iommu();
+	// What is asked here is nothing of the program's: it has no place in a trace.
+	const asked = handle.unrecorded ?? handle.kernel;
 	const calls = Object.values<Ioctl>(ioctls).filter(({ name }) => name.startsWith("IOMMU_"));
-	const supported = calls.map((call) => ({ call, known: knows(handle.kernel, fd, call) }));
+	const supported = calls.map((call) => ({ call, known: knows(asked, fd, call) }));
 	if (common.json) {
 		const document = {
 			schema: "iommuctl.kernel",

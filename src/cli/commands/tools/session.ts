@@ -37,6 +37,8 @@ async function start(inv: Invocation): Promise<Outcome> {
 		record: record && resolve(io.cwd, record),
 		cwd: io.cwd,
 	};
+	// Here, where the file has the number that the user knows.
+	if (common.fd !== undefined) (await import("../../../kernel/real/index.js")).checkGivenFile(common.fd);
 	const command = [process.execPath, fileURLToPath(import.meta.url), "--serve-session"];
 	const request = { name, idle: idle === "never" ? 0 : parseDuration(idle, "--idle"), setup: { ...setup } };
 	const started = await startSession(command, request, common.fd);

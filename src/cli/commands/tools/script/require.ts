@@ -11,7 +11,8 @@ type Check = (context: Context, what: string) => Promise<string | undefined>;
 const callNames = (): string[] => Object.keys(ioctls).filter((name) => name.startsWith("IOMMU_"));
 
 async function known(context: Context, call: Ioctl): Promise<boolean> {
-	return knows(await context.kernel(), await context.iommu(), call);
+	const { kernel, unrecorded } = await context.handle();
+	return knows(unrecorded ?? kernel, await context.iommu(), call);
 }
 
 const checks: Readonly<Record<string, { readonly wants: string; readonly check: Check }>> = {
