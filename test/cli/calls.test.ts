@@ -113,6 +113,26 @@ describe("a call", () => {
 		expect(send("device", "detach", "vfio0", "--size", "8")).toBe("080000000000000000000000");
 	});
 
+	test("raw gives what the call's own command gives: the new ID or file, else what was returned", () => {
+		const ran = script([
+			"a = raw IOMMU_IOAS_ALLOC",
+			"check $a == $a.out_ioas_id",
+			"b = ioas alloc",
+			"check $b == 2",
+			"device = raw IOMMU_TEST_CMD op=2 id=$a",
+			"check $device == $device.out_stdev_id",
+			"access = raw IOMMU_TEST_CMD op=5 id=$a create_access.flags=1",
+			"check $access == $access.out_access_fd",
+			"queue = raw 0x3b8e 10000000000000000000000000000000",
+			"check $queue == $queue.out_fault_id",
+			"short = raw VFIO_CHECK_EXTENSION --arg-value 3",
+			"check $short == 1",
+			"destroy $a",
+		]);
+		expect(ran.stderr).toContain("stdin:13:");
+		expect(ran.stdout).toContain("13 commands: 12 ok, 1 failed");
+	});
+
 	test("the kernel judges what it is sent", () => {
 		const ran = script([
 			"expect EINVAL ioas alloc --size 8",

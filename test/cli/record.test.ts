@@ -27,6 +27,13 @@ describe("--record", () => {
 		expect(script(lines).stderr).not.toContain("not recorded");
 	});
 
+	test("what only asks the kernel what it knows leaves no call in the trace", () => {
+		const file = join(folder, "asked.jsonl");
+		const lines = ["require ioctl IOMMU_IOAS_MAP", "require selftest", "kernel", "ioas alloc"];
+		expect(script(lines, "--record", file).status).toBe(0);
+		expect(readFileSync(file, "utf8").match(/"request":"\w+"/g)).toEqual(['"request":"IOMMU_IOAS_ALLOC"']);
+	});
+
 	test("what failed is recorded as it failed", () => {
 		const file = join(folder, "failed.jsonl");
 		expect(iommuctl(["destroy", "7", "--kernel", "sim", "--record", file]).status).toBe(1);

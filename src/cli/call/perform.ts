@@ -1,4 +1,4 @@
-import { type FieldInfo, type Ioctl, isMadeFile, type StructType } from "../../../structs/index.js";
+import type { FieldInfo, StructType } from "../../../structs/index.js";
 import { type Answer, callWithBytes } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { DryScratch } from "../../client/memory.js";
@@ -10,6 +10,7 @@ import { didYouMean } from "../frame/suggest.js";
 import { hex, hexBytes, hexDump } from "../frame/text.js";
 import { devicePath } from "./device-path.js";
 import { Draft } from "./draft.js";
+import { madeField } from "./made.js";
 import { parseField, parseHexBytes } from "./natural.js";
 import { leavesOf, shapeOf, sizeAlias } from "./shape.js";
 import { answerDocument, fieldLines, fieldsDocument, type Shown, showAnswer } from "./show.js";
@@ -98,6 +99,7 @@ async function make(command: string, spec: CallSpec, shape: CallShape, draft: Dr
 	const { inv } = draft;
 	const kernel = await inv.context.kernel();
 	const fd = spec.target ? await spec.target(inv) : await inv.context.iommu();
+	const after = (await spec.watch?.(inv)) ?? spec.after;
 	const answers: Answer[] = [];
 	for (const round of [undefined, ...draft.rounds]) {
 		const answer =
@@ -111,8 +113,8 @@ async function make(command: string, spec: CallSpec, shape: CallShape, draft: Dr
 	await draft.settle(answer.errno !== 0);
 	if (fd < 0) draft.notes.push("the device's file could not be opened, so the call was not made");
 	const made: Made = { inv, draft, answer, answers, fd };
-	const details = fd < 0 ? undefined : await spec.after?.(made);
-	const value = answer.errno === 0 ? newId(spec, shape, answer) : undefined;
+	const details = fd < 0 ? undefined : await after?.(made);
+	const value = answer.errno === 0 ? (details?.value ?? newId(spec, shape, answer)) : undefined;
 	const shown: Shown = {
 		inv,
 		command,
@@ -149,14 +151,8 @@ function title(spec: CallSpec, shape: CallShape): string {
 	return spec.ioctl === "IOMMU_TEST_CMD" ? `${shape.ioctl.name} ${spec.name.toUpperCase().replaceAll("-", "_")}` : shape.ioctl.name;
 }
 
-/** The field that answers what a call makes. */
-function madeField({ makes = [] }: Ioctl, { fixed }: CallSpec): string | undefined {
-	const made = makes.find(({ op }) => op === undefined || fixed?.op === BigInt(op));
-	return made && (isMadeFile(made) ? made.fd : made.id);
-}
-
 function newId(spec: CallSpec, shape: CallShape, answer: Answer): number | bigint | undefined {
-	const path = spec.newId ?? madeField(shape.ioctl, spec);
+	const path = spec.newId ?? madeField(shape.ioctl, spec.fixed?.op === undefined ? undefined : Number(spec.fixed.op));
 	if (path === undefined) return undefined;
 	if (path === "ret") return answer.ret;
 	const own = shape.fields.find(({ field }) => field.path === path);

@@ -16,6 +16,8 @@ export interface Details {
 	readonly lines?: readonly string[];
 	/** for JSON, under `details` */
 	readonly json?: Readonly<Record<string, unknown>>;
+	/** the new ID, where the call does not answer it */
+	readonly value?: number;
 	/** further fields that a script may use: `$name.field` */
 	readonly fields?: Readonly<Record<string, number | bigint>>;
 }
@@ -53,6 +55,8 @@ export interface CallSpec {
 	target?(inv: Invocation): Promise<Ret>;
 	/** path of the field with the command's value, `ret` for the call's own; without: what the call makes first, as its row says */
 	readonly newId?: string;
+	/** looks at what is there just before the call; what it returns is asked for the details after it */
+	watch?(inv: Invocation): Promise<CallSpec["after"]>;
 	after?(made: Made): Details | undefined | Promise<Details | undefined>;
 }
 

@@ -1,4 +1,5 @@
 /** The calls of this process's own kernel. */
+import { ioctls } from "../../../structs/index.js";
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../errno.js";
 import {
 	type IoBuffer,
@@ -13,6 +14,7 @@ import {
 	PROT_WRITE,
 	type Ret,
 } from "../kernel.js";
+import { getsDmaBuffer, openDmaBuffers } from "./dma-buffers.js";
 import type { Ioctl } from "./ioctl.js";
 import type { Libc } from "./libc.js";
 import { madeFile, mayMakeFile } from "./made-files.js";
@@ -21,6 +23,7 @@ import type { System } from "./system.js";
 import type { Transfer } from "./transfer.js";
 import type { UserMemory } from "./user-memory.js";
 
+const TEST_CMD = ioctls.IOMMU_TEST_CMD.request;
 const PAGE = 0x1000n;
 /** Longer than any memory that a process can have. */
 const TOO_LONG = 1n << 62n;
@@ -70,6 +73,7 @@ export class RealKernel implements Kernel {
 	}
 
 	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
+		if (request === TEST_CMD && getsDmaBuffer(request, arg)) return this.#getDmaBuffer(fd, request, arg);
 		const ret = this.#ioctl(fd, request, arg);
 		if (ret >= 0 && mayMakeFile(request)) this.#ownMade(request, ret, arg);
 		return ret;
@@ -160,6 +164,15 @@ export class RealKernel implements Kernel {
 	#own(fd: Ret): Ret {
 		if (fd >= 0) this.#files.push(fd);
 		return fd;
+	}
+
+	/** The new file has to be found; the kernel's answer is left as it is. */
+	#getDmaBuffer(fd: number, request: number, arg: IoctlArg): Ret {
+		const before = openDmaBuffers();
+		const ret = this.#ioctl(fd, request, arg);
+		const made = ret < 0 ? [] : openDmaBuffers().filter((one) => !before.includes(one));
+		for (const one of made) this.#own(one);
+		return ret;
 	}
 
 	#ownMade(request: number, ret: Ret, arg: IoctlArg): void {

@@ -181,13 +181,12 @@ describe("the real kernel's counter", () => {
 		const counter = new FailNth(path);
 		counter.arm(NEVER);
 		let armed = "";
-		const kernel = counter.around({
-			ioctl: () => {
-				armed = readFileSync(path, "utf8");
-				return 0;
-			},
-		} as unknown as Kernel);
-		kernel.ioctl(0, 0, 0n);
+		const fake = new FakeKernel();
+		fake.ioctl = () => {
+			armed = readFileSync(path, "utf8");
+			return 0;
+		};
+		counter.around(fake).ioctl(0, 0, 0n);
 		expect(armed).toMatch(/^\d+$/);
 		expect(Number(armed)).toBeLessThan(2 ** 31);
 		counter.close();

@@ -3,6 +3,7 @@ import { type Answer, callWithBytes } from "../../../client/call.js";
 import { DryScratch } from "../../../client/memory.js";
 import { devicePath } from "../../call/device-path.js";
 import { Draft } from "../../call/draft.js";
+import { madeIn } from "../../call/made.js";
 import { parseFd, parseField, parseHexBytes, parseLength, parseNumber } from "../../call/natural.js";
 import { asExpected, findField } from "../../call/perform.js";
 import { leavesOf } from "../../call/shape.js";
@@ -132,7 +133,8 @@ async function run(inv: Invocation): Promise<Outcome> {
 		answer = { ioctl: call, ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0, before, after: before, decoded: {} };
 	} else answer = callWithBytes(kernel, fd, call, arg);
 	const good = asExpected(inv, answer.errno);
-	const value = answer.errno === 0 ? answer.ret : undefined;
+	// As the call's own command has it: what is made, or else what is returned.
+	const value = answer.errno === 0 ? (madeIn(call, answer.after) ?? answer.ret) : undefined;
 	const details = call.struct || common.hex || before.length === 0 ? undefined : { lines: hexLines(answer) };
 	const shown = { inv, command: "raw", title: call.name, shape, answer, details, notes, value, good, ...(notOpened && { call: "open" }) };
 	if (common.json) io.stdout.write(`${JSON.stringify(await answerDocument({ ...shown, details: undefined }))}\n`);

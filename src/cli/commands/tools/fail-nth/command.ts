@@ -110,12 +110,19 @@ async function run(inv: Invocation): Promise<Outcome> {
 			allocations: rounds.length,
 			complete: all,
 			failed: bad.length,
-			rounds: rounds.map(({ n, line, command, problems }) => ({ n, line: line ?? null, command: command ?? null, problems })),
+			rounds: rounds.map(({ n, line, command, survivor, problems }) => ({
+				n,
+				line: line ?? null,
+				command: command ?? null,
+				survived: survivor?.line ?? null,
+				problems,
+			})),
 		};
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 	} else {
-		for (const { n, line, command, problems } of common.quiet ? bad : rounds) {
-			const where = line === undefined ? "no command failed" : `line ${line}: ${command}`;
+		for (const one of common.quiet ? bad : rounds) {
+			const { n, problems } = one;
+			const where = whereText(one);
 			io.stdout.write(`${problems.length > 0 ? out.bad("failed") : out.good("ok")}  allocation ${n}  ${where}\n`);
 			for (const problem of problems) io.stdout.write(`    ${problem}\n`);
 		}
@@ -123,6 +130,12 @@ async function run(inv: Invocation): Promise<Outcome> {
 		io.stdout.write(`${(bad.length > 0 ? out.bad : out.good)(verdict)}${all ? "" : `; there are more than --max ${max}`}\n`);
 	}
 	return { ...done, exit: bad.length > 0 ? exitCode.failed : exitCode.done };
+}
+
+/** The line that an allocation failed in. */
+function whereText({ line, command, survivor }: Round): string {
+	if (line !== undefined) return `line ${line}: ${command}`;
+	return survivor ? `line ${survivor.line}, done all the same: ${survivor.source}` : "no command failed";
 }
 
 const family: Family = {

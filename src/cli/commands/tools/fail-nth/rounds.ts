@@ -31,6 +31,8 @@ export interface Round {
 	/** the line that failed because of it, if one did */
 	readonly line?: number;
 	readonly command?: string;
+	/** the line in which the allocation failed, and which was done all the same */
+	readonly survivor?: Statement;
 	/** what is wrong, one line each */
 	readonly problems: readonly string[];
 }
@@ -43,12 +45,13 @@ export interface RoundOptions {
 }
 
 /**
- * One round: a command that fails must say so with one of the stage's errnos, then work when it is made again, and so must all that follow; at the
- * end nothing may be left over.
+ * One round: a command that fails must say so with one of the stage's errnos, then work when it is made again, and so
+ * must all that follow; at the end nothing may be left over.
  */
 export async function round(n: number, statements: readonly Statement[], stage: Stage, options: RoundOptions): Promise<Round> {
 	const problems: string[] = [];
 	let failedAt: Statement | undefined;
+	let survivor: Statement | undefined;
 	const once = async (statement: Statement) => {
 		const stdout = new BufferSink();
 		const stderr = new BufferSink();
@@ -73,6 +76,7 @@ export async function round(n: number, statements: readonly Statement[], stage: 
 		const before = stage.failed();
 		let { exit, errno, said, skipped } = await once(statement);
 		if (skipped !== undefined) break;
+		if (exit === exitCode.done && !before && stage.failed()) survivor = statement;
 		if (exit !== exitCode.done && !before && stage.failed()) {
 			failedAt = statement;
 			if (exit === exitCode.internal) problems.push(`line ${statement.line}: ${said}`);
@@ -85,5 +89,5 @@ export async function round(n: number, statements: readonly Statement[], stage: 
 	}
 	const hit = stage.failed();
 	problems.push(...(await stage.end()));
-	return { n, hit, line: failedAt?.line, command: failedAt?.source, problems };
+	return { n, hit, line: failedAt?.line, command: failedAt?.source, survivor, problems };
 }

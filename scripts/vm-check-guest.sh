@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# What scripts/vm-check.sh has the virtual machine do. usage: vm-check-guest.sh ROOT NODE PART...
+set -u
+root=$1 node=$2
+shift 2
+share=$PWD
+failed() { echo "$*" | tee -a "$share/failed"; }
+# Where it is read from again and again, memory is much faster than the host's files.
+mkdir -p /run/p && cp "$node" /run/node || exit 3
+cp -a "$root"/{bin,dist,package.json,scripts,src,structs,test,vitest.config.ts} /run/p || exit 3
+ln -s "$root/node_modules" /run/p/node_modules
+cd /run/p || exit 3
+iommuctl() { /run/node /run/p/bin/iommuctl.js "$@"; }
+# A stack trace for every injected fault makes the console the slowest part.
+for one in failslab fail_page_alloc fail_iommufd; do echo 0 >/sys/kernel/debug/$one/verbose; done
+
+for part; do
+	echo "== $part"
+	case $part in
+	golden)
+		for file in test/fixtures/golden/*.jsonl.gz; do
+			iommuctl replay "$file" --kernel real 2>&1 | tail -n 20
+			[ "${PIPESTATUS[0]}" = 0 ] || failed "$file differs"
+		done
+		;;
+	scripts)
+		while read -r file; do
+			iommuctl run "$file" --kernel real >"$share/real/$(basename "$file" .iommu)" 2>&1 || failed "$file: exit $?"
+		done <"$share/fitting"
+		;;
+	exports)
+		for program in "$share"/c/*.c; do
+			"${program%.c}" >/run/said 2>&1 || { failed "$(basename "$program"): exit $?" && tail -n 5 /run/said; }
+		done
+		echo "$(ls "$share"/c/*.c | wc -l) programs run"
+		;;
+	tests)
+		# Emulated processors need their time.
+		IOMMUCTL_TEST_KERNEL=real /run/node node_modules/vitest/vitest.mjs run --maxWorkers=1 --testTimeout=600000 --hookTimeout=600000 \
+			test/sim/iommufd test/sim/iova/placement.test.ts test/kernel/real/dma-buffers.test.ts test/kernel/real/arguments.test.ts \
+			test/kernel/real/given-file.test.ts test/cli/real-kernel.test.ts 2>&1 || failed "tests failed"
+		;;
+	esac
+done
+exit 0
