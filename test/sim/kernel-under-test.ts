@@ -73,6 +73,23 @@ export class Program {
 		return addr;
 	}
 
+	/** Memory at a multiple of 64 pages, as simulated memory is by itself: where an IOVA is placed follows from it. */
+	alignedMemory(length: bigint): bigint {
+		const alignment = 64n * PAGE;
+		return ((this.memory(length + alignment) + alignment - 1n) / alignment) * alignment;
+	}
+
+	/** Two pages that are one and the same page of memory, so that they never follow each other in memory. */
+	doubledPage(): bigint {
+		const fd = this.kernel.memfd("doubled", PAGE);
+		const addr = this.memory(2n * PAGE);
+		this.kernel.munmap(addr, 2n * PAGE);
+		for (const at of [addr, addr + PAGE]) {
+			if (this.kernel.mmap({ addr: at, length: PAGE, prot: 3, fd }) !== at) throw new Error("the page cannot be mapped twice");
+		}
+		return addr;
+	}
+
 	/** Memory with these bytes in it. */
 	place(bytes: Uint8Array): bigint {
 		const addr = this.memory(BigInt(Math.max(bytes.length, 1)));

@@ -216,10 +216,11 @@ describe("a hardware queue", () => {
 		return { ...made, memory, alloc };
 	};
 
-	test("pins its memory: outside a mapping ENOENT, more than one page of it EFAULT", () => {
-		const { program, memory, alloc } = setup();
+	test("pins its memory: outside a mapping ENOENT, pages that are not one piece of memory EFAULT", () => {
+		const { program, ioas, memory, alloc } = setup();
+		expect(program.map(ioas, 0x300_0000n, program.doubledPage(), 2n * PAGE, FIXED | READ | WRITE)).toBe(0);
 		expect(rc(alloc(0, 0x200_0000n))).toBe(-ENOENT);
-		expect(rc(alloc(0, 0x100_0000n, 2n * PAGE))).toBe(-EFAULT);
+		expect(rc(alloc(0, 0x300_0000n, 2n * PAGE))).toBe(-EFAULT);
 		expect(rc(alloc(0, 0x100_0000n, 0n))).toBe(-EINVAL);
 		expect(rc(alloc(0, (1n << 64n) - 1n, 2n))).toBe(-EOVERFLOW);
 		expect(program.pinned(memory, 1, 4n * PAGE)).toBe(0);

@@ -65,7 +65,7 @@ describe("MAP anywhere", () => {
 	test("starts above page 0 and fills the lowest hole, as aligned as length and memory are", () => {
 		const program = new Program();
 		const ioas = program.ioas();
-		const memory = program.memory(64n * PAGE);
+		const memory = program.alignedMemory(64n * PAGE);
 		expect(program.mapAnywhere(ioas, memory)).toBe(PAGE);
 		expect(program.mapAnywhere(ioas, memory, 4n * PAGE)).toBe(4n * PAGE);
 		expect(program.mapAnywhere(ioas, memory + PAGE, 2n * PAGE)).toBe(2n * PAGE);
@@ -108,7 +108,7 @@ describe("MAP anywhere", () => {
 				(allowed, reserved, counts) => {
 					const program = new Program();
 					const ioas = program.ioas();
-					const memory = program.memory(8n * PAGE);
+					const memory = program.alignedMemory(8n * PAGE);
 					for (const { start, last } of reserved) reserve(program, ioas, start, last - start + 1n);
 					const limited = allow(program, ioas, allowed) === 0 && allowed.length > 0;
 					const taken: Range[] = [];
