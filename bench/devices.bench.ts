@@ -1,3 +1,4 @@
+/** Benchmark: attaching a device or PASID takes as long when there are many as when there are few. */
 import { iommuOn } from "../src/client/iommu.js";
 import { createSim } from "../src/sim/index.js";
 import { BUILTIN_MACHINES, checkMachine } from "../src/sim/vendors/machines.js";
@@ -5,7 +6,7 @@ import { iommufd_hwpt_alloc_flags as HWPT, vfio_defines as V } from "../structs/
 import type { BenchRow } from "./row.js";
 
 const DEVICES = 10_000;
-/** of one program: it has a descriptor for each */
+/** devices per program, which needs a file descriptor for each */
 const EACH = 1000;
 const PASIDS = 100_000;
 
@@ -33,7 +34,7 @@ function milliseconds(work: () => void): number {
 	return performance.now() - start;
 }
 
-/** Microseconds for one of `count`, over the first and the last tenth. */
+/** Microseconds for one of `count` steps, averaged over the first and the last tenth. */
 function firstAndLast(count: number, one: (i: number) => void): { first: number; last: number } {
 	const tenth = count / 10;
 	const at = (from: number) =>
@@ -47,11 +48,11 @@ function firstAndLast(count: number, one: (i: number) => void): { first: number;
 	return { first, last: at(count - tenth) };
 }
 
-/** Every device of a machine, by as many programs as it takes. */
+/** Attaches every device of a machine, with as many programs as that takes. */
 function attachDevices(): { first: number; last: number } {
 	const sim = createSim({ machine: manyDevices() });
 	let process = sim.newProcess();
-	// the machine is made when its first device is opened: that is measured apart
+	// the machine is made when its first device is opened, which is measured separately
 	process.close(process.open("/dev/vfio/devices/vfio0"));
 	let fd = -1;
 	let ioas = 0;
@@ -68,7 +69,7 @@ function attachDevices(): { first: number; last: number } {
 	});
 }
 
-/** All PASIDs of one device, to one page table; and how long it takes to detach them (ms). */
+/** Attaches all PASIDs of one device to one page table, and measures how long it takes to detach them (ms). */
 function attachPasids(): { first: number; last: number; detached: number } {
 	const process = createSim({ machine: manyDevices() }).newProcess();
 	const fd = process.open("/dev/iommu");
@@ -87,9 +88,9 @@ function attachPasids(): { first: number; last: number; detached: number } {
 	return { ...attached, detached };
 }
 
-/** Devices and PASIDs attach as fast when there are many as when there are few. */
+/** Measures attaching the first and the last of many devices and PASIDs. */
 export async function run(): Promise<BenchRow[]> {
-	// once without counting, so that the first of them do not pay for the compiler
+	// a warm-up run, so that the first ones do not pay for the compiler
 	attachDevices();
 	attachPasids();
 	const built = milliseconds(() => {

@@ -1,3 +1,4 @@
+/** Benchmark: what an ioctl on the real kernel costs, against C and Python. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,10 +9,10 @@ import type { BenchRow } from "./row.js";
 
 const IOMMU_IOAS_MAP = 0x3b85;
 const SIZE = 40;
-/** Calls are timed in bursts short enough to fall between what else the machine does; the best burst counts. */
+/** Calls are timed in bursts short enough not to be interrupted by other work of the machine; the best burst counts. */
 const BURST = 2000;
 const BURSTS = 120;
-/** All take turns, so that none has the quiet minutes for itself. */
+/** The programs take turns, so that none has the quiet minutes for itself. */
 const ROUNDS = 6;
 
 const c = `
@@ -41,7 +42,7 @@ int main(void) {
 }
 `;
 
-/** Python's fcntl refuses a negative number before it makes a call, so the kernel is asked with one that is not open. */
+/** Python's fcntl refuses a negative descriptor before it makes a call, so it gets one that is not open. */
 const python = `
 import fcntl, sys, time
 def best(fd, error):
@@ -62,7 +63,7 @@ print(best(int(sys.argv[1]), OSError if int(sys.argv[1]) > 0 else ValueError))
 
 type Measure = () => number | undefined;
 
-/** An ioctl that fails at once: what remains is what a call costs. */
+/** Measures an ioctl that fails at once, so that only the cost of the call remains. */
 export async function run(): Promise<BenchRow[]> {
 	const dir = mkdtempSync(join(tmpdir(), "iommuctl-bench-"));
 	try {
@@ -99,7 +100,7 @@ function row(name: string, value: number, baseline: string, against: number | un
 	};
 }
 
-/** The least that each measured in any round. */
+/** The smallest value that each program measured in any round. */
 function inTurns(measures: readonly Measure[]): (number | undefined)[] {
 	const least: (number | undefined)[] = measures.map(() => undefined);
 	for (let round = 0; round < ROUNDS; round++) {
@@ -119,7 +120,7 @@ function burst(call: () => number): number {
 		let wrong = 0;
 		for (let i = 0; i < BURST; i++) if (call() !== -EBADF) wrong++;
 		best = Math.min(best, ((performance.now() - start) * 1e6) / BURST);
-		if (wrong > 0) throw new Error("the kernel answered something else than EBADF");
+		if (wrong > 0) throw new Error("the kernel answered something other than EBADF");
 	}
 	return best;
 }

@@ -1,3 +1,4 @@
+/** Benchmark: replaying the golden traces on the simulated kernel. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createSim } from "../src/sim/index.js";
@@ -6,7 +7,7 @@ import type { BenchRow } from "./row.js";
 
 const golden = "test/fixtures/golden";
 
-/** The golden traces on the simulated kernel, files and all. */
+/** Replays the golden traces on the simulated kernel, including reading the files. */
 export async function run(): Promise<BenchRow[]> {
 	const files = readdirSync(golden).filter((name) => name.endsWith(".gz"));
 	const start = performance.now();
@@ -19,7 +20,7 @@ export async function run(): Promise<BenchRow[]> {
 	const { user, system } = process.cpuUsage(before);
 	return [
 		{ name: `${report.steps} recorded answers, first run`, value: report.steps / seconds, unit: "answers/s", limit: "at least 100,000" },
-		{ name: "processor time of an answer, all threads", value: (user + system) / report.steps, unit: "µs" },
+		{ name: "CPU time per answer, all threads", value: (user + system) / report.steps, unit: "µs" },
 		{ name: "memory afterwards", value: process.memoryUsage().rss / 2 ** 20, unit: "MiB", limit: "below 1,024" },
 	];
 }

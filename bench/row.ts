@@ -1,4 +1,4 @@
-/** One measurement, as `npm run bench` prints it. A file bench/NAME.bench.ts exports `run(): Promise<BenchRow[]>`. */
+/** One measurement, as `npm run bench` prints it. Each file bench/NAME.bench.ts exports `run(): Promise<BenchRow[]>`. */
 export interface BenchRow {
 	readonly name: string;
 	readonly value: number;
@@ -6,7 +6,7 @@ export interface BenchRow {
 	readonly unit: string;
 	/** what it is measured against, in the same unit and the same run */
 	readonly baseline?: { readonly name: string; readonly value: number };
-	/** value / baseline unless told otherwise */
+	/** value / baseline by default */
 	readonly ratio?: number;
 	/** what should hold, in words: "at most 5 times C" */
 	readonly limit?: string;

@@ -1,3 +1,4 @@
+/** Benchmark: what a command costs with and without a session. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +8,7 @@ import type { BenchRow } from "./row.js";
 const rounds = 60;
 const bin = "bin/iommuctl.js";
 
-/** What a command costs as the shell sees it: whole processes, one after another, those to be compared in turn. */
+/** Measures commands as the shell sees them: whole processes, one after another, alternating between those to compare. */
 export async function run(): Promise<BenchRow[]> {
 	const folder = mkdtempSync(join(tmpdir(), "iommuctl-bench-"));
 	const { IOMMUCTL_SESSION: _, ...rest } = process.env;
@@ -31,7 +32,7 @@ export async function run(): Promise<BenchRow[]> {
 		}
 		const typical = (name: string): number => {
 			const sorted = (times.get(name) ?? []).sort((a, b) => a - b);
-			// The quicker third: what other processes take from this machine is not what is measured.
+			// Only the faster third counts, to leave out the time that other processes take.
 			return sorted[Math.floor(sorted.length / 3)];
 		};
 		const baseline = { name: "node -e 0", value: typical("node -e 0") };

@@ -1,3 +1,4 @@
+/** Benchmark: mapping, faults, events and dirty bitmaps of the simulated kernel. */
 import { type Iommu, iommuOn } from "../src/client/iommu.js";
 import { createSim, type SimProcess } from "../src/sim/index.js";
 import { BUILTIN_MACHINES, checkMachine } from "../src/sim/vendors/machines.js";
@@ -32,7 +33,7 @@ class Program {
 		this.iommu = iommuOn(this.process, this.fd);
 	}
 
-	/** A call whose struct stays; what differs from one to the next is written through `view`. */
+	/** A call that reuses its struct; fields that change between calls are written through `view`. */
 	prepare(ioctl: Ioctl, fields: object): { view: DataView; call: () => void } {
 		const { process, fd } = this;
 		const bytes: Uint8Array = ioctl.struct?.encode({ size: ioctl.size, ...fields }) ?? new Uint8Array();
@@ -62,7 +63,7 @@ function seconds(work: () => void): number {
 	return (performance.now() - start) / 1000;
 }
 
-/** Microseconds for one MAP and one UNMAP with `present` areas there: the best of several rounds. */
+/** Microseconds for one MAP and one UNMAP in an IOAS with `present` areas: the best of several rounds. */
 function mapping(present: number): { fixedMap: number; fixedUnmap: number; map: number; unmap: number } {
 	const program = new Program();
 	const ioas = program.iommu.ioasAlloc().decoded.out_ioas_id;
@@ -73,7 +74,7 @@ function mapping(present: number): { fixedMap: number; fixedUnmap: number; map: 
 	const anywhere = program.prepare(ioctls.IOMMU_IOAS_MAP, { ...fields, user_va: memory, flags: RW });
 	const gone = program.prepare(ioctls.IOMMU_IOAS_UNMAP, fields);
 	const goneAt = ioctls.IOMMU_IOAS_UNMAP.struct.offsets.iova;
-	/** Areas are on every second page, in no order, so that there is a hole everywhere. */
+	/** Areas are on every second page, in random order, so that there are holes everywhere. */
 	const scatter = (i: number) => (i * 7919) % present;
 	const mapAt = (i: number, iova: bigint) => {
 		fixed.view.setBigUint64(at.user_va, memory + BigInt(i) * PAGE, true);
@@ -116,10 +117,10 @@ function mapping(present: number): { fixedMap: number; fixedUnmap: number; map: 
 function mappingRows(): BenchRow[] {
 	const few = mapping(1000);
 	const many = mapping(MILLION);
-	const names = { fixedMap: "MAP where told", fixedUnmap: "UNMAP of it", map: "MAP anywhere", unmap: "UNMAP of that" };
+	const names = { fixedMap: "MAP at a fixed IOVA", fixedUnmap: "UNMAP of it", map: "MAP anywhere", unmap: "UNMAP of that" };
 	const limit = "at most twice";
 	return (Object.keys(names) as (keyof typeof names)[]).map((key) => ({
-		name: `${names[key]}, a million areas there`,
+		name: `${names[key]}, a million areas present`,
 		value: many[key],
 		unit: "µs",
 		baseline: { name: "with a thousand", value: few[key] },
@@ -147,7 +148,7 @@ function attach(program: Program, stdev: number, hwpt: number): void {
 	made(program.iommu.testCmd({ op: OP.IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, id: stdev, mock_domain_replace: { pt_id: hwpt } }));
 }
 
-/** Page faults a second: triggered, read and answered, so many at a time. */
+/** Page faults per second: triggered, read and answered, `count` at a time. */
 function faults(atATime: number): number {
 	const program = new Program();
 	const { process } = program;
@@ -179,7 +180,7 @@ function faults(atATime: number): number {
 	return MILLION / took;
 }
 
-/** Virtual events a second: raised and read, so many at a time. */
+/** Virtual events per second: raised and read, `count` at a time. */
 function events(atATime: number): number {
 	const program = new Program();
 	const { process, iommu } = program;
@@ -213,7 +214,7 @@ function events(atATime: number): number {
 	return MILLION / took;
 }
 
-/** 1 TiB mapped for a device that writes to a few pages of it: what mapping, tracking and asking cost. */
+/** Maps 1 TiB for a device that writes to a few of its pages: what mapping, tracking and reading the bitmap cost. */
 function terabyte(): BenchRow[] {
 	const program = new Program("vtd");
 	const { iommu, process: guest } = program;
@@ -245,11 +246,11 @@ function terabyte(): BenchRow[] {
 		{ name: `dirty bitmap of 1 TiB, ${pages} pages dirty`, value: read, unit: "ms", limit },
 		{ name: "the same, none dirty", value: again, unit: "ms", limit },
 		{ name: "UNMAP of 1 TiB", value: unmap, unit: "ms", limit },
-		{ name: "memory that all of it took", value: grown, unit: "MiB", limit: "follows the pages touched" },
+		{ name: "memory that all of this took", value: grown, unit: "MiB", limit: "follows the pages touched" },
 	];
 }
 
-/** Bits of the bitmap; only its pages that were touched are looked at. */
+/** Counts the bits of the bitmap, looking only at its pages that were touched. */
 function dirtyPages(guest: SimProcess, data: bigint): number {
 	let count = 0;
 	const bytes = new Uint8Array(8);
@@ -267,10 +268,10 @@ function milliseconds(work: () => void): number {
 	return seconds(work) * 1000;
 }
 
-/** What the simulated kernel costs: mapping, faults, events, dirty bitmaps. */
+/** Measures the simulated kernel: mapping, faults, events, dirty bitmaps. */
 export async function run(): Promise<BenchRow[]> {
 	const limit = "at least 300,000";
-	const rate = (name: string, value: number): BenchRow => ({ name, value, unit: "a second", limit });
+	const rate = (name: string, value: number): BenchRow => ({ name, value, unit: "per second", limit });
 	return [
 		...mappingRows(),
 		rate("page faults, one after another", faults(1)),

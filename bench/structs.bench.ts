@@ -1,3 +1,4 @@
+/** Benchmark: the struct codecs against Python's struct.pack. */
 import { spawnSync } from "node:child_process";
 import { iommu_hwpt_vtd_s1_invalidate, iommu_ioas_map } from "../structs/index.js";
 import type { BenchRow } from "./row.js";
@@ -18,7 +19,7 @@ for run in range(3):
 print(best * 1000)
 `;
 
-/** Best of several runs, as the baseline's is: what other processes take away is not the codec's. */
+/** The best of several runs, as for the baseline, to leave out the time that other processes take. */
 function best(work: () => void, runs: number): number {
 	let least = Infinity;
 	for (let run = 0; run < runs; run++) {
@@ -34,7 +35,7 @@ function pythonMilliseconds(): number | undefined {
 	return status === 0 ? Number(stdout) : undefined;
 }
 
-/** Struct codecs: arrays against Python's struct.pack, single structs by themselves. */
+/** Measures the struct codecs: arrays against Python's struct.pack, and single structs. */
 export async function run(): Promise<BenchRow[]> {
 	const type = iommu_hwpt_vtd_s1_invalidate;
 	const entries = Array.from({ length: ENTRIES }, (_, i) => ({ addr: BigInt(i) * 4096n, npages: BigInt(i % 512), flags: i & 1 }));

@@ -1,3 +1,4 @@
+/** Benchmark: page table walks and cached translations. */
 import { buildTopology } from "../src/sim/board/topology.js";
 import { IommuCaches } from "../src/sim/mmu/caches.js";
 import type { Stage2 } from "../src/sim/mmu/translate.js";
@@ -28,7 +29,7 @@ function each(work: () => void, times = 200_000): number {
 	return (least / times) * 1e6;
 }
 
-/** Page table walks, and cached translations with the cache as full as it gets. */
+/** Measures page table walks, and cached translations with a full cache. */
 export async function run(): Promise<BenchRow[]> {
 	const memory = new SparseMemory();
 	const x86 = new X86Tables(memory, 4, 0x10_0000n);

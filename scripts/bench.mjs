@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Runs the benchmarks: npm run bench [-- NAME...] [-- --json]
-// Each bench/NAME.bench.ts is bundled as the product is, and runs in a process of its own, one after another.
+// Each bench/NAME.bench.ts is bundled like the product and runs in a process of its own, one after another.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,12 +15,12 @@ const files = readdirSync(join(root, "bench")).filter((file) => file.endsWith(".
 const known = files.map((file) => file.slice(0, -".bench.ts".length));
 const unknown = positionals.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-	console.error(`no benchmark is called ${unknown.join(", ")}; there are: ${known.join(", ") || "none"}`);
+	console.error(`no benchmark is called ${unknown.join(", ")}; the benchmarks are: ${known.join(", ") || "none"}`);
 	process.exit(2);
 }
 const chosen = positionals.length === 0 ? known : positionals;
 
-// Inside the checkout, so that what stays outside of the bundle is found in node_modules.
+// Inside the checkout, so that packages outside of the bundle are found in node_modules.
 const folder = join(root, "node_modules", ".cache", `bench-${process.pid}`);
 const results = [];
 try {

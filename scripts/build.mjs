@@ -1,17 +1,16 @@
 #!/usr/bin/env node
-// Bundles src/cli/main.ts into dist/main.cjs: one file, in which a part that is imported only where it is
-// needed is evaluated only there. One file and CommonJS, because files and the loader of ES modules are
-// most of what a start costs; for the same reason V8's compiled code lies beside it.
-// FFI's packages are native, so they go beside the bundle as they are: an installed iommuctl
-// depends on no other package, and never meets their install scripts, which reject the prebuilt binaries
-// that work and fail to compile others.
+// Bundles src/cli/main.ts into dist/main.cjs, in which a part that is imported on demand is also evaluated on demand.
+// It is one CommonJS file, because opening files and loading ES modules take most of the start-up time; for the same
+// reason V8's compiled code is stored next to it. FFI's packages are native and are copied next to the bundle: an
+// installed iommuctl depends on no other package, and never runs their install scripts, which reject the prebuilt
+// binaries that work and fail to compile others.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** commander could start other programs, which takes Node a while to load and which iommuctl never asks for. */
+/** commander can start other programs; iommuctl never does, and Node's module for it is slow to load. */
 const withoutChildProcess = {
 	name: "without-child-process",
 	setup(build) {
@@ -26,7 +25,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const native = ["ffi-napi", "ref-napi", "ref-struct-di"];
 const nativeNeeds = ["node-gyp-build", "debug", "ms"];
-// Built beside and moved into place, so that a build that fails or is interrupted leaves the old one.
+// Built in another folder and moved into place, so that a failed or interrupted build leaves the old one.
 const fresh = `${dist}.${process.pid}`;
 
 try {
@@ -49,7 +48,7 @@ try {
 		metafile: true,
 		logLevel: "warning",
 	});
-	// All that a command loads in a session.
+	// Everything that a command loads in a session.
 	await build({
 		absWorkingDir: root,
 		entryPoints: ["src/cli/forwarder.ts"],
@@ -75,8 +74,8 @@ try {
 }
 
 /**
- * V8's code of what a usual command runs, for bin/iommuctl.js to load under this very release of Node; others compile
- * as they go.
+ * Stores V8's code for what a typical command runs; bin/iommuctl.js loads it under this exact release of Node, and other
+ * releases compile as they go.
  */
 function compiledCode(file) {
 	const made = join(dirname(file), `main.${process.version}-${process.arch}.cache`);
@@ -85,11 +84,11 @@ function compiledCode(file) {
 		process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(made)}, script.createCachedData()));`;
 	const words = ["run", "--kernel", "sim", "-q", "scripts/examples/nested-translation.iommu"];
 	const { status, stderr } = spawnSync(process.execPath, ["-e", code, "iommuctl", ...words], { cwd: root, encoding: "utf8" });
-	// The build is good without it, only slower to start.
+	// The build works without it, but starts more slowly.
 	if (status !== 0) console.error(`no compiled code was kept: ${stderr}`);
 }
 
-/** What runs of a package, for the one system that has iommufd. */
+/** The files of a package that are needed at run time, for Linux only. */
 function vendor(name, to) {
 	const from = join(root, "node_modules", name);
 	const wanted = /^(?:|package\.json|licen[cs]e.*|[^/]+\.js|(?:lib|src|node_modules)(?:\/.*)?|prebuilds|prebuilds\/linux-[^/]*(?:\/.*)?)$/i;
@@ -103,7 +102,7 @@ function vendor(name, to) {
 	});
 }
 
-/** Two builds may end at the same moment: the later one wins. */
+/** If two builds end at the same moment, the later one wins. */
 function replace(from, to) {
 	const old = `${to}.old.${process.pid}`;
 	for (let attempt = 0; ; attempt++) {
@@ -119,7 +118,7 @@ function replace(from, to) {
 	}
 }
 
-/** The licences of the packages that are inside the bundle, as they ask. */
+/** The licences of the bundled packages, which they require to be included. */
 function licences(inputs) {
 	const packages = new Set(inputs.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]).filter(Boolean));
 	const texts = [...packages].sort().map((name) => {

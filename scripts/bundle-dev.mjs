@@ -1,10 +1,11 @@
+// Runs TypeScript sources without a build, for the other scripts.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-/** Bundles TypeScript from the sources (an esbuild entry), gives what it exports to `use`, and leaves nothing behind. */
+/** Bundles TypeScript sources (an esbuild entry), passes the exports to `use`, and removes the bundle. */
 export async function withBundle(entry, use) {
 	const folder = mkdtempSync(join(tmpdir(), "iommuctl-dev-"));
 	try {

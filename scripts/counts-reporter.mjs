@@ -3,7 +3,7 @@ export default class CountsReporter {
 	onTestRunEnd(modules, unhandledErrors) {
 		const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
 		for (const module of modules) {
-			// A file that could not even be loaded has no tests to count, and is a failure all the same.
+			// A file that cannot even be loaded has no tests to count, but is still a failure.
 			if (module.errors().length > 0) counts.failed++;
 			for (const test of module.children.allTests()) {
 				const { state } = test.result();

@@ -24,7 +24,7 @@ const entry = {
 await withBundle(entry, async ({ replayFiles, formatReport, replayExitCode, createSim }) => {
 	const start = performance.now();
 	const report = await replayFiles(positionals, {
-		// One machine for a file's programs: a device's buffer, for one, outlives the program.
+		// One machine for all programs of a file: a device's buffer, for example, outlives the program.
 		kernel: (header) => {
 			const sim = createSim({ header });
 			return () => sim.newProcess();

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Random calls on the simulated kernel until something breaks: npm run soak [-- --calls N] [-- --seed N]
-// A failure names its program: npm run soak -- --program N shows the shortest way to it, call by call.
+// Makes random calls on the simulated kernel until something breaks: npm run soak [-- --calls N] [-- --seed N]
+// A failure names its program: npm run soak -- --program N shows the shortest series of calls that leads to it.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";

@@ -1,5 +1,5 @@
 // What is wrong with the imports of a tree: those that rules.mjs refuses, circles of values, and circles of types that leave their folder.
-// Our own, because dependency-cruiser looks for one circle per import and so misses circles over folders behind circles inside them.
+// Written here, because dependency-cruiser looks for one circle per import and so misses circles across folders behind circles inside them.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dirname } from "node:path/posix";
@@ -9,7 +9,7 @@ import { refusal } from "./rules.mjs";
 /** Which imports make a circle of either kind (`keep`), which circles count, and which of their imports make them count (`closes`). */
 const VALUES = { name: "circle of values", keep: (_file, _target, loads) => loads, counts: () => true, closes: () => true };
 const FOLDERS = {
-	name: "circle of imports over folders, types included",
+	name: "circle of imports across folders, types included",
 	keep: () => true,
 	counts: (circle) => new Set(circle.map(dirname)).size > 1,
 	closes: (file, target) => dirname(file) !== dirname(target),
@@ -52,7 +52,7 @@ function readKnown(root) {
 	);
 }
 
-/** The shortest closed way through a circle along one of its imports that make it count. */
+/** The shortest closed path through a circle along one of the imports that make it count. */
 function shortest(circle, edges, closes) {
 	let best;
 	for (const file of circle)

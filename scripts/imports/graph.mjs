@@ -68,7 +68,7 @@ export function circlesOf(edges) {
 		}
 		if (low.get(file) < index.get(file)) return;
 		const circle = stack.splice(stack.indexOf(file));
-		// A file that is done no longer lowers anyone.
+		// A finished file lowers no other file's link.
 		for (const member of circle) low.set(member, Infinity);
 		if (circle.length > 1) circles.push(circle);
 	};
@@ -76,7 +76,7 @@ export function circlesOf(edges) {
 	return circles;
 }
 
-/** The shortest way along `edges` from `start` to `end`, both named; it exists. */
+/** The shortest path along `edges` from `start` to `end`, including both; it must exist. */
 export function shortestWay(edges, start, end) {
 	const before = new Map([[start, undefined]]);
 	for (const file of before.keys()) {

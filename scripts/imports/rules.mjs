@@ -1,6 +1,6 @@
 // Who may import whom in src and structs: the floors, the rings of the simulated kernel, and its door.
 
-/** Every floor and what it may import besides itself. A folder of src that is not here may neither import nor be imported. */
+/** Every floor and what it may import besides itself. A folder of src that is not listed may neither import nor be imported. */
 const FLOORS = {
 	structs: [],
 	"src/formats": ["structs"],
@@ -8,7 +8,7 @@ const FLOORS = {
 	"src/kernel/real": ["structs", "src/kernel"],
 	"src/sim": ["structs", "src/formats", "src/kernel"],
 	"src/client": ["structs", "src/formats", "src/kernel"],
-	// Whoever starts these two says which kernel they drive.
+	// The caller of these two decides which kernel they drive.
 	"src/session": ["structs", "src/kernel", "src/client", "src/trace"],
 	"src/trace": ["structs", "src/kernel", "src/client", "src/session"],
 	"src/cli": ["structs", "src/formats", "src/kernel", "src/kernel/real", "src/sim", "src/client", "src/session", "src/trace"],
@@ -41,7 +41,7 @@ export function refusal(file, target) {
 		[file, from],
 		[target, to],
 	])
-		if (floor === undefined) return `${path} stands on no floor; scripts/imports/rules.mjs names them`;
+		if (floor === undefined) return `${path} is on no floor; scripts/imports/rules.mjs names them`;
 	if (from !== to && !FLOORS[from].includes(to)) return `${from} may import only ${["itself", ...FLOORS[from]].join(", ")}`;
 	if (to !== "src/sim") return undefined;
 	if (from !== to) return target === DOOR ? undefined : `from outside, only ${DOOR} may be imported`;

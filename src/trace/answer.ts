@@ -1,8 +1,9 @@
+/** What a step answered: as recorded, or as it came. */
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../kernel/kernel.js";
 import { errnoName, errnoNumber } from "./errno-names.js";
 import type { PollName, RecordedRet, Step } from "./format.js";
 
-/** What a step answered, for printing: of what was recorded, and of what came. */
+/** What a step answered, recorded or new, for printing. */
 export interface Answer {
 	/** a value >= 0, or minus the errno */
 	readonly ret?: number;
@@ -11,21 +12,21 @@ export interface Answer {
 	readonly revents?: readonly PollName[];
 	/** an IOMMU's event records; hex */
 	readonly events?: readonly string[];
-	/** in words, where a call's answer is no answer at all */
+	/** a note in place of a value, such as "a file" */
 	readonly note?: string;
 }
 
-/** A recorded ret and errno as one value, as Kernel answers it. */
+/** A recorded ret and errno as one value, as Kernel returns it. */
 export function recordedRet(step: RecordedRet): number {
 	return step.ret === -1 && step.errno !== undefined ? -errnoNumber(step.errno) : step.ret;
 }
 
-/** A value of Kernel as a trace records it. */
+/** A value that Kernel returned, as a trace records it. */
 export function toRecordedRet(ret: number): RecordedRet {
 	return ret < 0 ? { ret: -1, errno: errnoName(-ret) } : { ret };
 }
 
-/** What the trace says that `step` answered. */
+/** The answer of `step` as recorded in the trace. */
 export function recordedAnswer(step: Step): Answer {
 	switch (step.op) {
 		case "ioctl":

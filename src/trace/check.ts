@@ -1,7 +1,8 @@
+/** Checks that headers and steps of a trace are as the format says. */
 import type { PollName, Step, TraceHeader } from "./format.js";
 import { TRACE_VERSION } from "./format.js";
 
-/** A field that is not what the format says; the reader adds where in the file it stands. */
+/** A field that is not as the format says; the reader adds its place in the file. */
 export class FieldError extends Error {
 	readonly field: string | undefined;
 
@@ -18,7 +19,7 @@ type Check = (step: Fields, op: string) => void;
 const HEX = /^(?:[0-9a-fA-F]{2})*$/;
 const ADDRESS = /^(?:0[xX][0-9a-fA-F]+|[0-9]+)$/;
 const U64_LIMIT = 1n << 64n;
-/** how long one buffer of a step can be: far above anything iommufd takes */
+/** the longest buffer of a step: far more than iommufd accepts anywhere */
 const LONGEST = 1 << 30;
 const POLL_NAMES: ReadonlySet<unknown> = new Set<PollName>(["in", "out", "err", "hup", "nval"]);
 
@@ -76,17 +77,17 @@ function names(step: Fields, op: string, field: string, allowed?: ReadonlySet<un
 	const list = step[field];
 	if (!Array.isArray(list)) bad(field, op, list === undefined ? "is missing" : "is not a list");
 	for (const name of list) {
-		if (typeof name !== "string" || (allowed && !allowed.has(name))) bad(field, op, `has ${JSON.stringify(name)} in it`);
+		if (typeof name !== "string" || (allowed && !allowed.has(name))) bad(field, op, `contains ${JSON.stringify(name)}`);
 	}
 }
 
-/** Bytes that a read answered, or that a write took: in the step, or in memory at `addr`. */
+/** The bytes that a read returned or a write took: in the step, or in memory at `addr`. */
 function transfer(step: Fields, op: string, dataNeeded: boolean): void {
 	text(step, op, "fd");
 	ret(step, op);
 	if (step.addr !== undefined) address(step, op, "addr");
 	if (dataNeeded) hex(step, op, "data");
-	else if (step.data !== undefined) bad("data", op, "is more than this step can hold");
+	else if (step.data !== undefined) bad("data", op, "does not belong in this step");
 }
 
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -94,7 +95,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 		text(step, op, "path");
 		if (step.ret === undefined) text(step, op, "fd");
 		else ret(step, op);
-		if (step.ret === -1 ? step.fd !== undefined : step.fd === undefined) bad("fd", op, "goes with an open that succeeded");
+		if (step.ret === -1 ? step.fd !== undefined : step.fd === undefined) bad("fd", op, "must be present if and only if the open succeeded");
 	},
 	close: (step, op) => text(step, op, "fd"),
 	memfd(step, op) {
@@ -104,7 +105,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 	mmap(step, op) {
 		address(step, op, "addr");
 		integer(step, op, "length", 0, Number.MAX_SAFE_INTEGER);
-		if (typeof step.prot !== "string" || !/^(?:r?w?|none)$/.test(step.prot)) bad("prot", op, 'is not of "r", "w", "rw", "none"');
+		if (typeof step.prot !== "string" || !/^(?:r?w?|none)$/.test(step.prot)) bad("prot", op, 'is not "r", "w", "rw" or "none"');
 		if (step.memfd !== undefined) text(step, op, "memfd");
 		if (step.offset !== undefined) address(step, op, "offset");
 	},
@@ -120,7 +121,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 		address(step, op, "addr");
 		length(step, op);
 		hex(step, op, "data");
-		if ((step.data as string).length !== (step.length as number) * 2) bad("data", op, 'has not "length" bytes');
+		if ((step.data as string).length !== (step.length as number) * 2) bad("data", op, 'does not hold "length" bytes');
 	},
 	ioctl(step, op) {
 		text(step, op, "fd");
@@ -143,7 +144,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 	read(step, op) {
 		length(step, op);
 		transfer(step, op, step.ret !== -1);
-		if (step.ret !== -1 && (step.data as string).length !== (step.ret as number) * 2) bad("data", op, 'has not "ret" bytes');
+		if (step.ret !== -1 && (step.data as string).length !== (step.ret as number) * 2) bad("data", op, 'does not hold "ret" bytes');
 	},
 	write(step, op) {
 		transfer(step, op, step.addr === undefined);
@@ -172,7 +173,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 	},
 };
 
-/** Throws a FieldError where `step` is not one that the format knows. */
+/** Throws a FieldError if `step` is not one that the format knows. */
 export function checkStep(step: Fields): asserts step is Fields & Step {
 	const op = step.op as string;
 	const check = Object.hasOwn(CHECKS, op) ? CHECKS[op] : undefined;
@@ -185,7 +186,7 @@ export function checkStep(step: Fields): asserts step is Fields & Step {
 	check(step, op);
 }
 
-/** Throws a FieldError where the first line is not the header of a trace that we can read. */
+/** Throws a FieldError if the first line is not the header of a trace that this version can read. */
 export function checkHeader(value: unknown): asserts value is TraceHeader {
 	const header = value as Fields;
 	if (typeof value !== "object" || value === null || header.trace !== "iommufd") {

@@ -1,3 +1,4 @@
+/** Describes steps and answers for the replay report. */
 import { formatStruct } from "../../structs/index.js";
 import type { Answer } from "./answer.js";
 import { toRecordedRet } from "./answer.js";
@@ -8,7 +9,7 @@ import { requestStruct } from "./requests.js";
 const LONGEST_HEX = 256;
 const ROW_BYTES = 32;
 
-/** A step in one line: the call and what it is made on. */
+/** A step in one line: the call and the file or memory it acts on. */
 export function describeCall(step: Step | undefined): string {
 	if (step === undefined) return "end of the program";
 	const words: (string | number)[] = [step.op];
@@ -39,14 +40,14 @@ export function describeCall(step: Step | undefined): string {
 	return words.join(" ");
 }
 
-/** What a step was given, decoded: the fields of an ioctl's struct. */
+/** A step's argument, decoded: the fields of an ioctl's struct. */
 export function describeArgument(step: Step | undefined): string[] {
 	if (step?.op !== "ioctl" || step.arg === undefined) return [];
 	const files = Object.entries(step.fd_in ?? {}).map(([offset, name]) => `file ${name} at offset ${offset}`);
 	return [...decoded(step, step.arg), ...files];
 }
 
-/** The two answers side by side, without what they have in common: the lines of structs, the rows of long bytes. */
+/** The two answers without the lines they have in common (a struct's fields, or rows of many bytes). */
 export function describeAnswers(difference: Difference): { expected: string[]; got: string[] } {
 	const { step, expected, got } = difference;
 	const bytes: [string[], string[]] = [[], []];
@@ -68,7 +69,7 @@ function unlike(a: readonly string[], b: readonly string[]): [string[], string[]
 	return [a.filter((line) => !b.includes(line)), b.filter((line) => !a.includes(line))];
 }
 
-/** Bytes as they are where they are few, else in rows that begin with their offset. */
+/** A few bytes as they are, many in rows that begin with their offset. */
 function rows(hex: string): string[] {
 	if (hex.length <= ROW_BYTES * 4) return [hex === "" ? "no bytes" : hex];
 	const count = Math.ceil(hex.length / (ROW_BYTES * 2));

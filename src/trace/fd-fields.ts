@@ -1,7 +1,7 @@
-/** Where files are in the structs of ioctls: given, or opened by the call. */
+/** Where the structs of ioctls hold file descriptors: passed in, or opened by the call. */
 import { type FileKind, groupCalls, type Ioctl, ioctlByRequest, iommu_test_cmd, iommu_test_op, isMadeFile } from "../../structs/index.js";
 
-/** Offsets of the fields of an ioctl's struct that hold a file's number: given, or made by the call. */
+/** Offsets of the fields of an ioctl's struct that hold a file descriptor: passed in, or made by the call. */
 export interface FdFields {
 	readonly in: readonly number[];
 	readonly out: readonly number[];
@@ -11,7 +11,7 @@ export interface FdFields {
 
 const NONE: FdFields = { in: [], out: [] };
 const at = iommu_test_cmd.offsets;
-/** Commands of the selftest driver whose `id` is an access's file. */
+/** Commands of the selftest driver whose `id` is an access's file descriptor. */
 const ON_ACCESS: ReadonlySet<number> = new Set([
 	iommu_test_op.IOMMU_TEST_OP_DESTROY_ACCESS_PAGES,
 	iommu_test_op.IOMMU_TEST_OP_ACCESS_PAGES,
@@ -20,10 +20,10 @@ const ON_ACCESS: ReadonlySet<number> = new Set([
 ]);
 
 const known = new Map<number, FdFields>([[groupCalls.VFIO_GROUP_SET_CONTAINER, { in: [0], out: [] }]]);
-/** By operation: the fields of the test command's struct mean something else with every one. */
+/** By operation, as the fields of the test command's struct mean something different for each. */
 const knownTests = new Map<number, FdFields>();
 
-/** Where the files are in a call's struct as given. Offsets beyond the bytes are left out. */
+/** Where the file descriptors are in a call's struct. Offsets beyond the bytes are left out. */
 export function fdFields(request: number, bytes: Uint8Array): FdFields {
 	const fields = declared(request, bytes);
 	if (fields === NONE) return NONE;

@@ -1,10 +1,8 @@
-/**
- * The trace format: JSON Lines, one program after another. A header line, then for each program
- * `{"program":NAME}`, its steps, and `{"op":"end"}`. docs: README, "Traces".
- */
+/** The trace format: JSON Lines, one program after another. */
+// A header line, then for each program `{"program":NAME}`, its steps, and `{"op":"end"}`; see docs/traces.md.
 export const TRACE_VERSION = 1;
 
-/** The first line. What else it holds names the machine (`iommu`, `devices`, `hw_info`, ...). */
+/** The first line. Its other fields describe the machine (`iommu`, `devices`, `hw_info`, ...). */
 export interface TraceHeader {
 	readonly trace: "iommufd";
 	readonly version: number;
@@ -25,7 +23,7 @@ export interface RecordedRet {
 export interface OpenStep extends Partial<RecordedRet> {
 	readonly op: "open";
 	readonly path: string;
-	/** absent where the open failed */
+	/** absent if the open failed */
 	readonly fd?: string;
 }
 
@@ -46,7 +44,7 @@ export interface MmapStep {
 	readonly length: number;
 	/** "r", "w", "rw" or "none" */
 	readonly prot: string;
-	/** the file that is mapped; private anonymous memory without */
+	/** the file that is mapped; absent for private anonymous memory */
 	readonly memfd?: string;
 	readonly offset?: TraceNumber;
 }
@@ -70,7 +68,7 @@ export interface PeekStep {
 	readonly data: string;
 }
 
-/** struct offset (decimal) -> name of a file whose number is in the four bytes there */
+/** struct offset (decimal) -> name of a file whose descriptor is in the four bytes there */
 export type FdMap = Readonly<Record<string, string>>;
 
 export interface IoctlStep extends RecordedRet {
@@ -78,17 +76,17 @@ export interface IoctlStep extends RecordedRet {
 	readonly fd: string;
 	/** a name of the uAPI, or a number as "0x3b99" */
 	readonly request: string;
-	/** hex; exactly one of arg, arg_addr and arg_value is there */
+	/** hex; exactly one of arg, arg_addr and arg_value is present */
 	readonly arg?: string;
 	readonly arg_addr?: TraceNumber;
 	readonly arg_value?: TraceNumber;
 	readonly fd_in?: FdMap;
 	readonly fd_out?: FdMap;
-	/** the call answered a file, known by this name from then on; `ret` is recorded as 0 */
+	/** the call returned a file, known by this name from then on; `ret` is recorded as 0 */
 	readonly ret_fd?: string;
 	/** fields that differ from run to run, recorded as 0 */
 	readonly masked?: readonly string[];
-	/** hex; absent where the bytes are as in `arg` */
+	/** hex; absent if the bytes are the same as in `arg` */
 	readonly out?: string;
 }
 
@@ -97,7 +95,7 @@ export interface ReadStep extends RecordedRet {
 	readonly fd: string;
 	readonly length: number;
 	readonly data?: string;
-	/** read into the program's memory there (ours: the recordings we make) */
+	/** read into the program's memory at this address (in iommuctl's own recordings) */
 	readonly addr?: TraceNumber;
 }
 
@@ -105,7 +103,7 @@ export interface WriteStep extends RecordedRet {
 	readonly op: "write";
 	readonly fd: string;
 	readonly data?: string;
-	/** write from the program's memory: `addr` and `length` in place of `data` */
+	/** write from the program's memory: `addr` and `length` instead of `data` */
 	readonly addr?: TraceNumber;
 	readonly length?: number;
 }
@@ -126,7 +124,7 @@ export interface PollStep {
 	readonly op: "poll";
 	readonly fd: string;
 	readonly revents: readonly PollName[];
-	/** what was asked for; in and out unless told */
+	/** requested events; default: in and out */
 	readonly events?: readonly PollName[];
 }
 
@@ -136,13 +134,13 @@ export interface DmaStep {
 	readonly dir: "read" | "write";
 	readonly iova: TraceNumber;
 	readonly length: number;
-	/** offset in the device's own buffer; 0 unless told */
+	/** offset in the device's own buffer; default 0 */
 	readonly buf?: number;
 	/** the IOMMU's records, 32 bytes of hex each; absent: not recorded */
 	readonly events?: readonly string[];
 }
 
-/** Everything a program does; its `end` is the reader's business. */
+/** Everything that a program does, except its `end`, which the reader handles. */
 export type Step =
 	| OpenStep
 	| CloseStep
@@ -161,7 +159,7 @@ export type Step =
 
 /**
  * Whether a step recorded an answer, so that replay counts it: every ioctl, read, write, pread,
- * pwrite, poll and peek; a dma with `events`; an open that failed. The others only set the scene.
+ * pwrite, poll and peek; a dma with `events`; an open that failed. The others only prepare for them.
  */
 export function hasAnswer(step: Step): boolean {
 	switch (step.op) {

@@ -1,8 +1,8 @@
-/** Buffers of the sizes that steps use again and again: one of each is enough, as a step is done with it before the next. */
+/** Hex and bytes, in buffers that are reused: one per size is enough, as a step needs it no longer than until the next. */
 const KEPT = 8192;
 const scratch: (Buffer | undefined)[] = [];
 
-/** `length` bytes with anything in them, valid until the next call for that length. */
+/** `length` bytes with undefined contents, valid until the next call for that length. */
 export function scratchBytes(length: number): Buffer {
 	if (length > KEPT) return Buffer.alloc(length);
 	scratch[length] ??= Buffer.alloc(length);

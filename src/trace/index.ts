@@ -1,4 +1,4 @@
-/** Traces: recorded programs, what they asked a kernel and what it answered. */
+/** Traces: recorded programs, the calls they made and what the kernel answered. */
 export { TraceError } from "./error.js";
 export type { Step, TraceHeader } from "./format.js";
 export { hasAnswer, TRACE_VERSION } from "./format.js";

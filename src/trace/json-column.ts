@@ -1,7 +1,6 @@
-/**
- * Where a text stops being JSON. JSON.parse says so in words that differ from release to release
- * of Node and often without a position; this runs only when it has already refused the text.
- */
+/** Finds where a text stops being JSON. */
+// JSON.parse reports this in words that differ between releases of Node, and often without a position. This code only
+// runs after JSON.parse has refused the text.
 export interface JsonFault {
 	/** from 1 */
 	readonly column: number;
@@ -15,7 +14,7 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const WORD = /true|false|null/y;
 const DEEPEST = 100;
 
-/** The first place at which `text` can not be JSON any more; undefined if it is JSON. */
+/** The first place at which `text` can no longer be JSON; undefined if it is JSON. */
 export function findJsonFault(text: string): JsonFault | undefined {
 	let at = 0;
 	const space = () => {

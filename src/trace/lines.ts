@@ -1,19 +1,20 @@
+/** Reads the lines of a trace file, plain or gzip. */
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import { createGunzip, gunzipSync } from "node:zlib";
 import { TraceError } from "./error.js";
 import { fileProblem } from "./file-problem.js";
 
-/** Whole lines, in order; the first has this number (from 1). */
+/** Complete lines, in order; the first has this number (from 1). */
 export interface LineBatch {
 	readonly first: number;
 	readonly lines: readonly string[];
 }
 
 const CHUNK = 64 * 1024;
-/** Compressed bytes given to zlib at a time, and the room for what comes of them: traces shrink 30 to 50 times. */
+/** Compressed bytes passed to zlib at a time, and the room for the result: traces shrink 30 to 50 times. */
 const PIECE = 8 * 1024;
 const ROOM = 512 * 1024;
-/** Files up to this size are inflated in one go, if what comes of them is not larger than that. */
+/** Files up to this size are inflated in one go, if the result is not larger than that. */
 const SMALL_FILE = 4 * 1024 * 1024;
 const SMALL_TEXT = 256 * 1024 * 1024;
 const GZIP_TRAILER = 8;
@@ -21,9 +22,9 @@ const LONGEST_LINE = 64 * 1024 * 1024;
 const NEWLINE = 10;
 
 /**
- * The lines of a file, plain or gzip (told by its first two bytes), "-" for standard input.
- * Holds one chunk and one line at a time. What is good before a damaged or missing part is
- * delivered first; then comes a TraceError.
+ * The lines of a file, plain or gzip (recognized by its first two bytes), or of standard input for "-". Only one chunk
+ * and one line are in memory at a time. The good part before damaged or missing data is delivered first, then comes a
+ * TraceError.
  */
 export async function* readLines(file: string): AsyncGenerator<LineBatch> {
 	let line = 1;
@@ -68,8 +69,8 @@ function opened(file: string): AsyncIterable<Buffer> {
 }
 
 /**
- * A small gzip file that is whole: no waiting for another thread. Anything else, damaged ones too, is undefined:
- * read piece by piece they give out what is good.
+ * A small, complete gzip file, without waiting for another thread. For anything else, including damaged files, the
+ * answer is undefined: read piece by piece, those deliver their good part.
  */
 function inflatedAtOnce(file: string): Iterable<Buffer> | undefined {
 	try {
@@ -87,7 +88,7 @@ function* pieces(bytes: Buffer): Generator<Buffer> {
 	for (let at = 0; at < bytes.length; at += ROOM) yield bytes.subarray(at, at + ROOM);
 }
 
-/** Passes plain bytes on; inflates gzip. */
+/** Passes on plain bytes and inflates gzip. */
 async function* inflated(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 	let head: Buffer = Buffer.alloc(0);
 	let gunzip: Inflater | undefined;
@@ -113,9 +114,9 @@ async function* inflated(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 }
 
 /**
- * A gunzip driven by hand: unlike a piped one it gives out everything that was good before it
- * reports an error, and inflates the next piece (on another thread) while this one is looked at.
- * The last bytes wait, so that a wrong checksum at the end costs no data.
+ * A gunzip driven by hand: unlike a piped one, it delivers all good data before it reports an error, and inflates the
+ * next piece (on another thread) while the current one is processed. The last bytes are held back, so that a wrong
+ * checksum at the end loses no data.
  */
 class Inflater {
 	readonly #gunzip = createGunzip({ chunkSize: ROOM });
@@ -153,7 +154,7 @@ class Inflater {
 		if (this.#failure) throw this.#failure;
 	}
 
-	/** Starts some work once the last one is done, and gives what that one brought. */
+	/** Starts new work once the previous work is done, and returns the previous result. */
 	async #next(start: (done: () => void) => void): Promise<Buffer[]> {
 		await this.#working;
 		const taken = this.#ready;

@@ -1,19 +1,20 @@
+/** Reads a trace line by line, checks it and passes it to a visitor. */
 import { checkHeader, checkStep, FieldError } from "./check.js";
 import { TraceError } from "./error.js";
 import type { Step, TraceHeader } from "./format.js";
 import { findJsonFault } from "./json-column.js";
 import { readLines } from "./lines.js";
 
-/** What is called as a trace goes by. A FieldError thrown from here gets file, line and column. */
+/** Called for each part of a trace. A FieldError thrown from here gets file, line and column. */
 export interface TraceVisitor {
 	header(header: TraceHeader): void;
-	/** false: its steps are passed over */
+	/** false: its steps are skipped */
 	program(name: string, line: number): boolean;
 	step(step: Step, line: number): void;
 	end(line: number): void;
 }
 
-/** Reads a trace from end to end, checking every line. TraceError where it is not one, after all that came before. */
+/** Reads a trace from end to end, checking every line. Throws a TraceError at the first line that is wrong, after all lines before it. */
 export async function readTrace(file: string, visitor: TraceVisitor): Promise<void> {
 	const parser = new Parser(visitor);
 	let last = 0;
@@ -39,8 +40,8 @@ function located(file: string, line: number, text: string, error: FieldError): T
 }
 
 /**
- * Steps that were parsed and checked a short while ago. Programs open the same files, map the same
- * memory and make the same calls again and again, so that most lines need no second look.
+ * Steps that were parsed and checked recently. Programs open the same files, map the same memory and make the same
+ * calls again and again, so that most lines need not be checked again.
  */
 class SeenSteps {
 	static readonly #MOST_CHARACTERS = 1 << 20;
@@ -57,12 +58,12 @@ class SeenSteps {
 			this.#steps.clear();
 			this.#characters = text.length;
 		}
-		// A copy: the line itself is a part of a large text, and would keep all of it.
+		// A copy, because the line is a slice of a large text and would keep all of it in memory.
 		this.#steps.set(Buffer.from(text).toString(), step);
 	}
 }
 
-/** Knows where in the file it is: before the header, between programs, in one, or in one that is passed over. */
+/** Tracks its place in the file: before the header, between programs, in one, or in one that is skipped. */
 class Parser {
 	readonly #seen = new SeenSteps();
 	#state: "start" | "between" | "inside" | "skipping" = "start";
@@ -111,7 +112,7 @@ class Parser {
 	}
 
 	unfinished(): string | undefined {
-		if (this.#state === "start") return "an empty file: not even a header line";
+		if (this.#state === "start") return "an empty file, without even a header line";
 		if (this.#state === "between") return undefined;
 		return `the file ends inside program ${this.#name} (no {"op":"end"}): it was cut short`;
 	}
@@ -129,7 +130,7 @@ function parse(text: string): Record<string, unknown> {
 	return value as Record<string, unknown>;
 }
 
-/** A FieldError that knows its column already. */
+/** A FieldError that already knows its column. */
 class JsonError extends FieldError {
 	constructor(
 		readonly column: number | undefined,

@@ -11,18 +11,18 @@ import { toHex } from "./hex.js";
 import { requestName } from "./requests.js";
 import type { TraceWriter } from "./writer.js";
 
-/** A Kernel that writes down what passes through it; its `exit` ends the program in the trace. */
+/** A Kernel that records the calls made through it; its `exit` ends the program in the trace. */
 export interface Recording extends Kernel, Partial<DmaCapable> {
-	/** Tell of a file that was open before: it is written as if it had been opened now. */
+	/** Announces a file that was already open: it is recorded as if it had been opened now. */
 	adopt(fd: number, path: string): void;
 }
 
 const address = (value: bigint): string => `0x${value.toString(16)}`;
 
-/** As a JSON number wherever that is exact. */
+/** As a JSON number if that is exact. */
 const integer = (value: bigint): string | number => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : address(value));
 
-/** The names of a program's open files: what opened them, and a number. */
+/** The names of a program's open files: their kind and a number. */
 class OpenFiles {
 	readonly #names = new Map<number, string>();
 	readonly #counts = new Map<string, number>();
@@ -31,7 +31,7 @@ class OpenFiles {
 		return this.#names.has(fd);
 	}
 
-	/** The name of a file; of a number that is none, the name that is no file's. */
+	/** The name of a file, or NO_FILE_NAME for a number that no file has. */
 	name(fd: number): string {
 		return this.#names.get(fd) ?? NO_FILE_NAME;
 	}
@@ -54,7 +54,7 @@ class OpenFiles {
 	}
 }
 
-/** An ioctl, made and in the trace's words. */
+/** Makes an ioctl; returns it as a step and what the kernel returned. */
 function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: number, arg: IoctlArg): { step: IoctlStep; ret: Ret } {
 	const call = { op: "ioctl", fd: files.name(fd), request: requestName(request) } as const;
 	if (typeof arg === "bigint") {
@@ -88,7 +88,7 @@ function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: nu
 	return { step, ret };
 }
 
-/** `kernel`, with every call written to `writer`. Calls that fail and leave nothing behind, and have no place in the format, are not. */
+/** `kernel`, with every call written to `writer`, except for calls that fail without any effect and that the format cannot express. */
 export function recording(kernel: Kernel, writer: TraceWriter): Recording {
 	const files = new OpenFiles();
 	const adopt = (fd: number, path: string): void => writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
@@ -185,7 +185,7 @@ export function recording(kernel: Kernel, writer: TraceWriter): Recording {
 	});
 }
 
-/** How a read ended, with the bytes wherever the program has them. */
+/** The result of a read, with the bytes or the address where the program has them. */
 function readAnswer(
 	kernel: Kernel,
 	into: IoBuffer,

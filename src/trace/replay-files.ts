@@ -1,3 +1,4 @@
+/** Replays the programs of trace files and collects the report. */
 import { exitCode, InputError } from "../../structs/index.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Answer } from "./answer.js";
@@ -13,15 +14,15 @@ export type KernelFactory = (header: TraceHeader) => () => Kernel;
 
 export interface ReplayOptions {
 	readonly kernel: KernelFactory;
-	/** run the program of this name alone */
+	/** run only the program of this name */
 	readonly program?: string;
-	/** how many differences to keep, over all files; all are counted. 10 unless told */
+	/** how many differences to keep, over all files; all are counted. Default 10 */
 	readonly max?: number;
-	/** told after each file */
+	/** called after each file */
 	readonly onFile?: (file: FileReport) => void;
 }
 
-/** One answer that was not the recorded one. */
+/** One answer that differs from the recorded one. */
 export interface Difference {
 	readonly file: string;
 	readonly line: number;
@@ -38,13 +39,13 @@ export interface Counts {
 	readonly programs: number;
 	/** steps with a recorded answer */
 	readonly steps: number;
-	/** steps answered otherwise */
+	/** steps that were answered differently */
 	readonly differing: number;
 }
 
 export interface FileReport extends Counts {
 	readonly file: string;
-	/** what is wrong with the file; the counts are those of the part before */
+	/** what is wrong with the file; the counts cover the part before it */
 	readonly error?: TraceError;
 }
 
@@ -78,7 +79,7 @@ export async function replayFiles(files: readonly string[], options: ReplayOptio
 	};
 }
 
-/** Exit code of a replay: 2 for a bad file or a program that is nowhere, 1 for differences, else 0. */
+/** Exit code of a replay: 2 for a bad file or a program that was not found, 1 for differences, else 0. */
 export function replayExitCode(report: ReplayReport): number {
 	if (report.files.some((file) => file.error) || (report.program !== undefined && report.programs === 0)) return exitCode.usage;
 	return report.differing === 0 ? exitCode.done : exitCode.failed;

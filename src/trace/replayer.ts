@@ -1,3 +1,4 @@
+/** Replays one program on one kernel. */
 import type { Kernel, Ret } from "../kernel/kernel.js";
 import { isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import type { Answer } from "./answer.js";
@@ -9,17 +10,17 @@ import { hasAnswer } from "./format.js";
 import { sameHex, scratchBytes, scratchFromHex, toHex } from "./hex.js";
 import { requestNumber, requestStruct } from "./requests.js";
 
-/** undefined: as recorded. Otherwise what came instead, for printing. */
+/** undefined: as recorded. Otherwise the new answer, for printing. */
 type Outcome = Answer | undefined;
 
 /**
- * One program on one kernel: does what the steps say and compares every recorded answer. A kernel
- * that answers otherwise never stops it; a file that could not be made answers EBADF from then on.
+ * Replays one program on one kernel: makes the steps' calls and compares every recorded answer. A different answer
+ * never stops it; a file that could not be made answers EBADF from then on.
  */
 export class ProgramReplay {
 	/** steps with a recorded answer */
 	steps = 0;
-	/** those answered otherwise, and calls without a recorded answer (which always succeeded) that failed */
+	/** those that were answered differently, and calls without a recorded answer (which always succeeded) that failed */
 	differing = 0;
 	readonly #files = new FileNames();
 	readonly #pollFd = { fd: 0, events: 0, revents: 0 };
@@ -30,7 +31,7 @@ export class ProgramReplay {
 		this.#kernel = kernel;
 	}
 
-	/** What came where it is not what was recorded. FieldError for a step that makes no sense here. */
+	/** Makes a step's call; returns the answer if it differs from the recorded one. FieldError for a step that makes no sense here. */
 	run(step: Step): Answer | undefined {
 		let outcome: Outcome;
 		try {
@@ -44,7 +45,7 @@ export class ProgramReplay {
 		return outcome;
 	}
 
-	/** The program's end: nothing of it is left. Counted as differing where the kernel can not even do that. */
+	/** Ends the program and releases everything. Counted as differing if the kernel cannot even do that. */
 	end(): Answer | undefined {
 		try {
 			this.#kernel.exit();
@@ -131,7 +132,7 @@ export class ProgramReplay {
 		for (const offset in fds) bytes.writeInt32LE(this.#files.number(fds[offset], "fd_in"), Number(offset));
 	}
 
-	/** The kernel leaves our files' numbers as they are; what was recorded has `arg`'s own bytes there. */
+	/** The kernel leaves the descriptors in the struct as they are; the recording has `arg`'s own bytes there. */
 	#unputFds(bytes: Buffer, fds: FdMap, arg: string): void {
 		for (const offset in fds) {
 			const at = Number(offset);
@@ -186,7 +187,7 @@ export class ProgramReplay {
 
 	#dma(step: DmaStep): Outcome {
 		const fd = this.#files.number(step.fd, "fd");
-		if (!isDmaCapable(this.#kernel)) return { note: "no DMA: this kernel has no device that can be told to" };
+		if (!isDmaCapable(this.#kernel)) return { note: "no DMA: this kernel has no device that does DMA on request" };
 		const events = this.#kernel.dma(fd, step.dir, BigInt(step.iova), step.length, step.buf ?? 0).map(toHex);
 		const recorded = step.events;
 		if (recorded === undefined) return undefined;
@@ -194,7 +195,7 @@ export class ProgramReplay {
 	}
 }
 
-/** A kernel that throws has a bug; a replay goes on and shows it. */
+/** A kernel that throws has a bug; the replay goes on and shows it. */
 function crash(error: unknown): string {
 	const stack = error instanceof Error && error.stack !== undefined ? error.stack : String(error);
 	return `a crash of the kernel: ${stack.split("\n").slice(0, 4).join(" ").replaceAll(/\s+/g, " ")}`;

@@ -1,16 +1,17 @@
+/** The replay report, for people and as JSON. */
 import { toRecordedRet } from "./answer.js";
 import { describeAnswers, describeArgument, describeCall } from "./describe.js";
 import type { Difference, FileReport, ReplayReport } from "./replay-files.js";
 
 export interface FormatOptions {
-	/** wraps text that should stand out; as it is unless told */
+	/** wraps text that should stand out; by default left as it is */
 	readonly bad?: (text: string) => string;
 	readonly dim?: (text: string) => string;
 	/** errors of files are shown elsewhere */
 	readonly withoutErrors?: boolean;
 }
 
-/** of one answer; the rest of a long one says little */
+/** lines shown of one answer */
 const MOST_LINES = 12;
 
 const same = (text: string): string => text;
@@ -63,7 +64,7 @@ function counts(of: { programs: number; steps: number; differing: number }, bad:
 function formatFile(report: FileReport, bad: (text: string) => string, withoutErrors: boolean): string[] {
 	const line = `${report.file}: ${counts(report, bad)}`;
 	if (report.error === undefined) return [line];
-	const before = "counted: what came before";
+	const before = "only the part before is counted";
 	if (withoutErrors) return report.steps > 0 ? [`${line} (${before})`] : [];
 	return [line, `${bad(report.error.message)}${report.steps > 0 ? ` (${before})` : ""}`];
 }
@@ -80,7 +81,7 @@ function formatDifference(difference: Difference, options: FormatOptions): strin
 	];
 }
 
-/** An answer's lines under its label, the first ones of many. */
+/** An answer's lines under its label, cut after the first MOST_LINES. */
 function labelled(label: string, lines: readonly string[]): string[] {
 	const all = lines.length === 0 ? ["(nothing of this)"] : lines.slice(0, MOST_LINES);
 	if (lines.length > MOST_LINES) all.push(`(${lines.length - MOST_LINES} more lines)`);

@@ -1,3 +1,4 @@
+/** Request numbers and their names in traces. */
 import type { StructType } from "../../structs/index.js";
 import { ioctlByName, ioctlByRequest } from "../../structs/index.js";
 import { FieldError } from "./check.js";
@@ -5,7 +6,7 @@ import { FieldError } from "./check.js";
 const numbers = new Map<string, number>();
 const NUMBER = /^(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})$/;
 
-/** An ioctl's request number from its uAPI name or its number; throws FieldError where it is neither. */
+/** An ioctl's request number from its uAPI name or its number; throws FieldError if it is neither. */
 export function requestNumber(request: string): number {
 	const known = numbers.get(request);
 	if (known !== undefined) return known;
@@ -16,12 +17,12 @@ export function requestNumber(request: string): number {
 	return number;
 }
 
-/** How a request is written in a trace: by name where it has one. */
+/** A request as written in a trace: its name if it has one. */
 export function requestName(request: number): string {
 	return ioctlByRequest(request)?.name ?? `0x${request.toString(16)}`;
 }
 
-/** The struct that a request (as written in a step) takes; undefined where it takes none that we know. */
+/** The struct that a request (as written in a step) takes; undefined if no such struct is known. */
 export function requestStruct(request: string): StructType | undefined {
 	return ioctlByRequest(requestNumber(request))?.struct ?? undefined;
 }

@@ -1,3 +1,4 @@
+/** Writes a trace file. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { checkHeader, FieldError } from "./check.js";
 import { TraceError } from "./error.js";
@@ -8,15 +9,15 @@ const NEWLINE = 10;
 const BLOCK = 64 * 1024;
 
 /**
- * Writes a trace, plain. Every line goes out whole and at once, so that what a crash leaves is a
- * trace up to the last call. A file that is a trace already is appended to: a line that was torn
- * is cut off and a program left open is ended. TraceError where the file is anything else.
+ * Writes an uncompressed trace. Every line is written whole and at once, so that a crash leaves a trace up to the last
+ * call. An existing trace is appended to: a torn last line is cut off and an open program is ended. TraceError if the
+ * file is anything else.
  */
 export class TraceWriter {
 	readonly #fd: number;
 	#inside = false;
 
-	/** `header`: what names the machine; `trace` and `version` are put in. */
+	/** `header`: the fields that describe the machine; `trace` and `version` are added. */
 	constructor(
 		readonly file: string,
 		header: Readonly<Record<string, unknown>> = {},
@@ -53,7 +54,7 @@ export class TraceWriter {
 		this.#inside = false;
 	}
 
-	/** Ends the program and closes the file; nothing can be written any more. */
+	/** Ends the program and closes the file; nothing can be written afterwards. */
 	close(): void {
 		this.end();
 		closeSync(this.#fd);
@@ -64,7 +65,7 @@ export class TraceWriter {
 		for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
 	}
 
-	/** Only a trace of the same machine is written to. */
+	/** Throws unless the file is a trace of the same machine. */
 	#compare(header: TraceHeader): void {
 		const first = Buffer.alloc(BLOCK);
 		const length = readSync(this.#fd, first, 0, BLOCK, 0);
@@ -78,10 +79,10 @@ export class TraceWriter {
 			const problem = error instanceof FieldError ? error.message : "not an iommufd trace";
 			throw new TraceError(this.file, 1, undefined, problem);
 		}
-		throw new TraceError(this.file, 1, undefined, "a trace of another machine (its header says otherwise): record to another file");
+		throw new TraceError(this.file, 1, undefined, "a trace of another machine (its header differs): record to another file");
 	}
 
-	/** Leaves a trace that ends with a whole line and no open program. */
+	/** Makes the trace end with a complete line and no open program. */
 	#mend(size: number): void {
 		const block = Buffer.alloc(BLOCK);
 		let tail: Buffer = Buffer.alloc(0);

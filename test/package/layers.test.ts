@@ -175,7 +175,7 @@ describe("circles", () => {
 		["a late import", late],
 	])("one that %s closes is flagged if it leaves the folder, and allowed inside it", (_name, close) => {
 		expect(problems({ "src/trace/a.ts": value("./deep/b.js"), "src/trace/deep/b.ts": close("../a.js") })).toEqual([
-			"circle of imports over folders, types included: src/trace/a.ts -> src/trace/deep/b.ts -> src/trace/a.ts",
+			"circle of imports across folders, types included: src/trace/a.ts -> src/trace/deep/b.ts -> src/trace/a.ts",
 		]);
 		expect(problems({ "src/trace/a.ts": value("./b.js"), "src/trace/b.ts": close("./a.js") })).toEqual([]);
 	});
@@ -186,7 +186,7 @@ describe("circles", () => {
 		const files = Object.entries({ left: half("right"), right: half("left") }).flatMap(([name, part]) =>
 			Object.entries({ ...part, "top.ts": top }).map(([file, text]) => [`src/cli/${name}/${file}`, text]),
 		);
-		expect(problems(Object.fromEntries(files))).toEqual([expect.stringMatching(/^circle of imports over folders/)]);
+		expect(problems(Object.fromEntries(files))).toEqual([expect.stringMatching(/^circle of imports across folders/)]);
 	});
 });
 

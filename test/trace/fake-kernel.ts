@@ -1,6 +1,7 @@
+/** A fake kernel for tests of traces. */
 import type { DmaCapable, IoBuffer, IoctlArg, Kernel, MmapRequest, PollFd, Ret } from "../../src/kernel/kernel.js";
 
-/** A Kernel whose calls are noted, and answered by what a test puts in place of `ioctl` and so on. */
+/** A Kernel that notes its calls, and whose methods (`ioctl` and so on) a test can replace. */
 export class FakeKernel implements Kernel, DmaCapable {
 	readonly kind = "sim";
 	readonly calls: string[] = [];
@@ -87,7 +88,7 @@ export class FakeKernel implements Kernel, DmaCapable {
 	}
 }
 
-/** A kernel whose ioctls are answered by `ioctl`; the calls are noted all the same. */
+/** A kernel whose ioctls are answered by `ioctl`; the calls are noted as well. */
 export function withIoctl(ioctl: (fd: number, request: number, arg: IoctlArg) => Ret): FakeKernel {
 	const kernel = new FakeKernel();
 	const note = kernel.ioctl.bind(kernel);

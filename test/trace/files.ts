@@ -1,3 +1,4 @@
+/** Temporary files and the text of traces, for tests. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,14 +7,14 @@ import { onTestFinished } from "vitest";
 
 export const HEADER = { trace: "iommufd", version: 1, kernel: "7.3.4", suite: "made" };
 
-/** A folder that is gone when the test is. */
+/** A folder that is removed after the test. */
 export function temporaryFolder(): string {
 	const folder = mkdtempSync(join(tmpdir(), "iommuctl-trace-"));
 	onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
 	return folder;
 }
 
-/** A file of these bytes in a folder of its own. */
+/** A file with these bytes in a folder of its own. */
 export function temporaryFile(name: string, content: string | Uint8Array): string {
 	const path = join(temporaryFolder(), name);
 	writeFileSync(path, content);

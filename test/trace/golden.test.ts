@@ -1,3 +1,4 @@
+/** Replays the golden traces of a real kernel on the simulated one. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,7 +28,7 @@ async function count(folder: string): Promise<{ programs: number; steps: number;
 }
 
 describe("the golden traces", () => {
-	test("are read to their ends, and have as many answers as they are said to have", async () => {
+	test("are read to the end, and have the expected number of answers", async () => {
 		expect(await count(golden)).toEqual({ programs: 4711, steps: 215_216, answers: 178_891 });
 		expect(await count(join(golden, "hw"))).toEqual({ programs: 2603, steps: 73_446, answers: 50_092 });
 	});
@@ -35,7 +36,7 @@ describe("the golden traces", () => {
 	test.each([...suites, ...hardware.map((file) => join("hw", file))])("%s: every answer as recorded", async (suite) => {
 		const file = join(golden, suite);
 		const report = await replayFiles([file], {
-			// One machine for a file: what its devices hold outlives a program.
+			// One machine per file: the state of its devices outlives a program.
 			kernel: (header) => {
 				const sim = createSim({ header });
 				return () => sim.newProcess();

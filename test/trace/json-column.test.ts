@@ -1,3 +1,4 @@
+/** Tests of where a text stops being JSON. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findJsonFault } from "../../src/trace/json-column.js";
@@ -24,7 +25,7 @@ describe("findJsonFault", () => {
 		fc.assert(fc.property(fc.json(), (text) => findJsonFault(text) === undefined));
 	});
 
-	test("finds one wherever JSON is cut off or damaged, exactly when JSON.parse does", () => {
+	test("finds one wherever JSON is cut off or damaged, exactly if JSON.parse does", () => {
 		fc.assert(
 			fc.property(fc.json(), fc.nat(), fc.constantFrom("", '"', "}", ",", "x", "\\"), (text, at, insert) => {
 				const cut = at % (text.length + 1);

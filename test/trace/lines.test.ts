@@ -1,3 +1,4 @@
+/** Tests of reading the lines of plain and gzip files. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readLines } from "../../src/trace/lines.js";
@@ -18,7 +19,7 @@ async function all(file: string): Promise<{ lines: string[]; firsts: number[]; e
 	return { lines, firsts };
 }
 
-/** Text that does not compress to nothing. */
+/** Text that does not compress well. */
 function noise(lines: number): string[] {
 	let seed = 1;
 	return Array.from({ length: lines }, (_, i) => {
@@ -36,7 +37,7 @@ describe("readLines", () => {
 		expect(read.firsts.length).toBeGreaterThan(3);
 	});
 
-	test("takes a last line without its newline, and a file of nothing", async () => {
+	test("accepts a last line without its newline, and an empty file", async () => {
 		expect((await all(temporaryFile("a", "x\ny"))).lines).toEqual(["x", "y"]);
 		expect(await all(temporaryFile("a", ""))).toEqual({ lines: [], firsts: [] });
 		expect((await all(temporaryFile("a", "z"))).lines).toEqual(["z"]);
@@ -47,7 +48,7 @@ describe("readLines", () => {
 		expect((await all(temporaryFile("a", `a\n${long}\nb\n`))).lines).toEqual(["a", long, "b"]);
 	});
 
-	test("gives everything before the place where gzip data was cut off", async () => {
+	test("gives everything before the point where gzip data was cut off", async () => {
 		const lines = noise(5000);
 		const whole = gzipped(`${lines.join("\n")}\n`);
 		for (const part of [0.25, 0.5, 0.99]) {
@@ -58,7 +59,7 @@ describe("readLines", () => {
 		}
 	});
 
-	test("gives everything where only the checksum is wrong", async () => {
+	test("gives everything if only the checksum is wrong", async () => {
 		const whole = gzipped("one\ntwo\n");
 		whole[whole.length - 6] ^= 1;
 		const read = await all(temporaryFile("a.gz", whole));
@@ -66,12 +67,12 @@ describe("readLines", () => {
 		expect(read.error?.message).toMatch(/a\.gz:3: damaged gzip data from about here \(incorrect data check\)/);
 	});
 
-	test("says what is wrong with a file that can not be read", async () => {
+	test("says what is wrong with a file that cannot be read", async () => {
 		expect((await all("/nowhere/x.jsonl")).error?.message).toBe("/nowhere/x.jsonl: no such file");
 		expect((await all("/")).error?.message).toBe("/: is a directory");
 	});
 
-	test("reads gzip members put one after another", async () => {
+	test("reads concatenated gzip members", async () => {
 		const read = await all(temporaryFile("a.gz", Buffer.concat([gzipped("a\nb\n"), gzipped("c\n")])));
 		expect(read.lines).toEqual(["a", "b", "c"]);
 	});
@@ -81,7 +82,7 @@ describe("readLines", () => {
 			fc.asyncProperty(fc.array(fc.string().filter((line) => !line.includes("\n"))), fc.boolean(), async (lines, gzip) => {
 				const text = lines.map((line) => `${line}\n`).join("");
 				const read = await all(temporaryFile("a", gzip ? gzipped(text) : text));
-				// two bytes that look like gzip's are gzip
+				// a file that begins with gzip's two bytes is gzip
 				if (!gzip && text.startsWith("\x1f\x8b")) return;
 				expect(read.lines).toEqual(lines);
 			}),

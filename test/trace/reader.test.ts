@@ -1,3 +1,4 @@
+/** Tests of the reader: what it visits, and what it says about malformed traces. */
 import { describe, expect, test } from "vitest";
 import type { Step } from "../../src/trace/format.js";
 import { readTrace } from "../../src/trace/reader.js";
@@ -33,7 +34,7 @@ describe("readTrace", () => {
 		});
 	});
 
-	test("passes over programs that are not wanted, and over empty lines", async () => {
+	test("skips unwanted programs and empty lines", async () => {
 		const text = traceText({ one: [OPEN], two: [OPEN] }).replaceAll("\n", "\n\n");
 		expect((await read(text, (name) => name === "two")).seen).toEqual(["header", "3 program one", "9 program two", "11 open", "13 end"]);
 	});
@@ -41,7 +42,7 @@ describe("readTrace", () => {
 	const header = `${JSON.stringify(HEADER)}\n`;
 	const begin = `${header}{"program":"p"}\n`;
 	test.each([
-		["", "t.jsonl:1: an empty file: not even a header line"],
+		["", "t.jsonl:1: an empty file, without even a header line"],
 		["hello\n", "t.jsonl:1:1: not JSON: a value expected"],
 		["[]\n", "t.jsonl:1: not a JSON object"],
 		['{"trace":"other"}\n', "t.jsonl:1: not an iommufd trace"],
@@ -63,18 +64,18 @@ describe("readTrace", () => {
 	test.each([
 		[{ op: "open", fd: "x" }, '"path" is missing'],
 		[{ op: "open", path: "/dev/iommu" }, '"fd" is missing'],
-		[{ op: "open", path: "/dev/iommu", ret: -1, errno: "EBUSY", fd: "x" }, '"fd" goes with an open that succeeded'],
+		[{ op: "open", path: "/dev/iommu", ret: -1, errno: "EBUSY", fd: "x" }, '"fd" must be present if and only if the open succeeded'],
 		[{ op: "close", fd: 3 }, '"fd" is not a name'],
 		[{ op: "memfd", fd: "m", length: -1 }, '"length" is not an integer'],
 		[{ op: "mmap", addr: "4k", length: 1, prot: "rw" }, '"addr" is not a 64-bit number'],
 		[{ op: "mmap", addr: "0x10000000000000000", length: 1, prot: "rw" }, '"addr" is not a 64-bit number'],
 		[{ op: "mmap", addr: -1, length: 1, prot: "rw" }, '"addr" is not a 64-bit number'],
-		[{ op: "mmap", addr: 0, length: 1, prot: "x" }, '"prot" is not of'],
+		[{ op: "mmap", addr: 0, length: 1, prot: "x" }, '"prot" is not "r", "w", "rw" or "none"'],
 		[{ op: "munmap", addr: 0 }, '"length" is missing'],
 		[{ op: "poke", addr: 0, data: "0" }, '"data" has an odd number of hex digits'],
 		[{ op: "poke", addr: 0, data: "0g" }, '"data" is not hex'],
 		[{ op: "poke", addr: 0 }, '"data" is missing'],
-		[{ op: "peek", addr: 0, length: 2, data: "00" }, '"data" has not "length" bytes'],
+		[{ op: "peek", addr: 0, length: 2, data: "00" }, '"data" does not hold "length" bytes'],
 		[{ ...IOCTL, arg: undefined }, '"arg" is missing'],
 		[{ ...IOCTL, ret: undefined }, '"ret" is missing'],
 		[{ ...IOCTL, ret: -1 }, '"errno" is missing'],
@@ -85,13 +86,13 @@ describe("readTrace", () => {
 		[{ ...IOCTL, fd_in: { x: "a" } }, '"fd_in" names offset x'],
 		[{ ...IOCTL, fd_out: [] }, '"fd_out" is not an object'],
 		[{ ...IOCTL, masked: "x" }, '"masked" is not a list'],
-		[{ op: "read", fd: "a", length: 4, ret: 2, data: "00" }, '"data" has not "ret" bytes'],
-		[{ op: "read", fd: "a", length: 4, ret: -1, errno: "EINVAL", data: "00" }, '"data" is more than'],
+		[{ op: "read", fd: "a", length: 4, ret: 2, data: "00" }, '"data" does not hold "ret" bytes'],
+		[{ op: "read", fd: "a", length: 4, ret: -1, errno: "EINVAL", data: "00" }, '"data" does not belong in this step'],
 		[{ op: "pread", fd: "a", length: 4, ret: 0, data: "" }, '"offset" is missing'],
 		[{ op: "write", fd: "a", ret: 0 }, '"data" is missing'],
-		[{ op: "poll", fd: "a", revents: ["pri"] }, '"revents" has "pri" in it'],
+		[{ op: "poll", fd: "a", revents: ["pri"] }, '"revents" contains "pri"'],
 		[{ op: "dma", fd: "a", dir: "up", iova: 0, length: 1 }, '"dir" is not "read" or "write"'],
-		[{ op: "dma", fd: "a", dir: "read", iova: 0, length: 1, events: [3] }, '"events" has 3 in it'],
+		[{ op: "dma", fd: "a", dir: "read", iova: 0, length: 1, events: [3] }, '"events" contains 3'],
 	])("a step like %j", async (step, problem) => {
 		const result = await read(`${begin}${JSON.stringify(step)}\n`);
 		expect(result.error).toMatch(/^t\.jsonl:3(:\d+)?: /);

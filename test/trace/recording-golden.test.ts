@@ -1,3 +1,4 @@
+/** Records golden traces while they are replayed, and compares the two. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -7,7 +8,7 @@ import { temporaryFolder } from "./files.js";
 
 const golden = fileURLToPath(new URL("../fixtures/golden", import.meta.url));
 
-/** A trace's records, whatever the order of their fields. */
+/** A trace's records, independent of the order of their fields. */
 async function records(file: string): Promise<unknown[]> {
 	const found: unknown[] = [];
 	await readTrace(file, {

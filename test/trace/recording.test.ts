@@ -1,3 +1,4 @@
+/** Tests of recording: what a kernel's calls look like in a trace. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -6,7 +7,7 @@ import { ioctls } from "../../structs/index.js";
 import { FakeKernel } from "./fake-kernel.js";
 import { temporaryFolder } from "./files.js";
 
-/** Answers a few calls the way a kernel would: files made, files given, bytes changed, failures. */
+/** Answers a few calls as a kernel would: files made, files given, bytes changed, failures. */
 class AnsweringKernel extends FakeKernel {
 	override ioctl(fd: number, request: number, arg: Uint8Array | bigint): number {
 		super.ioctl(fd, request, arg);
@@ -141,7 +142,7 @@ test("what was recorded replays without a difference, and says what was done", a
 	]);
 });
 
-test("files that were open before are told as opened", () => {
+test("files that were already open are recorded as opened", () => {
 	const file = join(temporaryFolder(), "r.jsonl");
 	const writer = new TraceWriter(file);
 	const kernel = recording(new FakeKernel(), writer);

@@ -1,3 +1,4 @@
+/** Tests of replaying whole files, and of the report. */
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { formatReport, replayExitCode, replayFiles, reportToJson } from "../../src/trace/index.js";
@@ -45,7 +46,7 @@ describe("replayFiles", () => {
 		expect(replayExitCode(report)).toBe(1);
 	});
 
-	test("hands the header to whoever makes the machine", async () => {
+	test("passes the header to the function that makes the machine", async () => {
 		const headers: unknown[] = [];
 		const header = { ...HEADER, iommu: { kind: "vtd" } };
 		const kernel = (given: object) => {
@@ -57,7 +58,7 @@ describe("replayFiles", () => {
 		expect(replayExitCode(report)).toBe(0);
 	});
 
-	test("says so where no such machine can be made", async () => {
+	test("says so if the machine cannot be made", async () => {
 		const file = traceFile(PROGRAMS);
 		const report = await replayFiles([file], {
 			kernel: () => {
@@ -68,7 +69,7 @@ describe("replayFiles", () => {
 		expect(replayExitCode(report)).toBe(2);
 	});
 
-	test("runs one program alone, and knows when there is none of that name", async () => {
+	test("runs only one program, and reports if there is none of that name", async () => {
 		const file = traceFile(PROGRAMS);
 		expect(await replayFiles([file], { kernel: fake, program: "three" })).toMatchObject({ programs: 1, steps: 1, differing: 0 });
 		const none = await replayFiles([file], { kernel: fake, program: "four" });
@@ -143,7 +144,7 @@ describe("the report", () => {
 		expect(lines.join("\n")).toContain("(1 more; --max N shows more)");
 	});
 
-	test("of long answers shows where they differ", async () => {
+	test("shows where long answers differ", async () => {
 		const data = "00".repeat(4096);
 		const other = `${data.slice(0, 6000)}11${data.slice(6002)}`;
 		const steps = [{ op: "peek", addr: "0x1000", length: 4096, data: other }];

@@ -1,3 +1,4 @@
+/** Tests of replaying single steps. */
 import { describe, expect, test } from "vitest";
 import { FieldError } from "../../src/trace/check.js";
 import type { IoctlStep, Step } from "../../src/trace/format.js";
@@ -71,14 +72,14 @@ describe("an ioctl's answer", () => {
 		).toEqual({ ret: 0 });
 	});
 
-	test("addresses and values go as they are", () => {
+	test("addresses and values are passed as they are", () => {
 		const kernel = new FakeKernel();
 		ioctl(kernel, { arg_addr: "0xfffffffffffff000" });
 		ioctl(kernel, { arg_value: 3, request: "IOMMU_DESTROY" });
 		expect(kernel.calls.filter((call) => call.startsWith("ioctl"))).toEqual(["ioctl 3 0x3b81 0xfffffffffffff000", "ioctl 4 0x3b80 0x3"]);
 	});
 
-	test("fields that are masked count as 0", () => {
+	test("masked fields count as 0", () => {
 		const step = { request: "IOMMU_IOAS_NOIOMMU_GET_PA", arg: "00".repeat(40), masked: ["out_phys"] };
 		expect(ioctl(writing(32, 0x1234), step)).toBeUndefined();
 		expect(ioctl(writing(8, 0x1234), step)).toMatchObject({ ret: 0 });
@@ -86,7 +87,7 @@ describe("an ioctl's answer", () => {
 });
 
 describe("files", () => {
-	test("that a call made are known by name, and their numbers are left out", () => {
+	test("that a call made are known by name, and their numbers are ignored", () => {
 		const kernel = writing(4, 77);
 		const { replay, outcomes } = replaying(
 			kernel,
@@ -99,7 +100,7 @@ describe("files", () => {
 		expect(replay).toMatchObject({ steps: 2, differing: 0 });
 	});
 
-	test("go into the struct by their numbers, and come out as they were recorded", () => {
+	test("are put into the struct by their numbers, and read back as recorded", () => {
 		const kernel = new FakeKernel();
 		const step: Step = { op: "ioctl", fd: "iommu1", request: "0x3b8f", arg: "2800000000000000", ret: 0, fd_in: { 4: "memfd1" } };
 		expect(replaying(kernel, OPEN, { op: "memfd", fd: "memfd1", length: 4096 }, step).outcomes).toEqual([undefined, undefined, undefined]);
@@ -112,7 +113,7 @@ describe("files", () => {
 		return replaying(writing(4, 9), OPEN, step).outcomes[1];
 	}
 
-	test("that could not be made answer as files that are not there, without stopping the program", () => {
+	test("that could not be made answer EBADF, without stopping the program", () => {
 		const kernel = withIoctl((fd) => (fd > 1000 ? -9 : -22));
 		const { replay, outcomes } = replaying(
 			kernel,
@@ -139,10 +140,10 @@ describe("files", () => {
 		expect(kernel.calls.at(-1)).toBe("poll 2147483647:5 0");
 	});
 
-	test("must have been made by a step before", () => {
+	test("must have been made by an earlier step", () => {
 		const replay = new ProgramReplay(new FakeKernel());
 		expect(() => replay.run({ op: "close", fd: "x" })).toThrow(FieldError);
-		expect(() => replay.run({ op: "close", fd: "x" })).toThrow('no step before this one made a file called "x"');
+		expect(() => replay.run({ op: "close", fd: "x" })).toThrow('no earlier step made a file called "x"');
 		expect(replay).toMatchObject({ steps: 0, differing: 0 });
 	});
 
@@ -224,7 +225,7 @@ describe("other steps", () => {
 		]);
 	});
 
-	test("that set the scene and fail are differences, though not counted as answers", () => {
+	test("without a recorded answer that fail are differences, though not counted as answers", () => {
 		const kernel = new FakeKernel();
 		kernel.mmap = () => -17n;
 		kernel.poke = () => -14;

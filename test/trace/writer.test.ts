@@ -1,3 +1,4 @@
+/** Tests of writing and appending to traces. */
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -44,7 +45,7 @@ describe("TraceWriter", () => {
 		["an open program", '{"program":"b"}\n', `{"program":"b"}\n${end}`],
 		["a torn first line of a program", '{"prog', ""],
 		["a torn line longer than a block", `{"program":"b"}\n{"op":"poke","data":"${"00".repeat(100_000)}`, `{"program":"b"}\n${end}`],
-	])("mends what a crash left: %s", (_name, left, mended) => {
+	])("repairs what a crash left: %s", (_name, left, mended) => {
 		const file = join(temporaryFolder(), "t.jsonl");
 		const first = write(file, "a");
 		appendFileSync(file, left);

@@ -1,3 +1,4 @@
+/** Writes one program of a trace as a C function. */
 import {
 	InputError,
 	ioctlByRequest,
@@ -16,10 +17,10 @@ import { pathAt } from "../tools/show.js";
 import { bytesLines, type Constants, initialisers, number, uniformByte } from "./c-values.js";
 import { Objects } from "./objects.js";
 
-/** Functions of the file's beginning; only those that are used are written. */
+/** Helper functions at the start of the file; only those in use are written. */
 export type Helper = "answers" | "map" | "field" | "memory" | "bytes" | "poll" | "fill";
 
-/** What the file needs beside its programs: structs, numbers and functions. */
+/** What the file needs besides its programs: structs, constants and functions. */
 export interface Needs {
 	readonly constants: Constants;
 	/** by name, with the union members that are used */
@@ -27,7 +28,7 @@ export interface Needs {
 	readonly helpers: Set<Helper>;
 	/** paths that are opened */
 	readonly paths: Set<string>;
-	/** what can not be said in C */
+	/** what cannot be written in C */
 	readonly skipped: string[];
 }
 
@@ -133,7 +134,7 @@ export class ProgramWriter {
 				this.#ioctl(step);
 				return;
 			case "dma":
-				this.#needs.skipped.push(`program ${this.#name}, step ${this.#step}: dma: a device can only be told by its driver`);
+				this.#needs.skipped.push(`program ${this.#name}, step ${this.#step}: dma: only a driver can make a device do DMA`);
 				this.#say(`/* ${this.#step}: left out: ${step.fd} does DMA (${step.dir} ${step.length} bytes at IOVA ${step.iova}) */`);
 				return;
 			default:
@@ -179,7 +180,7 @@ export class ProgramWriter {
 		this.#after(step);
 	}
 
-	/** What the call answered: files and IDs are kept, the rest is checked. */
+	/** The call's answer: files and IDs are kept, the rest is checked. */
 	#after(step: IoctlStep): void {
 		const files = Object.entries(step.fd_out ?? {}).map(([offset, file]) => [pathAt(step, Number(offset)), file] as const);
 		for (const [path, file] of files) this.#lines.push(`\t\t${this.#make(file, kindOfCall(step))} = cmd.${path};`);
@@ -275,7 +276,7 @@ export class ProgramWriter {
 		this.#say("}");
 	}
 
-	/** An array of structs with their fields by name; undefined where the bytes are not whole ones. */
+	/** An array of structs with their fields by name; undefined if the bytes are not whole structs. */
 	#records(type: StructType, data: string, name: string): string[] | undefined {
 		const size = type.size * 2;
 		if (data === "" || data.length % size !== 0) return undefined;
@@ -320,7 +321,7 @@ export class ProgramWriter {
 		this.#call(`check_bytes(${this.#step}, "${what}", ${where},`, data, `${data.length / 2});`, pad);
 	}
 
-	/** A call one of whose arguments is bytes, on lines of their own where they are many. */
+	/** A call one of whose arguments is bytes, on lines of their own if they are many. */
 	#call(before: string, data: string, after: string, pad = "\t"): void {
 		const bytes = bytesLines(data);
 		if (bytes.length === 1) this.#lines.push(`${pad}${before} ${bytes[0]}, ${after}`);
@@ -354,9 +355,9 @@ export class ProgramWriter {
 	#file(name: string): string {
 		const variable = this.#files.get(name);
 		if (variable !== undefined) return variable;
-		// The name for no file at all.
+		// The name that stands for no file.
 		if (name === "none") return "-1";
-		throw new FieldError("fd", `no step before this one made a file called ${JSON.stringify(name)}`);
+		throw new FieldError("fd", `no earlier step made a file called ${JSON.stringify(name)}`);
 	}
 }
 

@@ -1,11 +1,12 @@
+/** Writes the definitions of structs in C. */
 import type { Decls, FieldDecl, StructType, UnionDecl } from "../../../structs/index.js";
 
 /** Which members of a struct's unions are used, by name; the others are left out of the C. */
 export type Used = ReadonlySet<string>;
 
 /**
- * A struct's definition in C, laid out as the kernel has it. Of a union only the members that are used are written,
- * with room for the others, so that a struct of many commands stays readable.
+ * A struct's definition in C, laid out as in the kernel. Of a union, only the used members are written, with room for
+ * the others, so that a struct of many commands stays readable.
  */
 export function structDefinition(type: StructType, used: Used): string {
 	const body = members(type.decl, used, 1);

@@ -1,7 +1,8 @@
+/** Writes numbers, struct values and bytes in C. */
 import { constantsOf, type FieldInfo, nameOf, type StructType } from "../../../structs/index.js";
 import type { Leaf } from "../tools/fields.js";
 
-/** What is put in place of a field's number: a variable of the program. */
+/** A variable of the program that replaces a field's number. */
 export type Substitute = (leaf: Leaf) => string | undefined;
 
 /** The constants that a C file uses, by name. */
@@ -13,7 +14,7 @@ export class Constants {
 		return name;
 	}
 
-	/** A number as C writes it: by the names of its constants, IDs in decimal, big ones in hex. */
+	/** A number in C: as constants by name, IDs in decimal, large numbers in hex. */
 	number(field: FieldInfo, value: number | bigint): string {
 		const text = nameOf(field, value, true);
 		if (text === undefined) return number(value, field.role === "id" || field.role === "size" || field.role === "fd");
@@ -41,8 +42,8 @@ export function number(value: number | bigint, decimal = false): string {
 type Values = Readonly<Record<string, unknown>>;
 
 /**
- * The designated initialisers of a struct, a line for each field that is not zero. A field that says how big the struct
- * is says so by `sizeof`.
+ * The designated initialisers of a struct, one line for each field that is not zero. A field that holds the struct's
+ * size is written as `sizeof`.
  */
 export function initialisers(
 	type: StructType,
@@ -87,16 +88,16 @@ function isZero(value: unknown): boolean {
 	return value === 0 || value === 0n;
 }
 
-/** How many bytes a line of a string has. */
+/** How many bytes a line of a string literal holds. */
 const PER_LINE = 24;
 
-/** Bytes as C's string literals, each line of them. */
+/** Bytes as C string literals, line by line. */
 export function bytesLines(hex: string): string[] {
 	const escaped = hex.replace(/../g, "\\x$&");
 	return escaped.match(new RegExp(`.{1,${PER_LINE * 4}}`, "g"))?.map((line) => `"${line}"`) ?? ['""'];
 }
 
-/** The byte that all bytes are; undefined where they differ. */
+/** The value that all bytes share; undefined if they differ. */
 export function uniformByte(hex: string): string | undefined {
 	const first = hex.slice(0, 2);
 	return hex.length > 2 && hex === first.repeat(hex.length / 2) ? `0x${first}` : undefined;

@@ -1,3 +1,4 @@
+/** Exports the programs of a trace as one C file. */
 import { ioctls, type StructType, structByName } from "../../../structs/index.js";
 import type { TraceHeader } from "../format.js";
 import type { Program } from "../tools/programs.js";
@@ -7,14 +8,14 @@ import { Constants } from "./c-values.js";
 
 export interface Exported {
 	readonly text: string;
-	/** what could not be said, and where */
+	/** what could not be exported, and where */
 	readonly skipped: readonly string[];
 }
 
 /**
- * Programs as one C file that needs no header newer than C's own: it makes their calls, checks every recorded answer,
- * and exits 0 if all came, 1 if not, 77 where it can not run.
- * @param source what the file is told to come from
+ * Programs as one C file that needs no uAPI headers: it makes their calls, checks every recorded answer, and exits 0 if
+ * all are as recorded, 1 if not, 77 if it cannot run.
+ * @param source the origin that the file's comment names
  */
 export function exportC(source: string, header: TraceHeader, programs: readonly Program[]): Exported {
 	const needs: Needs = { constants: new Constants(), structs: new Map(), helpers: new Set(), paths: new Set(), skipped: [] };
@@ -54,7 +55,7 @@ function beginning(source: string, header: TraceHeader): string {
 	return `/*
  * Made by iommuctl from ${comment(source)}${header.kernel === undefined ? "" : `; the answers are those of Linux ${comment(String(header.kernel))}`}.
  * cc -Wall -Wextra -o reproducer reproducer.c && ./reproducer
- * Exits 0 if every call answered as recorded, 1 if one did not, 77 where it can not run.
+ * Exits 0 if every call answered as recorded, 1 if one did not, 77 if it cannot run.
  */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
@@ -75,7 +76,7 @@ function beginning(source: string, header: TraceHeader): string {
 }
 
 const HELPERS: Readonly<Record<Helper, string>> = {
-	answers: `/* A call's value and errno against what was recorded. */
+	answers: `/* Compares a call's value and errno with what was recorded. */
 static void answers(int step, const char *call, long got, long want, int want_errno)
 {
 	int got_errno = errno;
@@ -96,7 +97,7 @@ static void answers(int step, const char *call, long got, long want, int want_er
 
 #define field(step, expression, want) \\
 	field_is(step, #expression, (unsigned long long)(expression), (unsigned long long)(want))`,
-	memory: `/* The programs' memory is where they were recorded to have it. */
+	memory: `/* The programs' memory is at the addresses where it was recorded. */
 static void *memory(uint64_t address)
 {
 	return (void *)(uintptr_t)address;
@@ -105,7 +106,7 @@ static void *memory(uint64_t address)
 {
 	if (mmap(memory(address), length, prot, flags, file, offset) == memory(address))
 		return;
-	printf("step %d: there is no memory to be had at 0x%llx: %s\\n", step, (unsigned long long)address, strerror(errno));
+	printf("step %d: no memory available at 0x%llx: %s\\n", step, (unsigned long long)address, strerror(errno));
 	exit(1);
 }`,
 	bytes: `static void check_bytes(int step, const char *what, const void *got, const void *want, size_t length)
@@ -144,7 +145,7 @@ function ending(paths: ReadonlySet<string>, selftest: boolean, programs: readonl
 	const needed = new Set(["/dev/iommu", ...paths]);
 	const list = [...needed].map((path) => `\t\t${JSON.stringify(path)},`);
 	const probe = `
-	/* A struct that says it has no bytes is refused by a call that is known, and does nothing. */
+	/* A call that the kernel knows refuses a struct of size 0, and does nothing. */
 	unsigned char nothing[128] = { 0 };
 	int iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 

@@ -1,9 +1,10 @@
+/** A program's memory, for exports that place it elsewhere. */
 import type { Step } from "../format.js";
 
 interface Region {
 	readonly addr: bigint;
 	readonly length: bigint;
-	/** what was written there; made when something is */
+	/** what was written there; allocated on the first write */
 	bytes?: Buffer;
 	/** where it is in another program's memory */
 	readonly base: bigint;
@@ -11,14 +12,14 @@ interface Region {
 
 const PAGE = 4096n;
 
-/** A program's memory, followed through its steps: where it is elsewhere, and what was put there. */
+/** A program's memory, followed through its steps: where the export places it, and what was written there. */
 export class ProgramMemory {
 	#regions: Region[] = [];
 	#end = 0n;
 	readonly #base: bigint;
 	readonly #room: bigint;
 
-	/** `room` bytes from `base` are there to place the program's memory in, page by page. */
+	/** The program's memory is placed page by page in the `room` bytes from `base`. */
 	constructor(base: bigint, room: bigint) {
 		this.#base = base;
 		this.#room = room;
@@ -41,13 +42,13 @@ export class ProgramMemory {
 		}
 	}
 
-	/** Where an address is elsewhere; undefined where so many bytes from there are not memory. */
+	/** Where the export places an address; undefined if `length` bytes from there are not all memory. */
 	place(addr: bigint, length = 0): bigint | undefined {
 		const region = this.#find(addr, length);
 		return region && region.base + (addr - region.addr);
 	}
 
-	/** What is in memory there, as far as the steps say. */
+	/** The contents of memory there, as far as the steps tell. */
 	read(addr: bigint, length: number): Buffer {
 		const region = this.#find(addr, length);
 		if (region?.bytes === undefined) return Buffer.alloc(length);

@@ -1,26 +1,27 @@
+/** Tracks which object each ID in a program's calls stands for. */
 import { ioctls } from "../../../structs/index.js";
 import type { IoctlStep, Step } from "../format.js";
 import { requestNumber } from "../requests.js";
 import { type Leaf, leavesOf, wholeStruct } from "../tools/fields.js";
 
-/** An object's ID that a call answered and later calls use. */
+/** An object's ID that a call returned, for later calls to use. */
 export interface Made {
 	/** what kind of object: `ioas`, `hwpt`, `idev` */
 	readonly kind: string;
 	readonly id: number;
-	/** the field that answered it */
+	/** the field that returned it */
 	readonly path: string;
 }
 
 /**
- * Which object an ID stands for, as a program goes on. IDs belong to an open /dev/iommu; a VFIO device's file speaks of
- * those of the context that it was bound to.
+ * Which object an ID stands for, step by step. IDs belong to an open /dev/iommu; calls on a VFIO device's file use the
+ * IDs of the context that the device is bound to.
  */
 export class Objects<T> {
 	readonly #contexts = new Map<string, Map<number, T>>();
 	readonly #bound = new Map<string, string>();
 
-	/** The objects that a call makes: fields that answer an ID which no object had. */
+	/** The objects that a call makes: fields that return a new ID. */
 	made(step: IoctlStep): Made[] {
 		if (step.ret < 0 || step.out === undefined || step.arg === undefined) return [];
 		const after = wholeStruct(step, step.out);
@@ -45,7 +46,7 @@ export class Objects<T> {
 		return this.#idsFor(step).get(value as number);
 	}
 
-	/** Takes in what a step opens. */
+	/** Takes note of the file that a step opens or binds. */
 	follow(step: Step): void {
 		if (step.op === "open" && step.fd !== undefined && step.path === "/dev/iommu") this.#contexts.set(step.fd, new Map());
 		if (step.op !== "ioctl" || requestNumber(step.request) !== ioctls.VFIO_DEVICE_BIND_IOMMUFD.request) return;

@@ -1,7 +1,6 @@
-/**
- * The iommufd calls that syzkaller describes (sys/linux/dev_iommu.txt as of 2026): their names, which fields of the
- * uAPI's structs they have, in order, and what their pointers point to. Everything else of iommufd has no description.
- */
+/** The iommufd calls that syzkaller describes (sys/linux/dev_iommu.txt as of 2026). */
+// For each: its name, the fields of the uAPI's struct that it has, in order, and what its pointers point to. syzkaller
+// does not describe the rest of iommufd.
 import {
 	defines,
 	type FieldInfo,
@@ -19,13 +18,13 @@ import {
 export interface Pointee {
 	/** the pointer's field */
 	readonly field: string;
-	/** bytes, where there is none */
+	/** an array of this type; bytes if absent */
 	readonly type?: StructType;
-	/** an array of `type`: as many as this field says */
+	/** for an array of `type`: the field that holds the number of elements */
 	readonly count?: string;
-	/** bytes: as many as this field says */
+	/** for bytes: the field that holds their number */
 	readonly length?: string;
-	/** memory as such: whole pages without contents */
+	/** plain memory: whole pages without contents */
 	readonly pages?: boolean;
 	/** only the kernel writes there */
 	readonly out?: boolean;
@@ -37,13 +36,13 @@ export interface SyzCall {
 	readonly ioctl: Ioctl;
 	/** `value`: a number instead of a struct; `none`: no argument at all */
 	readonly argument: "struct" | "value" | "none";
-	/** the described struct's size in bytes: older ones are shorter than the uAPI's */
+	/** the described struct's size in bytes: older structs are shorter than the uAPI's */
 	readonly size: number;
 	readonly fields: readonly FieldInfo[];
-	/** constants that tell this call from others of the same request */
+	/** constants that distinguish this call from others with the same request */
 	readonly when: Readonly<Record<string, bigint>>;
 	readonly pointees: readonly Pointee[];
-	/** text that stands behind the fields, for what the described struct has and the uAPI's has not */
+	/** text that follows the fields, for fields of the described struct that the uAPI's struct lacks */
 	readonly behind?: string;
 	/** the only kind of object that `id` may be */
 	readonly kind?: string;
@@ -100,8 +99,8 @@ const selftestData = BigInt(defines.IOMMU_HWPT_DATA_SELFTEST);
 const selftestEntries = BigInt(defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST);
 
 /**
- * Its descriptions of each call, by their names; of several the first whose `when` holds is meant. Where there is none,
- * syzkaller does not describe the call.
+ * syzkaller's descriptions of each call, by name; if there are several, the first whose `when` holds applies. A call
+ * without an entry has no description.
  */
 const described = {
 	IOMMU_DESTROY: { IOMMU_DESTROY$ioas: { kind: "ioas" }, IOMMU_DESTROY$hwpt: { kind: "hwpt" }, IOMMU_DESTROY$stdev: { kind: "stdev" } },
@@ -200,6 +199,6 @@ export const syzCalls: readonly SyzCall[] = Object.entries<Readonly<Record<strin
 	Object.entries(calls).map(([name, options]) => call(name, ioctls[ioctl as IommuCall], options)),
 );
 
-/** The data area of syzkaller's programs, as their text writes addresses. */
+/** The data area of syzkaller's programs, as addressed in their text. */
 export const SYZ_BASE = 0x7f0000000000n;
 export const SYZ_SIZE = 0x1000000n;

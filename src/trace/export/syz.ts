@@ -1,3 +1,4 @@
+/** Exports a program of a trace as syzkaller's text. */
 import type { FieldInfo, StructType } from "../../../structs/index.js";
 import type { IoctlStep, Step } from "../format.js";
 import { requestName, requestNumber } from "../requests.js";
@@ -9,7 +10,7 @@ import { ProgramMemory } from "./memory.js";
 import { Objects } from "./objects.js";
 import { type Pointee, SYZ_BASE, SYZ_SIZE, type SyzCall, syzCalls } from "./syz-calls.js";
 
-/** Bytes of memory that a pointer to data shows at most; the rest is said by a length. */
+/** The most bytes that are written out for a pointer to data; a length stands for the rest. */
 const LONGEST_DATA = 64;
 
 /** One program as syzkaller's text: the calls that syzkaller describes; the others are named in comments and in `skipped`. */
@@ -28,7 +29,7 @@ export function exportSyz(program: Program): Exported {
 	return { text: `# ${program.name.replaceAll("\n", " ")}\n${lines.join("\n")}\n`, skipped };
 }
 
-/** Why a step can not be said in a syzkaller program. */
+/** Why a step cannot be written in a syzkaller program. */
 class Untold extends Error {}
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
@@ -52,7 +53,7 @@ class SyzWriter {
 			case "mmap":
 			case "munmap":
 			case "poke":
-				// The memory of a program there is always mapped, and is written through the calls' pointers.
+				// In syzkaller's programs, memory is always mapped and is written through the calls' pointers.
 				return [];
 			case "ioctl":
 				return [this.#ioctl(step)];
@@ -68,12 +69,12 @@ class SyzWriter {
 		if (described.length === 0) throw new Untold("has no description");
 		const [first] = described;
 		if (first.argument !== "struct") {
-			if (step.arg_value === undefined) throw new Untold("its argument is a number there");
+			if (step.arg_value === undefined) throw new Untold("syzkaller describes its argument as a number");
 			const value = first.argument === "none" ? "" : `, ${hex(BigInt(step.arg_value))}`;
 			return `ioctl$${first.name}(${file}, ${hex(request)}${value})`;
 		}
 		const whole = step.arg === undefined ? undefined : wholeStruct(step, step.arg);
-		if (whole === undefined || step.arg === undefined) throw new Untold("its argument is no whole struct");
+		if (whole === undefined || step.arg === undefined) throw new Untold("its argument is not a complete struct");
 		const bytes = Buffer.from(step.arg, "hex");
 		const { call, pages } = this.#choose(step, described, bytes);
 		const text = this.#structText(step, call, pages, bytes, whole.type);
@@ -85,7 +86,7 @@ class SyzWriter {
 		const fits = described.filter(({ when, fields }) =>
 			Object.entries(when).every(([path, value]) => read(bytes, fields.find((field) => field.path === path) as FieldInfo) === value),
 		);
-		if (fits.length === 0) throw new Untold("there is no description with these constants");
+		if (fits.length === 0) throw new Untold("no description has these constants");
 		const [one] = fits;
 		if (one.kind !== undefined) {
 			const leaf = { field: one.fields[1], value: bytes.readUInt32LE(4) };
@@ -101,7 +102,7 @@ class SyzWriter {
 
 	#structText(step: IoctlStep, call: SyzCall, pages: boolean, bytes: Buffer, type: StructType): string {
 		const size = bytes.readUInt32LE(0);
-		if (bytes.subarray(call.size).some((byte) => byte !== 0)) throw new Untold("fields that the description has not are not zero");
+		if (bytes.subarray(call.size).some((byte) => byte !== 0)) throw new Untold("fields missing from the description are not zero");
 		const results = this.#results(step, call);
 		return call.fields
 			.map((field) => {
@@ -116,7 +117,7 @@ class SyzWriter {
 			.join(", ");
 	}
 
-	/** Variables for the files and objects that a call answers, by the offset of their field. */
+	/** Variables for the files and objects that a call returns, by the offset of their field. */
 	#results(step: IoctlStep, call: SyzCall): Map<number, string> {
 		const found = new Map<number, string>();
 		if (step.ret < 0) return found;
@@ -183,7 +184,7 @@ function recordText(type: StructType, bytes: Buffer): string {
 	return `{${type.leaves.map((field) => hex(read(bytes, field))).join(", ")}}`;
 }
 
-/** A field's number in little-endian bytes; 0 where they end before it. */
+/** A field's number in little-endian bytes; 0 if they end before it. */
 function read(bytes: Buffer, field: FieldInfo): bigint {
 	let value = 0n;
 	for (let at = Math.min(field.size, bytes.length - field.offset) - 1; at >= 0; at--)

@@ -1,3 +1,4 @@
+/** Parses the text of strace logs. */
 /** One system call of a strace log, as text. */
 export interface StraceCall {
 	/** where it ended, from 1 */
@@ -6,7 +7,7 @@ export interface StraceCall {
 	readonly name: string;
 	/** its arguments as written, without the spaces around them */
 	readonly args: readonly string[];
-	/** what is behind `=`: `0`, `-1 EINVAL (Invalid argument)`, `3</dev/iommu>`, `?` */
+	/** what follows `=`: `0`, `-1 EINVAL (Invalid argument)`, `3</dev/iommu>`, `?` */
 	readonly result: string;
 }
 
@@ -14,7 +15,7 @@ const PREFIX = /^(?:\[pid\s+(\d+)\]\s+|(\d+)\s+)?(?:\d\d:\d\d:\d\d(?:\.\d+)?\s+|
 const UNFINISHED = /\s*<unfinished \.\.\.>\s*$/;
 const RESUMED = /^<\.\.\. (\w+) resumed>\s?/;
 
-/** The calls of a log, with those that strace printed in two pieces put together. */
+/** The calls of a log; those that strace printed in two pieces are joined. */
 export function parseStrace(text: string): StraceCall[] {
 	const begun = new Map<string, string>();
 	return text.split(/\r?\n/).flatMap((source, at) => {
@@ -46,7 +47,7 @@ function parseCall(body: string): Pick<StraceCall, "name" | "args" | "result"> |
 
 const PAIRS: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
 
-/** The position of what closes the bracket at `start`; -1 where nothing does. */
+/** The position of the bracket that closes the one at `start`; -1 if there is none. */
 export function closing(text: string, start: number): number {
 	const open: string[] = [];
 	for (let at = start; at < text.length; at++) {
@@ -71,7 +72,7 @@ function endOfString(text: string, start: number): number {
 	return -1;
 }
 
-/** Pieces between separators that stand in no bracket, string or comment. */
+/** Splits at separators outside of brackets, strings and comments. */
 export function splitAt(text: string, separator: string): string[] {
 	const pieces: string[] = [];
 	let start = 0;
@@ -93,7 +94,7 @@ export function splitAt(text: string, separator: string): string[] {
 	return pieces.length === 0 && last === "" ? [] : [...pieces, last];
 }
 
-/** The bytes of a string as strace writes it: `"\x0c\0\0"`, octal too; undefined where it was cut short (`"..."...`). */
+/** The bytes of a string as strace writes it: `"\x0c\0\0"`, octal too; undefined if it was cut short (`"..."...`). */
 export function stringBytes(text: string): Buffer | undefined {
 	const inside = /^"((?:[^"\\]|\\.)*)"$/s.exec(text.trim())?.[1];
 	if (inside === undefined) return undefined;

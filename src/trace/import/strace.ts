@@ -1,3 +1,4 @@
+/** Imports strace logs as steps of a trace. */
 import { InputError, type Ioctl, ioctlByName, ioctlByRequest, ioctls, parseValue, type StructType } from "../../../structs/index.js";
 import { errnoNumber } from "../../kernel/errno.js";
 import { fdFields } from "../fd-fields.js";
@@ -12,9 +13,9 @@ export interface StraceImport {
 }
 
 /**
- * The steps that a strace log tells of: opens, closes and ioctls of iommufd and VFIO files, with the answers that it
- * shows. An ioctl is taken over where the log has its argument: bytes, a struct with its fields by name, or a number
- * for a call that takes one. All others are skipped, with the reason.
+ * The steps in a strace log: opens, closes and ioctls of iommufd and VFIO files, with the logged answers. An ioctl is
+ * imported if the log has its argument: bytes, a struct with its fields by name, or a number for a call that takes one.
+ * All others are skipped, with the reason.
  */
 export function importStrace(text: string): StraceImport {
 	const run = new StraceReader();
@@ -67,7 +68,7 @@ class StraceReader {
 		this.steps.push({ op: "close", fd: name });
 	}
 
-	/** Kept until a call points there: most of a process's mappings are none of ours. */
+	/** Kept until a call points there: most of a process's mappings do not concern iommufd. */
 	#mmap({ args, result }: StraceCall): void {
 		const addr = /^0x[0-9a-f]+/.exec(result)?.[0];
 		if (addr === undefined || !/MAP_ANON/.test(args[3] ?? "")) return;
@@ -126,7 +127,7 @@ class StraceReader {
 		};
 	}
 
-	/** Memory that the bytes point to, as it was mapped before. */
+	/** Emits the earlier mappings that the bytes point to. */
 	#mapped(type: StructType | undefined, bytes: Buffer): void {
 		for (const field of type?.leaves ?? []) {
 			if (field.role !== "ptr" || field.offset + 8 > bytes.length) continue;
@@ -138,7 +139,7 @@ class StraceReader {
 		}
 	}
 
-	/** A request by its name, both names of a number (`A or B`), `_IOC(...)`, or a number; undefined for those of other drivers. */
+	/** A request by its name, both names of a number (`A or B`), `_IOC(...)`, or a number; undefined for other drivers' requests. */
 	#request(text: string): { number: number; ioctl?: Ioctl } | undefined {
 		for (const name of text.split(" or ")) {
 			const ioctl = ioctlByName(name.trim());
@@ -161,11 +162,11 @@ class StraceReader {
 		const fd = number(text);
 		const known = this.#files.get(`${pid} ${fd}`);
 		if (known !== undefined) return known;
-		// What the log does not show being opened: a request of iommufd alone can only be made on /dev/iommu.
+		// The log does not show the open; but a request that only iommufd has can only be made on /dev/iommu.
 		const guess = path ?? (request >= ioctls.IOMMU_DESTROY.request ? "/dev/iommu" : undefined);
 		if (guess === undefined || !isOurs(guess)) {
 			if (path !== undefined) return undefined;
-			throw new NotTaken(`the log does not say what file ${fd} is (strace -y does)`);
+			throw new NotTaken(`the log does not say which file ${fd} is (use strace -y)`);
 		}
 		const name = this.#named(pid, fd, guess);
 		this.steps.push({ op: "open", path: guess, fd: name });
@@ -185,29 +186,29 @@ const isOurs = (path: string): boolean => path === "/dev/iommu" || path.startsWi
 
 function number(text = ""): number {
 	const digits = /^-?\d+/.exec(text)?.[0];
-	if (digits === undefined) throw new NotTaken(`"${text}" is no file's number`);
+	if (digits === undefined) throw new NotTaken(`"${text}" is not a file descriptor`);
 	return Number(digits);
 }
 
 function answer(result: string): RecordedRet {
 	const errno = /^-1 (E[A-Z0-9]+)/.exec(result)?.[1];
 	if (errno !== undefined) {
-		if (errnoNumber(errno) === undefined) throw new NotTaken(`${errno} is no errno`);
+		if (errnoNumber(errno) === undefined) throw new NotTaken(`${errno} is not an errno`);
 		return { ret: -1, errno: errno === "EOPNOTSUPP" ? "ENOTSUP" : errno };
 	}
 	const value = /^(?:0x[0-9a-f]+|\d+)/.exec(result)?.[0];
-	if (value === undefined) throw new NotTaken("the log does not say what it answered");
+	if (value === undefined) throw new NotTaken("the log does not show its answer");
 	return { ret: Number(value) };
 }
 
-/** An argument's bytes before and after the call; undefined where the log has an address or a number. */
+/** An argument's bytes before and after the call; undefined if the log has an address or a number. */
 function argumentBytes(text: string, type: StructType | undefined, succeeded: boolean): { given: Buffer; after: Buffer } | undefined {
 	const [before, behind] = splitAt(text, "=>");
 	if (before === undefined || !/^[{"[]/.test(before)) return undefined;
 	const [given, after] = [before, behind].map((piece) => (piece === undefined ? undefined : pieceBytes(piece, type)));
 	if (given === undefined) return undefined;
 	if (before.startsWith('"') || type === undefined) return { given: given.bytes, after: after?.bytes ?? Buffer.from(given.bytes) };
-	// A struct that is printed once is printed after the call: what only the kernel fills was not given.
+	// A struct that is printed once is printed after the call: fields that only the kernel fills were not given.
 	const whole = after === undefined ? given.bytes : merged(type, given.bytes, after);
 	const asked = Buffer.from(given.bytes);
 	if (succeeded)
@@ -222,7 +223,7 @@ interface Piece {
 	readonly named: ReadonlySet<string>;
 }
 
-/** What is printed behind `=>` may be only what changed. */
+/** The text after `=>` may contain only the fields that changed. */
 function merged(type: StructType, given: Buffer, after: Piece): Buffer {
 	const bytes = Buffer.from(given);
 	for (const field of type.leaves)
@@ -233,7 +234,7 @@ function merged(type: StructType, given: Buffer, after: Piece): Buffer {
 function pieceBytes(text: string, type: StructType | undefined): Piece {
 	if (text.startsWith('"')) {
 		const bytes = stringBytes(text);
-		if (bytes === undefined) throw new NotTaken("its bytes are cut short (strace -s shows more)");
+		if (bytes === undefined) throw new NotTaken("its bytes are cut short (use a larger strace -s)");
 		return { bytes, named: new Set() };
 	}
 	if (text.startsWith("[")) {
@@ -242,7 +243,7 @@ function pieceBytes(text: string, type: StructType | undefined): Piece {
 		if (bytes.some((byte) => !(byte >= 0 && byte <= 255))) throw new NotTaken("its bytes are not understood");
 		return { bytes: Buffer.from(bytes), named: new Set() };
 	}
-	if (type === undefined) throw new NotTaken("its fields are those of a struct that is not known");
+	if (type === undefined) throw new NotTaken("its fields belong to an unknown struct");
 	const named = new Set<string>();
 	const bytes = Buffer.alloc(type.size);
 	const fields = fieldsOf(text, "");

@@ -1,3 +1,4 @@
+/** Parses syzkaller programs. */
 import { InputError } from "../../../structs/index.js";
 
 /** An argument of a syzkaller program's call. */
@@ -6,7 +7,7 @@ export type SyzArg =
 	| { readonly kind: "variable"; readonly name: string; readonly divide: bigint; readonly add: bigint }
 	/** `<r1=>0x0`: the variable that the call's answer sets */
 	| { readonly kind: "result"; readonly name: string; readonly arg: SyzArg }
-	/** without `arg`: memory as such. `addr` undefined: AUTO */
+	/** without `arg`: plain memory. `addr` undefined: AUTO */
 	| { readonly kind: "pointer"; readonly addr?: bigint; readonly size?: bigint; readonly arg?: SyzArg }
 	| { readonly kind: "data"; readonly bytes: Buffer }
 	| { readonly kind: "list"; readonly items: readonly SyzArg[] }
@@ -23,7 +24,7 @@ export interface SyzLine {
 	readonly properties: readonly string[];
 }
 
-/** Reads a program in syzkaller's syntax (docs/program_syntax.md there). InputError with file, line and column. */
+/** Reads a program in syzkaller's syntax (its docs/program_syntax.md). InputError with file, line and column. */
 export function parseSyz(text: string, file: string): SyzLine[] {
 	return text.split(/\r?\n/).flatMap((source, at) => {
 		const body = source.trim();
@@ -122,14 +123,14 @@ class LineParser {
 		return { kind: "pointer", addr, size, ...(!none && { arg: this.#arg() }) };
 	}
 
-	/** `'text'` with \x escapes, `"hex"`, each perhaps with `/length` behind it. */
+	/** `'text'` with \x escapes, `"hex"`, each optionally followed by `/length`. */
 	#data(): SyzArg {
 		const quote = this.#text[this.#at];
 		const start = ++this.#at;
 		while (this.#at < this.#text.length && this.#text[this.#at] !== quote) this.#at += this.#text[this.#at] === "\\" ? 2 : 1;
 		const inside = this.#text.slice(start, this.#at);
 		if (this.#text[this.#at++] !== quote) this.#fail(`a closing ${quote}`);
-		// `"$..."` is compressed: nothing of ours is.
+		// `"$..."` is compressed data, which iommufd's calls do not use.
 		if (quote === '"' && !/^(?:[0-9a-fA-F]{2})*$/.test(inside)) this.#fail("bytes in hex");
 		const bytes = quote === '"' ? Buffer.from(inside, "hex") : unescaped(inside);
 		if (!this.#take("/")) return { kind: "data", bytes };

@@ -1,10 +1,11 @@
+/** Imports syzkaller programs by running them on a kernel. */
 import type { FieldInfo } from "../../../structs/index.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
 import { type Pointee, SYZ_BASE, SYZ_SIZE, type SyzCall, syzCalls } from "../export/syz-calls.js";
 import { parseSyz, type SyzArg, type SyzLine } from "./syz-parse.js";
 
-/** A line that was not taken over, and why. */
+/** A line that was not imported, and why. */
 export interface Skipped {
 	readonly line: number;
 	readonly what: string;
@@ -24,9 +25,9 @@ const AUTO_FROM = (SYZ_SIZE / 4n) * 3n;
 const NO_FILE = -1n;
 
 /**
- * Runs a syzkaller program on `kernel` (one that records, say): its openat, close, and the ioctls that dev_iommu.txt
- * describes. The others are skipped, and what they would have answered is the value that the text has for it.
- * InputError for text that is no program.
+ * Runs a syzkaller program on `kernel` (for example one that records): its openat, close, and the ioctls that
+ * dev_iommu.txt describes. The others are skipped; their results have the values that the text gives.
+ * InputError for text that is not a program.
  */
 export function importSyz(text: string, file: string, kernel: Kernel): Imported {
 	const lines = parseSyz(text, file);
@@ -37,7 +38,7 @@ export function importSyz(text: string, file: string, kernel: Kernel): Imported 
 	return { calls: run.calls, skipped: run.skipped };
 }
 
-/** Why a call can not be made. */
+/** Why a call cannot be made. */
 class NotMade extends Error {}
 
 class Run {
@@ -73,7 +74,7 @@ class Run {
 		if (name === "openat$iommufd") return this.#kernel.open("/dev/iommu");
 		if (name === "close") return this.#kernel.close(this.#file(args[0]));
 		const described = name.startsWith("ioctl$") ? syzCalls.find((call) => call.name === name.slice("ioctl$".length)) : undefined;
-		if (described === undefined) throw new NotMade("is not one of the calls that are known here");
+		if (described === undefined) throw new NotMade("is not a known call");
 		const file = this.#file(args[0]);
 		const { request } = described.ioctl;
 		if (described.argument === "none") return this.#kernel.ioctl(file, request, 0n);
@@ -89,9 +90,9 @@ class Run {
 
 	#struct(call: SyzCall, arg: SyzArg): Buffer {
 		if (arg.kind === "data") return Buffer.from(arg.bytes);
-		if (arg.kind !== "list") throw new NotMade("its argument is no struct");
+		if (arg.kind !== "list") throw new NotMade("its argument is not a struct");
 		const given = arg.items[0] === undefined ? 0 : Number(this.#number(arg.items[0]));
-		// A struct that says it is longer is so, with zeroes.
+		// A struct that claims a larger size gets it, filled with zeroes.
 		const bytes = Buffer.alloc(Math.max(call.size, Math.min(given, 4096)));
 		call.fields.forEach((field, at) => {
 			const item = arg.items[at];
@@ -136,7 +137,7 @@ class Run {
 			});
 			return bytes;
 		}
-		throw new NotMade("what a pointer of it points to is not understood");
+		throw new NotMade("one of its pointers points to something unknown");
 	}
 
 	#address({ addr, size }: SyzArg & { kind: "pointer" }, length = Number(size ?? 0n)): bigint {
@@ -147,7 +148,7 @@ class Run {
 			if (this.#auto > SYZ_SIZE) throw new NotMade("there is no room left for its data");
 			return this.#area + at;
 		}
-		// Text may also have addresses of another base: only those of the data area are moved.
+		// The text may also contain other addresses: only those in the data area are moved.
 		return addr >= SYZ_BASE && addr < SYZ_BASE + SYZ_SIZE ? addr - SYZ_BASE + this.#area : addr;
 	}
 
@@ -171,7 +172,7 @@ class Run {
 			case "pointer":
 				return this.#address(arg);
 			default:
-				throw new NotMade("a number of it is none");
+				throw new NotMade("one of its numbers is not a number");
 		}
 	}
 }

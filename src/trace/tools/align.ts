@@ -1,4 +1,5 @@
-/** A pair of positions; where one is absent, the other side has something of its own. */
+/** Aligns two lists, for diffs. */
+/** A pair of positions; where one is absent, only the other side has an item. */
 export interface Pair {
 	readonly a?: number;
 	readonly b?: number;

@@ -1,3 +1,4 @@
+/** Compares what two kernels answer to the programs of a trace. */
 import type { Kernel } from "../../kernel/kernel.js";
 import type { Answer } from "../answer.js";
 import { recordedAnswer, toRecordedRet } from "../answer.js";
@@ -40,7 +41,7 @@ export interface Comparison {
 	readonly differing: number;
 	/** the first ones */
 	readonly differences: readonly Disagreement[];
-	/** what is to be said of a file that was cut short: it was compared as far as it goes */
+	/** a note about a file that was cut short: it was compared as far as it goes */
 	readonly cut?: TraceError;
 }
 
@@ -49,11 +50,11 @@ export interface CompareOptions {
 	readonly right: Side;
 	/** the one program to run */
 	readonly program?: string;
-	/** how many differences to keep; 1 unless told */
+	/** how many differences to keep; default 1 */
 	readonly max?: number;
 }
 
-/** Runs a file's programs on two kernels, each program on a fresh one of both, and compares what they answer. What was recorded does not count. */
+/** Runs a file's programs on two kernels, each program on a fresh instance of both, and compares their answers. The recorded answers do not matter. */
 export async function compareFile(file: string, options: CompareOptions): Promise<Comparison> {
 	const { left, right, max = 1 } = options;
 	let makers: [() => Kernel, () => Kernel] | undefined;
@@ -87,7 +88,7 @@ interface Both {
 	readonly answers: readonly [Answer, Answer];
 }
 
-/** What two kernels answer to each step, and to the program's end. FieldError for steps that make no program. */
+/** What two kernels answer to each step, and to the program's end. FieldError for steps that are not a valid program. */
 export function* runBoth(steps: readonly Step[], left: Kernel, right: Kernel): Generator<Both> {
 	const replays = [new ProgramReplay(left), new ProgramReplay(right)] as const;
 	for (const [at, step] of steps.entries()) {
@@ -98,7 +99,7 @@ export function* runBoth(steps: readonly Step[], left: Kernel, right: Kernel): G
 	yield { step: undefined, number: steps.length + 1, answers: [end(replays[0]), end(replays[1])] };
 }
 
-/** Whether two answers are one. */
+/** Whether two answers are the same. */
 export function sameAnswer(a: Answer, b: Answer): boolean {
 	const list = (answer: Answer) => [answer.ret, answer.bytes?.toLowerCase(), answer.revents?.join(), answer.events?.join(), answer.note];
 	const others = list(b);

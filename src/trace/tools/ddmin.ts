@@ -1,6 +1,7 @@
+/** Delta debugging's minimization (Zeller and Hildebrandt, 2002). */
 /**
- * Delta debugging's minimising (Zeller and Hildebrandt, 2002): a part of `items`, in order, for which `holds` is still
- * true and of which no single item can be left out. `holds(items)` must be true.
+ * A part of `items`, in order, for which `holds` is still true and of which no single item can be left out.
+ * `holds(items)` must be true.
  */
 export async function ddmin<T>(items: readonly T[], holds: (part: readonly T[]) => boolean | Promise<boolean>): Promise<T[]> {
 	let now = [...items];
@@ -24,7 +25,7 @@ async function reduce<T>(
 	holds: (part: readonly T[]) => boolean | Promise<boolean>,
 ): Promise<{ rest: T[]; alone: boolean } | undefined> {
 	const starts = Array.from({ length: Math.ceil(now.length / size) }, (_, i) => i * size);
-	// With two pieces, one alone is the other's absence.
+	// With two pieces, one alone is the same as the absence of the other.
 	if (starts.length === 1) return (await holds([])) ? { rest: [], alone: true } : undefined;
 	for (const start of starts) {
 		const piece = now.slice(start, start + size);

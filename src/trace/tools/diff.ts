@@ -1,22 +1,23 @@
+/** Compares two traces step by step and field by field. */
 import type { Step, TraceHeader } from "../format.js";
 import { alignTwice } from "./align.js";
 import { type NormalField, normalFields, stepKey } from "./normal.js";
 import type { Program, Trace } from "./programs.js";
 import { type Paints, plainPaints, stepLine } from "./show.js";
 
-/** A field that two steps say differently; undefined where one does not say it. */
+/** A field that differs between two steps; undefined on the side that lacks it. */
 export interface FieldDifference {
 	readonly field: string;
 	readonly a?: string;
 	readonly b?: string;
 }
 
-/** Steps that stand for each other and differ, or a step that only one trace has. */
+/** Two corresponding steps that differ, or a step that only one trace has. */
 export interface StepDifference {
 	readonly program: string;
 	readonly a?: StepPlace;
 	readonly b?: StepPlace;
-	/** empty where only one trace has the step */
+	/** empty if only one trace has the step */
 	readonly fields: readonly FieldDifference[];
 }
 
@@ -30,7 +31,7 @@ export interface StepPlace {
 export interface TraceDiff {
 	readonly a: string;
 	readonly b: string;
-	/** what the headers say of the machine: told, and not counted */
+	/** differences in the headers' descriptions of the machine: shown, but not counted */
 	readonly header: readonly FieldDifference[];
 	/** programs that only one has */
 	readonly onlyA: readonly string[];
@@ -41,13 +42,13 @@ export interface TraceDiff {
 }
 
 /**
- * Compares two traces step by step and field by field. Not differences: names of files, where memory happens to
- * be (addresses are compared by where in which mapping they are), and how numbers, errnos and requests are written.
+ * Compares two traces. These are not differences: the names of files, the addresses of memory (they are compared by
+ * mapping and offset), and how numbers, errnos and requests are written.
  */
 export function diffTraces(a: Trace, b: Trace): TraceDiff {
 	const keysA = a.programs.map(keyOfProgram());
 	const keysB = b.programs.map(keyOfProgram());
-	// Two recordings of one program each are meant for each other, whatever they are called.
+	// Two recordings of one program each are compared with each other, whatever their names.
 	const single = a.programs.length === 1 && b.programs.length === 1;
 	const partner = (key: string) => (single ? 0 : keysB.indexOf(key));
 	const pairs = keysA.map((key, at) => [at, partner(key)] as const).filter(([, other]) => other >= 0);
@@ -63,7 +64,7 @@ export function diffTraces(a: Trace, b: Trace): TraceDiff {
 	};
 }
 
-/** A program's name, and how often it was there before. */
+/** A program's name, and how many programs before it had the same. */
 function keyOfProgram(): (program: Program) => string {
 	const seen = new Map<string, number>();
 	return ({ name }) => {
@@ -82,7 +83,7 @@ function headerDifferences(a: TraceHeader, b: TraceHeader): FieldDifference[] {
 function diffPrograms(a: Program, b: Program): StepDifference[] {
 	const same = new Correspondence();
 	const place = ({ steps, lines }: Program, at: number): StepPlace => ({ number: at + 1, line: lines[at], step: steps[at] });
-	// Steps that fail alike face each other before those that are merely the same call.
+	// Steps that fail alike are paired before those that are only the same call.
 	const narrow = (step: Step) => `${stepKey(step)} ${"errno" in step ? step.errno : ""}`;
 	const keys = (key: (step: Step) => string) => [a.steps.map(key), b.steps.map(key)] as const;
 	return alignTwice(keys(narrow), keys(stepKey)).flatMap((pair): StepDifference[] => {
@@ -114,12 +115,12 @@ interface Region {
 	readonly length: bigint;
 }
 
-/** Which file and which memory of one program stands for which of the other. */
+/** Which file and which memory of one program corresponds to which of the other. */
 class Correspondence {
 	readonly #files = new Map<string, string>();
 	readonly #regions: Region[] = [];
 
-	/** Takes in what a pair of steps makes. */
+	/** Takes note of what a pair of steps makes. */
 	learn(a: Step, b: Step): void {
 		const [made, other] = [madeFiles(a), madeFiles(b)];
 		made.forEach((name, at) => {
@@ -145,12 +146,12 @@ export function madeFiles(step: Step): string[] {
 	return [...Object.values(step.fd_out ?? {}), ...(step.ret_fd === undefined ? [] : [step.ret_fd])];
 }
 
-/** How many differences there are, programs that only one has included. */
+/** The number of differences, including programs that only one trace has. */
 export function countDifferences({ onlyA, onlyB, differences }: TraceDiff): number {
 	return onlyA.length + onlyB.length + differences.length;
 }
 
-/** The differences for people: `-` and what A says, `+` and what B says. */
+/** The differences for people: `-` with A's side, `+` with B's side. */
 export function formatDiff(diff: TraceDiff, max = Number.POSITIVE_INFINITY, paints: Paints = plainPaints): string {
 	const { bad, good, faint, strong } = paints;
 	const lines = [bad(`--- ${diff.a}`), good(`+++ ${diff.b}`)];

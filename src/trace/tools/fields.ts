@@ -1,8 +1,9 @@
+/** The fields of a step's struct, flattened. */
 import { type FieldInfo, formatValue, type StructType } from "../../../structs/index.js";
 import type { IoctlStep } from "../format.js";
 import { requestStruct } from "../requests.js";
 
-/** A number in a struct: what it is, and what it holds. */
+/** A number in a struct: its field and its value. */
 export interface Leaf {
 	readonly field: FieldInfo;
 	readonly value: unknown;
@@ -10,7 +11,7 @@ export interface Leaf {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Every field with numbers that counts: of a union with a selector, the member that it names. */
+/** Every field that holds numbers; of a union with a selector, only the active member. */
 export function leavesOf(type: Pick<StructType, "fields">, values: Values): Leaf[] {
 	return type.fields.flatMap((field) => {
 		if (field.when && Number(values[field.when.by]) !== field.when.value) return [];
@@ -19,14 +20,14 @@ export function leavesOf(type: Pick<StructType, "fields">, values: Values): Leaf
 	});
 }
 
-/** An ioctl's bytes as its struct, where they are exactly one and nothing of them is lost so. */
+/** An ioctl's bytes as its struct, if they are exactly one and decoding loses nothing. */
 export function wholeStruct(step: IoctlStep, hex: string): { readonly type: StructType; readonly values: Values } | undefined {
 	const type = requestStruct(step.request);
 	if (type === undefined || hex.length !== type.size * 2) return undefined;
 	return { type, values: type.decode(Buffer.from(hex, "hex")) as Values };
 }
 
-/** Fields of the bytes after a call that are not as before. */
+/** The fields that a call changed. */
 export function changedLeaves(step: IoctlStep): Leaf[] {
 	if (step.arg === undefined || step.out === undefined) return [];
 	const before = wholeStruct(step, step.arg);

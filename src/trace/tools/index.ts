@@ -1,4 +1,4 @@
-/** What is done with traces: showing, comparing, minimising. */
+/** Tools for traces: showing, comparing, minimizing. */
 export { type CompareOptions, type Comparison, compareFile, comparisonToJson, formatComparison, type Side } from "./compare.js";
 export { countDifferences, diffToJson, diffTraces, formatDiff, type TraceDiff } from "./diff.js";
 export { answersErrno, type Condition, commandHolds, commandWords, differsFromRecording, kernelsDiffer, minimize } from "./minimize.js";

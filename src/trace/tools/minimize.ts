@@ -1,3 +1,4 @@
+/** Minimizes a program of a trace under a condition. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +25,7 @@ export interface Minimized {
 	readonly tried: number;
 }
 
-/** The steps that are needed for `condition`, in order: none of them can be left out. Undefined where the whole does not meet it. */
+/** The steps that `condition` needs, in order: none of them can be left out. Undefined if the whole program does not meet it. */
 export async function minimize(steps: readonly Step[], condition: Condition): Promise<Minimized | undefined> {
 	let tried = 0;
 	const known = new Map<string, boolean>();
@@ -62,7 +63,7 @@ function usedFiles(step: Step): string[] {
 	return "fd" in step ? [step.fd] : [];
 }
 
-/** `run` on steps that may make no program: false there. */
+/** `run`, but false for steps that are not a valid program. */
 const attempt = (run: () => boolean): boolean => {
 	try {
 		return run();
@@ -73,8 +74,8 @@ const attempt = (run: () => boolean): boolean => {
 };
 
 /**
- * That the kernel answers the first step that differs in `program` as it does there, and every step that was as
- * recorded still is: else what a missing step spoils would pass for the difference that is looked for.
+ * The kernel still answers the first differing step of `program` in the same way, and every step that was answered as
+ * recorded still is. Otherwise the effects of a missing step would pass for the difference in question.
  */
 export function differsFromRecording(program: readonly Step[], newKernel: () => Kernel): Condition {
 	const differences = (steps: readonly Step[]): ReadonlyMap<Step, Answer> => {
@@ -98,7 +99,7 @@ export function differsFromRecording(program: readonly Step[], newKernel: () => 
 		});
 }
 
-/** That two kernels answer one of the steps differently that they answer differently in `program`. */
+/** The two kernels still differ on one of the steps on which they differ in `program`. */
 export function kernelsDiffer(program: readonly Step[], left: () => Kernel, right: () => Kernel): Condition {
 	const differing = (steps: readonly Step[]) =>
 		[...runBoth(steps, left(), right())].filter(({ answers }) => !sameAnswer(...answers)).map(({ step }) => step);
@@ -106,13 +107,13 @@ export function kernelsDiffer(program: readonly Step[], left: () => Kernel, righ
 	return (steps) => attempt(() => differing(steps).some((step) => wanted.has(step)));
 }
 
-/** That the kernel answers one of the steps with this errno that it answers so in `program`. */
+/** The kernel still answers with this errno to one of the steps to which it does in `program`. */
 export function answersErrno(program: readonly Step[], newKernel: () => Kernel, name: string): Condition {
 	let errno: number;
 	try {
 		errno = errnoNumber(name.toUpperCase());
 	} catch {
-		throw new InputError(`--while errno=${name}: no errno is called so`);
+		throw new InputError(`--while errno=${name}: there is no such errno`);
 	}
 	const failing = (steps: readonly Step[]) => {
 		const replay = new ProgramReplay(newKernel());
@@ -125,8 +126,8 @@ export function answersErrno(program: readonly Step[], newKernel: () => Kernel, 
 }
 
 /**
- * That a command, run without a shell with the candidate's file as its last argument, exits 0 (with `!` before it:
- * that it exits otherwise, as `! iommuctl replay` does while an answer differs).
+ * A command, run without a shell with the candidate's file as its last argument, exits 0 (or, with `!` before it, not 0:
+ * `! iommuctl replay` holds while an answer differs).
  */
 export function commandHolds(command: readonly string[], header: TraceHeader): Condition & { dispose(): void } {
 	const wanted = command[0] !== "!";
@@ -137,13 +138,13 @@ export function commandHolds(command: readonly string[], header: TraceHeader): C
 	const condition = (steps: readonly Step[]): boolean => {
 		writeFileSync(candidate, traceText(header, [{ name: "candidate", steps }]));
 		const { status, error } = spawnSync(file, [...args, candidate], { stdio: ["ignore", "ignore", "ignore"] });
-		if (error) throw new InputError(`--while: ${file} can not be run (${(error as NodeJS.ErrnoException).code ?? error.message})`);
+		if (error) throw new InputError(`--while: ${file} cannot be run (${(error as NodeJS.ErrnoException).code ?? error.message})`);
 		return (status === 0) === wanted;
 	};
 	return Object.assign(condition, { dispose: () => rmSync(folder, { recursive: true, force: true }) });
 }
 
-/** A command's words, as a shell splits them: quotes and `\`, and nothing else of it. */
+/** Splits a command into words as a shell does: quotes and `\`, but nothing else. */
 export function commandWords(text: string): string[] {
 	const words: string[] = [];
 	const piece = /\s*((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)/y;

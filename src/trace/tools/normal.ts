@@ -1,3 +1,4 @@
+/** Brings steps into a normal form in which they can be compared. */
 import { formatValue } from "../../../structs/index.js";
 import { recordedRet } from "../answer.js";
 import { errnoName } from "../errno-names.js";
@@ -6,14 +7,14 @@ import { requestName, requestNumber } from "../requests.js";
 import { leavesOf, wholeStruct } from "./fields.js";
 import { pathAt } from "./show.js";
 
-/** One thing that a step says: compared as text, as a file's name, or as an address of the program. */
+/** One field of a step, compared as text, as a file's name, or as an address of the program. */
 export interface NormalField {
 	readonly name: string;
 	readonly kind: "text" | "file" | "address";
 	readonly value: string;
 }
 
-/** What a step is, whatever it is made on and answers: equal for steps that stand for each other in two traces. */
+/** The kind of a step, without its file and answer: equal for corresponding steps of two traces. */
 export function stepKey(step: Step): string {
 	if (step.op === "ioctl") return `ioctl ${requestName(requestNumber(step.request))}`;
 	return step.op === "open" ? `open ${step.path}` : step.op;
@@ -25,8 +26,8 @@ const file = (name: string, value: string): NormalField => ({ name, kind: "file"
 const address = (name: string, value: TraceNumber): NormalField => ({ name, kind: "address", value: hexNumber(value) });
 
 /**
- * All that a step says, in one form for every way of writing it: numbers, letter case of hex, names of errnos and
- * requests, and structs by their fields.
+ * All fields of a step in one form, however they are written: numbers, letter case of hex, names of errnos and requests,
+ * and structs by their fields.
  */
 export function normalFields(step: Step): NormalField[] {
 	switch (step.op) {
@@ -89,7 +90,7 @@ function ioctlFields(step: IoctlStep): NormalField[] {
 				: [text("argument", hexNumber(step.arg_value ?? 0))];
 	const back = step.arg === undefined ? [] : structFields(step, step.out ?? step.arg, "after: ", step.fd_out ?? {});
 	const made = step.ret_fd === undefined ? [] : [file("returned file", step.ret_fd)];
-	// What the kernel left alone is said once.
+	// Fields that the kernel did not change appear once.
 	const before = new Set(given.map(({ name, kind, value }) => `${name} ${kind} ${value}`));
 	const changed = back.filter(({ name, kind, value }) => !before.has(`${name.replace("after: ", "")} ${kind} ${value}`));
 	return [file("file", step.fd), ...given, ...answer(step), ...made, ...changed];

@@ -1,3 +1,4 @@
+/** Reads the programs of a trace into memory. */
 import { TraceError } from "../error.js";
 import type { Step, TraceHeader } from "../format.js";
 import { readTrace, type TraceVisitor } from "../reader.js";
@@ -8,7 +9,7 @@ export interface Program {
 	/** where in the file it begins */
 	readonly line: number;
 	readonly steps: readonly Step[];
-	/** of each step */
+	/** line number of each step */
 	readonly lines: readonly number[];
 }
 
@@ -16,13 +17,13 @@ export interface Trace {
 	readonly file: string;
 	readonly header: TraceHeader;
 	readonly programs: readonly Program[];
-	/** what is to be said of a file that was cut short: its last program ends where the file does */
+	/** a note about a file that was cut short: its last program ends where the file does */
 	readonly cut?: TraceError;
 }
 
 /**
- * Hands each program over when it is complete; `program` picks one by name. TraceError for a bad file, after what came
- * before: also the steps of a program that the file, a killed recording say, cuts short.
+ * Passes on each program when it is complete; `program` picks one by name. TraceError for a bad file, after everything
+ * before the error, including the steps of a program that is cut short (for example by a killed recording).
  */
 export async function eachProgram(
 	file: string,
@@ -55,7 +56,7 @@ export async function eachProgram(
 	}
 }
 
-/** As `eachProgram`, but a file that was cut short is taken as it is. @returns what is to be said of it then */
+/** Like `eachProgram`, but accepts a file that was cut short. @returns the note about it in that case */
 export async function eachProgramThere(...words: Parameters<typeof eachProgram>): Promise<TraceError | undefined> {
 	try {
 		await eachProgram(...words);
@@ -66,7 +67,7 @@ export async function eachProgramThere(...words: Parameters<typeof eachProgram>)
 	}
 }
 
-/** A whole trace; for files that people work on by hand, not for the largest. One that was cut short is taken as it is, and says so. */
+/** A whole trace; for files that people work on by hand, not for the largest. A file that was cut short is accepted, with a note. */
 export async function readPrograms(file: string, program?: string): Promise<Trace> {
 	let header: TraceHeader | undefined;
 	const programs: Program[] = [];
@@ -80,7 +81,7 @@ export async function readPrograms(file: string, program?: string): Promise<Trac
 	return { file, header: header as TraceHeader, programs, ...(cut && { cut }) };
 }
 
-/** The text of a trace with these programs. */
+/** A trace with these programs, as text. */
 export function traceText(header: TraceHeader, programs: readonly { readonly name: string; readonly steps: readonly Step[] }[]): string {
 	const records = programs.flatMap(({ name, steps }) => [{ program: name }, ...steps, { op: "end" }]);
 	return [header, ...records].map((record) => `${JSON.stringify(record)}\n`).join("");

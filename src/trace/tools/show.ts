@@ -1,3 +1,4 @@
+/** Prints traces for people and as JSON. */
 import { formatLine, formatValue, nameOf, toJson } from "../../../structs/index.js";
 import { TraceError } from "../error.js";
 import type { IoctlStep, Step, TraceHeader } from "../format.js";
@@ -8,7 +9,7 @@ import { eachProgram, type Program } from "./programs.js";
 
 type Paint = (text: string) => string;
 
-/** Colours for what a call answered and for what only sets the scene. */
+/** Colours for answers and for the other parts of a line. */
 export interface Paints {
 	readonly good: Paint;
 	readonly bad: Paint;
@@ -24,13 +25,13 @@ function same(text: string): string {
 	return text;
 }
 
-/** How a call went: `ok`, `failed`, or nothing where no answer is recorded. */
+/** How a call went: `ok`, `failed`, or `none` if no answer is recorded. */
 export function verdict(step: Step): "ok" | "failed" | "none" {
 	if (!hasAnswer(step)) return "none";
 	return "ret" in step && step.ret === -1 ? "failed" : "ok";
 }
 
-/** A step as one line: the call with its arguments by name, and what was answered. */
+/** A step as one line: the call with its arguments by name, and the answer. */
 export function stepLine(step: Step, paints: Paints = plainPaints): string {
 	const call = `${paints.name(step.op)}(${callArguments(step).join(", ")})`;
 	const kind = verdict(step);
@@ -76,7 +77,7 @@ function callArguments(step: Step): string[] {
 	}
 }
 
-/** An ioctl's argument: the struct by its fields, bytes that are none in hex, or the bare value. */
+/** An ioctl's argument: the struct by its fields, other bytes in hex, or the plain value. */
 function argumentText(step: IoctlStep): string {
 	if (step.arg === undefined) return step.arg_addr === undefined ? `${step.arg_value}` : `at ${step.arg_addr}`;
 	const type = requestStruct(step.request);
@@ -92,7 +93,7 @@ function argumentText(step: IoctlStep): string {
 	return `{${[...odd, formatLine(type, bytes.subarray(0, type.size)), ...files, ...beyond].filter(Boolean).join(" ")}}`;
 }
 
-/** The path of an ioctl's field at an offset: of the union member that counts. */
+/** The path of an ioctl's field at an offset, in the active union member. */
 export function pathAt(step: IoctlStep, offset: number): string {
 	const whole = step.arg === undefined ? undefined : wholeStruct(step, step.arg);
 	const fields = whole ? leavesOf(whole.type, whole.values).map(({ field }) => field) : (requestStruct(step.request)?.leaves ?? []);
@@ -110,7 +111,7 @@ function answerText(step: Step): string {
 	return step.ret === -1 ? `-1 ${step.errno}` : `${step.ret}`;
 }
 
-/** What came back beside the value. */
+/** What the call returned besides its value. */
 function afterText(step: Step, paints: Paints): string {
 	if ((step.op === "read" || step.op === "pread") && step.data) return ` ${bytesText(step.data)}`;
 	if (step.op !== "ioctl") return "";
@@ -141,7 +142,7 @@ export interface ShowOptions {
 	write(text: string): void;
 }
 
-/** Writes a trace for people: every program, one call a line. @returns how many programs there were */
+/** Writes a trace for people: every program, one call per line. @returns the number of programs */
 export async function showTrace(file: string, options: ShowOptions): Promise<number> {
 	const paints = options.paints ?? plainPaints;
 	let programs = 0;
@@ -170,7 +171,7 @@ function headerValue(value: unknown): string {
 	return "kind" in value ? String(value.kind) : "(...)";
 }
 
-/** Writes a trace as one JSON document, `iommuctl.trace`: the steps as recorded, with their structs decoded beside. */
+/** Writes a trace as one JSON document, `iommuctl.trace`: the steps as recorded, with their structs also decoded. */
 export async function showTraceJson(file: string, shown: string, options: ShowOptions): Promise<number> {
 	let programs = 0;
 	const visit = {
@@ -192,7 +193,7 @@ export async function showTraceJson(file: string, shown: string, options: ShowOp
 	try {
 		await eachProgram(file, visit, options.program);
 	} catch (error) {
-		// The document stays one: what is wrong with the file is in it.
+		// It stays one document: an error in the file becomes part of it.
 		if (begun && error instanceof TraceError) options.write(`],"error":${JSON.stringify({ line: error.line, message: error.problem })}}\n`);
 		throw error;
 	}

@@ -1,3 +1,4 @@
+/** Tests of exported C: its text, and how it compiles and runs. */
 import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -47,22 +48,22 @@ describe("trace export --c", () => {
 		expect(text).not.toMatch(/#include <linux/);
 	});
 
-	it("gives files by their variables, those of accesses in the field that is an ID otherwise", async () => {
+	it("passes files by their variables, those of accesses in the field that otherwise holds an ID", async () => {
 		const { header, programs } = await golden("access");
 		const { text } = exportC("access", header, programs.slice(0, 3));
 		expect(text).toContain("access1 = cmd.create_access.out_access_fd;");
 		expect(text).toContain(".id = access1,");
 	});
 
-	it("says what C can not", () => {
+	it("says what C cannot express", () => {
 		const dma: Step = { op: "dma", fd: "iommu1", dir: "read", iova: "0x1000", length: 4, events: [] };
 		expect(exported([program([open(), dma])]).skipped).toEqual([expect.stringContaining("program made, step 2: dma")]);
 	});
 });
 
-it("names the step whose file nobody made", () => {
+it("names the step whose file no step made", () => {
 	expect(() => exported([program([open(), destroy(1, {}, "gone")])])).toThrow(
-		'program made, step 2: no step before this one made a file called "gone"',
+		'program made, step 2: no earlier step made a file called "gone"',
 	);
 });
 
@@ -100,7 +101,7 @@ describe.skipIf(compiler === undefined)("exported C", () => {
 		for (const part of parts) compiled(exportC("events", header, [program(withoutOrphans(part))]).text);
 	});
 
-	it("makes the recorded calls, byte for byte, and tells any other answer", async () => {
+	it("makes the recorded calls, byte for byte, and reports any other answer", async () => {
 		const { header, programs } = await golden("pairs");
 		// What the stand-in can answer: no files of its own, and no memory that a kernel would have written.
 		const plain = (step: Step) => (step.op === "ioctl" ? step.arg !== undefined && !step.fd_in && !step.fd_out : step.op !== "peek");
@@ -117,7 +118,7 @@ describe.skipIf(compiler === undefined)("exported C", () => {
 		expect(wrong.stdout).toContain("Invalid cross-device link, not -1, ");
 	});
 
-	it("checks the fields that a call answered", () => {
+	it("checks the fields that a call returned", () => {
 		const steps = [ioasMap({}, { out: (ioasMap({ iova: 0x7000n }) as IoctlStep).arg }), destroy(1)] as IoctlStep[];
 		const path = compiled(exported([program([open(), mmap(), ...steps])]).text, "test/trace/export/fake-kernel.c");
 		expect(answered(path, steps).status).toBe(0);

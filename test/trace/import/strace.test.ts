@@ -1,3 +1,4 @@
+/** Tests of the import of strace logs. */
 import { describe, expect, it } from "vitest";
 import { importStrace } from "../../../src/trace/import/strace.js";
 import { parseStrace, splitAt, stringBytes } from "../../../src/trace/import/strace-parse.js";
@@ -10,7 +11,7 @@ const told = (...lines: string[]) => {
 const opened = 'openat(AT_FDCWD, "/dev/iommu", O_RDWR|O_CLOEXEC) = 3';
 
 describe("the text of a log", () => {
-	it("puts together what was printed in two pieces, by process", () => {
+	it("joins calls that were printed in two pieces, by process", () => {
 		const calls = parseStrace(
 			[
 				'[pid 7] openat(AT_FDCWD, "/dev/iommu" <unfinished ...>',
@@ -28,7 +29,7 @@ describe("the text of a log", () => {
 		]);
 	});
 
-	it("splits at what stands in no bracket, string or comment", () => {
+	it("splits outside of brackets, strings and comments", () => {
 		expect(splitAt('3, {a="x,}", b=[1, 2]} /* 1, 2 */, "\\","', ",")).toEqual(["3", '{a="x,}", b=[1, 2]} /* 1, 2 */', '"\\","']);
 		expect(splitAt("{a=1} => {a=2}", "=>")).toEqual(["{a=1}", "{a=2}"]);
 	});
@@ -40,7 +41,7 @@ describe("the text of a log", () => {
 });
 
 describe("trace import --strace", () => {
-	it("takes ioctls with fields by name: what only the kernel fills was not given", () => {
+	it("imports ioctls with fields by name, without those that only the kernel fills", () => {
 		const { lines, skipped, steps } = told(
 			opened,
 			"ioctl(3, IOMMU_IOAS_ALLOC, {size=12, flags=0, out_ioas_id=1}) = 0",
@@ -61,7 +62,7 @@ describe("trace import --strace", () => {
 		expect(steps[1]).toMatchObject({ arg: "0c0000000000000000000000", out: "0c0000000000000001000000" });
 	});
 
-	it("takes bytes, and knows files that a call made and was given", () => {
+	it("imports bytes, with the files that a call made or was given", () => {
 		const { lines, steps } = told(
 			opened,
 			'ioctl(3, _IOC(_IOC_NONE, 0x3b, 0x8e, 0), "\\x10\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0" => "\\x10\\0\\0\\0\\0\\0\\0\\0\\2\\0\\0\\0\\5\\0\\0\\0") = 0',
@@ -79,7 +80,7 @@ describe("trace import --strace", () => {
 		expect(steps[1]).toMatchObject({ fd_out: { 12: "fault1" } });
 	});
 
-	it("takes numbers where a call takes one, by strace's two names for a request", () => {
+	it("imports numbers where a call takes one, by strace's two names for a request", () => {
 		const { lines } = told(
 			opened,
 			"ioctl(3, VFIO_GET_API_VERSION) = 0",
@@ -93,7 +94,7 @@ describe("trace import --strace", () => {
 		]);
 	});
 
-	it("reports the rest, and passes over what is not iommufd's", () => {
+	it("reports the rest, and skips what does not concern iommufd", () => {
 		const { lines, skipped } = told(
 			"ioctl(1, TCGETS, 0x7ffdaa53c400) = -1 ENOTTY (Inappropriate ioctl for device)",
 			"ioctl(4</dev/null>, _IOC(_IOC_NONE, 0x3b, 0x81, 0), 0x7ffffad21130) = -1 ENOTTY (Inappropriate ioctl for device)",
@@ -107,11 +108,11 @@ describe("trace import --strace", () => {
 		expect(lines).toEqual(['open("/dev/iommu") = iommu1']);
 		expect(skipped).toEqual([
 			"3: the log has only the address of its argument",
-			"4: its bytes are cut short (strace -s shows more)",
+			"4: its bytes are cut short (use a larger strace -s)",
 			"5: its struct is cut short (...)",
 			"6: struct iommu_ioas_alloc has no field colour",
-			"7: the log does not say what file 9 is (strace -y does)",
-			"8: the log does not say what it answered",
+			"7: the log does not say which file 9 is (use strace -y)",
+			"8: the log does not show its answer",
 		]);
 	});
 });

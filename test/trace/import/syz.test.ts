@@ -1,3 +1,4 @@
+/** Tests of the export to and the import from syzkaller. */
 import { describe, expect, it } from "vitest";
 import { exportSyz } from "../../../src/trace/export/syz.js";
 import { syzCalls } from "../../../src/trace/export/syz-calls.js";
@@ -86,7 +87,7 @@ describe("trace import --syz", () => {
 		]);
 		expect(skipped).toEqual([
 			{ line: 8, what: "ioctl$IOMMU_IOAS_UNMAP$ALL", why: "(fail_nth: 3) has no meaning here" },
-			{ line: 9, what: "ioctl$KVM_CREATE_VM", why: "is not one of the calls that are known here" },
+			{ line: 9, what: "ioctl$KVM_CREATE_VM", why: "is not a known call" },
 		]);
 	});
 

@@ -1,3 +1,4 @@
+/** Tests of the commands that work on traces. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +26,7 @@ describe("iommuctl trace", () => {
 		expect(stderr).toContain(`error: ${cut}:6: the file ends inside program p`);
 	});
 
-	it("diff: exit 0 where nothing differs, 1 with the fields that do", () => {
+	it("diff: exit 0 if nothing differs, else 1 with the fields that do", () => {
 		const [a, b] = [traceFile({ p: good }), traceFile({ p: [...good.slice(0, 3), ioasMap({ length: 8192n })] })];
 		expect(iommuctl("trace", "diff", a, a).status).toBe(0);
 		const { status, stdout } = iommuctl("trace", "diff", a, b);
@@ -55,7 +56,7 @@ describe("iommuctl trace", () => {
 		expect(iommuctl("trace", "diff", whole, torn).status).toBe(2);
 	});
 
-	it("minimize: a trace of the steps that are needed", () => {
+	it("minimize: a trace of the necessary steps", () => {
 		const small = join(temporaryFolder(), "small.jsonl");
 		const file = traceFile({ p: [...good, wrong] });
 		const { stderr } = iommuctl("trace", "minimize", file, "--while", "differs", "-o", small);
@@ -84,7 +85,7 @@ describe("iommuctl trace", () => {
 });
 
 describe("iommuctl compare", () => {
-	it("shows the first answer that an older kernel gives otherwise", () => {
+	it("shows the first answer that differs on an older kernel", () => {
 		const newer = { op: "ioctl", fd: "iommu1", request: "IOMMU_IOAS_CHANGE_PROCESS", arg: "0800000000000000", ret: 0 };
 		const file = traceFile({ p: [open(), newer] });
 		const { status, stdout } = iommuctl("compare", file, "--left", "sim", "--right", "sim:uapi=6.12");
@@ -94,7 +95,7 @@ describe("iommuctl compare", () => {
 		expect(iommuctl("compare", file, "--right", "sim:uapi=6.15").status).toBe(0);
 	});
 
-	it.skipIf(existsSync("/dev/iommu"))("says what is wrong with a kernel's name, and where none is", () => {
+	it.skipIf(existsSync("/dev/iommu"))("says what is wrong with a kernel's name, and that there is no such kernel", () => {
 		const file = traceFile({ p: [open()] });
 		expect(iommuctl("compare", file, "--right", "sim:uapi=9.9")).toMatchObject({ status: 2, stdout: "" });
 		expect(iommuctl("compare", file, "--right", "old")).toMatchObject({ status: 2, stdout: "" });

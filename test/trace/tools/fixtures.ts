@@ -1,3 +1,4 @@
+/** Steps that the tests of the tools put together to programs. */
 import type { Kernel } from "../../../src/kernel/kernel.js";
 import { createSim } from "../../../src/sim/index.js";
 import type { IoctlStep, Step } from "../../../src/trace/format.js";

@@ -1,3 +1,4 @@
+/** Tests of minimizing programs. */
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { injecting, parseInjection } from "../../../src/kernel/inject.js";
@@ -16,7 +17,7 @@ import { HEADER } from "../files.js";
 import { destroy, ioasAlloc, ioasMap, mmap, newSim, open } from "./fixtures.js";
 
 describe("ddmin", () => {
-	it("leaves a part that still holds, and of which nothing can be left out", async () => {
+	it("leaves a part that still holds and from which nothing can be removed", async () => {
 		await fc.assert(
 			fc.asyncProperty(fc.array(fc.nat(9), { maxLength: 40 }), fc.uniqueArray(fc.nat(9), { maxLength: 4 }), async (items, needed) => {
 				const holds = (part: readonly number[]) => needed.every((one) => part.includes(one));
@@ -27,7 +28,7 @@ describe("ddmin", () => {
 		);
 	});
 
-	it("is 1-minimal where parts depend on each other", async () => {
+	it("is 1-minimal if parts depend on each other", async () => {
 		const items = Array.from({ length: 24 }, (_, i) => i);
 		const holds = (part: readonly number[]) => part.length % 3 === 0 && part.includes(5) && part.includes(17);
 		const least = await ddmin(items, holds);
@@ -43,7 +44,7 @@ const minimized = async (program: readonly Step[], condition: Condition) => (awa
 describe("minimize", () => {
 	it("keeps what leads to an errno", async () => {
 		const failing = ioasMap({}, { ret: -1, errno: "EEXIST" });
-		// Memory is looked at only when a page table needs it, so it is not among them.
+		// Memory is only looked at when a page table needs it, so the mmap is not among them.
 		const needed = [open(), ioasAlloc(), ioasMap({}), failing];
 		const program = [
 			...noise,
@@ -57,7 +58,7 @@ describe("minimize", () => {
 		expect(steps).toEqual(needed);
 	});
 
-	it("does not take what a missing step spoils for the difference that is looked for", async () => {
+	it("does not mistake the effects of a missing step for the difference in question", async () => {
 		const wrong = destroy(1, { ret: -1, errno: "EBUSY" });
 		const program = [...noise, open(), ioasAlloc(1), wrong, ioasAlloc(1)];
 		const steps = await minimized(program, differsFromRecording(program, newSim));
@@ -73,10 +74,10 @@ describe("minimize", () => {
 		expect(steps.length).toBeLessThan(program.length - 1);
 	});
 
-	it("says so where there is nothing to look for", async () => {
+	it("says so if there is nothing to look for", async () => {
 		const program = [open(), ioasAlloc()];
 		expect(await minimize(program, differsFromRecording(program, newSim))).toBeUndefined();
-		expect(() => answersErrno(program, newSim, "ENOTHING")).toThrow("no errno is called so");
+		expect(() => answersErrno(program, newSim, "ENOTHING")).toThrow("there is no such errno");
 	});
 
 	it("asks a command, without a shell, about each candidate", async () => {
@@ -89,11 +90,11 @@ describe("minimize", () => {
 		expect(refused([open()])).toBe(false);
 		refused.dispose();
 		const nowhere = commandHolds(["/no/such/command"], HEADER as never);
-		expect(() => nowhere([open()])).toThrow("can not be run (ENOENT)");
+		expect(() => nowhere([open()])).toThrow("cannot be run (ENOENT)");
 		nowhere.dispose();
 	});
 
-	it("splits a command as a shell does, and does nothing else of it", () => {
+	it("splits a command as a shell does, and does nothing else that a shell does", () => {
 		expect(commandWords(`! node 'a b' "c \\" $HOME" d\\ e;`)).toEqual(["!", "node", "a b", 'c " $HOME', "d e;"]);
 		expect(() => commandWords("node 'a")).toThrow("not closed");
 	});

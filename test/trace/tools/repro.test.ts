@@ -1,3 +1,4 @@
+/** Runs the reproducers in scripts/repro on the simulated kernel. */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
@@ -24,7 +25,7 @@ const commits = [
 ];
 
 describe("reproducers", () => {
-	it("are there for every commit, named by it", () => {
+	it("exist for every commit, and are named after it", () => {
 		for (const commit of commits) expect(scripts.some((name) => name.startsWith(`${commit}-`))).toBe(true);
 	});
 
@@ -32,7 +33,7 @@ describe("reproducers", () => {
 		const text = readFileSync(`${folder}/${name}`, "utf8");
 		expect(text.startsWith(`# ${name.split("-")[0]}`)).toBe(true);
 		expect(text).toMatch(/^# Calls: .*\n(?:#.*\n)*# Wrong: .*\n(?:#.*\n)*# Right: /m);
-		// It checks something beyond that its calls succeed.
+		// It checks more than that its calls succeed.
 		expect(text).toMatch(/^(?:expect|check) /m);
 		// A failure rejects with what was printed.
 		const { stdout } = await run(process.execPath, ["bin/iommuctl.js", "run", `${folder}/${name}`, "--kernel", "sim", "--quiet"]);

@@ -1,3 +1,4 @@
+/** Tests of showing, diffing and comparing traces. */
 import { describe, expect, it } from "vitest";
 import type { Step } from "../../../src/trace/format.js";
 import {
@@ -18,14 +19,14 @@ import { destroy, ioasAlloc, ioasMap, mmap, newSim, open } from "./fixtures.js";
 const golden = "test/fixtures/golden/access.jsonl.gz";
 
 describe("trace show", () => {
-	it("prints a call by its names, with what came back", () => {
+	it("prints a call by its names, with what it returned", () => {
 		expect(stepLine(ioasAlloc())).toBe("ioctl(iommu1, IOMMU_IOAS_ALLOC, {}) = 0 {out_ioas_id=1}");
 		expect(stepLine(ioasMap({ flags: 1 }, { ret: -1, errno: "EEXIST" }))).toBe(
 			"ioctl(iommu1, IOMMU_IOAS_MAP, {flags=FIXED_IOVA ioas_id=1 user_va=0x200000000 length=0x1000 iova=0x10000}) = -1 EEXIST",
 		);
 	});
 
-	it("shows what is odd about the bytes: a size that is not the struct's, bytes behind it, bytes that lack", () => {
+	it("shows what is odd about the bytes: a size that is not the struct's, bytes after it, missing bytes", () => {
 		const odd = (arg: string): string => stepLine({ op: "ioctl", fd: "f", request: "0x3b80", arg, ret: 0 });
 		expect(odd("0900000002000000")).toBe("ioctl(f, IOMMU_DESTROY, {size=9 id=2}) = 0");
 		expect(odd("0800000002000000ff")).toBe("ioctl(f, IOMMU_DESTROY, {id=2 (9 of 8 bytes, then ff)}) = 0");
@@ -56,7 +57,7 @@ describe("trace show", () => {
 		).toBe(1);
 	});
 
-	it("keeps the JSON whole where the file is cut short", async () => {
+	it("keeps the JSON complete if the file is cut short", async () => {
 		const cut = temporaryFile("cut.jsonl", `${traceText({ one: [open()] })}{"program":"two"}\n`);
 		let json = "";
 		await expect(showTraceJson(cut, "cut", { write: (more) => (json += more) })).rejects.toThrow("cut short");
@@ -68,7 +69,7 @@ describe("trace diff", () => {
 	const diff = async (a: readonly Step[], b: readonly Step[]) =>
 		diffTraces(await readPrograms(traceFile({ p: a })), await readPrograms(traceFile({ q: b })));
 
-	it("sees no difference in names of files, places of memory, and ways of writing", async () => {
+	it("ignores the names of files, the addresses of memory, and the way numbers are written", async () => {
 		const rewritten = (step: Step): Step => (step.op === "ioctl" ? { ...step, request: "0x3b85", arg: step.arg?.toUpperCase() } : step);
 		const a = [open(), mmap(), ioasAlloc(), ioasMap({}, { ret: -1, errno: "ENOTSUP" })];
 		const b = [
@@ -80,7 +81,7 @@ describe("trace diff", () => {
 		expect(countDifferences(await diff(a, b))).toBe(0);
 	});
 
-	it("tells a pointer to another place in the same memory, and another file", async () => {
+	it("notices a pointer to another place in the same memory, and another file", async () => {
 		const a = [open("a"), open("b"), mmap(), ioasMap({}, {}, "a")];
 		const b = [open("a"), open("b"), mmap("0x700000000"), ioasMap({ user_va: 0x700001000n }, {}, "b")];
 		const { differences } = await diff(a, b);
@@ -99,7 +100,7 @@ describe("trace diff", () => {
 		]);
 	});
 
-	it("aligns what stands for each other around a step that only one has", async () => {
+	it("aligns corresponding steps around a step that only one trace has", async () => {
 		const found = await diff(
 			[open(), mmap(), ioasAlloc(), destroy(1)],
 			[open(), ioasAlloc(), destroy(1), destroy(1, { ret: -1, errno: "ENOENT" })],
