@@ -2,7 +2,7 @@
 import { readFields } from "./codec-plain.js";
 import { countingFields } from "./json.js";
 import type { FieldInfo } from "./layout.js";
-import { nameOf } from "./names.js";
+import { inDecimal, nameOf } from "./names.js";
 import type { StructType } from "./struct-type.js";
 
 export interface FormatOptions {
@@ -67,13 +67,12 @@ export function formatValue(field: FieldInfo, value: unknown, options: Pick<Form
 		return `[${value.map((element) => (typeof element === "object" ? formatElement(element) : formatNumber(field, element))).join(", ")}]`;
 	const number = value as number | bigint;
 	const name = nameOf(field, number, options.full);
-	return name === undefined ? formatNumber(field, number) : `${name} (${formatNumber(field, number, name.includes("|"))})`;
+	return name === undefined ? formatNumber(field, number) : `${name} (${formatNumber(field, number)})`;
 }
 
-/** 64-bit and large values in hex; IDs, file descriptors and small numbers in decimal. */
-function formatNumber(field: FieldInfo, value: number | bigint, hex = false): string {
-	const decimal = field.role === "id" || field.role === "fd" || field.role === "size";
-	const plain = !hex && (decimal || value === 0n || (typeof value === "number" && value < 0x10000));
+/** A number as its kind is shown. */
+function formatNumber(field: FieldInfo, value: number | bigint): string {
+	const plain = Number(value) === 0 || inDecimal(field, value);
 	return plain ? value.toString() : `0x${value.toString(16)}`;
 }
 

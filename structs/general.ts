@@ -61,7 +61,7 @@ export const iommu_option = struct(
 		op: u16.of(iommufd_option_ops).note("set or get"),
 		__reserved: u16,
 		object_id: id.note("the object the option belongs to; 0 for the context"),
-		val64: u64.inout().note("the value to set, or the value found"),
+		val64: u64.as("count").inout().note("the value to set, or the value found"),
 	},
 	"set or get an option: page accounting of a context (RLIMIT_MODE), huge pages of an IOAS",
 );

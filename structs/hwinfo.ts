@@ -80,9 +80,9 @@ export const iommu_hw_info_arm_smmuv3 = struct(
 	{
 		flags: u32.of(iommu_hw_info_arm_smmuv3_flags).note("errata"),
 		__reserved: reserved,
-		idr: array(u32, 6, "ID registers 0 to 5"),
-		iidr: u32.note("the implementation register"),
-		aidr: u32.note("the architecture register"),
+		idr: array(u32.as("bits"), 6, "ID registers 0 to 5"),
+		iidr: u32.as("bits").note("the implementation register"),
+		aidr: u32.as("bits").note("the architecture register"),
 	},
 	"what an SMMUv3 can do",
 	out,

@@ -13,7 +13,7 @@ export * from "./ioas.js";
 export * from "./ioctls.js";
 export { fromJson, type Json, toJson } from "./json.js";
 export type { FieldInfo, Layout } from "./layout.js";
-export { constantsOf, nameOf, shortName, valueOfName } from "./names.js";
+export { constantsOf, inDecimal, nameOf, shortName, valueOfName } from "./names.js";
 export * from "./parse.js";
 export * from "./proposals.js";
 export * from "./registry.js";

@@ -42,7 +42,7 @@ export const iommu_hwpt_vtd_s1_invalidate = struct(
 	"iommu_hwpt_vtd_s1_invalidate",
 	{
 		addr: u64.as("iova").note("first address, 4 KiB aligned"),
-		npages: u64.note("number of 4 KiB pages; 2^64-1 with address 0 means everything"),
+		npages: u64.as("count").note("number of 4 KiB pages; 2^64-1 with address 0 means everything"),
 		flags: u32.of(iommu_hwpt_vtd_s1_invalidate_flags).note("LEAF leaves the paging-structure caches alone"),
 		__reserved: reserved,
 	},

@@ -95,7 +95,8 @@ function describe(name: string, field: FieldDecl, at: Place): FieldInfo[] {
 		return [{ ...common, doc: "", dir: at.dir, fields: place(field.members, { ...inner, overlap: true, select: field.select }).fields }];
 	if (field.kind === "struct") return [{ ...common, doc: field.doc, dir: at.dir, fields: place(field.decl, inner).fields }];
 	if (field.kind === "array") {
-		const scalar = field.element.kind === "scalar" ? { scalar: field.element as Scalar } : {};
+		const { element } = field;
+		const scalar = element.kind === "scalar" ? { scalar: element as Scalar, ...(element.role && { role: element.role }) } : {};
 		return [
 			{ ...common, ...scalar, ...reserved(name), doc: field.doc ?? "", dir: field.dir ?? direction(name, at.dir), length: field.length },
 		];

@@ -51,6 +51,23 @@ export function nameOf(field: Constants, value: number | bigint, full = false): 
 	return [...found.map(([name]) => display(name)), ...(rest ? [`0x${rest.toString(16)}`] : [])].join("|");
 }
 
+/** Kinds of numbers that are read as patterns or places. */
+const hexRoles: ReadonlySet<string | undefined> = new Set(["len", "iova", "ptr", "bits"]);
+
+/**
+ * The one base that a kind of number is shown in: decimal for IDs, files, counts and the sizes of structs; hex (false) for
+ * addresses, lengths, flags, registers and whatever else has 64 bits.
+ */
+export function inDecimal(
+	{ role, set, scalar, name }: Pick<FieldInfo, "role" | "set" | "scalar" | "name">,
+	value: number | bigint,
+): boolean {
+	if (role === "count") return value < 1n << 63n;
+	if (hexRoles.has(role)) return false;
+	if (set) return setInfo(set).kind !== "flags" && value < 0x10000;
+	return role !== undefined || (scalar?.size !== 8 && !/(?:^|_)flags$/.test(name));
+}
+
 /**
  * The value of a constant by its full name, or by any tail that begins after an underscore (`NEST_PARENT`, `READ`);
  * letter case is ignored, and `-` stands for `_`. A tail that fits several values is an InputError, as is an unknown name.

@@ -14,6 +14,12 @@ const UNITS = "kmgtpe";
 
 /** A number: decimal, 0x, 0o or 0b, with `_` between digits; decimal numbers may also end in k, M, G, T, P or E (powers of 1024). */
 export function parseNumber(text: string, where = "number"): bigint {
+	const leading = /^-?0+(\d+(?:[kmgtpe](?:i?b)?)?)$/i.exec(text.trim());
+	if (leading && leading[1] !== "0") {
+		const [, rest] = leading;
+		const either = /^[0-7]+$/.test(rest) ? `: ${Number.parseInt(rest, 8)} or ${rest}? Write 0o${rest} or ${rest}` : `; write ${rest}`;
+		throw new InputError(`${where}: "${text}" begins with 0${either}`);
+	}
 	const match = /^(-?)(?:(0x[\da-f]+|0b[01]+|0o[0-7]+)|(\d+)\s*(?:([kmgtpe])(?:i?b)?)?)$/i.exec(
 		text.trim().replace(/(?<=[\da-f])_(?=[\da-f])/gi, ""),
 	);

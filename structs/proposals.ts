@@ -18,7 +18,7 @@ export const iommu_hwpt_vtd_s1_invalidate_v10 = struct(
 	"iommu_hwpt_vtd_s1_invalidate_v10",
 	{
 		addr: u64.as("iova").note("first address, 4 KiB aligned"),
-		npages: u64.note("4 KiB pages; 2^64-1 with address 0 is everything"),
+		npages: u64.as("count").note("4 KiB pages; 2^64-1 with address 0 is everything"),
 		flags: u32.of(iommu_hwpt_vtd_s1_invalidate_flags).note("LEAF leaves the paging-structure caches alone"),
 		hw_error: u32.of(iommu_hwpt_vtd_s1_invalidate_error).out().note("what went wrong with an entry that was submitted"),
 	},
@@ -58,7 +58,7 @@ export const page_response_msg = struct(
 			page_req_group_id: bit(9, undefined, "the device's number for the group of requests"),
 		}),
 		type: u32.of(iommu_page_response_type).note("stream or group"),
-		private_data: u32.note("the request's private data, given back"),
+		private_data: u32.as("bits").note("the request's private data, given back"),
 	},
 	"a page response of 2017, written to the device's own file",
 	{ proposal },

@@ -54,12 +54,12 @@ const members = {
 			length,
 			page_size: length.note("bytes that one bit stands for"),
 			uptr: ptr.note("bitmap of the pages to dirty"),
-			out_nr_dirty: u64.note("pages that were clean before"),
+			out_nr_dirty: u64.as("count").note("pages that were clean before"),
 		},
 		"dirty pages as a device would",
 	),
 	check_iotlb: inline(
-		{ id: u32.note("which IOTLB entry"), iotlb: u32.note("what it must hold") },
+		{ id: u32.note("which IOTLB entry"), iotlb: u32.as("bits").note("what it must hold") },
 		"check the mock IOTLB of a nested page table",
 	),
 	trigger_iopf: inline(
@@ -72,7 +72,10 @@ const members = {
 		},
 		"make a mock device fault",
 	),
-	check_dev_cache: inline({ id: u32.note("which cache entry"), cache: u32.note("what it must hold") }, "check a mock device's cache"),
+	check_dev_cache: inline(
+		{ id: u32.note("which cache entry"), cache: u32.as("bits").note("what it must hold") },
+		"check a mock device's cache",
+	),
 	trigger_vevent: inline({ dev_id: id.note("the device") }, "make a mock device raise an event"),
 	pasid_attach: inline({ pasid, pt_id: id.note("IOAS or page table") }, "attach a PASID of a mock device"),
 	pasid_replace: inline({ pasid, pt_id: id.note("IOAS or page table") }, "attach a PASID elsewhere"),

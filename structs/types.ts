@@ -4,8 +4,8 @@ import type { ConstSet } from "./sets.js";
 export type ScalarName = "u8" | "u16" | "u32" | "u64" | "s32";
 /** Who fills a field: the caller, the kernel, or one and then the other. */
 export type Direction = "in" | "out" | "inout";
-/** What a number stands for; help, completion and printing depend on it. */
-export type Role = "ptr" | "fd" | "reserved" | "size" | "id" | "iova" | "len" | "pasid";
+/** What a number stands for; help, completion and printing depend on it. "bits": a register, or any pattern of bits. */
+export type Role = "ptr" | "fd" | "reserved" | "size" | "id" | "iova" | "len" | "pasid" | "count" | "bits";
 
 export interface Scalar<V = number | bigint> {
 	readonly kind: "scalar";

@@ -144,7 +144,7 @@ describe("page responses", () => {
 
 	test("the messages of a read, as a table and as JSON", () => {
 		expect(script(faulting).stdout).toMatch(
-			/3 page faults read\n.*flags +dev_id +pasid +grpid +perm +addr +length +cookie\n.*LAST_PAGE \(2\) +3 +0 +1 +READ \(1\) +0x100000 +0 +1\n/,
+			/3 page faults read\n.*flags +dev_id +pasid +grpid +perm +addr +length +cookie\n.*LAST_PAGE \(0x2\) +3 +0 +1 +READ \(0x1\) +0x100000 +0 +1\n/,
 		);
 		const answer = documents(script(faulting, "--json")).at(-2) as unknown as { details: { messages: object[] }; id: number };
 		expect(answer.details.messages[2]).toEqual({

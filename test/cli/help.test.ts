@@ -3,6 +3,7 @@ import { splitWords } from "../../src/cli/commands/tools/script/tokens.js";
 import { families } from "../../src/cli/families.js";
 import { CommandTree, HelpShown } from "../../src/cli/frame/program.js";
 import { ioctls } from "../../structs/index.js";
+import { iommuctl, script } from "./cli.js";
 
 const options = { version: "0", colours: { out: false, err: false } };
 /** As a shell would split it, redirections apart; a variable stands for some word. */
@@ -74,3 +75,98 @@ function shown(parse: () => unknown): string {
 	}
 	return "";
 }
+
+describe("the help of the whole program", () => {
+	const { stdout: help } = iommuctl(["--help"]);
+
+	test("has every object once, under its group", () => {
+		const groups = ["The uAPI of /dev/iommu:", "Hardware and VFIO:", "Scripts and traces:", "Tools:", "Proposals that never became uAPI:"];
+		expect([...new Set(families.map(({ group }) => group))]).toEqual(groups);
+		for (const { name, summary, group } of families) {
+			const section = help.slice(help.indexOf(`\n${group}\n`)).split("\n\n")[0];
+			expect(section).toMatch(new RegExp(`^  ${name} +${summary.slice(0, 20).replace(/[.*+?()[\]]/g, "\\$&")}`, "m"));
+		}
+	});
+
+	test("shows the options that hold everywhere", () => {
+		for (const option of [
+			"--json",
+			"--pretty",
+			"--color <when>",
+			"--kernel <which>",
+			"--machine <file|name>",
+			"--record <file>",
+			"--expect <errno>",
+		])
+			expect(help).toContain(`  ${option} `);
+	});
+
+	test.each([
+		[
+			["ioas", "help"],
+			["ioas", "--help"],
+		],
+		[
+			["ioas", "help", "map"],
+			["ioas", "map", "--help"],
+		],
+		[
+			["destroy", "help"],
+			["destroy", "--help"],
+		],
+		[
+			["help", "io", "ra"],
+			["ioas", "ranges", "--help"],
+		],
+		[
+			["hwp", "inv", "--help"],
+			["hwpt", "invalidate", "--help"],
+		],
+	])("%j is %j", (short, long) => {
+		expect(iommuctl(short)).toEqual(iommuctl(long));
+	});
+});
+
+describe("abbreviations", () => {
+	test.each([
+		["io alloc", "ioas alloc"],
+		["op get RLIMIT_MODE", "option get RLIMIT_MODE"],
+		["--kernel sim io alloc", "ioas alloc"],
+	])("%s is %s", (short, long) => {
+		const [a, b] = [short, long].map((line) => iommuctl([...line.split(" "), "--kernel", "sim"]));
+		expect(a).toEqual(b);
+		expect(a.status).toBe(0);
+	});
+
+	test("in scripts too", () => {
+		expect(script(["i = io alloc", "dest $i"]).stdout).toContain("2 commands: 2 ok");
+	});
+
+	test.each([
+		["v alloc", 'the object "v" is ambiguous\n  it may be viommu, vdevice, veventq, vfio, vsva, virq\n'],
+		["ioas al", 'ioas: the action "al" is ambiguous\n  it may be alloc, allow\n'],
+		["session st", 'session: the action "st" is ambiguous\n  it may be start, status, stop\n'],
+	])("%s: the candidates", (line, message) => {
+		const { status, stdout, stderr } = iommuctl(line.split(" "));
+		expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: `error: ${message}` });
+	});
+
+	test("the word iommuctl in a script gets a hint", () => {
+		expect(script(["iommuctl ioas alloc"]).stderr).toContain("unknown command 'iommuctl'\n    leave the word away: ioas alloc\n");
+	});
+});
+
+describe("--pretty", () => {
+	test("is --json, indented", () => {
+		const [pretty, plain] = ["--pretty", "--json"].map((option) => iommuctl(["destroy", "9", "--kernel", "sim", option]));
+		expect(pretty.stdout).toBe(`${JSON.stringify(JSON.parse(plain.stdout), null, 2)}\n`);
+		expect(pretty).toMatchObject({ status: plain.status, stderr: plain.stderr });
+		expect(iommuctl(["ioas", "mpa", "--pretty"]).stdout).toMatch(/^\{\n {2}"schema": "iommuctl.error",\n/);
+	});
+
+	test("of a script, every document", () => {
+		const { stdout } = script(["ioas alloc", "destroy 1"], "--pretty");
+		expect(stdout.match(/^\{$/gm)).toHaveLength(3);
+		expect(stdout).toContain('\n  "schema": "iommuctl.run",\n');
+	});
+});

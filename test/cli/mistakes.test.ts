@@ -2,7 +2,15 @@ import { spawnSync } from "node:child_process";
 import { openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { documents, iommuctl, root, script, temporaryFolder } from "./cli.js";
+import {
+	formatStruct,
+	iommu_hwpt_alloc,
+	iommu_hwpt_invalidate,
+	iommu_hwpt_vtd_s1_invalidate,
+	iommu_veventq_alloc,
+	type StructType,
+} from "../../structs/index.js";
+import { documents, iommuctl, nested, root, script, temporaryFolder } from "./cli.js";
 
 const folder = temporaryFolder();
 
@@ -156,4 +164,69 @@ test("a hundred thousand entries, an object a line, are read without keeping the
 	const bytes = Buffer.from(memory[0].bytes, "hex");
 	expect(bytes.readBigUInt64LE(99_999 * 24)).toBe(99_999n * 4096n);
 	expect(bytes.readUInt32LE(99_999 * 24 + 16)).toBe(1);
+});
+
+describe("numbers", () => {
+	test.each([
+		[["ioas", "map", "1", "--length", "+5"], '--length: "+5" is not a number'],
+		[["ioas", "map", "1", "--length", "4k+"], '--length: "4k+" is not a number'],
+		[["ioas", "map", "010"], 'IOAS: "010" begins with 0: 8 or 10? Write 0o10 or 10'],
+		[["destroy", "09"], 'ID: "09" begins with 0; write 9'],
+		[["mem", "write", "0", "--fill", "010", "--length", "4k"], '--fill: "010" begins with 0: 8 or 10?'],
+		[["check", "1", "==", "01k"], 'check: "01k" begins with 0; write 1k'],
+		[["trace", "diff", "x", "y", "--max", "010"], '--max: "010" is no number'],
+		[["ioas", "alloc", "--fd", "03"], '--fd: "03" is no file descriptor'],
+	])("%j is refused by name", (args, message) => {
+		const { status, stderr } = iommuctl(args);
+		expect(stderr).toContain(`error: ${message}`);
+		expect(status).toBe(2);
+	});
+
+	test("have one base for each kind, in answers, in scripts and with -q", () => {
+		const { stdout } = script([
+			...nested,
+			"map = ioas map $ioas --iova 0x1000000 --length 4k",
+			"unmapped = ioas unmap $ioas --iova $map --length 4k",
+			"check $unmapped.length == 4k",
+			"check $ioas.ioas_id == 1",
+			"get = option get HUGE_PAGES $ioas",
+			"check $get == 1",
+			"device info $device.idev_id",
+		]);
+		expect(stdout).toContain("ok  IOMMU_IOAS_UNMAP  length=0x1000\n");
+		expect(stdout).toContain("ok  0x1000 == 4k\n");
+		expect(stdout).toContain("ok  1 == 1\n");
+		expect(stdout).toContain("ok  IOMMU_OPTION  val64=1\n");
+		expect(stdout).toMatch(/data_len +0x8\n/);
+		expect(stdout).toMatch(/out_capabilities +DIRTY_TRACKING\|.*\(0x9\)\n/);
+	});
+
+	test("of a field have the base that its declaration says", () => {
+		const line = (struct: unknown, values: Record<string, unknown>): string[] =>
+			formatStruct(struct as StructType, (struct as StructType).encode(values as never));
+		expect(line(iommu_veventq_alloc, { veventq_depth: 1 << 19 })).toContainEqual(expect.stringMatching(/^veventq_depth += 524288$/));
+		const invalidate = line(iommu_hwpt_invalidate, { entry_num: 70_000, entry_len: 16 });
+		expect(invalidate).toContainEqual(expect.stringMatching(/^entry_num += 70000$/));
+		expect(invalidate).toContainEqual(expect.stringMatching(/^entry_len += 0x10$/));
+		const pages = (npages: bigint): string[] => line(iommu_hwpt_vtd_s1_invalidate, { npages });
+		expect(pages(17n)).toContainEqual(expect.stringMatching(/^npages += 17$/));
+		expect(pages((1n << 64n) - 1n)).toContainEqual(expect.stringMatching(/^npages += 0xffffffffffffffff$/));
+		expect(line(iommu_hwpt_alloc, { flags: 1 })).toContainEqual(expect.stringMatching(/^flags += ALLOC_NEST_PARENT \(0x1\)$/));
+	});
+});
+
+test("`expect` and --expect at once are refused", () => {
+	for (const rest of ["--expect EBUSY", "--expect=ENOENT"]) {
+		const { status, stderr } = script([`expect ENOENT destroy 9 ${rest}`]);
+		expect(status).toBe(2);
+		expect(stderr).toContain("error: stdin:1: `expect ENOENT` and --expect both say which errno is to come\n");
+	}
+});
+
+test("--idle 0 would end a session before its first command", () => {
+	for (const idle of ["0", "0s"]) {
+		const { status, stderr } = iommuctl(["session", "start", "--idle", idle]);
+		expect(status).toBe(2);
+		expect(stderr).toContain(`--idle ${idle}: the session would end before its first command`);
+	}
 });

@@ -182,7 +182,6 @@ describe("a script without a command", () => {
 	test.each([
 		["nothing", ""],
 		["comments", "# one\n\n# two\n"],
-		["headings", "echo hello\n"],
 	])("is not run: %s", (_, input) => {
 		for (const args of [
 			["run", "-"],
@@ -191,7 +190,7 @@ describe("a script without a command", () => {
 			["fail-nth", "-"],
 		]) {
 			const { status, stderr } = iommuctl([...args, "--kernel", "sim"], { input });
-			expect(stderr).toBe("error: stdin: nothing to run\n  the script has no command\n");
+			expect(stderr).toBe("error: stdin: nothing to run\n  the script is empty\n");
 			expect(status).toBe(2);
 		}
 	});

@@ -65,7 +65,7 @@ describe("formatStruct", () => {
 			"access_rw.iova   = 0x1000",
 			"access_rw.length = 0",
 			"access_rw.uptr   = 0",
-			"access_rw.flags  = SLOW_PATH (4)",
+			"access_rw.flags  = SLOW_PATH (0x4)",
 			"last             = 0",
 		]);
 		const unknown = formatStruct(plain(iommu_test_cmd), iommu_test_cmd.encode({ op: 99, memory_limit: { limit: 7 } })).join("\n");

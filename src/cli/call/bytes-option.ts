@@ -23,9 +23,8 @@ export async function bytesGiven({ options, io }: Invocation, length?: number): 
 	if (text !== undefined) return Buffer.from(text);
 	if (words !== undefined) return wordBytes(words);
 	if (fill !== undefined) {
-		const byte = Number(fill);
-		if (!Number.isInteger(byte) || byte < 0 || byte > 255)
-			throw new UsageError(`--fill: "${fill}" is no byte`, "0 to 255, or 0x00 to 0xff");
+		const byte = Number(parseNumber(fill, "--fill"));
+		if (byte < 0 || byte > 255) throw new UsageError(`--fill: "${fill}" is no byte`, "0 to 255, or 0x00 to 0xff");
 		if (length === undefined) throw new UsageError("--fill wants --length too");
 		return new Uint8Array(length).fill(byte);
 	}

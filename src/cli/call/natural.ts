@@ -1,11 +1,14 @@
-import { type FieldInfo, formatValue, parseNumber as parseOne, parseValue } from "../../../structs/index.js";
+import { type FieldInfo, formatValue, inDecimal, parseNumber as parseOne, parseValue } from "../../../structs/index.js";
 import { readLeaf } from "../../client/leaves.js";
 import { UsageError } from "../frame/exit.js";
 import type { FieldValue } from "./draft.js";
 
 /** `4096`, `0x1000`, `4k`, `2M`, and sums: `0x1000+4k`. @throws InputError */
 export function parseNumber(text: string, where = "number"): bigint {
-	return text.split("+").reduce((sum, part) => sum + parseOne(part, where), 0n);
+	const parts = text.split("+");
+	// Named whole: its empty piece says nothing.
+	if (parts.some((part) => part.trim() === "")) return parseOne(text, where);
+	return parts.reduce((sum, part) => sum + parseOne(part, where), 0n);
 }
 
 /** The longest buffer of ours that a command places (bytes). */
@@ -53,9 +56,9 @@ export function parseIndexes(text: string, limit: number, where: string): Set<nu
 	for (const piece of text.split(",")) {
 		const match = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(piece);
 		if (!match) throw new UsageError(`${where}: "${piece}" is neither a number nor a range`, "for example 0,3,8-15");
-		const last = Number(match[2] ?? match[1]);
+		const [first, last] = [match[1], match[2] ?? match[1]].map((one) => Number(parseNumber(one, where)));
 		if (last >= limit) throw new UsageError(`${where}: ${last} is beyond the range, whose last is ${limit - 1}`);
-		for (let at = Number(match[1]); at <= last; at++) found.add(at);
+		for (let at = first; at <= last; at++) found.add(at);
 	}
 	return found;
 }
@@ -89,6 +92,11 @@ export function showLeaf(field: FieldInfo, bytes: Uint8Array): string {
 	const value =
 		field.length === undefined ? native(field, readLeaf(bytes, field)) : elements(field, bytes).map((one) => native(field, one));
 	return formatValue(field, value);
+}
+
+/** A field's number of its kind: bigint for what is shown in hex, number for what is decimal. */
+export function kindOf(field: FieldInfo, value: bigint): number | bigint {
+	return inDecimal(field, value) && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }
 
 /** The same for JSON: 64-bit numbers as hex strings, the others as numbers. */

@@ -1,4 +1,5 @@
 import type { FieldInfo } from "../../../structs/index.js";
+import { readLeaf } from "../../client/leaves.js";
 import { type Payload, payloadOfType } from "../../client/payloads.js";
 import type { OptionSpec } from "../frame/command.js";
 import { UsageError } from "../frame/exit.js";
@@ -6,7 +7,7 @@ import { readInput } from "../frame/io.js";
 import { hex, hexBytes, table } from "../frame/text.js";
 import type { Draft } from "./draft.js";
 import { encodeEntry } from "./entries/encode.js";
-import { jsonLeaf, parseHexBytes, showLeaf } from "./natural.js";
+import { jsonLeaf, kindOf, parseHexBytes, showLeaf } from "./natural.js";
 import type { Details, Made } from "./spec.js";
 
 const group = "The hardware's own data:";
@@ -72,7 +73,7 @@ export function describePayload(payload: Payload, bytes: Uint8Array): Details {
 			},
 		},
 		fields: Object.fromEntries(
-			leaves.filter((leaf) => leaf.length === undefined).map((leaf) => [leaf.name, BigInt(jsonLeaf(leaf, bytes) as string | number)]),
+			leaves.filter((leaf) => leaf.length === undefined).map((leaf) => [leaf.name, kindOf(leaf, readLeaf(bytes, leaf))]),
 		),
 	};
 }

@@ -11,7 +11,7 @@ import { hex, hexBytes, hexDump } from "../frame/text.js";
 import { devicePath } from "./device-path.js";
 import { Draft } from "./draft.js";
 import { madeField } from "./made.js";
-import { parseField, parseHexBytes } from "./natural.js";
+import { kindOf, parseField, parseHexBytes } from "./natural.js";
 import { leavesOf, shapeOf, sizeAlias } from "./shape.js";
 import { answerDocument, fieldLines, fieldsDocument, type Shown, showAnswer } from "./show.js";
 import type { CallShape, CallSpec, Made } from "./spec.js";
@@ -114,7 +114,7 @@ async function make(command: string, spec: CallSpec, shape: CallShape, draft: Dr
 	if (fd < 0) draft.notes.push("the device's file could not be opened, so the call was not made");
 	const made: Made = { inv, draft, answer, answers, fd };
 	const details = fd < 0 ? undefined : await after?.(made);
-	const value = answer.errno === 0 ? (details?.value ?? newId(spec, shape, answer)) : undefined;
+	const value = answer.errno === 0 ? (details?.value ?? newId(spec, shape, answer, inv.common.json)) : undefined;
 	const shown: Shown = {
 		inv,
 		command,
@@ -151,21 +151,20 @@ function title(spec: CallSpec, shape: CallShape): string {
 	return spec.ioctl === "IOMMU_TEST_CMD" ? `${shape.ioctl.name} ${spec.name.toUpperCase().replaceAll("-", "_")}` : shape.ioctl.name;
 }
 
-function newId(spec: CallSpec, shape: CallShape, answer: Answer): number | bigint | undefined {
+/** @param json the base depends on the field's size, as everywhere in JSON; else on what kind of number it is */
+function newId(spec: CallSpec, shape: CallShape, answer: Answer, json: boolean): number | bigint | undefined {
 	const path = spec.newId ?? madeField(shape.ioctl, spec.fixed?.op === undefined ? undefined : Number(spec.fixed.op));
 	if (path === undefined) return undefined;
 	if (path === "ret") return answer.ret;
 	const own = shape.fields.find(({ field }) => field.path === path);
 	if (!own) return undefined;
 	const value = readLeaf(answer.after, own.field);
-	return own.field.size <= 4 ? Number(value) : value;
+	return json ? (own.field.size <= 4 ? Number(value) : value) : kindOf(own.field, value);
 }
 
 function answerFields(shape: CallShape, { after }: Answer): Record<string, number | bigint> {
 	return Object.fromEntries(
-		shape.fields
-			.filter(({ field }) => field.length === undefined)
-			.map(({ field }) => [field.name, field.size <= 4 ? Number(readLeaf(after, field)) : readLeaf(after, field)]),
+		shape.fields.filter(({ field }) => field.length === undefined).map(({ field }) => [field.name, kindOf(field, readLeaf(after, field))]),
 	);
 }
 

@@ -38,6 +38,8 @@ export interface CommonOptions {
 	/** whether --kernel was given */
 	readonly kernelGiven: boolean;
 	readonly json: boolean;
+	/** JSON is indented */
+	readonly pretty: boolean;
 	readonly hex: boolean;
 	readonly quiet: boolean;
 	readonly dryRun: boolean;
@@ -113,6 +115,8 @@ export interface Family {
 export interface FamilyEntry {
 	readonly name: string;
 	readonly summary: string;
+	/** the heading that it stands under in the help */
+	readonly group: string;
 	load(): Promise<Family>;
 }
 

@@ -55,6 +55,7 @@ const quietOptions: readonly OptionSpec[] = [{ flags: "-q, --quiet", doc: "print
 
 const always: readonly OptionSpec[] = [
 	{ flags: "--json", doc: "answer as one JSON document", group: commonGroup },
+	{ flags: "--pretty", doc: "--json, indented for people", group: commonGroup },
 	{ flags: "--color <when>", doc: "colour: auto, always or never", choices: ["auto", "always", "never"], group: commonGroup },
 ];
 
@@ -73,6 +74,13 @@ export function commonOptions(command: CommandSpec): OptionSpec[] {
 	];
 }
 
+/** For the help of the whole program: the common options that most commands have. */
+export const everywhere: readonly (readonly [heading: string, options: readonly OptionSpec[]])[] = [
+	["Options of every command:", always],
+	["Options of every command that speaks to a kernel:", [...kernelOptions, ...recordOptions, ...fdOptions]],
+	["Options of every command that makes a call:", [...callOptions, ...dryOptions, ...expectOptions, ...quietOptions]],
+];
+
 /** Those that take a value, for finding the command in front of which they stand. */
 export const commonValueOptions: ReadonlySet<string> = new Set(
 	[...kernelOptions, ...recordOptions, ...fdOptions, ...callOptions, ...expectOptions, ...always].flatMap(({ flags }) =>
@@ -87,7 +95,8 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 	return {
 		kernel: (options.kernel as KernelChoice | undefined) ?? "auto",
 		kernelGiven: options.kernel !== undefined,
-		json: options.json === true,
+		json: options.json === true || options.pretty === true,
+		pretty: options.pretty === true,
 		hex: options.hex === true,
 		quiet: options.quiet === true,
 		dryRun: options.dryRun === true,
@@ -101,6 +110,7 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 }
 
 function fileNumber(text: string): number {
-	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--fd: "${text}" is no file descriptor`, "give its number, for example --fd 3");
+	if (!/^(?:0|[1-9]\d{0,8})$/.test(text))
+		throw new UsageError(`--fd: "${text}" is no file descriptor`, "give its number, for example --fd 3");
 	return Number(text);
 }

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { byName } from "./abbreviate.js";
 import { type ColourWhen, colourLevel, palette } from "./colour.js";
 import type { CommandLine, CommonOptions, ExecuteOptions, FamilyEntry, Invocation } from "./command.js";
 import { commonValueOptions, readCommon } from "./common-options.js";
@@ -18,6 +19,17 @@ export function commandLineOf(families: readonly FamilyEntry[]): CommandLine {
 }
 
 async function execute(commandLine: CommandLine, tree: CommandTree, argv: readonly string[], options: ExecuteOptions): Promise<Outcome> {
+	if (argv.includes("--pretty") && !argv.slice(0, argv.indexOf("--pretty")).includes("--")) {
+		const { prettySink } = await import("./pretty.js");
+		const stdout = prettySink(options.io.stdout);
+		const outcome = await executeAs(commandLine, tree, argv, { ...options, io: { ...options.io, stdout } });
+		stdout.end();
+		return outcome;
+	}
+	return await executeAs(commandLine, tree, argv, options);
+}
+
+async function executeAs(commandLine: CommandLine, tree: CommandTree, argv: readonly string[], options: ExecuteOptions): Promise<Outcome> {
 	const { io } = options;
 	const when = colourAsked(argv) ?? options.inherit?.color ?? "auto";
 	const out = await palette(colourLevel(when, io.stdout, io.env));
@@ -29,7 +41,7 @@ async function execute(commandLine: CommandLine, tree: CommandTree, argv: readon
 			(error.exit === exitCode.done ? io.stdout : io.stderr).write(error.text);
 			return { exit: error.exit, errno: 0 };
 		}
-		const json = options.inherit?.json === true || argv.includes("--json");
+		const json = options.inherit?.json === true || argv.includes("--json") || argv.includes("--pretty");
 		return { exit: reportProblem(error, io, err, json, options.place), errno: 0 };
 	}
 }
@@ -43,7 +55,7 @@ async function dispatch(
 	err: Invocation["err"],
 ): Promise<Outcome> {
 	const { io } = options;
-	const words = objectFirst(tree, argv);
+	const words = await named(tree, objectFirst(tree, argv));
 	if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
 		io.stdout.write(`${version}\n`);
 		return done;
@@ -131,9 +143,22 @@ function objectFirst(tree: CommandTree, argv: readonly string[]): string[] {
 	while (at < argv.length && argv[at].startsWith("-") && argv[at] !== "-") at += commonValueOptions.has(argv[at]) ? 2 : 1;
 	if (at >= argv.length) return [...argv];
 	if (argv[at] === "help") return [...argv.slice(at + 1), "--help"];
-	const entry = tree.entry(argv[at]);
+	const entry = tree.meant(argv[at]);
 	const action = entry && at + 1 < argv.length && !argv[at + 1].startsWith("-") ? 2 : 1;
 	return [...argv.slice(at, at + action), ...argv.slice(0, at), ...argv.slice(at + action)];
+}
+
+/** Abbreviated names in full; `OBJECT help` and `OBJECT help ACTION` as what they stand for. @throws UsageError */
+async function named(tree: CommandTree, words: readonly string[]): Promise<string[]> {
+	const entry = words.length === 0 ? undefined : tree.meant(words[0]);
+	if (!entry) return [...words];
+	const [, action, ...rest] = words;
+	if (action === undefined || action.startsWith("-")) return [entry.name, ...words.slice(1)];
+	const { commands } = await entry.load();
+	if (action === "help" && (commands[0].name !== "" || rest.length === 0)) return await named(tree, [entry.name, ...rest, "--help"]);
+	const single = commands.length === 1 && commands[0].name === "";
+	const found = single ? undefined : byName(commands, action, `${entry.name}: the action`);
+	return [entry.name, found?.name ?? action, ...rest];
 }
 
 function colourAsked(argv: readonly string[]): ColourWhen | undefined {

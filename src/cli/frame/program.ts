@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
+import { byName } from "./abbreviate.js";
 import type { CommandSpec, Family, FamilyEntry, OptionSpec } from "./command.js";
-import { commonOptions } from "./common-options.js";
+import { commonOptions, everywhere } from "./common-options.js";
 import { exitCode, UsageError } from "./exit.js";
 import { didYouMean } from "./suggest.js";
 
@@ -110,14 +111,14 @@ function build(families: readonly FamilyEntry[], family: Family | undefined, nam
 			minWidthToWrap: 20,
 		})
 		.usage("OBJECT ACTION [arguments] [options]")
-		.addHelpText("after", programHelp);
+		.addHelpText("after", ({ command }) => programHelp(command));
 	for (const entry of families) {
 		if (entry.name !== family?.name) {
-			program.command(entry.name).summary(entry.summary).description(entry.summary);
+			program.command(entry.name).summary(entry.summary).description(entry.summary).helpGroup(entry.group);
 			continue;
 		}
 		const only = family.commands.length === 1 && family.commands[0].name === "" ? family.commands[0] : undefined;
-		const object = program.command(entry.name).description(capital(entry.summary)).summary(entry.summary);
+		const object = program.command(entry.name).description(capital(entry.summary)).summary(entry.summary).helpGroup(entry.group);
 		if (only) {
 			fill(object, only, sink);
 			continue;
@@ -140,7 +141,22 @@ function build(families: readonly FamilyEntry[], family: Family | undefined, nam
 const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
 const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`;
 
-const programHelp = `
+/** The options that hold everywhere, as commander shows those of one command; then how it all goes together. */
+function programHelp(program: Command): string {
+	const help = program.createHelp();
+	help.prepareContext({ helpWidth: program.configureOutput().getOutHelpWidth?.(), outputHasColors: true });
+	const rows = everywhere.flatMap(([, options]) => options.map(({ flags }) => flags.length));
+	const width = Math.max(...rows);
+	const blocks = everywhere.map(([heading, options]) =>
+		[bold(heading), ...options.map(({ flags, doc }) => help.formatItem(cyan(flags), width, doc, help))].join("\n"),
+	);
+	return `\n${blocks.join("\n\n")}\n${guide}`;
+}
+
+const guide = `
+Objects and actions may be abbreviated as long as only one is meant: iommuctl io alloc. iommuctl OBJECT help, or
+OBJECT ACTION --help, shows more.
+
 A single command starts from a fresh kernel and ends with it: IDs live only as long. A script (iommuctl run FILE|-) keeps
 one kernel and one context for all of its lines; a session keeps them for all commands of a shell.
 
@@ -169,6 +185,11 @@ export class CommandTree {
 	/** The object of a name. */
 	entry(name: string): FamilyEntry | undefined {
 		return this.#families.find((one) => one.name === name);
+	}
+
+	/** The object that a word means: by its name or the beginning of it. @throws UsageError where that is ambiguous */
+	meant(word: string): FamilyEntry | undefined {
+		return byName(this.#families, word, "the object");
 	}
 
 	/**
@@ -214,6 +235,7 @@ export class CommandTree {
 	#suggestCommand(family: Family | undefined, argv: readonly string[]): string | undefined {
 		const candidates = (family?.commands ?? this.#families).map((one) => one.name);
 		const typed = argv.find((word) => !word.startsWith("-") && word !== family?.name);
+		if (typed === "iommuctl") return `leave the word away: ${argv.slice(argv.indexOf(typed) + 1).join(" ")}`;
 		return typed === undefined ? undefined : didYouMean(typed, candidates);
 	}
 }

@@ -1,5 +1,5 @@
 /** Writes numbers, struct values and bytes in C. */
-import { constantsOf, type FieldInfo, nameOf, type StructType } from "../../../structs/index.js";
+import { constantsOf, type FieldInfo, inDecimal, nameOf, type StructType } from "../../../structs/index.js";
 import type { Leaf } from "../tools/fields.js";
 
 /** A variable of the program that replaces a field's number. */
@@ -17,7 +17,7 @@ export class Constants {
 	/** A number in C: as constants by name, IDs in decimal, large numbers in hex. */
 	number(field: FieldInfo, value: number | bigint): string {
 		const text = nameOf(field, value, true);
-		if (text === undefined) return number(value, field.role === "id" || field.role === "size" || field.role === "fd");
+		if (text === undefined) return number(value, inDecimal(field, value));
 		const known = new Map(constantsOf(field));
 		for (const name of text.split("|")) {
 			const constant = known.get(name);

@@ -59,7 +59,7 @@ function settingsOf(text: string, option: string): { uapi?: string[]; machine?: 
 
 /** A small number that an option gives. @throws UsageError */
 export function number(text: string, option: string): number {
-	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${option}: "${text}" is no number`);
+	if (!/^(?:0|[1-9]\d{0,8})$/.test(text)) throw new UsageError(`${option}: "${text}" is no number`);
 	return Number(text);
 }
 

@@ -6,7 +6,7 @@ import { iommuPath } from "../../frame/kernel-choice.js";
 
 async function run({ args, options, common, io, out, err }: Invocation): Promise<Outcome> {
 	const max = (options.max as string | undefined) ?? "10";
-	if (!/^\d{1,9}$/.test(max)) throw new UsageError(`--max: "${max}" is no number of differences`);
+	if (!/^(?:0|[1-9]\d{0,8})$/.test(max)) throw new UsageError(`--max: "${max}" is no number of differences`);
 	if (common.machine !== undefined) throw new UsageError("--machine: a trace says itself which machine it is about", "leave it out");
 	const { formatReport, replayExitCode, replayFiles, reportToJson } = await import("../../../trace/index.js");
 	const factory = await kernelFactory(common.kernel, common.uapi);

@@ -40,7 +40,11 @@ async function start(inv: Invocation): Promise<Outcome> {
 	// Here, where the file has the number that the user knows.
 	if (common.fd !== undefined) (await import("../../../kernel/real/index.js")).checkGivenFile(common.fd);
 	const command = [process.execPath, fileURLToPath(import.meta.url), "--serve-session"];
-	const request = { name, idle: idle === "never" ? 0 : parseDuration(idle, "--idle"), setup: { ...setup } };
+	// To the session's process, 0 is never.
+	const idleTime = idle === "never" ? 0 : parseDuration(idle, "--idle");
+	if (idle !== "never" && idleTime === 0)
+		throw new UsageError(`--idle ${idle}: the session would end before its first command`, "give it time, for example 15m, or never");
+	const request = { name, idle: idleTime, setup: { ...setup } };
 	const started = await startSession(command, request, common.fd);
 	if (common.json) {
 		io.stdout.write(`${JSON.stringify({ ...schema, ...inJson(started) })}\n`);
@@ -52,7 +56,7 @@ async function start(inv: Invocation): Promise<Outcome> {
 	if (started.record) io.stderr.write(`${err.faint(`every call is written to ${started.record}`)}\n`);
 	if (started.record && common.inject) io.stderr.write(`${err.note("note:")} ${injectedNote}\n`);
 	if (io.stdout.isTTY)
-		io.stderr.write(`${err.note("note:")} this shell is not in it yet: eval "$(iommuctl session start)", or type the line above\n`);
+		io.stderr.write(`${err.note("note:")} this shell is not in it yet: \`export ${variable}=${started.name}\` joins it\n`);
 	return done;
 }
 

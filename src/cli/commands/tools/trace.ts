@@ -66,7 +66,8 @@ async function minimize(inv: Invocation): Promise<Outcome> {
 	} finally {
 		command?.dispose();
 	}
-	throw new UsageError(`no whole program of ${args[0]} meets --while ${wanted}`, "so there is nothing to keep");
+	io.stderr.write(`${err.bad("failed")}  no whole program of ${args[0]} meets --while ${wanted}, so there is nothing to keep\n`);
+	return { ...done, exit: exitCode.failed };
 }
 
 const commands: readonly CommandSpec[] = [
@@ -106,7 +107,7 @@ const commands: readonly CommandSpec[] = [
 			"  errno=ERRNO    one of the steps that fail so in the whole program does so still",
 			"  COMMAND        a command, run without a shell with the candidate's file as its last argument, exits 0;",
 			"                 `! COMMAND`: exits otherwise",
-			"Of several programs the first that meets the condition is taken. Of the steps that are left none can be",
+			"Of several programs the first that meets the condition is taken; exit 1 where none does. Of the steps that are left none can be",
 			"left out. Their recorded answers stay as they are.",
 		].join("\n"),
 		args: [traceArg],

@@ -1,4 +1,4 @@
-import { exitCode } from "../../../frame/exit.js";
+import { exitCode, UsageError } from "../../../frame/exit.js";
 import { isHeading, type ObservedResult, type RunOptions, runStatements } from "../script/runner.js";
 import type { Statement } from "../script/statements.js";
 import { type Case, type Format, type Group, headingOf, reporterFor, titleOf } from "./index.js";
@@ -29,6 +29,7 @@ export async function reportRun(format: Format, statements: readonly Statement[]
 	const { io, context } = options;
 	const { kernel, which } = await context.handle();
 	const { cases, headings, groups } = grouped(statements);
+	if (cases.length === 0) throw new UsageError(`${file}: nothing to run`, "the script has headings and no command");
 	const reporter = reporterFor(format);
 	io.stdout.write(reporter.start({ file, kernel: kernel.kind, which, groups }));
 	let number = 0;

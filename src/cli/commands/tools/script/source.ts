@@ -3,13 +3,12 @@ import { resolve } from "node:path";
 import { UsageError } from "../../../frame/exit.js";
 import { type Io, readInputOrStdin } from "../../../frame/io.js";
 import { shippedPath } from "../../../frame/shipped.js";
-import { isHeading } from "./runner.js";
 import { parseScript, type Statement } from "./statements.js";
 
 export interface Script {
 	/** as messages name it */
 	readonly file: string;
-	/** at least one that is more than a heading */
+	/** at least one */
 	readonly statements: readonly Statement[];
 }
 
@@ -21,6 +20,6 @@ export async function readScript(io: Io, named: string): Promise<Script> {
 	const file = named === "-" ? "stdin" : named;
 	const bytes = await readInputOrStdin(io, shippedPath(named) ?? named);
 	const statements = parseScript(Buffer.from(bytes).toString(), file);
-	if (statements.every(isHeading)) throw new UsageError(`${file}: nothing to run`, "the script has no command");
+	if (statements.length === 0) throw new UsageError(`${file}: nothing to run`, "the script is empty");
 	return { file, statements };
 }

@@ -77,6 +77,8 @@ function parseStatement(source: string, file: string, line: number): Statement |
 	if (words.length === 0) throw new UsageError("a command is missing");
 	if (expect !== undefined && plain(words[1]) === "=")
 		throw new UsageError("the name goes before `expect`", `\`${plain(words[0])} = expect ${expect} COMMAND\``);
+	const twice = expect !== undefined && words.map(plain).find((word) => word === "--expect" || word?.startsWith("--expect="));
+	if (twice) throw new UsageError(`\`expect ${expect}\` and --expect both say which errno is to come`, "give one of them");
 	const own = plain(words[0]);
 	if ((own === "echo" || own === "require") && (expect ?? name) !== undefined)
 		throw new UsageError(`\`${own}\` is no command`, expect === undefined ? "it answers nothing that could be kept" : "it can not fail");

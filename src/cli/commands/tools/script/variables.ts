@@ -2,7 +2,8 @@ import { type Outcome, UsageError } from "../../../frame/exit.js";
 import { didYouMean } from "../../../frame/suggest.js";
 import type { Word } from "./tokens.js";
 
-const show = (value: number | bigint): string => (typeof value === "bigint" && value > 0xffffn ? `0x${value.toString(16)}` : String(value));
+/** Addresses, lengths and the like are bigints, and hex as in the answer that they come from. */
+const show = (value: number | bigint): string => (typeof value === "bigint" && value > 0n ? `0x${value.toString(16)}` : String(value));
 
 /**
  * What `$name` or `$name.field` stands for. Fields go by their uAPI name, with or without `out_`.
