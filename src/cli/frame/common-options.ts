@@ -15,12 +15,12 @@ const kernelOptions: readonly OptionSpec[] = [
 	},
 	{
 		flags: "--machine <file|name>",
-		doc: "of the simulated kernel: mixed (default), vtd, smmuv3, amd, selftest, or a file",
+		doc: "of the simulated kernel: mixed (default), another that machine list shows, or a file",
 		group: commonGroup,
 	},
 	{
 		flags: "--uapi <names>",
-		doc: "of the simulated kernel: as old as 6.2 ... 7.3, and proposals it has besides (vtd-inv-v10, amd-nested)",
+		doc: "of the simulated kernel: as old as 6.2 ... 7.3, and proposals it has besides, such as vtd-inv-v10",
 		group: commonGroup,
 	},
 	{

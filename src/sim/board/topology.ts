@@ -1,3 +1,4 @@
+/** Groups and requester IDs of a machine, and who sends which. */
 import { type Bdf, busOf, formatBdf, formatRid, functionOf, makeBdf, ridOf, segmentOf, slotOf } from "./bdf.js";
 import type { Bridge, Machine, MediatedDevice, PciDevice, SiovDevice } from "./description.js";
 import { MachineError } from "./fields.js";

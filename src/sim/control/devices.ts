@@ -2,7 +2,7 @@
 import { parseBdf } from "../board/bdf.js";
 import { ControlError } from "../contract/control-error.js";
 import type { Sim } from "../system/sim.js";
-import type { HwDevice } from "../vendors/common/device.js";
+import { HwDevice } from "../vendors/common/device.js";
 import type { VfioDevice } from "../vfio/device.js";
 
 /** A device of the machine, as it was named. */
@@ -44,11 +44,6 @@ export function findHwDevice(sim: Sim, name: string): HwDevice {
 	return hw;
 }
 
-function hwOf(device: VfioDevice): HwDevice | undefined {
-	const { iommu } = device as VfioDevice & { iommu?: unknown };
-	return isHw(iommu) ? iommu : undefined;
-}
-
-function isHw(device: unknown): device is HwDevice {
-	return typeof device === "object" && device !== null && "requester" in device;
+function hwOf({ iommu }: VfioDevice): HwDevice | undefined {
+	return iommu instanceof HwDevice ? iommu : undefined;
 }

@@ -1,3 +1,4 @@
+/** Page requests that a device makes because somebody told it to. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../structs/index.js";
 import { type FaultGroup, RESPONSE_SUCCESS } from "../contract/page-request.js";
 import { EXEC, PRIV, READ, WRITE } from "../mmu/walk.js";

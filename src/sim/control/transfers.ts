@@ -1,3 +1,4 @@
+/** DMA that somebody told a device to do. */
 import type { DmaOutcome } from "../contract/driver.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { READ, WRITE } from "../mmu/walk.js";

@@ -1,3 +1,4 @@
+/** Finds virtual devices by the guest's ID or by the device's. */
 import type { Kernel } from "../../kernel/kernel.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import { Viommu } from "../iommufd/viommu.js";

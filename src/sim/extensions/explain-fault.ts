@@ -1,3 +1,4 @@
+/** Who may have made a fault, as the proposal of 2021 wants it known. */
 import { formatBdf, formatRid } from "../board/bdf.js";
 import { whoSends } from "../board/topology.js";
 import type { IommufdContext } from "../iommufd/context.js";
@@ -90,7 +91,7 @@ function hwptOf(context: IommufdContext, domain: object): Hwpt | undefined {
 }
 
 function nodeOf(sim: Sim, device: HwDevice): string | undefined {
-	for (const [node, each] of sim.vfio?.devices ?? []) if ((each as { iommu?: unknown }).iommu === device) return node;
+	for (const [node, each] of sim.vfio?.devices ?? []) if (each.iommu === device) return node;
 	return undefined;
 }
 

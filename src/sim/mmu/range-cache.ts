@@ -1,3 +1,4 @@
+/** A cache of address ranges, dropped by range, domain and context. */
 import type { Range } from "../../formats/ranges.js";
 
 /** What one entry of a range cache is about: an aligned range of one address space. */

@@ -1,3 +1,4 @@
+/** One access through a guest's tables on top of the host's, and what is cached of it. */
 import type { Cached, IommuCaches } from "./caches.js";
 import type { PhysMemory } from "./phys-memory.js";
 import type { RangeEntry } from "./range-cache.js";

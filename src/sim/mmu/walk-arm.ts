@@ -1,3 +1,4 @@
+/** Walks Arm stage 1 tables. */
 import type { PhysMemory } from "./phys-memory.js";
 import { EXEC, fault, PRIV, READ, USER, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 

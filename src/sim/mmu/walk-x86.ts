@@ -1,3 +1,4 @@
+/** Walks x86-64 tables. */
 import type { PhysMemory } from "./phys-memory.js";
 import { EXEC, fault, PRIV, READ, USER, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 
@@ -104,25 +105,4 @@ export function x86Refuses(paging: X86Paging, perm: number, access: number): "pr
 
 function update(memory: PhysMemory, at: bigint, value: bigint): boolean {
 	return memory.write64?.(at, value) ?? false;
-}
-
-/** VT-d's fault reason (specification, 7.1.3) for how a first-stage walk of `levels` ended. */
-export function vtdFaultReason(result: { fault: string; level: number }, levels: number, access: number): number {
-	switch (result.fault) {
-		case "table-fetch":
-			// the root has a reason of its own: the pointer in the PASID entry
-			return result.level === levels ? 0x73 : 0x70;
-		case "not-present":
-			return 0x71;
-		case "reserved":
-			return 0x72;
-		case "non-canonical":
-			return 0x80;
-		case "privilege":
-			return 0x81;
-		case "update":
-			return 0x91;
-		default:
-			return (access & EXEC) !== 0 ? 0x82 : (access & WRITE) !== 0 ? 0x85 : 0x86;
-	}
 }

@@ -1,5 +1,6 @@
 import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import type { IommuDevice } from "../contract/device.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
@@ -12,6 +13,8 @@ export abstract class VfioDevice {
 	/** open files that are bound; several only by way of the group's file */
 	opens = 0;
 	binding: Binding | undefined;
+	/** behind an IOMMU; absent: software makes its accesses */
+	declare readonly iommu?: IommuDevice;
 
 	constructor(
 		/** as in /dev/vfio/devices/NAME */

@@ -50,7 +50,7 @@ export class PciVfioDevice extends VfioDevice {
 		node: string,
 		group: VfioGroup,
 		readonly pci: PciDevice,
-		readonly iommu: IommuDevice,
+		override readonly iommu: IommuDevice,
 		readonly isolated: boolean,
 		readonly place: PciPlace,
 		memory: PhysicalMemory,

@@ -10,7 +10,7 @@ export class SiovVfioDevice extends MdevVfioDevice {
 	constructor(
 		node: string,
 		group: VfioGroup,
-		readonly iommu: HwDevice,
+		override readonly iommu: HwDevice,
 		readonly isolated: boolean,
 	) {
 		super(node, iommu.name, group);

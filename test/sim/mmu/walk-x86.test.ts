@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EXEC, PRIV, READ, type Translation, USER, type WalkFault, WRITE } from "../../../src/sim/mmu/walk.js";
-import { vtdFaultReason, walkX86, type X86Paging } from "../../../src/sim/mmu/walk-x86.js";
+import { walkX86, type X86Paging } from "../../../src/sim/mmu/walk-x86.js";
+import { vtdFaultReason } from "../../../src/sim/vendors/vtd/fault-log.js";
 import { garbage, SparseMemory } from "./helpers/memory.js";
 import { X86Tables } from "./helpers/tables.js";
 

@@ -1,3 +1,4 @@
+/** `sim cache` and `sim stats`: what IOMMUs and devices have cached. */
 import type { SimControl } from "../../../sim/index.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";

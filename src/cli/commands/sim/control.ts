@@ -1,3 +1,4 @@
+/** What the commands that act on the simulated machine share. */
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { SimControl } from "../../../sim/index.js";
 import { announce } from "../../frame/announce.js";

@@ -1,3 +1,4 @@
+/** `sim dma` and `sim dma-result`: a device reads or writes memory. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { EAGAIN, EFAULT } from "../../../kernel/errno.js";

@@ -1,3 +1,5 @@
+/** `sim event`, `sim fail` and `sim failures`: faults of devices, and invalidations that fail. */
+import { formatRid, vendors } from "../../../sim/index.js";
 import { splitPairs } from "../../call/entries/encode.js";
 import { showIo } from "../../call/io-result.js";
 import { parseNumber } from "../../call/natural.js";
@@ -61,7 +63,6 @@ async function fail(inv: Invocation): Promise<Outcome> {
 
 async function failures(inv: Invocation): Promise<Outcome> {
 	await controlOf(inv);
-	const { formatRid } = await import("../../../sim/index.js");
 	const all = (await inv.context.handle()).sim?.invalidationReports ?? [];
 	const failures = all.flatMap(({ iommu, reports }) => reports.map((report) => ({ iommu, ...report })));
 	const reports = failures.map((report) => ({ ...report, rid: formatRid(report.rid), deviceId: report.deviceId ?? null }));
@@ -79,11 +80,8 @@ export const eventCommands: readonly CommandSpec[] = [
 	{
 		name: "event",
 		summary: "raise a non-recoverable fault of a device",
-		details: [
-			"Behind an SMMUv3: an event by its name, with its fields (address, rnw, class, ipa, s2 ...); the guest's event queue gets it,",
-			"with the virtual stream ID, if the device is attached to a nested table and has a virtual device. VT-d and AMD have no event",
-			"queue for guests in 7.3: a fault reason's (event code's) number, with address and write, goes to the kernel log.",
-		].join("\n"),
+		// in the order of the registry, each in its own words
+		details: vendors.flatMap(({ events }) => events ?? []).join("\n"),
 		args: [
 			deviceArg,
 			{ name: "EVENT", doc: "F_TRANSLATION, C_BAD_CD ...; or a number" },

@@ -1,3 +1,4 @@
+/** `sim explain-fault`: who made a fault. */
 import { parseNumber } from "../../call/natural.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";

@@ -1,3 +1,4 @@
+/** `machine`: machines of the simulated kernel. */
 import type { Machine } from "../../../sim/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
@@ -54,7 +55,7 @@ async function list({ io, common, out }: Invocation): Promise<Outcome> {
 const family: Family = {
 	name: "machine",
 	details: [
-		"The simulated kernel runs on a machine: PCI devices behind IOMMUs (VT-d, SMMUv3, AMD, the selftest's mock). A machine is",
+		"The simulated kernel runs on a machine: PCI devices behind IOMMUs of every kind that is simulated. A machine is",
 		"built in or a YAML file, and every command takes it as --machine NAME|FILE; `machine show NAME --format json` prints one",
 		"as such a file.",
 	].join("\n"),

@@ -1,3 +1,4 @@
+/** `sim page-request`, `sim page-response` and `sim requests`. */
 import { page_response_msg, toJson } from "../../../../structs/index.js";
 import { EBUSY, EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import { encodeEntry } from "../../call/entries/encode.js";

@@ -1,3 +1,4 @@
+/** `sim`: the simulated machine's hardware. */
 import type { Family } from "../../frame/command.js";
 import { cacheCommands } from "./caches.js";
 import { dmaCommands } from "./dma.js";

@@ -1,3 +1,4 @@
+/** `vdevice find`: which device a guest means. */
 import { ENOENT } from "../../../kernel/errno.js";
 import { showIo } from "../../call/io-result.js";
 import { parseNumber } from "../../call/natural.js";

@@ -1,3 +1,4 @@
+/** `virq`: event queues as proposed in 2024. */
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
 import veventq from "../uapi/veventq.js";
 

@@ -1,3 +1,4 @@
+/** One access through a guest's tables on AMD. */
 import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import { guestMemory, type Stage1, type Stage2, translate, translateStage2 } from "../../mmu/translate.js";

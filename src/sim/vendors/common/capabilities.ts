@@ -1,3 +1,4 @@
+/** What GET_HW_INFO says of a PCI device's own abilities. */
 import { iommufd_hw_capabilities as CAP } from "../../../../structs/index.js";
 import type { PciDevice } from "../../board/description.js";
 

@@ -1,3 +1,4 @@
+/** A PCI function, or a PASID of one, behind a physical IOMMU. */
 import { type Bdf, formatBdf } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
 import type { Requester } from "../../board/topology.js";

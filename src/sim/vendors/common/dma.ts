@@ -1,3 +1,4 @@
+/** DMA through the host's table alone. */
 import type { DmaOutcome } from "../../contract/driver.js";
 import { translateStage2 } from "../../mmu/translate.js";
 import { WRITE } from "../../mmu/walk.js";

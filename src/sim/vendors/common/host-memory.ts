@@ -1,3 +1,4 @@
+/** The machine's memory as table walkers want it. */
 import type { PhysicalMemory } from "../../memory/physical-memory.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 

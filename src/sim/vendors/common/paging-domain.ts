@@ -1,3 +1,4 @@
+/** What page tables of real hardware have in common. */
 import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { type DirtyTracker, PagingDomain } from "../../contract/domain.js";

@@ -1,3 +1,4 @@
+/** The selftest's mock device. */
 import { iommufd_hw_capabilities as CAP, defines, mock_flags_device as FLAG, mock_dev_cache } from "../../../../structs/index.js";
 import { IommuDevice, IommuGroup } from "../../contract/device.js";
 import type { IommuInstance } from "../../contract/driver.js";

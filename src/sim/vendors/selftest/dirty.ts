@@ -1,3 +1,4 @@
+/** Dirty tracking of the selftest's mock tables. */
 import { mock_aperture } from "../../../../structs/index.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { DirtyTracker } from "../../contract/domain.js";

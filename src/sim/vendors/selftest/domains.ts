@@ -1,3 +1,4 @@
+/** The selftest's mock page tables. */
 import { defines, iommu_hwpt_invalidate_selftest as ENTRY, mock_aperture, mock_nested_domain_iotlb } from "../../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";

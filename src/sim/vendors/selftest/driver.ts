@@ -1,3 +1,4 @@
+/** The driver of the selftest's mock IOMMU. */
 import {
 	defines,
 	iommufd_hwpt_alloc_flags as FLAG,

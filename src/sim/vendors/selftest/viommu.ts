@@ -1,3 +1,4 @@
+/** Virtual IOMMUs of the selftest's mock IOMMU. */
 import {
 	iommu_viommu_selftest as DATA,
 	defines,

@@ -1,3 +1,4 @@
+/** One access of a device behind an SMMUv3, and what becomes of its fault. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
 import { encodeSmmuEvent, SMMU_EVENTS, type SmmuEventName } from "../../../formats/smmuv3/events.js";
 import type { Values } from "../../../formats/words.js";

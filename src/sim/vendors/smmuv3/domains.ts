@@ -1,3 +1,4 @@
+/** SMMUv3's page tables, the kernel's and guests'. */
 import { STE } from "../../../formats/smmuv3/index.js";
 import { encodeFields } from "../../../formats/words.js";
 import { EINVAL, ENOENT } from "../../../kernel/errno.js";

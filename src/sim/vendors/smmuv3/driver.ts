@@ -1,3 +1,4 @@
+/** The driver of SMMUv3. */
 import {
 	iommufd_hw_capabilities as CAP,
 	iommufd_hwpt_alloc_flags as FLAG,

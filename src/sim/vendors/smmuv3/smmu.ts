@@ -1,3 +1,4 @@
+/** One SMMUv3 of the machine. */
 import { ENOSPC } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";

@@ -1,3 +1,4 @@
+/** What an SMMUv3's tables say of one device. */
 import type { HwDevice } from "../common/device.js";
 import type { SmmuDomain, SmmuPagingDomain } from "./domains.js";
 import type { Smmu } from "./smmu.js";

@@ -1,3 +1,4 @@
+/** One access through a guest's tables behind an SMMUv3. */
 import { encodeSmmuEvent, type SmmuEventName } from "../../../formats/smmuv3/events.js";
 import type { Values } from "../../../formats/words.js";
 import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";

@@ -1,3 +1,4 @@
+/** Virtual IOMMUs of an SMMUv3. */
 import {
 	iommu_viommu_arm_smmuv3_invalidate as ENTRY,
 	iommu_hwpt_invalidate_data_type as INVALIDATE,

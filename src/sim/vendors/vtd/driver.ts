@@ -1,3 +1,4 @@
+/** The driver of VT-d. */
 import {
 	iommu_hwpt_data_type as DATA,
 	iommufd_hwpt_alloc_flags as FLAG,

@@ -1,3 +1,4 @@
+/** VT-d's fault reasons: which one a refusal has, and what it means in words. */
 import { formatRid } from "../../board/bdf.js";
 import { EXEC, WRITE } from "../../mmu/walk.js";
 
@@ -42,4 +43,25 @@ export function vtdFaultLine(rid: number, pasid: number | undefined, iova: bigin
 	return `DMAR: [DMA ${what} ${who}] Request device [${formatRid(rid)}] fault addr 0x${(iova & ~0xfffn).toString(16)} [fault reason 0x${reason
 		.toString(16)
 		.padStart(2, "0")}] ${vtdReason(reason)}`;
+}
+
+/** VT-d's fault reason (specification, 7.1.3) for how a first-stage walk of `levels` ended. */
+export function vtdFaultReason(result: { fault: string; level: number }, levels: number, access: number): number {
+	switch (result.fault) {
+		case "table-fetch":
+			// the root has a reason of its own: the pointer in the PASID entry
+			return result.level === levels ? 0x73 : 0x70;
+		case "not-present":
+			return 0x71;
+		case "reserved":
+			return 0x72;
+		case "non-canonical":
+			return 0x80;
+		case "privilege":
+			return 0x81;
+		case "update":
+			return 0x91;
+		default:
+			return (access & EXEC) !== 0 ? 0x82 : (access & WRITE) !== 0 ? 0x85 : 0x86;
+	}
 }

@@ -1,3 +1,4 @@
+/** Guests' first-stage tables on VT-d. */
 import {
 	iommu_hwpt_invalidate_data_type as DATA,
 	iommu_hwpt_vtd_s1_invalidate as ENTRY,

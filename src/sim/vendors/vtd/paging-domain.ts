@@ -1,3 +1,4 @@
+/** VT-d's page tables that the kernel fills. */
 import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
 import { EINVAL, ENODEV } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";

@@ -1,8 +1,10 @@
+/** One access through a guest's first stage on VT-d. */
 import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import { guestMemory, type Refusal, type Stage1, type Stage2, translate, translateStage2 } from "../../mmu/translate.js";
 import { EXEC, PRIV, WRITE } from "../../mmu/walk.js";
-import { vtdFaultReason, walkX86, type X86Paging, x86Refuses } from "../../mmu/walk-x86.js";
+import { walkX86, type X86Paging, x86Refuses } from "../../mmu/walk-x86.js";
+import { vtdFaultReason } from "./fault-log.js";
 import { lookupVtdPasid, type VtdPasidEntry, type VtdPasidTable, vtdPagingOf } from "./pasid-table.js";
 
 export interface VtdRequest {

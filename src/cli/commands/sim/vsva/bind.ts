@@ -1,3 +1,4 @@
+/** `vsva bind`, `vsva unbind` and `vsva list`: guests' whole PASID tables. */
 import type { SimControl } from "../../../../sim/index.js";
 import { showIo } from "../../../call/io-result.js";
 import { parseNumber } from "../../../call/natural.js";

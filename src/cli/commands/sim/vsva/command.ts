@@ -1,3 +1,4 @@
+/** `vsva`: shared virtual addressing for guests as proposed in 2017 and 2018. */
 import { queueVendors, vendors } from "../../../../sim/index.js";
 import type { Family } from "../../../frame/command.js";
 import { bind, list, unbind } from "./bind.js";

@@ -1,3 +1,4 @@
+/** `vsva forward`: a guest's invalidation queue becomes calls. */
 import { iommuOn } from "../../../../client/iommu.js";
 import {
 	aliasOf,

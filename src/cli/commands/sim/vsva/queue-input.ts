@@ -1,3 +1,4 @@
+/** A guest's invalidation queue as it is given: bytes, hex, JSON, or fields. */
 import { encodeDescriptor, type QueueVendor } from "../../../../sim/index.js";
 import { splitPairs } from "../../../call/entries/encode.js";
 import { parseHexBytes, parseNumber } from "../../../call/natural.js";

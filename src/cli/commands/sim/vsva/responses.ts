@@ -1,3 +1,4 @@
+/** `vsva convert-response`: page responses of 2017 and of today. */
 import {
 	iommu_hwpt_pgfault_flags as FLAG,
 	iommu_hwpt_page_response,
