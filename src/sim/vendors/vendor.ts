@@ -33,8 +33,6 @@ export interface Vendor<I extends Iommu = Iommu> extends BoardVendor<I> {
 	readonly pasidTable?: string;
 	/** where PASIDs of one function can be given to different owners (Scalable IOV), in words; the driver says which IOMMUs can */
 	readonly siov?: string;
-	/** how `sim event` names its faults: lines of help */
-	readonly events?: readonly string[];
 	/** In words, the narrowest invalidations that would drop a line of its caches. */
 	hitBy?(row: CacheRow): string[];
 }

@@ -1,5 +1,4 @@
 /** `sim event`, `sim fail` and `sim failures`: faults of devices, and invalidations that fail. */
-import { formatRid, vendors } from "../../../sim/index.js";
 import { splitPairs } from "../../call/entries/encode.js";
 import { showIo } from "../../call/io-result.js";
 import { parseNumber } from "../../call/natural.js";
@@ -63,6 +62,7 @@ async function fail(inv: Invocation): Promise<Outcome> {
 
 async function failures(inv: Invocation): Promise<Outcome> {
 	await controlOf(inv);
+	const { formatRid } = await import("../../../sim/index.js");
 	const all = (await inv.context.handle()).sim?.invalidationReports ?? [];
 	const failures = all.flatMap(({ iommu, reports }) => reports.map((report) => ({ iommu, ...report })));
 	const reports = failures.map((report) => ({ ...report, rid: formatRid(report.rid), deviceId: report.deviceId ?? null }));
@@ -80,8 +80,11 @@ export const eventCommands: readonly CommandSpec[] = [
 	{
 		name: "event",
 		summary: "raise a non-recoverable fault of a device",
-		// in the order of the registry, each in its own words
-		details: vendors.flatMap(({ events }) => events ?? []).join("\n"),
+		details: [
+			"The event is in the words of the IOMMU that the device is behind. Where guests have an event queue (SMMUv3): its name, with its",
+			"fields (address, rnw, class, ipa, s2 ...); the guest gets it, with the virtual stream ID, if the device is attached to a nested",
+			"table and has a virtual device. Elsewhere: a fault reason's or event code's number, with address and write; the kernel log gets it.",
+		].join("\n"),
 		args: [
 			deviceArg,
 			{ name: "EVENT", doc: "F_TRANSLATION, C_BAD_CD ...; or a number" },

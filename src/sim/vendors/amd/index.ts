@@ -12,6 +12,5 @@ export const amd: Vendor<AmdIommu> = {
 	proposals: { "amd-nested": { doc: "AMD nested page tables, through a virtual IOMMU", option: NESTED } },
 	queue: amdQueue,
 	pasidTable: "AMD guest CR3 table",
-	events: ["Behind AMD: an event code's number, with address and write. It goes to the kernel log: guests have no event queue in 7.3."],
 	hitBy: amdHitBy,
 };

@@ -11,9 +11,5 @@ export const smmuv3: Vendor<Smmuv3Iommu> = {
 	driver: (description, context) => new Smmu(description, context),
 	queue: smmuQueue,
 	pasidTable: "SMMUv3 CD table",
-	events: [
-		"Behind an SMMUv3: an event by its name, with its fields (address, rnw, class, ipa, s2 ...); the guest's event queue gets it,",
-		"with the virtual stream ID, if the device is attached to a nested table and has a virtual device.",
-	],
 	hitBy: smmuHitBy,
 };

@@ -20,6 +20,5 @@ export const vtd: Vendor<VtdIommu> = {
 	queue: vtdQueue,
 	pasidTable: "VT-d PASID directory",
 	siov: "VT-d in scalable mode",
-	events: ["Behind VT-d: a fault reason's number, with address and write. It goes to the kernel log: guests have no event queue in 7.3."],
 	hitBy: vtdHitBy,
 };
