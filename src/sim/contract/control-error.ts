@@ -1,7 +1,7 @@
-/** The error of what `sim ...` commands are asked. */
+/** The error that `sim ...` commands report. */
 import { Problem } from "../../../structs/errors.js";
 
-/** What somebody asked of the machine makes no sense. */
+/** A request to the machine that makes no sense. */
 export class ControlError extends Problem {
 	constructor(message: string, hint?: string) {
 		super("usage", message, hint);

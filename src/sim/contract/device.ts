@@ -1,3 +1,4 @@
+/** Devices behind an IOMMU and their groups. */
 import { EBUSY, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Interval } from "../iova/interval-set.js";
@@ -5,30 +6,30 @@ import type { Domain } from "./domain.js";
 import type { IommuInstance } from "./driver.js";
 import { PageRequests } from "./page-request.js";
 
-/** Which page table a group uses for a PASID, and who said so. */
+/** Which page table a group uses for a PASID, and who attached it. */
 export interface AttachHandle {
 	readonly domain: Domain;
-	/** who attached; `id` is what page requests call the device */
+	/** who attached; `id` names the device in page requests */
 	readonly owner: { readonly id: number };
 }
 
 /** A device behind an IOMMU. */
 export class IommuDevice {
 	readonly requests = new PageRequests(this);
-	/** an iommufd device object of some context, while bound */
+	/** the iommufd device object of some context, while bound */
 	boundTo: object | undefined;
 	/** IOMMU_HW_CAP_* for GET_HW_INFO, without dirty tracking */
 	capabilities = 0;
-	/** bits of its PASIDs, 0: none */
+	/** width of its PASIDs in bits; 0: no PASIDs */
 	maxPasidLog2 = 0;
 
 	constructor(
 		readonly name: string,
 		readonly iommu: IommuInstance,
 		readonly group: IommuGroup,
-		/** PASIDs it has: attaching one at or above is EINVAL */
+		/** number of its PASIDs; attaching one at or above it is EINVAL */
 		readonly pasids: number,
-		/** where it can not do DMA through the page table, e.g. the MSI window */
+		/** ranges where it cannot do DMA through the page table, e.g. the MSI window */
 		readonly reserved: readonly Interval[],
 	) {
 		group.devices.push(this);
@@ -40,7 +41,7 @@ export class IommuDevice {
 	}
 }
 
-/** Devices that can not be told apart or isolated from each other: they move as one. */
+/** Devices that cannot be isolated from each other: they are attached together. */
 export class IommuGroup {
 	readonly devices: IommuDevice[] = [];
 	/** by PASID; 0 is "no PASID" */
@@ -54,7 +55,7 @@ export class IommuGroup {
 		return this.#owner;
 	}
 
-	/** Take the group's DMA for `owner`; it may claim as often as it has devices. false: somebody else has it. */
+	/** Claim the group's DMA for `owner`, which may claim it once for each device. false if another owner has it. */
 	claim(owner: object): boolean {
 		if (this.#claims > 0 && this.#owner !== owner) return false;
 		this.#owner = owner;
@@ -66,7 +67,7 @@ export class IommuGroup {
 		if (--this.#claims === 0) this.#owner = undefined;
 	}
 
-	/** Attach where nothing is attached for the PASID. Errors of the driver; then nothing changed. */
+	/** Attach where nothing is attached for the PASID. On the driver's errors nothing changes. */
 	attach(pasid: number, handle: AttachHandle): Ret {
 		if (this.attached.has(pasid)) return -EBUSY;
 		return this.#switch(pasid, handle, undefined);
@@ -105,7 +106,7 @@ export class IommuGroup {
 	}
 }
 
-/** -EINVAL for a table of another kind of IOMMU's, before it sees the device. */
+/** -EINVAL for a table of another kind of IOMMU, before the table sees the device. */
 function enter(device: IommuDevice, pasid: number, handle: AttachHandle): Ret {
 	const { driver } = device.iommu;
 	if (handle.domain.iommu.driver.constructor !== driver.constructor) return -EINVAL;

@@ -1,3 +1,4 @@
+/** The driver's half of page tables. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { Area } from "../iova/area.js";
 import type { Interval } from "../iova/interval-set.js";
@@ -7,7 +8,7 @@ import type { IommuInstance } from "./driver.js";
 import type { InvalidateArray, InvalidateResult } from "./invalidation.js";
 import type { FaultGroup } from "./page-request.js";
 
-/** What a device is attached to: the driver's half of a page table. */
+/** The driver's half of a page table, to which devices are attached. */
 export abstract class Domain {
 	/** takes page requests of devices attached to this table; undefined: they are refused */
 	faultHandler: ((group: FaultGroup) => void) | undefined;
@@ -15,12 +16,12 @@ export abstract class Domain {
 	constructor(readonly iommu: IommuInstance) {}
 
 	/**
-	 * Make the device use this table for a PASID (0: for requests without one). `handle` names the
-	 * attachment. Minus an errno and nothing changed.
+	 * Make the device use this table for a PASID (0: for requests without one). `handle` names the attachment. On
+	 * failure, minus the errno and nothing changes.
 	 */
 	abstract attach(device: IommuDevice, pasid: number, handle: AttachHandle): Ret;
 
-	/** The last user is gone. */
+	/** Called when the last user is gone. */
 	free(): void {}
 }
 
@@ -37,18 +38,18 @@ export interface DirtyTracker {
 /** A page table that the kernel fills from an IOVA space. */
 export abstract class PagingDomain extends Domain implements SpaceDomain {
 	abstract readonly smallestPage: bigint;
-	/** sizes its entries can have, as a mask */
+	/** the page sizes of its entries, as a mask */
 	abstract readonly pageSizes: bigint;
 	abstract readonly aperture: Interval;
 	dirty: DirtyTracker | undefined;
-	/** DMA is coherent whatever the device asks for */
+	/** enforces coherent DMA, whatever the device requests */
 	enforcesCoherency = false;
-	/** the space it is filled from, while it is */
+	/** the space it is filled from, while there is one */
 	space: IovaSpace | undefined;
-	/** nothing translates: devices use physical addresses */
+	/** nothing is translated: devices use physical addresses */
 	readonly noIommu: boolean = false;
 
-	/** whether it can hold the area: 0 or minus the errno */
+	/** checks that it can hold the area: 0 or minus the errno */
 	canMap?(area: Area): Ret;
 
 	unmapped(_area: Area): void {}
@@ -56,6 +57,6 @@ export abstract class PagingDomain extends Domain implements SpaceDomain {
 
 /** A page table that the caller keeps in its own memory, on top of a nesting parent. */
 export abstract class NestedDomain extends Domain {
-	/** undefined: the driver has no invalidation for it (EOPNOTSUPP) */
+	/** undefined: the driver cannot invalidate it (EOPNOTSUPP) */
 	invalidate?(array: InvalidateArray): InvalidateResult;
 }

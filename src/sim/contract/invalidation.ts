@@ -1,4 +1,4 @@
-/** The entry array of HWPT_INVALIDATE, which gives its entries itself. */
+/** Reads the entry array of IOMMU_HWPT_INVALIDATE. */
 import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Caller } from "../process/caller.js";
@@ -14,7 +14,7 @@ export interface InvalidateResult {
 export class InvalidateArray {
 	constructor(
 		readonly process: Caller,
-		/** the open /dev/iommu that the call came through: opaque here */
+		/** the open /dev/iommu that the call was made on; opaque here */
 		readonly context: object,
 		/** IOMMU_HWPT_INVALIDATE_DATA_*, IOMMU_VIOMMU_INVALIDATE_DATA_* */
 		readonly type: number,
@@ -23,17 +23,17 @@ export class InvalidateArray {
 		readonly count: number,
 	) {}
 
-	/** Where entry `index` is. */
+	/** The address of entry `index`. */
 	address(index: number): bigint {
 		return this.uptr + BigInt(index) * BigInt(this.length);
 	}
 
-	/** Entry `index` of an array whose entries must have just `size` bytes: -EINVAL, -EFAULT. */
+	/** Entry `index` of an array whose entries must be exactly `size` bytes: -EINVAL, -EFAULT. */
 	entry(index: number, size: number): Uint8Array | Ret {
 		return this.length === size ? copyStruct(this.process, this.address(index), size, size) : -EINVAL;
 	}
 
-	/** All entries at once, `size` bytes each: shorter ones are filled up with zeroes, longer ones must end in zeroes. -E2BIG, -EFAULT. */
+	/** All entries at once, `size` bytes each: shorter ones are padded with zeroes, longer ones must end in zeroes. -E2BIG, -EFAULT. */
 	entries(size: number): Uint8Array | Ret {
 		const { count, length, process, uptr } = this;
 		const all = new Uint8Array(count * size);

@@ -1,3 +1,4 @@
+/** Page requests of devices and their responses. */
 import type { AttachHandle, IommuDevice } from "./device.js";
 
 /** IOMMU_PAGE_RESP_*: how a group of page requests ended for the device. */
@@ -12,25 +13,25 @@ export interface PageRequest {
 	/** IOMMU_PGFAULT_PERM_* */
 	readonly perm: number;
 	readonly addr: bigint;
-	/** the group is complete with this one */
+	/** the last request of its group */
 	readonly last: boolean;
 }
 
-/** Requests of one group that wait for one response. */
+/** The requests of one group, which share one response. */
 export interface FaultGroup {
 	readonly device: IommuDevice;
 	readonly requests: readonly PageRequest[];
 	readonly handle: AttachHandle;
-	/** answers the device; once */
+	/** answers the device; called once */
 	respond(code: number): void;
 }
 
-/** A device's page requests: incomplete groups and those that wait for a response. */
+/** A device's page requests: incomplete groups, and groups that wait for a response. */
 export class PageRequests {
-	/** by PASID and group number: requests whose last one has not come */
+	/** incomplete groups, by PASID and group number */
 	readonly #partial: PageRequest[] = [];
 	readonly #pending = new Set<FaultGroup>();
-	/** told of every response, for devices that wait for it */
+	/** called for every response, for devices that wait for it */
 	onResponse: ((requests: readonly PageRequest[], code: number) => void) | undefined;
 
 	constructor(readonly device: IommuDevice) {}
@@ -45,7 +46,7 @@ export class PageRequests {
 		return this.#partial;
 	}
 
-	/** Take a request from the device; a group that is complete goes to its page table or is refused. */
+	/** Take a request from the device; a complete group goes to its page table or is refused. */
 	report(request: PageRequest): void {
 		if (!request.last) {
 			this.#partial.push(request);
@@ -71,7 +72,7 @@ export class PageRequests {
 		handler(group);
 	}
 
-	/** A group's response has come. */
+	/** Handles the response to a group. */
 	answered(group: FaultGroup, code: number): void {
 		if (this.#pending.delete(group)) this.onResponse?.(group.requests, code);
 	}
@@ -81,13 +82,13 @@ export class PageRequests {
 		const byPasid = pasid === undefined ? undefined : attached.get(pasid);
 		if (pasid === undefined) return attached.get(0);
 		if (byPasid !== undefined) return byPasid;
-		// Where the guest owns the PASID table, its nested table takes them all.
+		// If the guest owns the PASID table, its nested table takes all requests.
 		const own = attached.get(0);
 		return own !== undefined && this.device.iommu.driver.guestOwnsPasids?.(own.domain) ? own : undefined;
 	}
 }
 
-/** There may be a million of them: no closure for each. */
+/** A class, since there may be a million of them: no closure for each. */
 class PendingGroup implements FaultGroup {
 	constructor(
 		readonly owner: PageRequests,

@@ -1,4 +1,4 @@
-/** A vIOMMU and its hardware queues: what a driver may ask of iommufd's half, and what its own half does. */
+/** The interfaces between iommufd's and the driver's halves of vIOMMUs and hardware queues. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { IommuDevice } from "./device.js";
@@ -10,20 +10,20 @@ import type { AllocData } from "./user-data.js";
 /** iommufd's half of a vIOMMU. */
 export interface ViommuCore {
 	readonly iommu: IommuInstance;
-	/** The device that the guest calls `virtId`. */
+	/** The device whose virtual ID is `virtId`. */
 	findDevice(virtId: bigint): IommuDevice | undefined;
-	/** What the guest calls the device. */
+	/** The virtual ID of the device. */
 	virtId(device: IommuDevice): bigint | undefined;
-	/** Send an event to the guest's vEVENTQ of the type. false: it has none. */
+	/** Send an event to the vEVENTQ of the type. false if there is none. */
 	report(type: number, data: Uint8Array): boolean;
-	/** Pages that user space can map at an offset (in pages) of the context's file; a mapping keeps the vIOMMU. */
+	/** Pages that user space can map at an offset (in pages) of the context's file; a mapping keeps the vIOMMU alive. */
 	newMappable(pages: number): { readonly object: MemoryObject; readonly offset: number };
 	removeMappable(offset: number): void;
 }
 
 /** iommufd's half of a hardware queue. */
 export interface HwQueueCore {
-	/** Another queue depends on it: it cannot be destroyed until that one lets go. */
+	/** Another queue depends on it: it cannot be destroyed until that queue releases it. */
 	hold(): void;
 	letGo(): void;
 }
@@ -31,13 +31,13 @@ export interface HwQueueCore {
 /** The driver's half of a vIOMMU. */
 export interface ViommuOps {
 	allocNested?(device: IommuDevice, flags: number, from: AllocData): NestedDomain | Ret;
-	/** a device may stand in this vIOMMU under a virtual ID */
+	/** checks that a device may have a virtual ID in this vIOMMU */
 	addVdevice?(device: IommuDevice, virtId: bigint): Ret;
 	removeVdevice?(device: IommuDevice): void;
 	invalidate?(array: InvalidateArray): InvalidateResult;
 	/** -EOPNOTSUPP etc. before the range is looked at */
 	hwQueueSupported?(type: number): Ret;
-	/** the queue's pages are pinned already */
+	/** the queue's pages are already pinned */
 	initHwQueue?(queue: HwQueueCore, index: number): HwQueueOps | Ret;
 	destroy?(): void;
 }

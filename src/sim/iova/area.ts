@@ -1,12 +1,13 @@
+/** The mapped ranges of an IOVA space. */
 import type { Pages } from "./pages.js";
 
-/** One mapping: a stretch of IOVA and the memory behind it. */
+/** One mapping: an IOVA range and the memory behind it. */
 export class Area {
-	/** access pins that keep it from being unmapped until their owners let go */
+	/** pins of accesses; it cannot be unmapped until their owners drop them */
 	accesses = 0;
-	/** pins of hardware queues, which never let go when asked */
+	/** pins of hardware queues, which are not dropped on request */
 	locks = 0;
-	/** an unmap is waiting for accesses: no new ones */
+	/** an unmap is waiting for accesses: no new pins */
 	closing = false;
 	/** its pages are pinned for page tables */
 	filled = false;
@@ -16,7 +17,7 @@ export class Area {
 		/** inclusive */
 		readonly last: bigint,
 		readonly pages: Pages,
-		/** byte of `pages` (counted from the start of its first page) that `start` maps */
+		/** the byte of `pages` that `start` maps, counted from the start of the first page */
 		readonly startByte: bigint,
 		readonly readable: boolean,
 		readonly writable: boolean,
@@ -31,7 +32,7 @@ export class Area {
 		return this.startByte + (iova - this.start);
 	}
 
-	/** the page of `pages` that an IOVA is in */
+	/** the page of `pages` that contains an IOVA */
 	index(iova: bigint): number {
 		return Number(this.byte(iova) >> 12n);
 	}

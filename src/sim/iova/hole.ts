@@ -1,8 +1,9 @@
+/** The predicate and bounds of a search for a hole in an interval set. */
 import type { Interval } from "./interval.js";
 
 export type Fits = (start: bigint, last: bigint) => bigint | undefined;
 
-/** What a search for a hole looks for. */
+/** The parameters of a search for a hole. */
 export interface HoleSearch {
 	readonly start: bigint;
 	readonly last: bigint;
@@ -12,7 +13,7 @@ export interface HoleSearch {
 	readonly fits: Fits;
 }
 
-/** Ask about the hole before an interval, as far as it is in the range. */
+/** Call `fits` for the part of the hole before an interval that is in the range. */
 export function holeBefore(item: Interval, before: Interval | undefined, search: HoleSearch): bigint | null | undefined {
 	const after = before === undefined ? 0n : before.last + 1n;
 	const from = after > search.start ? after : search.start;

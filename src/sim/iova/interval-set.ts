@@ -1,22 +1,23 @@
+/** A B+ tree of IOVA intervals with a fast search for holes. */
 import { type Fits, type HoleSearch, holeBefore } from "./hole.js";
 import type { Interval } from "./interval.js";
 import { FEW, GAP, LAST, NodePool, ORDER, REF, START, toKey } from "./node-pool.js";
 
 export { type Interval, IOVA_MAX } from "./interval.js";
 
-/** Keys below it are the values themselves. */
+/** Keys below this are exact: they equal the values. */
 const EXACT = 2 ** 53;
 /** No node. */
 const NONE = -1;
 
 /**
- * Intervals that do not overlap, in rising order: a B+ tree that knows the widest hole below each
- * node. In calls down the tree, `left` is the node whose last interval is before a node's first.
+ * Intervals that do not overlap, in ascending order: a B+ tree that knows the widest hole below each
+ * node. In calls down the tree, `left` is the node whose last interval precedes a node's first.
  */
 export class IntervalSet<T extends Interval> {
 	readonly #nodes = new NodePool();
 	#root = NONE;
-	/** by number; numbers that are free are used again, the latest first */
+	/** by number; free numbers are reused, the last freed first */
 	#items: (T | undefined)[] = [];
 	#free: number[] = [];
 
@@ -24,7 +25,7 @@ export class IntervalSet<T extends Interval> {
 		return this.#items.length - this.#free.length;
 	}
 
-	/** Nothing may be inserted or deleted meanwhile. */
+	/** Nothing may be inserted or deleted during the iteration. */
 	*[Symbol.iterator](): Generator<T, undefined> {
 		if (this.#root !== NONE) yield* this.#each(this.#root);
 	}
@@ -72,7 +73,7 @@ export class IntervalSet<T extends Interval> {
 			const at = this.#lowerBound(node, start, key);
 			if (at === nodes.count(node)) return undefined;
 			if (height === 0) {
-				// The value itself is far away: the key tells nearly always.
+				// Following the reference is slow; the key nearly always decides.
 				if (nodes.cells[node + START + at] > toKey(last)) return undefined;
 				const item = this.#item(node, at);
 				return item.start <= last ? item : undefined;
@@ -82,8 +83,8 @@ export class IntervalSet<T extends Interval> {
 	}
 
 	/**
-	 * The lowest hole-by-hole answer: `fits` is asked for every hole of [start, last] of at least
-	 * `length` bytes, in rising order, until it answers.
+	 * The first answer of `fits`, which is called for every hole of [start, last] of at least `length` bytes, in
+	 * ascending order, until it returns one.
 	 */
 	firstHole(start: bigint, last: bigint, length: bigint, fits: Fits): bigint | undefined {
 		if (start > last) return undefined;
@@ -91,7 +92,7 @@ export class IntervalSet<T extends Interval> {
 		if (this.#root !== NONE) {
 			const found = this.#findHole(this.#root, { start, last, length, wanted: toKey(length), fits }, true, NONE);
 			if (found !== undefined) return found ?? undefined;
-			// What is left is behind them all.
+			// The rest lies behind all intervals.
 			const end = this.#lastItem(this.#root).last;
 			if (end >= start) from = end + 1n;
 		}
@@ -105,12 +106,12 @@ export class IntervalSet<T extends Interval> {
 		let at = node;
 		while (at + 8 < end && cells[at + 7] < key) at += 8;
 		while (at < end && cells[at] < key) at++;
-		// Equal keys say nothing: look at the values.
+		// Equal keys do not decide: compare the values.
 		while (at < end && cells[at] === key && this.#lastOf(node, at - node) < start) at++;
 		return at - node;
 	}
 
-	/** What did not fit into the node any more, as its right sibling, or NONE. */
+	/** The new right sibling if the node had to be split, or NONE. */
 	#insert(node: number, item: T, id: number, key: number, left: number): number {
 		const nodes = this.#nodes;
 		let at = this.#lowerBound(node, item.start, key);
@@ -125,21 +126,21 @@ export class IntervalSet<T extends Interval> {
 			const behind = at === nodes.count(node);
 			if (behind) at--;
 			const sibling = this.#insert(nodes.child(node, at), item, id, key, this.#leftOf(node, at, left));
-			// A hole that was divided is no wider than before.
+			// Dividing a hole cannot make it wider.
 			this.#sum(node, at, behind ? Infinity : nodes.cells[node + GAP + at]);
 			if (sibling !== NONE) this.#adopt(node, sibling, at + 1);
 		}
 		const count = nodes.count(node);
 		if (count <= ORDER) return NONE;
 		const right = nodes.make(nodes.height(node));
-		// Behind the last slot little is put later, so that rising inserts leave full nodes.
+		// An insert at the end moves few slots to the sibling, so that ascending inserts leave full nodes.
 		nodes.take(right, node, at >= count - 2 ? ORDER - 2 : ORDER >> 1);
 		return right;
 	}
 
 	/**
-	 * Take out the interval at `start`, which is here. The hole that is there now, or undefined if the
-	 * next interval is in another leaf: then `measure` has to follow.
+	 * Remove the interval at `start`, which is in this subtree. Returns the hole that it leaves, or undefined if the
+	 * next interval is in another leaf: then the caller must call `measure`.
 	 */
 	#delete(node: number, start: bigint, key: number, left: number): number | undefined {
 		const nodes = this.#nodes;
@@ -165,7 +166,7 @@ export class IntervalSet<T extends Interval> {
 		return gap;
 	}
 
-	/** Measure the hole before the first interval at or after `start` anew: it has grown. */
+	/** Measure the hole before the first interval at or after `start` again: it has grown. */
 	#measure(node: number, start: bigint, key: number, left: number): number {
 		const nodes = this.#nodes;
 		const at = this.#lowerBound(node, start, key);
@@ -176,7 +177,7 @@ export class IntervalSet<T extends Interval> {
 		return gap;
 	}
 
-	/** What `fits` answered; null: the range ends here; undefined: no hole so far. `bounded`: the range starts in here. */
+	/** The answer of `fits`; null: the range ends here; undefined: no hole so far. `bounded`: the range starts in this subtree. */
 	#findHole(node: number, search: HoleSearch, bounded: boolean, left: number): bigint | null | undefined {
 		const nodes = this.#nodes;
 		const { cells } = nodes;
@@ -217,18 +218,18 @@ export class IntervalSet<T extends Interval> {
 		return (nodes.height(node) === 0 ? this.#item(node, at) : this.#lastItem(nodes.child(node, at))).last;
 	}
 
-	/** Of a node's slot: what is `left` of it. */
+	/** The `left` of a node's slot. */
 	#leftOf(node: number, at: number, left: number): number {
 		return at > 0 ? this.#nodes.child(node, at - 1) : left;
 	}
 
-	/** Of a leaf's slot: the interval before it. */
+	/** The interval before a leaf's slot. */
 	#before(leaf: number, at: number, left: number): T | undefined {
 		if (at > 0) return this.#item(leaf, at - 1);
 		return left === NONE ? undefined : this.#lastItem(left);
 	}
 
-	/** The hole before a leaf's slot, noted; that before the first of all counts from 0. */
+	/** Record the hole before a leaf's slot; the hole before the very first interval starts at 0. */
 	#measureSlot(leaf: number, at: number, left: number): number {
 		const { cells } = this.#nodes;
 		const start = cells[leaf + START + at];
@@ -252,7 +253,7 @@ export class IntervalSet<T extends Interval> {
 		this.#sum(node, at);
 	}
 
-	/** What a slot's node says of itself, noted; its widest hole is known not to be above `most`. */
+	/** Record a child's keys in its slot; its widest hole is known to be at most `most`. */
 	#sum(node: number, at: number, most = Infinity): void {
 		const nodes = this.#nodes;
 		const { cells } = nodes;

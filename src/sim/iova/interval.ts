@@ -1,4 +1,4 @@
-/** A stretch of IOVA, `last` inclusive. */
+/** An IOVA range; `last` is inclusive. */
 export interface Interval {
 	readonly start: bigint;
 	readonly last: bigint;

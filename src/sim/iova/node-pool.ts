@@ -1,20 +1,22 @@
+/** The nodes of an interval set's B+ tree, kept in one array. */
+
 /** Slots of a node. */
 export const ORDER = 62;
-/** A node with fewer is merged with a neighbour where both fit into one. */
+/** A node with fewer used slots is merged with a neighbour where both fit into one. */
 export const FEW = 16;
 
 /**
- * A node's cells: four rows, of which each slot has one cell. Two cells that no slot uses hold its
- * count and its height (0 where its slots are intervals).
+ * A node's cells: four rows with one cell for each slot. Two cells that no slot uses hold the node's count and height
+ * (0 where its slots are intervals).
  */
 const ROW = 64;
-/** key of a slot's last IOVA */
+/** row: key of a slot's last IOVA */
 export const LAST = 0;
-/** at height 0: key of its first IOVA */
+/** row, at height 0: key of a slot's first IOVA */
 export const START = ROW;
-/** key of the widest hole before an interval of it */
+/** row: key of the widest hole before an interval of a slot */
 export const GAP = 2 * ROW;
-/** the number of its interval, or its node */
+/** row: a slot's interval, by number, or its node */
 export const REF = 3 * ROW;
 const COUNT = ROW - 1;
 const HEIGHT = 2 * ROW - 1;
@@ -23,15 +25,15 @@ const NODE = 4 * ROW;
 const NOTHING = new Float64Array(0);
 
 /**
- * The nodes of a tree, one after another in one piece of memory: a node is half a page, and looking
- * through it touches nothing else. A node's name is the place of its first cell.
+ * The nodes of a tree, one after another in one piece of memory: a node is half a page, and searching it touches
+ * nothing else. A node is named by the index of its first cell.
  */
 export class NodePool {
 	cells = NOTHING;
 	#used = 0;
 	#free: number[] = [];
 
-	/** Nodes that were made before keep their names, but `cells` may be another array from now on. */
+	/** Existing nodes keep their names, but `cells` may be a different array afterwards. */
 	make(height: number): number {
 		let node = this.#free.pop();
 		if (node === undefined) {
@@ -58,7 +60,7 @@ export class NodePool {
 		this.#free = [];
 	}
 
-	// What names or counts is a whole number to the compiler too: indices made of it are cheap.
+	// `| 0` makes names and counts integers to the compiler too, so that indexing with them is cheap.
 	count(node: number): number {
 		return this.cells[node + COUNT] | 0;
 	}
@@ -77,7 +79,7 @@ export class NodePool {
 		return this.cells[node + LAST + this.count(node) - 1];
 	}
 
-	/** Make room for one more slot; what is in its cells is left to the caller. */
+	/** Make room for one more slot; the caller fills in its cells. */
 	open(node: number, at: number): void {
 		const count = this.count(node);
 		for (let row = node; row < node + NODE; row += ROW) this.cells.copyWithin(row + at + 1, row + at, row + count);
@@ -90,7 +92,7 @@ export class NodePool {
 		this.cells[node + COUNT] = count - 1;
 	}
 
-	/** Append what another node has from slot `from` on, and take it away there. */
+	/** Move another node's slots, from `from` on, to the end of this one. */
 	take(node: number, other: number, from: number): void {
 		const { cells } = this;
 		const count = this.count(node);
@@ -105,8 +107,8 @@ const words = new BigUint64Array(1);
 const halves = new Uint32Array(words.buffer);
 
 /**
- * A 64-bit value as a double: rounded, so that two values may have one key, but never in the wrong
- * order. Comparing doubles side by side in memory is many times faster than following BigInts.
+ * A 64-bit value as a double: rounding may give two values the same key, but never changes their order. Comparing
+ * doubles side by side in memory is many times faster than following BigInts.
  */
 export function toKey(value: bigint): number {
 	words[0] = value;

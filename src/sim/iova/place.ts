@@ -1,3 +1,4 @@
+/** Chooses the IOVA of a mapping without IOMMU_IOAS_MAP_FIXED_IOVA. */
 import { EINVAL, ENOSPC, EOVERFLOW } from "../../kernel/errno.js";
 import type { Area } from "./area.js";
 import { type Interval, type IntervalSet, IOVA_MAX } from "./interval-set.js";
@@ -6,7 +7,7 @@ import type { Piece } from "./iova-space.js";
 const PAGE = 0x1000n;
 const HUGE_PAGE = 0x200000n;
 
-/** What placing needs to know of an IOVA space. */
+/** The parts of an IOVA space that placing a mapping depends on. */
 interface Room {
 	readonly areas: IntervalSet<Area>;
 	/** empty: everything is allowed */

@@ -1,4 +1,4 @@
-/** A process's memory on the simulated kernel: which pages of which objects are where. */
+/** The address space of a process on the simulated kernel. */
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../kernel/errno.js";
 import { PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
 import { type MemoryObject, PAGE_SIZE } from "./memory-object.js";
@@ -9,25 +9,25 @@ export interface Vma {
 	readonly start: number;
 	readonly end: number;
 	readonly object: MemoryObject;
-	/** the object's page that `start` shows */
+	/** index of the object's page at `start` */
 	readonly objectPage: number;
 	readonly prot: number;
 }
 
-/** First page that user space can not map (x86-64 with four levels). */
+/** First page that user space cannot map (x86-64 with four levels). */
 const TASK_PAGES = 2 ** 35 - 1;
 /** mappings a process can have (Linux's vm.max_map_count) */
 const MAX_MAPPINGS = 65530;
-/** Where a place is looked for: up here, and for what is too large lower down. */
+/** Where the search for a free range starts: at the first of them, or lower down if the range does not fit above it. */
 const FIRST_FREE = [0x7f0000000, 0x100000];
 
-/** A process's memory: which pages of which objects are where. Mappings are kept sorted. */
+/** A process's memory: which pages of which objects are mapped where. Mappings are kept sorted. */
 export class AddressSpace implements UserMemory {
 	#vmas: Vma[] = [];
-	/** what `scan` shows; made when first needed */
+	/** the view that `scan` passes on; made when first needed */
 	#window: Uint8Array | undefined;
 
-	/** Map `pages` pages of an object; address 0n lets us choose. The address, or minus the errno. */
+	/** Map `pages` pages of an object; for address 0n a free range is chosen. The address, or minus the errno. */
 	map(addr: bigint, pages: number, object: MemoryObject, objectPage: number, prot: number): bigint {
 		if (pages <= 0 || (addr & 0xfffn) !== 0n) return BigInt(-EINVAL);
 		let start = pageOf(addr);
@@ -45,7 +45,7 @@ export class AddressSpace implements UserMemory {
 		return BigInt(start) << 12n;
 	}
 
-	/** Unmap what is mapped in the range; holes are fine. */
+	/** Unmap whatever is mapped in the range; holes are fine. */
 	unmap(addr: bigint, length: bigint): Ret {
 		if ((addr & 0xfffn) !== 0n || length <= 0n || addr + length > 1n << 47n) return -EINVAL;
 		const from = pageOf(addr);
@@ -82,12 +82,12 @@ export class AddressSpace implements UserMemory {
 		return vma !== undefined && vma.start <= page ? vma : undefined;
 	}
 
-	/** Copy out of memory. 0, or -EFAULT (what lies before the bad page is copied). */
+	/** Copy out of memory. 0, or -EFAULT (everything before the bad page is copied). */
 	read(addr: bigint, into: Uint8Array): Ret {
 		return this.#each(addr, into.length, PROT_READ, (object, page, offset, at, count) => object.readAt(page, offset, into, at, count));
 	}
 
-	/** Copy into memory (with `force` read-only memory too). 0, or -EFAULT: what lies before the bad page is copied. */
+	/** Copy into memory, with `force` even if it is read-only. 0, or -EFAULT (everything before the bad page is copied). */
 	write(addr: bigint, from: Uint8Array, force = false): Ret {
 		return this.#each(addr, from.length, force ? PROT_READ : PROT_WRITE, (object, page, offset, at, count) =>
 			object.writeAt(page, offset, from, at, count),
@@ -95,8 +95,8 @@ export class AddressSpace implements UserMemory {
 	}
 
 	/**
-	 * Look at [addr, addr+length) without a cost for pages that were never touched: `visit` gets the
-	 * touched ones (offset from `addr`, bytes) until it answers true. 0, or -EFAULT at a bad page.
+	 * Visit the touched pages of [addr, addr+length); untouched ones cost nothing. `visit` gets the offset from `addr`
+	 * and the bytes, until it answers true. 0, or -EFAULT at a bad page.
 	 */
 	scan(addr: bigint, length: number, visit: (offset: number, bytes: Uint8Array) => boolean): Ret {
 		let offset = Number(addr & 0xfffn);
@@ -125,7 +125,7 @@ export class AddressSpace implements UserMemory {
 		return 0;
 	}
 
-	/** Write zeroes; pages that were never touched stay so. 0, or -EFAULT. */
+	/** Write zeroes; untouched pages stay untouched. 0, or -EFAULT. */
 	clear(addr: bigint, length: number): Ret {
 		return this.#each(addr, length, PROT_WRITE, (object, page, offset, _at, count) => object.clearAt(page, offset, count));
 	}
@@ -136,8 +136,8 @@ export class AddressSpace implements UserMemory {
 	}
 
 	/**
-	 * What [page, page+count) shows, as extents, for pinning. Stops at the first page that is not
-	 * there or, with `write`, not writable: `extents` then covers fewer pages than asked.
+	 * The extents behind [page, page+count), for pinning. Stops at the first page that is not mapped or, with
+	 * `write`, not writable: `extents` then covers fewer pages than requested.
 	 */
 	extents(page: number, count: number, write: boolean): Extent[] {
 		const found: Extent[] = [];

@@ -1,4 +1,4 @@
-/** sorted-btree's class: the package is CommonJS, so it is one level down. */
+/** Re-exports sorted-btree's class: the package is CommonJS, so the class is one level down. */
 import sortedBtree from "sorted-btree";
 
 export const BTree = sortedBtree.default;

@@ -1,4 +1,4 @@
-/** A first-in-first-out queue whose ends cost the same however long it is. */
+/** A first-in-first-out queue with constant-time access to both ends. */
 export class Fifo<T> {
 	#items: T[] = [];
 	#head = 0;
@@ -33,13 +33,13 @@ export class Fifo<T> {
 		return item;
 	}
 
-	/** Take the newest away. */
+	/** Remove the newest. */
 	pop(): void {
 		if (this.size > 0) this.#items.pop();
 		if (this.size === 0) this.#compact();
 	}
 
-	/** Take out those for which `test` holds, in order. */
+	/** Remove and return those for which `test` holds, in order. */
 	removeIf(test: (item: T) => boolean): T[] {
 		const removed: T[] = [];
 		const kept: T[] = [];

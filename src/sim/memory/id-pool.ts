@@ -1,4 +1,4 @@
-/** Numbers handed out lowest free first, with what they stand for. */
+/** Hands out numbers, lowest free first, and maps each to its value. */
 export class IdPool<T> {
 	readonly #items = new Map<number, T>();
 	/** numbers below `#next` that are free: a binary heap, the lowest first */
@@ -27,7 +27,7 @@ export class IdPool<T> {
 		return this.#items.get(id);
 	}
 
-	/** Take a number back; what it stood for, if anything. */
+	/** Free a number and return its value, if it had one. */
 	delete(id: number): T | undefined {
 		const item = this.#items.get(id);
 		if (item === undefined) return undefined;

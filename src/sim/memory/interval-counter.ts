@@ -1,6 +1,8 @@
 /**
- * How often each index of a line is counted: a piecewise-constant function that costs memory
- * only where it changes. Ranges are [start, end), in pages.
+ * Counts users per page index, for pins.
+ *
+ * The count is a piecewise-constant function of the index and costs memory only where it changes. Ranges are
+ * [start, end), in pages.
  */
 
 import { BTree } from "./btree.js";
@@ -8,7 +10,7 @@ export class IntervalCounter {
 	/** boundary -> count from there to the next boundary; before the first it is 0 */
 	#counts = new BTree<number, number>(undefined, (a, b) => a - b);
 
-	/** true if every index counts 0 */
+	/** true if the count is 0 everywhere */
 	get empty(): boolean {
 		return this.#counts.size === 0;
 	}
@@ -17,15 +19,15 @@ export class IntervalCounter {
 		return this.#counts.getPairOrNextLower(index)?.[1] ?? 0;
 	}
 
-	/** Where in [start, end) the count first differs from `value`; `end`: nowhere. */
+	/** The first index in [start, end) whose count differs from `value`; `end` if there is none. */
 	firstOther(start: number, end: number, value: number): number {
 		for (let at = start; at < end; at = this.#counts.nextHigherKey(at) ?? end) if (this.at(at) !== value) return at;
 		return end;
 	}
 
 	/**
-	 * Add `delta` (1 or -1) over [start, end). `changed` is told every sub-range whose count
-	 * left 0 (delta 1) or came back to 0 (delta -1), in rising order.
+	 * Add `delta` (1 or -1) over [start, end). `changed` is called for every sub-range whose count
+	 * left 0 (delta 1) or returned to 0 (delta -1), in ascending order.
 	 */
 	add(start: number, end: number, delta: 1 | -1, changed?: (from: number, to: number) => void): void {
 		if (end <= start) return;
@@ -42,12 +44,12 @@ export class IntervalCounter {
 			this.#counts.set(from, count + delta);
 			if (count === edge) changed?.(from, i + 1 < pieces.length ? pieces[i + 1][0] : end);
 		}
-		// Only the two ends can have become equal to their left neighbour: inside, all moved alike.
+		// Only the two ends can have become equal to their left neighbour: inside, all counts changed alike.
 		this.#merge(end);
 		this.#merge(start);
 	}
 
-	/** The runs inside [start, end) whose count is above 0 (or, with `zero`, equal to it), in rising order. */
+	/** The runs inside [start, end) whose count is above 0 (with `zero`: equal to 0), in ascending order. */
 	*runs(start: number, end: number, zero = false): Generator<[number, number]> {
 		let at = start;
 		while (at < end) {

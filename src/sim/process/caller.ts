@@ -1,4 +1,4 @@
-/** Who makes a call: its memory and its open files, wherever they are. */
+/** The interface of the process that makes a call: its memory and open files, wherever they are. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserMemory } from "../memory/user-memory.js";
 import type { SimFile } from "./file.js";
@@ -6,9 +6,9 @@ import type { SimFile } from "./file.js";
 /** A process's open files. */
 export interface FileTable {
 	file(fd: number): SimFile | undefined;
-	/** A descriptor for a new file, or -EMFILE (and the file is released). */
+	/** A descriptor for a new file, or -EMFILE (the file is then released). */
 	install(file: SimFile): Ret;
-	/** The descriptor that the next `install` gives, or -EMFILE, -ENOMEM; nothing is taken. */
+	/** The descriptor that the next `install` will return, or -EMFILE, -ENOMEM; it is not reserved. */
 	reserveFd(): Ret;
 }
 

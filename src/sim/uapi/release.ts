@@ -1,10 +1,10 @@
-/** An older kernel's uAPI. */
+/** Gives the simulated kernel the uAPI of an older release. */
 import { type FieldInfo, type Ioctl, type IommuCall, ioctls, type StructType, setInfo } from "../../../structs/index.js";
 import { EINVAL, ENOTTY, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { answered, type Constant, flags, growth, values, vfio } from "./table.js";
 
-/** The oldest that has iommufd, the last 6.x, the first 7.x, and what the simulated kernel is by itself. */
+/** The oldest release with iommufd, the last 6.x, the first 7.x, and the release that is simulated by default. */
 const OLDEST = 6002;
 const LAST_6 = 6019;
 const FIRST_7 = 7000;
@@ -25,7 +25,7 @@ interface Bits {
 	readonly mask: bigint;
 }
 
-/** What an older kernel does otherwise in one call. */
+/** How an older kernel differs in one call. */
 export interface Older {
 	/** bytes of the struct that it knows */
 	readonly size: number;
@@ -37,7 +37,7 @@ export interface Older {
 	readonly hidden: readonly Bits[];
 }
 
-/** The uAPI of an older kernel: what a call that it does not know, or not all of, answers. */
+/** The uAPI of an older kernel: what a call answers that it does not know, or knows only in part. */
 export class Release {
 	readonly #number: number;
 	readonly #older = new Map<Ioctl, Older | undefined>();
@@ -49,19 +49,19 @@ export class Release {
 		this.#number = number;
 	}
 
-	/** The release of this name; undefined: it has no iommufd, or is newer than what is known. */
+	/** The release of this name; undefined if it has no iommufd or is newer than the newest known one. */
 	static named(name: string): Release | undefined {
 		const number = /^\d+\.\d+$/.test(name) ? ordinal(name) : Number.NaN;
 		const known = (number >= OLDEST && number <= LAST_6) || (number >= FIRST_7 && number <= CURRENT);
 		return known ? new Release(name, number) : undefined;
 	}
 
-	/** `since` absent: nobody knows, so only the newest has it. */
+	/** `since` absent: unknown, so only the newest release has it. */
 	#has(since: string | undefined): boolean {
 		return since === undefined ? this.#number === CURRENT : this.#number >= ordinal(since);
 	}
 
-	/** What it does otherwise in a call; undefined: it does not know the call. */
+	/** How it differs in a call; undefined: it does not know the call. */
 	older(ioctl: Ioctl): Older | undefined {
 		if (!this.#older.has(ioctl)) this.#older.set(ioctl, this.#workOut(ioctl));
 		return this.#older.get(ioctl);
@@ -87,7 +87,7 @@ export class Release {
 		};
 	}
 
-	/** The errno of a VFIO device's call that it does not know, or not with these flags (`readFlags`: undefined where they are unreadable); 0: it does. */
+	/** 0 if it knows the VFIO device call with these flags, otherwise the errno. `readFlags` answers undefined where the flags are unreadable. */
 	refusesDeviceCall(request: number, readFlags: () => number | undefined): Ret {
 		const { VFIO_DEVICE_BIND_IOMMUFD: BIND, VFIO_DEVICE_ATTACH_IOMMUFD_PT: ATTACH, VFIO_DEVICE_DETACH_IOMMUFD_PT: DETACH } = ioctls;
 		if (request !== BIND.request && request !== ATTACH.request && request !== DETACH.request) return 0;
@@ -96,7 +96,7 @@ export class Release {
 		return (readFlags() ?? 0) === 0 ? 0 : -EINVAL;
 	}
 
-	/** Whether it has a file. */
+	/** Whether the device node exists. */
 	hasFile(path: string): boolean {
 		return !path.startsWith("/dev/vfio/devices") || this.#has(vfio.devices);
 	}
@@ -119,7 +119,7 @@ export function refuse({ refused, unknown }: Older, view: DataView): Ret {
 	return 0;
 }
 
-/** Takes out of an answer what the older kernel did not tell. */
+/** Zeroes the bits of an answer that the older kernel does not report. */
 export function hide({ hidden }: Older, view: DataView): void {
 	for (const { field, mask } of hidden) {
 		const kept = read(field, view) & ~mask;

@@ -1,17 +1,18 @@
 /**
- * What of the uAPI came after its call did, from the kernels' release notes and headers. When a call itself came, and
- * how its struct grew, is said in structs/ioctls.ts. `since` is absent where it is not known here: then only the
- * newest release has it.
+ * Parts of the uAPI that are newer than their call, with the release that added them.
+ *
+ * They are taken from the kernels' release notes and headers. structs/ioctls.ts says when a call itself was added and
+ * how its struct grew. `since` is absent where the release is unknown: then only the newest one has it.
  */
 import { type Ioctl, type IommuCall, ioctls } from "../../../structs/index.js";
 
 export interface Growth {
 	readonly call: IommuCall;
-	/** bytes that the kernel knew of the struct, from the release on that brought them */
+	/** sizes of the struct in bytes, each with the release that introduced it */
 	readonly sizes: readonly (readonly [since: string, size: number])[];
 }
 
-/** Structs that grew, as the calls' rows say. All others have had one size. */
+/** Structs that grew, from the calls' rows. All others have always had one size. */
 export const growth: readonly Growth[] = Object.values<Ioctl>(ioctls).flatMap(({ name, since, minSize, grew }) =>
 	grew && since ? [{ call: name as IommuCall, sizes: [[since, minSize], ...grew] }] : [],
 );
@@ -25,7 +26,7 @@ export interface Constant {
 	readonly since?: string;
 }
 
-/** Flags that a call takes from a release on; before it they answer EOPNOTSUPP. */
+/** Flags that a call takes since a release; older ones answer EOPNOTSUPP. */
 export const flags: readonly Constant[] = [
 	{ call: "IOMMU_HWPT_ALLOC", field: "flags", names: ["IOMMU_HWPT_ALLOC_NEST_PARENT", "IOMMU_HWPT_ALLOC_DIRTY_TRACKING"], since: "6.7" },
 	{ call: "IOMMU_HWPT_ALLOC", field: "flags", names: ["IOMMU_HWPT_FAULT_ID_VALID"], since: "6.11" },
@@ -34,7 +35,7 @@ export const flags: readonly Constant[] = [
 	{ call: "IOMMU_GET_HW_INFO", field: "flags", names: ["IOMMU_HW_INFO_FLAG_INPUT_TYPE"], since: "6.17" },
 ];
 
-/** Types of a driver's data; before their release they answer EOPNOTSUPP. The selftest driver's are always known. */
+/** Types of a driver's data; older releases answer EOPNOTSUPP. The selftest driver's types are always known. */
 export const values: readonly Constant[] = [
 	{ call: "IOMMU_HWPT_ALLOC", field: "data_type", names: ["IOMMU_HWPT_DATA_VTD_S1"], since: "6.7" },
 	{ call: "IOMMU_HWPT_ALLOC", field: "data_type", names: ["IOMMU_HWPT_DATA_ARM_SMMUV3"], since: "6.13" },
@@ -47,14 +48,14 @@ export const values: readonly Constant[] = [
 export interface Answered {
 	readonly call: IommuCall;
 	readonly field: string;
-	/** of the field, from the lowest; absent: all of it */
+	/** bits of the field; absent: all of it */
 	readonly mask?: bigint;
-	/** it was reserved before: not zero is EOPNOTSUPP */
+	/** the field was reserved before: EOPNOTSUPP unless zero */
 	readonly reserved?: true;
 	readonly since?: string;
 }
 
-/** What kernels answer only from a release on; before it the bits are zero. */
+/** Bits that kernels report since a release; in older ones they are zero. */
 export const answered: readonly Answered[] = [
 	{ call: "IOMMU_GET_HW_INFO", field: "out_max_pasid_log2", reserved: true, since: "6.15" },
 	// IOMMU_HW_CAP_PCI_PASID_EXEC and _PRIV
@@ -63,7 +64,7 @@ export const answered: readonly Answered[] = [
 	{ call: "IOMMU_GET_HW_INFO", field: "out_capabilities", mask: 0x8n },
 ];
 
-/** Of VFIO's device files. */
+/** The releases that added parts of VFIO's device files. */
 export const vfio = {
 	/** /dev/vfio/devices, and binding a device to /dev/iommu */
 	devices: "6.6",

@@ -1,8 +1,9 @@
+/** Tests the interval set against a plain list. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Interval, IntervalSet, IOVA_MAX } from "../../../src/sim/iova/interval-set.js";
 
-/** The same rules, without any structure. */
+/** The same rules on a plain list. */
 class Naive {
 	items: Interval[] = [];
 
@@ -27,7 +28,7 @@ function byStart(a: Interval, b: Interval): number {
 	return a.start < b.start ? -1 : 1;
 }
 
-/** Every hole that the set offers, in its order. */
+/** Every hole that the set offers, in order. */
 function holesOf(set: IntervalSet<Interval>, start: bigint, last: bigint, length: bigint): Interval[] {
 	const holes: Interval[] = [];
 	set.firstHole(start, last, length, (from, to) => {
@@ -37,7 +38,7 @@ function holesOf(set: IntervalSet<Interval>, start: bigint, last: bigint, length
 	return holes;
 }
 
-/** Addresses close together, at the bottom, in the middle and at the top, where a double has not enough digits. */
+/** Clusters of addresses at the bottom, in the middle and at the top, where a double is not precise enough. */
 const address = fc
 	.tuple(fc.constantFrom(0n, 0x1000_0000n, 1n << 53n, (1n << 63n) - 512n, IOVA_MAX - 4095n), fc.bigInt(0n, 4095n))
 	.map(([base, offset]) => base + offset);
@@ -84,7 +85,7 @@ describe("IntervalSet", () => {
 		);
 	});
 
-	test("however many intervals come and go", () => {
+	test("however many intervals are added and removed", () => {
 		fc.assert(
 			fc.property(fc.array(operation, { minLength: 2500, maxLength: 2500 }), (operations) => run(operations)),
 			{ numRuns: 2 },
@@ -113,7 +114,7 @@ describe("IntervalSet", () => {
 		expect(set.firstHole(5n, 9n, 5n, (start, last) => start + last)).toBe(14n);
 	});
 
-	test("a hole that does not suit is followed by the next", () => {
+	test("a hole that does not fit is followed by the next", () => {
 		const set = new IntervalSet<Interval>();
 		set.insert({ start: 10n, last: 19n });
 		set.insert({ start: 30n, last: 39n });

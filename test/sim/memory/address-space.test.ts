@@ -1,3 +1,4 @@
+/** Tests the memory of a simulated process. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../../src/kernel/errno.js";
@@ -8,7 +9,7 @@ const PAGE = 0x1000n;
 const PAGES = 12;
 
 describe("a process's memory", () => {
-	test("is what was mapped last where: bytes stay with their memory", () => {
+	test("shows the latest mapping at each address; bytes stay with their memory", () => {
 		const step = fc.record({
 			kind: fc.constantFrom("map", "unmap", "write", "write"),
 			page: fc.nat(PAGES - 1),
@@ -44,7 +45,7 @@ describe("a process's memory", () => {
 		);
 	});
 
-	test("what lies before a bad page is copied", () => {
+	test("everything before a bad page is copied", () => {
 		const memory = new AddressSpace();
 		memory.map(0x10000n, 1, new PhysicalMemory().newObject(1, "anonymous"), 0, 3);
 		expect(memory.write(0x10ffen, new Uint8Array([1, 2, 3, 4]))).toBe(-EFAULT);
@@ -53,7 +54,7 @@ describe("a process's memory", () => {
 		expect([...bytes]).toEqual([1, 2, 0, 0]);
 	});
 
-	test("finds room by itself, for a terabyte too, and refuses what can not be", () => {
+	test("finds room by itself, even for a terabyte, and refuses impossible mappings", () => {
 		const physical = new PhysicalMemory();
 		const memory = new AddressSpace();
 		const place = (pages: number) => memory.map(0n, pages, physical.newObject(pages, "anonymous"), 0, 3);
@@ -67,7 +68,7 @@ describe("a process's memory", () => {
 		expect(memory.unmap(0x123n, PAGE)).toBe(-EINVAL);
 	});
 
-	test("read-only memory is not written, unless forced", () => {
+	test("read-only memory is written only if forced", () => {
 		const memory = new AddressSpace();
 		memory.map(0x10000n, 1, new PhysicalMemory().newObject(1, "anonymous"), 0, 1);
 		expect(memory.write(0x10000n, new Uint8Array([1]))).toBe(-EFAULT);

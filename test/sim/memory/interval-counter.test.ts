@@ -1,3 +1,4 @@
+/** Tests the interval counter against a plain list of numbers. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { IntervalCounter } from "../../../src/sim/memory/interval-counter.js";
@@ -5,7 +6,7 @@ import { IntervalCounter } from "../../../src/sim/memory/interval-counter.js";
 const SIZE = 24;
 const change = fc.record({ start: fc.nat(SIZE - 1), length: fc.nat(8), remove: fc.boolean() });
 
-/** Runs of a list for which `test` holds. */
+/** The runs of a list for which `test` holds. */
 function runsOf(counts: readonly number[], test: (count: number) => boolean): [number, number][] {
 	const runs: [number, number][] = [];
 	counts.forEach((count, i) => {
@@ -17,7 +18,7 @@ function runsOf(counts: readonly number[], test: (count: number) => boolean): [n
 	return runs;
 }
 
-/** Neighbours that meet are one. */
+/** Joins ranges that touch. */
 function joined(runs: Iterable<readonly [number, number]>): [number, number][] {
 	const all: [number, number][] = [];
 	for (const [from, to] of runs) {
@@ -29,14 +30,14 @@ function joined(runs: Iterable<readonly [number, number]>): [number, number][] {
 }
 
 describe("IntervalCounter", () => {
-	test("counts as a list of numbers does, and tells what leaves 0 and comes back", () => {
+	test("counts as a list of numbers does, and reports ranges that leave 0 and return to it", () => {
 		fc.assert(
 			fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
 				const counter = new IntervalCounter();
 				const counts = new Array<number>(SIZE).fill(0);
 				for (const { start, length, remove } of changes) {
 					const end = Math.min(start + length, SIZE);
-					// Never below 0: who lets go has held.
+					// The count never falls below 0: only a holder releases.
 					if (remove && counts.slice(start, end).includes(0)) continue;
 					const told: [number, number][] = [];
 					const before = [...counts];
@@ -57,7 +58,7 @@ describe("IntervalCounter", () => {
 		);
 	});
 
-	test("costs what changes, not what it covers", () => {
+	test("costs memory for changes, not for the range covered", () => {
 		const counter = new IntervalCounter();
 		counter.add(0, 2 ** 50, 1);
 		counter.add(2 ** 40, 2 ** 41, 1);

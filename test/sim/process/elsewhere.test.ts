@@ -1,4 +1,4 @@
-/** A process whose memory and descriptors are elsewhere is a caller like any other. */
+/** Tests that a process whose memory and descriptors are elsewhere is a caller like any other. */
 import { expect, test } from "vitest";
 import { EFAULT } from "../../../src/kernel/errno.js";
 import { PROT_READ, PROT_WRITE, type Ret } from "../../../src/kernel/kernel.js";
@@ -90,13 +90,13 @@ class RemoteProcess implements Caller {
 	}
 }
 
-test("its memory is mapped, pinned, translated and copied to as one's own", () => {
+test("its memory is mapped, pinned, translated and copied to as a local process's is", () => {
 	const sim = createSim();
 	const memory = sim.physical.adopt(PAGES, (frame) => new RemoteMemory(frame));
 	const process = new RemoteProcess(memory);
 	const iommu = sim.open("/dev/iommu") as SimFile;
 
-	// The argument of a call stands in its memory too.
+	// The argument of a call is in its memory too.
 	const call = (request: number, bytes: Uint8Array): { ret: Ret; bytes: Buffer } => {
 		const at = BASE + 3n * 4096n;
 		memory.write(at, bytes);

@@ -1,3 +1,4 @@
+/** Tests the simulated kernel with the uAPI of older releases. */
 import { describe, expect, test } from "vitest";
 import { E2BIG, EINVAL, ENOENT, ENOTTY, EOPNOTSUPP } from "../../../src/kernel/errno.js";
 import { createSim, loadMachine } from "../../../src/sim/index.js";
@@ -19,7 +20,7 @@ import {
 const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_PASID: PASID } = iommufd_hwpt_alloc_flags;
 const calls = Object.values<Ioctl>(ioctls).filter(({ name }) => name.startsWith("IOMMU_"));
 
-/** A program on a kernel of that age, with an IOAS and a bound device of the machine. */
+/** A program on a kernel of that release, with an IOAS and a bound device of the machine. */
 async function program(release: string | undefined, machineName = "vtd") {
 	const machine = await loadMachine(machineName);
 	const process = createSim({ machine, uapi: release === undefined ? [] : [release] }).newProcess();
@@ -39,7 +40,7 @@ function bind(process: Awaited<ReturnType<typeof program>>["process"], fd: numbe
 }
 
 describe("the table", () => {
-	test("names calls, fields and constants that there are", () => {
+	test("names only calls, fields and constants that exist", () => {
 		for (const { call, field, names } of [...flags, ...values]) {
 			const struct = ioctlByName(call)?.struct as StructType;
 			const { set } = struct.leaves.find(({ path }) => path === field) ?? {};
@@ -52,7 +53,7 @@ describe("the table", () => {
 		}
 	});
 
-	test("a struct's first size is the least that its call takes, its last the one of 7.3, each the end of a field", () => {
+	test("the first size of a struct is its call's minimum, the last is that of 7.3, and each is the end of a field", () => {
 		for (const { call, sizes } of growth) {
 			const ioctl = ioctlByName(call) as Ioctl;
 			const ends = (ioctl.struct as StructType).leaves.map(({ offset, size }) => offset + size);
@@ -77,7 +78,7 @@ describe("which calls a kernel knows", () => {
 		for (const name of unknown) expect(`${name} ${answer(name)}`).toBe(`${name} ${-ENOTTY}`);
 	});
 
-	test.each(["6.1", "6.20", "7.4", "5.19", "6", "6.2.1", "6.x"])("%s is no release with iommufd", (release) => {
+	test.each(["6.1", "6.20", "7.4", "5.19", "6", "6.2.1", "6.x"])("%s is not a release with iommufd", (release) => {
 		expect(() => createSim({ uapi: [release] })).toThrow(/is no release with iommufd/);
 	});
 });
@@ -89,7 +90,7 @@ describe("a struct that grew", () => {
 		["6.6", 48, 0],
 		["6.10", 48, 0],
 		["7.3", 48, 0],
-	])("%s takes %i bytes if what it does not know is zero", async (release, size, expected) => {
+	])("%s takes %i bytes if the part it does not know is zero", async (release, size, expected) => {
 		const { process, fd, call, ioas } = await program(release);
 		const { id } = bind(process, fd);
 		const bytes = iommu_hwpt_alloc.encode({ size, dev_id: id, pt_id: ioas });
@@ -115,7 +116,7 @@ describe("a struct that grew", () => {
 		expect(call("IOMMU_HWPT_ALLOC", bytes)).toBe(expected);
 	});
 
-	test("what an older kernel does not tell stays as the caller had it, or zero", async () => {
+	test("fields that an older kernel does not report keep the caller's value or are zero", async () => {
 		const ask = async (release: string) => {
 			const { process, fd, call } = await program(release);
 			const bytes = iommu_hw_info.encode({ size: 40, dev_id: bind(process, fd, 3).id });
@@ -133,7 +134,7 @@ describe("a struct that grew", () => {
 });
 
 describe("VFIO's device files", () => {
-	test("are there since 6.6; PASIDs since 6.15", async () => {
+	test("exist since 6.6, with PASIDs since 6.15", async () => {
 		const old = await program("6.5");
 		expect(old.process.open("/dev/vfio/devices/vfio0")).toBe(-ENOENT);
 		for (const [release, expected] of [
@@ -148,7 +149,7 @@ describe("VFIO's device files", () => {
 	});
 });
 
-/** How a virtual machine monitor finds out, from the newest way to the oldest, what it can offer a guest. */
+/** How a virtual machine monitor finds out what it can offer a guest. */
 async function probe(release: string): Promise<string> {
 	const { process, fd, call, ioas } = await program(release, "smmuv3");
 	if (process.open("/dev/vfio/devices/vfio0") < 0) return "VFIO containers";
