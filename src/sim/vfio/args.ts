@@ -1,7 +1,8 @@
+/** Access to the structs of VFIO calls. */
 import { EFAULT } from "../../kernel/errno.js";
 import type { UserArg } from "../memory/user-arg.js";
 
-/** The first `size` bytes of a call's struct, to read fields from; undefined where they can not be read (-EFAULT). */
+/** The first `size` bytes of a call's struct, to read fields from; undefined where they cannot be read (-EFAULT). */
 export function readArg(arg: UserArg, size: number): DataView | undefined {
 	const bytes = new Uint8Array(size);
 	return arg.read(0, bytes) < 0 ? undefined : new DataView(bytes.buffer);

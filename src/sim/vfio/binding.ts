@@ -1,3 +1,4 @@
+/** How VFIO devices are bound to an iommufd context and attached in it. */
 import { ENOENT, ENOSPC, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
@@ -5,28 +6,28 @@ import { Access } from "../iommufd/access.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
 
-/** A VFIO device's place in a context, from bind to unbind. */
+/** A VFIO device in a context, from bind to unbind. */
 export interface Binding {
 	readonly context: IommufdContext;
 	/** the object's ID in the context */
 	readonly id: number;
-	/** Attach to an IOAS or page table, in place of what is attached. The ID for the caller, or minus the errno. */
+	/** Attach to an IOAS or page table, replacing what is attached. The ID for the caller, or minus the errno. */
 	attach(id: number): Ret;
 	detach(): void;
-	/** undefined: no PASIDs (-EOPNOTSUPP) */
+	/** undefined: PASIDs are not supported (-EOPNOTSUPP) */
 	attachPasid?(pasid: number, id: number): Ret;
 	detachPasid?(pasid: number): void;
-	/** detaches all and lets go */
+	/** detaches everything and releases the device */
 	unbind(): void;
 }
 
-/** The highest PASID that VFIO can note. */
+/** The highest PASID that VFIO can keep track of. */
 const MAX_PASID = 0x7fffffff;
 
 /** A device behind an IOMMU: an iommufd device object. */
 export class PhysicalBinding implements Binding {
 	#attached = false;
-	/** attached with the PASID flag, 0 among them */
+	/** PASIDs attached with the PASID flag, which may include 0 */
 	readonly #pasids = new Set<number>();
 
 	private constructor(
@@ -34,7 +35,7 @@ export class PhysicalBinding implements Binding {
 		readonly device: Device,
 	) {}
 
-	/** What a proposal refuses; -EPERM where interrupts are not isolated, or the group is not free for this context. */
+	/** The errno of a proposal that refuses the device; -EPERM where interrupts are not isolated or another owner has the group. */
 	static bind(context: IommufdContext, device: IommuDevice, isolated: boolean): PhysicalBinding | Ret {
 		const refused = context.system.hooks.mayBind?.(context, device) ?? 0;
 		if (refused < 0) return refused;
@@ -80,7 +81,7 @@ export class PhysicalBinding implements Binding {
 	}
 }
 
-/** A device that is emulated in software: an access object, which takes IOASes only. */
+/** A device that is emulated in software: an access object, which can only be attached to an IOAS. */
 export class EmulatedBinding implements Binding {
 	readonly access: Access;
 

@@ -1,15 +1,16 @@
+/** The PCI configuration space of a VFIO device. */
 import type { PciDevice } from "../board/description.js";
 import type { PciModel } from "./pci-model.js";
 
 const COMMAND = 4;
-/** I/O, memory and SERR: as the kernel leaves a device that it enabled */
+/** I/O, memory and SERR: the command register of a device that the kernel has enabled */
 const ENABLED = 0x0103;
 const MEMORY = 2;
 const BUS_MASTER = 4;
-/** bits of the command register that can be written */
+/** writable bits of the command register */
 const WRITABLE = 0x0547;
 
-/** A function's configuration space as VFIO shows it: identification, command, and nothing behind the header. */
+/** A function's configuration space as VFIO shows it: identification and command register, and nothing beyond the header. */
 export class ConfigSpace {
 	readonly bytes: Uint8Array;
 	readonly #view: DataView;
@@ -27,7 +28,7 @@ export class ConfigSpace {
 		view.setUint8(0x3d, model.intx);
 	}
 
-	/** The kernel enables the device for its new owner: bus mastering is off. */
+	/** The kernel enables the device for its new owner, with bus mastering off. */
 	enable(): void {
 		this.#view.setUint16(COMMAND, ENABLED, true);
 	}
@@ -45,7 +46,7 @@ export class ConfigSpace {
 		return (this.#view.getUint16(COMMAND, true) & MEMORY) !== 0;
 	}
 
-	/** Of what is written, the command register takes what it can; everything else is read-only here. */
+	/** Writes change the writable bits of the command register; everything else is read-only here. */
 	write(at: number, data: Uint8Array): void {
 		for (let i = 0; i < data.length; i++) {
 			const offset = at + i;

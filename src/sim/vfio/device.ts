@@ -1,3 +1,4 @@
+/** The base class of VFIO devices. */
 import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
@@ -10,7 +11,7 @@ import type { VfioGroup } from "./group.js";
 
 /** A device that a VFIO driver offers to user space. */
 export abstract class VfioDevice {
-	/** open files that are bound; several only by way of the group's file */
+	/** open files that are bound; more than one only through the group's file */
 	opens = 0;
 	binding: Binding | undefined;
 	/** behind an IOMMU; absent: software makes its accesses */
@@ -19,14 +20,14 @@ export abstract class VfioDevice {
 	constructor(
 		/** as in /dev/vfio/devices/NAME */
 		readonly node: string,
-		/** what its group's file knows it by */
+		/** its name for the group's file */
 		readonly name: string,
 		readonly group: VfioGroup,
 	) {
 		group.devices.push(this);
 	}
 
-	/** First open. Minus the errno, and nothing is left. */
+	/** First open. On failure, minus the errno and nothing changes. */
 	open(context: IommufdContext): Ret {
 		const binding = this.bind(context);
 		if (typeof binding === "number") return binding;
@@ -36,7 +37,7 @@ export abstract class VfioDevice {
 		return 0;
 	}
 
-	/** A file lets go; with the last one everything ends. */
+	/** A file is closed; the last one unbinds the device. */
 	close(): void {
 		if (--this.opens > 0) return;
 		this.closed();
@@ -45,34 +46,34 @@ export abstract class VfioDevice {
 	}
 
 	protected abstract bind(context: IommufdContext): Binding | Ret;
-	/** the driver enables the device */
+	/** called when the driver enables the device */
 	protected opened(): void {}
 	protected closed(): void {}
 
 	/**
-	 * The token that a virtual function or its physical function is opened with (undefined: none given);
-	 * `read` gets the 16 bytes. Answers -EINVAL for devices without.
+	 * Check the token that a virtual function or its physical function is opened with. `read` returns the 16 bytes;
+	 * undefined: no token was passed. -EINVAL for a token where the device has none.
 	 */
 	checkToken(read: (() => Uint8Array | Ret) | undefined): Ret {
 		return read === undefined ? 0 : -EINVAL;
 	}
 
-	/** The driver's own calls. `alone`: not by way of the group's file. */
+	/** The driver's own calls. `alone`: the device was not opened through the group's file. */
 	abstract ioctl(process: Caller, request: number, arg: UserArg, alone: boolean): Ret;
-	/** Regions: `offset` is the region's index << 40, plus the offset in it. */
+	/** Read from a region: `offset` is the region's index << 40, plus the offset in the region. */
 	abstract read(io: UserIo, offset: bigint): Ret;
 	abstract write(io: UserIo, offset: bigint): Ret;
 
-	/** Let the device do DMA, as a program does by its command register. */
+	/** Enable DMA, as a program does through the command register. */
 	masterBus(): void {}
 
-	/** The device copies between its own buffer and memory: the IOMMU's records of what failed. */
+	/** The device copies between its own buffer and memory. Returns the IOMMU's fault records. */
 	dma(_dir: "read" | "write", _iova: bigint, _length: number, _buf: number): Uint8Array[] {
 		return [];
 	}
 }
 
-/** Index of a PCI device's configuration space among its regions, behind six BARs and the ROM. */
+/** Region index of a PCI device's configuration space, after six BARs and the ROM. */
 export const CONFIG_REGION = 7;
 export const ROM_REGION = 6;
 /** bits of a file's offset below the region's index */

@@ -1,13 +1,14 @@
+/** DMA of a VFIO device, translated by its IOMMU. */
 import type { IommuDevice } from "../contract/device.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { READ, WRITE } from "../mmu/walk.js";
 
-/** Bytes that one access carries where nothing answers it. */
+/** The most bytes in an access that no translation covers. */
 const WIDEST = 4;
 
 /**
- * How a device reaches memory: every access is translated by its IOMMU. What no translation covers
- * goes in accesses of at most four bytes, each of which fails for itself, as QEMU's bus does it.
+ * A device's access to memory: its IOMMU translates every access. Where no translation covers a range, it is accessed
+ * in pieces of at most four bytes, each of which fails on its own, as on QEMU's bus.
  */
 export class DmaPort {
 	constructor(
@@ -15,7 +16,7 @@ export class DmaPort {
 		readonly memory: PhysicalMemory,
 	) {}
 
-	/** Memory to device: what can not be read is zero. The IOMMU's records of faults. */
+	/** Memory to device: bytes that cannot be read are zero. Returns the IOMMU's fault records. */
 	read(iova: bigint, into: Uint8Array): Uint8Array[] {
 		return this.#each(iova, into.length, READ, (pa, at, count) => {
 			const part = into.subarray(at, at + count);
@@ -23,7 +24,7 @@ export class DmaPort {
 		});
 	}
 
-	/** Device to memory: what can not be written is lost. */
+	/** Device to memory: bytes that cannot be written are lost. */
 	write(iova: bigint, from: Uint8Array): Uint8Array[] {
 		return this.#each(iova, from.length, WRITE, (pa, at, count) => {
 			if (pa !== undefined) this.memory.write(pa, from.subarray(at, at + count));
@@ -52,7 +53,7 @@ export class DmaPort {
 	}
 }
 
-/** An access is a power of two of bytes and does not cross its own size. */
+/** The size of an access: a power of two to which the address is aligned. */
 function narrowest(address: bigint, left: number): number {
 	let count = WIDEST;
 	while (count > 1 && (count > left || (address & BigInt(count - 1)) !== 0n)) count >>= 1;

@@ -1,3 +1,4 @@
+/** QEMU's educational PCI device. */
 import type { DmaPort } from "./dma-port.js";
 
 const BUFFER = 0x40000n;
@@ -9,9 +10,9 @@ const TO_MEMORY = 2n;
 const RAISE = 4n;
 const DMA_INTERRUPT = 0x100;
 
-/** QEMU's educational PCI device (docs/specs/edu): a DMA engine with a buffer of 4096 bytes, and little else. */
+/** The edu device (QEMU's docs/specs/edu): a DMA engine with a buffer of 4096 bytes, and little else. */
 export class Edu {
-	/** outlives closes and resets */
+	/** persists across closes and resets */
 	readonly buffer = new Uint8Array(EDU_BUFFER_SIZE);
 	#liveness = 0;
 	#factorial = 0;
@@ -22,10 +23,10 @@ export class Edu {
 	#count = 0n;
 	#command = 0n;
 
-	/** `port` undefined: bus mastering is off, nothing answers */
+	/** `port` answers undefined while bus mastering is off: nothing answers the accesses */
 	constructor(readonly port: () => DmaPort | undefined) {}
 
-	/** Copy between memory at `iova` and the buffer from `at`: the IOMMU's records of what failed. */
+	/** Copy between memory at `iova` and the buffer at `at`. Returns the IOMMU's fault records. */
 	copy(dir: "read" | "write", iova: bigint, length: number, at: number): Uint8Array[] {
 		const start = Math.max(0, Math.min(at, EDU_BUFFER_SIZE));
 		const part = this.buffer.subarray(start, Math.max(start, Math.min(at + length, EDU_BUFFER_SIZE)));
@@ -35,7 +36,7 @@ export class Edu {
 		return [];
 	}
 
-	/** A register read of `size` bytes: registers below 0x80 are 32 bits wide, the DMA engine's take 64 as well. */
+	/** A register read of `size` bytes: registers below 0x80 are 32 bits wide, the DMA engine's may also be read as 64. */
 	read(at: number, size: number): bigint {
 		if (!readable(at, size)) return (1n << BigInt(size * 8)) - 1n;
 		switch (at) {
@@ -98,7 +99,7 @@ export class Edu {
 		}
 	}
 
-	/** What the registers ask for; a range that leaves the buffer is not moved at all. */
+	/** Perform the transfer that the registers describe; a range that exceeds the buffer is not moved at all. */
 	#run(): void {
 		const out = (this.#command & TO_MEMORY) !== 0n;
 		const at = (out ? this.#source : this.#target) - BUFFER;
@@ -114,7 +115,7 @@ function readable(at: number, size: number): boolean {
 	return size === 4 || (size === 8 && at >= 0x80);
 }
 
-/** Modulo 2^32: from 34 on there are 32 factors of two. */
+/** The factorial modulo 2^32: from 34 on it has at least 32 factors of two, so it is 0. */
 function factorial(n: number): number {
 	let product = n >= 34 ? 0 : 1;
 	for (let i = 2; i <= n && product !== 0; i++) product = Math.imul(product, i) >>> 0;

@@ -1,3 +1,4 @@
+/** The group files of VFIO. */
 import { EBADF, EBADFD, EFAULT, EINVAL, EMFILE, ENODEV, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommufdContext } from "../iommufd/context.js";
@@ -62,7 +63,7 @@ export class VfioGroupFile extends SimFile {
 		return writeU32(arg, 4, flags);
 	}
 
-	/** The context gets an IOAS for the old calls if it has none. */
+	/** Give the context an IOAS for the compatibility calls if it has none. */
 	#setContainer(process: Caller, arg: UserArg): Ret {
 		const head = readArg(arg, 4);
 		if (head === undefined) return -EFAULT;
@@ -84,7 +85,7 @@ export class VfioGroupFile extends SimFile {
 		return 0;
 	}
 
-	/** The device of that name, bound and attached to the context's IOAS for the old calls. */
+	/** The device of that name, bound and attached to the context's IOAS for the compatibility calls. */
 	#openDevice(process: Caller, arg: UserArg): Ret {
 		const text = readText(arg);
 		if (text === undefined) return -EFAULT;
@@ -114,7 +115,7 @@ export class VfioGroupFile extends SimFile {
 	}
 }
 
-/** A string that ends with a zero byte; undefined where it can not be read or does not end. */
+/** A string that ends with a zero byte; undefined where it cannot be read or does not end. */
 function readText(arg: UserArg): string | undefined {
 	const bytes: number[] = [];
 	const one = new Uint8Array(1);

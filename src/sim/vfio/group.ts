@@ -1,21 +1,21 @@
-/** A VFIO group. */
+/** VFIO's state of an IOMMU group. */
 import type { VfioDevice } from "./device.js";
 import type { VfioHost } from "./host.js";
 
-/** A VFIO group: the devices of one IOMMU group, with the file that opens it as a whole. */
+/** A VFIO group: the devices of one IOMMU group, with the file that opens the group as a whole. */
 export class VfioGroup {
 	readonly devices: VfioDevice[] = [];
-	/** its own file is open: devices can not be bound one by one */
+	/** its own file is open: devices cannot be bound one by one */
 	opened = false;
-	/** devices that were bound one by one: the group can not be opened */
+	/** number of devices bound one by one; unless 0, the group cannot be opened */
 	boundAlone = 0;
 
 	constructor(
 		readonly host: VfioHost,
 		readonly number: number,
-		/** a driver of the host's uses one of its devices */
+		/** a host driver uses one of its devices */
 		readonly hostUses: boolean,
-		/** nothing translates for it */
+		/** no IOMMU translates its DMA */
 		readonly noIommu: boolean,
 	) {}
 }

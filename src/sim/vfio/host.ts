@@ -1,7 +1,7 @@
-/** What VFIO asks of the kernel that it is in. */
+/** Services that VFIO needs of the kernel. */
 import type { KernelServices } from "../process/services.js";
 
 export interface VfioHost extends KernelServices {
-	/** a device that does DMA when told to needs no bus mastering turned on before */
+	/** DMA on command turns bus mastering on if the program has not */
 	readonly dmaTurnsMasteringOn: boolean;
 }

@@ -1,3 +1,4 @@
+/** VFIO's calls that reset a whole bus. */
 import { EBADF, EFAULT, EINVAL, ENODEV, ENOSPC, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { segmentOf } from "../board/bdf.js";
@@ -9,18 +10,18 @@ import { VfioGroupFile } from "./group-file.js";
 import type { PciPlaceMate, PciVfioDevice } from "./pci-device.js";
 import { modelOf } from "./pci-model.js";
 
-/** argsz, flags, count: what both calls begin with */
+/** size of argsz, flags and count, with which both structs begin */
 const HEAD = 12;
-/** id, segment, bus, function */
+/** size of an entry: id, segment, bus, function */
 const ENTRY = 8;
-/** of the answer: IDs are those of the caller's context; it holds all of the devices */
+/** flags of the answer: IDs are those of the caller's context; the context holds all of the devices */
 const DEV_ID = 1;
 const DEV_ID_OWNED = 2;
-/** in place of an ID: in a group that the context holds; in nobody's or somebody else's */
+/** in place of an ID: a device in a group that the context holds; in a group that it does not hold */
 const OWNED = 0;
 const NOT_OWNED = 0xffffffff;
 
-/** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: which devices a reset of the device's bus takes along. */
+/** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: which devices a reset of the device's bus affects. */
 export function hotResetInfo(device: PciVfioDevice, arg: UserArg, alone: boolean): Ret {
 	const head = readArg(arg, HEAD);
 	if (head === undefined) return -EFAULT;
@@ -53,7 +54,7 @@ function deviceId({ vfio }: PciPlaceMate, context: IommufdContext | undefined): 
 	return vfio.iommu.group.owner === context ? OWNED : NOT_OWNED;
 }
 
-/** VFIO_DEVICE_PCI_HOT_RESET: the context, or the groups whose files are named, must hold every device of the bus. */
+/** VFIO_DEVICE_PCI_HOT_RESET: the context, or the groups whose files are passed, must hold every device on the bus. */
 export function hotReset(device: PciVfioDevice, process: Caller, arg: UserArg, alone: boolean): Ret {
 	const head = readArg(arg, HEAD);
 	if (head === undefined) return -EFAULT;
@@ -70,7 +71,7 @@ export function hotReset(device: PciVfioDevice, process: Caller, arg: UserArg, a
 		held = ({ vfio }) => vfio !== undefined && groups.has(vfio.group.number);
 	}
 	if (!mates.every(held)) return -EINVAL;
-	// An emulated root port never says that the link is up again, where the kernel waits for that.
+	// The kernel waits for the link to come up again, which an emulated root port never reports.
 	return mates.some(({ pci }) => modelOf(pci).powerManaged) ? -ENOTTY : 0;
 }
 

@@ -1,3 +1,4 @@
+/** Mediated devices, which software emulates. */
 import { EFAULT, EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommufdContext } from "../iommufd/context.js";
@@ -25,7 +26,7 @@ const CONFIG_SIZE = 0xff;
 const PORT_SIZE = 8;
 const REGIONS = 9;
 
-/** A mediated device that software emulates, as the kernel's sample mtty (a serial card with one port). */
+/** A mediated device like the kernel's sample mtty, a serial card with one port. */
 export class MdevVfioDevice extends VfioDevice {
 	readonly #config = new Uint8Array(CONFIG_SIZE);
 	readonly #port = new Uint8Array(PORT_SIZE);

@@ -1,3 +1,4 @@
+/** Opens the device nodes below /dev/vfio. */
 import { EBUSY, ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Bdf } from "../board/bdf.js";
@@ -18,9 +19,9 @@ import { SiovVfioDevice } from "./siov.js";
 const DEVICES = "/dev/vfio/devices/";
 const GROUPS = "/dev/vfio/";
 
-/** What is below /dev/vfio on a machine. */
+/** The nodes below /dev/vfio on a machine. */
 export class VfioNodes {
-	/** by the name below /dev/vfio/devices */
+	/** by name below /dev/vfio/devices */
 	readonly devices = new Map<string, VfioDevice>();
 	readonly #groups = new Map<string, VfioGroup>();
 	readonly #byPci = new Map<PciDevice, PciVfioDevice>();
@@ -46,7 +47,7 @@ export class VfioNodes {
 		for (const mdev of machine.mdevs) this.#addMdev(mdev);
 	}
 
-	/** A file for a path below /dev/vfio: -ENOENT, -EBUSY for a group that is in use. */
+	/** Open a path below /dev/vfio. -ENOENT, or -EBUSY for a group that is in use. */
 	open(path: string): SimFile | Ret {
 		if (path.startsWith(DEVICES)) {
 			const device = this.devices.get(path.slice(DEVICES.length));

@@ -1,3 +1,4 @@
+/** The stand-in IOMMU driver of VFIO's no-IOMMU mode. */
 import { EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IommuDevice, type IommuGroup } from "../contract/device.js";
@@ -5,7 +6,7 @@ import { PagingDomain } from "../contract/domain.js";
 import type { DmaOutcome, HwInfo, IommuDriver } from "../contract/driver.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 
-/** Where no IOMMU translates: page tables that nothing walks, so that programs can pin memory and ask for addresses. */
+/** A page table that no hardware walks; it lets programs pin memory and ask for physical addresses. */
 class NoIommuDomain extends PagingDomain {
 	readonly smallestPage = 0x1000n;
 	readonly pageSizes = IOVA_MAX & ~0xfffn;
@@ -24,7 +25,7 @@ const driver: IommuDriver = {
 		return new NoIommuDomain(device.iommu);
 	},
 	hwInfo: (): HwInfo | Ret => -EOPNOTSUPP,
-	// Bus addresses are the machine's own.
+	// Bus addresses are physical addresses.
 	dma: (_device, iova): DmaOutcome => ({ ok: true, pa: iova, length: 0x1000n - (iova & 0xfffn) }),
 };
 

@@ -1,3 +1,4 @@
+/** PCI functions bound to vfio-pci. */
 import { EACCES, EFAULT, EINVAL, EIO, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { formatBdf } from "../board/bdf.js";
@@ -20,7 +21,7 @@ import { modelOf, type PciModel } from "./pci-model.js";
 import * as request from "./requests.js";
 import { newToken, sameToken } from "./token.js";
 
-/** What a PCI device is to its neighbours. */
+/** How a PCI device relates to its neighbours. */
 export interface PciPlace {
 	/** devices that a reset of its bus resets, itself included; undefined: it is on a root bus */
 	busMates(): readonly PciPlaceMate[] | undefined;
@@ -32,7 +33,7 @@ export interface PciPlace {
 
 export interface PciPlaceMate {
 	readonly pci: PciDevice;
-	/** undefined: another driver's */
+	/** undefined: another driver has it */
 	readonly vfio: PciVfioDevice | undefined;
 }
 
@@ -41,9 +42,9 @@ export class PciVfioDevice extends VfioDevice {
 	readonly model: PciModel;
 	readonly config: ConfigSpace;
 	readonly edu: Edu | undefined;
-	/** a physical function's; random until somebody sets it */
+	/** a physical function's token; random until it is set */
 	#token: Uint8Array | undefined;
-	/** its virtual functions that are open */
+	/** number of its virtual functions that are open */
 	#openVfs = 0;
 
 	constructor(
@@ -65,7 +66,7 @@ export class PciVfioDevice extends VfioDevice {
 		}
 	}
 
-	/** It can be reset by itself: it has FLR, or a bus of its own. */
+	/** Whether it can be reset by itself: it has FLR, or a bus of its own. */
 	get resets(): boolean {
 		return this.model.resets || this.place.busMates()?.length === 1;
 	}
@@ -160,7 +161,7 @@ export class PciVfioDevice extends VfioDevice {
 		return this.edu?.copy(dir, iova, length, buf) ?? [];
 	}
 
-	/** An expansion ROM that holds nothing but its signature. */
+	/** An expansion ROM that holds only its signature. */
 	#rom(io: UserIo, at: number): Ret {
 		const { rom = 0 } = this.model;
 		if (at >= rom) return -EINVAL;
@@ -169,7 +170,7 @@ export class PciVfioDevice extends VfioDevice {
 		return io.put(0, bytes) < 0 ? -EFAULT : bytes.length;
 	}
 
-	/** Registers are accessed in the widest pieces that address and length allow. */
+	/** Access registers in the widest pieces that address and length allow. */
 	#bar(io: UserIo, index: number, at: number, access: (position: number, size: number, done: number) => Ret): Ret {
 		const bar = this.model.bars.find((each) => each.index === index);
 		if (bar === undefined || at >= bar.size) return -EINVAL;

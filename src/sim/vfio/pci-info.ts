@@ -1,3 +1,4 @@
+/** VFIO's calls that describe a PCI device, its regions and its interrupts. */
 import { vfio_device_info as INFO, vfio_irq_info as IRQ, vfio_region_info as REGION } from "../../../structs/index.js";
 import { EFAULT, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -6,26 +7,26 @@ import { readArg } from "./args.js";
 import { CONFIG_REGION, ROM_REGION, regionOffset } from "./device.js";
 import type { PciVfioDevice } from "./pci-device.js";
 
-/** of VFIO_DEVICE_GET_INFO */
+/** flags of VFIO_DEVICE_GET_INFO */
 const RESET = 1;
 const PCI = 2;
 const REGIONS = 9;
 /** INTx, MSI, MSI-X, error, request */
 const IRQS = 5;
-/** of a region */
+/** flags of a region */
 const READ = 1;
 const READ_WRITE = 3;
 const MMAP = 4;
 const CAPS = 8;
-/** of an interrupt index */
+/** flags of an interrupt index */
 const EVENTFD = 1;
 const MASKABLE = 2;
 const AUTOMASKED = 4;
 const NORESIZE = 8;
-/** the capability that says that the MSI-X table may be mapped: id 3, version 1, nothing behind it */
+/** the capability that allows mapping the MSI-X table: id 3, version 1, the last of its chain */
 const MSIX_MAPPABLE = Uint8Array.of(3, 0, 1, 0, 0, 0, 0, 0);
 
-/** VFIO_DEVICE_GET_INFO: what fits of the struct, from 16 bytes on. */
+/** VFIO_DEVICE_GET_INFO: as much of the struct as fits, at least 16 bytes. */
 export function deviceInfo(device: PciVfioDevice, arg: UserArg): Ret {
 	return answerDeviceInfo(arg, PCI | (device.resets ? RESET : 0));
 }
@@ -63,7 +64,7 @@ export function readRegion(arg: UserArg): { argsz: number; index: number } | Ret
 	return argsz < REGION.size ? -EINVAL : { argsz, index: head.getUint32(REGION.offsets.index, true) };
 }
 
-/** Where the caller's `argsz` has no room for the capability it learns the size that has. */
+/** If the caller's `argsz` has no room for the capability, the answer's argsz is the size that has. */
 export function answerRegion(arg: UserArg, argsz: number, index: number, size: number, flags: number, msix: boolean): Ret {
 	const whole = REGION.size + MSIX_MAPPABLE.length;
 	const fits = msix && argsz >= whole;
@@ -86,7 +87,7 @@ export function irqInfo(device: PciVfioDevice, arg: UserArg): Ret {
 	const { argsz, index } = request;
 	const { intx, msi, msix } = device.model;
 	const count = [intx, msi, msix, 1, 1][index];
-	// MSI-X vectors can be added one by one, everything else is set up at once.
+	// MSI-X vectors can be added one by one; all others are set up at once.
 	const resizable = index === 2 && msix > 0;
 	const flags = index === 0 ? MASKABLE | AUTOMASKED : resizable ? 0 : NORESIZE;
 	return answerIrq(arg, argsz, index, EVENTFD | flags, count);

@@ -1,20 +1,21 @@
+/** The models of simulated PCI functions. */
 import type { DeviceModel, PciDevice } from "../board/description.js";
 
-/** What a PCI function has, by its model: as QEMU's devices of these names look to VFIO. */
+/** The features of a PCI function by model, as VFIO sees QEMU's device of that name. */
 export interface PciModel {
-	/** bytes; index 0 to 5. MSI-X tables may be mapped, I/O ports may not */
+	/** sizes in bytes; index 0 to 5. MSI-X tables may be mapped, I/O ports may not */
 	readonly bars: readonly { readonly index: number; readonly size: number; readonly io?: boolean; readonly msix?: boolean }[];
-	/** PCI Express: has 4096 bytes of configuration space */
+	/** PCI Express: 4096 bytes of configuration space */
 	readonly express: boolean;
-	/** interrupt vectors */
+	/** number of interrupt vectors */
 	readonly intx: number;
 	readonly msi: number;
 	readonly msix: number;
 	/** can reset itself (FLR) */
 	readonly resets: boolean;
-	/** bytes of expansion ROM */
+	/** size of the expansion ROM in bytes */
 	readonly rom?: number;
-	/** has the power management capability: after a reset of its bus the kernel waits for its link */
+	/** has the power management capability: the kernel waits for its link after a reset of its bus */
 	readonly powerManaged: boolean;
 	/** base class, subclass, interface */
 	readonly classCode: number;

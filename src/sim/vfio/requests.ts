@@ -1,4 +1,4 @@
-/** VFIO's request numbers that have no struct of ours: ';' << 8 | 100 + n (linux/vfio.h). */
+/** The numbers of VFIO's requests that have no struct in structs/: ';' << 8 | 100 + n (linux/vfio.h). */
 export const VFIO_GROUP_GET_STATUS = 0x3b67;
 export const VFIO_GROUP_SET_CONTAINER = 0x3b68;
 export const VFIO_GROUP_UNSET_CONTAINER = 0x3b69;

@@ -1,3 +1,4 @@
+/** Virtual devices of Scalable IOV. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { HwDevice } from "../vendors/common/device.js";
@@ -5,7 +6,7 @@ import { type Binding, PhysicalBinding } from "./binding.js";
 import type { VfioGroup } from "./group.js";
 import { MdevVfioDevice } from "./mdev.js";
 
-/** A virtual device that is one PASID of its parent (Scalable IOV): registers in software, DMA by hardware. */
+/** A virtual device that is one PASID of its parent: registers in software, DMA by hardware. */
 export class SiovVfioDevice extends MdevVfioDevice {
 	constructor(
 		node: string,

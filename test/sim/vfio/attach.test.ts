@@ -1,3 +1,4 @@
+/** Tests attaching VFIO devices to IOASes and page tables. */
 import { describe, expect, test } from "vitest";
 import { EADDRINUSE, EBUSY, EFAULT, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP } from "../../../src/kernel/errno.js";
 import { ioctls } from "../../../structs/index.js";
@@ -6,7 +7,7 @@ import { MEMORY, Program } from "./program.js";
 const PASID_TABLE = 8;
 
 describe("ATTACH_IOMMUFD_PT", () => {
-	test("an IOAS gets a page table that goes with its last device", () => {
+	test("an IOAS gets a page table that is destroyed with its last device", () => {
 		const p = new Program();
 		const { fd, id } = p.bound(0);
 		const ioas = p.ioas();
@@ -20,7 +21,7 @@ describe("ATTACH_IOMMUFD_PT", () => {
 		expect(p.destroy(ioas)).toBe(0);
 	});
 
-	test("what can not be attached to", () => {
+	test("objects that a device cannot be attached to", () => {
 		const p = new Program();
 		const { fd, id } = p.bound(0);
 		expect(p.attach(fd, 0)).toBe(-ENOENT);
@@ -29,7 +30,7 @@ describe("ATTACH_IOMMUFD_PT", () => {
 		const ioas = p.ioas();
 		expect(p.map(ioas, 0xfee00000n)).toBe(0);
 		expect(p.attach(fd, ioas)).toBe(-EADDRINUSE);
-		// A failed replace keeps what was there.
+		// A failed replace keeps the old attachment.
 		const good = p.ioas();
 		p.map(good, 0x1000000n);
 		p.attach(fd, good);
@@ -38,7 +39,7 @@ describe("ATTACH_IOMMUFD_PT", () => {
 		expect(p.store(fd, 0x1000000n, 0n)).toBe("kept");
 	});
 
-	test("an answer that can not be written detaches again", () => {
+	test("an answer that cannot be written detaches again", () => {
 		const p = new Program();
 		const { fd } = p.bound(0);
 		const ioas = p.ioas();
@@ -49,7 +50,7 @@ describe("ATTACH_IOMMUFD_PT", () => {
 		expect(p.destroy(ioas)).toBe(0);
 	});
 
-	test("a group moves as one", () => {
+	test("the devices of a group are attached together", () => {
 		const p = new Program();
 		const [a, b] = [p.bound(1), p.bound(2)];
 		const [first, second] = [p.ioas(), p.ioas()];
@@ -57,19 +58,19 @@ describe("ATTACH_IOMMUFD_PT", () => {
 		p.map(second, 0x1000000n, 0x1000n, 0x1000n);
 		const hwpt = p.attach(a.fd, first);
 		expect(p.attach(b.fd, second)).toBe(-EINVAL);
-		// Bound is enough: its DMA goes where its sibling's goes.
+		// Being bound is enough: its DMA uses its sibling's page table.
 		p.load(b.fd, 0x1000000n, 0n, "both");
 		expect(p.attach(b.fd, first)).toBe(hwpt);
 		expect(p.attach(a.fd, second)).toBeGreaterThan(0);
 		expect(p.store(b.fd, 0x1000000n, 0x1000n)).toBe("both");
 		p.detach(a.fd);
-		// the other one's buffer holds zeroes
+		// the sibling's buffer holds zeroes
 		expect(p.store(a.fd, 0x1000000n, 0x1000n)).toBe("....");
 		p.kernel.close(b.fd);
 		expect(p.store(a.fd, 0x1000000n, 0x1000n)).toBe("----");
 	});
 
-	test("an emulated device takes IOASes only, and no PASIDs", () => {
+	test("an emulated device takes only IOASes, and no PASIDs", () => {
 		const p = new Program();
 		const { fd, id } = p.bound(9);
 		const ioas = p.ioas();
@@ -81,7 +82,7 @@ describe("ATTACH_IOMMUFD_PT", () => {
 });
 
 describe("PASIDs", () => {
-	test("only tables made for them, for the device itself too while there are any", () => {
+	test("take only tables made for PASIDs, as does the device itself while one is attached", () => {
 		const p = new Program();
 		const { fd, id } = p.bound(0);
 		const ioas = p.ioas();
@@ -95,7 +96,7 @@ describe("PASIDs", () => {
 		expect(p.attach(fd, ioas)).toBeGreaterThan(0);
 	});
 
-	test("how wide they are: as the device says, else as VFIO can note", () => {
+	test("the device limits their width, otherwise VFIO does", () => {
 		const p = new Program();
 		for (const [n, wide, refused] of [
 			[0, 0x7fffffff, [0x80000000, -ENOSPC]],
@@ -109,7 +110,7 @@ describe("PASIDs", () => {
 		}
 	});
 
-	test("PASID 0 with the flag is the device itself, by another way in", () => {
+	test("PASID 0 with the flag is the device itself, but kept track of separately", () => {
 		const p = new Program();
 		const { fd } = p.bound(0);
 		const ioas = p.ioas();
@@ -138,7 +139,7 @@ test("closing /dev/iommu or unmapping memory does not stop DMA, closing the devi
 	expect(p.peek(0n, 4)).toBe("----");
 	p.kernel.exit();
 
-	// The buffer is the device's: the next program finds it as it was left.
+	// The buffer belongs to the device: the next program finds its old contents.
 	const next = new Program("vtd", {}, p.sim);
 	const again = next.bound(0);
 	const other = next.ioas();
@@ -148,7 +149,7 @@ test("closing /dev/iommu or unmapping memory does not stop DMA, closing the devi
 	expect(next.store(again.fd, 0x1000000n, 0n)).toBe("----");
 });
 
-test("pages stay the device's when the program unmaps them", () => {
+test("the device keeps pages that the program unmaps", () => {
 	const p = new Program();
 	const { fd } = p.bound(0);
 	const ioas = p.ioas();

@@ -1,3 +1,4 @@
+/** Tests binding VFIO devices to an iommufd context. */
 import { describe, expect, test } from "vitest";
 import { E2BIG, EACCES, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, ENOENT, EPERM } from "../../../src/kernel/errno.js";
 import { vfio_device_bind_iommufd as BIND, ioctls } from "../../../structs/index.js";
@@ -7,7 +8,7 @@ const GET_INFO = 0x3b6b;
 const info = () => Uint8Array.of(24, ...new Array(23).fill(0));
 
 describe("BIND_IOMMUFD", () => {
-	test("nothing but BIND is answered before it", () => {
+	test("before BIND no other call is answered", () => {
 		const p = new Program();
 		const fd = p.device(0);
 		expect(p.kernel.ioctl(fd, GET_INFO, info())).toBe(-EINVAL);
@@ -18,7 +19,7 @@ describe("BIND_IOMMUFD", () => {
 		expect(p.kernel.ioctl(fd, GET_INFO, info())).toBe(0);
 	});
 
-	test("sizes: 16 bytes at least, zeroes beyond what the kernel knows, 4096 at most", () => {
+	test("sizes: at least 16 bytes, zeroes beyond what the kernel knows, at most 4096", () => {
 		const p = new Program();
 		const fd = p.device(0);
 		const call = (argsz: number, tail = 0) => {
@@ -34,14 +35,14 @@ describe("BIND_IOMMUFD", () => {
 		expect(p.kernel.ioctl(fd, ioctls.VFIO_DEVICE_BIND_IOMMUFD.request, 0x240000000n)).toBe(-EFAULT);
 	});
 
-	test("the descriptor: negative, closed, of another kind", () => {
+	test("the descriptor: negative, closed, of another kind of file", () => {
 		const p = new Program();
 		const fd = p.device(0);
 		expect(p.bind(fd, -1)).toBe(-EINVAL);
 		expect(p.bind(fd, 999)).toBe(-EBADF);
 		expect(p.bind(fd, fd)).toBe(-EBADFD);
 		expect(p.bind(fd)).toBe(1);
-		// Already bound comes before the descriptor, but not before a negative one.
+		// An earlier bind is checked before the descriptor, but after its sign.
 		expect(p.bind(fd, 999)).toBe(-EINVAL);
 	});
 
@@ -56,7 +57,7 @@ describe("BIND_IOMMUFD", () => {
 		expect(p.bind(other)).toBe(id);
 	});
 
-	test("a group is one context's, and never one that the host uses", () => {
+	test("a group belongs to one context, and cannot be one that the host uses", () => {
 		const p = new Program();
 		p.bound(1);
 		const second = p.kernel.open("/dev/iommu");
@@ -87,7 +88,7 @@ describe("BIND_IOMMUFD", () => {
 describe("tokens of SR-IOV functions", () => {
 	const uuid = (fill: number) => new Uint8Array(16).fill(fill);
 
-	test("a virtual function needs its physical function's token, which then can not change", () => {
+	test("a virtual function needs its physical function's token, which then cannot change", () => {
 		const p = new Program();
 		p.kernel.poke(MEMORY, uuid(1));
 		p.kernel.poke(MEMORY + 16n, uuid(2));
@@ -114,7 +115,7 @@ describe("tokens of SR-IOV functions", () => {
 });
 
 describe("group files", () => {
-	test("a group is open as a whole or device by device", () => {
+	test("a group is opened as a whole or device by device", () => {
 		const p = new Program();
 		const group = p.kernel.open("/dev/vfio/0");
 		expect(group).toBeGreaterThan(0);
@@ -127,7 +128,7 @@ describe("group files", () => {
 		expect(p.kernel.open("/dev/vfio/99")).toBe(-ENOENT);
 	});
 
-	test("a device opened by way of it is attached to the IOAS of the old calls", () => {
+	test("a device opened through it is attached to the IOAS of the compatibility calls", () => {
 		const p = new Program();
 		const group = p.kernel.open("/dev/vfio/0");
 		const name = new TextEncoder().encode("0000:00:10.0\0");

@@ -1,10 +1,11 @@
+/** Feeds random calls to VFIO's files. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Program } from "./program.js";
 
 const REQUESTS = [...Array.from({ length: 0x20 }, (_, i) => 0x3b64 + i), ...Array.from({ length: 0x18 }, (_, i) => 0x3b80 + i)];
 
-/** Small numbers are IDs and sizes more often than random ones would be. */
+/** Small numbers are valid IDs and sizes more often than random ones. */
 const word = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(0x1000, 0xffffffff, 0x7fffffff), fc.nat(0xffffffff));
 const argument = fc.oneof(
 	fc.array(word, { maxLength: 16 }).map((words) => new Uint8Array(Uint32Array.from(words).buffer)),
@@ -37,7 +38,7 @@ const step = fc.oneof(
 	{ weight: 1, arbitrary: fc.record({ op: fc.constant("dma" as const), file: fc.nat(7), iova: word, length: fc.nat(64) }) },
 );
 
-test("whatever a program asks of device and group files: an answer, and nothing left at its end", () => {
+test("whatever calls a program makes on device and group files, each is answered and nothing is left at exit", () => {
 	const property = fc.property(fc.constantFrom("vtd", "legacy", "amd"), fc.array(step, { maxLength: 60 }), (kind, steps) => {
 		const p = new Program(kind as "vtd");
 		const { kernel } = p;

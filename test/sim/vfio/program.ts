@@ -1,3 +1,4 @@
+/** A small machine and a program on it, for the tests of VFIO. */
 import { expect } from "vitest";
 import { PROT_READ, PROT_WRITE } from "../../../src/kernel/kernel.js";
 import { createSim, type Sim, type SimProcess } from "../../../src/sim/index.js";
@@ -17,7 +18,7 @@ const MEMORY_SIZE = 0x40000n;
 
 const MSI = { first: 0xfee00000, last: 0xfeefffff, type: "msi" };
 
-/** VT-d in scalable mode with all there is, in legacy mode, and AMD; the same devices behind each. */
+/** VT-d in scalable mode with every feature, in legacy mode, and AMD; the same devices are behind each. */
 const IOMMUS = {
 	vtd: { kind: "vtd", cap: 0x91d2008c222f0606n, ecap: 0x1ed9ea4f00fcen, reserved: [MSI] },
 	legacy: { kind: "vtd", cap: 0x80d2008c222f0606n, ecap: 0xf00fcen, reserved: [MSI] },
@@ -54,13 +55,13 @@ export function machine(kind: keyof typeof IOMMUS, kernel: object = {}) {
 	});
 }
 
-/** A program on a fresh machine, with calls as short as tests want them. */
+/** A program on a new machine, with shorthands for its calls. */
 export class Program {
 	readonly sim: Sim;
 	readonly kernel: SimProcess;
 	readonly iommu: number;
 
-	/** `sim`: on the machine of an earlier program */
+	/** `sim`: run on the machine of an earlier program */
 	constructor(kind: keyof typeof IOMMUS = "vtd", kernel: object = {}, sim?: Sim) {
 		this.sim = sim ?? createSim({ machine: machine(kind, kernel) });
 		this.kernel = this.sim.newProcess();
@@ -81,7 +82,7 @@ export class Program {
 		return rc < 0 ? rc : BIND.decode(bytes).out_devid;
 	}
 
-	/** an open device that is bound; `id` is what the context calls it */
+	/** an open device that is bound; `id` is its ID in the context */
 	bound(n: number): { fd: number; id: number } {
 		const fd = this.device(n);
 		const id = this.bind(fd);
@@ -107,7 +108,7 @@ export class Program {
 		return iommu_ioas_alloc.decode(bytes).out_ioas_id;
 	}
 
-	/** readable and writable unless told; the program's memory from `offset` */
+	/** maps the program's memory from `offset`, by default readable and writable */
 	map(ioas_id: number, iova: bigint, length = 0x1000n, offset = 0n, flags = 7): number {
 		const bytes = iommu_ioas_map.encode({ size: iommu_ioas_map.size, flags, ioas_id, user_va: MEMORY + offset, length, iova });
 		return this.kernel.ioctl(this.iommu, ioctls.IOMMU_IOAS_MAP.request, bytes);
@@ -137,13 +138,13 @@ export class Program {
 		return new TextDecoder().decode(bytes).replaceAll("\0", ".");
 	}
 
-	/** Fill the device's buffer with a text, by DMA from the IOVA that memory at `offset` is mapped at. */
+	/** Fill the device's buffer with a text, by DMA from the IOVA where memory at `offset` is mapped. */
 	load(fd: number, iova: bigint, offset: bigint, text: string): void {
 		this.poke(offset, text);
 		this.kernel.dma(fd, "read", iova, text.length, 0);
 	}
 
-	/** What the device's write of four bytes to the IOVA leaves in memory at `offset`: "----" where it did not arrive. */
+	/** The memory at `offset` after the device writes four bytes to the IOVA: "----" if the write did not arrive. */
 	store(fd: number, iova: bigint, offset: bigint): string {
 		this.poke(offset, "----");
 		this.kernel.dma(fd, "write", iova, 4, 0);
