@@ -1,6 +1,6 @@
+/** Counts users per page index, for pins. */
+
 /**
- * Counts users per page index, for pins.
- *
  * The count is a piecewise-constant function of the index and costs memory only where it changes. Ranges are
  * [start, end), in pages.
  */

@@ -1,6 +1,6 @@
-/**
- * Parts of the uAPI that are newer than their call, with the release that added them.
- *
+/** Parts of the uAPI that are newer than their call, with the release that added them. */
+
+/*
  * They are taken from the kernels' release notes and headers. structs/ioctls.ts says when a call itself was added and
  * how its struct grew. `since` is absent where the release is unknown: then only the newest one has it.
  */
