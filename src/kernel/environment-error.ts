@@ -1,7 +1,7 @@
-/** What this machine lacks. */
+/** The error for something that this machine lacks. */
 import { Problem } from "../../structs/errors.js";
 
-/** Something that this machine lacks: the command line ends with exit code 3, the message and what to do. */
+/** This machine lacks something: the command line exits with code 3, the message and what to do. */
 export class EnvironmentError extends Problem {
 	constructor(
 		message: string,

@@ -131,7 +131,7 @@ export const EOWNERDEAD = 130;
 export const ENOTRECOVERABLE = 131;
 export const ERFKILL = 132;
 
-/** `name: text as strerror gives it`, by number; a number without a line is none. */
+/** Name and strerror's text, by number; a number without a line is not an errno. */
 const table: Readonly<Record<number, readonly [name: string, text: string]>> = {
 	[EPERM]: ["EPERM", "Operation not permitted"],
 	[ENOENT]: ["ENOENT", "No such file or directory"],
@@ -265,24 +265,24 @@ const table: Readonly<Record<number, readonly [name: string, text: string]>> = {
 	[ERFKILL]: ["ERFKILL", "Operation not possible due to RF-kill"],
 };
 
-/** The canonical name, such as EOPNOTSUPP for 95; `errno 500` where there is none. Takes the positive number. */
+/** The canonical name, such as EOPNOTSUPP for 95; `errno 500` if there is none. Takes the positive number. */
 export function errnoName(errno: number): string {
 	return table[errno]?.[0] ?? `errno ${errno}`;
 }
 
-/** What strerror says of it. */
+/** strerror's text. */
 export function errnoText(errno: number): string {
 	return table[errno]?.[1] ?? `Unknown error ${errno}`;
 }
 
 let numbers: Map<string, number> | undefined;
 
-/** Names of errnos, for suggestions; second names are among them. */
+/** Names of errnos, including second names, for suggestions. */
 export function errnoNames(): Iterable<string> {
 	return byName().keys();
 }
 
-/** The number of a name, second names too (ENOTSUP is EOPNOTSUPP, EDEADLOCK is EDEADLK, EWOULDBLOCK is EAGAIN). */
+/** The number of a name, also of a second name (ENOTSUP is EOPNOTSUPP, EDEADLOCK is EDEADLK, EWOULDBLOCK is EAGAIN). */
 export function errnoNumber(name: string): number | undefined {
 	return byName().get(name);
 }

@@ -1,3 +1,4 @@
+/** Injects answers into calls, by strace's syntax. */
 import { InputError, ioctlByName, ioctlByRequest } from "../../structs/index.js";
 import { errnoNames, errnoNumber } from "./errno.js";
 import type { Kernel, Ret } from "./kernel.js";
@@ -7,11 +8,11 @@ import { wrapKernel } from "./wrap.js";
 export interface When {
 	readonly first: number;
 	readonly last: number;
-	/** 0: `first` alone */
+	/** 0: only `first` */
 	readonly step: number;
 }
 
-/** One `--inject`: these calls answer this, without being made. */
+/** One `--inject`: these calls are not made, and return this answer. */
 export interface Injection {
 	/** names of system calls, and of ioctls (`IOMMU_IOAS_MAP`) */
 	readonly calls: ReadonlySet<string>;
@@ -20,7 +21,7 @@ export interface Injection {
 	readonly when: When;
 }
 
-/** The calls that can be answered so, and the other names that strace has for them. */
+/** The calls that can be injected into, and the other names that strace has for them. */
 const CALLS = ["open", "close", "ioctl", "read", "write", "pread64", "pwrite64", "poll", "mmap", "munmap", "memfd_create"] as const;
 type Call = (typeof CALLS)[number];
 const ALIASES: Readonly<Record<string, Call>> = {
@@ -35,8 +36,8 @@ const MOST = 65535;
 const LARGEST_ERRNO = 4095;
 
 /**
- * Reads `SET:error=ERRNO|retval=VALUE[:when=FIRST[..LAST][+[STEP]]]`, strace's grammar. SET is names of system calls
- * joined by commas, `all`, or `!` and the names left out; names of ioctls stand for those calls alone.
+ * Parses `SET:error=ERRNO|retval=VALUE[:when=FIRST[..LAST][+[STEP]]]`, strace's grammar. SET is names of system calls
+ * joined by commas, `all`, or `!` and the names to leave out; the name of an ioctl stands for that ioctl only.
  * @throws InputError
  */
 export function parseInjection(text: string): Injection {
@@ -49,12 +50,12 @@ export function parseInjection(text: string): Injection {
 		const [key, value] = at < 0 ? [part, ""] : [part.slice(0, at), part.slice(at + 1)];
 		if (key === "when") when = parseWhen(value, text);
 		else if (key !== "error" && key !== "retval") {
-			const known = OTHERS.has(key) ? "is strace's, but there is no process here that it could be done to" : "is unknown";
-			throw bad(text, `"${key}" ${known}; error=, retval= and when= are`);
-		} else if (answer !== undefined) throw bad(text, "error= and retval= can not both be the answer");
+			const known = OTHERS.has(key) ? "works in strace, but there is no process here to apply it to" : "is unknown";
+			throw bad(text, `"${key}" ${known}; use error=, retval= or when=`);
+		} else if (answer !== undefined) throw bad(text, "error= and retval= exclude each other");
 		else answer = key === "error" ? -BigInt(parseErrno(value, text)) : parseRetval(value, text);
 	}
-	if (answer === undefined) throw bad(text, "what to answer is missing: error=ENOMEM or retval=0");
+	if (answer === undefined) throw bad(text, "the answer is missing; add error=ENOMEM or retval=0");
 	return { calls, answer, when };
 }
 
@@ -73,7 +74,7 @@ function parseSet(text: string, whole: string): ReadonlySet<string> {
 		names.map((name) => {
 			const call = ALIASES[name] ?? name;
 			if ((CALLS as readonly string[]).includes(call) || ioctlByName(call)) return call;
-			throw bad(whole, `"${name}" is no call here; these are: ${CALLS.join(", ")}, all, or an ioctl's name`);
+			throw bad(whole, `"${name}" is not a known call; use ${CALLS.join(", ")}, all, or an ioctl's name`);
 		}),
 	);
 }
@@ -89,7 +90,7 @@ function parseWhen(text: string, whole: string): When {
 		step: step === undefined ? (range ? 1 : 0) : Number(step),
 	};
 	const numbers = [when.first, ...(last === undefined ? [] : [when.last]), ...(step === undefined ? [] : [when.step])];
-	if (numbers.some((n) => n < 1 || n > MOST)) throw bad(whole, `when=${text}: numbers are from 1 to ${MOST}`);
+	if (numbers.some((n) => n < 1 || n > MOST)) throw bad(whole, `when=${text}: numbers must be from 1 to ${MOST}`);
 	if (when.last < when.first) throw bad(whole, `when=${text} ends before it begins`);
 	return when;
 }
@@ -98,13 +99,14 @@ function parseErrno(text: string, whole: string): number {
 	const number = /^\d+$/.test(text) ? Number(text) : errnoNumber(text);
 	if (number === undefined || number < 1 || number > LARGEST_ERRNO) {
 		const near = [...errnoNames()].find((name) => name === text.toUpperCase());
-		throw bad(whole, `error=${text} is no errno (a name, or 1 to ${LARGEST_ERRNO})${near ? `; did you mean ${near}?` : ""}`);
+		throw bad(whole, `error=${text} is not an errno (a name, or 1 to ${LARGEST_ERRNO})${near ? `; did you mean ${near}?` : ""}`);
 	}
 	return number;
 }
 
 function parseRetval(text: string, whole: string): bigint {
-	if (!/^(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text) || BigInt(text) >> 63n) throw bad(whole, `retval=${text} is no number from 0 to 2^63 - 1`);
+	if (!/^(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text) || BigInt(text) >> 63n)
+		throw bad(whole, `retval=${text} is not a number from 0 to 2^63 - 1`);
 	return BigInt(text);
 }
 
@@ -114,13 +116,13 @@ export function isDue({ first, last, step }: When, count: number): boolean {
 	return step === 0 ? count === first : (count - first) % step === 0;
 }
 
-/** `kernel`, with some calls answered instead of made. Each call counts for itself; of two rules for one call the later one holds. */
+/** `kernel`, with some calls answered instead of made. Each call is counted separately; if two rules apply to a call, the later one wins. */
 export function injecting(kernel: Kernel, injections: readonly Injection[]): Kernel {
 	if (injections.length === 0) return kernel;
 	const rules = new Map<string, Injection>();
 	for (const injection of injections) for (const call of injection.calls) rules.set(call, injection);
 	const counts = new Map<string, number>();
-	/** What this invocation is to answer; undefined where it is to be made. */
+	/** The injected answer of this invocation; undefined if the call is to be made. */
 	const due = (call: string): bigint | undefined => {
 		const rule = rules.get(call);
 		if (rule === undefined) return undefined;

@@ -1,13 +1,13 @@
+/** The system calls that everything above is written against. */
+
 /**
- * The system calls that everything above is written against. Two kernels answer them:
- * `real/` (FFI on this process) and `../sim/` (iommufd in TypeScript).
- *
- * Every call answers as the kernel's own entry points do: a value >= 0, or minus the errno.
- * No call throws for anything a program could pass to a kernel.
+ * What calls return. Two kernels implement them: `real/` (FFI on this process) and `../sim/` (iommufd in TypeScript).
+ * Like the kernel's own entry points, every call returns a value >= 0 or minus the errno. No call throws for anything
+ * that a program could pass to a kernel.
  */
 export type Ret = number;
 
-/** A stretch of the program's memory, passed as it is; nothing checks that it exists. */
+/** A range of the program's memory, passed as it is; nothing checks that it exists. */
 export interface UserRange {
 	readonly addr: bigint;
 	/** bytes */
@@ -15,12 +15,12 @@ export interface UserRange {
 }
 
 /**
- * What an ioctl's third argument is: bytes (placed somewhere in memory, and updated in place
- * with what the kernel wrote), or a bare 64-bit value (an address or an integer).
+ * An ioctl's third argument: bytes (placed somewhere in memory, and updated in place with what the kernel wrote), or a
+ * plain 64-bit value (an address or an integer).
  */
 export type IoctlArg = Uint8Array | bigint;
 
-/** Where bytes of read and write are: ours (placed in memory for the call) or an address. */
+/** The buffer of a read or write: the caller's bytes (placed in memory for the call) or an address. */
 export type IoBuffer = Uint8Array | UserRange;
 
 export interface PollFd {
@@ -46,13 +46,13 @@ export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 
 export interface MmapRequest {
-	/** 0n: the kernel chooses; else exactly there (MAP_FIXED_NOREPLACE: EEXIST where something is) */
+	/** 0n: the kernel chooses; else exactly there (MAP_FIXED_NOREPLACE: EEXIST if something is mapped there) */
 	readonly addr: bigint;
 	/** bytes, rounded up to pages */
 	readonly length: bigint;
 	/** PROT_READ | PROT_WRITE */
 	readonly prot: number;
-	/** with a file: shared; without: private anonymous */
+	/** with a file, the mapping is shared; without, private and anonymous */
 	readonly fd?: number;
 	/** bytes, a multiple of the page size */
 	readonly offset?: bigint;
@@ -61,7 +61,7 @@ export interface MmapRequest {
 /** One program's view of a kernel. */
 export interface Kernel {
 	readonly kind: "real" | "sim";
-	/** O_RDWR | O_NONBLOCK | O_CLOEXEC unless told otherwise */
+	/** `flags` defaults to O_RDWR | O_NONBLOCK | O_CLOEXEC */
 	open(path: string, flags?: number): Ret;
 	close(fd: number): Ret;
 	ioctl(fd: number, request: number, arg: IoctlArg): Ret;
@@ -69,7 +69,7 @@ export interface Kernel {
 	write(fd: number, from: IoBuffer): Ret;
 	pread(fd: number, into: IoBuffer, offset: bigint): Ret;
 	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret;
-	/** number of files with events; the simulated kernel never waits. `timeout` in ms, 0 at once */
+	/** number of files with events; the simulated kernel never waits. `timeout` in ms; 0: return at once */
 	poll(fds: PollFd[], timeout: number): Ret;
 	/** the address, or minus the errno */
 	mmap(request: MmapRequest): bigint;
@@ -79,20 +79,20 @@ export interface Kernel {
 	/** Copy out of (`peek`) or into (`poke`) the program's memory. 0, or -EFAULT and nothing copied. */
 	peek(addr: bigint, into: Uint8Array): Ret;
 	poke(addr: bigint, from: Uint8Array): Ret;
-	/** The program's end: closes what is open, in reverse order of opening, and unmaps its memory. */
+	/** Ends the program: closes open files in reverse order of opening, and unmaps its memory. */
 	exit(): void;
 }
 
-/** A kernel whose machine has devices that can be told to do DMA (QEMU's `edu`, see the traces' `dma` steps). */
+/** A kernel whose machine has devices that do DMA on request (QEMU's `edu`, see the traces' `dma` steps). */
 export interface DmaCapable {
 	/**
 	 * The device behind `fd` copies `length` bytes: `read` from `iova` into its own buffer at `buf`,
-	 * `write` from there to `iova`. Answers the IOMMU's own event records, 32 bytes each.
+	 * `write` from there to `iova`. Returns the IOMMU's own event records, 32 bytes each.
 	 */
 	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[];
 }
 
-/** Whether `kernel` answers `dma`; the real kernel does not. */
+/** Whether `kernel` has `dma`; the real kernel does not. */
 export function isDmaCapable(kernel: Kernel): kernel is Kernel & DmaCapable {
 	return "dma" in kernel;
 }

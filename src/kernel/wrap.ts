@@ -1,12 +1,12 @@
-/** The one way to put something around a kernel: a recording, injected answers, counted allocations. */
+/** The one way to wrap a kernel: for recordings, injected answers, counted allocations. */
 import { type DmaCapable, isDmaCapable, type Kernel } from "./kernel.js";
 
-/** What a wrapper does itself. */
+/** The calls that a wrapper handles itself. */
 export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable>;
 
 /**
- * A kernel that does what `overrides` says, and hands every other call to `kernel` as it is. It can be told to do DMA
- * where `kernel` can; `overrides.dma` counts only there. What else is in `overrides` is a part of the result too.
+ * A kernel with the calls in `overrides`, which passes every other call on to `kernel`. It has `dma` only if `kernel`
+ * has; otherwise `overrides.dma` is ignored. Other members of `overrides` become members of the result.
  */
 export function wrapKernel<const O extends Overrides>(kernel: Kernel, overrides: O): Kernel & Omit<O, "dma"> & Partial<DmaCapable> {
 	const { dma, ...own } = overrides;

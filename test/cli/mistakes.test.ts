@@ -151,7 +151,7 @@ describe("replay", () => {
 		if (existsSync("/dev/iommu")) return;
 		const { status, stderr } = iommuctl(["replay", join(root, "test/fixtures/golden/numbers.jsonl.gz"), "--kernel", "real"]);
 		expect(status).toBe(3);
-		expect(stderr).toContain("/dev/iommu can not be opened");
+		expect(stderr).toContain("/dev/iommu cannot be opened");
 	});
 });
 

@@ -1,10 +1,11 @@
+/** Tests of what errnos mean for calls. */
 import { describe, expect, it } from "vitest";
 import { EEXIST, EINVAL, EMSGSIZE, ENOENT, EOPNOTSUPP, errnoName, errnoNumber, errnoText } from "../../src/kernel/errno.js";
 import { meaning } from "../../src/kernel/errno-meaning.js";
 import { commandMeanings } from "../../src/kernel/errno-meaning-commands.js";
 import { ioctls } from "../../structs/index.js";
 
-/** What a real kernel answered in recorded traces. */
+/** The errnos that a real kernel returned in recorded traces. */
 const seen: Record<string, string> = {
 	IOMMU_DESTROY: "EBUSY ENOENT EINVAL E2BIG EFAULT",
 	IOMMU_FAULT_QUEUE_ALLOC: "ENOTSUP E2BIG EINVAL EFAULT",
@@ -55,7 +56,7 @@ describe("what an errno means", () => {
 		}
 	});
 
-	it("is told for calls that exist", () => {
+	it("is given only for calls that exist", () => {
 		const known = new Set([...Object.keys(ioctls), ...systemCalls]);
 		expect(Object.keys(commandMeanings).filter((call) => !known.has(call))).toEqual([]);
 	});
@@ -69,7 +70,7 @@ describe("what an errno means", () => {
 	});
 
 	it("depends on the call", () => {
-		expect(meaning("IOMMU_IOAS_MAP", EEXIST)).toContain("touches a mapping");
+		expect(meaning("IOMMU_IOAS_MAP", EEXIST)).toContain("overlaps an existing mapping");
 		expect(meaning("IOMMU_VDEVICE_ALLOC", EEXIST)).toContain("virt_id");
 		expect(meaning("IOMMU_IOAS_IOVA_RANGES", EMSGSIZE)).toContain("num_iovas");
 		expect(meaning("IOMMU_IOAS_ALLOC", ENOENT)).toContain("ID is unknown");

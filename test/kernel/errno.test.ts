@@ -1,3 +1,4 @@
+/** Tests of the table of errnos. */
 import { constants } from "node:os";
 import { describe, expect, it } from "vitest";
 import * as errno from "../../src/kernel/errno.js";
@@ -19,7 +20,7 @@ describe("errno", () => {
 		}
 	});
 
-	it("takes second names for the same number", () => {
+	it("accepts second names for the same number", () => {
 		expect(["ENOTSUP", "EOPNOTSUPP", "EDEADLOCK", "EDEADLK", "EWOULDBLOCK", "EAGAIN"].map(errnoNumber)).toEqual([95, 95, 35, 35, 11, 11]);
 		expect([95, 35, 11].map(errnoName)).toEqual(["EOPNOTSUPP", "EDEADLK", "EAGAIN"]);
 	});
@@ -31,7 +32,7 @@ describe("errno", () => {
 		expect(errnoText(errno.EBADFD)).toBe("File descriptor in bad state");
 	});
 
-	it("has an answer for what is no errno", () => {
+	it("has an answer for numbers that are not errnos", () => {
 		expect(errnoName(524)).toBe("errno 524");
 		expect(errnoText(524)).toBe("Unknown error 524");
 		expect(errnoNumber("ENOPE")).toBeUndefined();

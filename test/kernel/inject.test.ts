@@ -1,3 +1,4 @@
+/** Tests of injected answers. */
 import { describe, expect, it } from "vitest";
 import { EBUSY, ENOMEM } from "../../src/kernel/errno.js";
 import { injecting, isDue, parseInjection } from "../../src/kernel/inject.js";
@@ -21,17 +22,17 @@ describe("when=", () => {
 	])("%s", (when, expected) => expect(due(when)).toEqual(expected));
 });
 
-describe("what can not be injected is told", () => {
+describe("what cannot be injected is rejected", () => {
 	it.each([
-		["ioctl", "what to answer is missing"],
-		["fork:error=EIO", '"fork" is no call here'],
-		["ioctl:error=EWHAT", "no errno"],
-		["ioctl:error=4096", "no errno"],
-		["ioctl:error=EIO:retval=1", "can not both"],
+		["ioctl", "the answer is missing"],
+		["fork:error=EIO", '"fork" is not a known call'],
+		["ioctl:error=EWHAT", "not an errno"],
+		["ioctl:error=4096", "not an errno"],
+		["ioctl:error=EIO:retval=1", "exclude each other"],
 		["ioctl:error=EIO:when=0", "from 1 to 65535"],
 		["ioctl:error=EIO:when=5..2", "ends before it begins"],
 		["ioctl:error=EIO:when=a", "FIRST[..LAST][+[STEP]]"],
-		["ioctl:signal=SIGSEGV", "is strace's"],
+		["ioctl:signal=SIGSEGV", "works in strace"],
 		["ioctl:errno=EIO", "is unknown"],
 	])("%s", (text, problem) => expect(() => parseInjection(text)).toThrow(problem));
 });
@@ -49,7 +50,7 @@ describe("an injecting kernel", () => {
 		expect(fake.calls).toHaveLength(4);
 	});
 
-	it("counts each call of a set for itself", () => {
+	it("counts each call of a set separately", () => {
 		const { kernel, fake } = injected("openat,close:error=EIO:when=1");
 		expect([kernel.close(3), kernel.open("/dev/iommu"), kernel.close(3), kernel.open("/dev/iommu")]).toEqual([-5, -5, 0, 3]);
 		expect(fake.calls).toEqual(["close 3", "open /dev/iommu"]);
@@ -68,7 +69,7 @@ describe("an injecting kernel", () => {
 		expect(kernel.ioctl(3, 0x3bff, 0n)).toBe(0);
 	});
 
-	it("lets the later of two rules for a call hold, and is the kernel itself without a rule", () => {
+	it("lets the later of two rules for a call win, and is the kernel itself without a rule", () => {
 		expect(injected("read:error=EIO", "read:error=EBUSY").kernel.read(3, new Uint8Array(1))).toBe(-EBUSY);
 		const fake = new FakeKernel();
 		expect(injecting(fake, [])).toBe(fake);

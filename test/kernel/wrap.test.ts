@@ -1,10 +1,11 @@
+/** Tests of wrapping a kernel. */
 import { describe, expect, test } from "vitest";
 import { isDmaCapable, type Kernel } from "../../src/kernel/kernel.js";
 import { wrapKernel } from "../../src/kernel/wrap.js";
 import { FakeKernel as WithoutDma } from "../client/fake-kernel.js";
 import { FakeKernel } from "../trace/fake-kernel.js";
 
-/** One call of every kind, with what each answered. */
+/** One call of every kind, with its answer. */
 function everyCall(kernel: Kernel): unknown[] {
 	return [
 		kernel.open("/dev/iommu", 2),
@@ -25,7 +26,7 @@ function everyCall(kernel: Kernel): unknown[] {
 }
 
 describe("wrapKernel", () => {
-	test("hands every call on as it is", () => {
+	test("passes every call on as it is", () => {
 		const plain = new FakeKernel();
 		const answers = everyCall(plain);
 		const under = new FakeKernel();
@@ -34,7 +35,7 @@ describe("wrapKernel", () => {
 		expect([under.ended, [...under.memory]]).toEqual([plain.ended, [...plain.memory]]);
 	});
 
-	test("what is overridden does not reach the kernel, and what is added is there", () => {
+	test("overridden calls do not reach the kernel, and added members are there", () => {
 		const under = new FakeKernel();
 		const kernel = wrapKernel(under, { ioctl: () => -12, extra: () => "more" });
 		expect(kernel.ioctl(3, 0x3b81, 0n)).toBe(-12);
@@ -43,7 +44,7 @@ describe("wrapKernel", () => {
 		expect(under.calls).toEqual([]);
 	});
 
-	test("does DMA only where the kernel below can", () => {
+	test("does DMA only if the kernel below can", () => {
 		const dma = () => [new Uint8Array(32)];
 		expect(isDmaCapable(wrapKernel(new WithoutDma(), { dma }))).toBe(false);
 		expect(wrapKernel(new FakeKernel(), { dma }).dma?.(3, "read", 0n, 1, 0)).toHaveLength(1);

@@ -1,22 +1,20 @@
-/**
- * The memory that bytes for the kernel are placed in: one memory file, mapped once for the life of the thread. So it
- * never moves, no collector knows it, and it can grow (the file does, the address does not). A call that is told a wrong
- * length spoils nothing but this.
- */
+/** The memory in which bytes for the kernel are placed. */
+// It is one memory file, mapped once for the life of the thread: it never moves, no garbage collector knows it, and it can
+// grow (the file does, the address stays). A call with a wrong length damages nothing else.
 import { EnvironmentError } from "../environment-error.js";
 import type { Libc } from "./libc.js";
 
 const PAGE = 0x1000;
-/** Bytes of address space; just below what one view by ref-napi spans. */
+/** Bytes of address space; just below the size of one of ref-napi's views. */
 const SPAN = 0x3fff_0000;
-/** Where an ioctl's argument is placed, and how long it can be there; a page of 0xff follows. */
+/** Where an ioctl's argument is placed, and how long it can be; a page of 0xff follows. */
 export const ARG = 0;
 export const ARG_ROOM = 0x10000;
 /** Where the bytes of all other calls are placed. */
 export const DATA = ARG + ARG_ROOM + PAGE;
-/** Bytes that one call can have placed at DATA. */
+/** The most bytes that one call can place at DATA. */
 export const DATA_ROOM = SPAN - DATA;
-/** What stays after a big transfer. */
+/** The size that remains after a big transfer. */
 const KEPT = 0x100000;
 
 const PROT_READ_WRITE = 3;
@@ -24,10 +22,10 @@ const MAP_SHARED = 1;
 const MFD_CLOEXEC = 1;
 
 export class Arena {
-	/** all of it; only what `reserve` made room for may be touched */
+	/** the whole arena; only the part that `reserve` made room for may be touched */
 	readonly bytes: Uint8Array;
 	readonly address: bigint;
-	/** the memory file, in which offset n is byte n: peek and poke let the kernel copy through it */
+	/** the memory file (its offset n is byte n), through which peek and poke let the kernel copy */
 	readonly fd: number;
 	#libc: Libc;
 	#size = 0;
@@ -41,17 +39,17 @@ export class Arena {
 		if (this.address < 0n) throw noMemory("mmap", -Number(this.address));
 		if (!this.reserve(KEPT - DATA)) throw noMemory("ftruncate", libc.errno[0]);
 		this.bytes = libc.view(this.address, SPAN);
-		// Where the size in a struct lies by far, the excess is not zero: E2BIG, as a caller without luck gets it.
+		// If the size in a struct is far too large, the excess is not zero: E2BIG, as an unlucky caller gets it.
 		this.bytes.fill(0xff, ARG + ARG_ROOM, DATA);
 	}
 
-	/** Makes room for `length` bytes at DATA. False if there is not so much memory. */
+	/** Makes room for `length` bytes at DATA. False if there is not enough memory. */
 	reserve(length: number): boolean {
 		const size = Math.ceil((DATA + length) / PAGE) * PAGE;
 		return size <= this.#size || this.#resize(size);
 	}
 
-	/** Gives back what a big transfer took. */
+	/** Frees the memory of a big transfer. */
 	trim(): void {
 		if (this.#size > KEPT) this.#resize(KEPT);
 	}
@@ -66,6 +64,6 @@ export class Arena {
 function noMemory(call: string, errno: number): EnvironmentError {
 	return new EnvironmentError(
 		`no memory to pass to the kernel: ${call} failed with errno ${errno}`,
-		"look at the limits of this shell (ulimit -v, -f and -n), or use the simulated kernel (--kernel sim)",
+		"check the limits of this shell (ulimit -v, -f and -n), or use the simulated kernel (--kernel sim)",
 	);
 }

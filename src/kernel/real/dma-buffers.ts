@@ -1,14 +1,13 @@
-/**
- * Open DMA buffers of this process. IOMMU_TEST_OP_DMABUF_GET of Linux 7.3 opens one and answers 0 instead of its number:
- * whoever looks before and after the call finds it.
- */
+/** Finds the open DMA buffers of this process. */
+// IOMMU_TEST_OP_DMABUF_GET of Linux 7.3 opens one and returns 0 instead of its descriptor: comparing the open buffers
+// before and after the call finds it.
 import { readdirSync, readlinkSync } from "node:fs";
 import { ioctls, iommu_test_cmd, iommu_test_op } from "../../../structs/index.js";
 import type { IoctlArg } from "../kernel.js";
 
 const folder = "/proc/self/fd";
 
-/** Their descriptors, lowest first; none where /proc is not mounted. */
+/** Their descriptors, lowest first; none if /proc is not mounted. */
 export function openDmaBuffers(root = folder): number[] {
 	let names: string[];
 	try {
@@ -20,7 +19,7 @@ export function openDmaBuffers(root = folder): number[] {
 		try {
 			return readlinkSync(`${root}/${name}`).startsWith("/dmabuf:");
 		} catch {
-			// Closed meanwhile, as the folder itself is.
+			// Closed in the meantime, like the folder's own descriptor.
 			return false;
 		}
 	};
@@ -30,7 +29,7 @@ export function openDmaBuffers(root = folder): number[] {
 		.sort((a, b) => a - b);
 }
 
-/** Is it the call that opens a DMA buffer? */
+/** Whether this is the call that opens a DMA buffer. */
 export function getsDmaBuffer(request: number, arg: IoctlArg): boolean {
 	if (request !== ioctls.IOMMU_TEST_CMD.request || typeof arg === "bigint" || arg.length < 8) return false;
 	const op = new DataView(arg.buffer, arg.byteOffset).getUint32(iommu_test_cmd.offsets.op as number, true);

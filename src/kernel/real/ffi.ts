@@ -1,8 +1,8 @@
-/** Loads ref-napi and the bindings of ffi-napi; the one place that knows these modules. */
+/** Loads ref-napi and the bindings of ffi-napi; no other file knows these modules. */
 import { createRequire } from "node:module";
 import { EnvironmentError } from "../environment-error.js";
 
-/** What is used of ref-napi. */
+/** The part of ref-napi that is used. */
 export interface RefModule {
 	/** A view of `length` bytes at the address that `buffer` holds at `offset`. */
 	readPointer(buffer: Uint8Array, offset: number, length: number): Buffer;
@@ -10,10 +10,10 @@ export interface RefModule {
 	writePointer(buffer: Uint8Array, offset: number, target: Uint8Array): void;
 }
 
-/** Memory that native code is given; the bindings take any of these for a Buffer. */
+/** Memory passed to native code; the bindings accept any of these as a Buffer. */
 export type NativeBytes = Uint8Array | Int8Array;
 
-/** What is used of ffi-napi/lib/bindings, the thin layer over libffi. */
+/** The part of ffi-napi/lib/bindings, the thin layer over libffi, that is used. */
 export interface FfiBindings {
 	ffi_prep_cif(cif: Uint8Array, argCount: number, returnType: Uint8Array, argTypes: Uint8Array, abi: number): number;
 	ffi_call(cif: NativeBytes, fn: NativeBytes, result: NativeBytes, args: NativeBytes): void;
@@ -38,7 +38,7 @@ export interface Host {
 	readonly littleEndian: boolean;
 }
 
-/** What both modules ship working binaries for, of the systems that have an iommufd. */
+/** The architectures with iommufd for which both modules ship working binaries. */
 const architectures = ["x64", "arm64"];
 
 const thisHost: Host = {
@@ -47,7 +47,7 @@ const thisHost: Host = {
 	littleEndian: new Uint8Array(Uint16Array.of(1).buffer)[0] === 1,
 };
 
-/** ref-napi first: ffi-napi takes its memory from the instance that is loaded. */
+/** ref-napi first: ffi-napi takes its memory from the loaded instance. */
 export const requireFfi: FfiLoader = () => {
 	const require = createRequire(import.meta.url);
 	const ref = require("ref-napi") as RefModule;
@@ -56,7 +56,7 @@ export const requireFfi: FfiLoader = () => {
 
 const orSimulate = "or use the simulated kernel (--kernel sim)";
 
-/** @throws EnvironmentError saying why FFI can not be used here and what to do */
+/** @throws EnvironmentError that says why FFI cannot be used here and what to do */
 export function loadFfi(load: FfiLoader = requireFfi, host: Host = thisHost): Ffi {
 	if (host.platform !== "linux") {
 		throw new EnvironmentError(`the real kernel needs Linux, and this is ${host.platform}`, "use the simulated kernel (--kernel sim)");
@@ -79,24 +79,24 @@ function loadFailure(cause: unknown): EnvironmentError {
 	const [line = ""] = message.split("\n");
 	if (code === "MODULE_NOT_FOUND") {
 		return new EnvironmentError(
-			`FFI can not be loaded: ${line}`,
+			`FFI cannot be loaded: ${line}`,
 			`install the dependencies (npm install, in the folder that holds iommuctl's package.json), ${orSimulate}`,
 			{ cause },
 		);
 	}
 	if (code === "ERR_DLOPEN_DISABLED") {
 		return new EnvironmentError(
-			"FFI can not be loaded: this Node was told to load no native addons",
+			"FFI cannot be loaded: this Node runs without native addons",
 			`start it without --no-addons, and with --allow-addons where --permission is given, ${orSimulate}`,
 			{ cause },
 		);
 	}
 	if (code === "ERR_DLOPEN_FAILED" || /No native build was found/.test(message)) {
 		return new EnvironmentError(
-			`FFI can not be loaded: ${line}`,
+			`FFI cannot be loaded: ${line}`,
 			`it needs a Linux with glibc and the binaries that ref-napi and ffi-napi ship (npm install --ignore-scripts), ${orSimulate}`,
 			{ cause },
 		);
 	}
-	return new EnvironmentError(`FFI can not be loaded: ${line}`, `try another Node (20 to 26 are known to work), ${orSimulate}`, { cause });
+	return new EnvironmentError(`FFI cannot be loaded: ${line}`, `try another Node (20 to 26 are known to work), ${orSimulate}`, { cause });
 }

@@ -4,26 +4,26 @@ import { EnvironmentError } from "../environment-error.js";
 
 const iommu = "/dev/iommu";
 
-/** What is looked at; a test passes a system of its own. Everything is undefined where there is nothing. */
+/** The parts of the system that are looked at; a test passes its own. Functions return undefined if there is nothing. */
 export interface Files {
 	/** the device number of an open character device */
 	openDevice(fd: number): bigint | undefined;
-	/** what an open file is, as /proc/self/fd says: a path, or `anon_inode:[eventfd]` */
+	/** what an open file is, according to /proc/self/fd: a path, or `anon_inode:[eventfd]` */
 	openName(fd: number): string | undefined;
 	/** the device number of /dev/iommu */
 	iommuDevice(): bigint | undefined;
 }
 
 /**
- * @param fd a file number of the shell that started us
- * @throws EnvironmentError unless it is open and /dev/iommu
+ * @param fd a file descriptor of the shell that started this process
+ * @throws EnvironmentError unless it is an open /dev/iommu
  */
 export function checkGivenFile(fd: number, files: Files = thisSystem): void {
 	const name = files.openName(fd);
 	const hint = `open it in the shell first: exec ${fd}<>${iommu}`;
 	if (name === undefined) throw new EnvironmentError(`--fd ${fd}: file ${fd} is not open`, hint);
-	// The number of the device decides, not the name: a container may have the file elsewhere, and a number that the shell
-	// has not opened may be one that Node opened for itself (its epoll instance, its eventfds), which has a name too.
+	// The device number decides, not the name: a container may have the file elsewhere, and a descriptor that the shell did
+	// not open may be one that Node opened for itself (its epoll instance, its eventfds), which also has a name.
 	const wanted = files.iommuDevice();
 	if (wanted === undefined ? name === iommu : files.openDevice(fd) === wanted) return;
 	throw new EnvironmentError(`--fd ${fd}: file ${fd} is ${name}, not ${iommu}`, hint);
@@ -45,7 +45,7 @@ const thisSystem: Files = {
 		try {
 			return deviceNumber(readFileSync("/sys/class/misc/iommu/dev", "latin1"));
 		} catch {
-			// Without sysfs, or without the driver.
+			// There is no sysfs, or no driver.
 		}
 		try {
 			return statSync(iommu, { bigint: true }).rdev;
@@ -55,7 +55,7 @@ const thisSystem: Files = {
 	},
 };
 
-/** `10:258` as stat tells it: the low byte of the minor number, 12 bits of the major, then what is left of each. */
+/** `10:258` as stat encodes it: the low byte of the minor number, 12 bits of the major, then the rest of each. */
 export function deviceNumber(text: string): bigint | undefined {
 	const match = /^(\d+):(\d+)\s*$/.exec(text);
 	if (!match) return undefined;

@@ -12,7 +12,7 @@ export type { RealKernel } from "./real-kernel.js";
 
 /**
  * A new program on this machine's kernel, without files and memory.
- * @throws EnvironmentError if FFI can not be loaded here; it says what to do
+ * @throws EnvironmentError if FFI cannot be loaded here; it says what to do
  */
 export function openRealKernel(load?: FfiLoader): RealKernel {
 	return new RealKernel(load === undefined ? system() : startSystem(load));

@@ -1,21 +1,21 @@
-/** The ioctl call, which everything waits for: a function over constants, so that the compiler can see through it. */
+/** The ioctl call, on the critical path of everything: a closure over constants, which the compiler can optimize. */
 import { ENOMEM } from "../errno.js";
 import type { IoctlArg, Ret } from "../kernel.js";
 import { ARG, ARG_ROOM, type Arena, DATA, DATA_ROOM } from "./arena.js";
 import { type Libc, RESULT_WORD } from "./libc.js";
 
-/** Structs up to this length have a view ready; a call told a short length is thought to write no further. */
+/** Structs up to this length have a prepared view; a call with a short length is assumed not to write beyond it. */
 const SMALL = 256;
 
 export type Ioctl = (fd: number, request: number, arg: IoctlArg) => Ret;
 
 /**
- * Bytes are always placed in the arena, never passed where they are: a struct that is shorter than the kernel thinks
- * would have it write over Node's memory, and a collector may move or free what it finds unused.
+ * Bytes are always placed in the arena, never passed in place: for a struct shorter than the kernel thinks, it would
+ * overwrite Node's memory, and the garbage collector may move or free memory that looks unused.
  */
 export function makeIoctl(libc: Libc, arena: Arena): Ioctl {
 	const { ffiCall, words, args, errno } = libc;
-	// The bindings recognise this kind of array first.
+	// The bindings check for this kind of array first.
 	const [cif, fn, result, pointers] = [libc.prepared.ioctl.cif, libc.prepared.ioctl.fn, libc.result, libc.pointers].map(asInt8Array);
 	const { buffer, byteOffset } = arena.bytes;
 	const place = new Uint8Array(buffer, byteOffset + ARG, ARG_ROOM);
@@ -26,9 +26,9 @@ export function makeIoctl(libc: Libc, arena: Arena): Ioctl {
 	const addressLow = Number(BigInt.asIntN(32, arena.address + BigInt(ARG)));
 	const addressHigh = Number((arena.address + BigInt(ARG)) >> 32n);
 
-	/** how far an earlier call may have left bytes */
+	/** the end of the bytes that an earlier call may have left */
 	let stale = 0;
-	/** the array of the last call and, from its second time on, its 64-bit view: in a loop it is often the same one */
+	/** the array of the last call and, from its second use on, its 64-bit view: in a loop it is often the same array */
 	let last: Uint8Array | undefined;
 	let lanes: BigInt64Array | undefined;
 
@@ -43,11 +43,11 @@ export function makeIoctl(libc: Libc, arena: Arena): Ioctl {
 		return value === -1 ? -error : value;
 	}
 
-	/** After the bytes are in place: zeroes behind them, so that nothing of an earlier, longer struct is seen. */
+	/** Once the bytes are in place: clears what follows, so that nothing of an earlier, longer struct remains. */
 	function callPlaced(fd: number, request: number, length: number): Ret {
 		if (stale > length) place.fill(0, length, stale);
 		const size = placeSize[0];
-		// The kernel writes as far as the struct's size says, or as a request for another struct makes it.
+		// The kernel may write up to the size given in the struct, or further if the request is meant for another struct.
 		stale = size === length && length >= 8 ? length : size > length ? ARG_ROOM : Math.max(length, SMALL);
 		words[4] = addressLow;
 		words[5] = addressHigh;
@@ -82,7 +82,7 @@ export function makeIoctl(libc: Libc, arena: Arena): Ioctl {
 		last = length <= SMALL ? arg : undefined;
 		place.set(arg);
 		const ret = callPlaced(fd, request, length);
-		// Also after a failure: some calls say how far they came.
+		// Also after a failure: some calls return how far they came.
 		arg.set(length <= SMALL ? views[length] : place.subarray(0, length));
 		return ret;
 	};

@@ -1,4 +1,4 @@
-/** C functions as prepared calls: their arguments lie in one fixed block, and errno is read at its address. */
+/** C functions as prepared calls: their arguments are in one fixed block, and errno is read at its address. */
 import { EnvironmentError } from "../environment-error.js";
 import type { Ffi, FfiBindings } from "./ffi.js";
 
@@ -23,15 +23,15 @@ const functions = {
 
 export type FunctionName = keyof typeof functions;
 
-/** One argument: an int or a size as a number, sign and all, or a word of 64 bits. */
+/** One argument: an int or a size as a (signed) number, or a word of 64 bits. */
 export type Word = number | bigint;
 
 type Words<Count extends number, Found extends Word[] = []> = Found["length"] extends Count ? Found : Words<Count, [...Found, Word]>;
 
-/** As many as the function takes: what is left out would be what an earlier call left there. */
+/** As many as the function takes: a missing one would have the value that an earlier call left there. */
 export type Arguments<Name extends FunctionName> = Words<(typeof functions)[Name]>;
 
-/** A call that is ready to be made. */
+/** A prepared call. */
 export interface Prepared {
 	readonly cif: Uint8Array;
 	readonly fn: Uint8Array;
@@ -52,7 +52,7 @@ export class Libc {
 	readonly args: BigUint64Array;
 	/** the whole block in 32-bit words: argument i at 2i, the result at RESULT_WORD */
 	readonly words: Int32Array;
-	/** errno of this thread, at its own address: whatever runs after a call may change it, so read it at once */
+	/** errno of this thread, at its own address: any code that runs after a call may change it, so read it at once */
 	readonly errno: Int32Array;
 	readonly result: Uint8Array;
 	readonly pointers: Uint8Array;
@@ -60,7 +60,7 @@ export class Libc {
 	readonly prepared: Readonly<Record<FunctionName, Prepared>>;
 	#ffi: Ffi;
 	#result64: BigInt64Array;
-	/** native code keeps addresses into this, so it lives as long as this object does, and it is never handed out */
+	/** native code keeps addresses into this, so it lives as long as this object and is never exposed */
 	#block = new ArrayBuffer(4096);
 	readonly #address: bigint;
 	#used = CIFS;
@@ -86,7 +86,7 @@ export class Libc {
 		this.prepared = Object.fromEntries(calls) as Record<FunctionName, Prepared>;
 	}
 
-	/** Calls a function. The value, or minus the errno. For results of 32 bits. */
+	/** Calls a function with a 32-bit result. Returns the value, or minus the errno. */
 	call<Name extends FunctionName>(name: Name, ...given: Arguments<Name>): number {
 		this.#place(given);
 		const { cif, fn } = this.prepared[name];
@@ -96,7 +96,7 @@ export class Libc {
 		return value === -1 ? -errno : value;
 	}
 
-	/** The same for an address: a user address never has its top bit set, so what is negative is an errno. */
+	/** The same for an address: user addresses never have their top bit set, so a negative result is an errno. */
 	callForAddress<Name extends FunctionName>(name: Name, ...given: Arguments<Name>): bigint {
 		this.#place(given);
 		const { cif, fn } = this.prepared[name];
@@ -106,7 +106,7 @@ export class Libc {
 		return value === -1n ? BigInt(-errno) : value;
 	}
 
-	/** All 64 bits of each: a function may read them all, and the upper half of an address stays until it is overwritten. */
+	/** Writes all 64 bits of each: a function may read them all, and the upper half of an old address would remain. */
 	#place(given: readonly Word[]): void {
 		const { args, words } = this;
 		for (let i = 0; i < given.length; i++) {
@@ -119,13 +119,13 @@ export class Libc {
 		}
 	}
 
-	/** A view of `length` bytes of memory at `address`, which must be there for good. */
+	/** A view of `length` bytes of memory at `address`, which must stay mapped. */
 	view(address: bigint, length: number): Buffer {
 		this.#result64[0] = address;
 		return this.#ffi.ref.readPointer(this.result, 0, length);
 	}
 
-	/** Puts a name of up to 63 letters where C can read it, until the next one. Its address. */
+	/** Stores a name of up to 63 bytes where C can read it, until the next one. Returns its address. */
 	name(text: string): bigint {
 		this.#bytes(NAME, 64).write(`${text}\0`, "latin1");
 		return this.#address + BigInt(NAME);
@@ -150,12 +150,12 @@ export class Libc {
 		for (let i = 0; i < count; i++) ref.writePointer(types, i * 8, bindings.FFI_TYPES.uint64);
 		const status = bindings.ffi_prep_cif(cif, count, bindings.FFI_TYPES.int64, types, bindings.FFI_DEFAULT_ABI);
 		if (status !== bindings.FFI_OK) {
-			throw new EnvironmentError(`FFI is of no use here: ffi_prep_cif answers ${status}`, "use the simulated kernel (--kernel sim)");
+			throw new EnvironmentError(`FFI does not work here: ffi_prep_cif returns ${status}`, "use the simulated kernel (--kernel sim)");
 		}
 		return cif;
 	}
 
-	/** Where functions are, as buffers that begin there. */
+	/** The addresses of functions, as buffers that begin there. */
 	#resolve(names: readonly string[], cif: Uint8Array): Map<string, Buffer> {
 		const { bindings } = this.#ffi;
 		const addresses = new Map<string, bigint>();
@@ -171,7 +171,7 @@ export class Libc {
 			}
 			addresses.set(name, this.#result64[0]);
 		}
-		// Each view that ref-napi makes counts as a GiB with V8, which collects at once: so one view of the library, cut.
+		// V8 counts each of ref-napi's views as a GiB and collects garbage at once, so there is one view of the library, cut up.
 		const [lowest] = [...addresses.values()].sort((a, b) => (a < b ? -1 : 1));
 		const library = this.view(lowest, 1);
 		const entries = new Map<string, Buffer>();

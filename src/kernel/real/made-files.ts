@@ -1,7 +1,7 @@
-/** Calls that open a file on the side: exit has to close these too. */
+/** Calls that also open a file, which exit has to close too. */
 import { groupCalls, type Ioctl, ioctls, iommu_test_cmd, isMadeFile } from "../../../structs/index.js";
 
-/** Where a call's struct has the new file's descriptor, in bytes; with `op` only where the struct has this one. */
+/** Offset of the new file's descriptor in a call's struct, in bytes; with `op`, only if the struct has this one. */
 interface Descriptor {
 	readonly offset: number;
 	readonly op: number | undefined;
@@ -17,7 +17,7 @@ const descriptors: ReadonlyMap<number, readonly Descriptor[]> = new Map(
 );
 const opOffset = iommu_test_cmd.offsets.op;
 
-/** Does a successful call with this request perhaps open a file? Everything else is let pass quickly. */
+/** Whether a successful call with this request may open a file; a quick check for all other calls. */
 export function mayMakeFile(request: number): boolean {
 	return descriptors.has(request) || request === groupCalls.VFIO_GROUP_GET_DEVICE_FD;
 }

@@ -1,4 +1,4 @@
-/** What a program has mapped: exit unmaps it, and only it can be unmapped or poked, since the rest is Node's. */
+/** The memory that a program has mapped: exit unmaps it, and only it can be unmapped or poked, as the rest belongs to Node. */
 export interface OwnedRange {
 	readonly start: bigint;
 	/** first byte after it */

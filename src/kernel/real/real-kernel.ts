@@ -25,7 +25,7 @@ import type { UserMemory } from "./user-memory.js";
 
 const TEST_CMD = ioctls.IOMMU_TEST_CMD.request;
 const PAGE = 0x1000n;
-/** Longer than any memory that a process can have. */
+/** Longer than any memory of a process. */
 const TOO_LONG = 1n << 62n;
 const F_GETFD = 1;
 const MFD_CLOEXEC = 1;
@@ -58,7 +58,7 @@ export class RealKernel implements Kernel {
 		return this.#own(this.#transfer.withText("open", path, flags));
 	}
 
-	/** Takes a file that is open already, such as one from the shell. It stays open at exit. The fd, or -EBADF. */
+	/** Adopts a file that is already open, such as one from the shell. It stays open at exit. Returns the fd, or -EBADF. */
 	adopt(fd: number): Ret {
 		const ret = this.#libc.call("fcntl", fd, F_GETFD, 0);
 		return ret < 0 ? ret : fd;
@@ -66,7 +66,7 @@ export class RealKernel implements Kernel {
 
 	close(fd: number): Ret {
 		const ret = this.#libc.call("close", fd);
-		// Whatever else close answers, on Linux the descriptor is gone.
+		// On Linux the descriptor is gone, whatever close returns.
 		const at = this.#files.lastIndexOf(fd);
 		if (at >= 0) this.#files.splice(at, 1);
 		return ret;
@@ -107,7 +107,7 @@ export class RealKernel implements Kernel {
 		if (at < 0n) return at;
 		const end = at + pagesUp(length);
 		if (addr !== 0n && at !== addr) {
-			// A kernel that does not know the flag took the address for a hint.
+			// A kernel that does not know the flag takes the address as a hint.
 			this.#unmap(at, end);
 			return BigInt(-EEXIST);
 		}
@@ -119,7 +119,7 @@ export class RealKernel implements Kernel {
 	munmap(addr: bigint, length: bigint): Ret {
 		if (addr % PAGE !== 0n || addr < 0n || length <= 0n || length > TOO_LONG) return -EINVAL;
 		const end = addr + pagesUp(length);
-		// Only what the program mapped: the rest of the process is Node's. To unmap where nothing is succeeds.
+		// Only what the program mapped, as the rest of the process belongs to Node. Unmapping unmapped memory succeeds.
 		for (const part of this.#memory.within(addr, end)) {
 			const ret = this.#unmap(part.start, part.end);
 			if (ret < 0) return ret;
@@ -142,7 +142,7 @@ export class RealKernel implements Kernel {
 		return this.#user.peek(addr, into);
 	}
 
-	/** As a debugger would: what the program mapped can be written, also where the program itself may only read. */
+	/** Like a debugger: all memory that the program mapped can be written, even if the program itself may only read it. */
 	poke(addr: bigint, from: Uint8Array): Ret {
 		const parts = this.#memory.within(addr, addr + BigInt(from.length));
 		const mapped = parts.reduce((sum, { start, end }) => sum + (end - start), 0n);
@@ -166,7 +166,7 @@ export class RealKernel implements Kernel {
 		return fd;
 	}
 
-	/** The new file has to be found; the kernel's answer is left as it is. */
+	/** The new file has to be found; the kernel's answer stays as it is. */
 	#getDmaBuffer(fd: number, request: number, arg: IoctlArg): Ret {
 		const before = openDmaBuffers();
 		const ret = this.#ioctl(fd, request, arg);
@@ -191,13 +191,13 @@ export class RealKernel implements Kernel {
 		return this.#libc.call("munmap", start, end - start);
 	}
 
-	/** Whole pages, as protections are. */
+	/** In whole pages, like protections. */
 	#protect(start: bigint, end: bigint, prot: number): void {
 		const from = start - (start % PAGE);
 		this.#libc.call("mprotect", from, pagesUp(end - from), prot);
 	}
 
-	/** Huge pages come and go as the kernel likes; what it answers about memory must not depend on that. */
+	/** Huge pages come and go at the kernel's discretion; its answers about memory must not depend on that. */
 	#smallPages(start: bigint, end: bigint): void {
 		this.#libc.call("madvise", start, end - start, MADV_NOHUGEPAGE);
 	}

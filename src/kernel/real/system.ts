@@ -1,4 +1,4 @@
-/** What all programs on one thread share: calls do not overlap there, so one block of arguments and one arena will do. */
+/** What all programs on one thread share: their calls do not overlap, so one block of arguments and one arena suffice. */
 import { Arena } from "./arena.js";
 import { type FfiLoader, loadFfi } from "./ffi.js";
 import { type Ioctl, makeIoctl } from "./ioctl.js";

@@ -1,4 +1,4 @@
-/** Calls that move bytes: ours through the arena, the program's own where they are. */
+/** Calls that move bytes: the caller's through the arena, the program's in place. */
 import { ENOMEM } from "../errno.js";
 import type { IoBuffer, PollFd, Ret } from "../kernel.js";
 import { type Arena, DATA, DATA_ROOM } from "./arena.js";
@@ -17,7 +17,7 @@ export class Transfer {
 		this.#bytes = arena.bytes;
 	}
 
-	/** read, write, pread or pwrite; at most `DATA_ROOM` bytes of ours in one call. */
+	/** read, write, pread or pwrite; at most `DATA_ROOM` bytes of the caller's in one call. */
 	io(name: "read" | "write" | "pread" | "pwrite", fd: number, buffer: IoBuffer, offset = 0n): Ret {
 		const ours = buffer instanceof Uint8Array;
 		const length = ours ? Math.min(buffer.length, DATA_ROOM) : buffer.length;

@@ -1,7 +1,5 @@
-/**
- * Copies to and from the program's memory by having the kernel copy between it and the arena's file: a bad address is an
- * errno and never a crash.
- */
+/** Copies to and from the program's memory without the risk of a crash. */
+// The kernel copies between it and the arena's file, so that a bad address is an errno.
 import { EFAULT, ENOMEM } from "../errno.js";
 import type { Ret } from "../kernel.js";
 import { type Arena, DATA, DATA_ROOM } from "./arena.js";
@@ -18,7 +16,7 @@ export class UserMemory {
 		this.#arena = arena;
 	}
 
-	/** 0, or -EFAULT and nothing copied. */
+	/** Returns 0, or -EFAULT with nothing copied. */
 	peek(addr: bigint, into: Uint8Array): Ret {
 		const { length } = into;
 		if (length > DATA_ROOM || !this.#arena.reserve(length)) return -ENOMEM;
@@ -28,10 +26,10 @@ export class UserMemory {
 		return ok ? 0 : -EFAULT;
 	}
 
-	/** The memory must be writable. 0, or -EFAULT and nothing copied. */
+	/** The memory must be writable. Returns 0, or -EFAULT with nothing copied. */
 	poke(addr: bigint, from: Uint8Array): Ret {
 		const { length } = from;
-		// Within one page a copy is made or not. Across pages it can end half-way: then what was there goes back.
+		// Within one page a copy succeeds or fails as a whole. Across pages it can end half-way; then the old contents are restored.
 		const split = Number(addr & BigInt(PAGE - 1)) + length > PAGE;
 		if (length > DATA_ROOM / 2 || !this.#arena.reserve(split ? 2 * length : length)) return -ENOMEM;
 		this.#arena.bytes.set(from, DATA);

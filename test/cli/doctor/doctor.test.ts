@@ -103,7 +103,7 @@ describe("what is looked at", () => {
 
 	test("/dev/iommu that is not there, and how to mend it", async () => {
 		const found = (await kernel.device(system())) as Finding;
-		expect(found).toMatchObject({ status: "missing", found: "can not be opened: there is no such file (ENOENT)" });
+		expect(found).toMatchObject({ status: "missing", found: "cannot be opened: there is no such file (ENOENT)" });
 		expect(found.mend).toContain("modprobe iommufd");
 		expect(found.mend).not.toContain("--kernel sim");
 	});

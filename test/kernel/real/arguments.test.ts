@@ -1,4 +1,4 @@
-/** Every prepared call says all of its arguments, all 64 bits of each: what an earlier call left in the block is never seen. */
+/** Every prepared call writes all of its arguments, all 64 bits of each, so that nothing of an earlier call is left. */
 import { describe, expect, it, onTestFinished } from "vitest";
 import { PROT_READ, PROT_WRITE } from "../../../src/kernel/kernel.js";
 import { type FfiBindings, requireFfi } from "../../../src/kernel/real/ffi.js";
@@ -8,7 +8,7 @@ import { program, TIOCGPTN, terminal } from "./support.js";
 
 const POISON = 0x5a5a_5a5a;
 
-/** The real libc, but after each call both halves of all arguments are spoilt; `left` has what calls were then made with. */
+/** The real libc, but after each call both halves of all arguments are overwritten; `left` has the arguments of the calls that followed. */
 function spoiling(): { kernel: RealKernel; left: string[]; calls: () => number } {
 	const left: string[] = [];
 	let calls = 0;
@@ -59,7 +59,7 @@ describe("arguments", () => {
 		expect(left).toEqual([]);
 	});
 
-	it("of a call with an address do not spoil the protection that writing read-only memory needs", () => {
+	it("of a call with an address do not affect the protection that writing read-only memory needs", () => {
 		const kernel = program();
 		const fd = terminal(kernel);
 		const addr = kernel.mmap({ addr: 0n, length: 4096n, prot: PROT_READ });

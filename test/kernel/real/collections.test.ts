@@ -1,14 +1,15 @@
+/** Tests that the garbage collector leaves the memory of calls alone. */
 import { describe, expect, it } from "vitest";
 import { runChild } from "./support.js";
 
-/** Flags of V8 that make collections happen where they hurt. */
+/** Flags of V8 that make collections happen at the worst moments. */
 const kinds = [
 	["forced", ["--expose-gc"]],
 	["forced, and every 200 allocations", ["--expose-gc", "--gc-interval=200"]],
 	["forced, and each moving all objects", ["--expose-gc", "--compact-on-every-full-gc"]],
 ] as const;
 
-describe("memory that the kernel is given", () => {
+describe("memory passed to the kernel", () => {
 	it.each(kinds)("is neither moved nor collected: collections %s", async (_, options) => {
 		const { status, signal, stderr, answer } = await runChild("collections", options);
 		expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: "" });

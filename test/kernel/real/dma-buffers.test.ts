@@ -1,4 +1,4 @@
-/** The file of a DMA buffer that the kernel opens and does not name. */
+/** Tests of finding the file of a DMA buffer that the kernel opens without returning its descriptor. */
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -11,7 +11,7 @@ const request = ioctls.IOMMU_TEST_CMD.request;
 const get = (op: number) => iommu_test_cmd.encode({ size: iommu_test_cmd.size, op, dmabuf_get: { length: 65536 } } as never);
 
 describe("DMA buffers", () => {
-	it("are known by their links", () => {
+	it("are recognized by their links", () => {
 		const root = tempDir();
 		for (const [fd, link] of Object.entries({ 20: "/dmabuf:", 3: "/dev/iommu", 9: "/dmabuf:some name", 11: "pipe:[3]" }))
 			symlinkSync(link, join(root, fd));
@@ -19,7 +19,7 @@ describe("DMA buffers", () => {
 		expect(openDmaBuffers(join(root, "absent"))).toEqual([]);
 	});
 
-	it("are looked for after their own call alone", () => {
+	it("are looked for only after their own call", () => {
 		expect(getsDmaBuffer(request, get(OP.IOMMU_TEST_OP_DMABUF_GET))).toBe(true);
 		expect(getsDmaBuffer(request, get(OP.IOMMU_TEST_OP_DMABUF_REVOKE))).toBe(false);
 		expect(getsDmaBuffer(ioctls.IOMMU_DESTROY.request, get(OP.IOMMU_TEST_OP_DMABUF_GET))).toBe(false);

@@ -1,3 +1,4 @@
+/** Tests of a program's end on the real kernel. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { EBADF, EFAULT } from "../../../src/kernel/errno.js";
@@ -11,7 +12,7 @@ import { program, terminal } from "./support.js";
 
 const openFiles = () => readdirSync("/proc/self/fd").length;
 
-/** A program whose ioctls are answered by `answer`, as a kernel with iommufd would; all else is real. */
+/** A program whose ioctls `answer` answers as a kernel with iommufd would; everything else is real. */
 function pretending(answer: (request: number, arg: IoctlArg, made: number) => number): { kernel: RealKernel; made: number } {
 	const maker = new RealKernel(system());
 	const made = maker.memfd("made", 1n);
@@ -82,7 +83,7 @@ describe("exit", () => {
 	});
 });
 
-describe("files that a call makes on the side", () => {
+describe("files that a call also opens", () => {
 	const faultAlloc = ioctls.IOMMU_FAULT_QUEUE_ALLOC.request;
 	const put = (arg: IoctlArg, offset: number, fd: number) => {
 		if (typeof arg !== "bigint" && arg.length >= offset + 4) new DataView(arg.buffer).setInt32(offset, fd, true);
@@ -107,7 +108,7 @@ describe("files that a call makes on the side", () => {
 		expect(kernel.adopt(made)).toBe(-EBADF);
 	});
 
-	it("are only taken from calls that succeeded, and only from these calls", () => {
+	it("are only looked for after calls that succeeded, and only after these calls", () => {
 		const failed = pretending((_, arg, fd) => put(arg, 12, fd) - 22);
 		failed.kernel.ioctl(3, faultAlloc, new Uint8Array(16));
 		failed.kernel.exit();

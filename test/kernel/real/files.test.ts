@@ -1,3 +1,4 @@
+/** Tests of files on the real kernel: open, read, write, poll. */
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -10,7 +11,7 @@ function linkOf(fd: string): string {
 	try {
 		return readlinkSync(`/proc/self/fd/${fd}`);
 	} catch {
-		// The directory's own descriptor, closed by now.
+		// The directory's own descriptor, which is closed by now.
 		return "";
 	}
 }
@@ -32,14 +33,14 @@ describe("files", () => {
 		expect(kernel.close(fd)).toBe(-EBADF);
 	});
 
-	it("are opened so that no child inherits them, and can wait for nothing", () => {
+	it("are opened so that no child inherits them, and never block", () => {
 		const kernel = program();
 		const fd = kernel.open("/dev/null");
 		const flags = Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "", 8);
 		expect(flags & 0o2004002).toBe(0o2004002);
 	});
 
-	it("answer an errno where they can not be opened", () => {
+	it("answer an errno if they cannot be opened", () => {
 		const kernel = program();
 		const dir = tempDir();
 		writeFileSync(join(dir, "f"), "");
@@ -66,7 +67,7 @@ describe("files", () => {
 		}
 	});
 
-	it("are read and written at any place, as a memory file", () => {
+	it("are read and written at any offset, like a memory file", () => {
 		const kernel = program();
 		const fd = kernel.memfd("place", 10_000n);
 		expect(kernel.pwrite(fd, bytes(1, 2, 3), 5000n)).toBe(3);
@@ -95,7 +96,7 @@ describe("files", () => {
 		);
 	});
 
-	it("need memory for big transfers only while these last", () => {
+	it("need memory for big transfers only during the transfer", () => {
 		const kernel = program();
 		const fd = kernel.memfd("big", 0n);
 		const arenas = () =>
@@ -107,7 +108,7 @@ describe("files", () => {
 		for (const size of arenas()) expect(size).toBeLessThanOrEqual(1 << 20);
 	});
 
-	it("move bytes of the program's own memory where they are", () => {
+	it("move bytes of the program's own memory in place", () => {
 		const kernel = program();
 		const addr = kernel.mmap({ addr: 0n, length: 8192n, prot: 3 });
 		const fd = kernel.memfd("own", 100n);
@@ -121,7 +122,7 @@ describe("files", () => {
 		expect(kernel.write(fd, { addr: 0xffff_8000_0000_0000n, length: 3 })).toBe(-EFAULT);
 	});
 
-	it("that can not seek say so", () => {
+	it("that cannot seek say so", () => {
 		const kernel = program();
 		const fd = kernel.open(fifo());
 		expect(kernel.pread(fd, new Uint8Array(1), 0n)).toBe(-ESPIPE);
@@ -133,7 +134,7 @@ describe("files", () => {
 		expect(kernel.write(kernel.open("/proc/self/stat", O_RDONLY), bytes(1))).toBe(-EBADF);
 	});
 
-	it("leave none behind where a memory file can not be had", () => {
+	it("leave none behind if a memory file cannot be made", () => {
 		const kernel = program();
 		const before = readdirSync("/proc/self/fd").length;
 		expect(kernel.memfd("x".repeat(300), 1n)).toBe(-EINVAL);
@@ -145,7 +146,7 @@ describe("files", () => {
 });
 
 describe("poll", () => {
-	it("tells what has events, without waiting", () => {
+	it("says which files have events, without waiting", () => {
 		const kernel = program();
 		const fd = kernel.open(fifo());
 		const fds = [
@@ -175,8 +176,8 @@ describe("poll", () => {
 	});
 });
 
-describe("a file that is open already", () => {
-	it("is taken, and stays open at exit", () => {
+describe("a file that is already open", () => {
+	it("is adopted, and stays open at exit", () => {
 		const kernel = program();
 		const fd = openSync("/dev/null", "r+");
 		try {

@@ -1,4 +1,4 @@
-/** `--fd N`: what is refused before any call is made on it. */
+/** Tests of `--fd N`: which files are refused before any call is made on them. */
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { EnvironmentError } from "../../../src/kernel/environment-error.js";
@@ -22,22 +22,22 @@ function refusal(fd: number, system: Files = files): string {
 }
 
 describe("a file that the shell gave", () => {
-	it("is /dev/iommu by its device's number, whatever its name", () => {
+	it("is /dev/iommu by its device number, whatever its name", () => {
 		expect(refusal(3)).toBe("none");
 		expect(refusal(4)).toBe("--fd 4: file 4 is /dev/null, not /dev/iommu; open it in the shell first: exec 4<>/dev/iommu");
 		expect(refusal(5)).toContain("file 5 is anon_inode:[eventpoll], not /dev/iommu");
-		// The name of a file that is no such device.
+		// The right name, but not the device.
 		expect(refusal(6)).toContain("file 6 is /dev/iommu, not /dev/iommu");
 		expect(refusal(7)).toBe("--fd 7: file 7 is not open; open it in the shell first: exec 7<>/dev/iommu");
 	});
 
-	it("is known by its name alone where nobody says the number", () => {
+	it("is recognized by its name if the device number is unknown", () => {
 		const blind = { ...files, iommuDevice: () => undefined };
 		expect(refusal(6, blind)).toBe("none");
 		expect(refusal(4, blind)).toContain("/dev/null");
 	});
 
-	it("is looked at on this system: files of this process are none", () => {
+	it("is checked on this system: no file of this process is /dev/iommu", () => {
 		const fd = openSync("/dev/null", "r+");
 		try {
 			expect(() => checkGivenFile(fd)).toThrow(`--fd ${fd}: file ${fd} is /dev/null, not /dev/iommu`);
@@ -47,7 +47,7 @@ describe("a file that the shell gave", () => {
 		expect(() => checkGivenFile(98_765)).toThrow("file 98765 is not open");
 	});
 
-	it("has a number as sysfs writes it", () => {
+	it("has a device number as sysfs writes it", () => {
 		const fd = openSync("/dev/null", "r");
 		expect(fstatSync(fd, { bigint: true }).rdev).toBe(deviceNumber("1:3\n"));
 		closeSync(fd);

@@ -1,13 +1,14 @@
+/** Tests of the ioctl call and its memory. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EBADF, EFAULT, ENOTTY } from "../../../src/kernel/errno.js";
 import { program, TIOCGPTN, TIOCGWINSZ, TIOCSWINSZ, terminal } from "./support.js";
 
-/** rows, columns and two more numbers of 16 bits */
+/** struct winsize: rows, columns and two more 16-bit numbers */
 const size = (...numbers: number[]) => new Uint8Array(Uint16Array.from(numbers).buffer);
 
 describe("ioctl", () => {
-	it("answers ENOTTY where the file does not know the request", () => {
+	it("answers ENOTTY if the file does not know the request", () => {
 		const kernel = program();
 		const fd = kernel.open("/dev/null");
 		expect(kernel.ioctl(fd, 0x3b80, new Uint8Array(8))).toBe(-ENOTTY);
@@ -31,7 +32,7 @@ describe("ioctl", () => {
 		expect(new Uint32Array(number.buffer)[0]).toBeLessThan(1 << 20);
 	});
 
-	it("passes an address as it is, of 64 bits", () => {
+	it("passes a 64-bit address as it is", () => {
 		const kernel = program();
 		const fd = terminal(kernel);
 		const addr = kernel.mmap({ addr: 0x3_2000_0000n, length: 4096n, prot: 3 });
@@ -44,7 +45,7 @@ describe("ioctl", () => {
 		for (const bad of [0n, 8n, 0x2000_0000n, 1n << 63n, (1n << 64n) - 1n]) expect(kernel.ioctl(fd, TIOCGWINSZ, bad)).toBe(-EFAULT);
 	});
 
-	it("passes on what was written when the same array is used again, and again", () => {
+	it("passes on new contents when the same array is used again and again", () => {
 		const kernel = program();
 		const fd = terminal(kernel);
 		const set = new Uint8Array(8);
@@ -61,7 +62,7 @@ describe("ioctl", () => {
 		}
 	});
 
-	it("takes an array of any length and place", () => {
+	it("takes an array of any length and offset", () => {
 		const kernel = program();
 		const fd = terminal(kernel);
 		fc.assert(
@@ -93,7 +94,7 @@ describe("ioctl", () => {
 		const kernel = program();
 		const fd = terminal(kernel);
 		const got = new Uint8Array(8);
-		// Longer ones before it, and ones that the kernel writes beyond.
+		// Longer structs before it, and ones that the kernel writes beyond.
 		for (const before of [8, 40, 256, 300, 5000, 2, 0]) {
 			const earlier = new Uint8Array(before).fill(0x77);
 			kernel.ioctl(fd, TIOCSWINSZ, new Uint8Array(8).fill(0x77));
@@ -130,7 +131,7 @@ describe("ioctl", () => {
 	it("follows an array whose length changes", () => {
 		const kernel = program();
 		const fd = terminal(kernel);
-		// Newer than the library of types that this project is checked with.
+		// Newer than the type library that this project is checked with.
 		const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(length: number): void };
 		const buffer = new Resizable(8, { maxByteLength: 64 });
 		const arg = new Uint8Array(buffer);
@@ -143,7 +144,7 @@ describe("ioctl", () => {
 		}
 	});
 
-	it("says EBADF for a file that was closed, not what an earlier call said", () => {
+	it("answers EBADF for a closed file, not what an earlier call answered", () => {
 		const kernel = program();
 		const fd = terminal(kernel);
 		expect(kernel.ioctl(fd, 0x3b80, new Uint8Array(8))).toBe(-ENOTTY);

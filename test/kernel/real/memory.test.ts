@@ -1,3 +1,4 @@
+/** Tests of memory on the real kernel: mmap, munmap, peek, poke. */
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -6,11 +7,11 @@ import { PROT_READ, PROT_WRITE } from "../../../src/kernel/kernel.js";
 import { program } from "./support.js";
 
 const rw = PROT_READ | PROT_WRITE;
-// Above Node's own heap, which begins anywhere in the first GiB.
+// Above Node's own heap, which begins somewhere in the first GiB.
 const at = 0x2_2000_0000n;
 
 describe("memory", () => {
-	it("is mapped exactly where it is asked for, and never over something else", () => {
+	it("is mapped exactly at the requested address, and never over something else", () => {
 		const kernel = program();
 		expect(kernel.mmap({ addr: at, length: 8192n, prot: rw })).toBe(at);
 		expect(kernel.mmap({ addr: at + 4096n, length: 8192n, prot: rw })).toBe(BigInt(-EEXIST));
@@ -32,7 +33,7 @@ describe("memory", () => {
 		expect([...seen]).toEqual([1, 2, 3, 4]);
 	});
 
-	it("answers an errno to what can not be mapped", () => {
+	it("answers an errno to what cannot be mapped", () => {
 		const kernel = program();
 		expect(kernel.mmap({ addr: 0n, length: 0n, prot: rw })).toBe(BigInt(-EINVAL));
 		expect(kernel.mmap({ addr: at + 1n, length: 4096n, prot: rw })).toBe(BigInt(-EINVAL));
@@ -49,7 +50,7 @@ describe("memory", () => {
 		}
 	});
 
-	it("copies nothing where a range goes beyond what is mapped", () => {
+	it("copies nothing if a range goes beyond what is mapped", () => {
 		const kernel = program();
 		kernel.mmap({ addr: at, length: 4096n, prot: rw });
 		kernel.poke(at + 4090n, Uint8Array.of(1, 2, 3, 4, 5, 6));
@@ -61,7 +62,7 @@ describe("memory", () => {
 		expect([...seen.subarray(0, 6)]).toEqual([1, 2, 3, 4, 5, 6]);
 	});
 
-	it("puts back what was there when a copy ends half-way", () => {
+	it("restores the old contents when a copy ends half-way", () => {
 		const kernel = program();
 		const fd = kernel.memfd("short", 4096n);
 		// The second page of the mapping lies beyond the file's end.
@@ -125,7 +126,7 @@ describe("memory", () => {
 		expect(kernel.peek(at + 8192n, one)).toBe(-EFAULT);
 	});
 
-	it("holds what a model of it holds", () => {
+	it("behaves like a model of it", () => {
 		const kernel = program();
 		const size = 3 * 4096;
 		kernel.mmap({ addr: at, length: BigInt(size), prot: rw });

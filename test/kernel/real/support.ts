@@ -1,4 +1,4 @@
-/** What the tests of the real kernel share: files with an ioctl that exist on every Linux, and programs of their own. */
+/** Helpers for the tests of the real kernel: files with ioctls that exist on every Linux, and child programs. */
 import { execFileSync, type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,17 +15,17 @@ export const TIOCGPTN = 0x80045430;
 
 export const isRoot = process.getuid?.() === 0;
 
-/** A program of its own, ended after the test. */
+/** A separate program, ended after the test. */
 export function program(): RealKernel {
 	const kernel = openRealKernel();
 	onTestFinished(() => kernel.exit());
 	return kernel;
 }
 
-/** A pseudo-terminal: the file with ioctls that write and read structs, wherever there is a Linux. */
+/** A pseudo-terminal: the file with ioctls that write and read structs, on every Linux. */
 export function terminal(kernel: RealKernel): number {
 	const fd = kernel.open("/dev/ptmx");
-	if (fd < 0) throw new Error(`/dev/ptmx can not be opened: ${fd}`);
+	if (fd < 0) throw new Error(`/dev/ptmx cannot be opened: ${fd}`);
 	return fd;
 }
 
@@ -35,7 +35,7 @@ export function tempDir(): string {
 	return dir;
 }
 
-/** A named pipe; opened for reading and writing it needs nobody at the other end. */
+/** A named pipe; opened for reading and writing it needs no process at the other end. */
 export function fifo(): string {
 	const path = join(tempDir(), "fifo");
 	execFileSync("mkfifo", [path]);
@@ -45,7 +45,7 @@ export function fifo(): string {
 const children = fileURLToPath(new URL("./children/", import.meta.url));
 const bundles = fileURLToPath(new URL(`../../../node_modules/.cache/iommuctl-real-${process.pid}/`, import.meta.url));
 
-/** Bundles `children/NAME.ts` to where Node can run it and still finds the packages, or to `dir`. */
+/** Bundles `children/NAME.ts` to a place where Node can run it and still finds the packages, or to `dir`. */
 export async function bundle(name: string, dir = bundles): Promise<string> {
 	mkdirSync(dir, { recursive: true });
 	if (dir === bundles) onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
@@ -62,7 +62,7 @@ export async function bundle(name: string, dir = bundles): Promise<string> {
 	return outfile;
 }
 
-/** Runs a program of `children/` with options for Node; what it printed last is JSON. */
+/** Runs a program of `children/` with options for Node; its last line of output is JSON. */
 export async function runChild(name: string, nodeOptions: readonly string[] = [], args: readonly string[] = []): Promise<Child> {
 	return finished(spawnSync(process.execPath, [...nodeOptions, await bundle(name), ...args], { encoding: "utf8" }));
 }

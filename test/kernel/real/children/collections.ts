@@ -1,7 +1,5 @@
-/**
- * Calls while the collector runs all the time (start with --expose-gc): what native code points at must stay where it
- * is and hold what it held. Prints what it saw as JSON.
- */
+/** Makes calls while the garbage collector runs all the time (start with --expose-gc). */
+// Memory that native code points to must stay in place and keep its contents. Prints the result as JSON.
 import { openRealKernel } from "../../../../src/kernel/real/index.js";
 
 const TIOCGWINSZ = 0x5413;
@@ -10,7 +8,7 @@ const collect = globalThis.gc;
 if (collect === undefined) throw new Error("start with --expose-gc");
 
 let garbage: Uint8Array[] = [];
-/** Takes and drops memory of the sizes that the calls use, so that what is freed is soon used for something else. */
+/** Allocates and drops memory of the sizes that the calls use, so that freed memory is soon reused. */
 function litter(round: number): void {
 	garbage = garbage.length > 400 ? [] : garbage;
 	for (const size of [8, 32, 40, 64, 512, 4096]) garbage.push(new Uint8Array(size).fill(0xdd), Buffer.alloc(size, 0xdd));

@@ -1,4 +1,4 @@
-/** Starts the real kernel and prints how that went, as the command line would see it. */
+/** Starts the real kernel and prints the outcome, as the command line would see it. */
 import { EnvironmentError, openRealKernel } from "../../../../src/kernel/real/index.js";
 
 function outcome(): object {

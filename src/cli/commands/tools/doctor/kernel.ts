@@ -100,7 +100,7 @@ export const device: Check = async (host) => {
 		return { ...base, status: "missing", found: message.replace(`${path} `, ""), mend: hint.replace(/, or use --kernel sim$/, "") };
 	}
 	const known = await knownCalls();
-	if (known === undefined) return { ...base, status: "ok", found: "can be opened; without FFI it can not be called" };
+	if (known === undefined) return { ...base, status: "ok", found: "can be opened; without FFI it cannot be called" };
 	const all = Object.keys(ioctls).filter((name) => name.startsWith("IOMMU_"));
 	const lacking = all.filter((name) => !known.includes(name));
 	const found = `can be opened and knows ${known.length} of ${all.length} calls`;
