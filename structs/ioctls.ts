@@ -31,7 +31,7 @@ export type FileKind = "fault" | "veventq" | "access" | "vfio";
 /** An object that a successful call makes. */
 export interface MadeObject {
 	readonly object: ObjectKind;
-	/** path of the field that answers its ID */
+	/** path of the field that returns its ID */
 	readonly id: string;
 	/** only with this value of the struct's `op` */
 	readonly op?: number;
@@ -40,7 +40,7 @@ export interface MadeObject {
 /** A file that a successful call opens. */
 export interface MadeFile {
 	readonly file: FileKind;
-	/** path of the field that answers its descriptor */
+	/** path of the field that returns its descriptor */
 	readonly fd: string;
 	/** only with this value of the struct's `op` */
 	readonly op?: number;
@@ -52,7 +52,7 @@ export interface Ioctl {
 	readonly request: number;
 	/** The request's low byte. */
 	readonly nr: number;
-	/** What the argument points to; null where it is a plain value, nothing, or a struct of variable length. */
+	/** What the argument points to; null if it is a plain value, nothing, or a struct of variable length. */
 	readonly struct: AnyStruct | null;
 	/** The struct's size in the kernel, in bytes. */
 	readonly size: number;
@@ -60,7 +60,7 @@ export interface Ioctl {
 	readonly minSize: number;
 	/** The Linux release that introduced it; unknown for VFIO's old calls and for the newest ones. */
 	readonly since?: string;
-	/** Releases that made the struct longer, with its size from there on, in bytes. */
+	/** Releases that extended the struct, with its size since then, in bytes. */
 	readonly grew?: readonly (readonly [since: string, size: number])[];
 	/** Everything that a successful call makes. */
 	readonly makes?: readonly (MadeObject | MadeFile)[];
@@ -191,7 +191,7 @@ export const ioctls = Object.freeze({
 	VFIO_DEVICE_DETACH_IOMMUFD_PT: call("VFIO_DEVICE_DETACH_IOMMUFD_PT", 0x78, vfio.vfio_device_detach_iommufd_pt, { since: "6.6" }),
 });
 
-/** A call's name. What says something about every call is written `satisfies Record<IommuCall, ...>`: the compiler names what a new one lacks. */
+/** A call's name. Tables about every call are written `satisfies Record<IommuCall, ...>`, so that the compiler names each one that a new call lacks. */
 export type IommuCall = keyof typeof ioctls;
 
 /** Calls that take a struct. */
@@ -222,10 +222,10 @@ export function ioctlByName(name: string): Ioctl | undefined {
 export const isMadeFile = (made: MadeObject | MadeFile): made is MadeFile => "file" in made;
 export const isMadeObject = (made: MadeObject | MadeFile): made is MadeObject => "object" in made;
 
-/** Calls on the file of a VFIO group that pass a file. They are no part of iommufd and have no struct here. */
+/** Calls on the file of a VFIO group that pass a file. They do not belong to iommufd and have no struct here. */
 export const groupCalls = Object.freeze({
 	/** points to a container's descriptor */
 	VFIO_GROUP_SET_CONTAINER: TYPE | 0x68,
-	/** points to a device's name, and answers the descriptor of its new file by its own value */
+	/** points to a device's name, and returns the descriptor of its new file as its value */
 	VFIO_GROUP_GET_DEVICE_FD: TYPE | 0x6a,
 });

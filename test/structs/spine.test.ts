@@ -1,3 +1,4 @@
+/** Adds a call to the table of calls and checks that the compiler names every place that lacks it. */
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,10 +14,10 @@ const { options, fileNames } = ts.parseJsonConfigFileContent({ ...config, includ
 const host = ts.createCompilerHost(options);
 const kept = new Map<string, ts.SourceFile | undefined>();
 
-/** Sources that speak of the table or of a type that follows from it: in others a row more changes nothing. */
+/** Sources that mention the table or a type derived from it; an additional row cannot affect the others. */
 const concerned = fileNames.filter((name) => /\b(?:ioctls|IommuCall|StructCall|CommandName)\b/.test(readFileSync(name, "utf8")));
 
-/** A program over these sources in which the table of calls reads `text`; whatever else it reads is kept for the next one. */
+/** A program over these sources in which the table of calls reads `text`; everything else is cached for the next program. */
 function programWith(text: string): ts.Program {
 	const overlaid: ts.CompilerHost = {
 		...host,
@@ -50,7 +51,7 @@ describe("a call that only the table has", () => {
 	const row = 'IOMMU_SPINE: call("IOMMU_SPINE", 0x96, iommu_destroy, { since: "7.4" }),';
 	const added = asItIs.replace("\tIOMMU_TEST_CMD: call(", `\t${row}\n\tIOMMU_TEST_CMD: call(`);
 
-	test("the sources have no errors as they are, and with it each place that lacks it is named", { timeout: 120_000 }, () => {
+	test("the sources have no errors without it, and with it each place that lacks it is named", { timeout: 120_000 }, () => {
 		expect(Object.fromEntries(mistakes(asItIs))).toEqual({});
 		expect(added).not.toBe(asItIs);
 		const found = mistakes(added);
@@ -74,7 +75,7 @@ describe("what the rows say", () => {
 		for (const { fd } of row.makes?.filter(isMadeFile) ?? []) expect(leaf(fd), fd).toMatchObject({ role: "fd", size: 4 });
 	});
 
-	test("no struct answers an ID or a descriptor that its row leaves out", () => {
+	test("no struct returns an ID or a descriptor that its row leaves out", () => {
 		for (const { name, struct, makes = [] } of rows) {
 			const answered = struct?.leaves.filter(({ role, name }) => (role === "id" || role === "fd") && name.startsWith("out_")) ?? [];
 			expect(answered.map(({ path }) => path).sort(), name).toEqual(makes.map((made) => (isMadeFile(made) ? made.fd : made.id)).sort());
