@@ -30,7 +30,9 @@ for part; do
 		;;
 	exports)
 		for program in "$share"/c/*.c; do
-			"${program%.c}" >/run/said 2>&1 || { failed "$(basename "$program"): exit $?" && tail -n 5 /run/said; }
+			"${program%.c}" >/run/said 2>&1
+			rc=$?
+			[ $rc = 0 ] || { failed "${program##*/}: exit $rc" && tail -n 5 /run/said; }
 		done
 		echo "$(ls "$share"/c/*.c | wc -l) programs run"
 		;;
