@@ -1,12 +1,14 @@
+/** Addresses of PCI functions: reads, writes and takes them apart. */
+
 /**
- * A PCI function's address. As one number: segment << 16 | bus << 8 | device << 3 | function,
+ * A PCI function's address as one number: segment << 16 | bus << 8 | device << 3 | function,
  * so that the low 16 bits are its requester ID.
  */
 export type Bdf = number;
 
 const FORM = /^(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])$/i;
 
-/** Parses `0000:00:10.0` or `00:10.0`; undefined if it is neither. */
+/** Parses `0000:00:10.0` or `00:10.0`; undefined for anything else. */
 export function parseBdf(text: string): Bdf | undefined {
 	const m = FORM.exec(text.trim());
 	if (!m) return undefined;
@@ -33,6 +35,6 @@ export function formatRid(rid: number): string {
 export const segmentOf = (bdf: Bdf): number => Math.floor(bdf / 0x10000);
 export const ridOf = (bdf: Bdf): number => bdf & 0xffff;
 export const busOf = (bdf: Bdf): number => (bdf >> 8) & 0xff;
-/** The slot's first function: what identifies a slot of a bus. */
+/** The slot's first function: it identifies the slot. */
 export const slotOf = (bdf: Bdf): Bdf => bdf - (bdf & 7);
 export const functionOf = (bdf: Bdf): number => bdf & 7;

@@ -43,7 +43,7 @@ function devices({ iommu: { name: iommu }, devices: own }: BuiltinMachine, seg: 
 	};
 }
 
-/** Virtual devices are numbered through. */
+/** Numbers the virtual devices consecutively, across parents. */
 const named = (siov: readonly object[]) => (siov.length > 0 ? { siov: siov.map((each, n) => ({ name: `siov${n}`, ...each })) } : {});
 
 /** Every built-in machine, by its name: `mixed`, then one of each kind. */

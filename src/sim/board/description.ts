@@ -4,7 +4,7 @@ import type { Bdf } from "./bdf.js";
 /** What a machine is made of, after checking. The file format is in parse.ts. */
 export interface Machine {
 	readonly name: string;
-	/** what it stands for, in one line */
+	/** its purpose, in one line */
 	readonly about?: string;
 	readonly arch: "x86-64" | "aarch64" | "mixed";
 	readonly kernel: KernelOptions;
@@ -15,7 +15,7 @@ export interface Machine {
 	readonly mdevs: readonly MediatedDevice[];
 }
 
-/** How its kernel was built and started, as far as answers depend on it. */
+/** The kernel's build and boot options that affect its answers. */
 export interface KernelOptions {
 	/** iommufd.allow_unsafe_interrupts: BIND works without isolated MSIs */
 	readonly unsafeInterrupts: boolean;
@@ -23,7 +23,7 @@ export interface KernelOptions {
 	readonly sriov: boolean;
 	/** vfio.enable_unsafe_noiommu_mode */
 	readonly noiommu: boolean;
-	/** what concerns one kind of IOMMU alone (BoardVendor.kernelOptions), by its field in a machine file */
+	/** options for one kind of IOMMU only (BoardVendor.kernelOptions), by field name in a machine file */
 	readonly vendor: Readonly<Record<string, boolean>>;
 }
 
@@ -34,19 +34,19 @@ export interface ReservedRegion {
 	readonly type: "msi" | "reserved" | "direct";
 }
 
-/** Entries that caches hold; absent: the usual. */
+/** How many entries each cache holds; absent: the default. */
 export interface CacheSizes {
 	readonly iotlb?: number;
-	/** 0: it keeps no paging structures */
+	/** 0: paging structures are not cached */
 	readonly paging?: number;
 	readonly pasid?: number;
 	/** of each device */
 	readonly atc?: number;
 }
 
-/** An IOMMU, as far as all kinds are alike; each vendor's own has more fields. */
+/** The fields that every kind of IOMMU has; each vendor adds its own. */
 export interface Iommu {
-	/** whose it is (BoardVendor.kind) */
+	/** the vendor's kind (BoardVendor.kind) */
 	readonly kind: string;
 	readonly name: string;
 	/** regions that every device behind it reserves */
@@ -55,8 +55,8 @@ export interface Iommu {
 }
 
 /**
- * root-port, upstream, downstream: PCIe ports. pcie-to-pci: takes its devices' requester IDs away
- * and sends its secondary bus's 0.0. pci: a conventional bridge, which sends its own ID.
+ * root-port, upstream, downstream: PCIe ports. pcie-to-pci: replaces its devices' requester IDs
+ * with 0.0 of its secondary bus. pci: a conventional bridge, which sends its own ID.
  */
 export type BridgeType = "root-port" | "upstream" | "downstream" | "pcie-to-pci" | "pci";
 
@@ -65,23 +65,23 @@ export interface Bridge {
 	readonly type: BridgeType;
 	/** the bus below it */
 	readonly secondary: number;
-	/** access control: what is below it can not reach its neighbours behind the IOMMU's back */
+	/** access control: devices below it cannot reach their neighbours without going through the IOMMU */
 	readonly acs: boolean;
-	/** IOMMU group number, where it is known beforehand */
+	/** IOMMU group number, if the machine file fixes it */
 	readonly group?: number;
 }
 
-/** What answers behind a device's registers. */
+/** What a device's registers are modelled on. */
 export type DeviceModel = "edu" | "virtio-net" | "nvme" | "igb" | "igbvf" | "plain";
 
 export interface PciDevice {
 	readonly bdf: Bdf;
-	/** a word for it in messages and pictures */
+	/** a short name for messages and pictures */
 	readonly role?: string;
 	readonly vendor: number;
 	readonly device: number;
 	readonly model: DeviceModel;
-	/** the IOMMU's name; none: nothing translates for it */
+	/** name of the IOMMU that translates for it; absent: none does */
 	readonly iommu?: string;
 	/** `vfio-pci`, the name of a host driver, or none */
 	readonly driver?: string;
@@ -92,7 +92,7 @@ export interface PciDevice {
 	readonly ats: boolean;
 	/** page requests it may have outstanding; 0: no PRI capability */
 	readonly pri: number;
-	/** a faulting transaction may wait (SMMUv3 stall) */
+	/** its faulting transactions may stall (SMMUv3) */
 	readonly stall: boolean;
 	/** its functions are isolated from each other */
 	readonly acs: boolean;
@@ -101,7 +101,7 @@ export interface PciDevice {
 	/** a virtual function's physical function */
 	readonly pf?: Bdf;
 	readonly group?: number;
-	/** regions of its own besides the IOMMU's */
+	/** reserved regions in addition to the IOMMU's */
 	readonly reserved: readonly ReservedRegion[];
 }
 

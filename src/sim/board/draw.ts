@@ -1,4 +1,4 @@
-/** A machine as a picture, and as its file. */
+/** Draws a machine as a picture, and writes it back as a machine file. */
 import { hex } from "../../formats/bits.js";
 import { type Bdf, busOf, formatBdf, formatRid, ridOf, segmentOf } from "./bdf.js";
 import type { Bridge, Iommu, Machine, PciDevice, ReservedRegion } from "./description.js";
@@ -69,7 +69,7 @@ export function drawDot(machine: Machine, topology: Topology): string {
 	return `${[...lines, ...edges, "}"].join("\n")}\n`;
 }
 
-/** The machine as a document of schema iommuctl.machine; it is a machine file as well. */
+/** The machine as a document of schema iommuctl.machine, which is a valid machine file too. */
 export function machineJson(machine: Machine, topology: Topology, vendors: readonly BoardVendor[]): Record<string, unknown> {
 	return {
 		schema: "iommuctl.machine",
@@ -90,7 +90,7 @@ export function machineJson(machine: Machine, topology: Topology, vendors: reado
 	};
 }
 
-/** The machine in the form of its file; what stands at its default is left out. */
+/** The machine in the form of its file; fields at their default are left out. */
 export function machineFile(machine: Machine, vendors: readonly BoardVendor[]): Record<string, unknown> {
 	const optional = (o: Record<string, unknown>) =>
 		Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined && v !== false && v !== 0));
@@ -152,7 +152,7 @@ function iommuFile(iommu: Iommu, vendor: BoardVendor): Record<string, unknown> {
 	};
 }
 
-/** The roots of the picture: root buses, and the mediated devices that hang on none. */
+/** The roots of the picture: root buses, and the mediated devices without a parent. */
 function nodesOf(machine: Machine, topology: Topology): Node[] {
 	const onBus = new Map<number, (PciDevice | Bridge)[]>();
 	const busKey = (bdf: Bdf) => segmentOf(bdf) * 256 + busOf(bdf);
@@ -223,7 +223,7 @@ function deviceText(d: PciDevice, topology: Topology): string {
 	return parts.join(" ");
 }
 
-/** Nodes by group in order of appearance; `visit` sees each with its parent. */
+/** Nodes by group in order of appearance; calls `visit` with each node and its parent. */
 function collect(roots: readonly Node[], visit: (node: Node, parent?: Node) => void): Map<number | undefined, Node[]> {
 	const groups = new Map<number | undefined, Node[]>();
 	const walk = (nodes: readonly Node[], parent?: Node) => {

@@ -1,3 +1,4 @@
+/** Reads typed fields of a machine description, and reports mistakes with the path to the field. */
 import { Problem } from "../../../structs/errors.js";
 import { type Bdf, parseBdf } from "./bdf.js";
 
@@ -26,7 +27,7 @@ export function pathText(path: Path): string {
 	return text;
 }
 
-/** Reads the fields of one mapping, and knows in the end which ones nobody asked for. */
+/** Reads the fields of one mapping and refuses those that nobody asked for. */
 export class Fields {
 	readonly #known = new Set<string>();
 
@@ -37,7 +38,7 @@ export class Fields {
 
 	static of(value: unknown, path: Path): Fields {
 		if (typeof value !== "object" || value === null || Array.isArray(value))
-			throw new MachineError(path, `a mapping of fields is wanted here, not ${kindOf(value)}`);
+			throw new MachineError(path, `expected a mapping of fields, not ${kindOf(value)}`);
 		return new Fields(value as Record<string, unknown>, path);
 	}
 
@@ -58,14 +59,14 @@ export class Fields {
 
 	text(name: string): string | undefined {
 		const value = this.get(name);
-		if (value !== undefined && typeof value !== "string") this.fail(name, `text is wanted, not ${kindOf(value)}`);
+		if (value !== undefined && typeof value !== "string") this.fail(name, `expected text, not ${kindOf(value)}`);
 		return value;
 	}
 
 	bool(name: string, otherwise: boolean): boolean {
 		const value = this.get(name);
 		if (value === undefined) return otherwise;
-		if (typeof value !== "boolean") this.fail(name, `true or false is wanted, not ${kindOf(value)}`);
+		if (typeof value !== "boolean") this.fail(name, `expected true or false, not ${kindOf(value)}`);
 		return value;
 	}
 
@@ -82,24 +83,24 @@ export class Fields {
 	bdf(name: string): Bdf | undefined {
 		const value = this.text(name);
 		if (value === undefined) return undefined;
-		return parseBdf(value) ?? this.fail(name, `"${value}" is no PCI address such as 0000:00:10.0`);
+		return parseBdf(value) ?? this.fail(name, `"${value}" is not a PCI address such as 0000:00:10.0`);
 	}
 
 	choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
 		const value = this.text(name);
 		if (value === undefined) return undefined;
 		const found = choices.find((c) => c === value);
-		return found ?? this.fail(name, `"${value}" is none of ${choices.join(", ")}`);
+		return found ?? this.fail(name, `"${value}" is not one of ${choices.join(", ")}`);
 	}
 
 	list(name: string): { value: unknown; path: Path }[] {
 		const value = this.get(name);
 		if (value === undefined) return [];
-		if (!Array.isArray(value)) this.fail(name, `a list is wanted, not ${kindOf(value)}`);
+		if (!Array.isArray(value)) this.fail(name, `expected a list, not ${kindOf(value)}`);
 		return value.map((v, i) => ({ value: v, path: [...this.path, name, i] }));
 	}
 
-	/** Every mapping of a list. */
+	/** Reads each mapping of a list. */
 	each<T>(name: string, read: (fields: Fields) => T): T[] {
 		return this.list(name).map(({ value, path }) => {
 			const fields = Fields.of(value, path);
@@ -127,8 +128,8 @@ export class Fields {
 /** An integer from 0 to `max`: a number, or text such as "0x1000". */
 export function readInteger(value: unknown, path: Path, max: bigint): bigint {
 	const number = toInteger(value);
-	if (number === undefined) throw new MachineError(path, `an integer such as 0x1000 is wanted, not ${kindOf(value)}`);
-	if (number < 0n || number > max) throw new MachineError(path, `${number} is not within 0 to ${max}`);
+	if (number === undefined) throw new MachineError(path, `expected an integer such as 0x1000, not ${kindOf(value)}`);
+	if (number < 0n || number > max) throw new MachineError(path, `${number} is out of range (0 to ${max})`);
 	return number;
 }
 
@@ -143,7 +144,7 @@ function kindOf(value: unknown): string {
 	if (value === undefined || value === null) return "nothing";
 	if (Array.isArray(value)) return "a list";
 	if (typeof value === "object") return "a mapping";
-	// a file that is no text is not shown as it is: a terminal would take its control characters
+	// the file may not be text: escape control characters, which a terminal would act on
 	const text = JSON.stringify(String(value));
 	return text.length > 60 ? `${text.slice(0, 60)}..."` : text;
 }

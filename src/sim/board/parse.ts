@@ -14,10 +14,10 @@ import { type BoardVendor, vendorOf } from "./vendor.js";
  */
 export function checkMachine(raw: unknown, vendors: readonly BoardVendor[]): Machine {
 	const f = Fields.of(raw, []);
-	// what `machine show --json` adds, so that its output is a machine file too
+	// `machine show --json` adds these, and its output is a machine file too
 	for (const derived of ["schema", "groups"]) f.get(derived);
 	const version = f.int("version", 1_000_000);
-	if (version !== undefined && version !== 1) f.fail("version", `${version} is not known; this is of version 1`);
+	if (version !== undefined && version !== 1) f.fail("version", `version ${version} is not supported; the only version is 1`);
 	const machine = numberVfio({
 		name: f.need("name", f.text("name")),
 		about: f.text("about"),
@@ -104,7 +104,7 @@ function readDevice(f: Fields): PciDevice {
 	};
 }
 
-/** Gives those that state no number of /dev/vfio/devices the free ones, in order. */
+/** Gives devices without a stated /dev/vfio/devices number the free numbers, in order. */
 function numberVfio(machine: Machine): Machine {
 	const { devices, siov, mdevs } = machine;
 	const taken = new Set([...devices, ...siov, ...mdevs].map((d) => d.vfio));
@@ -121,7 +121,7 @@ function numberVfio(machine: Machine): Machine {
 	};
 }
 
-/** stands for "no number stated" until numberVfio */
+/** placeholder for "no number stated" until numberVfio runs */
 const UNNUMBERED = -1;
 
 function readSiov(f: Fields): SiovDevice {
@@ -149,7 +149,7 @@ function checkReferences(machine: Machine): void {
 	});
 	const functions = new Map<number, PciDevice | Bridge>();
 	const addFunction = (it: PciDevice | Bridge, path: Path) => {
-		if (functions.has(it.bdf)) throw new MachineError([...path, "bdf"], `${formatBdf(it.bdf)} is there already`);
+		if (functions.has(it.bdf)) throw new MachineError([...path, "bdf"], `${formatBdf(it.bdf)} is already in use`);
 		functions.set(it.bdf, it);
 	};
 	machine.bridges.forEach((b, i) => {
@@ -158,7 +158,7 @@ function checkReferences(machine: Machine): void {
 	const devices = new Map<number, PciDevice>();
 	const vfio = new Set<number>();
 	const addVfio = (n: number | undefined, path: Path) => {
-		if (n !== undefined && vfio.has(n)) throw new MachineError([...path, "vfio"], `vfio${n} is there already`);
+		if (n !== undefined && vfio.has(n)) throw new MachineError([...path, "vfio"], `vfio${n} is already in use`);
 		if (n !== undefined) vfio.add(n);
 	};
 	machine.devices.forEach((d, i) => {
@@ -167,7 +167,7 @@ function checkReferences(machine: Machine): void {
 		devices.set(d.bdf, d);
 		addVfio(d.vfio, path);
 		if (d.vfio !== undefined && d.driver !== "vfio-pci")
-			throw new MachineError([...path, "vfio"], "only a device of the driver vfio-pci has one");
+			throw new MachineError([...path, "vfio"], "only a device with driver vfio-pci has one");
 		if (d.iommu !== undefined && !iommus.has(d.iommu))
 			throw new MachineError([...path, "iommu"], `no IOMMU is called "${d.iommu}"; there are ${[...iommus].join(", ") || "none"}`);
 		if (d.pri > 0 && !d.ats) throw new MachineError([...path, "pri"], "page requests need ATS (ats: true)");
@@ -205,7 +205,7 @@ export async function parseMachine(text: string, file: string, vendors: readonly
 		return checkMachine(doc.toJS({ maxAliasCount: 100 }), vendors);
 	} catch (error) {
 		if (!(error instanceof MachineError)) throw error;
-		// the nearest thing the path leads to that is in the file: a missing field is not
+		// walk up the path to something the file contains: a missing field has no line
 		for (let n = error.path.length; n >= 0; n--) {
 			const node = n === 0 ? doc.contents : doc.getIn(error.path.slice(0, n), true);
 			if (isNode(node) && node.range) {
@@ -226,9 +226,9 @@ export async function loadMachine(nameOrFile: string, folder: string, vendors: r
 		text = readFileSync(resolve(folder, nameOrFile), "utf8");
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
-		const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "a folder, no file" : `can not be read (${code})`;
+		const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "a folder, not a file" : `cannot be read (${code})`;
 		const names = Object.keys(builtin).join(", ");
-		throw new MachineError([], `${why}, and no built-in machine of that name (there are ${names})`, { file: nameOrFile });
+		throw new MachineError([], `${why}, and no built-in machine has that name (there are ${names})`, { file: nameOrFile });
 	}
 	return parseMachine(text, nameOrFile, vendors);
 }

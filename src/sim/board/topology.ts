@@ -1,4 +1,4 @@
-/** Groups and requester IDs of a machine, and who sends which. */
+/** Derives IOMMU groups and requester IDs from a machine's buses and bridges. */
 import { type Bdf, busOf, formatBdf, formatRid, functionOf, makeBdf, ridOf, segmentOf, slotOf } from "./bdf.js";
 import type { Bridge, Machine, MediatedDevice, PciDevice, SiovDevice } from "./description.js";
 import { MachineError } from "./fields.js";
@@ -18,7 +18,7 @@ export interface Requester {
 	readonly rids: readonly number[];
 	/** the one the IOMMU sees */
 	readonly wire: number;
-	/** the wire ID is its own: only then PASIDs and page requests can be told apart */
+	/** the wire ID is its own: otherwise PASIDs and page requests cannot be attributed to it */
 	readonly own: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface Topology {
 	bridgeAbove(bdf: Bdf): Bridge | undefined;
 }
 
-/** Sets that grow together; the smallest index stands for each. */
+/** Disjoint sets that can be joined; the smallest index represents each. */
 class Unions {
 	readonly #parent: number[] = [];
 	add(): number {
@@ -51,12 +51,12 @@ class Unions {
 	}
 }
 
-/** Groups and requester IDs of a machine. Throws a MachineError where stated groups contradict. */
+/** Groups and requester IDs of a machine. Throws a MachineError if stated groups contradict each other. */
 export function buildTopology(machine: Machine): Topology {
 	const above = new Map<number, Bridge>();
 	machine.bridges.forEach((bridge, i) => {
 		const key = segmentOf(bridge.bdf) * 256 + bridge.secondary;
-		if (above.has(key)) throw new MachineError(["bridges", i, "secondary"], `bus ${bridge.secondary} is below another bridge already`);
+		if (above.has(key)) throw new MachineError(["bridges", i, "secondary"], `bus ${bridge.secondary} is already below another bridge`);
 		above.set(key, bridge);
 	});
 	const bridgeAbove = (bdf: Bdf) => above.get(segmentOf(bdf) * 256 + busOf(bdf));
@@ -88,7 +88,7 @@ export function buildTopology(machine: Machine): Topology {
 	const bySlot = new Map<Bdf, Bdf>();
 	for (const bdf of functions) {
 		const device = devices.get(bdf);
-		// nothing translates for it, so nothing can mix it up with another (no-IOMMU mode)
+		// no IOMMU translates for it, so none can confuse it with another device (no-IOMMU mode)
 		if (device && device.iommu === undefined) continue;
 		const { rids } = requester(bdf);
 		for (const rid of rids) {
@@ -103,7 +103,7 @@ export function buildTopology(machine: Machine): Topology {
 			if (mate !== undefined) unions.join(at(mate), at(bdf));
 			else bySlot.set(slotOf(bdf), bdf);
 		}
-		// whatever is below a bridge without access control can reach the bridge's other side
+		// devices below a bridge without access control can reach the bridge's other side
 		const bridge = bridgeAbove(bdf);
 		if (bridge && !bridge.acs) unions.join(at(bridge.bdf), at(bdf));
 	}
@@ -149,12 +149,12 @@ function assemble(
 		}
 		return draft;
 	};
-	// in order of address, so that numbers come out the same whatever the file's order
+	// by address, so that the numbers do not depend on the order in the file
 	const order = new Map(functions.map((bdf, i) => [bdf, i]));
 	const state = (draft: Draft, it: PciDevice | Bridge, list: string, i: number) => {
 		if (it.group === undefined) return;
 		if (draft.stated !== undefined && draft.stated !== it.group)
-			throw new MachineError([list, i, "group"], `${formatBdf(it.bdf)} can not be told apart from a member of group ${draft.stated}`);
+			throw new MachineError([list, i, "group"], `${formatBdf(it.bdf)} cannot be told apart from a member of group ${draft.stated}`);
 		draft.stated = it.group;
 	};
 	for (const bdf of functions) draftOf(rootOf(bdf));
@@ -177,7 +177,7 @@ function assemble(
 		if (draft.stated === undefined) continue;
 		if (taken.has(draft.stated)) {
 			const i = machine.devices.findIndex((d) => draft.devices.includes(d));
-			throw new MachineError(["devices", i, "group"], `group ${draft.stated} is another device's, from which it is isolated`);
+			throw new MachineError(["devices", i, "group"], `group ${draft.stated} belongs to another device, from which this one is isolated`);
 		}
 		taken.set(draft.stated, draft);
 	}
@@ -186,7 +186,7 @@ function assemble(
 	for (const [key, draft] of drafts) {
 		let number = draft.stated;
 		if (number === undefined) {
-			// mediated devices come last, when the bus has been scanned
+			// mediated devices come last, after the bus scan
 			if (draft.mdevs.length > 0) next = Math.max(next, ...[...taken.keys()].map((n) => n + 1));
 			while (taken.has(next)) next++;
 			number = next++;
@@ -209,11 +209,11 @@ function assemble(
 	};
 }
 
-/** Who may have sent a transaction with this requester ID and PASID. */
+/** The devices that may have sent a transaction with a given requester ID and PASID. */
 export interface Senders {
 	readonly devices: readonly PciDevice[];
 	readonly siov: readonly SiovDevice[];
-	/** why they can not be told apart, if there is more than one */
+	/** why they cannot be told apart, if there is more than one */
 	readonly why?: string;
 }
 

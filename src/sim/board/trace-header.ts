@@ -1,4 +1,4 @@
-/** The machine that a trace was recorded on, from the trace's first line. */
+/** Rebuilds the machine that a trace was recorded on from the trace's header. */
 import { type Bdf, busOf, formatBdf, makeBdf, parseBdf } from "./bdf.js";
 import type { Machine } from "./description.js";
 import { MachineError } from "./fields.js";
@@ -11,10 +11,10 @@ type FileDevice = Json & { bdf: string; iommu?: string };
 /**
  * The machine that a trace of real hardware was recorded on, from the trace's first line.
  * Undefined if the line names no hardware (a trace of the selftest). Throws a MachineError
- * if it names some and makes no sense.
+ * if it names hardware that makes no sense.
  */
 export function machineFromTraceHeader(header: unknown, vendors: readonly BoardVendor[]): Machine | undefined {
-	// What iommuctl recorded on a simulated machine names it as a machine file does.
+	// a trace that iommuctl recorded on a simulated machine contains the machine file
 	if (isObject(header) && isObject(header.machine)) return checkMachine(header.machine, vendors);
 	if (!isObject(header) || !Array.isArray(header.devices)) return undefined;
 	for (const vendor of vendors) {
@@ -23,16 +23,16 @@ export function machineFromTraceHeader(header: unknown, vendors: readonly BoardV
 	}
 	if (!isObject(header.iommu)) return undefined;
 	const kind = textOf(header.iommu, "kind");
-	if (kind !== NO_IOMMU.name) throw new MachineError(["iommu", "kind"], `"${kind}" is no kind of IOMMU that traces have`);
+	if (kind !== NO_IOMMU.name) throw new MachineError(["iommu", "kind"], `"${kind}" is not a kind of IOMMU that traces have`);
 	return checkMachine(recordedMachine(header, NO_IOMMU), vendors);
 }
 
-/** What headers call a machine without any. */
+/** A machine without an IOMMU, as headers name it. */
 const NO_IOMMU: RecordedIommus = { name: "noiommu", arch: "x86-64", iommus: [], deviceTlbs: false };
 
 /**
- * A quirk of recorded machines whose kind ends like this: registers were changed in the memory of QEMU, and capabilities
- * written into the configuration space of the device of that role.
+ * A quirk of recorded machines whose kind has this suffix: registers were changed in QEMU's memory, and capabilities
+ * were written into the configuration space of the device with that role.
  */
 const FORCED = { kind: /-forced$/, role: "rciep", capabilities: { ats: true, pasid_width: 20, pri: 32 } };
 
@@ -50,7 +50,7 @@ function recordedMachine(header: Json, recorded: RecordedIommus): Json {
 		list.push({
 			...pciDevice(entry, unit),
 			...(forced && role === FORCED.role ? FORCED.capabilities : {}),
-			// the NIC was given ATS where the IOMMU has device TLBs, and on the forced machines
+			// the NIC had ATS if the IOMMU supports device TLBs, and on the forced machines
 			...(role === "ats" && (forced || deviceTlbs) ? { ats: true } : {}),
 			...recorded.device?.(entry),
 		});
@@ -83,7 +83,7 @@ const MODELS: Readonly<Record<string, string>> = {
 };
 
 function pciDevice(entry: Json, iommu: string | undefined): FileDevice {
-	// without IDs: QEMU's edu
+	// an entry without IDs is QEMU's edu
 	const { vendor = "0x1234", device = "0x11e8" } = entry;
 	return {
 		bdf: addressOf(entry),
@@ -112,7 +112,7 @@ function addMates(device: Json, list: FileDevice[], bridges: Map<number, Json>, 
 			// driverless and not on the device's own bus: the PCIe-to-PCI bridge above it
 			if (busOf(bdf) !== bus) bridges.set(bus, { bdf: address, type: "pcie-to-pci", secondary: bus });
 		} else if (!list.some((d) => d.bdf === address)) {
-			// a host driver's, or a sibling that the programs of this suite did not use
+			// a host driver's device, or a sibling that the recorded programs did not use
 			const model = driver === "vfio-pci" ? "edu" : "plain";
 			list.push({ bdf: address, iommu, driver, model, group: device.group });
 		}
@@ -160,7 +160,7 @@ function freeSlot(bus: number, taken: Set<Bdf>): Bdf {
 	throw new MachineError(["devices"], `bus ${bus} has no free slot left`);
 }
 
-/** The regions that the first device that names any is not given, in the form of a machine file. */
+/** The reserved regions of the first device that lists any, in the form of a machine file. */
 export function recordedReserved(devices: unknown): Json[] {
 	const device = entriesOf(devices).find((d) => Array.isArray(d.reserved));
 	return ((device?.reserved ?? []) as unknown[]).map((r) => {
@@ -177,7 +177,7 @@ function vfioNumber(device: Json): number {
 
 function needBdf(address: string): Bdf {
 	const bdf = parseBdf(address);
-	if (bdf === undefined) throw new MachineError(["devices"], `"${address}" is no PCI address`);
+	if (bdf === undefined) throw new MachineError(["devices"], `"${address}" is not a PCI address`);
 	return bdf;
 }
 
@@ -190,7 +190,7 @@ export function entriesOf(list: unknown): Json[] {
 	return Array.isArray(list) ? list.filter(isObject) : [];
 }
 
-/** A field of an object in a header, where it is text; else "". */
+/** A text field of an object in a header; "" if it is absent or not text. */
 export function textOf(object: unknown, field: string): string {
 	const value = isObject(object) ? object[field] : undefined;
 	return typeof value === "string" ? value : "";

@@ -1,41 +1,41 @@
-/** What machine files, pictures and traces' headers ask of whoever makes a kind of IOMMU. */
+/** What a vendor provides for machine files, pictures and trace headers. */
 import type { Iommu, Machine } from "./description.js";
 import type { Fields } from "./fields.js";
 
-/** One kind of IOMMU, as far as the board knows it. */
+/** One kind of IOMMU, as the board sees it. */
 export interface BoardVendor<I extends Iommu = Iommu> {
-	/** the word for it, in machine files and on the command line */
+	/** its name in machine files and on the command line */
 	readonly kind: string;
-	/** options of the kernel that concern it, by their field in a machine file: what holds without the field */
+	/** kernel options for this kind, by field name in a machine file; the values are the defaults */
 	readonly kernelOptions?: Readonly<Record<string, boolean>>;
-	/** Reads its own fields of a machine file; what every IOMMU has is in `base`. Throws a MachineError. */
+	/** Reads the vendor's fields of a machine file; `base` has the fields of every IOMMU. Throws a MachineError. */
 	parse(fields: Fields, base: Iommu): I;
-	/** Its own fields, as a machine file has them. */
+	/** The vendor's fields, in the form of a machine file. */
 	file(iommu: I): Record<string, unknown>;
-	/** What a picture says of it, in one line. */
+	/** One line about it, for a picture. */
 	describe(iommu: I): string;
-	/** the machine of that kind that comes with the program */
+	/** the built-in machine of this kind */
 	readonly builtin: BuiltinMachine;
-	/** The IOMMUs that a recorded trace's first line names; undefined: it names none of this kind. */
+	/** The IOMMUs that a trace's header names; undefined: none of this kind. */
 	recorded?(header: TraceHeader): RecordedIommus | undefined;
 }
 
-/** A built-in machine's own part; its devices are the same for every kind. Plain data in the form of a machine file. */
+/** The vendor's part of a built-in machine, whose devices are the same for every kind. Plain data in the form of a machine file. */
 export interface BuiltinMachine {
-	/** in one line */
+	/** one line about the machine */
 	readonly about: string;
 	readonly arch: Machine["arch"];
 	readonly iommu: Readonly<Record<string, unknown>> & { readonly name: string };
-	/** the kind's own options of the kernel */
+	/** kernel options for this kind */
 	readonly kernel?: Readonly<Record<string, unknown>>;
-	/** PCI devices behind it; absent: it has none */
+	/** the PCI devices behind it; absent: none */
 	readonly devices?: {
-		/** fields of the devices that share virtual addresses, besides PASIDs, ATS and PRI */
+		/** fields of the SVA devices, in addition to PASIDs, ATS and PRI */
 		readonly svm?: Readonly<Record<string, unknown>>;
 		/** one of them is split into virtual devices (Scalable IOV) */
 		readonly siov?: boolean;
 	};
-	/** what the mixed machine calls it; absent: it is not part of that */
+	/** its description in the mixed machine; absent: it is not part of it */
 	readonly mixed?: string;
 }
 
@@ -44,18 +44,18 @@ export type TraceHeader = Readonly<Record<string, unknown>>;
 
 /** A recorded machine's IOMMUs, in the form of a machine file. */
 export interface RecordedIommus {
-	/** of the machine, behind `trace-` */
+	/** the machine's name without the prefix `trace-` */
 	readonly name: string;
 	readonly arch: Machine["arch"];
 	readonly kernel?: Readonly<Record<string, unknown>>;
 	readonly iommus: readonly Readonly<Record<string, unknown>>[];
 	/** devices may cache translations */
 	readonly deviceTlbs: boolean;
-	/** Fields of a device that its entry in the header does not say itself. */
+	/** Fields of a device that its entry in the header leaves out. */
 	device?(entry: TraceHeader): Readonly<Record<string, unknown>>;
 }
 
-/** The vendor of a kind. Throws a RangeError for a kind that none of them has. */
+/** The vendor of a kind. Throws a RangeError for an unknown kind. */
 export function vendorOf<V extends { readonly kind: string }>(vendors: readonly V[], kind: string): V {
 	const found = vendors.find((each) => each.kind === kind);
 	if (found === undefined) throw new RangeError(`no vendor makes IOMMUs of kind "${kind}"`);

@@ -1,4 +1,4 @@
-/** What an IOMMU, and the devices behind it, keep of what they translated. */
+/** The translation caches of an IOMMU and of the devices behind it. */
 import type { Range } from "../../formats/ranges.js";
 import type { CacheSizes } from "../board/description.js";
 import { RangeCache, type RangeEntry, type RangeSelector } from "./range-cache.js";
@@ -10,9 +10,9 @@ export interface Cached {
 	readonly pa: bigint;
 	/** READ, WRITE, EXEC, USER of walk.ts: what the guest's tables allow */
 	readonly perm: number;
-	/** what the host's tables allow, where they lie beneath */
+	/** what the host's tables beneath allow, if there are any */
 	readonly parent?: number;
-	/** the guest-physical address between the two */
+	/** the guest-physical address between the two stages */
 	readonly ipa?: bigint;
 	/** not marked dirty yet: a write walks again */
 	readonly clean?: boolean;
@@ -20,12 +20,12 @@ export interface Cached {
 
 export type CacheName = "iotlb" | "paging" | "pasid" | "atc";
 
-/** One invalidation, whatever asked for it. What is absent does not restrict. */
+/** One invalidation, whatever requested it. An absent field matches everything. */
 export interface Invalidation {
-	/** what it is counted as: the command's or the descriptor's name */
+	/** the name it is counted under: the command's or the descriptor's */
 	readonly type: string;
 	readonly cache: CacheName;
-	/** requester ID; of the PASID cache and of ATCs */
+	/** requester ID, for the PASID cache and ATCs */
 	readonly device?: number;
 	readonly domain?: number;
 	readonly context?: number;
@@ -38,7 +38,7 @@ export interface PasidEntry<C> {
 	readonly device: number;
 	/** PASID or substream ID */
 	readonly context: number;
-	/** VT-d domain ID, where descriptors name the entry by it */
+	/** VT-d domain ID, where descriptors select the entry by it */
 	readonly domain?: number;
 	readonly value: C;
 }
@@ -53,7 +53,7 @@ export interface CacheRow {
 	readonly global?: boolean;
 	readonly pa?: bigint;
 	readonly perm?: number;
-	/** of the paging-structure cache: the level of the table */
+	/** for the paging-structure cache: the level of the table */
 	readonly level?: number;
 }
 
@@ -65,15 +65,15 @@ export interface CacheStats {
 	readonly invalidations: Readonly<Record<string, { count: number; dropped: number }>>;
 }
 
-/** How a device-TLB invalidation can fail: a time-out, or a completion with an error (VT-d's ITE and ICE). */
+/** How a device-TLB invalidation can fail: it times out, or completes with an error (VT-d's ITE and ICE). */
 export type AtcError = "ITE" | "ICE";
 
 const zero = (): Record<CacheName, number> => ({ iotlb: 0, paging: 0, pasid: 0, atc: 0 });
 
 /**
- * What one IOMMU and the devices behind it keep between transactions: IOTLB, paging-structure
+ * What one IOMMU and the devices behind it cache between transactions: IOTLB, paging-structure
  * cache, PASID (or context descriptor) cache, and the devices' own ATS caches. Entries stay
- * until they are invalidated or make room; memory that changes meanwhile is not noticed.
+ * until they are invalidated or evicted; changes to memory go unnoticed.
  */
 export class IommuCaches<C = unknown> {
 	readonly #iotlb: RangeCache<Cached>;
@@ -87,7 +87,7 @@ export class IommuCaches<C = unknown> {
 	readonly #invalidations = new Map<string, { count: number; dropped: number }>();
 	/** by device: how its next invalidations will fail */
 	readonly #failing = new Map<number, AtcError[]>();
-	/** told of each that does */
+	/** called for each invalidation that fails */
 	onAtcFailure: ((device: number, error: AtcError) => void) | undefined;
 	readonly #pasidCapacity: number;
 	readonly #atcCapacity: number;
@@ -134,7 +134,7 @@ export class IommuCaches<C = unknown> {
 			return undefined;
 		}
 		this.#hits.pasid++;
-		// the order of use matters only when something will have to go
+		// the order of use matters only once the cache may have to evict
 		if (this.#pasids.size * 2 > this.#pasidCapacity) {
 			this.#pasids.delete(key);
 			this.#pasids.set(key, entry);
@@ -170,7 +170,7 @@ export class IommuCaches<C = unknown> {
 		atc.add({ ...entry, domain: 0 });
 	}
 
-	/** The next invalidation of a device's own cache fails: what it holds stays. */
+	/** Makes the next invalidation of a device's own cache fail: its entries stay. */
 	failNextAtc(device: number, error: AtcError): void {
 		const queued = this.#failing.get(device);
 		if (queued) queued.push(error);
@@ -191,7 +191,7 @@ export class IommuCaches<C = unknown> {
 		return true;
 	}
 
-	/** Does it, counts it; how many entries went. */
+	/** Performs and counts it. Returns the number of entries dropped. */
 	invalidate(it: Invalidation): number {
 		const dropped = it.cache === "atc" && this.#failing.size > 0 && this.#fails(it.device) ? 0 : this.#drop(it);
 		const known = this.#invalidations.get(it.type);
@@ -281,7 +281,7 @@ export class IommuCaches<C = unknown> {
 	}
 }
 
-/** In place of a PASID: the transaction carries none, and has a cache line of its own. */
+/** In place of a PASID: the transaction carries none, and is cached separately. */
 export const NO_PASID = 0x10_0000;
 
 const pasidKey = (device: number, context: number) => device * 0x20_0000 + context;

@@ -1,16 +1,16 @@
-/** A cache of address ranges, dropped by range, domain and context. */
+/** The LRU cache of translated address ranges that every TLB is made of. */
 import type { Range } from "../../formats/ranges.js";
 
-/** What one entry of a range cache is about: an aligned range of one address space. */
+/** The key of one entry: an aligned range of one address space. */
 export interface RangeKey {
-	/** VT-d and AMD domain ID, SMMUv3 VMID; of a device's own cache always 0 */
+	/** VT-d or AMD domain ID, SMMUv3 VMID; always 0 in a device's own cache */
 	readonly domain: number;
 	/** PASID or ASID */
 	readonly context: number;
 	readonly first: bigint;
 	/** log2 of the bytes, at least 12 */
 	readonly shift: number;
-	/** every context of the domain shares it */
+	/** shared by every context of the domain */
 	readonly global?: boolean;
 }
 
@@ -18,7 +18,7 @@ export interface RangeEntry<V> extends RangeKey {
 	readonly value: V;
 }
 
-/** Which entries; what is absent does not restrict. */
+/** Selects entries; an absent field matches everything. */
 export interface RangeSelector {
 	readonly domain?: number;
 	readonly context?: number;
@@ -40,7 +40,7 @@ interface Node<V> {
 /** The entries of one size. */
 interface Pages<V> {
 	readonly shift: number;
-	/** pages of 4 KiB per entry, for division: shifts of numbers end at 32 bits */
+	/** pages of 4 KiB per entry, to divide by: shifts of numbers are limited to 32 bits */
 	readonly span: number;
 	readonly byPage: Map<number, Node<V>>;
 }
@@ -57,7 +57,7 @@ interface Space<V> {
 const GLOBAL = 0x1f_ffff;
 const keyOf = (domain: number, context: number) => domain * 0x20_0000 + context;
 
-/** A cache of address ranges, bounded: the entry that was used longest ago makes room. */
+/** A bounded cache of address ranges that evicts the least recently used entry. */
 export class RangeCache<V> {
 	readonly #spaces = new Map<number, Space<V>>();
 	#globals = 0;
@@ -66,14 +66,14 @@ export class RangeCache<V> {
 	#oldest?: Node<V>;
 	evictions = 0;
 
-	/** `capacity`: entries; with 0 nothing is ever kept */
+	/** `capacity`: entries; 0: nothing is cached */
 	constructor(readonly capacity: number) {}
 
 	get size(): number {
 		return this.#size;
 	}
 
-	/** The smallest range that holds an address; it becomes the newest. */
+	/** The smallest range that contains an address; it becomes the newest. */
 	find(domain: number, context: number, address: bigint): RangeEntry<V> | undefined {
 		const page = Number(address >> 12n);
 		const node = this.#findIn(keyOf(domain, context), page) ?? (this.#globals > 0 ? this.#findIn(keyOf(domain, GLOBAL), page) : undefined);
@@ -130,7 +130,7 @@ export class RangeCache<V> {
 		if (space.global) this.#globals++;
 	}
 
-	/** Drops what is selected; how many entries that were. */
+	/** Drops the selected entries. Returns how many. */
 	invalidate(selector: RangeSelector): number {
 		const nodes = [...this.#select(selector)];
 		for (const node of nodes) this.#remove(node);

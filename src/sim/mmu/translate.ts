@@ -1,49 +1,49 @@
-/** One access through a guest's tables on top of the host's, and what is cached of it. */
+/** Translates a DMA access through both stages, with caches; the same for every vendor. */
 import type { Cached, IommuCaches } from "./caches.js";
 import type { PhysMemory } from "./phys-memory.js";
 import type { RangeEntry } from "./range-cache.js";
 import { type FaultKind, READ, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 
-/** The host's tables beneath a guest's: what an IOAS maps. */
+/** The host's tables beneath a guest's: the mappings of an IOAS. */
 export interface Stage2 {
-	/** Where a guest-physical address is; undefined: not mapped. */
+	/** Looks up a guest-physical address; undefined: not mapped. */
 	find(ipa: bigint): Stage2Page | undefined;
 }
 
 export interface Stage2Page {
-	/** host-physical, of the very byte */
+	/** host-physical address of the byte looked up */
 	readonly pa: bigint;
 	/** READ, WRITE */
 	readonly perm: number;
-	/** log2 of the aligned block that this holds for, at least 12 */
+	/** log2 of the aligned block that this applies to, at least 12 */
 	readonly shift: number;
 }
 
 export type Outcome =
-	/** `length`: bytes from there on that need no other translation */
+	/** `length`: bytes from there on that this translation covers */
 	{ readonly ok: true; readonly pa: bigint; readonly length: bigint } | Refusal;
 
 export interface Refusal {
 	readonly ok: false;
 	readonly kind: FaultKind;
-	/** 2: the host's tables lack it, or refuse it */
+	/** 2: the host's tables do not map it, or refuse the access */
 	readonly stage: 1 | 2;
 	/** a table of the guest was being read or updated, not the data itself */
 	readonly table: boolean;
 	readonly level: number;
-	/** the guest-physical address that stage 2 refused, or of the guest's entry at fault */
+	/** the guest-physical address that stage 2 refused, or that of the guest's faulting entry */
 	readonly ipa: bigint;
-	/** the device had asked by ATS: nothing is recorded, it may ask for the page (PRI) */
+	/** it was an ATS request: nothing is recorded, and the device may send a page request (PRI) */
 	readonly ats: boolean;
 }
 
-/** Who asks, and in which address space. */
+/** The address space of a request, and the device if it caches translations. */
 export interface Space {
 	readonly caches: IommuCaches;
 	readonly domain: number;
 	/** PASID or ASID */
 	readonly context: number;
-	/** of a device that caches translations itself: its requester ID and PASID or NO_PASID */
+	/** for a device that caches translations itself: its requester ID, and its PASID or NO_PASID */
 	readonly ats?: { readonly device: number; readonly context: number };
 }
 
@@ -51,11 +51,11 @@ export interface Space {
 export interface Stage1 {
 	/** walks the guest's tables; `memory` is guest-physical */
 	walk(memory: PhysMemory, va: bigint, access: number, cache: WalkCache): WalkResult;
-	/** why a translation with these permissions refuses an access, if it does */
+	/** why these permissions refuse an access; undefined: they allow it */
 	refuses(perm: number, access: number): FaultKind | undefined;
-	/** a root that was translated when its pointer was fetched: guest-physical page and host page */
+	/** a root that was already translated when its pointer was fetched: guest-physical page and host page */
 	readonly root?: { readonly ipa: bigint; readonly pa: bigint };
-	/** entries of all contexts are marked global in the tables, and kept as such */
+	/** the tables can mark entries as global, and they are cached as such */
 	readonly globals?: boolean;
 }
 
@@ -78,7 +78,7 @@ export function guestMemory(host: PhysMemory, stage2: Stage2, root?: Stage1["roo
 	};
 }
 
-/** An access that the host's tables alone translate: undefined if they refuse it. */
+/** Translates an access through the host's tables alone; undefined if they refuse it. */
 export function translateStage2(stage2: Stage2, ipa: bigint, access: number): { ok: true; pa: bigint; length: bigint } | undefined {
 	const page = stage2.find(ipa);
 	const wanted = access & (READ | WRITE);
@@ -87,11 +87,11 @@ export function translateStage2(stage2: Stage2, ipa: bigint, access: number): { 
 	return { ok: true, pa: page.pa, length: size - (ipa & (size - 1n)) };
 }
 
-/** Translates one access, by the caches or by walking, and keeps the result in the caches. */
+/** Translates one access from the caches, or by walking the tables, and caches the result. */
 export function translate(space: Space, stage1: Stage1, stage2: Stage2, host: PhysMemory, va: bigint, access: number): Outcome {
 	const { caches, domain, context, ats } = space;
 	const own = ats && caches.findAtc(ats.device, ats.context, va);
-	// the device keeps what it may do, and asks again for what it may not
+	// the device caches what it may do, and asks again for what it may not
 	if (own && !stale(own.value, access) && !refusal(stage1, own.value, access)) return use(own, va);
 	const cached = caches.findIotlb(domain, context, va);
 	if (cached && !stale(cached.value, access)) {
@@ -131,12 +131,12 @@ function use(entry: RangeEntry<Cached>, va: bigint): Outcome {
 	return { ok: true, pa: entry.value.pa + offset, length: (1n << BigInt(entry.shift)) - offset };
 }
 
-/** A write through a translation of a clean page has to mark it dirty first. */
+/** Whether a write goes through a translation of a clean page, which must be marked dirty first. */
 function stale(cached: Cached, access: number): boolean {
 	return cached.clean === true && (access & WRITE) !== 0;
 }
 
-/** A kept translation is asked about stage 1 first, then about stage 2's write permission. */
+/** Checks a cached translation: stage 1 first, then stage 2's write permission. */
 function refusal(stage1: Stage1, cached: Cached, access: number): { kind: FaultKind; stage: 1 | 2 } | undefined {
 	const kind = stage1.refuses(cached.perm, access);
 	if (kind) return { kind, stage: 1 };

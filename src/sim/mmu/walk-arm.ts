@@ -1,4 +1,4 @@
-/** Walks Arm stage 1 tables. */
+/** Walks Arm VMSAv8-64 stage 1 tables of every granule. */
 import type { PhysMemory } from "./phys-memory.js";
 import { EXEC, fault, PRIV, READ, USER, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 
@@ -15,21 +15,21 @@ export interface ArmPaging {
 	readonly outputBits: number;
 	/** the first table's address */
 	readonly ttb: bigint;
-	/** translates the top of the address space: bits above the input must be ones */
+	/** translates the top of the address space: all bits above the input size must be 1 */
 	readonly upper?: boolean;
 	/** EPDn: no walks here, every address faults */
 	readonly disabled?: boolean;
 	/** TBIn: bits 63:56 are ignored */
 	readonly ignoreTopByte?: boolean;
-	/** AFFD: a clear access flag is no fault */
+	/** AFFD: a clear access flag does not fault */
 	readonly noAccessFault?: boolean;
 	/** hardware sets access flags (HA) */
 	readonly setAccess?: boolean;
-	/** hardware clears read-only where the DBM bit allows (HD) */
+	/** hardware makes a page writable if its DBM bit is set (HD) */
 	readonly setDirty?: boolean;
 	/** HADn: permissions in table descriptors are ignored */
 	readonly flatPermissions?: boolean;
-	/** WXN: what is writable is not executable */
+	/** WXN: writable pages are not executable */
 	readonly writeImpliesNoExecute?: boolean;
 	/** PAN: privileged requests may not touch user pages */
 	readonly privilegedAccessNever?: boolean;
@@ -75,7 +75,7 @@ export function walkArm(memory: PhysMemory, paging: ArmPaging, va: bigint, acces
 		if (entry === undefined) return fault("table-fetch", level, at);
 		if ((entry & VALID) === 0n) return fault("not-present", level, at);
 		const isTable = level < 3 && (entry & TABLE) !== 0n;
-		// a block at the last level, or where none may be: reserved, which is no translation
+		// a block at the last level, or where blocks are not allowed: reserved, so not a translation
 		if (level === 3 ? (entry & TABLE) === 0n : !isTable && !blockAllowed(granule, level)) return fault("not-present", level, at);
 		const address = outputAddress(entry, isTable ? BigInt(granule) : shift, granule, outputBits);
 		if (address >> BigInt(outputBits) !== 0n) return fault("address-size", level, at);
@@ -124,7 +124,7 @@ function leaf(memory: PhysMemory, paging: ArmPaging, it: Leaf): WalkResult {
 	return { ok: true, pa, size, perm, level, entry: at, global: (entry & NOT_GLOBAL) === 0n, clean: stillClean };
 }
 
-/** Bytes of the first table, to which its address is aligned. */
+/** Size of the first table in bytes, to which its address is aligned. */
 function rootBytes(inputBits: number, granule: number, first: number): bigint {
 	return 8n << BigInt(inputBits - (granule + (granule - 3) * (3 - first)));
 }

@@ -1,4 +1,4 @@
-/** Walks x86-64 tables. */
+/** Walks x86-64 tables of four or five levels, as VT-d and AMD hardware does. */
 import type { PhysMemory } from "./phys-memory.js";
 import { EXEC, fault, PRIV, READ, USER, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 
@@ -15,11 +15,11 @@ export interface X86Paging {
 	readonly addressBits?: number;
 	/** supervisor writes obey the writable bit (VT-d WPE). Default false */
 	readonly writeProtect?: boolean;
-	/** bit 63 forbids execution (NXE); without it, it is ignored */
+	/** bit 63 forbids execution (NXE); if false, the bit is ignored */
 	readonly noExecute?: boolean;
 	/** supervisor requests may not execute user pages */
 	readonly smep?: boolean;
-	/** 1 GiB pages exist. Default true */
+	/** 1 GiB pages are supported. Default true */
 	readonly page1G?: boolean;
 	/** set accessed and dirty bits. Default false */
 	readonly accessedDirty?: boolean;
@@ -93,7 +93,7 @@ function isReserved(entry: bigint, level: number, leaf: boolean, tooWide: bigint
 	return (entry & ((1n << SHIFTS[level]) - 1n) & ~0x1fffn) !== 0n;
 }
 
-/** Why a translation with `perm`, walked or cached, refuses an access, if it does. */
+/** Why a translation with `perm`, walked or cached, refuses an access; undefined: it allows it. */
 export function x86Refuses(paging: X86Paging, perm: number, access: number): "privilege" | "permission" | undefined {
 	const supervisor = (access & PRIV) !== 0;
 	const user = (perm & USER) !== 0;

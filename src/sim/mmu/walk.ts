@@ -1,12 +1,12 @@
-/** What a transaction wants, and what a translation allows: bits of one number. */
+/** The vocabulary of table walks: access bits, faults, translations. A transaction's access and a translation's permissions use the same bits. */
 export const READ = 1;
 export const WRITE = 2;
 export const EXEC = 4;
-/** of a request: it is privileged (supervisor). Of a translation: user accesses are allowed. */
+/** in a request: it is privileged (supervisor); USER, the same bit in a translation: user accesses are allowed */
 export const PRIV = 8;
 export const USER = 8;
 
-/** Why a walk ended without a translation, in words that all architectures share. */
+/** Why a walk ended without a translation, in terms common to all architectures. */
 export type FaultKind =
 	/** the input address is wider than the table translates, or not canonical */
 	| "non-canonical"
@@ -29,19 +29,19 @@ export type FaultKind =
 
 export interface Translation {
 	readonly ok: true;
-	/** the output address of the very byte */
+	/** the output address of the byte itself */
 	readonly pa: bigint;
 	/** bytes that the leaf maps */
 	readonly size: bigint;
 	/** READ, WRITE, EXEC, USER */
 	readonly perm: number;
-	/** of the leaf: 1 is the last (4K on x86), counting up; on Arm 3 is the last, counting down */
+	/** of the leaf: on x86 the last level (4K) is 1 and levels above count up; on Arm the last is 3 and levels above count down */
 	readonly level: number;
 	/** where the leaf is */
 	readonly entry: bigint;
-	/** all address spaces share it (x86 G, Arm not nG) */
+	/** shared by all address spaces (x86 G, Arm not nG) */
 	readonly global: boolean;
-	/** not marked dirty yet: a cache must let the first write walk again */
+	/** not marked dirty yet: the first write must walk again even if it is cached */
 	readonly clean: boolean;
 }
 
@@ -50,7 +50,7 @@ export interface WalkFault {
 	readonly fault: FaultKind;
 	/** the level at which it ended */
 	readonly level: number;
-	/** the address of the entry at fault; of a table that can not be read, too */
+	/** the address of the faulting entry, also if the entry cannot be read */
 	readonly entry: bigint;
 }
 
@@ -69,9 +69,9 @@ export interface WalkStart {
 	readonly perm: number;
 }
 
-/** What a walker asks of a paging-structure cache. */
+/** The part of a paging-structure cache that walkers use. */
 export interface WalkCache {
-	/** the lowest table known for an address */
+	/** the lowest cached table for an address */
 	find(va: bigint): WalkStart | undefined;
 	/** `shift`: log2 of the bytes that the whole table spans */
 	add(va: bigint, shift: number, start: WalkStart): void;

@@ -1,3 +1,4 @@
+/** Tests of machine files, IOMMU groups, trace headers and pictures. */
 import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -55,38 +56,42 @@ describe("machine files", () => {
 
 	test.each([
 		[
-			"a field that is no field",
+			"an unknown field",
 			SMALL.replace("pasid_width", "pasid_with"),
 			/^m\.yaml:9: devices\[1\]\.pasid_with: no such field; there are .*bdf, /,
 		],
 		[
-			"an IOMMU that is not there",
+			"an IOMMU that does not exist",
 			SMALL.replace("iommu: dmar0\n  - bdf", "iommu: dmar9\n  - bdf"),
 			'm.yaml:6: devices[0].iommu: no IOMMU is called "dmar9"; there are dmar0',
 		],
-		["no PCI address", SMALL.replace("00:11.0", "00:11"), 'm.yaml:7: devices[1].bdf: "00:11" is no PCI address such as 0000:00:10.0'],
-		["an address twice", SMALL.replace("00:11.0", "00:10.0"), "m.yaml:7: devices[1].bdf: 0000:00:10.0 is there already"],
-		["a field that is missing", SMALL.replace("cap: 0x80d2008c222f0606, ", ""), 'm.yaml:3: iommus[0]: the field "cap" is missing'],
-		["a number too large", SMALL.replace("width: 20", "width: 21"), "m.yaml:9: devices[1].pasid_width: 21 is not within 0 to 20"],
+		["not a PCI address", SMALL.replace("00:11.0", "00:11"), 'm.yaml:7: devices[1].bdf: "00:11" is not a PCI address such as 0000:00:10.0'],
+		["an address twice", SMALL.replace("00:11.0", "00:10.0"), "m.yaml:7: devices[1].bdf: 0000:00:10.0 is already in use"],
+		["a missing field", SMALL.replace("cap: 0x80d2008c222f0606, ", ""), 'm.yaml:3: iommus[0]: the field "cap" is missing'],
 		[
-			"no number",
-			SMALL.replace("width: 20", "width: many"),
-			/^m\.yaml:9: devices\[1\]\.pasid_width: an integer such as 0x1000 is wanted, not "many"/,
+			"a number that is too large",
+			SMALL.replace("width: 20", "width: 21"),
+			"m.yaml:9: devices[1].pasid_width: 21 is out of range (0 to 20)",
 		],
 		[
-			"a kind that is none",
+			"not a number",
+			SMALL.replace("width: 20", "width: many"),
+			/^m\.yaml:9: devices\[1\]\.pasid_width: expected an integer such as 0x1000, not "many"/,
+		],
+		[
+			"an unknown kind",
 			SMALL.replace("kind: vtd", "kind: vtx"),
-			'm.yaml:3: iommus[0].kind: "vtx" is none of vtd, smmuv3, amd, selftest',
+			'm.yaml:3: iommus[0].kind: "vtx" is not one of vtd, smmuv3, amd, selftest',
 		],
 		["page requests without ATS", SMALL.replace("pasid_width: 20", "pri: 4"), /^m\.yaml:9: devices\[1\]\.pri: page requests need ATS/],
 		["broken YAML", `${SMALL}   oops`, /^m\.yaml:\d+: /],
-		["no mapping at all", "- 1", "m.yaml:1: a mapping of fields is wanted here, not a list"],
-		["a list that is none", SMALL.replace(/devices:[\s\S]*/, "devices: 3"), 'm.yaml:4: devices: a list is wanted, not "3"'],
+		["not a mapping", "- 1", "m.yaml:1: expected a mapping of fields, not a list"],
+		["not a list", SMALL.replace(/devices:[\s\S]*/, "devices: 3"), 'm.yaml:4: devices: expected a list, not "3"'],
 	])("%s: file, line and field", async (_what, text, message) => {
 		expect(await mistake(text)).toMatch(message instanceof RegExp ? message : new RegExp(`^${message.replace(/[[\]().]/g, "\\$&")}`));
 	});
 
-	test("a name that is neither machine nor file says what there is", async () => {
+	test("a name that is neither a machine nor a file lists the machines", async () => {
 		await expect(loadMachine("no-such-machine")).rejects.toThrow(/no-such-machine: no such file, and no built-in machine.*mixed, vtd/);
 		await expect(loadMachine("constructor")).rejects.toThrow(MachineError);
 	});
@@ -176,7 +181,7 @@ describe("groups and requester IDs", () => {
 		expect(lies.groupOfSiov(lying.siov[2])).toBe(lies.groupOf(bdf("01:01.0")));
 	});
 
-	test("who sends a requester ID and PASID", async () => {
+	test("attributes a requester ID and PASID to their senders", async () => {
 		const m = await loadMachine("vtd");
 		const t = buildTopology(m);
 		expect(whoSends(m, t, 0, 0x80).devices.map((d) => formatBdf(d.bdf))).toEqual(["0000:00:10.0"]);
@@ -185,19 +190,19 @@ describe("groups and requester IDs", () => {
 		expect(whoSends(m, t, 0, 0x308)).toEqual({ devices: [], siov: [] });
 	});
 
-	test("contradictions are mistakes of the file", () => {
+	test("contradictions are mistakes in the file", () => {
 		expect(() =>
 			machine([
 				{ bdf: "00:1.0", group: 1 },
 				{ bdf: "00:1.1", group: 2 },
 			]),
-		).toThrow(/devices\[1\]\.group: .*can not be told apart/);
+		).toThrow(/devices\[1\]\.group: .*cannot be told apart/);
 		expect(() =>
 			machine([
 				{ bdf: "00:1.0", group: 1 },
 				{ bdf: "00:2.0", group: 1 },
 			]),
-		).toThrow(/group 1 is another device's/);
+		).toThrow(/group 1 belongs to another device/);
 		expect(() => machine([], [{ bdf: "01:0.0", type: "root-port", secondary: 1 }])).toThrow(/below itself/);
 	});
 });
@@ -258,7 +263,7 @@ describe("pictures", () => {
 		for (const d of machine.devices) expect(text).toContain(formatBdf(d.bdf));
 	});
 
-	test.each(["mixed", "amd", "selftest"])("%s: every Mermaid and DOT edge joins nodes that are there", async (name) => {
+	test.each(["mixed", "amd", "selftest"])("%s: every Mermaid and DOT edge joins nodes that exist", async (name) => {
 		const machine = await loadMachine(name);
 		const topology = buildTopology(machine);
 		const mermaid = drawMermaid(machine, topology);

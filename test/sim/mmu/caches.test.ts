@@ -1,3 +1,4 @@
+/** Tests of the range cache against a plain list, and of an IOMMU's caches. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { WHOLE } from "../../../src/formats/ranges.js";
@@ -87,7 +88,7 @@ test("a range cache does what a plain list would do", () => {
 	);
 });
 
-test("a full cache drops what was used longest ago", () => {
+test("a full cache drops the least recently used entry", () => {
 	const cache = new RangeCache<number>(3);
 	const add = (page: bigint) => cache.add({ domain: 1, context: 0, first: page << 12n, shift: 12, value: Number(page) });
 	for (const page of [1n, 2n, 3n]) add(page);
@@ -99,7 +100,7 @@ test("a full cache drops what was used longest ago", () => {
 	expect(cache.evictions).toBe(1);
 });
 
-test("a cache of no entries keeps none", () => {
+test("a cache with no entries holds none", () => {
 	const cache = new RangeCache<number>(0);
 	cache.add({ domain: 1, context: 0, first: 0n, shift: 12, value: 1 });
 	expect(cache.find(1, 0, 0n)).toBeUndefined();
@@ -128,7 +129,7 @@ describe("the caches of an IOMMU", () => {
 		return caches;
 	}
 
-	test("what would be hit is what goes, and nothing else", () => {
+	test("an invalidation drops exactly what it is said to hit", () => {
 		for (const it of [
 			{ type: "t", cache: "iotlb" as const, domain: 7, context: 1 },
 			{ type: "t", cache: "iotlb" as const, range: { first: 0x3f_ffffn, last: 0x3f_ffffn } },

@@ -1,3 +1,4 @@
+/** Tests of the Arm VMSAv8-64 table walker. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EXEC, PRIV, READ, type Translation, type WalkFault, WRITE } from "../../../src/sim/mmu/walk.js";
@@ -65,7 +66,7 @@ describe("a built table translates as it was built", () => {
 });
 
 describe("faults", () => {
-	test("addresses that the input size or the half does not have", () => {
+	test("addresses outside the input size or the half", () => {
 		const { memory, tables, paging } = build();
 		tables.map(0x1000n, 0x5000n);
 		expect(walkArm(memory, paging, 0x1000n, READ).ok).toBe(true);
@@ -83,7 +84,7 @@ describe("faults", () => {
 		expect(walkArm(memory, { ...paging, ignoreTopByte: true }, tagged | (1n << 50n), READ).ok).toBe(false);
 	});
 
-	test("reserved descriptors: a block at the last level or where none may be", () => {
+	test("reserved descriptors: a block at the last level or where blocks are not allowed", () => {
 		const { memory, tables, paging } = build();
 		const leaf = tables.map(0x1000n, 0x5000n);
 		memory.write64(leaf, 0x5000n | (ARM_PAGE & ~2n));
@@ -135,7 +136,7 @@ describe("faults", () => {
 		expect(walkArm(memory, paging, 0x4000n, READ)).toEqual(fault("permission", 3));
 	});
 
-	test("dirty state: a clean page turns writable by the first write, where HD is on", () => {
+	test("dirty state: with HD, the first write makes a clean page writable", () => {
 		const { memory, tables, paging } = build();
 		const leaf = tables.map(0x1000n, 0x5000n, 3, ARM_PAGE | ARM_READ_ONLY | (1n << 51n));
 		expect(walkArm(memory, paging, 0x1000n, WRITE).ok).toBe(false);
@@ -147,13 +148,13 @@ describe("faults", () => {
 		expect((memory.read64(leaf) as bigint) & ARM_READ_ONLY).toBe(0n);
 	});
 
-	test("tables outside memory, and where the entry is that can not be read", () => {
+	test("tables outside memory, and the address of the entry that cannot be read", () => {
 		const { paging } = build();
 		const small = new SparseMemory(TTB);
 		expect(walkArm(small, paging, 0x4000_0000n, READ)).toEqual({ ok: false, fault: "table-fetch", level: 1, entry: TTB + 8n });
 	});
 
-	test("nG tells global pages", () => {
+	test("nG distinguishes global pages", () => {
 		const { memory, tables, paging } = build();
 		tables.map(0x1000n, 0x5000n, 3, ARM_PAGE | 0x800n);
 		tables.map(0x2000n, 0x6000n);
@@ -162,7 +163,7 @@ describe("faults", () => {
 	});
 });
 
-test("garbage and loops end in a result, after at most one read a level", () => {
+test("garbage and loops end in a result after at most one read per level", () => {
 	fc.assert(
 		fc.property(
 			fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),

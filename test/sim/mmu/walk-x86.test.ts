@@ -1,3 +1,4 @@
+/** Tests of the x86-64 table walker. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EXEC, PRIV, READ, type Translation, USER, type WalkFault, WRITE } from "../../../src/sim/mmu/walk.js";
@@ -78,13 +79,13 @@ describe("faults", () => {
 		expect(walkX86(memory, paging, va, READ)).toEqual(fault("non-canonical", levels));
 	});
 
-	test("5 levels reach what 4 call not canonical", () => {
+	test("5 levels reach addresses that are not canonical with 4", () => {
 		const { memory, tables, paging } = build(5);
 		tables.map(0x0000_8000_0000_0000n, 0x7000n, 1, P | US);
 		expect(walkX86(memory, paging, 0x0000_8000_0000_0123n, READ)).toMatchObject({ ok: true, pa: 0x7123n });
 	});
 
-	test("reserved: address bits above the host's, PS where no page may be, low bits of a huge page", () => {
+	test("reserved: address bits above the host's, PS where pages are not allowed, low bits of a huge page", () => {
 		const { memory, tables, paging } = build();
 		const leaf = tables.map(0x1000n, 1n << 40n, 1, P | US);
 		expect(walkX86(memory, { ...paging, addressBits: 39 }, 0x1000n, READ)).toEqual(fault("reserved", 1));
@@ -111,7 +112,7 @@ describe("faults", () => {
 		expect(walkX86(small, paging, 0n, READ)).toEqual({ ok: false, fault: "table-fetch", level: 4, entry: ROOT });
 	});
 
-	test("permissions of all levels count; supervisors write read-only pages unless WPE says no", () => {
+	test("permissions of all levels count; supervisors write read-only pages unless WPE is set", () => {
 		const { memory, tables, paging } = build();
 		tables.map(0x1000n, 0x5000n, 1, P | RW | US, P | US);
 		expect(walkX86(memory, paging, 0x1000n, WRITE)).toEqual(fault("permission", 1));
@@ -151,7 +152,7 @@ describe("faults", () => {
 });
 
 describe("accessed and dirty bits", () => {
-	test("accessed at every level, dirty at the leaf of a write; extended accessed where asked", () => {
+	test("accessed at every level, dirty at the leaf of a write; extended accessed if enabled", () => {
 		const { memory, tables, paging } = build();
 		const leaf = tables.map(0x1000n, 0x5000n, 1, P | RW | US);
 		const ad = { ...paging, accessedDirty: true };
@@ -164,7 +165,7 @@ describe("accessed and dirty bits", () => {
 		expect(memory.read64(leaf)).toBe(0x5000n | P | RW | US | 0x460n);
 	});
 
-	test("a refused access marks nothing dirty; tables that can not be written are a fault", () => {
+	test("a refused access marks nothing dirty; tables that cannot be written cause a fault", () => {
 		const { memory, tables, paging } = build();
 		const leaf = tables.map(0x1000n, 0x5000n, 1, P | US, P | US | RW | 0x20n);
 		walkX86(memory, { ...paging, accessedDirty: true }, 0x1000n, WRITE);
@@ -174,7 +175,7 @@ describe("accessed and dirty bits", () => {
 	});
 });
 
-test("garbage, loops and tables outside memory end in a result, after at most one read a level", () => {
+test("garbage, loops and tables outside memory end in a result after at most one read per level", () => {
 	fc.assert(
 		fc.property(
 			fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
@@ -200,7 +201,7 @@ test("garbage, loops and tables outside memory end in a result, after at most on
 	);
 });
 
-test("a table that points at itself is walked once a level", () => {
+test("a table that points to itself is walked once per level", () => {
 	const memory = new SparseMemory();
 	memory.write64(ROOT, ROOT | P | RW | US);
 	const got = walkX86(memory, { levels: 5, root: ROOT }, 0x123n, READ);

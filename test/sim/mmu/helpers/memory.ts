@@ -1,6 +1,7 @@
+/** Memories for tests of table walks: a sparse one, and one full of garbage. */
 import type { PhysMemory } from "../../../../src/sim/mmu/phys-memory.js";
 
-/** Memory for tests: words by address, zero where nothing was written, ending at `end`. */
+/** Memory for tests: words by address, zero if never written, ending at `end`. */
 export class SparseMemory implements PhysMemory {
 	readonly words = new Map<bigint, bigint>();
 	reads = 0;
@@ -20,7 +21,7 @@ export class SparseMemory implements PhysMemory {
 	}
 }
 
-/** Memory full of garbage: every word is a mix of its address and a seed, and of some bits that lead far. */
+/** Memory full of garbage: every word mixes its address with a seed; bits of `always` are set, those of `never` clear. */
 export function garbage(seed: bigint, always: bigint, never: bigint, end: bigint): PhysMemory {
 	return {
 		read64: (addr) => {

@@ -1,6 +1,7 @@
+/** Builders of x86-64 and Arm page tables for tests. */
 import type { SparseMemory } from "./memory.js";
 
-/** Page tables for tests, built entry by entry as a guest would. Tables come from `next` upward. */
+/** x86-64 page tables, built entry by entry as a guest would. New tables are placed from `next` upward. */
 export class X86Tables {
 	readonly root: bigint;
 	#next: bigint;
