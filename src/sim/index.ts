@@ -1,4 +1,4 @@
-/** The door of the simulated kernel: all that anybody outside may import. */
+/** The simulated kernel's public interface: the only file that code outside src/sim may import. */
 import type { Machine } from "./board/description.js";
 import { MachineError } from "./board/fields.js";
 import { Sim } from "./control/kernel.js";
@@ -9,13 +9,13 @@ import { vendors as all } from "./vendors/registry.js";
 import type { Vendor } from "./vendors/vendor.js";
 
 export interface SimOptions {
-	/** the header of a trace: the machine is made as it says */
+	/** a trace header that describes the machine */
 	readonly header?: unknown;
 	/** the machine; without one (and without a header that names one) only the selftest's mock devices exist */
 	readonly machine?: Machine;
-	/** words of --uapi; a release among them (6.2 to 7.3) makes it answer as a kernel of that age */
+	/** the names given to --uapi; a release (6.2 to 7.3) makes the kernel answer as that release does */
 	readonly uapi?: readonly string[];
-	/** whose IOMMUs the machine may have */
+	/** the vendors whose IOMMUs the machine may have */
 	readonly vendors?: readonly Vendor[];
 }
 
@@ -25,13 +25,13 @@ export function createSim({ machine, header, uapi = [], vendors = all }: SimOpti
 	const from = machine ?? named;
 	const sim = new Sim(from && withUapi(from, uapi, vendors), vendors);
 	const releases = uapi.filter(isRelease);
-	if (releases.length > 1) throw new MachineError([], `--uapi: a kernel is of one release, not of ${releases.join(" and ")}`);
+	if (releases.length > 1) throw new MachineError([], `--uapi: a kernel has one release, not ${releases.join(" and ")}`);
 	if (releases.length === 1) {
 		sim.release = Release.named(releases[0]);
 		if (sim.release === undefined)
-			throw new MachineError([], `--uapi: "${releases[0]}" is no release with iommufd; there are 6.2 to 6.19 and 7.0 to 7.3`);
+			throw new MachineError([], `--uapi: "${releases[0]}" is not a release with iommufd; those are 6.2 to 6.19 and 7.0 to 7.3`);
 	}
-	// Programs recorded on x86 hardware turn bus mastering on themselves; elsewhere telling a device to do DMA does it.
+	// Programs recorded on x86 hardware enable bus mastering themselves; elsewhere it is enabled when a device is asked to do DMA.
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
 	return sim;
 }

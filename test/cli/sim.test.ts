@@ -94,7 +94,7 @@ describe("sim dma", () => {
 		["sim dma vfio0 --read", "the address is missing"],
 		["sim fail vfio0 --ite", "has no ATS"],
 		["sim cache nix", 'no IOMMU is called "nix"'],
-		["sim event vfio14 NIX", "is no event of SMMUv3"],
+		["sim event vfio14 NIX", "is not an SMMUv3 event"],
 		["sim explain-fault nix", "is no requester ID"],
 	])("%s: one line that says what; exit 2", (line, message) => {
 		const ran = iommuctl([...line.split(" "), "--kernel", "sim"]);
@@ -171,7 +171,7 @@ describe("sim explain-fault", () => {
 	test("devices that share a requester ID can not be told apart: exit 1, with the reason", () => {
 		const ran = iommuctl(["sim", "explain-fault", "03:00.0", "--kernel", "sim"]);
 		expect(ran.status).toBe(1);
-		expect(ran.stdout).toContain("all send the requester ID 03:00.0: they can not be told apart");
+		expect(ran.stdout).toContain("all send the requester ID 03:00.0: they cannot be told apart");
 	});
 
 	test("a PASID that was carved out is its virtual device's", () => {

@@ -25,7 +25,7 @@ test.each(["5.10", "6.99", "noble"])("%s is wrong usage", (release) => {
 	const { status, stderr } = iommuctl(["ioas", "alloc", "--uapi", release]);
 	expect(status).toBe(2);
 	expect(stderr).toContain(`--uapi: "${release}" is n`);
-	expect(iommuctl(["ioas", "alloc", "--uapi", "6.6,6.7"]).stderr).toContain("a kernel is of one release");
+	expect(iommuctl(["ioas", "alloc", "--uapi", "6.6,6.7"]).stderr).toContain("a kernel has one release");
 });
 
 test("compare finds what an older kernel does not know", () => {

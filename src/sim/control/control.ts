@@ -1,4 +1,4 @@
-/** What acts on the simulated machine from outside. */
+/** Control of the simulated machine from outside: DMA, page requests, faults. */
 import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { ControlError } from "../contract/control-error.js";
@@ -15,16 +15,16 @@ import { type Transfer, Transfers } from "./transfers.js";
 
 /** An IOMMU of the machine with what it caches. */
 export interface CachingIommu {
-	/** the IOMMU's; of a guest's PASID table that was bound as a whole, its number too */
+	/** the IOMMU's name; for a guest PASID table that was bound as a whole, followed by its number */
 	readonly name: string;
 	readonly iommu: HwIommu;
 	readonly kind: string;
 	readonly caches: IommuCaches;
-	/** In words, the narrowest invalidations that would drop a line of these. */
+	/** The narrowest invalidations that would drop a cached line, as text. */
 	hitBy(row: CacheRow): string[];
 }
 
-/** What acts on the simulated machine from outside: its devices do DMA, ask for pages, fail. One for each Sim. */
+/** Makes devices of the simulated machine do DMA, send page requests and fault. One for each Sim. */
 export class SimControl {
 	readonly #requests = new Map<HwDevice, DeviceRequests>();
 	readonly transfers: Transfers;
@@ -37,7 +37,7 @@ export class SimControl {
 			sim.physical,
 			(device, iova, access, pasid) =>
 				this.guestTables.translate(device, iova, access, pasid) ??
-				device.iommu.driver.dma?.(device, iova, access, pasid) ?? { ok: false, why: "its IOMMU does no DMA here" },
+				device.iommu.driver.dma?.(device, iova, access, pasid) ?? { ok: false, why: "DMA through its IOMMU is not simulated" },
 			(device) => this.requests(device),
 		);
 	}
@@ -46,14 +46,14 @@ export class SimControl {
 		return kernel.control;
 	}
 
-	/** A fault of a device, raised as its IOMMU would: to the guest that has the device, else to the kernel log. Throws a ControlError. */
+	/** Raises a fault of a device as its IOMMU would: to the guest that has the device, else to the kernel log. Throws a ControlError. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { driver, name } = device.iommu;
-		if (driver.raise === undefined) throw new ControlError(`${name} raises no events`);
+		if (driver.raise === undefined) throw new ControlError(`${name} cannot raise events`);
 		return driver.raise(device, event);
 	}
 
-	/** The device behind a name, if an IOMMU translates for it. Throws a ControlError. */
+	/** The device of this name, if an IOMMU translates for it. Throws a ControlError. */
 	device(name: string): HwDevice {
 		return findHwDevice(this.sim, name);
 	}
@@ -67,12 +67,12 @@ export class SimControl {
 		return requests;
 	}
 
-	/** Devices that made page requests, or were asked about. */
+	/** Devices whose page requests were sent or looked at. */
 	get requesting(): Iterable<DeviceRequests> {
 		return this.#requests.values();
 	}
 
-	/** DMA: what became of it, so far. Software-backed devices answer at once, with an errno where it failed. */
+	/** Starts DMA and returns its state so far. Software-backed devices answer at once, with an errno on failure. */
 	dma(name: string, dir: Transfer["dir"], iova: bigint, data: Uint8Array, pasid?: number): Transfer | Ret {
 		const { hw, vfio } = findDevice(this.sim, name);
 		if (hw === undefined) {
@@ -80,17 +80,17 @@ export class SimControl {
 			const binding = vfio?.binding;
 			return binding instanceof EmulatedBinding ? binding.access.copy(iova, data, dir === "write", false) : -EFAULT;
 		}
-		if (pasid !== undefined && hw.part !== undefined) throw new ControlError(`${name} is one PASID of its parent, and sends no other`);
+		if (pasid !== undefined && hw.part !== undefined) throw new ControlError(`${name} is one PASID of its parent and sends no other`);
 		if (pasid !== undefined && pasid >= 2 ** hw.maxPasidLog2)
 			throw new ControlError(
 				hw.maxPasidLog2 === 0 ? `${name} sends no PASIDs` : `${name} sends PASIDs of ${hw.maxPasidLog2} bits, and ${pasid} is wider`,
 			);
-		// an answer to a stalled transaction has to find its way back
+		// the answer to a stalled transaction is delivered through this
 		this.requests(hw);
 		return this.transfers.start(hw, dir, iova, data, pasid);
 	}
 
-	/** The IOMMUs that cache something. */
+	/** The IOMMUs that have caches. */
 	get iommus(): readonly CachingIommu[] {
 		const { hardware } = this.sim;
 		if (hardware === undefined) return [];

@@ -1,16 +1,16 @@
-/** Finds devices of the machine by the names that people give them. */
+/** Finds devices of the machine by the names that users give them. */
 import { parseBdf } from "../board/bdf.js";
 import { ControlError } from "../contract/control-error.js";
 import type { Sim } from "../system/sim.js";
 import { HwDevice } from "../vendors/common/device.js";
 import type { VfioDevice } from "../vfio/device.js";
 
-/** A device of the machine, as it was named. */
+/** A device of the machine that a user named. */
 export interface NamedDevice {
-	/** vfioN, where it has a file */
+	/** vfioN, if it has a file */
 	readonly node: string | undefined;
 	readonly vfio: VfioDevice | undefined;
-	/** behind an IOMMU; else software makes its accesses, or nothing translates them */
+	/** undefined: its accesses are made by software, or no IOMMU translates them */
 	readonly hw: HwDevice | undefined;
 }
 
@@ -36,7 +36,7 @@ export function findDevice(sim: Sim, name: string): NamedDevice {
 	);
 }
 
-/** The same, behind an IOMMU. */
+/** The same, for a device behind an IOMMU. */
 export function findHwDevice(sim: Sim, name: string): HwDevice {
 	const { hw } = findDevice(sim, name);
 	if (hw === undefined)

@@ -1,4 +1,4 @@
-/** The simulated kernel with what hooks into it, and what acts on its machine. */
+/** The simulated kernel with the proposals hooked in and the control of its machine. */
 import type { Machine } from "../board/description.js";
 import { type InvalidationReport, InvalidationReports } from "../extensions/invalidation-reports.js";
 import { refuseSharedFunction } from "../extensions/siov.js";
@@ -8,10 +8,10 @@ import { vendors as all } from "../vendors/registry.js";
 import type { Vendor } from "../vendors/vendor.js";
 import { SimControl } from "./control.js";
 
-/** A program on it. */
+/** A program that runs on it. */
 export type SimProcess = Process<Sim>;
 
-/** A simulated kernel, the proposals hooked in. */
+/** A simulated kernel with the proposals hooked in. */
 export class Sim extends System {
 	readonly #reports = new InvalidationReports();
 	#control: SimControl | undefined;
@@ -26,7 +26,7 @@ export class Sim extends System {
 		return new Process<Sim>(this);
 	}
 
-	/** What acts on its machine: made when first asked for. */
+	/** The control of its machine, created on first use. */
 	get control(): SimControl {
 		this.#control ??= new SimControl(this);
 		return this.#control;

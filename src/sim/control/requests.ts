@@ -1,29 +1,29 @@
-/** Page requests that a device makes because somebody told it to. */
+/** A device's side of page requests: sends them, tracks those outstanding, counts the responses. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../structs/index.js";
 import { type FaultGroup, RESPONSE_SUCCESS } from "../contract/page-request.js";
 import { EXEC, PRIV, READ, WRITE } from "../mmu/walk.js";
 import type { HwDevice } from "../vendors/common/device.js";
 
-/** Page request group numbers of PCIe have nine bits. */
+/** PCIe page request group indexes have nine bits. */
 export const MAX_GROUP = 0x1ff;
 
-/** Counts of one device's page requests. */
+/** Page request counters of one device. */
 export interface RequestCounts {
 	/** requests sent (messages, not groups) */
 	sent: number;
 	/** groups that were answered, by kind */
 	success: number;
 	invalid: number;
-	/** not sent, because as many are out as the device may have */
+	/** not sent, because the device had as many outstanding as it may */
 	overCapacity: number;
-	/** responses that named a request of another device, or none (the interface of 2017) */
+	/** responses that named another device's request, or no pending one (the interface of 2017) */
 	refusedResponses: number;
 }
 
-/** A device's page requests (PCI PRI): how many are out, and what became of them. */
+/** A device's page requests (PCI PRI): those outstanding, and counts of how they ended. */
 export class DeviceRequests {
 	readonly counts: RequestCounts = { sent: 0, success: 0, invalid: 0, overCapacity: 0, refusedResponses: 0 };
-	/** whom it was bound to when "response failure" was answered: it sends no more requests until that ends */
+	/** what it was bound to when a Response Failure came: it sends no requests until it is bound anew */
 	#stoppedUnder: object | undefined;
 
 	constructor(
@@ -46,21 +46,21 @@ export class DeviceRequests {
 		this.#stoppedUnder = this.device.boundTo;
 	}
 
-	/** requests that wait for an answer, those of incomplete groups among them */
+	/** requests that wait for a response, including those of incomplete groups */
 	get outstanding(): number {
 		let count = this.device.requests.partial.length;
 		for (const { requests } of this.device.requests.pending) count += requests.length;
 		return count;
 	}
 
-	/** whether it may have `count` more outstanding; counted if not */
+	/** Whether it may have `count` more outstanding; counts a refusal. */
 	room(count: number): boolean {
 		if (this.outstanding + count <= this.device.pci.pri) return true;
 		this.counts.overCapacity += count;
 		return false;
 	}
 
-	/** The lowest group number that nothing waits for. */
+	/** The lowest group number not in use. */
 	freeGroup(): number {
 		const used = new Set([
 			...[...this.device.requests.pending].map(({ requests }) => requests[0].group),
@@ -71,7 +71,7 @@ export class DeviceRequests {
 		return group & MAX_GROUP;
 	}
 
-	/** A group that waits, as the interface of 2017 names it. */
+	/** A waiting group, as the interface of 2017 names it. */
 	find(group: number, pasid: number | undefined): FaultGroup | undefined {
 		for (const each of this.device.requests.pending) {
 			const [first] = each.requests;
@@ -81,8 +81,8 @@ export class DeviceRequests {
 	}
 
 	/**
-	 * Sends requests of one group; those of a virtual device that is a PASID are told of without one, as it knows none.
-	 * `waits`: for a response; `refused`: answered at once; `partial`: more must follow.
+	 * Sends requests of one group. A virtual device that is one PASID does not know it, so its requests are reported without one.
+	 * `waits`: for a response. `refused`: answered at once. `partial`: more requests must follow.
 	 */
 	send(
 		pages: readonly { addr: bigint; perm: number }[],
@@ -100,7 +100,7 @@ export class DeviceRequests {
 	}
 }
 
-/** READ, WRITE, EXEC, PRIV of a walk as IOMMU_PGFAULT_PERM_*. */
+/** Converts READ, WRITE, EXEC, PRIV of a walk to IOMMU_PGFAULT_PERM_*. */
 function toPerm(access: number): number {
 	return (
 		(access & READ ? PERM.IOMMU_PGFAULT_PERM_READ : 0) |

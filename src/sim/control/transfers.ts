@@ -1,4 +1,4 @@
-/** DMA that somebody told a device to do. */
+/** DMA transfers of simulated devices, which may wait for page requests along the way. */
 import type { DmaOutcome } from "../contract/driver.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { READ, WRITE } from "../mmu/walk.js";
@@ -7,26 +7,27 @@ import type { DeviceRequests } from "./requests.js";
 
 export type TransferState =
 	| "done"
-	/** a page request of its is out */
+	/** a page request is outstanding */
 	| "waiting"
-	/** the device has as many page requests out as it may: it asks when one is answered */
+	/** the device has as many page requests outstanding as it may: it sends its own once one is answered */
 	| "held"
 	| "aborted";
 
-/** A copy between a device and memory, in as many accesses as its translations make of it. */
+/** A copy between a device and memory, split into accesses by its translations. */
 export interface Transfer {
 	readonly id: number;
 	readonly device: HwDevice;
 	readonly dir: "read" | "write";
 	readonly pasid: number | undefined;
 	readonly iova: bigint;
-	/** what is written, or was read so far */
+	/** the bytes to write, or those read so far */
 	readonly data: Uint8Array;
-	/** bytes that were moved */
+	/** bytes copied so far */
 	done: number;
 	state: TransferState;
-	/** of the page request that it waits for, and of how many it has made */
+	/** group of the page request that it waits for */
 	group: number | undefined;
+	/** page requests sent so far */
 	asked: number;
 	/** why it was aborted */
 	why: string | undefined;
@@ -34,7 +35,7 @@ export interface Transfer {
 	record: Uint8Array | undefined;
 }
 
-/** Translates one access of a device; what a proposal puts in place of the attached table comes first. */
+/** Translates one access of a device; a table that a proposal put in place of the attached one comes first. */
 export type Translate = (device: HwDevice, iova: bigint, access: number, pasid: number | undefined) => DmaOutcome;
 
 /** DMA that can wait for page requests. */
@@ -48,7 +49,7 @@ export class Transfers {
 		readonly requests: (device: HwDevice) => DeviceRequests,
 	) {}
 
-	/** Starts one, and carries it as far as it goes. */
+	/** Starts a transfer and continues it until it ends or has to wait. */
 	start(device: HwDevice, dir: Transfer["dir"], iova: bigint, data: Uint8Array, pasid: number | undefined): Transfer {
 		const transfer: Transfer = {
 			id: this.#next++,
@@ -64,14 +65,14 @@ export class Transfers {
 			why: undefined,
 			record: undefined,
 		};
-		// those that are over are of interest for a while only
+		// finished transfers are of interest only for a while
 		for (const [id, old] of this.all) if (this.all.size > 1000 && old.state !== "waiting" && old.state !== "held") this.all.delete(id);
 		this.all.set(transfer.id, transfer);
 		this.#run(transfer);
 		return transfer;
 	}
 
-	/** A page request was answered: who waited for it goes on, or ends. */
+	/** A page request was answered: the transfer that waited for it continues, or is aborted. */
 	answered(device: HwDevice, group: number, good: boolean): void {
 		for (const transfer of this.all.values()) {
 			if (transfer.device !== device) continue;
@@ -116,7 +117,7 @@ export class Transfers {
 			transfer.state = "waiting";
 			return;
 		}
-		const why = outcome.why ?? (outcome.record === undefined ? "aborted, nothing is recorded" : "the IOMMU recorded an event");
+		const why = outcome.why ?? (outcome.record === undefined ? "aborted without a record" : "the IOMMU recorded an event");
 		const { device, pasid } = transfer;
 		if (!outcome.ats || device.pci.pri === 0 || !device.requester.own) {
 			this.#abort(transfer, why);
@@ -137,7 +138,7 @@ export class Transfers {
 		transfer.group = group;
 		const pages = [{ addr: at & ~0xfffn, perm: access }];
 		const sent = requests.send(pages, pasid, group, true);
-		// the answer may have come at once, and ended it
+		// the answer may have come at once and ended the transfer
 		if (sent !== "waits" && transfer.state === "waiting")
 			this.#abort(transfer, `${why}; page request ${group} was answered INVALID at once`);
 	}

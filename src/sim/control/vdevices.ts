@@ -1,4 +1,4 @@
-/** Finds virtual devices by the guest's ID or by the device's. */
+/** Looks up virtual devices of an open /dev/iommu by ID. */
 import type { Kernel } from "../../kernel/kernel.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import { Viommu } from "../iommufd/viommu.js";
@@ -6,14 +6,15 @@ import { SimProcess } from "../process/process.js";
 import type { Sim } from "../system/sim.js";
 
 export interface FoundVdevice {
-	/** IDs in the context */
+	/** object ID in the context */
 	readonly vdevice: number;
+	/** object ID in the context */
 	readonly device: number;
 	readonly virtId: bigint;
 	readonly name: string;
 }
 
-/** A virtual device by the guest's ID or by the device's, in a virtual IOMMU of the open file. Else why there is none. */
+/** Finds a virtual device by the guest's ID or by the device's, in a virtual IOMMU of the open file; a string says why there is none. */
 export function findVdevice(
 	sim: Sim,
 	kernel: Kernel,
@@ -31,5 +32,5 @@ export function findVdevice(
 			return { vdevice: id, device: device.id, virtId, name: device.device.name };
 	return wanted.virtId === undefined
 		? `device ${wanted.device} has no virtual device in virtual IOMMU ${viommuId}`
-		: `nothing is 0x${wanted.virtId.toString(16)} in virtual IOMMU ${viommuId}`;
+		: `no virtual device has ID 0x${wanted.virtId.toString(16)} in virtual IOMMU ${viommuId}`;
 }

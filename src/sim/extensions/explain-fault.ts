@@ -1,4 +1,4 @@
-/** Who may have made a fault, as the proposal of 2021 wants it known. */
+/** Explains which device a fault belongs to, and which queue gets it. */
 import { formatBdf, formatRid } from "../board/bdf.js";
 import { whoSends } from "../board/topology.js";
 import type { IommufdContext } from "../iommufd/context.js";
@@ -7,10 +7,10 @@ import { Hwpt } from "../iommufd/hwpt.js";
 import type { Sim } from "../system/sim.js";
 import type { HwDevice } from "../vendors/common/device.js";
 
-/** Who may have made a fault, and where a report of it goes. */
+/** A device that may have caused a fault, and where the fault is reported. */
 export interface FaultOwner {
 	readonly name: string;
-	/** the file below /dev/vfio/devices */
+	/** its file in /dev/vfio/devices */
 	readonly node: string | undefined;
 	readonly group: number;
 	/** "function", or one PASID of it */
@@ -20,9 +20,9 @@ export interface FaultOwner {
 	readonly vdevice: { readonly id: number; readonly virtId: bigint; readonly viommu: number } | undefined;
 	/** the page table that the PASID is attached to */
 	readonly hwpt: number | undefined;
-	/** page requests go there */
+	/** where its page requests go */
 	readonly faultQueue: number | undefined;
-	/** other faults go there: event queues of its virtual IOMMU, by type */
+	/** where its other faults go: event queues of its virtual IOMMU, by type */
 	readonly eventQueues: readonly { readonly type: number; readonly id: number }[];
 }
 
@@ -31,9 +31,9 @@ export interface FaultExplanation {
 	readonly rid: number;
 	readonly pasid: number | undefined;
 	readonly owners: readonly FaultOwner[];
-	/** one owner: it is known who made the fault */
+	/** there is exactly one owner, so the fault is attributed */
 	readonly attributed: boolean;
-	/** why not, or what is to be known besides */
+	/** why it is not attributed, or what else is worth knowing */
 	readonly why: readonly string[];
 }
 
@@ -47,8 +47,8 @@ export function explainFault(sim: Sim, segment: number, rid: number, pasid: numb
 	const hw = (list: readonly (HwDevice | undefined)[]) => list.filter((each) => each !== undefined);
 	const functions = hw(senders.devices.map((device) => devices.get(device.bdf)));
 	const virtual = hw(senders.siov.map((device) => parts.get(device)));
-	if (senders.why !== undefined) why.push(`${senders.why}: they can not be told apart, so they are one group`);
-	// a PASID that was carved out is its virtual device's, not the parent's
+	if (senders.why !== undefined) why.push(`${senders.why}: they cannot be told apart, so they form one group`);
+	// a PASID that was carved out belongs to its virtual device, not to the parent
 	const owners = (senders.siov.length > 0 ? virtual : functions).map((device) => ownerOf(sim, device, pasid));
 	const unseen = senders.devices.filter((device) => !devices.has(device.bdf));
 	for (const device of unseen) why.push(`${formatBdf(device.bdf)} sends it too, but no IOMMU translates for it`);
@@ -57,8 +57,7 @@ export function explainFault(sim: Sim, segment: number, rid: number, pasid: numb
 	if (machine.mdevs.length > 0)
 		why.push(`${machine.mdevs.map(({ name }) => name).join(", ")}: backed by software, so its accesses never fault through the IOMMU`);
 	const [only] = owners;
-	if (owners.length === 1 && only.bound === undefined)
-		why.push(`${only.name} is bound to no context: a fault of it goes to the kernel log`);
+	if (owners.length === 1 && only.bound === undefined) why.push(`${only.name} is not bound to a context: its faults go to the kernel log`);
 	if (owners.length === 1 && only.bound !== undefined && only.faultQueue === undefined)
 		why.push("its page table has no fault queue: page requests are answered INVALID");
 	return { segment, rid, pasid, owners, attributed: owners.length === 1 && senders.why === undefined, why };
@@ -95,7 +94,7 @@ function nodeOf(sim: Sim, device: HwDevice): string | undefined {
 	return undefined;
 }
 
-/** Contexts count from 1, in the order in which they were opened. */
+/** The number of a context: they count from 1 in the order in which they were opened. */
 export function contextNumber(sim: Sim, context: IommufdContext): number {
 	return [...sim.contexts].indexOf(context) + 1;
 }

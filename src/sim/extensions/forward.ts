@@ -1,4 +1,4 @@
-/** Guests' invalidation queues, handed on to the kernel as invalidation arrays (proposed in 2018). */
+/** Forwards guests' invalidation queues to the kernel as invalidation arrays (proposed in 2018). */
 import type { Values } from "../../formats/words.js";
 import type { GuestQueue, Judged, Targets } from "../vendors/guest-queue.js";
 import { vendors } from "../vendors/registry.js";
@@ -12,7 +12,7 @@ export function queueVendors(all: readonly Vendor[] = vendors): QueueVendor[] {
 	return all.filter((vendor): vendor is QueueVendor => vendor.queue !== undefined);
 }
 
-/** A descriptor, and what becomes of it. */
+/** A descriptor, and how it is handled. */
 export interface Forwarded extends Judged {
 	/** its place in the queue */
 	readonly index: number;
@@ -22,28 +22,28 @@ export interface Forwarded extends Judged {
 export interface InvalidationArray {
 	/** a nested page table, or a virtual IOMMU */
 	readonly target: number;
-	/** indices of the descriptors that it is made of */
+	/** indices of the descriptors that it was made from */
 	readonly from: readonly number[];
 	readonly bytes: Uint8Array;
 	readonly count: number;
 }
 
-/** The descriptors of a queue, one after another, each `size` bytes. */
+/** Splits a queue's bytes into descriptors of `size` bytes. */
 export function splitQueue(bytes: Uint8Array, size: number): Uint8Array[] {
 	return Array.from({ length: Math.floor(bytes.length / size) }, (_, at) => bytes.subarray(at * size, (at + 1) * size));
 }
 
-/** What becomes of each descriptor. */
+/** Decides how each descriptor is handled. */
 export function forward(queue: GuestQueue, descriptors: readonly Uint8Array[], targets: Targets): Forwarded[] {
 	return descriptors.map((bytes, index) => ({ index, ...queue.forward(bytes, targets) }));
 }
 
-/** Entries for one target after another, in order, at most `batch` in an array. */
+/** Groups the entries for each target into arrays, in order, at most `batch` entries in each. */
 export function batches(list: readonly Forwarded[], batch: number): InvalidationArray[] {
 	const arrays: { target: number; from: number[]; parts: Uint8Array[] }[] = [];
 	const open = new Map<number, (typeof arrays)[number]>();
 	for (const { index, fate, waits } of list) {
-		// what follows a wait may not overtake it
+		// entries after a wait may not overtake it
 		if (fate.kind === "vmm" || waits) open.clear();
 		if (fate.kind !== "entry" && fate.kind !== "entries") continue;
 		for (const target of fate.kind === "entry" ? [fate.target] : fate.targets) {
@@ -70,7 +70,7 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
 	return all;
 }
 
-/** A descriptor of `vendor`'s queue from its name and fields. Throws a RangeError that says what is wrong. */
+/** Encodes a descriptor of `vendor`'s queue from its name and fields. Throws a RangeError that says what is wrong. */
 export function encodeDescriptor({ kind, queue }: QueueVendor, name: string, fields: Readonly<Values>, size: number): Uint8Array {
 	if (!queue.names.includes(name)) throw new RangeError(`no ${kind} descriptor is called "${name}"; there are ${queue.names.join(", ")}`);
 	return queue.encode(name, fields, size);

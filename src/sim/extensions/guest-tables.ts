@@ -1,4 +1,4 @@
-/** Guests' PASID tables that are bound as a whole, as proposed in 2018. */
+/** Binds guests' PASID tables to devices as a whole, as proposed in 2018. */
 import { formatRid } from "../board/bdf.js";
 import { whoSends } from "../board/topology.js";
 import { ControlError } from "../contract/control-error.js";
@@ -12,13 +12,13 @@ import type { Hardware } from "../vendors/hardware.js";
 /** One guest's whole PASID table, which several devices share. */
 export interface GuestTable {
 	readonly id: number;
-	/** whose IOMMU reads it */
+	/** the kind of IOMMU that reads it */
 	readonly kind: string;
 	/** guest-physical */
 	readonly base: bigint;
-	/** PASIDs it has entries for */
+	/** number of PASIDs that it has entries for */
 	readonly size: number;
-	/** with the requester ID that the guest knows each by */
+	/** each with the requester ID that the guest knows it by */
 	readonly devices: ReadonlyMap<HwDevice, number>;
 	readonly caches: IommuCaches;
 	invalidate(it: Invalidation): number;
@@ -27,24 +27,24 @@ export interface GuestTable {
 interface Bound extends GuestTable {
 	readonly devices: Map<HwDevice, number>;
 	readonly translator: TableTranslator;
-	/** whose second stage was used last, and the binding that it was bound under */
+	/** by device: the second stage used last, and the binding at that time */
 	readonly seen: Map<HwDevice, { readonly under: object | undefined; domain: HwPagingDomain | undefined }>;
 	readonly flush: () => void;
 }
 
 /**
- * Why PASIDs can not be routed to a device, if they can not: its transactions carry another's requester ID, or another
- * sends its.
+ * Why PASIDs cannot be routed to a device: its transactions carry another device's requester ID, or another device
+ * sends its ID. Undefined if they can.
  */
 export function aliasOf(hardware: Hardware, device: HwDevice): string | undefined {
 	const { requester, pci } = device;
 	if (!requester.own)
-		return `${device.name} sends requester ID ${formatRid(requester.wire)}, which is not its own: what it does can not be told from what others do`;
+		return `${device.name} sends requester ID ${formatRid(requester.wire)}, which is not its own, so its transactions cannot be told apart from others'`;
 	const segment = Math.floor(pci.bdf / 0x10000);
 	return whoSends(hardware.machine, hardware.topology, segment, requester.wire).why;
 }
 
-/** Guests' PASID tables that are bound as a whole, as proposed in 2018: base and size, for one device or several. */
+/** The guest PASID tables that are bound: base and size, for one device or several. */
 export class GuestTables {
 	readonly #tables = new Map<number, Bound>();
 	#next = 1;
@@ -59,14 +59,14 @@ export class GuestTables {
 		return this.#tables.get(id);
 	}
 
-	/** Throws a ControlError for devices that can not have it; then nothing is bound. */
+	/** Binds a table to devices. Throws a ControlError if one of them cannot have it; then nothing is bound. */
 	bind(devices: ReadonlyMap<HwDevice, number>, base: bigint, size: number): GuestTable {
 		const [first] = devices.keys();
-		if (first === undefined || this.hardware === undefined) throw new ControlError("no device is given");
+		if (first === undefined || this.hardware === undefined) throw new ControlError("no device given");
 		for (const device of devices.keys()) this.#check(device, first, size);
 		if ((base & 0xfffn) !== 0n) throw new ControlError(`the table's base 0x${base.toString(16)} is not aligned to a page`);
 		const translator = first.iommu.driver.bindTable?.(base, size);
-		if (translator === undefined) throw new ControlError(`${first.name} is behind no IOMMU that has guests' PASID tables`);
+		if (translator === undefined) throw new ControlError(`${first.name} is not behind an IOMMU that supports guest PASID tables`);
 		const { caches } = translator;
 		const table: Bound = {
 			id: this.#next++,
@@ -86,14 +86,14 @@ export class GuestTables {
 		return table;
 	}
 
-	/** Takes a table away from its devices. false: there is none of that ID. */
+	/** Unbinds a table from its devices. False: there is no table with that ID. */
 	unbind(id: number): boolean {
 		const table = this.#tables.get(id);
 		for (const { domain } of table?.seen.values() ?? []) if (table) domain?.onUnmapped.delete(table.flush);
 		return this.#tables.delete(id);
 	}
 
-	/** An access of a device that has one; undefined: it has none. */
+	/** Translates an access of a device that has a table; undefined: it has none. */
 	translate(device: HwDevice, iova: bigint, access: number, pasid: number | undefined): DmaOutcome | undefined {
 		if (this.#tables.size === 0) return undefined;
 		const table = this.#of(device);
@@ -107,7 +107,7 @@ export class GuestTables {
 			seen.domain?.onUnmapped.add(table.flush);
 		}
 		if (seen.domain === undefined)
-			return { ok: false, why: "the device is attached to no table of the host's, which would hold the guest's memory" };
+			return { ok: false, why: "the device is not attached to a host page table, which would map the guest's memory" };
 		return table.translator.translate(device, seen.domain, iova, access, pasid);
 	}
 
@@ -116,7 +116,7 @@ export class GuestTables {
 			const seen = table.seen.get(device);
 			if (seen === undefined) continue;
 			if (seen.under === device.boundTo) return table;
-			// its owner has closed it: whoever has it now did not ask for this
+			// the owner has closed the device: whoever holds it now did not ask for this table
 			table.seen.delete(device);
 			table.devices.delete(device);
 		}
@@ -127,15 +127,14 @@ export class GuestTables {
 		if (device.boundTo === undefined) throw new ControlError(`${device.name} is not bound to an iommufd`, "device bind does that");
 		if (device.iommu !== first.iommu)
 			throw new ControlError(
-				`${device.name} is behind ${device.iommu.name}, ${first.name} behind ${first.iommu.name}: one table can not serve both`,
+				`${device.name} is behind ${device.iommu.name}, ${first.name} behind ${first.iommu.name}: one table cannot serve both`,
 			);
-		if (device.part !== undefined) throw new ControlError(`${device.name} is one PASID of its parent: the parent's table is the host's`);
+		if (device.part !== undefined) throw new ControlError(`${device.name} is one PASID of its parent: the host owns the parent's table`);
 		const alias = this.hardware && aliasOf(this.hardware, device);
 		if (alias !== undefined) throw new ControlError(alias, "PASIDs are refused to such devices");
 		if (device.maxPasidLog2 === 0) throw new ControlError(`${device.name} sends no PASIDs`);
 		if (size < 1 || (size & (size - 1)) !== 0 || size > 2 ** device.maxPasidLog2)
-			throw new ControlError(`a table of ${size} PASIDs: a power of two up to ${2 ** device.maxPasidLog2} is wanted`);
-		if (this.#of(device) !== undefined)
-			throw new ControlError(`${device.name} has a guest's PASID table already`, "vsva unbind takes it away");
+			throw new ControlError(`a table cannot have ${size} PASIDs: the size must be a power of two up to ${2 ** device.maxPasidLog2}`);
+		if (this.#of(device) !== undefined) throw new ControlError(`${device.name} already has a guest PASID table`, "vsva unbind removes it");
 	}
 }

@@ -1,4 +1,4 @@
-/** Which device it was whose invalidation failed: found by the physical device, as proposed with VT-d's error word. */
+/** Reports which device's TLB invalidation failed: found by the physical device, as proposed with VT-d's error word. */
 import { ridOf } from "../board/bdf.js";
 import type { InvalidateArray } from "../contract/invalidation.js";
 import { IommufdContext } from "../iommufd/context.js";
@@ -7,14 +7,14 @@ import { HwDevice } from "../vendors/common/device.js";
 import type { HwDriver } from "../vendors/common/driver.js";
 import type { AtcFailure } from "../vendors/common/hooks.js";
 
-/** What an entry that was submitted and failed says of itself, and whose device TLB it was. */
+/** A failed entry of an invalidation array, and the device whose TLB it was for. */
 export interface InvalidationReport {
 	/** index of the entry in its array */
 	readonly entry: number;
 	readonly error: AtcFailure["error"];
-	/** requester ID that failed */
+	/** requester ID of the device */
 	readonly rid: number;
-	/** the device object's ID in the caller's context; undefined: no device of its */
+	/** the device object's ID in the caller's context; undefined: the caller has none for it */
 	readonly deviceId: number | undefined;
 }
 
@@ -29,7 +29,7 @@ export class InvalidationReports {
 		return this.#byDriver.get(driver) ?? [];
 	}
 
-	/** Notes a failure (DriverHooks.onFailed). */
+	/** Records a failure (DriverHooks.onFailed). */
 	add(driver: HwDriver, array: InvalidateArray, entry: number, { device: rid, error }: AtcFailure): number | undefined {
 		const deviceId = deviceIdOf(driver, array, rid);
 		const list = this.#byDriver.get(driver) ?? [];
@@ -41,8 +41,8 @@ export class InvalidationReports {
 }
 
 /**
- * The device object of the context that the call came through, found by the physical device alone: a context
- * holds one for each (siov.ts sees to that).
+ * The device object in the context of the call, found by the physical device alone: a context
+ * holds at most one for each (siov.ts ensures that).
  */
 function deviceIdOf(driver: HwDriver, array: InvalidateArray, rid: number): number | undefined {
 	if (!(array.context instanceof IommufdContext)) return undefined;

@@ -5,17 +5,17 @@ import { Device } from "../iommufd/device.js";
 import { FaultQueue } from "../iommufd/fault-queue.js";
 import type { HwDevice } from "../vendors/common/device.js";
 
-/** A device's page requests, as far as a response of 2017 has to do with them. */
+/** The part of a device's page requests that a response of 2017 needs. */
 interface Requests {
 	readonly device: HwDevice;
 	readonly counts: { refusedResponses: number };
-	/** A group that waits. */
+	/** Finds a waiting group. */
 	find(group: number, pasid: number | undefined): FaultGroup | undefined;
-	/** It may send no more. */
+	/** Stops the device from sending more. */
 	stop(): void;
 }
 
-/** The machine that the device is in. */
+/** The part of the machine's control that a response of 2017 needs. */
 interface Asking {
 	requests(device: HwDevice): Requests;
 	/** devices that made page requests */
@@ -23,7 +23,7 @@ interface Asking {
 	readonly sim: { warn(line: string): void };
 }
 
-/** What a page response of 2017 says (struct page_response_msg), as far as it counts. */
+/** The fields of a page response of 2017 (struct page_response_msg) that matter. */
 export interface PageResponse2017 {
 	readonly resp_code: number;
 	readonly pasid_present: number;
@@ -33,12 +33,12 @@ export interface PageResponse2017 {
 
 export type ResponseResult =
 	| { readonly taken: true; readonly requests: number }
-	/** nothing was done; it is counted against the device whose file it was written to */
+	/** it had no effect, and is counted for the device whose file it was written to */
 	| { readonly taken: false; readonly why: string };
 
 /**
- * A response written to a device's own file: the requester ID is that device's, whatever the writer meant, so it can
- * only answer what is pending for this very device.
+ * Handles a response written to a device's own file. The requester ID is that device's, whatever the writer meant, so it can
+ * only answer what is pending for this device.
  */
 export function respond2017(control: Asking, device: HwDevice, response: PageResponse2017): ResponseResult {
 	const requests = control.requests(device);
@@ -58,20 +58,20 @@ export function respond2017(control: Asking, device: HwDevice, response: PageRes
 		return refuse(owner === undefined ? `${what} is not pending` : `${what} is pending for ${owner.name}, not for this device`);
 	}
 	settle(found);
-	// a failure ends page requests altogether, until the device is reset
+	// Response Failure stops page requests altogether until the device is reset
 	if (resp_code === CODE.IOMMU_PAGE_RESP_FAILURE) requests.stop();
 	found.respond(resp_code === CODE.IOMMU_PAGE_RESP_SUCCESS ? RESPONSE_SUCCESS : RESPONSE_INVALID);
 	return { taken: true, requests: found.requests.length };
 }
 
-/** Another device for which this is pending. */
+/** The other device for which this is pending, if any. */
 function ownerOf(control: Asking, group: number, pasid: number | undefined): HwDevice | undefined {
 	for (const { device, ...rest } of [...control.requesting].map((each) => ({ device: each.device, found: each.find(group, pasid) })))
 		if (rest.found !== undefined) return device;
 	return undefined;
 }
 
-/** The queue it waits in forgets it: its cookie is unknown from now on. */
+/** Removes the group from the queue that it waits in: its cookie is unknown from now on. */
 function settle(group: FaultGroup): void {
 	const { owner } = group.handle;
 	if (!(owner instanceof Device)) return;

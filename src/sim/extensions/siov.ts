@@ -9,15 +9,15 @@ import type { Vendor } from "../vendors/vendor.js";
 
 /**
  * Faults and failed invalidations name a device object, which is found by the physical device: so a context may
- * hold one device object for each physical function. Virtual devices that share their parent's can not be told
- * apart in it. -EBUSY, with a line in the log; -EOPNOTSUPP where nothing can route a PASID of its own to a device.
+ * hold one device object for each physical function. Virtual devices of one parent could not be told
+ * apart in it. -EBUSY with a line in the log; -EOPNOTSUPP if the IOMMU cannot route PASIDs to different owners.
  */
 export function refuseSharedFunction(vendors: readonly Vendor[], context: IommufdContext, device: IommuDevice): Ret {
 	if (!(device instanceof HwDevice)) return 0;
 	const log = (line: string) => context.system.warn(line);
 	if (device.part !== undefined && (device.iommu.driver.splitsFunctions !== true || device.maxPasidLog2 === 0)) {
 		const able = vendors.flatMap(({ siov }) => siov ?? []).join(" or ");
-		log(`vfio: ${device.name}: PASIDs of one function given to different owners need ${able}`);
+		log(`vfio: ${device.name}: giving PASIDs of one function to different owners needs ${able}`);
 		return -EOPNOTSUPP;
 	}
 	const whole = device.part?.parent ?? device;
@@ -25,7 +25,7 @@ export function refuseSharedFunction(vendors: readonly Vendor[], context: Iommuf
 	for (const other of [whole, ...whole.parts]) {
 		if (other === device || !(other.boundTo instanceof Device) || other.boundTo.context !== context) continue;
 		log(
-			`iommufd: ${device.name} can not be bound: ${other.name} (ID ${other.boundTo.id}) is in this context and is the same physical function; a fault could not tell which of them made it. Bind it to another context`,
+			`iommufd: ${device.name} cannot be bound: ${other.name} (ID ${other.boundTo.id}) is in this context and shares its physical function, so a fault could not be attributed to one of them. Bind it to another context`,
 		);
 		return -EBUSY;
 	}

@@ -1,16 +1,16 @@
-/** What a simulated kernel's uAPI can have beyond the current release: its vendors' proposals. */
+/** The proposals that extend a simulated kernel's uAPI beyond the current release, selected by --uapi. */
 import type { Machine } from "../board/description.js";
 import { MachineError } from "../board/fields.js";
 import { isRelease } from "../uapi/release.js";
 import { vendors } from "../vendors/registry.js";
 import type { Proposal, Vendor } from "../vendors/vendor.js";
 
-/** By the name that --uapi takes. */
+/** The vendors' proposals, by their names in --uapi. */
 export function proposals(all: readonly Vendor[] = vendors): Readonly<Record<string, Proposal>> {
 	return Object.assign({}, ...all.map((vendor) => vendor.proposals));
 }
 
-/** The machine with these proposals in its kernel; releases among the names are not its business. Throws a MachineError for a name that is none. */
+/** The machine with these proposals in its kernel; releases among the names are skipped. Throws a MachineError for an unknown name. */
 export function withUapi(machine: Machine, names: readonly string[], all: readonly Vendor[] = vendors): Machine {
 	if (names.length === 0) return machine;
 	const known = proposals(all);
@@ -20,7 +20,7 @@ export function withUapi(machine: Machine, names: readonly string[], all: readon
 		if (!Object.hasOwn(known, name))
 			throw new MachineError(
 				[],
-				`--uapi: "${name}" is neither a release (6.2 to 7.3) nor a proposal known here; there are ${Object.keys(known).join(", ")}`,
+				`--uapi: "${name}" is neither a release (6.2 to 7.3) nor a known proposal; there are ${Object.keys(known).join(", ")}`,
 			);
 		options[known[name].option] = true;
 	}

@@ -1,4 +1,4 @@
-/** Looking into a simulated kernel from outside: plain values, nothing that could be changed by accident. */
+/** Read-only views of a simulated kernel's state, as plain values. */
 import { Access } from "../iommufd/access.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
@@ -18,12 +18,12 @@ import type { Sim } from "./sim.js";
 export interface ObjectView {
 	readonly type: ObjectType;
 	readonly id: number;
-	/** how many objects, files and drivers keep it from being destroyed */
+	/** how many objects, files and drivers hold it: it cannot be destroyed meanwhile */
 	readonly users: number;
 	readonly details: ObjectDetails;
 }
 
-/** What there is to know of an object, by its type; a field is absent where there is nothing. */
+/** Details of an object, by its type; a field is absent if it does not apply. */
 export type ObjectDetails =
 	| { readonly type: "ioas"; readonly areas: number /** bytes */; readonly mapped: bigint }
 	| {
@@ -45,7 +45,7 @@ export type ObjectDetails =
 			readonly type: "device";
 			readonly name: string;
 			readonly group: number;
-			/** page tables by PASID, 0: without one */
+			/** page tables by PASID; 0: without a PASID */
 			readonly attached: readonly { readonly pasid: number; readonly hwpt: number }[];
 	  }
 	| { readonly type: "access"; readonly ioas?: number; readonly pins: boolean }
@@ -62,10 +62,10 @@ export interface SpaceView {
 	readonly areas: readonly (Interval & {
 		readonly readable: boolean;
 		readonly writable: boolean;
-		/** the user address that it was mapped from; absent: a file's */
+		/** the user address that it was mapped from; absent: mapped from a file */
 		readonly uptr?: bigint;
 	})[];
-	/** `owner`: the object whose hardware cannot use the range; absent: no object's */
+	/** `owner`: the object whose hardware cannot use the range; absent: no object owns it */
 	readonly reserved: readonly (Interval & { readonly owner?: { readonly type: ObjectType; readonly id: number } })[];
 	readonly allowed: readonly Interval[];
 	/** bytes */
@@ -77,11 +77,11 @@ export interface Inspection {
 	contexts(): readonly (readonly ObjectView[])[];
 	/** the IOAS of this ID in the first context that has it */
 	ioas(id: number): SpaceView | undefined;
-	/** What programs left behind, in words, once all of them have ended; nothing is right. */
+	/** What programs left behind once all of them have ended, as text; an empty list if all is well. */
 	leftovers(): string[];
 }
 
-/** Look into a kernel: each call shows it as it is then. */
+/** Inspects a kernel; each call shows its current state. */
 export function inspect(sim: Sim): Inspection {
 	return {
 		contexts: () => [...sim.contexts].map((context) => ordered(context).map(viewOf)),
@@ -136,7 +136,7 @@ function detailsOf(object: IommufdObject): ObjectDetails {
 }
 
 function spaceOf({ id, space, hwpts }: Ioas): SpaceView {
-	/** Reserved ranges are a device's, or a page table's: what its hardware cannot translate. */
+	/** Finds the owner of a reserved range: a device, or a page table whose hardware cannot translate the range. */
 	const objectOf = (owner: object): { type: ObjectType; id: number } | undefined => {
 		const object = hwpts.find(({ domain }) => domain === owner) ?? owner;
 		return object instanceof IommufdObject ? { type: object.type, id: object.id } : undefined;

@@ -1,4 +1,4 @@
-/** The simulated kernel: the rings put together. */
+/** Assembles the simulated kernel from its rings. */
 import { ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Machine } from "../board/description.js";
@@ -18,26 +18,27 @@ import type { Vendor } from "../vendors/vendor.js";
 import type { VfioHost } from "../vfio/host.js";
 import { VfioNodes } from "../vfio/nodes.js";
 
-/** Lines the kernel log keeps. */
+/** How many lines the kernel log keeps. */
 const LOG_LINES = 10_000;
 
-/** A program on it. */
+/** A program that runs on it. */
 export type SimProcess = Process<Sim>;
 
-/** A simulated kernel, and the machine it runs on. */
+/** A simulated kernel and the machine that it runs on. */
 export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	readonly physical = new PhysicalMemory();
 	readonly log: string[] = [];
-	/** where proposals hook in */
+	/** the hooks for proposals */
 	readonly hooks: DriverHooks & IommufdHooks = {};
-	/** contexts that some file still holds */
+	/** contexts that a file still holds */
 	readonly contexts = new Set<IommufdContext>();
-	/** a device that is told to do DMA needs no bus mastering turned on before */
+	/** asking a device to do DMA enables its bus mastering */
 	dmaTurnsMasteringOn = true;
-	/** the kernel's age; undefined: 7.3 */
+	/** the kernel's release; undefined: 7.3 */
 	release: Release | undefined;
-	/** allocations so far, and which of them is to fail; 0: none */
+	/** allocations so far */
 	allocations = 0;
+	/** the number of the allocation that fails; 0: none */
 	failingAllocation = 0;
 	readonly #selftest: MockMachine | undefined;
 	#hardware: Hardware | undefined;
@@ -45,15 +46,15 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 
 	constructor(
 		private readonly machine?: Machine,
-		/** whose IOMMUs the machine may have */
+		/** the vendors whose IOMMUs the machine may have */
 		private readonly vendors: readonly Vendor[] = allVendors,
 	) {
-		// devices that no driver makes are made by IOMMU_TEST_CMD
+		// devices of a kind without a driver are made by IOMMU_TEST_CMD
 		if (machine === undefined || machine.iommus.some(({ kind }) => vendorOf(vendors, kind).driver === undefined))
 			this.#selftest = new MockMachine();
 	}
 
-	/** what the machine has; undefined: nothing but the selftest's mock devices. Most commands never need it: built when first asked for. */
+	/** the machine's hardware; undefined: it has only the selftest's mock devices. Built on first use, as most commands never need it. */
 	get hardware(): Hardware | undefined {
 		if (this.machine !== undefined)
 			this.#hardware ??= buildHardware(this.machine, this.vendors, {
@@ -69,7 +70,7 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 		return this.#vfio;
 	}
 
-	/** VFIO's no-IOMMU mode is on */
+	/** VFIO's no-IOMMU mode is enabled */
 	get noIommuAllowed(): boolean {
 		return this.machine?.kernel.noiommu ?? false;
 	}
@@ -85,12 +86,12 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 		return -ENOENT;
 	}
 
-	/** The kernel takes memory for something: false if there is none, by fault injection. */
+	/** Counts an allocation by the kernel; false if fault injection makes it fail. */
 	allocation(): boolean {
 		return ++this.allocations !== this.failingAllocation;
 	}
 
-	/** Write a line into the kernel log. */
+	/** Writes a line to the kernel log. */
 	warn(line: string): void {
 		if (this.log.length >= LOG_LINES) this.log.splice(0, LOG_LINES / 2);
 		this.log.push(line);

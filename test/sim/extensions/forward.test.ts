@@ -1,3 +1,4 @@
+/** Tests of forwarding guests' invalidation queues as arrays. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { vendorOf } from "../../../src/sim/board/vendor.js";
@@ -11,7 +12,7 @@ const fate = (kind: string, name: string, fields: Record<string, bigint>) =>
 	forward(of(kind).queue, [encodeDescriptor(of(kind), name, fields, 16)], targets)[0].fate;
 
 describe("VT-d descriptors", () => {
-	test("a PASID that is known goes to its page tables, else the domain's, else the usual one", () => {
+	test("a known PASID selects its page tables, else the domain does, else the default is used", () => {
 		expect(fate("vtd", "PASID_IOTLB", { pasid: 5n, granularity: 2n })).toMatchObject({ kind: "entries", targets: [2, 3] });
 		expect(fate("vtd", "PASID_IOTLB", { pasid: 6n, did: 7n, granularity: 2n })).toMatchObject({ kind: "entry", target: 4 });
 		expect(fate("vtd", "PASID_IOTLB", { pasid: 6n, granularity: 2n })).toMatchObject({ kind: "entry", target: 1 });
@@ -27,7 +28,7 @@ describe("VT-d descriptors", () => {
 		expect(found.kind === "entry" && ENTRY.decode(found.bytes)).toMatchObject(entry);
 	});
 
-	test("reserved types and granularities stop hardware: they are lost", () => {
+	test("reserved types and granularities would stop the hardware: they are lost", () => {
 		expect(fate("vtd", "IOTLB", { granularity: 0n })).toMatchObject({ kind: "lost" });
 		expect(forward(of("vtd").queue, [new Uint8Array(16)], targets)[0].fate).toMatchObject({ kind: "lost" });
 	});

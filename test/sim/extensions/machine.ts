@@ -1,3 +1,4 @@
+/** The program and the device numbers that the proposals' tests share. */
 import { iommuOn } from "../../../src/client/iommu.js";
 import { createSim, SimControl } from "../../../src/sim/index.js";
 import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
@@ -20,7 +21,7 @@ export function program() {
 	return { sim, control: SimControl.of(sim), process, fd, iommu, ioas, ram, bind };
 }
 
-/** Behind VT-d: PRI and PASIDs; behind SMMUv3; virtual devices of the first. */
+/** vfioN numbers of the mixed machine: SVM and PF have PRI and PASIDs behind VT-d, SMMU_SVM is behind SMMUv3, SIOV are virtual devices of SVM. */
 export const SVM = 3;
 export const PF = 9;
 export const SMMU_SVM = 14;

@@ -1,3 +1,4 @@
+/** Tests of the proposals: SIOV, page responses of 2017, fault attribution, stalls. */
 import { describe, expect, test } from "vitest";
 import { EBUSY } from "../../../src/kernel/errno.js";
 import { explainFault } from "../../../src/sim/extensions/explain-fault.js";
@@ -6,15 +7,15 @@ import { iommu_hwpt_pgfault as FAULT, iommufd_hwpt_alloc_flags as HWPT } from ".
 import { PF, program, SIOV, SMMU_SVM, SVM } from "./machine.js";
 
 describe("SIOV virtual devices", () => {
-	test("two of one function share no context, but may be in two", () => {
+	test("two of one function cannot share a context, but may be in two", () => {
 		const { process, bind, sim } = program();
 		expect(bind(SIOV[0]).errno).toBe(0);
 		expect(bind(SIOV[1]).errno).toBe(EBUSY);
-		expect(sim.log.at(-1)).toContain("siov1 can not be bound: siov0");
+		expect(sim.log.at(-1)).toContain("siov1 cannot be bound: siov0");
 		expect(bind(SIOV[1], process.open("/dev/iommu")).errno).toBe(0);
 	});
 
-	test("nor does one with its parent, whichever comes first", () => {
+	test("nor can one share it with its parent, whichever comes first", () => {
 		const one = program();
 		expect(one.bind(SVM).errno).toBe(0);
 		expect(one.bind(SIOV[0]).errno).toBe(EBUSY);
@@ -34,7 +35,7 @@ describe("SIOV virtual devices", () => {
 });
 
 describe("page requests of a virtual device", () => {
-	test("go to its own table's fault queue, without a PASID, which it does not know", () => {
+	test("go to its own table's fault queue, without its PASID, which it does not know", () => {
 		const { iommu, bind, ioas, control, process } = program();
 		const device = bind(SIOV[0]);
 		const queue = iommu.faultQueueAlloc().decoded;
@@ -65,7 +66,7 @@ function faulting() {
 describe("a page response of 2017", () => {
 	const success = { resp_code: 0, pasid_present: 0, pasid: 0, page_req_group_id: 0 };
 
-	test("answers what is pending for the very device; anything else is refused and counted", () => {
+	test("answers what is pending for that device; anything else is refused and counted", () => {
 		const { control, first, second } = faulting();
 		const transfer = control.dma(`vfio${SVM}`, "read", 0x200000n, new Uint8Array(8));
 		expect(transfer).toMatchObject({ state: "waiting", group: 0 });
@@ -78,7 +79,7 @@ describe("a page response of 2017", () => {
 		expect(transfer).toMatchObject({ state: "aborted" });
 	});
 
-	test("a failure ends the device's page requests until somebody binds it again", () => {
+	test("a failure stops the device's page requests until it is bound again", () => {
 		const { control, first } = faulting();
 		control.dma(`vfio${SVM}`, "read", 0x200000n, new Uint8Array(8));
 		expect(respond2017(control, first, { ...success, resp_code: 15 })).toMatchObject({ taken: true });
@@ -97,7 +98,7 @@ describe("attribution of a fault", () => {
 		});
 	});
 
-	test("nobody sends the ID; several do", () => {
+	test("an ID that no device sends, and one that several send", () => {
 		const { sim } = program();
 		expect(explainFault(sim, 0, 0xffff, undefined)).toMatchObject({ attributed: false, owners: [] });
 		expect(explainFault(sim, 0, 0x300, undefined)).toMatchObject({
@@ -116,7 +117,7 @@ describe("stalls of SMMUv3", () => {
 		const parent = iommu.hwptAlloc({ dev_id: device.id, pt_id: ioas, flags: HWPT.IOMMU_HWPT_ALLOC_NEST_PARENT }).decoded.out_hwpt_id;
 		const viommu = iommu.viommuAlloc({ dev_id: device.id, hwpt_id: parent, type: 1 }).decoded.out_viommu_id;
 		iommu.vdeviceAlloc({ viommu_id: viommu, dev_id: device.id, virt_id: 0x42n });
-		// a CD with S (stall), 48-bit addresses and 4K pages; a table without its last entry
+		// a CD with S (stall), 48-bit addresses and 4K pages, and a table without its last entry
 		words(0x10000n, 0x17204c0000010n, 0x11000n);
 		words(0x11000n, 0x12003n);
 		words(0x12000n, 0x13003n);

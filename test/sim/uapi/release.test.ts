@@ -79,7 +79,7 @@ describe("which calls a kernel knows", () => {
 	});
 
 	test.each(["6.1", "6.20", "7.4", "5.19", "6", "6.2.1", "6.x"])("%s is not a release with iommufd", (release) => {
-		expect(() => createSim({ uapi: [release] })).toThrow(/is no release with iommufd/);
+		expect(() => createSim({ uapi: [release] })).toThrow(/is not a release with iommufd/);
 	});
 });
 
