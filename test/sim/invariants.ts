@@ -1,3 +1,4 @@
+/** Checks the invariants of the simulated kernel's objects and address spaces. */
 import type { SimProcess } from "../../src/sim/index.js";
 import { Access } from "../../src/sim/iommufd/access.js";
 import type { IommufdContext } from "../../src/sim/iommufd/context.js";
@@ -12,7 +13,7 @@ import { VeventQueue } from "../../src/sim/iommufd/vevent-queue.js";
 import { Viommu } from "../../src/sim/iommufd/viommu.js";
 import type { IovaSpace } from "../../src/sim/iova/iova-space.js";
 
-/** What is wrong inside the simulated kernel, in words: nothing, or there is a bug. */
+/** Describes broken invariants inside the simulated kernel; anything but an empty list is a bug. */
 export function findFaults(process: SimProcess): string[] {
 	const faults: string[] = [];
 	let n = 0;
@@ -25,15 +26,15 @@ export function findFaults(process: SimProcess): string[] {
 	return faults;
 }
 
-/** IDs are unique; who is held exists, and is held exactly so often. */
+/** IDs are unique; held objects exist, and their holders match their counts. */
 function contextFaults(context: IommufdContext): string[] {
 	const faults: string[] = [];
 	const ids = new Set<number>();
 	const objects = new Set<IommufdObject>(context.objects);
 	for (const object of objects) {
-		if (object.id < 1 || ids.has(object.id)) faults.push(`ID ${object.id} twice`);
+		if (object.id < 1 || ids.has(object.id)) faults.push(`ID ${object.id} exists twice`);
 		ids.add(object.id);
-		if (context.get(object.id) !== object) faults.push(`${object.type} ${object.id} can not be found`);
+		if (context.get(object.id) !== object) faults.push(`${object.type} ${object.id} cannot be found`);
 		for (const held of heldBy(object))
 			if (!objects.has(held)) faults.push(`${object.type} ${object.id} holds ${held.type} ${held.id}, which is gone`);
 	}
@@ -47,7 +48,7 @@ function contextFaults(context: IommufdContext): string[] {
 	return faults;
 }
 
-/** Objects that this one keeps from being destroyed, once for each time it does. */
+/** The objects that this one holds, each once for every reference. */
 function heldBy(object: IommufdObject): IommufdObject[] {
 	if (object instanceof HwptPaging) return [object.ioas, ...(object.faultQueue ? [object.faultQueue] : [])];
 	if (object instanceof HwptNested) return [object.viommu ?? object.parent, ...(object.faultQueue ? [object.faultQueue] : [])];
@@ -67,7 +68,7 @@ function countHolders(context: IommufdContext, objects: Iterable<IommufdObject>)
 	return counts;
 }
 
-/** How many users an object has that are no objects: drivers and files; at least and at most. */
+/** How many users an object has besides other objects (drivers and files): minimum and maximum. */
 function ownHolders(object: IommufdObject): [number, number] {
 	if (object instanceof Device) return [1, 1];
 	if (object instanceof FaultQueue || object instanceof VeventQueue) return [0, 1];
@@ -76,7 +77,7 @@ function ownHolders(object: IommufdObject): [number, number] {
 	return [0, 0];
 }
 
-/** Areas are in order, apart from each other and from reserved ranges, aligned, and pinned no less often than never. */
+/** Areas are in order, aligned, disjoint from each other and from reserved ranges, and their pin counts are not negative. */
 function spaceFaults(space: IovaSpace): string[] {
 	const faults: string[] = [];
 	let last = -1n;
@@ -90,11 +91,11 @@ function spaceFaults(space: IovaSpace): string[] {
 		if ((area.start | area.length) & (space.alignment - 1n)) faults.push(`${name} is not aligned to ${space.alignment}`);
 		for (const range of space.reserved)
 			if (range.start <= area.last && range.last >= area.start) faults.push(`${name} is in a reserved range`);
-		if (area.accesses < 0 || area.locks < 0) faults.push(`${name} is pinned less often than never`);
-		if (space.find(area.start) !== area || space.find(area.last) !== area) faults.push(`${name} can not be found`);
+		if (area.accesses < 0 || area.locks < 0) faults.push(`${name} has a negative pin count`);
+		if (space.find(area.start) !== area || space.find(area.last) !== area) faults.push(`${name} cannot be found`);
 		if (space.domains.length > 0 !== area.filled) faults.push(`${name}: filled ${area.filled} with ${space.domains.length} page tables`);
 	}
-	if (count !== space.areas.size) faults.push(`${space.areas.size} areas are ${count}`);
+	if (count !== space.areas.size) faults.push(`${space.areas.size} areas are counted, but there are ${count}`);
 	for (const allowed of space.allowed)
 		for (const range of space.reserved)
 			if (range.start <= allowed.last && range.last >= allowed.start) faults.push("an allowed range is reserved");

@@ -1,7 +1,4 @@
-/**
- * The kernel that tests of behaviour run on: the simulated one, or with IOMMUCTL_TEST_KERNEL=real this machine's
- * (a Linux 7.3 with CONFIG_IOMMUFD_TEST, as root).
- */
+/** The kernel that behaviour tests run on: the simulated one or, with IOMMUCTL_TEST_KERNEL=real, this machine's (Linux 7.3 with CONFIG_IOMMUFD_TEST, as root). */
 import { onTestFinished } from "vitest";
 import { type Iommu, iommuOn } from "../../src/client/iommu.js";
 import { type Kernel, POLLIN, POLLOUT } from "../../src/kernel/kernel.js";
@@ -24,13 +21,13 @@ export const PAGE = 0x1000n;
 export const READ = MAP.IOMMU_IOAS_MAP_READABLE;
 export const WRITE = MAP.IOMMU_IOAS_MAP_WRITEABLE;
 export const FIXED = MAP.IOMMU_IOAS_MAP_FIXED_IOVA;
-/** where the mock page tables' aperture begins and ends */
+/** the mock page tables' aperture */
 export const APERTURE = { start: 0x100_0000n, last: 0x7fff_ffffn };
 export const MAX = (1n << 64n) - 1n;
 
 type TestFields = typeof iommu_test_cmd extends StructType<infer T, infer _P, infer _D> ? Init<T> : never;
 
-/** As a kernel answers: a value, or minus the errno. */
+/** The return value of a system call: a value, or minus the errno. */
 export function rc(answer: { readonly ret: number; readonly errno: number }): number {
 	return answer.ret < 0 ? -answer.errno : answer.ret;
 }
@@ -55,31 +52,31 @@ export class Program {
 		this.iommu = iommuOn(kernel, this.fd);
 	}
 
-	/** The simulated process, to look inside of it; only in tests that are about it alone. */
+	/** The simulated process, to look inside; only for tests of the simulated kernel itself. */
 	get sim(): SimProcess {
 		return this.kernel as SimProcess;
 	}
 
 	open(): number {
 		const fd = this.kernel.open("/dev/iommu");
-		if (fd < 0) throw new Error(`/dev/iommu can not be opened: ${fd}`);
+		if (fd < 0) throw new Error(`/dev/iommu cannot be opened: ${fd}`);
 		return fd;
 	}
 
-	/** Memory for so many bytes. */
+	/** Allocates memory of this many bytes. */
 	memory(length = PAGE): bigint {
 		const addr = this.kernel.mmap({ addr: 0n, length, prot: 3 });
 		if (addr < 0n) throw new Error(`mmap: ${addr}`);
 		return addr;
 	}
 
-	/** Memory at a multiple of 64 pages, as simulated memory is by itself: where an IOVA is placed follows from it. */
+	/** Allocates memory at a multiple of 64 pages, as simulated memory always is: the placement of IOVAs depends on it. */
 	alignedMemory(length: bigint): bigint {
 		const alignment = 64n * PAGE;
 		return ((this.memory(length + alignment) + alignment - 1n) / alignment) * alignment;
 	}
 
-	/** Two pages that are one and the same page of memory, so that they never follow each other in memory. */
+	/** Maps one page of memory twice, at consecutive addresses, so that the two are never physically contiguous. */
 	doubledPage(): bigint {
 		const fd = this.kernel.memfd("doubled", PAGE);
 		const addr = this.memory(2n * PAGE);
@@ -90,7 +87,7 @@ export class Program {
 		return addr;
 	}
 
-	/** Memory with these bytes in it. */
+	/** Allocates memory that contains these bytes. */
 	place(bytes: Uint8Array): bigint {
 		const addr = this.memory(BigInt(Math.max(bytes.length, 1)));
 		this.kernel.poke(addr, bytes);
@@ -107,12 +104,12 @@ export class Program {
 		return must(this.iommu.ioasAlloc()).out_ioas_id;
 	}
 
-	/** MAP; the errno or 0. */
+	/** IOMMU_IOAS_MAP; returns 0 or the errno. */
 	map(ioas_id: number, iova: bigint, user_va: bigint, length = PAGE, flags: number = FIXED | READ | WRITE): number {
 		return rc(this.iommu.ioasMap({ ioas_id, flags, iova, user_va, length }));
 	}
 
-	/** MAP where the kernel likes: the IOVA. */
+	/** IOMMU_IOAS_MAP at an IOVA of the kernel's choice, which it returns. */
 	mapAnywhere(ioas_id: number, user_va: bigint, length = PAGE): bigint {
 		return must(this.iommu.ioasMap({ ioas_id, flags: READ | WRITE, user_va, length })).iova;
 	}
@@ -129,7 +126,7 @@ export class Program {
 		return rc(this.iommu.testCmd(fields));
 	}
 
-	/** A mock device on an IOAS or page table. */
+	/** Creates a mock device attached to an IOAS or page table. */
 	mock(id: number, dev_flags = 0): MockDevice {
 		const { mock_domain_flags } = must(
 			this.iommu.testCmd({ op: OP.IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS, id, mock_domain_flags: { dev_flags } }),
@@ -137,7 +134,7 @@ export class Program {
 		return { stdev: mock_domain_flags.out_stdev_id, dev: mock_domain_flags.out_idev_id, hwpt: mock_domain_flags.out_hwpt_id };
 	}
 
-	/** Attach a mock device elsewhere. */
+	/** Attaches a mock device to another table. */
 	replace(stdev: number, pt_id: number): number {
 		return this.test({ op: OP.IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, id: stdev, mock_domain_replace: { pt_id } });
 	}
@@ -146,7 +143,7 @@ export class Program {
 		return must(this.iommu.hwptAlloc({ dev_id, pt_id, flags, fault_id })).out_hwpt_id;
 	}
 
-	/** A nested mock table on a nesting parent or virtual IOMMU. */
+	/** Allocates a nested mock table on a nesting parent or virtual IOMMU. */
 	nested(dev_id: number, pt_id: number, flags = 0, fault_id = 0, iotlb = 7): number {
 		const data_uptr = this.place(iommu_hwpt_selftest.encode({ iotlb }));
 		const data = { data_type: defines.IOMMU_HWPT_DATA_SELFTEST, data_len: iommu_hwpt_selftest.size, data_uptr };
@@ -161,7 +158,7 @@ export class Program {
 		return must(this.iommu.vdeviceAlloc({ viommu_id, dev_id, virt_id })).out_vdevice_id;
 	}
 
-	/** How often every page of the memory is pinned: 0 if so often, else minus the errno. */
+	/** Checks that every page of the memory is pinned `refs` times: 0, else minus the errno. */
 	pinned(uptr: bigint, refs: number, length = PAGE): number {
 		return this.test({ op: OP.IOMMU_TEST_OP_MD_CHECK_REFS, check_refs: { uptr, length, refs } });
 	}
@@ -171,7 +168,7 @@ export class Program {
 		return must(answer).create_access.out_access_fd;
 	}
 
-	/** The device asks for a page. */
+	/** Makes the device send a page request. */
 	fault(dev_id: number, grpid = 1, pasid = 0): number {
 		return this.test({ op: OP.IOMMU_TEST_OP_TRIGGER_IOPF, trigger_iopf: { dev_id, pasid, grpid, perm: 3, addr: 0x4000n } });
 	}
@@ -180,7 +177,7 @@ export class Program {
 		return this.kernel.write(fd, iommu_hwpt_page_response.encode({ cookie, code }));
 	}
 
-	/** "in", "out" of poll(2) */
+	/** The events of poll(2): "in", "out", both or none. */
 	poll(fd: number): string {
 		const entry = { fd, events: POLLIN | POLLOUT, revents: 0 };
 		this.kernel.poll([entry], 0);
@@ -188,7 +185,7 @@ export class Program {
 	}
 }
 
-/** What a call that has to succeed answered. */
+/** The result of a call that has to succeed. */
 export function must<T>(answer: { readonly ret: number; readonly errno: number; readonly decoded: T }): T {
 	if (answer.ret < 0) throw new Error(`errno ${answer.errno}`);
 	return answer.decoded;

@@ -1,57 +1,57 @@
-/** The queue in which a guest asks a vendor's IOMMU for invalidations, and where its descriptors can go. */
+/** The interface of a vendor's guest invalidation queue, and the possible fates of its descriptors. */
 import type { Values } from "../../formats/words.js";
 import type { Invalidation } from "../mmu/caches.js";
 
-/** What becomes of one descriptor of a guest's queue. */
+/** How one descriptor of a guest's queue is handled. */
 export type Fate =
 	/** it becomes an entry of an invalidation array */
 	| { readonly kind: "entry"; readonly target: number; readonly bytes: Uint8Array }
-	/** several page tables are meant */
+	/** it becomes an entry for each of several page tables */
 	| { readonly kind: "entries"; readonly targets: readonly number[]; readonly bytes: Uint8Array }
-	/** the VMM does it itself: completes a wait, answers a page request, attaches again */
+	/** the VMM handles it: completes a wait, answers a page request, attaches again */
 	| { readonly kind: "vmm"; readonly why: string }
-	/** nothing has to be done */
+	/** nothing needs to be done */
 	| { readonly kind: "covered"; readonly why: string }
-	/** there is no way to hand it on */
+	/** it cannot be forwarded */
 	| { readonly kind: "lost"; readonly why: string };
 
-/** Where entries go. */
+/** The targets that entries are sent to. */
 export interface Targets {
-	/** without anything else: the nested page table, or the virtual IOMMU */
+	/** the default: the nested page table, or the virtual IOMMU */
 	readonly otherwise: number | undefined;
 	/** page tables by the guest's PASID, and by its domain ID */
 	readonly pasids: ReadonlyMap<number, readonly number[]>;
 	readonly domains: ReadonlyMap<number, readonly number[]>;
 }
 
-/** A descriptor, read and judged. */
+/** A decoded descriptor and its fate. */
 export interface Judged {
 	/** the descriptor's name, or its number */
 	readonly name: string;
 	readonly fields: Readonly<Values>;
 	readonly fate: Fate;
-	/** nothing behind it may overtake it */
+	/** nothing after it may overtake it */
 	readonly waits?: boolean;
 }
 
 /** A vendor's queue. */
 export interface GuestQueue {
-	/** its descriptors in help: "SMMUv3 commands" */
+	/** what help calls its descriptors: "SMMUv3 commands" */
 	readonly about: string;
-	/** bytes that a descriptor may have, the usual number first */
+	/** possible descriptor sizes in bytes, the usual one first */
 	readonly sizes: readonly [number, ...number[]];
-	/** what descriptors are called */
+	/** the names of the descriptors */
 	readonly names: readonly string[];
-	/** A descriptor from its name and fields. Throws a RangeError that says what is wrong. */
+	/** Encodes a descriptor from its name and fields. Throws a RangeError that says what is wrong. */
 	encode(name: string, fields: Readonly<Values>, size: number): Uint8Array;
-	/** What becomes of a descriptor. */
+	/** Decodes a descriptor and decides its fate. */
 	forward(bytes: Uint8Array, targets: Targets): Judged;
-	/** What a descriptor does to caches that know the guest's own numbers (a table that was bound as a whole). */
+	/** The invalidations of a descriptor for caches that use the guest's own IDs (a table that was bound as a whole). */
 	invalidations(bytes: Uint8Array): Invalidation[];
-	/** whose arrays entries go to */
+	/** the kind of object whose invalidation arrays the entries go to */
 	readonly target: "hwpt" | "viommu";
-	/** several targets can be told apart by the guest's PASIDs and domain IDs */
+	/** the guest's PASIDs and domain IDs can select among several targets */
 	readonly maps?: boolean;
-	/** the arrays: IOMMU_HWPT_INVALIDATE's data type, and bytes of an entry; absent: the uAPI has none */
+	/** the arrays: IOMMU_HWPT_INVALIDATE's data type, and the size of an entry in bytes; absent: the uAPI has none */
 	readonly array?: { readonly type: number; readonly entryLength: number };
 }

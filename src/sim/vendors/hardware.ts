@@ -1,4 +1,4 @@
-/** The machine's hardware, out of its description. */
+/** Builds the machine's hardware from its description. */
 import type { Bdf } from "../board/bdf.js";
 import type { Machine, PciDevice, SiovDevice } from "../board/description.js";
 import { buildTopology, type Topology } from "../board/topology.js";
@@ -11,20 +11,20 @@ import type { Vendor } from "./vendor.js";
 /** A machine as the kernel runs it: IOMMUs with drivers, devices in groups. */
 export interface Hardware {
 	readonly machine: Machine;
-	/** who makes IOMMUs of this kind */
+	/** the vendor of this kind of IOMMU */
 	vendorOf(kind: string): Vendor;
 	readonly topology: Topology;
 	readonly iommus: readonly HwIommu[];
-	/** the functions that an IOMMU translates for */
+	/** the functions behind an IOMMU */
 	readonly devices: ReadonlyMap<Bdf, HwDevice>;
-	/** virtual devices that are a PASID of one of these */
+	/** virtual devices, each a PASID of one of these functions */
 	readonly parts: ReadonlyMap<SiovDevice, HwDevice>;
 }
 
-/** A host driver's claim on a group: nobody else can have it. */
+/** The owner of a group that a host driver uses: nobody else can claim it. */
 const HOST = { name: "host driver" };
 
-/** Make IOMMUs, groups and devices of a machine's description. */
+/** Creates the IOMMUs, groups and devices of a machine description. */
 export function buildHardware(machine: Machine, vendors: readonly Vendor[], context: Omit<DriverContext, "kernel">): Hardware {
 	const topology = buildTopology(machine);
 	const iommus = new Map<string, HwIommu>();
@@ -62,7 +62,7 @@ export function buildHardware(machine: Machine, vendors: readonly Vendor[], cont
 	return { machine, vendorOf: (kind) => vendorOf(vendors, kind), topology, iommus: [...iommus.values()], devices, parts };
 }
 
-/** Whether a driver of the host's does DMA with the device: its group is then the host's. */
+/** Whether a host driver does DMA with the device, so that the host owns its group. */
 function usesDma(pci: PciDevice): boolean {
 	return pci.driver !== undefined && pci.driver !== "vfio-pci";
 }

@@ -1,4 +1,4 @@
-/** The board's functions, with every vendor that there is unless told otherwise. */
+/** The board's functions with all vendors as the default. */
 import { builtinMachines } from "../board/builtin.js";
 import type { Machine } from "../board/description.js";
 import * as draw from "../board/draw.js";
@@ -10,7 +10,7 @@ import { vendors as all } from "./registry.js";
 
 type Vendors = readonly BoardVendor[];
 
-/** The machines that come with the program, by name, in the form of machine files. */
+/** The built-in machines by name, in the form of machine files. */
 export const BUILTIN_MACHINES = builtinMachines(all);
 
 export const checkMachine = (raw: unknown, vendors: Vendors = all): Machine => parse.checkMachine(raw, vendors);

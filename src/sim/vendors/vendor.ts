@@ -1,4 +1,4 @@
-/** What a vendor's folder exports: all that the rest of the simulated kernel knows of its IOMMUs. */
+/** The interface between a vendor's folder and the rest of the simulated kernel. */
 import type { iommu_hwpt_vtd_s1_invalidate_v10 } from "../../../structs/index.js";
 import type { Iommu } from "../board/description.js";
 import type { BoardVendor } from "../board/vendor.js";
@@ -6,12 +6,12 @@ import type { CacheRow } from "../mmu/caches.js";
 import type { DriverContext, HwIommu } from "./common/driver.js";
 import type { GuestQueue } from "./guest-queue.js";
 
-/** Something that a vendor's uAPI can have beyond the current release. */
+/** An extension of the uAPI beyond the current release. */
 export interface Proposal {
 	readonly doc: string;
-	/** the kernel's option that turns it on (BoardVendor.kernelOptions) */
+	/** the kernel option that enables it (BoardVendor.kernelOptions) */
 	readonly option: string;
-	/** arrays of this data type carry back what became of each entry, in its field `hw_error` */
+	/** arrays of this data type return each entry's result in its field `hw_error` */
 	readonly entryErrors?: { readonly type: number; readonly entry: EntryWithError };
 }
 
@@ -20,19 +20,19 @@ type EntryWithError = Pick<typeof iommu_hwpt_vtd_s1_invalidate_v10, "leaves" | "
 	decode(bytes: Uint8Array): { readonly hw_error: number };
 };
 
-/** One vendor of IOMMUs. Its machine files, pictures and trace headers are BoardVendor's. */
+/** One vendor of IOMMUs. BoardVendor covers its machine files, pictures and trace headers. */
 export interface Vendor<I extends Iommu = Iommu> extends BoardVendor<I> {
 	/** its name in texts: "VT-d" */
 	readonly title: string;
-	/** Makes one of its IOMMUs, with the driver that runs it. Absent: its devices are made by IOMMU_TEST_CMD. */
+	/** Creates one of its IOMMUs with its driver. Absent: its devices are made by IOMMU_TEST_CMD. */
 	driver?(description: I, context: DriverContext): HwIommu;
-	/** by the word that --uapi takes */
+	/** by name in --uapi */
 	readonly proposals?: Readonly<Record<string, Proposal>>;
 	readonly queue?: GuestQueue;
-	/** what a guest's whole PASID table is called, where the driver can read one (`bindTable`) */
+	/** its name for a guest's whole PASID table, if the driver can read one (`bindTable`) */
 	readonly pasidTable?: string;
-	/** where PASIDs of one function can be given to different owners (Scalable IOV), in words; the driver says which IOMMUs can */
+	/** names the IOMMUs that can give PASIDs of one function to different owners (Scalable IOV); their drivers set splitsFunctions */
 	readonly siov?: string;
-	/** In words, the narrowest invalidations that would drop a line of its caches. */
+	/** The narrowest invalidations that would drop a cached line, as text. */
 	hitBy?(row: CacheRow): string[];
 }

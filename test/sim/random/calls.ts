@@ -1,3 +1,4 @@
+/** Picks random ioctls and values for their dependent fields. */
 import {
 	defines,
 	type Ioctl,
@@ -17,7 +18,7 @@ import {
 import type { Known } from "./known.js";
 import type { Random } from "./random.js";
 
-/** Data that a call points to: its type and its struct. */
+/** The data that a call points to: its type and its struct. */
 interface Payload {
 	readonly type: number;
 	readonly struct: StructType;
@@ -34,7 +35,7 @@ const INVALIDATIONS = [
 ];
 const VIOMMUS = [as(defines.IOMMU_VIOMMU_TYPE_SELFTEST, iommu_viommu_selftest)];
 
-/** What is decided before a struct is filled: values by field, and what is put where the call points to. */
+/** Decisions made before a struct is filled: values by field, and the data that the call points to. */
 export interface Plan {
 	readonly fixed: Record<string, bigint>;
 	readonly payload?: { readonly addr: bigint; readonly struct: StructType; readonly count: number };
@@ -65,14 +66,14 @@ const often = weights.flatMap(([ioctl, weight]) => new Array<Ioctl>(weight).fill
 
 const ofDevices = everyCall.filter(({ name }) => name.startsWith("VFIO_DEVICE"));
 
-/** A call; those that build something come more often. `devices`: there are VFIO devices, and no selftest. */
+/** Picks a call; those that create objects come more often. `devices`: the machine has VFIO devices and no selftest. */
 export function pickIoctl(random: Random, devices: boolean): Ioctl {
 	if (devices && random.chance(25)) return random.pick(ofDevices);
 	const ioctl = random.chance(88) ? random.pick(often) : random.pick(everyCall);
 	return devices && ioctl === ioctls.IOMMU_TEST_CMD && random.chance(90) ? ioctls.IOMMU_IOAS_MAP : ioctl;
 }
 
-/** Of the selftest's operations: what kind of object `id` names. */
+/** The kind of object that `id` names, by the selftest's operation. */
 const TEST_ID: Readonly<Record<number, string>> = {
 	[OP.IOMMU_TEST_OP_ADD_RESERVED]: "ioas",
 	[OP.IOMMU_TEST_OP_MOCK_DOMAIN]: "ioas",
@@ -96,7 +97,7 @@ const ACCESS: readonly number[] = [
 ];
 const testOps = Object.values<number>(OP);
 
-/** Where fields depend on each other: values for them that go together. */
+/** Chooses consistent values for fields that depend on each other. */
 export function plan(random: Random, known: Known, ioctl: Ioctl): Plan {
 	const fixed: Record<string, bigint> = {};
 	const data = (payload: Payload, count = 1): Plan => {
@@ -144,7 +145,7 @@ export function plan(random: Random, known: Known, ioctl: Ioctl): Plan {
 			else fixed.data_type = none ? 0n : BigInt(payload.type);
 			fixed.data_len = none ? 0n : BigInt(random.chance(92) ? payload.struct.size : random.below(64));
 			if (table && random.chance(80)) fixed.pt_id = BigInt(known.id(random, none ? ["ioas"] : ["hwpt", "viommu"]));
-			// Half of the tables are nesting parents, and few ask for more.
+			// Half of the tables are nesting parents; few set other flags.
 			if (table && random.chance(60)) fixed.flags = none && random.chance(60) ? 1n : BigInt(random.pick([0, 0, 2, 4, 8, 10]));
 			return none ? { fixed } : data(payload);
 		}

@@ -1,3 +1,4 @@
+/** Chooses random values for the fields of uAPI structs. */
 import { constantsOf, type FieldInfo, type StructType } from "../../../structs/index.js";
 import type { Known } from "./known.js";
 import type { Random } from "./random.js";
@@ -5,14 +6,14 @@ import type { Random } from "./random.js";
 const PAGE = 0x1000n;
 const IOVA_MAX = (1n << 64n) - 1n;
 
-/** Which kinds of object a field names, by the field's name. */
+/** The kinds of object that a field refers to, by the field's name. */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
 	pt: ["ioas", "ioas", "hwpt", "viommu"],
 	object: ["ioas"],
 	access_pages: ["pages"],
 };
 
-/** "out_hwpt_id" and "hwpt_id" are about "hwpt". */
+/** The kind in a field's name: "hwpt" for "out_hwpt_id" and "hwpt_id". */
 export function kindOf(name: string): string {
 	const kind = name.replace(/^(?:out|dst|src)_/, "").replace(/_(?:id|fd)$/, "");
 	return kind === "idev" || kind === "devid" ? "dev" : kind;
@@ -51,7 +52,7 @@ function isFlags(field: FieldInfo): boolean {
 	return field.name.includes("flags") || field.name === "perm";
 }
 
-/** A value for a field: one that makes sense, as a rule. */
+/** A value for a field, usually one that makes sense. */
 export function fieldValue(random: Random, known: Known, field: FieldInfo, struct: StructType): bigint {
 	if (random.below(400) === 0) return random.u64();
 	switch (field.role) {
@@ -77,14 +78,14 @@ export function fieldValue(random: Random, known: Known, field: FieldInfo, struc
 	}
 }
 
-/** Write a value into a field of the struct's bytes, as much of it as fits there. */
+/** Writes a value into a field of the struct's bytes, truncated to fit. */
 export function put(bytes: Uint8Array, field: FieldInfo, value: bigint): void {
 	const width = field.scalar?.size ?? 0;
 	for (let i = 0; i < width && field.offset + i < bytes.length; i++)
 		bytes[field.offset + i] = Number(BigInt.asUintN(64, value >> BigInt(8 * i)) & 0xffn);
 }
 
-/** Bytes of a struct with such values. Union members that the selecting field does not name are left alone. */
+/** The bytes of a struct filled with such values. Union members that are not selected stay untouched. */
 export function randomStruct(random: Random, known: Known, struct: StructType, fixed: Readonly<Record<string, bigint>> = {}): Uint8Array {
 	const bytes = new Uint8Array(struct.size);
 	const chosen = new Map<string, bigint>();

@@ -1,11 +1,12 @@
+/** The memory of a random program: what it has created so far. */
 import type { Random } from "./random.js";
 
-/** What answers may name: kept short, so that the same things meet often. */
+/** How many of each kind are remembered: few, so that calls often use the same ones. */
 const MOST = 12;
 
-/** What a random program remembers of its answers, so that its next calls mostly make sense. */
+/** The IDs, files and memory that a random program knows, so that its next calls mostly make sense. */
 export class Known {
-	/** IDs of the context that calls are made on, by what they are of: "ioas", "hwpt", "dev", ... */
+	/** IDs in the current context, by kind: "ioas", "hwpt", "dev", ... */
 	#ids = new Map<string, number[]>();
 	readonly #contexts = new Map<number, Map<string, number[]>>();
 	readonly fds: { readonly fd: number; readonly kind: string }[] = [];
@@ -13,7 +14,7 @@ export class Known {
 	/** addresses of memory, and its length in bytes */
 	readonly memory: { readonly addr: bigint; readonly length: bigint }[] = [];
 
-	/** The context that the next IDs are of. */
+	/** Selects the context that the next IDs belong to. */
 	use(fd: number): void {
 		this.#ids = this.#contexts.get(fd) ?? new Map<string, number[]>();
 		this.#contexts.set(fd, this.#ids);
@@ -50,7 +51,7 @@ export class Known {
 		if (at >= 0) this.fds.splice(at, 1);
 	}
 
-	/** An ID of one of the kinds, as a rule. */
+	/** Usually an ID of one of the kinds. */
 	id(random: Random, kinds: readonly string[]): number {
 		const ids = this.#ids.get(random.pick(kinds)) ?? [];
 		if (ids.length > 0 && random.chance(92)) return random.pick(ids);
@@ -64,17 +65,17 @@ export class Known {
 		return this.fds.find((each) => each.kind === kind)?.fd ?? -1;
 	}
 
-	/** A file of the kind, as a rule; -1 if there is none. */
+	/** Usually a file of the kind; -1 if there is none. */
 	fd(random: Random, kind: string): number {
 		const fds = this.fds.filter((each) => each.kind === kind);
-		// The oldest context is used most, or none would ever be full of things.
+		// Prefer the oldest context, or none would ever fill up.
 		if (fds.length > 0 && kind === "iommufd" && random.chance(80)) return fds[0].fd;
 		if (fds.length > 0 && random.chance(95)) return random.pick(fds).fd;
 		if (this.fds.length > 0 && random.chance(60)) return random.pick(this.fds).fd;
 		return random.chance(50) ? -1 : random.below(40);
 	}
 
-	/** An address in the program's memory, as a rule. */
+	/** Usually an address in the program's memory. */
 	address(random: Random): bigint {
 		if (this.memory.length > 0 && random.chance(93)) {
 			const { addr, length } = random.chance(60) ? this.memory[0] : random.pick(this.memory);
@@ -89,7 +90,7 @@ export class Known {
 
 function keep<T>(list: T[], item: T): void {
 	if (list.includes(item)) return;
-	// The first stays.
+	// The first is never dropped.
 	if (list.length >= MOST) list.splice(1, 1);
 	list.push(item);
 }

@@ -1,3 +1,4 @@
+/** A program that makes random calls, reproducible step by step from seeds. */
 import { type Kernel, POLLIN, POLLOUT } from "../../../src/kernel/kernel.js";
 import { type Ioctl, ioctls, iommu_hwpt_page_response, iommu_hwpt_pgfault, type StructType } from "../../../structs/index.js";
 import { pickIoctl, plan } from "./calls.js";
@@ -5,21 +6,21 @@ import { kindOf, randomStruct } from "./fields.js";
 import { Known } from "./known.js";
 import { Random } from "./random.js";
 
-/** Files that the program keeps open at most. */
+/** How many files the program keeps open at most. */
 const MOST_FILES = 40;
 
-/** How one call was answered, in a form that can be compared. */
+/** The result of one call, in a form that can be compared. */
 export interface Answer {
 	readonly call: string;
 	readonly ret: string;
-	/** hex of what came back */
+	/** the returned bytes in hex */
 	readonly bytes?: string;
 }
 
 export interface ProgramOptions {
-	/** of VFIO devices, opened now and then; where there are any the selftest's calls are few */
+	/** paths of VFIO devices, opened now and then; with any, the selftest's calls are few */
 	readonly paths?: readonly string[];
-	/** how many calls in a hundred are bytes without sense */
+	/** percentage of calls with meaningless bytes */
 	readonly wild?: number;
 }
 
@@ -52,7 +53,7 @@ export class RandomProgram {
 		return this.#peek(random);
 	}
 
-	/** A call whose struct makes sense, as a rule. */
+	/** Makes a call whose struct usually makes sense. */
 	#call(random: Random, ioctl: Ioctl): Answer {
 		const { known } = this;
 		const struct = ioctl.struct as StructType | null;
@@ -75,7 +76,7 @@ export class RandomProgram {
 		return answer(ioctl.name, ret, bytes);
 	}
 
-	/** Remember what a call made. */
+	/** Remembers what a call created. */
 	#learn(ioctl: Ioctl, struct: StructType, bytes: Uint8Array): void {
 		const { known } = this;
 		const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -90,7 +91,7 @@ export class RandomProgram {
 		}
 	}
 
-	/** Bytes without sense, at addresses without sense. */
+	/** Makes a call with meaningless bytes or addresses. */
 	#wild(random: Random): Answer {
 		const { kernel, known } = this;
 		const fd = random.chance(90) && known.fds.length > 0 ? random.pick(known.fds).fd : random.u32() | 0;
@@ -152,7 +153,7 @@ export class RandomProgram {
 	#close(random: Random): Answer {
 		const { known } = this;
 		if (known.fds.length === 0 || random.chance(5)) return answer("close", this.kernel.close(random.below(50)));
-		// The context itself goes rarely, or nothing would ever be deep.
+		// Rarely close a context, or no deep state would ever build up.
 		const { fd, kind } = random.pick(known.fds);
 		if (kind === "iommufd" && random.chance(90)) return answer("close", 0);
 		const ret = this.kernel.close(fd);
@@ -168,7 +169,7 @@ export class RandomProgram {
 			const addr = fd !== undefined && fd < 0 ? this.#mmap(length) : this.#mmap(length, fd, random);
 			return answer("mmap", Number(addr));
 		}
-		// The first piece stays, and others for a while.
+		// Never unmap the first piece, and keep a few others.
 		if (known.memory.length < 4) return answer("munmap", 0);
 		const { addr, length } = random.pick(known.memory.slice(1));
 		const part = random.chance(50) ? length : 0x1000n;
@@ -212,7 +213,7 @@ export class RandomProgram {
 	}
 }
 
-/** Whether a member of the selftest's union is the one that `op` names. */
+/** Whether a member of the selftest's union is the one that `op` selects. */
 function selected(struct: StructType, path: string, op: number | undefined): boolean {
 	const member = struct.fields.find((field) => field.name === path.slice(0, path.indexOf(".")));
 	return member?.when === undefined || member.when.value === op;

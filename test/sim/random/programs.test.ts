@@ -1,3 +1,4 @@
+/** Runs random programs on the simulated kernel and checks its invariants. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createSim } from "../../../src/sim/index.js";
@@ -15,7 +16,7 @@ function answers(machine: string | undefined, seeds: readonly number[]): Answer[
 }
 
 describe("whatever a program calls", () => {
-	test("IDs are unique, holders exist and are counted, areas stay apart, and its end leaves nothing", () => {
+	test("IDs are unique, holders exist and are counted, areas are disjoint, and nothing is left when it ends", () => {
 		fc.assert(
 			fc.property(machine, fc.constantFrom(0, 10), steps, (name, wild, seeds) => {
 				expect(runProgram({ machine: name, wild, steps: seeds })).toBeUndefined();
@@ -24,7 +25,7 @@ describe("whatever a program calls", () => {
 		);
 	});
 
-	test("it gets the same answers the second time", () => {
+	test("a second run gets the same answers", () => {
 		fc.assert(
 			fc.property(machine, steps, (name, seeds) => {
 				expect(answers(name, seeds)).toEqual(answers(name, seeds));
@@ -33,7 +34,7 @@ describe("whatever a program calls", () => {
 		);
 	});
 
-	// More of it, for as long as one likes: npm run soak
+	// to run this for longer: npm run soak
 	test("tens of thousands of random calls and random bytes break nothing", () => {
 		const seed = Number(process.env.IOMMUCTL_SOAK_SEED ?? Date.now() % 2 ** 31);
 		console.info(`soak seed ${seed} (again: IOMMUCTL_SOAK_SEED=${seed}, or npm run soak -- --seed ${seed})`);
@@ -42,7 +43,7 @@ describe("whatever a program calls", () => {
 		expect(succeeded).toBeGreaterThan(2000);
 	});
 
-	test("a program is the same whenever it is asked for by its seed", () => {
+	test("the same seed always gives the same program", () => {
 		expect(programOf(7)).toEqual(programOf(7));
 		expect(programOf(7).steps).not.toEqual(programOf(8).steps);
 	});

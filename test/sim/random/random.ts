@@ -1,4 +1,4 @@
-/** Numbers from a seed: the same seed, the same numbers. */
+/** A random number generator: the same seed gives the same numbers. */
 export class Random {
 	private state: number;
 
@@ -23,7 +23,7 @@ export class Random {
 		return this.u32() % n;
 	}
 
-	/** true so many times in a hundred */
+	/** true with this probability in percent */
 	chance(percent: number): boolean {
 		return this.below(100) < percent;
 	}

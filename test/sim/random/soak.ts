@@ -1,3 +1,4 @@
+/** Runs random programs at length, and reduces one that fails. */
 import { createSim, type Sim, type SimProcess } from "../../../src/sim/index.js";
 import type { MemoryObject } from "../../../src/sim/memory/memory-object.js";
 import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
@@ -8,7 +9,7 @@ import { Random } from "./random.js";
 export interface SoakResult {
 	calls: number;
 	programs: number;
-	/** of the calls, how many succeeded */
+	/** how many of the calls succeeded */
 	succeeded: number;
 	/** the call that took longest, in ms */
 	slowest: { ms: number; call: string; program: number; step: number };
@@ -23,15 +24,15 @@ export interface Failure {
 /** A program that can be run again, whole or in part. */
 export interface SoakProgram {
 	readonly machine: string | undefined;
-	/** calls in a hundred that are bytes without sense */
+	/** percentage of calls with meaningless bytes */
 	readonly wild: number;
 	/** one seed for each step */
 	readonly steps: readonly number[];
 }
 
-/** Calls of one program. */
+/** How many calls one program makes. */
 const STEPS = 2000;
-/** How often everything is looked through. */
+/** How many steps lie between two checks of the invariants. */
 const CHECK = 200;
 
 const machines = [undefined, undefined, "mixed", "vtd", "smmuv3", "amd"] as const;
@@ -44,7 +45,7 @@ export function programOf(seed: number, steps = STEPS): SoakProgram {
 	return { machine, wild, steps: Array.from({ length: steps }, () => random.u32()) };
 }
 
-/** Programs of random calls, one after another, until `calls` are made. Throws at the first thing wrong. */
+/** Runs random programs one after another until `calls` calls are made. Throws at the first failure. */
 export function soak(seed: number, calls: number): SoakResult {
 	const result: SoakResult = { calls: 0, programs: 0, succeeded: 0, slowest: { ms: 0, call: "", program: seed, step: 0 } };
 	for (let program = seed; result.calls < calls; program++) {
@@ -59,7 +60,7 @@ export function soak(seed: number, calls: number): SoakResult {
 	return result;
 }
 
-/** Run a program and look for what is wrong, in the middle and at its end. */
+/** Runs a program, and checks for failures during the run and at its end. */
 export function runProgram(program: SoakProgram, onAnswer?: (answer: Answer, ms: number, step: number) => void): Failure | undefined {
 	const { machine, wild, steps } = program;
 	const process = createSim(machine === undefined ? {} : { machine: checkMachine(BUILTIN_MACHINES[machine]) }).newProcess();
@@ -84,7 +85,7 @@ export function runProgram(program: SoakProgram, onAnswer?: (answer: Answer, ms:
 	}
 }
 
-/** Leave steps out as long as what goes wrong stays the same (but for numbers in it). */
+/** Removes steps as long as the failure stays the same (apart from numbers in its text). */
 export function minimize(program: SoakProgram): SoakProgram {
 	const kind = (failure: Failure | undefined) => failure?.problem.split("\n")[0].replaceAll(/\d+/g, "");
 	const wanted = kind(runProgram(program));
@@ -107,7 +108,7 @@ function pinFaults(objects: readonly MemoryObject[]): string[] {
 	return faults;
 }
 
-/** Every piece of memory that there will be. */
+/** Collects every memory object that is created from now on. */
 function watchMemory({ system }: SimProcess): MemoryObject[] {
 	const objects: MemoryObject[] = [];
 	const { physical } = system;
@@ -120,7 +121,7 @@ function watchMemory({ system }: SimProcess): MemoryObject[] {
 	return objects;
 }
 
-/** Paths that a program on the machine may open; undefined without VFIO devices. */
+/** The paths that a program on the machine may open; undefined without VFIO devices. */
 export function vfioPaths(sim: Sim): string[] | undefined {
 	if (sim.vfio === undefined) return undefined;
 	const devices = [...sim.vfio.devices.keys()].map((name) => `/dev/vfio/devices/${name}`);

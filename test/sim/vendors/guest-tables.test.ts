@@ -1,3 +1,4 @@
+/** Tests of decoding and looking up guests' PASID tables, CR3 tables and context descriptors. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { READ, WRITE } from "../../../src/sim/mmu/walk.js";
@@ -29,7 +30,7 @@ describe("VT-d PASID directory and table", () => {
 		});
 	});
 
-	test("every way to fail has its reason", () => {
+	test("every failure has its reason", () => {
 		const reason = (memory: SparseMemory, pasid = 0x155) => {
 			const got = lookupVtdPasid(memory, table, pasid);
 			return got.ok ? "ok" : got.reason;
@@ -162,7 +163,7 @@ describe("SMMUv3 stream table entries and context descriptors", () => {
 		expect(decodeCd([GOOD, 1n << 41n, 0n, 0n], NESTED)).toMatch(/^TTB0/);
 	});
 
-	test("where hardware can stall and update flags, those CDs are good", () => {
+	test("CDs that stall or update flags are good if the hardware can do so", () => {
 		expect(decodeCd([GOOD | (7n << 42n), 0x1000n, 0n, 0n], FULL)).toMatchObject({
 			stall: true,
 			lower: { setAccess: true, setDirty: true },
@@ -172,7 +173,7 @@ describe("SMMUv3 stream table entries and context descriptors", () => {
 
 	const ste = (format: bigint, cdMax: bigint, dss: bigint) => decodeSte([0xbn | (format << 4n) | 0x1_0000n | (cdMax << 59n), dss]);
 
-	test("stream table entries that are bad", () => {
+	test("bad stream table entries", () => {
 		expect(badSte(ste(0n, 0n, 0n), NESTED)).toBeUndefined();
 		expect(badSte(ste(0n, 1n, 0n), NESTED)).toMatch(/S1CDMax/);
 		expect(badSte(ste(0n, 16n, 0n), FULL)).toBeUndefined();
@@ -213,7 +214,7 @@ describe("SMMUv3 stream table entries and context descriptors", () => {
 			expect(fetchCd(memory, entry, 0xfff, FULL)).toMatchObject({ event: "C_BAD_SUBSTREAMID", why: "the L1CD is not valid" });
 	});
 
-	test("transactions without substream: terminated, let by, or CD 0's", () => {
+	test("transactions without a substream: terminated, bypassed, or translated by CD 0", () => {
 		const memory = new SparseMemory();
 		memory.write64(0x1_0000n, GOOD);
 		expect(fetchCd(memory, ste(0n, 4n, 0n), undefined, FULL)).toMatchObject({ event: "F_STREAM_DISABLED" });

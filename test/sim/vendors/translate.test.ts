@@ -1,3 +1,4 @@
+/** Tests of translation through both stages and the caches, for each vendor. */
 import { describe, expect, test } from "vitest";
 import { decodeSmmuCommand, encodeSmmuCommand } from "../../../src/formats/smmuv3/commands.js";
 import { IommuCaches } from "../../../src/sim/mmu/caches.js";
@@ -68,7 +69,7 @@ describe("VT-d", () => {
 		expect(vtd.translate(request, 0x7000n, READ)).toMatchObject({ ok: false, reason: 0x71, stage2: false });
 	});
 
-	test("a write to a page that was only read marks it dirty, cached or not", () => {
+	test("a write to a page that was only read so far marks it dirty, cached or not", () => {
 		const { tables, vtd, request, physical } = nested();
 		const leaf = tables.map(0x7000n, 0x20_0000n, 1, P_RW_US);
 		vtd.translate(request, 0x7000n, READ);
@@ -77,7 +78,7 @@ describe("VT-d", () => {
 		expect((physical.read64(leaf) as bigint) & 0x60n).toBe(0x60n);
 	});
 
-	test("whose fault it is: the guest's tables, or the host's beneath", () => {
+	test("blames the guest's tables or the host's beneath", () => {
 		const { tables, vtd, request, physical } = nested(0x20_0000n);
 		tables.map(0x7000n, 0x20_0000n, 1, P_RW_US);
 		tables.map(0x8000n, GUEST_END, 1, P_RW_US);
@@ -182,7 +183,7 @@ describe("SMMUv3", () => {
 		return { tables, caches, smmu, stream, physical };
 	}
 
-	test("a context descriptor that changed counts once CFGI_CD said so", () => {
+	test("a changed context descriptor takes effect after CFGI_CD", () => {
 		const { tables, caches, smmu, stream, physical } = nested();
 		tables.map(0x7000n, 0x20_0000n);
 		expect(smmu.translate(stream, 0x7000n, WRITE)).toMatchObject({ ok: true, pa: HOST + 0x20_0000n });

@@ -1,4 +1,4 @@
-/** AMD's IOMMU in machine files, pictures and traces' headers. */
+/** AMD's IOMMU in machine files, pictures and trace headers. */
 import { hex } from "../../../formats/bits.js";
 import type { Iommu } from "../../board/description.js";
 import { recordedReserved, textOf } from "../../board/trace-header.js";
@@ -12,9 +12,9 @@ export interface AmdIommu extends Iommu {
 	readonly interruptRemapping: boolean;
 }
 
-/** CONFIG_AMD_IOMMU_IOMMUFD: the option of the kernel. */
+/** Kernel option CONFIG_AMD_IOMMU_IOMMUFD. */
 export const IOMMUFD = "amd_iommufd";
-/** Guest device table entries, whose data type 7.3 has but does not take yet: the option of the kernel. */
+/** Kernel option for guest device table entries, whose data type 7.3 defines but does not accept yet. */
 export const NESTED = "amd_nested";
 
 const kind = "amd";
@@ -32,7 +32,7 @@ export const amdBoard: BoardVendor<AmdIommu> & { readonly kind: "amd" } = {
 	file: (i) => ({ efr: hex(i.efr), efr2: hex(i.efr2), interrupt_remapping: i.interruptRemapping }),
 	describe: (i) => `${kind}, efr ${hex(i.efr)}, efr2 ${hex(i.efr2)}`,
 	builtin: {
-		about: "AMD IOMMU with guest translation; guest device table entries are taken (beyond 7.3)",
+		about: "AMD IOMMU with guest translation; guest device table entries are accepted (beyond 7.3)",
 		arch: "x86-64",
 		iommu: {
 			name: "amdvi0",
@@ -63,7 +63,7 @@ export const amdBoard: BoardVendor<AmdIommu> & { readonly kind: "amd" } = {
 					kind,
 					efr: `0x${efr}`,
 					efr2: `0x${efr2}`,
-					// the recorded kernels found no I/O APIC and gave interrupt remapping up
+					// the recorded kernels found no I/O APIC and disabled interrupt remapping
 					interrupt_remapping: false,
 					reserved: recordedReserved(devices),
 				},

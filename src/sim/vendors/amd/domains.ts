@@ -1,4 +1,4 @@
-/** AMD's page tables that the kernel fills. */
+/** The AMD driver's page tables for IOASes. */
 import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
 import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -10,13 +10,13 @@ import { DirtyPages, HwPagingDomain } from "../common/paging-domain.js";
 import type { AmdDriver } from "./driver.js";
 import type { AmdNestedDomain } from "./nested-domain.js";
 
-/** A kernel-managed AMD host table: six levels, the whole of 64 bits. */
+/** A kernel-managed AMD host table: six levels, all 64 bits of IOVA. */
 export class AmdPagingDomain extends HwPagingDomain {
 	readonly aperture = { start: 0n, last: IOVA_MAX };
-	/** every power of two from a page to 256 GiB: a level's entries may be joined */
+	/** every power of two from a page to 256 GiB, as entries of a level can be combined */
 	readonly pageSizes = (1n << 39n) - 0x1000n;
 	readonly nestParent: boolean;
-	/** guests' entries on top of it */
+	/** guests' device table entries on top of it */
 	readonly children = new Set<AmdNestedDomain>();
 
 	constructor(iommu: IommuInstance, flags: number) {
@@ -26,7 +26,7 @@ export class AmdPagingDomain extends HwPagingDomain {
 		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
 	}
 
-	/** The driver can map the very last page of all, but no range of several that ends with it. */
+	/** The driver can map the last page of the address space, but not a longer range that ends with it. */
 	override canMap(area: Area): Ret {
 		return area.last === IOVA_MAX && area.length > this.smallestPage ? -EINVAL : 0;
 	}

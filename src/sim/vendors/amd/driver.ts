@@ -1,4 +1,4 @@
-/** The driver of AMD's IOMMU. */
+/** The simulated AMD IOMMU driver: what the iommufd core calls. */
 import { iommufd_hwpt_alloc_flags as FLAG, iommu_hw_info_type as INFO, iommu_hw_info_amd } from "../../../../structs/index.js";
 import { EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -32,12 +32,12 @@ const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIR
 export class AmdDriver implements HwDriver {
 	readonly features: AmdFeatures;
 	readonly isolatesMsi: boolean;
-	/** guest CR3s by device and PASID, and what was translated through them */
+	/** guest CR3s by device and PASID, and the translations made through them */
 	readonly caches: IommuCaches<bigint>;
-	/** requests that go through guests' tables */
+	/** translates requests that go through guests' tables */
 	readonly translator: AmdTranslator;
 	readonly #faults: FaultLog;
-	/** domain IDs for guests' tables; the host's own need none here */
+	/** the next domain ID for a guest's table; host tables need none here */
 	#nextDomain = 1;
 
 	constructor(
@@ -49,7 +49,7 @@ export class AmdDriver implements HwDriver {
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = (device, error) =>
 			context.warn(
-				`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps what it has`,
+				`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps its entries`,
 			);
 		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory));
 		this.#faults = new FaultLog(context.warn);
@@ -67,7 +67,7 @@ export class AmdDriver implements HwDriver {
 		return amdTable(this, base, size);
 	}
 
-	/** An event code, by its number: there is no event queue for guests, so it goes to the kernel log. */
+	/** Raises an event given by its code. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code, address, write, pasid } = numberedFault(device, event);
 		this.context.warn(amdFaultLine(device.bdf, pasid, 0, address, { code, flags: write ? 0x20 : 0 }));
@@ -80,7 +80,7 @@ export class AmdDriver implements HwDriver {
 
 	allocPaging(device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		if (from?.data !== undefined || flags & ~(NEST | DIRTY | PASID)) return -EOPNOTSUPP;
-		// A table for PASIDs has the guest's format: neither a parent nor tracked.
+		// A table for PASIDs has the guest's format, so it can neither be a parent nor track dirty pages.
 		if (flags & PASID && (this.features.pasidWidth === 0 || flags !== PASID)) return -EOPNOTSUPP;
 		if (flags & NEST && !this.features.nesting) return -EOPNOTSUPP;
 		if (flags & DIRTY && !this.features.dirtyTracking) return -EOPNOTSUPP;
@@ -94,12 +94,12 @@ export class AmdDriver implements HwDriver {
 		return { type: INFO.IOMMU_HW_INFO_TYPE_AMD, data: iommu_hw_info_amd.encode({ efr, efr2 }) };
 	}
 
-	/** Every type: the driver does not look at it. */
+	/** Accepts every type, as the driver does not check it. */
 	viommuSupported(): Ret {
 		return this.context.kernel.vendor[IOMMUFD] ? 0 : -EOPNOTSUPP;
 	}
 
-	/** In 7.3 no table can be nested through it yet; the option offers what its data type is meant for. */
+	/** In 7.3 no table can be nested through it yet; the kernel option adds what the data type is meant for. */
 	initViommu(_viommu: ViommuCore, parent: PagingDomain): ViommuOps | Ret {
 		if (!this.context.kernel.vendor[NESTED] || !(parent instanceof AmdPagingDomain)) return {};
 		return {
@@ -119,7 +119,7 @@ export class AmdDriver implements HwDriver {
 		this.forget(device);
 	}
 
-	/** The device table entry changes: what was fetched by way of the old one goes, in the device too. */
+	/** The device table entry changes: drops everything cached through the old one, including in the device. */
 	forget(device: HwDevice): void {
 		const it = { type: "host-attach", device: device.requester.wire };
 		this.caches.invalidate({ ...it, cache: "pasid" });
@@ -141,12 +141,12 @@ export class AmdDriver implements HwDriver {
 		const { dte, id, parent } = domain;
 		const request = { rid: device.requester.wire, pasid, dte, domain: id, stage2: parent, ats: device.pci.ats && dte.ats };
 		const outcome = this.translator.translate(request, iova, access);
-		// without PPR the guest wants no page requests of the device
+		// without PPR the guest does not allow page requests from the device
 		const told = outcome.ok || dte.pageRequests ? outcome : { ...outcome, ats: false };
 		return this.finish(device, iova, pasid, id, told);
 	}
 
-	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */
+	/** Describes a refusal, and logs it unless it was an ATS request, which only the device sees. */
 	finish(device: HwDevice, iova: bigint, pasid: number | undefined, domain: number, outcome: AmdOutcome): DmaOutcome {
 		if (outcome.ok) return outcome;
 		const { event, ats } = outcome;

@@ -1,4 +1,4 @@
-/** Faults of an AMD IOMMU in words: for whoever asked, and for the kernel log. */
+/** Describes faults of an AMD IOMMU, for command output and for the kernel log. */
 import { AMD_EVENTS } from "../../../formats/amd/index.js";
 import { formatBdf } from "../../board/bdf.js";
 
@@ -11,12 +11,12 @@ export interface AmdFault {
 	readonly flags: number;
 }
 
-/** A fault in words. */
+/** Describes a fault. */
 export function amdWhy({ code, flags }: AmdFault): string {
 	return `${EVENTS[code] ?? `event ${code}`}, flags 0x${flags.toString(16)}`;
 }
 
-/** A line of the kernel log for a fault that went to nobody else. */
+/** A line of the kernel log for a fault that nobody else received. */
 export function amdFaultLine(bdf: number, pasid: number | undefined, domain: number, iova: bigint, fault: AmdFault): string {
 	const who = pasid === undefined ? "" : ` pasid=0x${pasid.toString(16)}`;
 	return `AMD-Vi: Event logged [${EVENTS[fault.code] ?? fault.code} device=${formatBdf(bdf)}${who} domain=0x${domain

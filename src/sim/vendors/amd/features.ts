@@ -1,14 +1,14 @@
-/** What an AMD IOMMU can do. */
+/** Decodes the features of an AMD IOMMU. */
 import { AMD_EFR, AMD_EFR2 } from "../../../formats/amd/index.js";
 import { decodeFields } from "../../../formats/words.js";
 import type { AmdIommu } from "./board.js";
 
-/** What an AMD IOMMU can do, out of its extended feature registers. */
+/** The features of an AMD IOMMU, from its extended feature registers. */
 export class AmdFeatures {
-	/** guest tables beneath host tables, with guest CR3 tables in guest memory */
+	/** guest tables nested on host tables, with guest CR3 tables in guest memory */
 	readonly nesting: boolean;
 	readonly dirtyTracking: boolean;
-	/** bits of PASID; 0: the kernel can not use them */
+	/** bits of PASID; 0: the kernel cannot use PASIDs */
 	readonly pasidWidth: number;
 	readonly fiveLevels: boolean;
 	/** levels of guest CR3 tables */

@@ -1,4 +1,4 @@
-/** A guest's whole CR3 table, bound to devices. */
+/** Translates through a guest's whole CR3 table that is bound to devices. */
 import { IommuCaches } from "../../mmu/caches.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";

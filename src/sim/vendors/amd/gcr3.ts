@@ -1,4 +1,4 @@
-/** AMD's guest device table entries and guest CR3 tables, and the events that their faults are logged as. */
+/** Decodes AMD's guest device table entries, looks up guest CR3 tables, and maps faults to events. */
 import { AMD_EVENTS, AMD_DTE as DTE, AMD_GCR3_ENTRY as ENTRY } from "../../../formats/amd/index.js";
 import { flagReader, maskOf, numberReader, reader, reservedOf } from "../../../formats/words.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
@@ -72,7 +72,7 @@ const RESERVED = reservedOf(ENTRY);
 
 /** Finds a PASID's page table: GLX+1 levels of 512 entries each. */
 export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid: number): Gcr3Result {
-	// a PASID wider than the levels can tell apart must not alias a smaller one
+	// a PASID with more bits than the levels cover must not alias a smaller one
 	if (glx < 0 || glx > 2 || pasid >= 2 ** Math.min(20, 9 * (glx + 1))) return fault("non-canonical", glx + 1, gcr3);
 	let table = gcr3 & ADDRESS;
 	for (let level = glx; ; level--) {
@@ -86,7 +86,7 @@ export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid:
 	}
 }
 
-/** What a fault of a walk is logged as: the event code, and for page faults the flags PR (0x10), RW (0x20), PE (0x40), RZ (0x80), US (0x4), NX (0x8). */
+/** The event that a walk's fault is logged as: the code, and for page faults the flags PR (0x10), RW (0x20), PE (0x40), RZ (0x80), US (0x4), NX (0x8). */
 export function amdEvent(kind: FaultKind, access: number): { code: number; flags: number } {
 	if (kind === "table-fetch") return { code: AMD_EVENTS.PAGE_TAB_HARDWARE_ERROR, flags: 0 };
 	let flags = (access & 2 ? 0x20 : 0) | (access & 4 ? 0x8 : 0) | (access & 8 ? 0 : 0x4);

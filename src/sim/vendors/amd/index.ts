@@ -1,4 +1,4 @@
-/** AMD's IOMMU, as the rest of the simulated kernel knows it. */
+/** Registers AMD's IOMMU with the rest of the simulated kernel. */
 import type { Vendor } from "../vendor.js";
 import { type AmdIommu, amdBoard, NESTED } from "./board.js";
 import { AmdDriver } from "./driver.js";

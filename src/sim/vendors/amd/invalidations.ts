@@ -1,9 +1,9 @@
-/** What AMD's commands do to the caches, and which of them would hit a cached line. */
+/** Maps AMD commands to cache invalidations, and cached lines to the commands that would drop them. */
 import { type AmdCommand, amdRange } from "../../../formats/amd/commands.js";
 import { type CacheRow, type Invalidation, NO_PASID } from "../../mmu/caches.js";
 import { wordsOf } from "../common/cache-row.js";
 
-/** What an AMD command does to the caches. */
+/** The cache invalidations of an AMD command. */
 export function amdInvalidations(command: AmdCommand): Invalidation[] {
 	if (!command.name) return [];
 	const type = command.name;
@@ -25,7 +25,7 @@ export function amdInvalidations(command: AmdCommand): Invalidation[] {
 	}
 }
 
-/** In words, the narrowest commands that would drop a cached line. */
+/** The narrowest commands that would drop a cached line, as text. */
 export function amdHitBy(row: CacheRow): string[] {
 	const { first, pasid, device } = wordsOf(row);
 	if (row.cache === "pasid") return [`INVALIDATE_DEVTAB_ENTRY${device}`];

@@ -1,4 +1,4 @@
-/** Guests' device table entries on AMD. */
+/** AMD nested page tables, made from a guest's device table entry. */
 import { iommu_hwpt_data_type as DATA, iommu_hwpt_amd_guest as GUEST } from "../../../../structs/index.js";
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -10,26 +10,26 @@ import type { AmdPagingDomain } from "./domains.js";
 import type { AmdDriver } from "./driver.js";
 import { type AmdGuestDte, decodeAmdDte } from "./gcr3.js";
 
-/** Guest CR3 tables have up to three levels; 3 of GLX is reserved. */
+/** Guest CR3 tables have up to three levels; GLX 3 is reserved. */
 const GLX_RESERVED = 3;
 
-/** A guest's device table entry over a nesting parent: the guest owns the PASIDs with it. Beyond 7.3, as an option. */
+/** A guest's device table entry on a nesting parent, through which the guest manages the device's PASIDs. Beyond 7.3, as a kernel option. */
 export class AmdNestedDomain extends NestedDomain {
-	/** devices that were attached; some may have moved on since */
+	/** devices that were attached; some may be attached elsewhere by now */
 	readonly #users = new Set<HwDevice>();
 
 	constructor(
 		readonly driver: AmdDriver,
 		readonly parent: AmdPagingDomain,
 		readonly dte: AmdGuestDte,
-		/** the host's domain ID for it */
+		/** the host's domain ID for the guest's table */
 		readonly id: number,
 	) {
 		super(parent.iommu);
 		parent.children.add(this);
 	}
 
-	/** -EINVAL: a PASID of the host's, another IOMMU's device. What was cached of the device before is dropped. */
+	/** -EINVAL: a host PASID, or a device behind another IOMMU. Drops what was cached for the device. */
 	override attach(device: HwDevice, pasid: number): Ret {
 		if (pasid !== 0 || device.iommu.driver !== this.driver) return -EINVAL;
 		this.#users.add(device);
@@ -42,7 +42,7 @@ export class AmdNestedDomain extends NestedDomain {
 		this.flush();
 	}
 
-	/** The parent changed: nothing that was translated through it may stay. */
+	/** Drops every translation made through the parent, which has changed. */
 	flush(): void {
 		const { caches } = this.driver;
 		caches.invalidate({ type: "host-unmap", cache: "iotlb", domain: this.id });
@@ -54,7 +54,7 @@ export class AmdNestedDomain extends NestedDomain {
 	}
 }
 
-/** The entry that came with an allocation: -EINVAL, -EFAULT, -EOPNOTSUPP for levels that the host lacks. */
+/** Copies the entry that came with an allocation. -EINVAL, -EFAULT; -EOPNOTSUPP for levels that the host lacks. */
 export function copyDte(from: AllocData, fiveLevels: boolean): AmdGuestDte | Ret {
 	if (from.data === undefined) return -EOPNOTSUPP;
 	const bytes = copyUserData(from.process, from.data, DATA.IOMMU_HWPT_DATA_AMD_GUEST, GUEST.size, GUEST.size);

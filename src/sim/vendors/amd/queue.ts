@@ -1,4 +1,4 @@
-/** AMD's command buffer, as a guest writes it. */
+/** Forwards a guest's AMD command buffer. */
 import { AMD_COMMANDS, type AmdCommandName, decodeAmdCommand, encodeAmdCommand } from "../../../formats/amd/commands.js";
 import type { Fate, GuestQueue } from "../guest-queue.js";
 import { amdInvalidations } from "./invalidations.js";
@@ -12,7 +12,7 @@ export const amdQueue: GuestQueue = {
 		const command = decodeAmdCommand(bytes);
 		return { name: command.name ?? `opcode ${command.opcode}`, fields: command.fields, fate: fateOf(command.name) };
 	},
-	// a guest's table is one domain of its own, however the guest calls it
+	// a guest's table is a single domain, whatever ID the guest gives it
 	invalidations: (bytes) => amdInvalidations(decodeAmdCommand(bytes)).map(({ domain: _, ...rest }) => rest),
 	target: "hwpt",
 };
@@ -20,15 +20,15 @@ export const amdQueue: GuestQueue = {
 function fateOf(name: string | undefined): Fate {
 	switch (name) {
 		case "COMPLETION_WAIT":
-			return { kind: "vmm", why: "the VMM stores the data, or raises the interrupt, when what is before it is done" };
+			return { kind: "vmm", why: "the VMM stores the data, or raises the interrupt, once everything before it is done" };
 		case "COMPLETE_PPR_REQUEST":
-			return { kind: "vmm", why: "it answers a page request: fault respond" };
+			return { kind: "vmm", why: "it answers a page request: use fault respond" };
 		case "INVALIDATE_DEVTAB_ENTRY":
-			return { kind: "vmm", why: "a changed device table entry is another nested page table: allocate and attach it" };
+			return { kind: "vmm", why: "a changed device table entry needs a new nested page table: allocate and attach it" };
 		case "PREFETCH_IOMMU_PAGES":
 			return { kind: "covered", why: "a hint, which may be ignored" };
 		case "INVALIDATE_INTERRUPT_TABLE":
-			return { kind: "lost", why: "interrupt remapping is no matter of iommufd" };
+			return { kind: "lost", why: "iommufd does not handle interrupt remapping" };
 		case undefined:
 			return { kind: "lost", why: "the opcode is reserved" };
 		default:

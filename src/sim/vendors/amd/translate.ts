@@ -1,4 +1,4 @@
-/** One access through a guest's tables on AMD. */
+/** Translates a request as AMD hardware does: guest device table entry, guest CR3, guest tables, host tables. */
 import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import { guestMemory, type Stage1, type Stage2, translate, translateStage2 } from "../../mmu/translate.js";
@@ -9,9 +9,9 @@ export interface AmdRequest {
 	/** requester ID on the wire */
 	readonly rid: number;
 	readonly pasid?: number;
-	/** absent: the host's tables alone translate */
+	/** absent: only the host's tables translate */
 	readonly dte?: AmdGuestDte;
-	/** the host's domain ID for the guest's */
+	/** the host's domain ID for the guest's table */
 	readonly domain: number;
 	readonly stage2: Stage2;
 	readonly ats?: boolean;
@@ -27,7 +27,7 @@ export type AmdOutcome =
 			readonly ats: boolean;
 	  };
 
-/** Translations of one AMD IOMMU, of requests that go through a guest's tables. */
+/** Translates the requests to one AMD IOMMU that go through a guest's tables. */
 export class AmdTranslator {
 	constructor(
 		/** guest CR3s by device and PASID */

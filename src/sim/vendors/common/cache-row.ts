@@ -1,8 +1,8 @@
-/** A cached line in the words that invalidations are named in. */
+/** Formats a cached line for texts about invalidations. */
 import { hex } from "../../../formats/bits.js";
 import { type CacheRow, NO_PASID } from "../../mmu/caches.js";
 
-/** Its first address and its number of pages; ` PASID n` and ` device 0xrrrr` where it has them, else nothing. */
+/** The first address and the number of pages; ` PASID n` and ` device 0xrrrr`, or "" if it has none. */
 export function wordsOf(row: CacheRow): { first: string; pages: bigint; pasid: string; device: string } {
 	return {
 		first: hex(row.range?.first ?? 0n),

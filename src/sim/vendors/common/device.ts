@@ -1,4 +1,4 @@
-/** A PCI function, or a PASID of one, behind a physical IOMMU. */
+/** Devices behind simulated hardware IOMMUs. */
 import { type Bdf, formatBdf } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
 import type { Requester } from "../../board/topology.js";
@@ -20,7 +20,7 @@ export class HwDevice<D extends HwDriver = HwDriver> extends IommuDevice {
 		readonly part?: { readonly parent: HwDevice<D>; readonly name: string; readonly pasid: number },
 	) {
 		const width = iommu.driver.pasidWidth(pci);
-		// The kernel bounds PASIDs only where there is a capability that could.
+		// The kernel limits PASIDs only for devices with the capability.
 		const pasids = width > 0 ? 2 ** width : Number.POSITIVE_INFINITY;
 		const regions = [...iommu.description.reserved, ...pci.reserved];
 		const reserved = regions.map(({ first, last }) => ({ start: first, last }));
@@ -33,7 +33,7 @@ export class HwDevice<D extends HwDriver = HwDriver> extends IommuDevice {
 	/** virtual devices carved out of it */
 	readonly parts: HwDevice<D>[] = [];
 
-	/** What its transactions are cached under, of an attachment (0: without PASID). */
+	/** The context that its transactions are cached under; `pasid` is the attachment's, 0: without PASID. */
 	cacheContext(pasid: number): number {
 		return pasid === 0 ? (this.part?.pasid ?? NO_PASID) : pasid;
 	}

@@ -1,4 +1,4 @@
-/** What a vendor's driver is made from, and what it does besides what every driver does for the core. */
+/** The interface of a hardware driver: what it needs, and what it provides beyond the core's driver interface. */
 import type { Iommu, KernelOptions, PciDevice } from "../../board/description.js";
 import type { IommuDriver, IommuInstance } from "../../contract/driver.js";
 import type { PhysicalMemory } from "../../memory/physical-memory.js";
@@ -14,21 +14,21 @@ export interface HwIommu<D extends HwDriver = HwDriver> extends IommuInstance {
 	readonly description: Iommu;
 }
 
-/** A driver of real hardware: what the core asks of every driver, and what VFIO and the machine ask besides. */
+/** A driver for real hardware: the core's driver interface, extended for VFIO and the machine. */
 export interface HwDriver extends IommuDriver<HwDevice> {
-	/** interrupts of its devices can not reach other devices' vectors; without it binding is EPERM */
+	/** its devices' interrupts cannot reach other devices' vectors; if false, BIND fails with EPERM */
 	readonly isolatesMsi: boolean;
 	/** bits of PASID that the device gets behind it; 0: none */
 	pasidWidth(pci: PciDevice): number;
-	/** IOMMU_HW_CAP_* of the device, besides dirty tracking */
+	/** IOMMU_HW_CAP_* of the device, without dirty tracking */
 	capabilities(pci: PciDevice): number;
-	/** what it and the devices behind it have cached; absent: nothing is */
+	/** the caches of the IOMMU and of the devices behind it; absent: it has none */
 	readonly caches?: IommuCaches;
 	/** PASIDs of one function can be given to different owners (Scalable IOV) */
 	readonly splitsFunctions?: boolean;
-	/** Reads a guest's whole PASID table: `base` is guest-physical, `size` the number of PASIDs, a power of two. */
+	/** Makes a translator for a guest's whole PASID table: `base` is guest-physical, `size` the number of PASIDs, a power of two. */
 	bindTable?(base: bigint, size: number): TableTranslator;
-	/** A non-recoverable fault of a device, as the IOMMU would raise it. Throws a ControlError. */
+	/** Raises a non-recoverable fault of a device, as the IOMMU would. Throws a ControlError. */
 	raise?(device: HwDevice, event: RaisedEvent): EventOutcome;
 }
 
@@ -37,6 +37,6 @@ export interface DriverContext {
 	readonly kernel: KernelOptions;
 	readonly memory: PhysicalMemory;
 	readonly hooks: DriverHooks;
-	/** a line for the kernel log */
+	/** Writes a line to the kernel log. */
 	warn(line: string): void;
 }

@@ -1,11 +1,11 @@
-/** Faults that somebody wants raised, as a vendor's hardware would. */
+/** Faults raised on request, as a vendor's hardware would. */
 import type { Values } from "../../../formats/words.js";
 import { ControlError } from "../../contract/control-error.js";
 import type { HwDevice } from "./device.js";
 
 /** A non-recoverable fault of a device. */
 export interface RaisedEvent {
-	/** in the vendor's words: an event's name, or the number of a fault reason or event code */
+	/** in the vendor's terms: an event's name, or the number of a fault reason or event code */
 	readonly what: string;
 	readonly fields: Readonly<Values>;
 	readonly pasid: number | undefined;
@@ -14,11 +14,11 @@ export interface RaisedEvent {
 export interface EventOutcome {
 	/** the IOMMU's own record, with the physical stream ID */
 	readonly record: Uint8Array | undefined;
-	/** the virtual stream ID under which the guest's event queue has it; undefined: it went to the kernel log */
+	/** the virtual stream ID in the guest's event queue; undefined: it went to the kernel log */
 	readonly virtId: bigint | undefined;
 }
 
-/** A fault that is known by its number and has an address and a direction. Throws a ControlError for anything else. */
+/** Checks a fault given by number, with an address and a direction. Throws a ControlError for anything else. */
 export function numberedFault(
 	device: HwDevice,
 	event: RaisedEvent,
@@ -26,8 +26,9 @@ export function numberedFault(
 	const { name } = device.iommu;
 	const { address = 0n, write = 0n, ...others } = event.fields;
 	for (const field of Object.keys(others))
-		throw new ControlError(`an event of ${name} has no field "${field}"`, "it has address and write");
+		throw new ControlError(`an event of ${name} has no field "${field}"`, "the fields are address and write");
 	const code = Number(event.what);
-	if (!Number.isInteger(code)) throw new ControlError(`"${event.what}" is no fault reason of ${name}`, "give its number, for example 0x71");
+	if (!Number.isInteger(code))
+		throw new ControlError(`"${event.what}" is not a fault reason of ${name}`, "give its number, for example 0x71");
 	return { code, address, write: write !== 0n, pasid: event.pasid ?? device.part?.pasid };
 }

@@ -1,4 +1,4 @@
-/** Faults of DMA in the kernel log: a device that goes on faulting at the same place is logged once, as kernels limit it. */
+/** Limits DMA faults in the kernel log as kernels do: a device that keeps faulting at the same address is logged once. */
 export class FaultLog {
 	#last: string | undefined;
 

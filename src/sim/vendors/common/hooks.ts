@@ -1,4 +1,4 @@
-/** Where proposals hook into drivers. */
+/** The hooks into drivers that proposals use. */
 import type { InvalidateArray } from "../../contract/invalidation.js";
 import type { AtcError } from "../../mmu/caches.js";
 import type { HwDriver } from "./driver.js";
@@ -10,11 +10,11 @@ export interface AtcFailure {
 	readonly error: AtcError;
 }
 
-/** Read at every call: they may be set at any time. */
+/** Drivers read them at every call, so they may be set at any time. */
 export interface DriverHooks {
 	/**
-	 * A device-TLB invalidation of an entry failed. Answers the ID of the caller's device object whose device TLB it was;
-	 * undefined: the caller has none.
+	 * Called when the device-TLB invalidation of an entry failed. Returns the ID of the caller's device object with that
+	 * device TLB; undefined: the caller has none.
 	 */
 	onFailed?: (driver: HwDriver, array: InvalidateArray, entry: number, failure: AtcFailure) => number | undefined;
 }

@@ -1,8 +1,8 @@
-/** The machine's memory as table walkers want it. */
+/** Adapts physical memory for table walkers. */
 import type { PhysicalMemory } from "../../memory/physical-memory.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 
-/** The machine's memory in words, as table walkers read it. */
+/** The machine's memory, read and written in 64-bit words. */
 export class HostMemory implements PhysMemory {
 	readonly #bytes = new Uint8Array(8);
 	readonly #view = new DataView(this.#bytes.buffer);

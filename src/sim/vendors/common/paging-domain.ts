@@ -1,4 +1,4 @@
-/** What page tables of real hardware have in common. */
+/** The page table of an IOAS, common to all hardware vendors, and its dirty bits. */
 import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { type DirtyTracker, PagingDomain } from "../../contract/domain.js";
@@ -9,13 +9,13 @@ import { READ, WRITE } from "../../mmu/walk.js";
 const PAGE = 0x1000n;
 const PAGE_SHIFT = 12;
 
-/** The pages of an IOVA space as a page table of hardware holds them: what devices, and guests' tables on top, go through. */
+/** A hardware page table filled from an IOVA space; devices, and guests' tables on top, translate through it. */
 export abstract class HwPagingDomain extends PagingDomain implements Stage2 {
 	readonly smallestPage = PAGE;
-	/** entries can not forbid reading: whatever is mapped can be read (x86 tables) */
+	/** entries cannot forbid reading: every mapped page is readable (x86 tables) */
 	protected readonly alwaysReadable: boolean = false;
 
-	/** Where an IOVA leads; undefined: nothing is mapped. */
+	/** Looks up an IOVA; undefined: it is not mapped. */
 	find(iova: bigint): Stage2Page | undefined {
 		const area = this.space?.find(iova);
 		if (area === undefined) return undefined;
@@ -27,12 +27,12 @@ export abstract class HwPagingDomain extends PagingDomain implements Stage2 {
 		return { pa, perm: (readable ? READ : 0) | (area.writable ? WRITE : 0), shift: PAGE_SHIFT };
 	}
 
-	/** A device wrote there. */
+	/** Records that a device wrote to this IOVA. */
 	wrote(iova: bigint): void {
 		if (this.dirty instanceof DirtyPages) this.dirty.mark(iova);
 	}
 
-	/** told when something is unmapped: what is cached of tables on top has to go */
+	/** called after an unmap, to drop what is cached for tables on top */
 	readonly onUnmapped = new Set<() => void>();
 
 	override unmapped(area: Area): void {
@@ -41,12 +41,12 @@ export abstract class HwPagingDomain extends PagingDomain implements Stage2 {
 	}
 }
 
-/** Pages that devices wrote, as hardware marks them in the page table. */
+/** Pages that devices wrote, as hardware marks them in a page table. */
 export class DirtyPages implements DirtyTracker {
 	readonly #pages = new Set<bigint>();
 	enabled = false;
 
-	/** `always`: pages are marked, and told of, whether tracking is on or not; turning it on forgets them */
+	/** `always`: pages are marked and reported even while tracking is off; turning it on clears the marks */
 	constructor(readonly always = false) {}
 
 	set(enable: boolean): Ret {

@@ -1,4 +1,4 @@
-/** The selftest's mock device. */
+/** The selftest's mock devices. */
 import { iommufd_hw_capabilities as CAP, defines, mock_flags_device as FLAG, mock_dev_cache } from "../../../../structs/index.js";
 import { IommuDevice, IommuGroup } from "../../contract/device.js";
 import type { IommuInstance } from "../../contract/driver.js";
@@ -6,12 +6,12 @@ import type { MockViommu } from "./viommu.js";
 
 const KNOWN_FLAGS = FLAG.MOCK_FLAGS_DEVICE_NO_DIRTY | FLAG.MOCK_FLAGS_DEVICE_PASID;
 
-/** A device that a test command made, in a group of its own. */
+/** A device that a test command created, in its own group. */
 export class MockDevice extends IommuDevice {
 	readonly tracksDirty: boolean;
-	/** what invalidations through a vIOMMU clear */
+	/** cache entries that invalidations through a vIOMMU clear */
 	readonly caches = new Array<number>(mock_dev_cache.MOCK_DEV_CACHE_NUM).fill(defines.IOMMU_TEST_DEV_CACHE_DEFAULT);
-	/** where its events go: set when it is attached to a nested table of a vIOMMU */
+	/** gets its events; set while it is attached to a nested table of a vIOMMU */
 	viommu: MockViommu | undefined;
 	virtId = 0n;
 	/** the next attach of PASID 1024 fails */

@@ -1,4 +1,4 @@
-/** Dirty tracking of the selftest's mock tables. */
+/** Dirty tracking of the mock IOMMU. */
 import { mock_aperture } from "../../../../structs/index.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { DirtyTracker } from "../../contract/domain.js";
@@ -8,7 +8,7 @@ import type { MockPagingDomain } from "./domains.js";
 const SMALL = BigInt(mock_aperture.MOCK_PAGE_SIZE);
 const PAGE = 0x1000n;
 
-/** Dirty bits of a mock table: one for each of its entries, which hold a page where they can. */
+/** Dirty bits of a mock table, one for each entry. An entry maps a whole page if it can, else half of one. */
 export class MockDirty implements DirtyTracker {
 	enabled = false;
 	/** start of a dirty entry -> its bytes */
@@ -22,7 +22,7 @@ export class MockDirty implements DirtyTracker {
 		return 0;
 	}
 
-	/** The device wrote here: false if nothing is mapped. */
+	/** Marks an IOVA as written; false if it is not mapped. */
 	mark(iova: bigint): boolean {
 		const entry = this.#entry(iova);
 		if (entry === undefined) return false;
@@ -47,7 +47,7 @@ export class MockDirty implements DirtyTracker {
 		this.#entries.deleteRange(start, last, true);
 	}
 
-	/** The entry that maps an IOVA: a whole page where IOVA and memory lie alike, else half of one. */
+	/** The entry that maps an IOVA: a whole page if IOVA and memory have the same alignment, else half of one. */
 	#entry(iova: bigint): { start: bigint; size: bigint } | undefined {
 		const area = this.domain.space?.find(iova);
 		if (area === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** The selftest's mock page tables. */
+/** The mock IOMMU's page tables: kernel-managed and nested. */
 import { defines, iommu_hwpt_invalidate_selftest as ENTRY, mock_aperture, mock_nested_domain_iotlb } from "../../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -10,7 +10,7 @@ import type { MockDevice } from "./device.js";
 import { MockDirty } from "./dirty.js";
 import type { MockViommu } from "./viommu.js";
 
-/** Attaching this PASID twice in a row fails once, so that tests can see a roll-back. */
+/** Every second attach of this PASID to a device fails, so that tests can observe the rollback. */
 const FAILING_PASID = defines.IOMMU_TEST_PASID_RESERVED;
 
 function attachMock(device: MockDevice, pasid: number, viommu: MockViommu | undefined, virtId: bigint): Ret {
@@ -50,7 +50,7 @@ export class MockPagingDomain extends PagingDomain {
 	}
 }
 
-/** A mock table of the caller's: four IOTLB entries that invalidation clears. */
+/** A nested mock table: four IOTLB entries that invalidations clear. */
 export class MockNestedDomain extends NestedDomain {
 	constructor(
 		iommu: IommuInstance,

@@ -1,4 +1,4 @@
-/** The driver of the selftest's mock IOMMU. */
+/** The simulated driver of the selftest's mock IOMMU: what the iommufd core calls. */
 import {
 	defines,
 	iommufd_hwpt_alloc_flags as FLAG,
@@ -21,7 +21,7 @@ import { MockViommu } from "./viommu.js";
 
 const PAGING_FLAGS = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT | FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING | FLAG.IOMMU_HWPT_ALLOC_PASID;
 
-/** The selftest's mock IOMMU. */
+/** The driver of the selftest's mock IOMMU. */
 export class MockDriver implements IommuDriver {
 	canTrackDirty(device: MockDevice): boolean {
 		return device.tracksDirty;
@@ -66,7 +66,7 @@ export class MockDriver implements IommuDriver {
 	}
 }
 
-/** Which format of table the caller's data asks for. */
+/** The table format that the caller's data requests. */
 function pagingFormat({ process, data }: AllocData): Ret {
 	if (data === undefined) return mock_iommupt.MOCK_IOMMUPT_DEFAULT;
 	const { size, offsets } = iommu_hwpt_selftest;

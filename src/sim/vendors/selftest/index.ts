@@ -1,4 +1,4 @@
-/** The selftest's mock IOMMU, as the rest of the simulated kernel knows it: IOMMU_TEST_CMD makes its devices. */
+/** Registers the selftest's mock IOMMU, whose devices IOMMU_TEST_CMD makes. */
 import type { Vendor } from "../vendor.js";
 
 export const selftest: Vendor = {

@@ -1,4 +1,4 @@
-/** Making the mock's nested page tables. */
+/** Allocates the mock IOMMU's nested page tables. */
 import { defines, iommu_hwpt_selftest, mock_nested_domain_iotlb } from "../../../../structs/index.js";
 import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";

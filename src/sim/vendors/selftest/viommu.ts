@@ -1,4 +1,4 @@
-/** Virtual IOMMUs of the selftest's mock IOMMU. */
+/** The mock IOMMU's vIOMMU: nested tables, events, hardware queues and mmap. */
 import {
 	iommu_viommu_selftest as DATA,
 	defines,
@@ -19,7 +19,7 @@ import { PAGE_SIZE } from "../../memory/memory-object.js";
 import type { MockDevice } from "./device.js";
 import { mockNested } from "./nested.js";
 
-/** bytes of its data that the caller must give at least: in_data and out_data */
+/** minimum size of the caller's data in bytes: in_data and out_data */
 const MIN_DATA = DATA.offsets.out_mmap_offset;
 
 const REGION_PAGES = 2;
@@ -31,7 +31,7 @@ export class MockViommu implements ViommuOps {
 	private constructor(
 		readonly viommu: ViommuCore,
 		readonly parent: PagingDomain,
-		/** page of the context's file that shows the data, if the caller gave any */
+		/** the mappable region of the context's file that shows the data, if the caller gave any */
 		readonly region: number | undefined,
 	) {}
 
@@ -86,7 +86,7 @@ export class MockViommu implements ViommuOps {
 		return type === defines.IOMMU_HW_QUEUE_TYPE_SELFTEST ? 0 : -EOPNOTSUPP;
 	}
 
-	/** A queue depends on the one before it, which must be there. */
+	/** A queue depends on the previous one, which must exist. */
 	initHwQueue(queue: HwQueueCore, index: number): HwQueueOps | Ret {
 		if (index >= defines.IOMMU_TEST_HW_QUEUE_MAX) return -EINVAL;
 		if (this.#queues[index] !== undefined) return -EEXIST;
@@ -96,14 +96,14 @@ export class MockViommu implements ViommuOps {
 		this.#queues[index] = queue;
 		return {
 			destroy: () => {
-				// The mock driver clears slot 0 whichever queue goes: index 1 stays taken (EEXIST).
+				// The mock driver clears slot 0 whichever queue is destroyed, so index 1 stays taken (EEXIST).
 				this.#queues[0] = undefined;
 				previous?.letGo();
 			},
 		};
 	}
 
-	/** Send a device's event to the guest. -EOPNOTSUPP without a queue for it. */
+	/** Sends a device's event to the guest. -EOPNOTSUPP without a queue for it. */
 	report(device: MockDevice): Ret {
 		const event = EVENT.encode({ virt_id: Number(BigInt.asUintN(32, device.virtId)) });
 		return this.viommu.report(defines.IOMMU_VEVENTQ_TYPE_SELFTEST, event) ? 0 : -EOPNOTSUPP;

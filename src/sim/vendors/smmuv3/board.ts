@@ -1,4 +1,4 @@
-/** SMMUv3 in machine files, pictures and traces' headers. */
+/** SMMUv3 in machine files, pictures and trace headers. */
 import { hex } from "../../../formats/bits.js";
 import { SMMU_IDR } from "../../../formats/smmuv3/registers.js";
 import { decodeFields } from "../../../formats/words.js";
@@ -14,7 +14,7 @@ export interface Smmuv3Iommu extends Iommu {
 	readonly idr: readonly [number, number, number, number, number, number];
 	readonly iidr: number;
 	readonly aidr: number;
-	/** the firmware says that accesses are coherent whatever the guest asks (IORT CANWBS) */
+	/** the firmware promises coherent accesses whatever the guest configures (IORT CANWBS) */
 	readonly canwbs: boolean;
 	/** the root complex forwards ATS (IORT) */
 	readonly ats: boolean;
@@ -50,7 +50,7 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 		devices: { svm: { stall: true } },
 		mixed: "SMMUv3",
 	},
-	/** `hw_info`, the bytes that GET_HW_INFO answered, and every device's `smmu`. */
+	/** `hw_info`, the bytes that GET_HW_INFO returned, and every device's `smmu`. */
 	recorded(header) {
 		if (typeof header.hw_info !== "string") return undefined;
 		const name = textOf(header, "machine");
@@ -84,9 +84,9 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 };
 
 /**
- * A quirk of the suite that recorded SMMUv3 traces: what its machines had and its headers do not say. Of these machines the
- * firmware did not promise coherent accesses (a header with `canwbs` says so itself); the device of that path was a NIC with
- * ATS, all others QEMU's edu.
+ * A quirk of the suite that recorded SMMUv3 traces: properties of its machines that its headers leave out. On these machines the
+ * firmware did not promise coherent accesses (unless the header has `canwbs`); the device at this path was a NIC with
+ * ATS, all others were QEMU's edu.
  */
 const SUITE = {
 	incoherent: new Set(["nocanwbs", "fwb", "stage1", "stage2"]),
@@ -96,13 +96,13 @@ const SUITE = {
 /** struct iommu_hw_info_arm_smmuv3: flags, reserved, IDR0 to 5, IIDR, AIDR */
 function hwInfoWords(hexText: string): number[] {
 	const bytes = Buffer.from(hexText, "hex");
-	if (bytes.length < 40) throw new MachineError(["hw_info"], "40 bytes in hex are wanted");
+	if (bytes.length < 40) throw new MachineError(["hw_info"], "expected 40 bytes in hex");
 	return Array.from({ length: 10 }, (_, i) => bytes.readUInt32LE(i * 4));
 }
 
 function readIdr(f: Fields): [number, number, number, number, number, number] {
 	const list = f.list("idr");
-	if (list.length !== 6) f.fail("idr", "the six registers IDR0 to IDR5 are wanted");
+	if (list.length !== 6) f.fail("idr", "expected the six registers IDR0 to IDR5");
 	const [a, b, c, d, e, g] = list.map(({ value, path }) => Number(readInteger(value, path, 0xffff_ffffn)));
 	return [a, b, c, d, e, g];
 }

@@ -1,4 +1,4 @@
-/** A guest's whole table of context descriptors, bound to devices. */
+/** Translates through a guest's whole context descriptor table that is bound to devices. */
 import { IommuCaches } from "../../mmu/caches.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
@@ -7,7 +7,7 @@ import type { Smmu } from "./smmu.js";
 import { STE_S1 } from "./stream-table.js";
 import { type CachedCd, SmmuTranslator } from "./translate.js";
 
-/** A table of context descriptors; two levels (4K leaves) where one page does not hold it. */
+/** A table of context descriptors; two levels (4K leaves) if it does not fit in one page. */
 export function smmuTable(smmu: Smmu, base: bigint, size: number): TableTranslator {
 	const translator = new SmmuTranslator(
 		smmu.features,
@@ -20,7 +20,7 @@ export function smmuTable(smmu: Smmu, base: bigint, size: number): TableTranslat
 		format: size > 64 ? 1 : 0,
 		contextPtr: base,
 		cdMax: Math.log2(size),
-		// without a PASID: CD 0
+		// transactions without a PASID use CD 0
 		defaultSubstream: 2,
 		stallDisabled: false,
 		ats: 1,

@@ -1,4 +1,4 @@
-/** SMMUv3's context descriptors: where a guest's table has them, and what they say. */
+/** Locates, fetches and checks SMMUv3 context descriptors in a guest's table. */
 import { CD, L1CD } from "../../../formats/smmuv3/index.js";
 import { flagReader, maskOf, numberReader, reader } from "../../../formats/words.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
@@ -32,12 +32,12 @@ export type CdResult =
 			at: bigint;
 	  };
 
-/** Whether a transaction goes through stage 1 at all: S1DSS may let those without substream by. */
+/** Whether a transaction goes through stage 1 at all: S1DSS may let those without a substream bypass it. */
 export function usesStage1(ste: SteStage1, ssid: number | undefined): boolean {
 	return ste.config === STE_S1 && !(ste.cdMax > 0 && ssid === undefined && ste.defaultSubstream === 1);
 }
 
-/** Where a substream's CD is, of a transaction that uses stage 1. `ssid` undefined: the transaction carries none. */
+/** Finds the CD for a transaction that uses stage 1. `ssid` undefined: the transaction carries no substream. */
 export function locateCd(
 	memory: PhysMemory,
 	ste: SteStage1,
@@ -54,18 +54,18 @@ export function locateCd(
 			return {
 				ok: false,
 				event: "F_STREAM_DISABLED",
-				why: "S1DSS terminates transactions without substream",
+				why: "S1DSS terminates transactions without a substream",
 				at: ste.contextPtr,
 			};
 		index = 0;
-	} else if (index === 0 && ste.defaultSubstream === 2) return bad("S1DSS keeps CD 0 for transactions without substream");
+	} else if (index === 0 && ste.defaultSubstream === 2) return bad("S1DSS reserves CD 0 for transactions without a substream");
 	if (index >= 2 ** ste.cdMax) return bad(`substream ${index} is beyond S1CDMax ${ste.cdMax}`);
 	if (ste.format === 0) return { ok: true, at: ste.contextPtr + BigInt(index) * 64n };
 	// leaves of 64 CDs (4K) or 1024 (64K)
 	const split = ste.format === 1 ? 6 : 10;
 	const at = ste.contextPtr + BigInt(index >>> split) * 8n;
 	const l1 = memory.read64(at);
-	if (l1 === undefined) return { ok: false, event: "F_CD_FETCH", why: "the L1CD can not be read", at };
+	if (l1 === undefined) return { ok: false, event: "F_CD_FETCH", why: "the L1CD cannot be read", at };
 	if ((l1 & L1_VALID) === 0n) return { ...bad("the L1CD is not valid"), at };
 	return { ok: true, at: (l1 & L1_LEAF) + BigInt(index & (2 ** split - 1)) * 64n };
 }
@@ -78,7 +78,7 @@ export function fetchCd(memory: PhysMemory, ste: SteStage1, ssid: number | undef
 	const words: bigint[] = [];
 	for (let i = 0n; i < 4n; i++) {
 		const word = memory.read64(at + i * 8n);
-		if (word === undefined) return { ok: false, event: "F_CD_FETCH", why: "the CD can not be read", at: at + i * 8n };
+		if (word === undefined) return { ok: false, event: "F_CD_FETCH", why: "the CD cannot be read", at: at + i * 8n };
 		words.push(word);
 	}
 	const cd = decodeCd(words, smmu, ste.stallDisabled);
@@ -102,7 +102,7 @@ const pan = flagReader(CD, "pan");
 const ips = numberReader(CD, "ips");
 const asid = numberReader(CD, "asid");
 
-/** The fields that each half has for itself, and what TGn means. */
+/** The fields of each half, and the meaning of TGn. */
 const LOWER = {
 	n: 0,
 	granules: [12, 16, 14, undefined],
@@ -129,14 +129,14 @@ const UPPER = {
 export function decodeCd(words: readonly bigint[], smmu: SmmuFeatures, stallDisabled = false): ContextDescriptor | string {
 	const stall = stalls(words);
 	if (!valid(words)) return "V is 0";
-	if (!aarch64(words)) return "AA64 is 0: there are no AArch32 tables";
+	if (!aarch64(words)) return "AA64 is 0: AArch32 tables are not supported";
 	if (smmu.abortOnly && !abort(words)) return "A is 0, but transactions can only be aborted";
 	if (stall && (smmu.stallModel === 1 || stallDisabled)) return "S is 1, but nothing may stall";
 	if (!stall && smmu.stallModel === 2) return "S is 0, but every fault stalls";
 	const setAccess = ha(words);
 	const setDirty = hd(words);
-	if (setAccess && !smmu.setAccess) return "HA is 1, but access flags are not set by hardware";
-	if (setDirty && !smmu.setDirty) return "HD is 1, but dirty state is not set by hardware";
+	if (setAccess && !smmu.setAccess) return "HA is 1, but hardware does not set access flags";
+	if (setDirty && !smmu.setDirty) return "HD is 1, but hardware does not set dirty state";
 	if (bigEndian(words)) return "ENDI is 1: big-endian tables are not supported";
 	const outputBits = Math.min(IPS_BITS[ips(words)], smmu.outputBits);
 	const half = ({ n, granules, ...of }: typeof LOWER | typeof UPPER): ArmPaging | string => {
@@ -145,7 +145,7 @@ export function decodeCd(words: readonly bigint[], smmu: SmmuFeatures, stallDisa
 		const tsz = of.tsz(words);
 		const ttb = of.ttb(words);
 		if (!disabled) {
-			if (granule === undefined || !smmu.granules.includes(granule)) return `TG${n} is not a granule that is supported`;
+			if (granule === undefined || !smmu.granules.includes(granule)) return `TG${n} is not a supported granule`;
 			if (tsz < 16 || tsz > 39) return `T${n}SZ is ${tsz}, not 16 to 39`;
 			if (ttb >> BigInt(outputBits) !== 0n) return `TTB${n} is wider than ${outputBits} bits`;
 		}
@@ -172,7 +172,7 @@ export function decodeCd(words: readonly bigint[], smmu: SmmuFeatures, stallDisa
 	return { asid: asid(words), lower, upper, report: reports(words), stall };
 }
 
-/** Which half translates an address: bit 55 decides (bit 63 and it agree unless TBI is set). */
+/** Which half translates an address: bit 55 decides (bit 63 is equal unless TBI is set). */
 export function armHalf(cd: ContextDescriptor, va: bigint): ArmPaging {
 	return (va >> 55n) & 1n ? cd.upper : cd.lower;
 }

@@ -1,4 +1,4 @@
-/** The stream table entry that a guest gives for a nested page table. */
+/** Checks the stream table entry that a guest gives for a nested page table. */
 import { iommu_hwpt_data_type as DATA, iommu_hwpt_arm_smmuv3 } from "../../../../structs/index.js";
 import { STE } from "../../../formats/smmuv3/index.js";
 import { reservedOf } from "../../../formats/words.js";
@@ -8,19 +8,19 @@ import type { AllocData } from "../../contract/user-data.js";
 import { copyStruct } from "../../contract/user-data.js";
 import { decodeSte, STE_ABORT, STE_BYPASS, STE_S1, type SteStage1 } from "./stream-table.js";
 
-/** What a guest may not say in the two words. */
+/** The bits that a guest may not set in the two words. */
 const RESERVED0 = reservedOf(STE, 0);
 const RESERVED1 = reservedOf(STE, 1);
 const CONFIGS: readonly number[] = [STE_ABORT, STE_BYPASS, STE_S1];
 
-/** A guest's part of a stream table entry, and the words it came in. */
+/** A guest's part of a stream table entry, decoded and as raw words. */
 export interface GuestSte extends SteStage1 {
 	readonly words: readonly [bigint, bigint];
 }
 
 /**
- * The stream table entry that came with an allocation. -EINVAL: none, or of another size, -EFAULT, -EIO: a
- * guest may not have it. An entry that is not valid is one of zeroes, whatever else it says.
+ * Copies the stream table entry that came with an allocation. -EINVAL: there is none, or its size is wrong; -EFAULT; -EIO: a
+ * guest may not use it. An entry that is not valid counts as all zeroes, whatever else it says.
  */
 export function copySte(from: AllocData): GuestSte | Ret {
 	if (from.data === undefined) return -EINVAL;
@@ -38,7 +38,7 @@ export function checkSte(word0: bigint, word1: bigint): GuestSte | Ret {
 	if (!ste.valid) return guestSte(0n, 0n);
 	if ((word0 & RESERVED0) !== 0n || (word1 & RESERVED1) !== 0n) return -EIO;
 	if (!CONFIGS.includes(ste.config)) return -EIO;
-	// 0: the device's ATS requests are refused, 1: the guest has ATS
+	// 0: the device's ATS requests are refused, 1: the guest uses ATS
 	return ste.ats > 1 ? -EIO : ste;
 }
 

@@ -1,4 +1,4 @@
-/** Which SMMUv3 commands a guest may give to the hardware, and with which of their fields. */
+/** Checks which SMMUv3 commands, and which of their fields, a guest may send to the hardware. */
 import { mask } from "../../../formats/bits.js";
 import {
 	decodeSmmuCommand,
@@ -10,12 +10,12 @@ import {
 import { type Field, maskOf, toWords } from "../../../formats/words.js";
 import type { SmmuFeatures } from "./stream-table.js";
 
-/** Bits that a guest may set in the two words of a command, the opcode's own left out; by opcode. */
+/** The bits that a guest may set in the two words of a command, without the opcode's; by opcode. */
 type Allowed = ReadonlyMap<number, readonly [bigint, bigint]>;
 
 const RANGE = ["num", "scale", "ttl", "tg"];
 
-/** The fields that a guest may use of each command; the kernel fills in the others, or wants them 0. */
+/** The fields that a guest may use in each command; the kernel fills in the others or requires them to be 0. */
 function fieldsFor(smmu: SmmuFeatures, ats: boolean): Readonly<Record<SmmuGuestCommandName, readonly string[] | undefined>> {
 	const range = smmu.rangeInvalidation ? RANGE : [];
 	const substream = smmu.ssidBits > 0 ? ["ssid"] : [];
@@ -45,7 +45,7 @@ function allowedFor(smmu: SmmuFeatures, ats: boolean): Allowed {
 	return allowed;
 }
 
-/** The highest bits of a field in one piece, where they stand in their word. */
+/** A mask of the highest bits of a contiguous field, at their place in the word. */
 const topBits = ({ at: [[, hi]] }: Field, count: number): bigint => mask(hi, hi - count + 1);
 
 const known = new WeakMap<SmmuFeatures, { readonly plain: Allowed; readonly ats: Allowed }>();
@@ -61,10 +61,10 @@ function allowedBits(smmu: SmmuFeatures, ats: boolean): Allowed {
 
 const OPCODE = maskOf({ opcode: SMMU_OPCODE }, ["opcode"]);
 
-/** The most that ATC_INV's SIZE can say: everything. */
+/** The largest SIZE of ATC_INV: everything. */
 const MAX_ATC_SIZE = 52n;
 
-/** A guest's command, if it may be given to the hardware: undefined otherwise. Its VMID means nothing. */
+/** Decodes a guest's command; undefined if it may not be sent to the hardware. Its VMID is ignored. */
 export function checkCommand(bytes: Uint8Array, smmu: SmmuFeatures, ats: boolean): SmmuCommand | undefined {
 	const [word0, word1] = toWords(bytes);
 	const allowed = allowedBits(smmu, ats).get(Number(word0 & OPCODE));
@@ -76,7 +76,7 @@ export function checkCommand(bytes: Uint8Array, smmu: SmmuFeatures, ats: boolean
 	return rangeFits(command, smmu) ? command : undefined;
 }
 
-/** A range has a granule (TG) and says more than one page of it would without. */
+/** Whether a range has a granule (TG) and says more than the same command without a range. */
 function rangeFits({ fields }: SmmuCommand, smmu: SmmuFeatures): boolean {
 	const { tg, num = 0n, scale = 0n, ttl = 0n } = fields;
 	if (tg === undefined) return true;

@@ -1,4 +1,4 @@
-/** One access of a device behind an SMMUv3, and what becomes of its fault. */
+/** DMA of devices behind an SMMUv3: translation, event records, stalls. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
 import { encodeSmmuEvent, SMMU_EVENTS, type SmmuEventName } from "../../../formats/smmuv3/events.js";
 import type { Values } from "../../../formats/words.js";
@@ -9,7 +9,7 @@ import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./doma
 import type { SmmuStream } from "./stream.js";
 import { type SmmuEvent, smmuEventRecord } from "./translate.js";
 
-/** Events that the driver passes on to guests. */
+/** The events that the driver forwards to guests. */
 export const FOR_GUESTS = new Set<SmmuEventName>([
 	"C_BAD_STE",
 	"F_STREAM_DISABLED",
@@ -22,9 +22,9 @@ export const FOR_GUESTS = new Set<SmmuEventName>([
 ]);
 
 const DETACHED: DmaOutcome = { ok: false, why: "nothing is attached, so the stream table entry says abort" };
-const UNRECORDED = "the stream table entry says abort, or the context descriptor that faults are not recorded";
+const UNRECORDED = "the stream table entry says abort, or the context descriptor says not to record faults";
 
-/** One access of a device: to where, or aborted, with the SMMU's record and the driver's part in it. */
+/** Translates one access of a device, or aborts it with the SMMU's record and the driver's handling of it. */
 export function access(stream: SmmuStream, iova: bigint, what: number, pasid?: number): DmaOutcome {
 	const { domain } = stream;
 	if (domain instanceof SmmuNestedDomain) return throughStreams(stream, domain, iova, what, pasid);
@@ -33,7 +33,7 @@ export function access(stream: SmmuStream, iova: bigint, what: number, pasid?: n
 	return domain.stage === 1 ? hostStage1(stream, domain, iova, what) : throughStreams(stream, domain, iova, what, undefined);
 }
 
-/** The host's own context descriptors: one for each PASID that is attached. */
+/** Translates through the host's own context descriptors, one for each attached PASID. */
 function withPasid(stream: SmmuStream, domain: SmmuPagingDomain | undefined, iova: bigint, what: number, pasid: number): DmaOutcome {
 	const { byPasid, device } = stream;
 	const table = byPasid.get(pasid);
@@ -54,7 +54,7 @@ function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, wh
 			ste,
 			stage2: parent,
 			ssid,
-			// the guest says whether the device may, by EATS
+			// the guest allows it by EATS
 			ats: stream.ats && ste.ats === 1,
 		},
 		iova,
@@ -66,12 +66,12 @@ function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, wh
 	return outcome.event === undefined ? { ok: false, why: UNRECORDED } : recorded(stream, outcome.event);
 }
 
-/** The kernel's own stage 1, which it keeps as the IOVA space says. */
+/** Translates through the kernel's own stage 1, which mirrors the IOVA space. */
 function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, what: number, pasid?: number): DmaOutcome {
 	const found = throughHost(table, iova, what);
 	if (found !== undefined) return found;
-	// a translation that the device asked for is refused without a record
-	if (stream.ats) return { ok: false, ats: true, why: "the host's table does not map it, or not for this" };
+	// a refused ATS request leaves no record
+	if (stream.ats) return { ok: false, ats: true, why: "the host's table does not map it, or forbids the access" };
 	const name = table.find(iova) === undefined ? "F_TRANSLATION" : "F_PERMISSION";
 	return recorded(stream, {
 		name,
@@ -91,7 +91,7 @@ function names(stream: SmmuStream, pasid: number | undefined): Values {
 	return { sid: BigInt(stream.wire), ...(pasid === undefined ? {} : { ssv: 1n, ssid: BigInt(pasid) }) };
 }
 
-/** An event that ends the access: the guest hears of it if it is one of its own stage. */
+/** Records an event that ends the access. The guest gets it if it concerns the guest's own stage. */
 export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
 	const record = smmuEventRecord(event);
 	const { events } = stream;
@@ -103,7 +103,7 @@ export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
 	return { ok: false, record, why: event.name };
 }
 
-/** An access that waits becomes a page request, whose group is the transaction's tag. */
+/** Turns a stalled access into a page request, whose group is the transaction's tag. */
 function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
 	const stag = stream.smmu.takeStag();
 	const fields = { ...event?.fields, stall: 1n, stag: BigInt(stag) };

@@ -1,4 +1,4 @@
-/** SMMUv3's page tables, the kernel's and guests'. */
+/** SMMUv3 page tables, kernel-managed and nested, and the stream table entries that use them. */
 import { STE } from "../../../formats/smmuv3/index.js";
 import { encodeFields } from "../../../formats/words.js";
 import { EINVAL, ENOENT } from "../../../kernel/errno.js";
@@ -14,15 +14,15 @@ import type { SmmuStream } from "./stream.js";
 import { decodeSte, STE_BYPASS, STE_S1, type SteStage1 } from "./stream-table.js";
 import type { SmmuViommu } from "./viommu.js";
 
-/** bits of IOVA that four levels of 4K tables translate */
+/** bits of IOVA that four levels of 4K tables cover */
 const TABLE_BITS = 48;
 const BYPASS = decodeSte(encodeFields(STE, { v: 1n, config: BigInt(STE_BYPASS) }, [0n, 0n]));
 
 export type SmmuDomain = SmmuPagingDomain | SmmuNestedDomain;
 
 /**
- * A device's stream table entries say this from now on (undefined: abort). What was fetched by way of the old one is
- * dropped, unless the two are the same bit for bit: then the driver has nothing to write.
+ * Installs a domain in a device's stream table entries (undefined: abort). Drops what was cached through the old entry,
+ * unless the two are identical: then the driver writes nothing.
  */
 export function install(stream: SmmuStream, domain: SmmuDomain | undefined): void {
 	const old = stream.domain;
@@ -39,7 +39,7 @@ export function install(stream: SmmuStream, domain: SmmuDomain | undefined): voi
 	}
 }
 
-/** The kernel's table under (or instead of) a guest's. */
+/** The kernel's table beneath (or instead of) a guest's. */
 function tableOf(domain: SmmuDomain): SmmuPagingDomain {
 	return domain instanceof SmmuNestedDomain ? domain.parent : domain;
 }
@@ -48,14 +48,14 @@ function sameSte(one: GuestSte, other: GuestSte): boolean {
 	return one.words[0] === other.words[0] && one.words[1] === other.words[1];
 }
 
-/** A table that the kernel fills: stage 1, or stage 2 for nesting parents and where there is no other. */
+/** A kernel-managed table: stage 1, or stage 2 for nesting parents and if the SMMU has no stage 1. */
 export class SmmuPagingDomain extends HwPagingDomain {
 	declare readonly iommu: Smmu;
 	readonly pageSizes = 0x40201000n;
 	readonly aperture: Interval;
-	/** those whose transactions go through it, nested ones among them */
+	/** streams whose transactions go through it, including nested ones */
 	readonly streams = new Set<SmmuStream>();
-	/** stage 1 tables have no way to forbid reading alone */
+	/** stage 1 tables cannot forbid reading alone */
 	protected override readonly alwaysReadable: boolean;
 
 	constructor(
@@ -63,7 +63,7 @@ export class SmmuPagingDomain extends HwPagingDomain {
 		readonly stage: 1 | 2,
 		readonly nestParent: boolean,
 		dirty: boolean,
-		/** of stage 2: what TLB entries carry; nesting parents share it with their vIOMMUs */
+		/** for stage 2: the VMID of its TLB entries; nesting parents share it with their vIOMMUs */
 		readonly vmid: number,
 	) {
 		super(smmu);
@@ -71,12 +71,12 @@ export class SmmuPagingDomain extends HwPagingDomain {
 		this.aperture = { start: 0n, last: (1n << BigInt(bits)) - 1n };
 		this.alwaysReadable = stage === 1;
 		this.enforcesCoherency = smmu.description.canwbs;
-		// the entries themselves say what was written
+		// table entries record what was written
 		if (dirty) this.dirty = new DirtyPages(true);
 	}
 
 	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
-		// a device without PASIDs has none that could be programmed: any goes
+		// a device without PASIDs has nothing to program, so any PASID is accepted
 		if (pasid !== 0 && device.maxPasidLog2 === 0) return 0;
 		const stream = this.iommu.stream(device);
 		if (stream === undefined || (pasid !== 0 && this.stage !== 1)) return -EINVAL;
@@ -88,10 +88,10 @@ export class SmmuPagingDomain extends HwPagingDomain {
 		return 0;
 	}
 
-	/** the guest part of an entry that uses this table alone */
+	/** the guest's part of an entry that uses only this table */
 	readonly ste: SteStage1 = BYPASS;
 
-	/** What nests on it is cached by the guest's addresses, which the kernel does not know: all of it goes. */
+	/** Nested translations are cached by the guest's addresses, which the kernel does not know, so all of them are dropped. */
 	override unmapped(area: Area): void {
 		super.unmapped(area);
 		if (!this.nestParent) return;
@@ -99,7 +99,7 @@ export class SmmuPagingDomain extends HwPagingDomain {
 		for (const { ats, wire } of this.streams) if (ats) this.iommu.caches.invalidate({ type: "unmap/atc", cache: "atc", device: wire });
 	}
 
-	/** With the last device go the TLB entries: from then on unmapping tells the hardware nothing. */
+	/** Drops the TLB entries with the last device: from then on unmapping does not reach the hardware. */
 	leave(stream: SmmuStream): void {
 		if (this.streams.delete(stream) && this.streams.size === 0 && this.stage === 2) this.iommu.flushVmid(this.vmid, "detach");
 	}
@@ -124,7 +124,7 @@ export class SmmuNestedDomain extends NestedDomain {
 		return this.viommu.parent;
 	}
 
-	/** -EINVAL: another SMMU's device, or a PASID; -ENOENT: stage 1 needs a vDEVICE, whom its events name. */
+	/** -EINVAL: a device behind another SMMU, or a PASID; -ENOENT: stage 1 needs a vDEVICE, whose ID its events carry. */
 	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
 		const stream = this.iommu.stream(device);
 		if (stream === undefined || pasid !== 0) return -EINVAL;

@@ -1,4 +1,4 @@
-/** The driver of SMMUv3. */
+/** The simulated SMMUv3 driver: what the iommufd core calls. */
 import {
 	iommufd_hw_capabilities as CAP,
 	iommufd_hwpt_alloc_flags as FLAG,
@@ -30,9 +30,9 @@ const NEST = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT;
 const DIRTY = FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 const PASID = FLAG.IOMMU_HWPT_ALLOC_PASID;
 
-/** The driver, as one SMMUv3 has it. */
+/** The SMMUv3 driver, for one SMMU. */
 export class Smmuv3Driver implements HwDriver {
-	/** the interrupt translation service tells devices apart */
+	/** the interrupt translation service (ITS) distinguishes devices */
 	readonly isolatesMsi = true;
 
 	constructor(readonly smmu: Smmu) {}
@@ -53,7 +53,7 @@ export class Smmuv3Driver implements HwDriver {
 		return smmuTable(this.smmu, base, size);
 	}
 
-	/** An event by its name: the guest that has the device hears of it, else the kernel log. */
+	/** Raises an event given by its name: to the guest that has the device, else to the kernel log. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		return raiseSmmu(this.smmu, device, event);
 	}
@@ -62,7 +62,7 @@ export class Smmuv3Driver implements HwDriver {
 		return this.smmu.tracksDirty;
 	}
 
-	/** Stage 1 where there is one; a nesting parent is stage 2, beneath the guest's stage 1. -ENOSPC without a VMID left. */
+	/** Allocates stage 1 if the SMMU has it; a nesting parent is stage 2, beneath the guest's stage 1. -ENOSPC: no VMID is left. */
 	allocPaging(_device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		const { smmu } = this;
 		const { stage1 } = smmu.features;
@@ -105,7 +105,7 @@ export class Smmuv3Driver implements HwDriver {
 	}
 
 	initViommu(viommu: ViommuCore, parent: PagingDomain, _from: AllocData): ViommuOps | Ret {
-		// made for a device behind another SMMU
+		// the parent belongs to another SMMU
 		if (!(parent instanceof SmmuPagingDomain) || parent.iommu !== viommu.iommu) return -EINVAL;
 		return new SmmuViommu(viommu, parent);
 	}

@@ -1,4 +1,4 @@
-/** SMMUv3, as the rest of the simulated kernel knows it. */
+/** Registers SMMUv3 with the rest of the simulated kernel. */
 import type { Vendor } from "../vendor.js";
 import { type Smmuv3Iommu, smmuv3Board } from "./board.js";
 import { smmuHitBy } from "./invalidations.js";

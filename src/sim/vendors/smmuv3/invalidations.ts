@@ -1,10 +1,10 @@
-/** What SMMUv3 commands do to the caches, and which of them would hit a cached line. */
+/** Maps SMMUv3 commands to cache invalidations, and cached lines to the commands that would drop them. */
 import { hex } from "../../../formats/bits.js";
 import { type SmmuCommand, smmuRange } from "../../../formats/smmuv3/commands.js";
 import { type CacheRow, type Invalidation, NO_PASID } from "../../mmu/caches.js";
 import { wordsOf } from "../common/cache-row.js";
 
-/** What an SMMUv3 command does to the caches; none for commands that invalidate nothing. */
+/** The cache invalidations of an SMMUv3 command; empty for commands that invalidate nothing. */
 export function smmuInvalidations(command: SmmuCommand, vmid: number): Invalidation[] {
 	const type = command.name ?? hex(command.opcode);
 	const { fields } = command;
@@ -27,7 +27,7 @@ export function smmuInvalidations(command: SmmuCommand, vmid: number): Invalidat
 		case "CFGI_CD":
 			return [
 				{ type, cache: "pasid", device: n("sid"), context: n("ssid") },
-				// the CD of transactions without substream is number 0 as well
+				// transactions without a substream use CD 0 as well
 				...(n("ssid") === 0 ? [{ type: `${type}/none`, cache: "pasid" as const, device: n("sid"), context: NO_PASID }] : []),
 			];
 		case "CFGI_CD_ALL":
@@ -41,7 +41,7 @@ export function smmuInvalidations(command: SmmuCommand, vmid: number): Invalidat
 					type,
 					cache: "atc",
 					device: n("sid"),
-					// G: all substreams; no SSV: what was asked for without one
+					// G: all substreams; without SSV: translations requested without one
 					context: n("global") ? undefined : n("ssv") ? n("ssid") : NO_PASID,
 					range: smmuRange(command),
 				},
@@ -51,7 +51,7 @@ export function smmuInvalidations(command: SmmuCommand, vmid: number): Invalidat
 	}
 }
 
-/** In words, the narrowest commands that would drop a cached line. */
+/** The narrowest commands that would drop a cached line, as text. */
 export function smmuHitBy(row: CacheRow): string[] {
 	const { first } = wordsOf(row);
 	if (row.cache === "pasid") return [`CFGI_CD sid ${row.device} ssid ${row.context === NO_PASID ? 0 : row.context}`, "CFGI_CD_ALL"];

@@ -1,4 +1,4 @@
-/** SMMUv3's command queue, as a guest writes it: its commands become entries of a virtual IOMMU's invalidation arrays. */
+/** Turns commands of a guest's SMMUv3 command queue into entries of a virtual IOMMU's invalidation arrays. */
 import { iommu_hwpt_invalidate_data_type as DATA, iommu_viommu_arm_smmuv3_invalidate as ENTRY } from "../../../../structs/index.js";
 import {
 	decodeSmmuCommand,
@@ -36,24 +36,24 @@ function fateOf(command: SmmuCommand, bytes: Uint8Array, targets: Targets): Fate
 	const { name, stray } = command;
 	switch (name) {
 		case undefined:
-			return { kind: "lost", why: "the opcode is none of non-secure software's: the guest's queue stops here (CERROR_ILL)" };
+			return { kind: "lost", why: "non-secure software may not use this opcode: the guest's queue stops here (CERROR_ILL)" };
 		case "SYNC":
-			return { kind: "vmm", why: "the VMM completes it when what is before it is done" };
+			return { kind: "vmm", why: "the VMM completes it once everything before it is done" };
 		case "PRI_RESP":
 		case "RESUME":
 		case "STALL_TERM":
-			return { kind: "vmm", why: "it answers a page request: fault respond, with the group's cookie" };
+			return { kind: "vmm", why: "it answers a page request: use fault respond with the group's cookie" };
 		case "CFGI_STE":
 		case "CFGI_STE_RANGE":
-			return { kind: "vmm", why: "a changed stream table entry is another nested page table: allocate and attach it" };
+			return { kind: "vmm", why: "a changed stream table entry needs a new nested page table: allocate and attach it" };
 		case "PREFETCH_CONFIG":
 		case "PREFETCH_ADDR":
 			return { kind: "covered", why: "a hint, which may be ignored" };
 		default:
 	}
-	if (!TAKEN.has(name)) return { kind: "lost", why: "it is no command of a guest's own stage: the kernel answers EIO" };
+	if (!TAKEN.has(name)) return { kind: "lost", why: "it is not a command for the guest's own stage: the kernel answers EIO" };
 	if (stray.some((word) => word !== 0n))
-		return { kind: "lost", why: `bits are set that the kernel refuses (EIO): ${stray.map((word) => `0x${word.toString(16)}`).join(" ")}` };
+		return { kind: "lost", why: `it sets bits that the kernel refuses (EIO): ${stray.map((word) => `0x${word.toString(16)}`).join(" ")}` };
 	if (targets.otherwise === undefined) return { kind: "lost", why: "no virtual IOMMU is known; --viommu names one" };
 	return { kind: "entry", target: targets.otherwise, bytes };
 }

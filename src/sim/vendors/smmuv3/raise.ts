@@ -1,4 +1,4 @@
-/** Events that somebody wants raised, as an SMMUv3 would. */
+/** Raises events on request, as an SMMUv3 would. */
 import { SMMU_EVENTS, type SmmuEventName } from "../../../formats/smmuv3/events.js";
 import { ControlError } from "../../contract/control-error.js";
 import type { HwDevice } from "../common/device.js";
@@ -6,13 +6,13 @@ import type { EventOutcome, RaisedEvent } from "../common/event.js";
 import { FOR_GUESTS, recorded } from "./dma.js";
 import type { Smmu } from "./smmu.js";
 
-/** Raises it, to the event queue of the guest that has the device or to the kernel log. Throws a ControlError. */
+/** Raises an event, to the event queue of the guest that has the device or to the kernel log. Throws a ControlError. */
 export function raiseSmmu(smmu: Smmu, device: HwDevice, event: RaisedEvent): EventOutcome {
 	const stream = smmu.stream(device);
 	if (stream === undefined) throw new ControlError(`${device.name} is behind another SMMU`);
 	const name = Object.keys(SMMU_EVENTS).find((each) => each === event.what.toUpperCase()) as SmmuEventName | undefined;
 	if (name === undefined)
-		throw new ControlError(`"${event.what}" is no event of SMMUv3`, `there are ${Object.keys(SMMU_EVENTS).join(", ")}`);
+		throw new ControlError(`"${event.what}" is not an SMMUv3 event`, `there are ${Object.keys(SMMU_EVENTS).join(", ")}`);
 	const substream: Record<string, bigint> = event.pasid === undefined ? {} : { ssv: 1n, ssid: BigInt(event.pasid) };
 	const fields = { sid: BigInt(stream.wire), ...substream, ...event.fields };
 	let outcome: ReturnType<typeof recorded>;

@@ -1,4 +1,4 @@
-/** One SMMUv3 of the machine. */
+/** The state of a simulated SMMUv3: streams, caches, VMIDs, stall tags. */
 import { ENOSPC } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
@@ -13,7 +13,7 @@ import { SmmuStream } from "./stream.js";
 import { decodeSmmuIdr, type SmmuFeatures } from "./stream-table.js";
 import { type CachedCd, SmmuTranslator } from "./translate.js";
 
-/** One SMMUv3: its registers, its caches and what the driver keeps for it. */
+/** One SMMUv3: its registers, its caches and the driver's state. */
 export class Smmu implements HwIommu {
 	readonly driver = new Smmuv3Driver(this);
 	readonly name: string;
@@ -33,12 +33,12 @@ export class Smmu implements HwIommu {
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = (device, error) =>
 			host.warn(
-				`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${error === "ITE" ? "timed out" : "completed with an error"}; its cache keeps what it has`,
+				`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${error === "ITE" ? "timed out" : "completed with an error"}; its cache keeps its entries`,
 			);
 		this.translator = new SmmuTranslator(this.features, this.caches, new HostMemory(host.memory));
 	}
 
-	/** A device's; undefined if it is behind another IOMMU. */
+	/** A device's stream; undefined if it is behind another IOMMU. */
 	stream(device: IommuDevice): SmmuStream | undefined {
 		if (device.iommu !== this || !(device instanceof HwDevice)) return undefined;
 		let stream = this.#streams.get(device);
@@ -49,12 +49,12 @@ export class Smmu implements HwIommu {
 		return stream;
 	}
 
-	/** both stages, one on top of the other */
+	/** both stages can be nested */
 	get nests(): boolean {
 		return this.features.stage1 && this.features.stage2;
 	}
 
-	/** A guest can not make its memory incoherent behind the host's back. */
+	/** A guest cannot make its memory accesses incoherent. */
 	get staysCoherent(): boolean {
 		return this.description.canwbs || this.features.forceWriteBack;
 	}
@@ -64,17 +64,17 @@ export class Smmu implements HwIommu {
 		return this.features.setDirty && this.features.coherentWalks;
 	}
 
-	/** ATS reaches the SMMU, and it takes it. */
+	/** ATS requests reach the SMMU, and it supports them. */
 	get ats(): boolean {
 		return this.description.ats && this.features.ats;
 	}
 
-	/** The lowest VMID that no stage 2 has, from 1; -ENOSPC when all are in use. */
+	/** Takes the lowest VMID that no stage 2 uses, from 1; -ENOSPC if all are in use. */
 	takeVmid(): Ret {
 		return this.#vmids.size >= 2 ** this.features.vmidBits - 1 ? -ENOSPC : this.#vmids.add(true);
 	}
 
-	/** Nobody uses it any more: nothing of it may be cached when it is given out again. */
+	/** Frees a VMID and drops its cached translations, as it may be reused. */
 	freeVmid(vmid: number): void {
 		this.flushVmid(vmid, "free");
 		this.#vmids.delete(vmid);
@@ -85,7 +85,7 @@ export class Smmu implements HwIommu {
 		this.caches.invalidate({ type: `${why}/paging`, cache: "paging", domain: vmid });
 	}
 
-	/** Names a transaction that stalls. */
+	/** Takes a tag (STAG) for a stalled transaction. */
 	takeStag(): number {
 		const stag = this.#nextStag;
 		this.#nextStag = (stag + 1) & 0xffff;

@@ -1,4 +1,4 @@
-/** SMMUv3's stream table entries as guests give them, and what its identification registers promise. */
+/** Decodes guests' SMMUv3 stream table entries and the identification registers. */
 import { SMMU_IDR, STE, STE_CONFIGS } from "../../../formats/smmuv3/index.js";
 import { decodeFields, flagReader, numberReader, reader } from "../../../formats/words.js";
 
@@ -12,7 +12,7 @@ export interface SteStage1 {
 	readonly contextPtr: bigint;
 	/** S1CDMax: log2 of the number of CDs */
 	readonly cdMax: number;
-	/** S1DSS: transactions without substream: 0 terminate, 1 bypass, 2 use CD 0 */
+	/** S1DSS, for transactions without a substream: 0 terminate, 1 bypass, 2 use CD 0 */
 	readonly defaultSubstream: number;
 	readonly stallDisabled: boolean;
 	/** EATS: 0 no ATS, 1 full ATS */
@@ -43,7 +43,7 @@ export function decodeSte(words: readonly bigint[]): SteStage1 {
 	};
 }
 
-/** What an SMMU promises, from its identification registers (IHI0070, 6.3.1 to 6.3.6). */
+/** The features of an SMMU, from its identification registers (IHI0070, 6.3.1 to 6.3.6). */
 export interface SmmuFeatures {
 	readonly stage1: boolean;
 	readonly stage2: boolean;
@@ -51,7 +51,7 @@ export interface SmmuFeatures {
 	readonly vmidBits: 8 | 16;
 	readonly ats: boolean;
 	readonly pri: boolean;
-	/** COHACC: table walks see what processors wrote */
+	/** COHACC: table walks are coherent with CPU caches */
 	readonly coherentWalks: boolean;
 	/** hardware update of access flags; and of dirty state */
 	readonly setAccess: boolean;
@@ -66,7 +66,7 @@ export interface SmmuFeatures {
 	readonly sidBits: number;
 	readonly rangeInvalidation: boolean;
 	readonly forceWriteBack: boolean;
-	/** DS: 52-bit addresses with 4K and 16K, and TTL and SCALE in their full width */
+	/** DS: 52-bit addresses with 4K and 16K granules, and TTL and SCALE at full width */
 	readonly largeAddresses: boolean;
 	readonly outputBits: number;
 	readonly granules: readonly number[];
@@ -99,16 +99,16 @@ export function decodeSmmuIdr(idr: readonly number[]): SmmuFeatures {
 	};
 }
 
-/** Why an entry is no good (C_BAD_STE), if it is not. */
+/** Why an entry is bad (C_BAD_STE); undefined if it is good. */
 export function badSte(ste: SteStage1, smmu: SmmuFeatures): string | undefined {
 	if (!ste.valid) return "V is 0";
 	if (ste.config === STE_ABORT || ste.config === STE_BYPASS) return undefined;
 	if (ste.config !== STE_S1) return `Config ${ste.config} is reserved here`;
-	if (!smmu.stage1) return "there is no stage 1";
+	if (!smmu.stage1) return "the SMMU has no stage 1";
 	if (ste.cdMax > smmu.ssidBits) return `S1CDMax ${ste.cdMax} is above SSIDSIZE ${smmu.ssidBits}`;
 	if (ste.cdMax > 0 && ste.format === 3) return "S1Fmt 3 is reserved";
-	if (ste.cdMax > 0 && ste.format > 0 && !smmu.twoLevelCd) return "there are no two-level CD tables";
+	if (ste.cdMax > 0 && ste.format > 0 && !smmu.twoLevelCd) return "two-level CD tables are not supported";
 	if (ste.cdMax > 0 && ste.defaultSubstream === 3) return "S1DSS 3 is reserved";
-	if (ste.stallDisabled && smmu.stallModel !== 0) return "S1STALLD without a choice of stalls";
+	if (ste.stallDisabled && smmu.stallModel !== 0) return "S1STALLD is 1, but the stall model leaves no choice";
 	return undefined;
 }

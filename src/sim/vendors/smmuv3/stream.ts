@@ -1,27 +1,27 @@
-/** What an SMMUv3's tables say of one device. */
+/** The SMMU driver's state for one device. */
 import type { HwDevice } from "../common/device.js";
 import type { SmmuDomain, SmmuPagingDomain } from "./domains.js";
 import type { Smmu } from "./smmu.js";
 import type { SmmuViommu } from "./viommu.js";
 
-/** Who is told of a device's events: settled when it is attached, whatever becomes of its vDEVICE later. */
+/** The receiver of a device's events: fixed when the device is attached, whatever happens to its vDEVICE later. */
 export interface EventTarget {
 	readonly viommu: SmmuViommu;
 	readonly virtId: bigint;
 }
 
-/** What the SMMU's tables say of a device: its stream table entries, and the context descriptors of its PASIDs. */
+/** A device's entries in the SMMU's tables: its stream table entries, and the context descriptors of its PASIDs. */
 export class SmmuStream {
 	/** its stream IDs; more than one behind a PCIe-to-PCI bridge */
 	readonly sids: readonly number[];
-	/** the one its transactions carry */
+	/** the stream ID that its transactions carry */
 	readonly wire: number;
 	/** it may cache translations itself */
 	readonly ats: boolean;
 	/** undefined: its transactions are aborted */
 	domain: SmmuDomain | undefined;
 	events: EventTarget | undefined;
-	/** where the host keeps the context descriptors */
+	/** the host's context descriptors */
 	readonly byPasid = new Map<number, SmmuPagingDomain>();
 
 	constructor(

@@ -1,4 +1,4 @@
-/** One access through a guest's tables behind an SMMUv3. */
+/** Translates an access as SMMUv3 hardware does: stream table entry, context descriptor, stage 1, stage 2. */
 import { encodeSmmuEvent, type SmmuEventName } from "../../../formats/smmuv3/events.js";
 import type { Values } from "../../../formats/words.js";
 import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
@@ -9,7 +9,7 @@ import { type ArmPaging, armAllows, walkArm } from "../../mmu/walk-arm.js";
 import { armHalf, type ContextDescriptor, fetchCd, usesStage1 } from "./cd.js";
 import { badSte, type SmmuFeatures, STE_ABORT, type SteStage1 } from "./stream-table.js";
 
-/** A CD in the cache, with its roots' host pages: they are translated when the CD is fetched. */
+/** A cached CD with the host pages of its roots, which are translated when the CD is fetched. */
 export interface CachedCd {
 	readonly cd: ContextDescriptor;
 	readonly roots: readonly [lower: Stage1["root"], upper: Stage1["root"]];
@@ -21,9 +21,9 @@ export interface SmmuStream {
 	readonly vmid: number;
 	readonly ste: SteStage1;
 	readonly stage2: Stage2;
-	/** substream ID, where the transaction has one */
+	/** substream ID, if the transaction has one */
 	readonly ssid?: number;
-	/** the device caches translations itself (and EATS lets it) */
+	/** the device caches translations itself, as EATS allows */
 	readonly ats?: boolean;
 }
 
@@ -33,7 +33,7 @@ export type SmmuOutcome =
 			readonly ok: false;
 			/** absent: nothing is recorded (aborting stream, CD.R = 0, a refused ATS request) */
 			readonly event?: SmmuEvent;
-			/** the transaction waits; the event's STAG and Stall bit are for the driver to fill in */
+			/** the transaction waits; the driver fills in the event's STAG and Stall bit */
 			readonly stall: boolean;
 			/** an ATS request was refused: the device may send a page request */
 			readonly ats: boolean;
@@ -42,7 +42,7 @@ export type SmmuOutcome =
 export interface SmmuEvent {
 	readonly name: SmmuEventName;
 	readonly fields: Values;
-	/** S2: the host's own tables are at fault, which the driver keeps to itself */
+	/** S2: the host's own tables are at fault, so the driver does not forward it */
 	readonly stage2: boolean;
 }
 
@@ -58,7 +58,7 @@ const EVENTS: Readonly<Record<FaultKind, SmmuEventName>> = {
 	update: "F_PERMISSION",
 };
 
-/** Translations of one SMMU. */
+/** Translates the accesses of one SMMU's streams. */
 export class SmmuTranslator {
 	constructor(
 		readonly smmu: SmmuFeatures,
@@ -69,7 +69,7 @@ export class SmmuTranslator {
 	/** Translates an access (READ, WRITE, EXEC, PRIV) at `va` of a stream. */
 	translate(stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
 		const { ste } = stream;
-		// an entry that is not valid is one of abort by the time the driver has installed it
+		// the driver installs an invalid entry as abort
 		if (!ste.valid || ste.config === STE_ABORT) return refuse(undefined);
 		if (badSte(ste, this.smmu)) return refuse({ name: "C_BAD_STE", fields: streamFields(stream), stage2: false });
 		if (!usesStage1(ste, stream.ssid)) {
@@ -108,7 +108,7 @@ export class SmmuTranslator {
 	#refused(at: Refusal, cd: ContextDescriptor, half: ArmPaging, stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
 		let { kind, ipa } = at;
 		if (at.table) {
-			// a table is found by its own address, before the entry in it
+			// the table's own address is what is looked up, not that of the entry in it
 			ipa &= -(1n << BigInt(half.granule));
 			if (kind === "table-fetch") kind = "not-present";
 		}
@@ -131,7 +131,7 @@ export class SmmuTranslator {
 		const got = fetchCd(guestMemory(this.host, stage2), stream.ste, stream.ssid, this.smmu);
 		if (!got.ok) {
 			if (got.event !== "F_CD_FETCH") return refuse({ name: got.event, fields: streamFields(stream), stage2: false });
-			// mapped for writing only, or not mapped at all: stage 2 refused, not the bus
+			// mapped write-only or not at all: stage 2 refused it, not the bus
 			return refuse(stage2Event(stage2.find(got.at) !== undefined, 0n, stream, va, access, got.at));
 		}
 		const roots: Stage1["root"][] = [];
@@ -145,7 +145,7 @@ export class SmmuTranslator {
 	}
 }
 
-/** The 32 bytes of an outcome's event. */
+/** Encodes an outcome's event in its 32 bytes. */
 export function smmuEventRecord(event: SmmuEvent): Uint8Array {
 	return encodeSmmuEvent(event.name, event.fields);
 }

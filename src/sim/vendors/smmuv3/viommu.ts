@@ -1,4 +1,4 @@
-/** Virtual IOMMUs of an SMMUv3. */
+/** vIOMMUs of an SMMUv3: vDEVICEs, commands, events. */
 import {
 	iommu_viommu_arm_smmuv3_invalidate as ENTRY,
 	iommu_hwpt_invalidate_data_type as INVALIDATE,
@@ -18,9 +18,9 @@ import { checkCommand } from "./commands.js";
 import { SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
 import { smmuInvalidations } from "./invalidations.js";
 
-/** Commands that go to the hardware at once. */
+/** How many commands go to the hardware in one batch. */
 const BATCH = 63;
-/** Entries that fit into the largest piece of memory the kernel can allocate, 4 MiB. */
+/** How many entries fit into the kernel's largest allocation, 4 MiB. */
 const MAX_ENTRIES = (4 << 20) / ENTRY.size;
 
 /** A vIOMMU of an SMMUv3: the guest's share of one nesting parent's VMID. */
@@ -32,7 +32,7 @@ export class SmmuViommu implements ViommuOps {
 		readonly parent: SmmuPagingDomain,
 	) {}
 
-	/** What the guest calls a device. */
+	/** The guest's ID of a device. */
 	virtId(device: IommuDevice): bigint | undefined {
 		return this.#virtIds.get(device);
 	}
@@ -43,7 +43,7 @@ export class SmmuViommu implements ViommuOps {
 		return typeof ste === "number" ? ste : new SmmuNestedDomain(this, ste);
 	}
 
-	/** -EOPNOTSUPP: one stream ID can not stand for a device that has two. */
+	/** -EOPNOTSUPP: one stream ID cannot stand for a device that has two. */
 	addVdevice(device: IommuDevice, virtId: bigint): Ret {
 		if (this.parent.iommu.stream(device)?.sids.length !== 1) return -EOPNOTSUPP;
 		this.#virtIds.set(device, virtId);
@@ -55,8 +55,8 @@ export class SmmuViommu implements ViommuOps {
 	}
 
 	/**
-	 * Commands in the guest's words. What is before a bad one (-EIO) counts as done, but those of them
-	 * that were waiting in the batch with it never reach the hardware.
+	 * Executes commands with the guest's IDs. Those before a bad one (-EIO) count as done, but those
+	 * in the same batch never reach the hardware.
 	 */
 	invalidate(array: InvalidateArray): InvalidateResult {
 		const { count, type } = array;
@@ -79,12 +79,12 @@ export class SmmuViommu implements ViommuOps {
 		return { rc: 0, done: count };
 	}
 
-	/** Send a record of the SMMU's to the guest, the device under the name it had when it was attached. */
+	/** Sends an SMMU record to the guest, with the virtual ID that the device had when it was attached. */
 	report(record: Uint8Array, virtId: bigint): void {
 		this.viommu.report(iommu_veventq_type.IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, withStreamId(record, virtId));
 	}
 
-	/** The command as the hardware gets it; undefined: the guest may not give it. */
+	/** Converts a command to what the hardware gets; undefined: the guest may not send it. */
 	#convert(bytes: Uint8Array): SmmuCommand | undefined {
 		const { iommu } = this.parent;
 		const command = checkCommand(bytes, iommu.features, iommu.ats);

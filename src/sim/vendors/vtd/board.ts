@@ -1,4 +1,4 @@
-/** VT-d in machine files, pictures and traces' headers. */
+/** VT-d in machine files, pictures and trace headers. */
 import { hex } from "../../../formats/bits.js";
 import { VTD_ECAP } from "../../../formats/vtd/registers.js";
 import { flagReader } from "../../../formats/words.js";
@@ -11,14 +11,14 @@ export interface VtdIommu extends Iommu {
 	readonly kind: "vtd";
 	readonly cap: bigint;
 	readonly ecap: bigint;
-	/** runs in scalable mode (sm_on), not what ecap offers */
+	/** it runs in scalable mode (sm_on), which ecap alone does not imply */
 	readonly scalable: boolean;
 	readonly interruptRemapping: boolean;
 	/** the ERRATA_772415_SPR17 bit of GET_HW_INFO */
 	readonly errata: boolean;
 }
 
-/** Its invalidation entries report errors, as patches v7 to v10 proposed (2023 to 2024): the option of the kernel. */
+/** Kernel option: invalidation entries report errors, as patches v7 to v10 proposed (2023 to 2024). */
 export const INV_V10 = "vtd_inv_v10";
 
 const kind = "vtd";

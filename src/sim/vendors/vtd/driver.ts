@@ -1,4 +1,4 @@
-/** The driver of VT-d. */
+/** The simulated VT-d driver: what the iommufd core calls. */
 import {
 	iommu_hwpt_data_type as DATA,
 	iommufd_hwpt_alloc_flags as FLAG,
@@ -40,12 +40,12 @@ export class VtdDriver implements HwDriver {
 	readonly features: VtdFeatures;
 	readonly caches: IommuCaches<CachedVtdPasid>;
 	readonly isolatesMsi: boolean;
-	/** requests that go through guests' tables */
+	/** translates requests that go through guests' tables */
 	readonly translator: VtdTranslator;
 	readonly #faults: FaultLog;
-	/** device-TLB invalidations that failed since somebody asked */
+	/** device-TLB invalidations that failed since takeFailures */
 	#failed: AtcFailure[] = [];
-	/** domain IDs for guests' tables; the host's own need none here */
+	/** the next domain ID for a guest's table; host tables need none here */
 	#nextDomain = 1;
 
 	constructor(
@@ -56,7 +56,7 @@ export class VtdDriver implements HwDriver {
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = (device, error) => {
 			const what = error === "ITE" ? "Invalidation Time-out Error (ITE)" : "Invalidation Completion Error (ICE)";
-			context.warn(`DMAR: VT-d detected ${what} for device [${formatRid(device)}]: its device TLB keeps what it has`);
+			context.warn(`DMAR: VT-d detected ${what} for device [${formatRid(device)}]: its device TLB keeps its entries`);
 			this.#failed.push({ device, error });
 		};
 		this.#faults = new FaultLog(context.warn);
@@ -65,7 +65,7 @@ export class VtdDriver implements HwDriver {
 		this.translator = new VtdTranslator(this.caches, new HostMemory(context.memory), { addressBits: 52, page1G });
 	}
 
-	/** Which device-TLB invalidations failed; they are forgotten then. */
+	/** Returns the device-TLB invalidations that failed, and clears the list. */
 	takeFailures(): readonly AtcFailure[] {
 		const failed = this.#failed;
 		this.#failed = [];
@@ -80,7 +80,7 @@ export class VtdDriver implements HwDriver {
 		return pciCapabilities(pci, this.pasidWidth(pci));
 	}
 
-	/** in scalable mode a PASID of a function can be another owner's */
+	/** in scalable mode a function's PASIDs can belong to different owners */
 	get splitsFunctions(): boolean {
 		return this.features.scalable;
 	}
@@ -89,7 +89,7 @@ export class VtdDriver implements HwDriver {
 		return vtdTable(this, base, size);
 	}
 
-	/** A fault reason, by its number: there is no event queue for guests, so it goes to the kernel log. */
+	/** Raises a fault given by its reason. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code, address, write, pasid } = numberedFault(device, event);
 		this.context.warn(vtdFaultLine(device.requester.wire, pasid, address, write ? WRITE : READ, code));
@@ -100,7 +100,7 @@ export class VtdDriver implements HwDriver {
 		return this.features.dirtyTracking;
 	}
 
-	/** First stage where the hardware has it and nothing asked for needs the second. */
+	/** Allocates a first-stage table, unless the hardware lacks it or a flag needs the second stage. */
 	allocPaging(device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		const { features } = this;
 		if (from?.data !== undefined) return -EOPNOTSUPP;
@@ -133,7 +133,7 @@ export class VtdDriver implements HwDriver {
 		this.forget(device, pasid);
 	}
 
-	/** The device's attachment changes: what it cached itself through the old one goes. */
+	/** The device's attachment changes: drops what the device itself cached through the old one. */
 	forget(device: HwDevice, pasid: number): void {
 		if (!device.pci.ats) return;
 		this.caches.invalidate({ type: "host-attach", cache: "atc", device: device.requester.wire, context: device.cacheContext(pasid) });
@@ -143,7 +143,7 @@ export class VtdDriver implements HwDriver {
 		return this.finish(device, iova, access, pasid, this.#translate(device, iova, access, pasid));
 	}
 
-	/** A refusal in words, and in the log unless it was an ATS request: that is the device's own affair. */
+	/** Describes a refusal, and logs it unless it was an ATS request, which only the device sees. */
 	finish(device: HwDevice, iova: bigint, access: number, pasid: number | undefined, outcome: VtdOutcome): DmaOutcome {
 		if (outcome.ok) return outcome;
 		const { reason, quiet, ats } = outcome;
@@ -156,7 +156,7 @@ export class VtdDriver implements HwDriver {
 		const { requester, group, pci } = device;
 		const refuse = (reason: number, ats = false): VtdOutcome => ({ ok: false, reason, stage2: false, quiet: false, ats });
 		const { scalable } = this.features;
-		// In scalable mode the driver sets up the device's own requester ID only, no alias of a bridge's.
+		// In scalable mode the driver sets up only the device's own requester ID, not a bridge's alias.
 		if (scalable && !requester.own) return refuse(0x02);
 		const domain = group.attached.get(pasid ?? 0)?.domain;
 		if (domain instanceof VtdPagingDomain) {

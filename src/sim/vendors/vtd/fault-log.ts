@@ -1,29 +1,29 @@
-/** VT-d's fault reasons: which one a refusal has, and what it means in words. */
+/** Describes VT-d faults, for command output and for the kernel log. */
 import { formatRid } from "../../board/bdf.js";
 import { EXEC, WRITE } from "../../mmu/walk.js";
 
-/** What a fault reason of VT-d (specification, 7.1.3) means. */
+/** The meanings of VT-d's fault reasons (specification, 7.1.3). */
 const REASONS: Readonly<Record<number, string>> = {
 	2: "the context entry is not present",
 	5: "the page is not mapped for writing",
 	6: "the page is not mapped for reading",
 	70: "the PASID is beyond the PASID directory",
-	80: "the PASID directory can not be read",
+	80: "the PASID directory cannot be read",
 	81: "the PASID directory entry is not present",
 	82: "the PASID directory entry has reserved bits set",
-	88: "the PASID table entry can not be read",
+	88: "the PASID table entry cannot be read",
 	89: "the PASID table entry is not present",
 	91: "the PASID table entry is invalid",
 	92: "the PASID table entry refuses execution",
 	93: "the PASID table entry refuses supervisor requests",
-	112: "a first-stage entry can not be read",
+	112: "a first-stage entry cannot be read",
 	113: "the first-stage entry is not present",
 	114: "the first-stage entry has reserved bits set",
-	115: "the first-stage root can not be read",
+	115: "the first-stage root cannot be read",
 	117: "the first-stage root is not mapped in the second stage",
 	118: "a first-stage table is not mapped in the second stage",
 	119: "a first-stage table is read-only in the second stage",
-	121: "the second stage does not map the page, or not for this",
+	121: "the second stage does not map the page, or forbids the access",
 	128: "the address is not canonical",
 	129: "a user request for a supervisor page",
 	130: "the page is not executable",
@@ -36,7 +36,7 @@ export function vtdReason(reason: number): string {
 	return REASONS[reason] ?? "unknown";
 }
 
-/** A line of the kernel log for a fault that went to nobody else. */
+/** A line of the kernel log for a fault that nobody else received. */
 export function vtdFaultLine(rid: number, pasid: number | undefined, iova: bigint, access: number, reason: number): string {
 	const what = access & WRITE ? "Write" : access & EXEC ? "Exec" : "Read";
 	const who = pasid === undefined ? "NO_PASID" : `PASID 0x${pasid.toString(16)}`;
@@ -49,7 +49,7 @@ export function vtdFaultLine(rid: number, pasid: number | undefined, iova: bigin
 export function vtdFaultReason(result: { fault: string; level: number }, levels: number, access: number): number {
 	switch (result.fault) {
 		case "table-fetch":
-			// the root has a reason of its own: the pointer in the PASID entry
+			// the root, which the PASID entry points to, has its own reason
 			return result.level === levels ? 0x73 : 0x70;
 		case "not-present":
 			return 0x71;

@@ -1,12 +1,12 @@
-/** What a VT-d unit can do. */
+/** Decodes the features of a VT-d unit. */
 import { VTD_CAP, VTD_ECAP } from "../../../formats/vtd/index.js";
 import { decodeFields } from "../../../formats/words.js";
 import type { VtdIommu } from "./board.js";
 
-/** What a VT-d unit can do, out of its capability registers and the mode it runs in. */
+/** The features of a VT-d unit, from its capability registers and the mode it runs in. */
 export class VtdFeatures {
 	readonly scalable: boolean;
-	/** kernel-managed tables of each stage */
+	/** kernel-managed tables of each stage are possible */
 	readonly firstStage: boolean;
 	readonly secondStage: boolean;
 	readonly nesting: boolean;
@@ -20,7 +20,7 @@ export class VtdFeatures {
 	/** bits of IOVA that each stage translates */
 	readonly firstStageWidth: number;
 	readonly secondStageWidth: number;
-	/** sizes of pages, as a mask */
+	/** page sizes, as a mask */
 	readonly firstStagePages: bigint;
 	readonly secondStagePages: bigint;
 
@@ -37,7 +37,7 @@ export class VtdFeatures {
 		this.supervisor = e.srs === 1n;
 		this.extendedAccessed = e.eafs === 1n;
 		this.snoopControl = e.sc === 1n;
-		// Half of the canonical space: addresses with the top bit set are the other half's.
+		// half of the canonical space: addresses with the top bit set are in the other half
 		this.firstStageWidth = this.fiveLevels ? 56 : 47;
 		// SAGAW: bit 1 is three levels (39 bits), each further bit a level more
 		const levels = [1, 2, 3].filter((n) => (c.sagaw >> BigInt(n)) & 1n).map((n) => 30 + 9 * n);

@@ -1,4 +1,4 @@
-/** VT-d, as the rest of the simulated kernel knows it. */
+/** Registers VT-d with the rest of the simulated kernel. */
 import { iommu_hwpt_invalidate_data_type as DATA, iommu_hwpt_vtd_s1_invalidate_v10 as ENTRY } from "../../../../structs/index.js";
 import type { Vendor } from "../vendor.js";
 import { INV_V10, type VtdIommu, vtdBoard } from "./board.js";

@@ -6,7 +6,7 @@ import type { InvalidateArray } from "../../contract/invalidation.js";
 import type { AtcFailure } from "../common/hooks.js";
 import type { VtdDriver } from "./driver.js";
 
-/** Writes `hw_error` back into an entry that was handled: 0, or ICE and ITE. -EFAULT. */
+/** Writes `hw_error` back into a handled entry: 0, or ICE and ITE. -EFAULT. */
 export function writeHwError(driver: VtdDriver, array: InvalidateArray, entry: number, failed: readonly AtcFailure[]): Ret {
 	const { hooks, warn } = driver.context;
 	let word = 0;
@@ -14,7 +14,7 @@ export function writeHwError(driver: VtdDriver, array: InvalidateArray, entry: n
 		const { device: rid, error } = failure;
 		word |= error === "ITE" ? ERROR.IOMMU_HWPT_INVALIDATE_VTD_S1_ITE : ERROR.IOMMU_HWPT_INVALIDATE_VTD_S1_ICE;
 		const deviceId = hooks.onFailed?.(driver, array, entry, failure);
-		const name = deviceId === undefined ? "no device of the caller's" : `the caller's device ${deviceId}`;
+		const name = deviceId === undefined ? "not a device of the caller's" : `the caller's device ${deviceId}`;
 		warn(`DMAR: invalidation entry ${entry}: ${error} of [${formatRid(rid)}], ${name}`);
 	}
 	const bytes = new Uint8Array(4);

@@ -1,4 +1,4 @@
-/** What VT-d's invalidations do to the caches, and which of them would hit a cached line. */
+/** Maps VT-d invalidations to cache invalidations, and cached lines to those that would drop them. */
 
 import { WHOLE } from "../../../formats/ranges.js";
 import { type VtdDescriptor, vtdRange } from "../../../formats/vtd/descriptors.js";
@@ -10,12 +10,12 @@ export interface VtdS1Entry {
 	readonly addr: bigint;
 	/** 2^64-1: everything */
 	readonly npages: bigint;
-	/** LEAF: paging-structure caches may stay */
+	/** LEAF: the paging-structure caches need no invalidation */
 	readonly leaf: boolean;
 }
 
 /**
- * What a stage 1 entry does: IOTLB and paging-structure cache of the domain (and PASID, where the
+ * The invalidations of a stage 1 entry: IOTLB and paging-structure cache of the domain (and PASID, where the
  * table is attached to one), and the device TLBs of the attached devices.
  */
 export function vtdS1Invalidation(
@@ -26,7 +26,7 @@ export function vtdS1Invalidation(
 	const all = entry.npages === 0xffff_ffff_ffff_ffffn;
 	const last = entry.addr + (entry.npages << 12n) - 1n;
 	const range = all ? undefined : { first: entry.addr, last: last > WHOLE.last ? WHOLE.last : last };
-	// no pages, nothing to do; but it was asked for, and is counted
+	// no pages: nothing to do, but the request is counted
 	const type = all ? "vtd-s1-all" : "vtd-s1-pages";
 	const list: Invalidation[] = [{ type, cache: "iotlb", domain, range }];
 	if (!entry.leaf) list.push({ type: `${type}/paging`, cache: "paging", domain, range });
@@ -34,7 +34,7 @@ export function vtdS1Invalidation(
 	return list;
 }
 
-/** What a descriptor of VT-d's queue does to the caches. */
+/** The cache invalidations of a descriptor of VT-d's queue. */
 export function vtdInvalidations(descriptor: VtdDescriptor): Invalidation[] {
 	if (descriptor.invalid || !descriptor.name) return [];
 	const type = descriptor.name;
@@ -68,7 +68,7 @@ export function vtdInvalidations(descriptor: VtdDescriptor): Invalidation[] {
 	}
 }
 
-/** In words, the narrowest invalidations that would drop a cached line. */
+/** The narrowest invalidations that would drop a cached line, as text. */
 export function vtdHitBy(row: CacheRow): string[] {
 	const { first, pages, pasid, device } = wordsOf(row);
 	if (row.cache === "pasid") return [`PASID_CACHE domain ${row.domain}${pasid}`];

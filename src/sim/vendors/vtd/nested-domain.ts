@@ -1,4 +1,4 @@
-/** Guests' first-stage tables on VT-d. */
+/** VT-d nested page tables: attach, invalidate, flush. */
 import {
 	iommu_hwpt_invalidate_data_type as DATA,
 	iommu_hwpt_vtd_s1_invalidate as ENTRY,
@@ -20,7 +20,7 @@ import { enableFaults, needsPasidEntry, type VtdPagingDomain } from "./paging-do
 
 const ALL_PAGES = (1n << 64n) - 1n;
 
-/** What the guest says of its table (struct iommu_hwpt_vtd_s1). */
+/** The guest's description of its table (struct iommu_hwpt_vtd_s1). */
 export interface VtdS1Config {
 	readonly flags: bigint;
 	readonly pgtbl_addr: bigint;
@@ -28,9 +28,9 @@ export interface VtdS1Config {
 	readonly addr_width: number;
 }
 
-/** A guest's first-stage table on a second-stage one of the host's. */
+/** A guest's first-stage table on one of the host's second-stage tables. */
 export class VtdNestedDomain extends NestedDomain {
-	/** devices and PASIDs that were attached; some may have moved on since */
+	/** devices and PASIDs that were attached; some may be attached elsewhere by now */
 	readonly #users = new Map<HwDevice, Set<number>>();
 	readonly paging: X86Paging;
 	readonly supervisor: boolean;
@@ -76,7 +76,7 @@ export class VtdNestedDomain extends NestedDomain {
 		this.flush();
 	}
 
-	/** The parent changed: nothing that was translated through it may stay. */
+	/** Drops every translation made through the parent, which has changed. */
 	flush(): void {
 		const type = "host-unmap";
 		const { caches } = this.driver;
@@ -85,7 +85,7 @@ export class VtdNestedDomain extends NestedDomain {
 		for (const context of this.#contexts()) caches.invalidate({ type, cache: "atc", ...context });
 	}
 
-	/** What the hardware's PASID table entry can hold: -EINVAL for more. */
+	/** Checks that the hardware's PASID table entry can hold the configuration; else -EINVAL. */
 	#check(): Ret {
 		const { features } = this.driver;
 		const { flags, addr_width } = this.config;
@@ -102,7 +102,7 @@ export class VtdNestedDomain extends NestedDomain {
 			const bytes = array.entry(i, ENTRY.size);
 			if (typeof bytes === "number") return { rc: bytes, done: i };
 			const entry = ENTRY.decode(bytes);
-			// in the proposal the last word is the kernel's to write
+			// in the proposal the kernel writes the last word
 			const rc = this.#invalidateOne(reports ? { ...entry, __reserved: 0 } : entry);
 			if (rc < 0) return { rc, done: i };
 			const failed = this.driver.takeFailures();
@@ -122,7 +122,7 @@ export class VtdNestedDomain extends NestedDomain {
 		return 0;
 	}
 
-	/** Requester IDs and PASIDs of the devices that use it now. */
+	/** Requester IDs and PASIDs of the devices that use it at the moment. */
 	#contexts(): { device: number; context: number }[] {
 		const found: { device: number; context: number }[] = [];
 		for (const [device, pasids] of this.#users) {

@@ -1,4 +1,4 @@
-/** VT-d's page tables that the kernel fills. */
+/** VT-d page tables for IOASes, and attach checks shared with nested ones. */
 import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
 import { EINVAL, ENODEV } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -13,7 +13,7 @@ import type { VtdDriver } from "./driver.js";
 import type { VtdFeatures } from "./features.js";
 import type { VtdNestedDomain } from "./nested-domain.js";
 
-/** A kernel-managed VT-d table of either stage. */
+/** A kernel-managed VT-d table of either stage, filled from an IOAS. */
 export class VtdPagingDomain extends HwPagingDomain {
 	readonly aperture: Interval;
 	readonly pageSizes: bigint;
@@ -56,12 +56,12 @@ export class VtdPagingDomain extends HwPagingDomain {
 	}
 }
 
-/** Whether hardware has to be told of a device's PASID at all: a device without the capability never sends one. */
+/** Whether a device's PASID needs a PASID table entry: a device without the capability never sends one. */
 export function needsPasidEntry(device: IommuDevice): boolean {
 	return device.maxPasidLog2 > 0;
 }
 
-/** A table with a fault queue needs a device that sends page requests: -ENODEV without PRI. */
+/** Checks that a device can use a table with a fault queue: -ENODEV without PRI. */
 export function enableFaults(domain: Domain, device: HwDevice): Ret {
 	return domain.faultHandler === undefined || device.pci.pri > 0 ? 0 : -ENODEV;
 }

@@ -1,11 +1,11 @@
-/** A guest's whole PASID directory, bound to devices. */
+/** Translates through a guest's whole PASID directory that is bound to devices. */
 import { IommuCaches } from "../../mmu/caches.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import type { VtdDriver } from "./driver.js";
 import { type CachedVtdPasid, VtdTranslator } from "./translate.js";
 
-/** A directory of 64 PASIDs an entry (Intel VT-d specification, 9.5). */
+/** A directory with 64 PASIDs per entry (Intel VT-d specification, 9.5). */
 export function vtdTable(driver: VtdDriver, base: bigint, size: number): TableTranslator {
 	const translator = new VtdTranslator(
 		new IommuCaches<CachedVtdPasid>(driver.description.caches),

@@ -1,10 +1,10 @@
-/** Guests' PASID tables in VT-d's scalable mode: how a PASID's entry is found, and what it says. */
+/** Looks up and decodes PASID table entries of guests in VT-d's scalable mode. */
 import { VTD_PASID_DIR_ENTRY as DIR, VTD_PASID_ENTRY as ENTRY } from "../../../formats/vtd/index.js";
 import { flagReader, maskOf, numberReader, reader, reservedOf } from "../../../formats/words.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import type { X86Paging } from "../../mmu/walk-x86.js";
 
-/** VT-d's scalable-mode PASID table entry (Intel VT-d specification, 9.6), as far as it matters. */
+/** VT-d's scalable-mode PASID table entry (Intel VT-d specification, 9.6), the fields that matter here. */
 export interface VtdPasidEntry {
 	/** PGTT: 1 first stage, 2 second stage, 3 nested, 4 pass-through */
 	readonly type: number;
@@ -13,9 +13,9 @@ export interface VtdPasidEntry {
 	readonly firstStage: bigint;
 	/** SSPTPTR: the second stage's root */
 	readonly secondStage: bigint;
-	/** AW: 1: 39, 2: 48, 3: 57 bits of second stage */
+	/** AW: bits of the second stage: 1: 39, 2: 48, 3: 57 */
 	readonly addressWidth: number;
-	/** levels of first stage: FSPM */
+	/** FSPM: levels of the first stage */
 	readonly levels: 4 | 5;
 	readonly supervisorRequests: boolean;
 	readonly executeRequests: boolean;
@@ -32,7 +32,7 @@ export interface VtdPasidFault {
 	readonly reason: number;
 	/** the address of the entry at fault */
 	readonly entry: bigint;
-	/** FPD: the guest wants no report */
+	/** FPD: the guest disabled fault reports */
 	readonly faultsDisabled: boolean;
 }
 
@@ -62,7 +62,7 @@ const firstStage = reader(ENTRY, "fsptptr");
 export interface VtdPasidTable {
 	/** the PASID directory */
 	readonly base: bigint;
-	/** entries of the directory; 2^(PDTS+7) of them. PASIDs of 64 per entry. */
+	/** number of directory entries, 2^(PDTS+7); each covers 64 PASIDs */
 	readonly entries: number;
 }
 
@@ -94,7 +94,7 @@ export function lookupVtdPasid(memory: PhysMemory, table: VtdPasidTable, pasid: 
 	if (!present(words)) return no(0x59, at, quiet);
 	const entry = decodeVtdPasidEntry(words);
 	if (entry.type < 1 || entry.type > 4) return no(0x5b, at, quiet);
-	// FSPM 2 and 3 are reserved; so is AW for tables that have a second stage
+	// FSPM 2 and 3 are reserved; so is AW for tables with a second stage
 	if ((entry.type === 1 || entry.type === 3) && firstStageMode(words) > 1) return no(0x5b, at, quiet);
 	if ((entry.type === 2 || entry.type === 3) && (entry.addressWidth < 1 || entry.addressWidth > 3)) return no(0x5b, at, quiet);
 	return { ok: true, entry, at };
@@ -120,7 +120,7 @@ export function decodeVtdPasidEntry(words: readonly bigint[]): VtdPasidEntry {
 	};
 }
 
-/** How the walker must go for an entry's first stage. */
+/** The walker's parameters for an entry's first stage. */
 export function vtdPagingOf(entry: VtdPasidEntry, addressBits: number, page1G: boolean): X86Paging {
 	return {
 		levels: entry.levels,

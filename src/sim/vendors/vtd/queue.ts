@@ -1,4 +1,4 @@
-/** VT-d's invalidation queue, as a guest writes it: its descriptors become entries of stage 1 invalidation arrays. */
+/** Turns descriptors of a guest's VT-d invalidation queue into entries of stage 1 invalidation arrays. */
 import {
 	iommu_hwpt_invalidate_data_type as DATA,
 	iommu_hwpt_vtd_s1_invalidate as ENTRY,
@@ -36,11 +36,11 @@ export const vtdQueue: GuestQueue = {
 /** A VT-d descriptor as an entry of a stage 1 invalidation array, if it is one. */
 function fateOf(descriptor: VtdDescriptor, targets: Targets): Fate {
 	const { name, fields, invalid } = descriptor;
-	if (invalid !== undefined) return { kind: "lost", why: `hardware would stop its queue here: ${invalid}` };
+	if (invalid !== undefined) return { kind: "lost", why: `the hardware would stop its queue here: ${invalid}` };
 	const n = (field: string) => Number(fields[field] ?? 0n);
 	switch (name) {
 		case "IOTLB": {
-			if (n("granularity") === 1) return entryFor(descriptor, everyTarget(targets), "it means every domain");
+			if (n("granularity") === 1) return entryFor(descriptor, everyTarget(targets), "it applies to every domain");
 			return entryFor(descriptor, targets.domains.get(n("did")) ?? otherwise(targets), `domain ${n("did")}`);
 		}
 		case "PASID_IOTLB": {
@@ -51,15 +51,15 @@ function fateOf(descriptor: VtdDescriptor, targets: Targets): Fate {
 		case "PASID_DEVICE_TLB":
 			return { kind: "covered", why: "the kernel flushes device TLBs along with every stage 1 entry" };
 		case "PASID_CACHE":
-			return { kind: "vmm", why: "a changed PASID table entry is another nested page table: allocate and attach it" };
+			return { kind: "vmm", why: "a changed PASID table entry needs a new nested page table: allocate and attach it" };
 		case "CONTEXT_CACHE":
-			return { kind: "vmm", why: "a changed context entry is another attachment: attach or detach the device" };
+			return { kind: "vmm", why: "a changed context entry changes the attachment: attach or detach the device" };
 		case "WAIT":
-			return { kind: "vmm", why: "the VMM writes the status, or raises the interrupt, when what is before it is done" };
+			return { kind: "vmm", why: "the VMM writes the status, or raises the interrupt, once everything before it is done" };
 		case "PAGE_GROUP_RESPONSE":
-			return { kind: "vmm", why: `it answers page request group ${n("group")}: fault respond, with the group's cookie` };
+			return { kind: "vmm", why: `it answers page request group ${n("group")}: use fault respond with the group's cookie` };
 		default:
-			return { kind: "lost", why: "interrupt remapping is no matter of iommufd" };
+			return { kind: "lost", why: "iommufd does not handle interrupt remapping" };
 	}
 }
 

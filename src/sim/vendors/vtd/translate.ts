@@ -1,4 +1,4 @@
-/** One access through a guest's first stage on VT-d. */
+/** Translates a request as VT-d hardware does: PASID table, first stage, second stage. */
 import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import { guestMemory, type Refusal, type Stage1, type Stage2, translate, translateStage2 } from "../../mmu/translate.js";
@@ -11,14 +11,14 @@ export interface VtdRequest {
 	/** requester ID on the wire */
 	readonly rid: number;
 	readonly pasid?: number;
-	/** of the nested domain; a guest's own PASID table names domains of its own */
+	/** ID of the nested domain; a guest's own PASID table has its own domain IDs */
 	readonly domain: number;
-	/** absent: the host's tables alone translate */
+	/** absent: only the host's tables translate */
 	readonly stage1?: X86Paging;
 	/** instead of `stage1`: the guest's whole PASID table */
 	readonly pasidTable?: VtdPasidTable;
 	readonly stage2: Stage2;
-	/** SRE: supervisor requests are let through */
+	/** SRE: supervisor requests are allowed */
 	readonly supervisor?: boolean;
 	/** the device caches translations itself */
 	readonly ats?: boolean;
@@ -32,7 +32,7 @@ export type VtdOutcome =
 			readonly reason: number;
 			/** the host's own tables are at fault */
 			readonly stage2: boolean;
-			/** the guest asked for no reports (FPD) */
+			/** the guest disabled fault reports (FPD) */
 			readonly quiet: boolean;
 			/** an ATS request was refused: the device may send a page request */
 			readonly ats: boolean;
@@ -41,7 +41,7 @@ export type VtdOutcome =
 /** An entry of the guest's PASID table, as the PASID cache keeps it. */
 export type CachedVtdPasid = VtdPasidEntry;
 
-/** Translations of one VT-d unit, of requests that go through a guest's first stage. */
+/** Translates the requests to one VT-d unit that go through a guest's first stage. */
 export class VtdTranslator {
 	constructor(
 		readonly caches: IommuCaches<CachedVtdPasid>,

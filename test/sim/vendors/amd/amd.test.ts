@@ -1,3 +1,4 @@
+/** Tests of the AMD driver: page tables, DMA, virtual IOMMUs. */
 import { expect, test } from "vitest";
 import { EINVAL, EOPNOTSUPP } from "../../../../src/kernel/errno.js";
 import { ioctls, iommu_viommu_alloc } from "../../../../structs/index.js";
@@ -5,7 +6,7 @@ import { Program } from "../../vfio/program.js";
 
 const NEST = 1;
 
-test("which flags it takes; PASIDs need more than one level of guest CR3 table", () => {
+test("accepted flags; PASIDs need more than one level of guest CR3 table", () => {
 	const p = new Program("amd");
 	const { id } = p.bound(0);
 	const ioas = p.ioas();
@@ -20,7 +21,7 @@ test("which flags it takes; PASIDs need more than one level of guest CR3 table",
 	]);
 });
 
-test("the whole of 64 bits, but for a range of several pages that ends there", () => {
+test("all 64 bits, except for a range of several pages that ends at the top", () => {
 	const p = new Program("amd");
 	const { fd } = p.bound(0);
 	const ioas = p.ioas();

@@ -1,3 +1,4 @@
+/** Tests of mapping the mock vIOMMU's pages with mmap. */
 import { describe, expect, test } from "vitest";
 import { EBUSY, ENXIO } from "../../../../src/kernel/errno.js";
 import { PROT_READ } from "../../../../src/kernel/kernel.js";
@@ -14,7 +15,7 @@ import {
 	iommu_viommu_selftest,
 } from "../../../../structs/index.js";
 
-/** A vIOMMU of the mock driver with data: its ID, and where its pages are in the context's file. */
+/** Creates a mock vIOMMU with data; returns its ID and the offset of its pages in the context's file. */
 function mappable() {
 	const sim = createSim();
 	const program = sim.newProcess();
@@ -56,7 +57,7 @@ describe("the mock vIOMMU's pages", () => {
 		expect([...word]).toEqual([0xcd, 0xab, 0, 0]);
 	});
 
-	test("keep the vIOMMU while they are mapped, half of them too", () => {
+	test("keep the vIOMMU while they are mapped, even if only in part", () => {
 		const { program, fd, offset, length, destroy } = mappable();
 		const addr = program.mmap({ addr: 0n, length, prot: PROT_READ, fd, offset });
 		expect(destroy()).toBe(-EBUSY);
@@ -66,7 +67,7 @@ describe("the mock vIOMMU's pages", () => {
 		expect(destroy()).toBe(0);
 	});
 
-	test("keep the context when its file is closed; the program's end lets go of all", () => {
+	test("keep the context when its file is closed; the program's end releases everything", () => {
 		const { sim, program, fd, offset, length } = mappable();
 		program.mmap({ addr: 0n, length, prot: PROT_READ, fd, offset });
 		program.close(fd);

@@ -1,3 +1,4 @@
+/** Tests of the checks on a guest's stream table entry. */
 import { expect, test } from "vitest";
 import { EIO } from "../../../../src/kernel/errno.js";
 import { checkSte } from "../../../../src/sim/vendors/smmuv3/check-ste.js";
@@ -5,7 +6,7 @@ import { checkSte } from "../../../../src/sim/vendors/smmuv3/check-ste.js";
 const S1 = 0xbn;
 const ok = (word0: bigint, word1 = 0n) => checkSte(word0, word1) !== -EIO;
 
-test("an entry that is not valid is one of zeroes, whatever it says", () => {
+test("an entry that is not valid counts as all zeroes, whatever it says", () => {
 	expect(checkSte(~1n & 0xffff_ffff_ffff_ffffn, 0xffff_ffff_ffff_ffffn)).toMatchObject({
 		valid: false,
 		config: 0,
@@ -24,7 +25,7 @@ test("the bits a guest may set", () => {
 		for (let i = 0n; i < 64n; i++) if (which === 0 ? ok(S1 | (1n << i)) : ok(S1, 1n << i)) bits |= 1n << i;
 		return bits.toString(16);
 	};
-	// Config 7 is none, so bit 2 is not among them
+	// Config 7 is refused, so bit 2 is not among them
 	expect(allowed(0)).toBe("f80ffffffffffffb");
 	expect(allowed(1)).toBe("180000ff");
 });
@@ -33,7 +34,7 @@ test("EATS is 0 or 1", () => {
 	expect([0n, 1n, 2n, 3n].map((eats) => ok(S1, eats << 28n))).toEqual([true, true, false, false]);
 });
 
-test("what the entry says comes out", () => {
+test("the entry's fields are decoded", () => {
 	expect(checkSte(0x18000000012345cbn, (1n << 28n) | 2n)).toMatchObject({
 		config: 5,
 		contextPtr: 0x12345c0n,

@@ -1,3 +1,4 @@
+/** Tests of the checks on a guest's SMMUv3 commands. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fromWords } from "../../../../src/formats/words.js";
@@ -10,7 +11,7 @@ const SMALL = decodeSmmuIdr([0x0d40001b, 0x02730010, 0, 0x1014, 0, 0x74]);
 
 const accepts = (word0: bigint, word1 = 0n, smmu = NESTED, ats = false) => checkCommand(fromWords([word0, word1]), smmu, ats) !== undefined;
 
-/** The bits of a word that may be set one at a time, beside a command that is good without them. */
+/** The bits of a word that may be set one at a time in an otherwise good command. */
 function single(which: 0 | 1, base: readonly [bigint, bigint], smmu = NESTED, ats = false): string {
 	let bits = 0n;
 	for (let i = which === 0 ? 8n : 0n; i < 64n; i++) {
@@ -22,7 +23,7 @@ function single(which: 0 | 1, base: readonly [bigint, bigint], smmu = NESTED, at
 	return bits.toString(16);
 }
 
-test("only these eight opcodes, ATC_INV where there is ATS", () => {
+test("only these eight opcodes, and ATC_INV only with ATS", () => {
 	const good = (smmu: typeof NESTED, ats: boolean) =>
 		Array.from({ length: 256 }, (_, op) => op).filter((op) => accepts(BigInt(op), 0n, smmu, ats));
 	expect(good(NESTED, false)).toEqual([0x05, 0x06, 0x10, 0x11, 0x12, 0x13, 0x30]);
@@ -41,7 +42,7 @@ test.each([
 	expect([single(0, [op, 0n]), single(1, [op, 0n])]).toEqual([word0, word1]);
 });
 
-test("substreams and ATS bring fields along", () => {
+test("substreams and ATS add fields", () => {
 	expect(single(0, [0x05n, 0n], FULL)).toBe("fffffffffffff000");
 	expect(single(0, [0x40n, 0n], FULL, true)).toBe("fffffffffffffa00");
 	expect(single(0, [0x40n, 0n], NESTED, true)).toBe("ffffffff00000000");
@@ -49,11 +50,11 @@ test("substreams and ATS bring fields along", () => {
 	expect(accepts(0x40n, 53n, FULL, true)).toBe(false);
 });
 
-test("an ASID of 8 bits where the hardware has no more", () => {
+test("an ASID of 8 bits if the hardware has no more", () => {
 	expect(single(0, [0x11n, 0n], SMALL)).toBe("ffffff00000000");
 });
 
-test("ranges: a granule and something to it", () => {
+test("ranges need a granule and more than the default", () => {
 	const NUM = 1n << 12n;
 	const TG4K = 1n << 10n;
 	const TG16K = 2n << 10n;

@@ -1,3 +1,4 @@
+/** Tests of the SMMUv3 driver: page tables, vIOMMUs, events, stalls. */
 import { describe, expect, test } from "vitest";
 import { EEXIST, EFAULT, EINVAL, EIO, ENOENT, ENOSPC, EOPNOTSUPP } from "../../../../src/kernel/errno.js";
 import { Guest, machine, STE_ABORT, STE_BYPASS, STE_S1, VA } from "./guest.js";
@@ -10,13 +11,13 @@ describe("page tables", () => {
 		return [0, 1, 2, 3, 8, 9, 10, 11, 16].filter((flag) => guest.table(device, { flags: flag }) > 0);
 	};
 
-	test("a nesting parent takes no other flag; dirty tracking is for hardware that has it", () => {
+	test("a nesting parent accepts no other flag; dirty tracking needs hardware support", () => {
 		expect(flags(new Guest())).toEqual([0, 1, 8]);
 		const full = machine({ idr: [0x0d4c149b, 0x02730410, 0, 0x1514, 0, 0xf4], ats: true });
 		expect(flags(new Guest(full))).toEqual([0, 1, 2, 8, 10]);
 	});
 
-	test("with one stage there is no nesting, and PASIDs are stage 1's", () => {
+	test("with one stage there is no nesting, and PASIDs need stage 1", () => {
 		expect(flags(new Guest(machine({ idr: [NESTED & ~1, 0x02730010, 0, 0x1414, 0, 0x74] })))).toEqual([0, 8]);
 		expect(flags(new Guest(machine({ idr: [NESTED & ~2, 0x02730010, 0, 0x1414, 0, 0x74] })))).toEqual([0]);
 	});
@@ -35,7 +36,7 @@ describe("page tables", () => {
 		expect(last((guest, device) => guest.parent(device))).toBe(2n ** 44n - 1n);
 	});
 
-	test("VMIDs run out, and come back", () => {
+	test("VMIDs run out, and are reused once freed", () => {
 		const guest = new Guest(machine({ idr: [NESTED & ~(1 << 18), 0x02730010, 0, 0x1414, 0, 0x74] }));
 		const device = guest.device(0);
 		const parents = Array.from({ length: 255 }, () => guest.parent(device));
@@ -59,7 +60,7 @@ describe("page tables", () => {
 		expect(guest.nested(other, guest.viommu(device, parent), STE_S1)).toBe(-EINVAL);
 	});
 
-	test("any PASID of a device that has none", () => {
+	test("a device without PASIDs accepts any PASID", () => {
 		const guest = new Guest();
 		const device = guest.device(0);
 		expect(device.attach(guest.table(device, { flags: 8 }), 0x12345)).toBeGreaterThan(0);
@@ -79,7 +80,7 @@ describe("vIOMMUs", () => {
 		expect(rc({ idr: [NESTED & ~1, 0x02730010, 0, 0x1414, 0, 0x74] })).toBe(-EOPNOTSUPP);
 	});
 
-	test("a device with two stream IDs can not be a vDEVICE; each has one at most", () => {
+	test("a device with two stream IDs cannot be a vDEVICE; each device has one at most", () => {
 		const guest = new Guest();
 		const device = guest.device(0);
 		const viommu = guest.viommu(device, guest.parent(device));
@@ -102,7 +103,7 @@ describe("vIOMMUs", () => {
 });
 
 describe("attaching a guest's entry", () => {
-	test("stage 1 needs a vDEVICE in its vIOMMU, the others do not", () => {
+	test("stage 1 needs a vDEVICE in its vIOMMU, abort and bypass do not", () => {
 		const guest = new Guest();
 		const device = guest.device(0);
 		const parent = guest.parent(device);
@@ -125,7 +126,7 @@ describe("attaching a guest's entry", () => {
 		expect(one.attach(nested)).toBe(nested);
 	});
 
-	test("a replace that fails leaves the old table at work, but the MSI window open", () => {
+	test("a failed replace leaves the old table in use, but the MSI window open", () => {
 		const guest = new Guest(machine({ reserved: [{ first: "0x8000000", last: "0x80fffff", type: "msi" }] }));
 		const { device, vdevice, viommu } = guest.running();
 		const ranges = () => guest.calls.ioasIovaRanges({ ioas_id: guest.ioas, num_iovas: 8, allowed_iovas: 0x3_0000_1000n }).decoded.num_iovas;
@@ -141,14 +142,14 @@ describe("events", () => {
 	const UNMAPPED = VA + 0x3000n;
 	const header = (sequence: number) => `00000000${Buffer.from(Uint32Array.of(sequence).buffer).toString("hex")}`;
 
-	test("a fault of stage 1 goes to the guest under its own stream ID, nothing else changed", () => {
+	test("a stage 1 fault goes to the guest with its own stream ID, otherwise unchanged", () => {
 		const guest = new Guest();
 		const { device, queue } = guest.running();
 		expect(device.dma("write", UNMAPPED)).toEqual(["1000000080000000000000000002000000300010000000000000000000000000"]);
 		expect(guest.read(queue)).toBe(`${header(0)}1000000010000000000000000002000000300010000000000000000000000000`);
 	});
 
-	test("a fault of stage 2 is the host's own affair", () => {
+	test("a stage 2 fault stays with the host", () => {
 		const guest = new Guest();
 		const { device, queue } = guest.running(0, 0x700_0000n);
 		expect(device.dma("read", VA)).toEqual(["1000000080000000000000008802000000000010000000000000000800000000"]);
@@ -156,14 +157,14 @@ describe("events", () => {
 		expect(guest.sim.log.join()).toContain("F_TRANSLATION");
 	});
 
-	test("each access of four bytes faults for itself", () => {
+	test("each access of four bytes faults separately", () => {
 		const guest = new Guest();
 		const { device, queue } = guest.running();
 		expect(device.dma("read", UNMAPPED, 18).length).toBe(5);
 		expect(guest.read(queue).length).toBe(2 * 5 * 40);
 	});
 
-	test("the name is the one the vDEVICE had when the table was attached", () => {
+	test("the stream ID is the one that the vDEVICE had when the table was attached", () => {
 		const guest = new Guest();
 		const { device, queue, vdevice, viommu, nested } = guest.running();
 		const seen = () => {
@@ -179,7 +180,7 @@ describe("events", () => {
 		expect(seen()).toBe("77000000");
 	});
 
-	test("no event of aborting entries, none of what is detached, none to a guest of what is not nested", () => {
+	test("no events from aborting entries or detached devices; no events to a guest unless nested", () => {
 		const guest = new Guest();
 		const { device, queue, viommu } = guest.running();
 		device.attach(guest.nested(device, viommu, STE_ABORT));

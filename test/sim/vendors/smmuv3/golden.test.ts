@@ -1,3 +1,4 @@
+/** Replays the recorded SMMUv3 traces against the simulated driver. */
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";

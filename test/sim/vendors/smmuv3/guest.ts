@@ -1,3 +1,4 @@
+/** The machine and the guest that the SMMUv3 tests run on. */
 import { iommuOn } from "../../../../src/client/iommu.js";
 import { fromWords } from "../../../../src/formats/words.js";
 import { PROT_READ, PROT_WRITE } from "../../../../src/kernel/kernel.js";
@@ -6,19 +7,19 @@ import { createSim } from "../../../../src/sim/index.js";
 import { checkMachine } from "../../../../src/sim/vendors/machines.js";
 import { iommufd_ioas_map_flags as MAP } from "../../../../structs/index.js";
 
-/** Guest memory: 64 pages at GPA, the program's own at HOST. */
+/** Guest memory: 64 pages at GPA, which are the program's memory at HOST. */
 export const HOST = 0x2_0000_0000n;
 export const GPA = 0x100_0000n;
 const SIZE = 0x4_0000n;
-/** arrays for calls */
+/** memory for calls' arrays */
 const ARGS = 0x3_0000_0000n;
 
-/** where in guest memory: context descriptor, tables of three levels */
+/** offsets in guest memory: context descriptor, tables of three levels */
 const CD = 0n;
 const L1 = 0x1000n;
 const L2 = 0x2000n;
 export const L3 = 0x3000n;
-/** what the guest's first page of devices' addresses is */
+/** the first page of device addresses that the guest maps */
 export const VA = 0x1000_0000n;
 /** read and write, accessed */
 const LEAF = 0x743n;
@@ -51,7 +52,7 @@ export function machine(smmu: object = {}): Machine {
 	});
 }
 
-/** A program that plays a VMM, one IOAS with its guest's memory in it, and the calls it needs. */
+/** A program that acts as a VMM: an IOAS with its guest's memory, and the calls it needs. */
 export class Guest {
 	readonly sim: ReturnType<typeof createSim>;
 	readonly kernel: ReturnType<ReturnType<typeof createSim>["newProcess"]>;
@@ -84,7 +85,7 @@ export class Guest {
 		this.calls.ioasMap({ ioas_id: this.ioas, flags, user_va: HOST, length: SIZE, iova: GPA });
 	}
 
-	/** words of guest memory */
+	/** Writes words to guest memory. */
 	put(offset: bigint, words: readonly bigint[]): void {
 		this.kernel.poke(HOST + offset, fromWords(words));
 	}
@@ -95,7 +96,7 @@ export class Guest {
 		return Buffer.from(bytes).toString("hex");
 	}
 
-	/** Page `n` of VA leads to a page of guest memory; attribute bits may be taken away or added. */
+	/** Maps page `n` of VA to a page of guest memory with these attribute bits. */
 	mapPage(n: bigint, page: bigint, attributes = LEAF): void {
 		this.put(L3 + n * 8n, [(GPA + page) | attributes]);
 	}
@@ -143,7 +144,7 @@ export class Guest {
 		return ret < 0 ? String(ret) : Buffer.from(bytes.subarray(0, ret)).toString("hex");
 	}
 
-	/** Commands to a vIOMMU: what the call answers, and how many it says it did. */
+	/** Sends commands to a vIOMMU; returns the call's result and the number of commands done. */
 	invalidate(viommu: number, commands: readonly (readonly [bigint, bigint])[]): { rc: number; done: number } {
 		this.kernel.poke(ARGS, fromWords(commands.flat()));
 		const fields = { hwpt_id: viommu, data_uptr: ARGS, data_type: 1, entry_len: 16, entry_num: commands.length };
@@ -151,7 +152,7 @@ export class Guest {
 		return { rc: ret < 0 ? -errno : ret, done: decoded.entry_num };
 	}
 
-	/** A guest that is set up: parent, vIOMMU, the device as 0x10, attached to stage 1, page 0 at `page`. */
+	/** Sets a guest up: parent, vIOMMU, the device as vDEVICE 0x10 attached to stage 1, page 0 of VA mapped to `page`. */
 	running(n = 0, page = 0x4000n) {
 		const device = this.device(n);
 		const parent = this.parent(device);
@@ -187,7 +188,7 @@ export class Device {
 		return this.guest.kernel.dma(this.fd, dir, iova, length, 0).map((record) => Buffer.from(record).toString("hex"));
 	}
 
-	/** What the device reads at an address of page 0: it writes it to page 15. */
+	/** What the device reads at an address of page 0, which it writes to page 15. */
 	load(iova = VA): string {
 		this.dma("read", iova);
 		this.dma("write", VA + 0xf000n);

@@ -1,3 +1,4 @@
+/** Tests of SMMUv3 invalidations, observed through DMA. */
 import { describe, expect, test } from "vitest";
 import { EINVAL, EIO, ENOMEM } from "../../../../src/kernel/errno.js";
 import { Guest, STE_S1, VA } from "./guest.js";
@@ -9,7 +10,7 @@ const NH_VA = (va: bigint, asid = 1n): Command => [0x12n | (asid << 48n), va];
 const CFGI_CD = (sid: bigint): Command => [0x05n | (sid << 32n), 0n];
 const BAD: Command = [0x01n, 0n];
 
-/** A guest whose device has page 0 in its TLB, which the tables have moved since. */
+/** A guest whose device has a stale TLB entry for page 0: the tables have changed since. */
 function stale() {
 	const guest = new Guest();
 	guest.put(0x4000n, [0x11111111n]);
@@ -28,7 +29,7 @@ describe("what an invalidation reaches, seen by DMA", () => {
 	test.each([
 		["everything", NH_ALL, true],
 		["everything, VMID ignored", [0x10n | (0xffffn << 32n), 0n] as Command, true],
-		["everything by its other name", [0x30n, 0n] as Command, true],
+		["everything, by the other command", [0x30n, 0n] as Command, true],
 		["its ASID", NH_ASID(1n), true],
 		["another ASID", NH_ASID(2n), false],
 		["its address", NH_VA(VA), true],
@@ -43,7 +44,7 @@ describe("what an invalidation reaches, seen by DMA", () => {
 		expect(device.load()).toBe(reached ? "22222222" : "11111111");
 	});
 
-	test("vIOMMUs of one parent share the VMID, those of two do not", () => {
+	test("vIOMMUs of one parent share its VMID, those of two parents do not", () => {
 		const { guest, device, parent } = stale();
 		expect(guest.invalidate(guest.viommu(device, guest.parent(device)), [NH_ALL])).toEqual({ rc: 0, done: 1 });
 		expect(device.load()).toBe("11111111");
@@ -51,14 +52,14 @@ describe("what an invalidation reaches, seen by DMA", () => {
 		expect(device.load()).toBe("22222222");
 	});
 
-	test("unmapping guest memory drops all that nests on it", () => {
+	test("unmapping guest memory drops all nested translations", () => {
 		const { guest, device } = stale();
 		guest.calls.ioasUnmap({ ioas_id: guest.ioas, iova: 0n, length: 0xffff_ffff_ffff_ffffn });
 		guest.mapMemory();
 		expect(device.load()).toBe("22222222");
 	});
 
-	test("a device that leaves takes the TLB entries along, one that moves within the parent does not", () => {
+	test("detaching a device drops the TLB entries, moving it within the parent does not", () => {
 		const { guest, device, parent, nested, viommu } = stale();
 		device.attach(parent);
 		device.attach(nested);
@@ -74,7 +75,7 @@ describe("what an invalidation reaches, seen by DMA", () => {
 describe("a context descriptor stays fetched", () => {
 	const BAD_CD = ["0a00000080000000000000000000000000000000000000000000000000000000"];
 
-	/** A is 0: no CD that this SMMU takes */
+	/** A is 0, so this SMMU refuses the CD */
 	function spoiled() {
 		const guest = new Guest();
 		const running = guest.running();
@@ -91,7 +92,7 @@ describe("a context descriptor stays fetched", () => {
 		expect(device.dma("read", VA)).toEqual(BAD_CD);
 	});
 
-	test("until the stream table entry changes; the same words once more are no change", () => {
+	test("until the stream table entry changes; writing the same words again is not a change", () => {
 		const { guest, device, viommu, parent, nested } = spoiled();
 		device.attach(guest.nested(device, viommu, STE_S1));
 		expect(device.dma("read", VA)).toEqual([]);
@@ -118,7 +119,7 @@ describe("arrays", () => {
 		expect(run([...fill(63), NH_ALL])).toEqual({ rc: 0, done: 64, reached: true });
 	});
 
-	test("a stream ID is a vDEVICE of this very vIOMMU", () => {
+	test("a stream ID names a vDEVICE of this vIOMMU", () => {
 		const { guest, device, viommu, parent } = stale();
 		expect(guest.invalidate(viommu, [CFGI_CD(0x80n)])).toEqual({ rc: -EIO, done: 0 });
 		expect(guest.invalidate(guest.viommu(device, parent), [CFGI_CD(0x10n)])).toEqual({ rc: -EIO, done: 0 });

@@ -1,3 +1,4 @@
+/** Replays the DMA of recorded SMMUv3 traces through the pure translation code. */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
@@ -120,7 +121,7 @@ class Replay {
 					u32(4),
 					list.filter((a) => a.iova < iova || a.iova + a.length > iova + length),
 				);
-				// the kernel invalidates what it unmaps, and all that nests on it
+				// the kernel invalidates what it unmaps, and everything nested on it
 				this.caches.invalidate({ type: "unmap", cache: "iotlb" });
 				return;
 			}
@@ -154,7 +155,7 @@ class Replay {
 		const viommu = arg.readUInt32LE(4);
 		const [pointer, size] = [arg.readBigUInt64LE(8), arg.readUInt32LE(20)];
 		const handled = out.readUInt32LE(24);
-		// the batch of 63 that a bad command is in is never issued
+		// the batch of 63 with the bad command is never issued
 		const done = good ? handled : Math.floor(handled / 63) * 63;
 		for (let i = 0; i < done; i++) {
 			const bytes = new Uint8Array(16);
@@ -168,7 +169,7 @@ class Replay {
 		}
 	}
 
-	/** The events of a transfer, in accesses of four bytes; or undefined where the table is not one of these. */
+	/** The events of a transfer, in accesses of four bytes; undefined if the table is not modelled. */
 	dma(step: Step): string[] | undefined {
 		const fd = step.fd as string;
 		const table = this.attached.get(fd) ?? 0;
@@ -200,7 +201,7 @@ class Replay {
 	}
 }
 
-/** Replays what a file has of DMA; how much of it could be followed. */
+/** Replays the DMA in a trace; returns how much of it could be followed. */
 function replay(file: string): { followed: number; peeked: number } {
 	const url = new URL(`../../../fixtures/golden/hw/${file}.jsonl.gz`, import.meta.url);
 	const [first, ...lines] = gunzipSync(readFileSync(url)).toString().trim().split("\n");

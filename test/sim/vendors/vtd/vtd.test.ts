@@ -1,3 +1,4 @@
+/** Tests of the VT-d driver: page tables, nested tables, fault queues. */
 import { describe, expect, test } from "vitest";
 import { EINVAL, ENODEV, EOPNOTSUPP } from "../../../../src/kernel/errno.js";
 import {
@@ -16,7 +17,7 @@ const PASID = 8;
 const s1 = (pgtbl_addr: bigint, addr_width = 48, flags = 0n) => ({ type: 1, bytes: S1.encode({ flags, pgtbl_addr, addr_width }) });
 
 describe("page tables", () => {
-	test("which flags a unit takes: nesting and dirty tracking need scalable mode", () => {
+	test("accepted flags: nesting and dirty tracking need scalable mode", () => {
 		const answers = (kind: "vtd" | "legacy") => {
 			const p = new Program(kind);
 			const { id } = p.bound(0);
@@ -94,7 +95,7 @@ describe("nested tables", () => {
 		return { p, fd, id, ioas, parent, nested, point, invalidate };
 	}
 
-	test("the guest's table translates, and what it changed is stale until it says so", () => {
+	test("the guest's table translates; its changes take effect after an invalidation", () => {
 		const { p, fd, nested, point, invalidate } = guest(0);
 		point(0x2000n);
 		expect(p.attach(fd, nested)).toBe(nested);
@@ -132,7 +133,7 @@ describe("nested tables", () => {
 		expect(invalidate([{ npages: (1n << 64n) - 1n }])).toEqual([0, 1]);
 	});
 
-	test("what the table says is looked at when it is attached", () => {
+	test("the table's configuration is checked when it is attached", () => {
 		const odd = guest(0, 39);
 		expect(odd.nested).toBeGreaterThan(0);
 		expect(odd.p.attach(odd.fd, odd.nested)).toBe(-EINVAL);
@@ -143,7 +144,7 @@ describe("nested tables", () => {
 	});
 });
 
-test("a table with a fault queue wants a device with PRI", () => {
+test("a table with a fault queue needs a device with PRI", () => {
 	const p = new Program();
 	const queue = new Uint8Array(16);
 	queue[0] = 16;
