@@ -1,4 +1,4 @@
-/** A new vendor is one folder (./toy) and one row of the registry: everything else asks. */
+/** Tests that a new vendor needs only a folder (./toy) and a row in the registry. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
@@ -37,7 +37,7 @@ describe("a fifth vendor", () => {
 		expect(vendors.map(({ kind }) => kind)).toEqual(["vtd", "smmuv3", "amd", "selftest", "toy"]);
 	});
 
-	test("machine files, pictures, built-in machines and trace headers know it; the mixed machine is as it was", async () => {
+	test("machine files, pictures, built-in machines and trace headers know it; the mixed machine is unchanged", async () => {
 		expect(await run("machine show toy")).toContain("iommu toy0: toy, PASIDs of 8 bits");
 		expect(await run("machine list")).toMatch(/^toy +toys$/m);
 		const file = JSON.parse(await run("machine show toy --json")) as { iommus: object[]; kernel: object };
@@ -59,7 +59,7 @@ describe("a fifth vendor", () => {
 		expect(sim?.hardware?.machine.kernel.vendor.toy_faster).toBe(true);
 	});
 
-	test("a guest's table is bound, cached, and forgotten by a word of its queue", async () => {
+	test("a guest's table is bound, cached, and invalidated by a descriptor of its queue", async () => {
 		await run("sim dma vfio3 --iova 0x28 --write --data 0020000000000000");
 		await run("vsva bind vfio3 --base 0 --size 16");
 		await run("sim dma vfio3 --iova 0 --write --text table --pasid 5");
@@ -70,7 +70,7 @@ describe("a fifth vendor", () => {
 		expect(await run("sim dma vfio3 --iova 0x2000 --read --length 5")).toContain("table");
 	});
 
-	test("its words are completed, and stand in the help", async () => {
+	test("its names are completed, and appear in the help", async () => {
 		expect(await candidates("ioas", "alloc", "--machine", "to")).toEqual(["toy"]);
 		expect(await candidates("ioas", "alloc", "--uapi", "to")).toEqual(["toy-faster"]);
 		expect(await candidates("vsva", "forward", "--vendor", "to")).toEqual(["toy"]);
@@ -84,7 +84,7 @@ describe("nobody else lists the vendors", () => {
 	const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
 		(file) => file.endsWith(".ts") && !/^(sim\/vendors|formats)\//.test(file),
 	);
-	/** Where a vendor's word may stand, and why. */
+	/** Files that may contain a vendor's name, and why. */
 	const allowed: Readonly<Record<string, string>> = {
 		"client/payloads.ts": "names of options for the uAPI's own data types, which a real kernel has as well",
 		"cli/call/entries/array.ts": "one of these options takes words for a command",

@@ -1,4 +1,4 @@
-/** The toy's driver: the host's table alone translates, or a guest's table of one base address a PASID. */
+/** The toy vendor's driver: translates through the host's table, or through a guest's table with one base address per PASID. */
 import { EOPNOTSUPP } from "../../../../src/kernel/errno.js";
 import type { Ret } from "../../../../src/kernel/kernel.js";
 import type { Iommu, PciDevice } from "../../../../src/sim/board/description.js";
@@ -79,7 +79,7 @@ export class ToyDriver implements HwDriver {
 			translate(device, stage2, iova, access, pasid = 0) {
 				const rid = device.requester.wire;
 				const start = caches.findPasid(rid, pasid) ?? guestMemory(host, stage2).read64(base + BigInt(pasid) * 8n);
-				if (start === undefined) return { ok: false, why: "the toy's table can not be read" };
+				if (start === undefined) return { ok: false, why: "the toy's table cannot be read" };
 				caches.addPasid({ device: rid, context: pasid, value: start });
 				return translateStage2(stage2, start + iova, access) ?? { ok: false, why: "the toy has no such page" };
 			},

@@ -1,4 +1,4 @@
-/** A vendor that nobody has heard of: its folder, as CONTRIBUTING.md wants one to be. */
+/** A made-up vendor, with a folder as CONTRIBUTING.md describes it. */
 import { toWords } from "../../../../src/formats/words.js";
 import type { GuestQueue } from "../../../../src/sim/vendors/guest-queue.js";
 import type { Vendor } from "../../../../src/sim/vendors/vendor.js";
