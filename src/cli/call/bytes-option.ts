@@ -10,7 +10,7 @@ export const bytesOptions: readonly OptionSpec[] = [
 	{ flags: "--data <hex>", doc: "bytes in hex", group },
 	{ flags: "--text <string>", doc: "a string's bytes (UTF-8)", group },
 	{ flags: "--words <list>", doc: "64-bit words, little-endian: 0x2007,0,0x3007 (page table entries)", group },
-	{ flags: "--file <file>", doc: "a file's bytes, or stdin's (-)", group },
+	{ flags: "--file <file>", value: "file", doc: "a file's bytes, or stdin's (-)", group },
 	{ flags: "--fill <byte>", doc: "--length bytes, all of this value", group },
 ];
 

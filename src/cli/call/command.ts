@@ -12,6 +12,7 @@ export function callCommand(object: string, spec: CallSpec): CommandSpec {
 		details: spec.details,
 		args: [...(spec.args ?? []), ...(spec.positional ?? []).map((one) => ({ ...one, optional: true }))],
 		options: () => [...(spec.extra?.() ?? []), ...fieldOptions(shapeOf(spec))],
+		ioctl: spec.ioctl,
 		groups: ["kernel", "fd", "call", "dry", "expect", "quiet"],
 		examples: spec.examples,
 		run: (invocation) => performCall(command, spec, invocation),

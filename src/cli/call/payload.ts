@@ -18,11 +18,12 @@ export function payloadOptions(payloads: readonly Payload[]): OptionSpec[] {
 	return [
 		...payloads.map(({ name, struct, example }) => ({
 			flags: `--${name} <fields>`,
+			value: { fieldsOf: struct.name },
 			doc: `struct ${struct.name}${example && `, e.g. ${example}`}; sets the type too`,
 			group,
 		})),
 		{ flags: "--data-hex <hex>", doc: "any bytes", group },
-		{ flags: "--data-file <file>", doc: "any bytes, from a file", group },
+		{ flags: "--data-file <file>", value: "file", doc: "any bytes, from a file", group },
 	];
 }
 

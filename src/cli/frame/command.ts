@@ -1,12 +1,34 @@
-import type { FieldInfo } from "../../../structs/index.js";
+import type { FieldInfo, IommuCall } from "../../../structs/index.js";
 import type { ColourWhen, Palette } from "./colour.js";
 import type { Context, KernelChoice } from "./context.js";
 import type { Outcome } from "./exit.js";
 import type { Io } from "./io.js";
 
+/**
+ * What a word may be, for completion. `assignment` is `field=value` of the command's struct (of `struct encode`, `raw`: of
+ * what the word before names), `injection` what --inject takes, `id` an object that a field of this name may stand for,
+ * `fieldsOf` a struct's fields joined by commas.
+ */
+export type ValueKind =
+	| "file"
+	| "machine"
+	| "uapi"
+	| "injection"
+	| "assignment"
+	| "errno"
+	| "kernel"
+	| "call"
+	| "struct"
+	| "session"
+	| "device"
+	| { readonly id: string }
+	| { readonly fieldsOf: string };
+
 /** A word that follows the command, by position. */
 export interface Argument {
 	readonly name: string;
+	/** what it may be */
+	readonly value?: ValueKind;
 	readonly doc: string;
 	readonly optional?: boolean;
 	readonly variadic?: boolean;
@@ -24,6 +46,8 @@ export interface OptionSpec {
 	readonly group?: string;
 	/** of a struct: which values it takes */
 	readonly field?: FieldInfo;
+	/** what its value may be, where neither `choices` nor `field` say so */
+	readonly value?: ValueKind;
 }
 
 /**
@@ -90,6 +114,8 @@ export interface CommandSpec {
 	readonly args?: readonly Argument[];
 	/** made when the command is named, so that the others cost nothing */
 	readonly options?: () => readonly OptionSpec[];
+	/** the call that it makes, where it is one */
+	readonly ioctl?: IommuCall;
 	/** own-kernel: the command makes kernels by itself */
 	readonly groups?: readonly OptionGroup[];
 	/** command lines without `iommuctl`, each with what it does */

@@ -15,16 +15,19 @@ const kernelOptions: readonly OptionSpec[] = [
 	},
 	{
 		flags: "--machine <file|name>",
+		value: "machine",
 		doc: "of the simulated kernel: mixed (default), another that machine list shows, or a file",
 		group: commonGroup,
 	},
 	{
 		flags: "--uapi <names>",
+		value: "uapi",
 		doc: "of the simulated kernel: as old as 6.2 ... 7.3, and proposals it has besides, such as vtd-inv-v10",
 		group: commonGroup,
 	},
 	{
 		flags: "--inject <calls:error=errno>",
+		value: "injection",
 		doc: "answer calls without making them, as strace does: IOMMU_IOAS_MAP:error=ENOMEM:when=3+2",
 		repeat: true,
 		group: commonGroup,
@@ -32,7 +35,12 @@ const kernelOptions: readonly OptionSpec[] = [
 ];
 
 const recordOptions: readonly OptionSpec[] = [
-	{ flags: "--record <file>", doc: "write every call to this trace (replay, trace show); appended if it is one", group: commonGroup },
+	{
+		flags: "--record <file>",
+		value: "file",
+		doc: "write every call to this trace (replay, trace show); appended if it is one",
+		group: commonGroup,
+	},
 ];
 
 const fdOptions: readonly OptionSpec[] = [
@@ -40,7 +48,13 @@ const fdOptions: readonly OptionSpec[] = [
 ];
 
 const callOptions: readonly OptionSpec[] = [
-	{ flags: "--set <field=value>", doc: "set any field to any value, after everything else", repeat: true, group: callGroup },
+	{
+		flags: "--set <field=value>",
+		value: "assignment",
+		doc: "set any field to any value, after everything else",
+		repeat: true,
+		group: callGroup,
+	},
 	{ flags: "--tail <hex>", doc: "bytes behind the struct (the size field grows with them)", group: callGroup },
 	{ flags: "--hex", doc: "the struct's bytes before and after", group: callGroup },
 ];
@@ -48,7 +62,7 @@ const callOptions: readonly OptionSpec[] = [
 const dryOptions: readonly OptionSpec[] = [{ flags: "--dry-run", doc: "print the bytes, make no call", group: callGroup }];
 
 const expectOptions: readonly OptionSpec[] = [
-	{ flags: "--expect <errno>", doc: "exit 0 only if the call fails with this errno", group: callGroup },
+	{ flags: "--expect <errno>", value: "errno", doc: "exit 0 only if the call fails with this errno", group: callGroup },
 ];
 
 const quietOptions: readonly OptionSpec[] = [{ flags: "-q, --quiet", doc: "print only the new ID", group: commonGroup }];

@@ -59,6 +59,11 @@ describe("what may stand at the cursor", () => {
 			["ktap", "junit", "json"],
 		],
 		[["machine", "show", "v"], ["vtd"]],
+		[["raw", "IOAS_M"], []],
+		[["raw", "IOMMU_IOAS_MAP_"], ["IOMMU_IOAS_MAP_FILE"]],
+		[["raw", "ioas_map", "len"], ["length="]],
+		[["replay", "x.jsonl", "--inject", "IOMMU_IOAS_ALLOC"], ["IOMMU_IOAS_ALLOC:error="]],
+		[["trace", "minimize", "x.jsonl", "--left", "r"], ["real"]],
 		[
 			["sim", "dma", "vfio3"],
 			["vfio3", "vfio30", "vfio31", "vfio32", "vfio33", "vfio34", "vfio35"],
@@ -84,6 +89,17 @@ describe("what may stand at the cursor", () => {
 			expect((await answer(families, words, new Context("sim"))).files).toBe(true);
 		}
 		expect((await answer(families, ["ioas", "map", ""], new Context("sim"))).files).toBeFalsy();
+		// A file's number, which only its description calls a file.
+		expect((await answer(families, ["file", "close", ""], new Context("sim"))).files).toBeFalsy();
+	});
+
+	test("what is called a file in the help is declared as one", async () => {
+		for (const { load } of families) {
+			for (const { name, args = [], options } of (await load()).commands) {
+				for (const { flags, value } of options?.() ?? []) expect(/<file>/.test(flags), `${name} ${flags}`).toBe(value === "file");
+				for (const one of args.filter((arg) => arg.name === "FILE")) expect(one.value, name).toBe("file");
+			}
+		}
 	});
 
 	test("IDs of the objects that there are, by what the place is for; without an open kernel none is opened", async () => {
@@ -97,6 +113,7 @@ describe("what may stand at the cursor", () => {
 		expect(await values(["hwpt", "alloc", ""], context)).toEqual(["4"]);
 		expect(await values(["hwpt", "alloc", "--fault-id", ""], context)).toEqual(["2"]);
 		expect(await values(["destroy", ""], context)).toEqual(["1", "2", "3", "4", "5"]);
+		expect(await values(["fault", "read", ""], context)).toEqual(["2"]);
 		context.dispose();
 	});
 

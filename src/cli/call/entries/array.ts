@@ -16,11 +16,12 @@ export function entryOptions(payloads: readonly Payload[]): OptionSpec[] {
 	return [
 		...payloads.map(({ name, struct, example }) => ({
 			flags: `--${name} <fields>`,
+			value: { fieldsOf: struct.name },
 			doc: `an entry, struct ${struct.name}, e.g. ${example}; may be repeated`,
 			repeat: true,
 			group,
 		})),
-		{ flags: "--from <file>", doc: "entries from a file or stdin (-): JSON array, JSON lines, or binary", group },
+		{ flags: "--from <file>", value: "file", doc: "entries from a file or stdin (-): JSON array, JSON lines, or binary", group },
 		{
 			flags: "--as <kind>",
 			doc: "what the entries of --from are, where their fields do not tell",

@@ -2,7 +2,7 @@
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { SimControl } from "../../../sim/index.js";
 import { announce } from "../../frame/announce.js";
-import type { Invocation } from "../../frame/command.js";
+import type { Argument, Invocation } from "../../frame/command.js";
 
 /** What acts on the simulated machine that this command's kernel runs on. @throws EnvironmentError on a real kernel */
 export async function controlOf(inv: Invocation): Promise<SimControl> {
@@ -37,4 +37,8 @@ export function printDocument(inv: Invocation, schema: string, body: object): vo
 	inv.io.stdout.write(`${JSON.stringify({ schema, version: 1, ...at, ...body })}\n`);
 }
 
-export const deviceArg = { name: "DEVICE", doc: "a device of the machine: vfio0, 0000:00:10.0, or the path of its file" };
+export const deviceArg: Argument = {
+	name: "DEVICE",
+	value: "device",
+	doc: "a device of the machine: vfio0, 0000:00:10.0, or the path of its file",
+};

@@ -149,7 +149,7 @@ export const dmaCommands: readonly CommandSpec[] = [
 			{ flags: "--pasid <pasid>", doc: "the transactions carry this PASID" },
 			{ flags: "--data <hex>", doc: "what is written, again and again up to --length" },
 			{ flags: "--text <text>", doc: "the same as text" },
-			{ flags: "--file <file>", doc: "what is written; of a read, where the data goes" },
+			{ flags: "--file <file>", value: "file", doc: "what is written; of a read, where the data goes" },
 		],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [
@@ -164,7 +164,7 @@ export const dmaCommands: readonly CommandSpec[] = [
 		summary: "how DMA that waited for page requests went on",
 		details: "EAGAIN while it waits still, EFAULT if it was aborted.",
 		args: [{ name: "TRANSFER", doc: "the number that sim dma answered" }],
-		options: () => [{ flags: "--file <file>", doc: "where the data of a read goes" }],
+		options: () => [{ flags: "--file <file>", value: "file", doc: "where the data of a read goes" }],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [["sim dma-result $transfer", "in a script, after fault respond"]],
 		run: result,

@@ -63,7 +63,14 @@ const family: Family = {
 		{
 			name: "show",
 			summary: "draw a machine: IOMMUs, buses, devices, groups and aliases",
-			args: [{ name: "MACHINE", doc: "a built-in machine or a file; without: the one of --machine or of the script", optional: true }],
+			args: [
+				{
+					name: "MACHINE",
+					value: "machine",
+					doc: "a built-in machine or a file; without: the one of --machine or of the script",
+					optional: true,
+				},
+			],
 			options: () => [{ flags: "--format <form>", doc: "tree, mermaid, dot or json", choices: ["tree", "mermaid", "dot", "json"] }],
 			groups: ["kernel"],
 			isDefault: true,

@@ -44,7 +44,7 @@ export const findCommand: CommandSpec = {
 	name: "find",
 	summary: "which device a guest means by an ID, or which ID it has for a device",
 	details: "The look-up that a kernel makes for every command and event, in both directions. Only the simulated kernel shows it.",
-	args: [{ name: "VIOMMU", doc: "the virtual IOMMU's ID" }],
+	args: [{ name: "VIOMMU", value: { id: "viommu_id" }, doc: "the virtual IOMMU's ID" }],
 	options: () => [
 		{ flags: "--virt-id <n>", doc: "the guest's ID" },
 		{ flags: "--device <id>", doc: "the device's ID" },

@@ -91,10 +91,10 @@ const family: Family = {
 				"does not count. A kernel is `real`, `sim`, or `sim:uapi=6.12`: a simulated one that knows no newer commands, flags and",
 				"fields (sim:machine=NAME|FILE: another machine than the trace's). Exit 0 where they agree, 1 where they do not.",
 			].join("\n"),
-			args: [{ name: "FILE", doc: "a trace; its recorded answers are not looked at" }],
+			args: [{ name: "FILE", value: "file", doc: "a trace; its recorded answers are not looked at" }],
 			options: () => [
-				{ flags: "--left <kernel>", doc: "one kernel (sim)" },
-				{ flags: "--right <kernel>", doc: "the other (real)" },
+				{ flags: "--left <kernel>", value: "kernel", doc: "one kernel (sim)" },
+				{ flags: "--right <kernel>", value: "kernel", doc: "the other (real)" },
 				{ flags: "--max <n>", doc: "show this many differences (1)" },
 				{ flags: "--program <name>", doc: "run only this program" },
 			],

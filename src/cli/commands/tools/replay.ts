@@ -77,7 +77,7 @@ const family: Family = {
 				"fresh kernel; after a difference it goes on. Without --kernel real the simulated kernel is asked.",
 				"Exit 0 if no answer differs, 1 if some do, 2 if a file is malformed (what comes before is counted).",
 			].join("\n"),
-			args: [{ name: "FILE", doc: "a trace; - is stdin", variadic: true }],
+			args: [{ name: "FILE", value: "file", doc: "a trace; - is stdin", variadic: true }],
 			options: () => [
 				{ flags: "--max <n>", doc: "show this many differences (10)" },
 				{ flags: "--program <name>", doc: "run only this program" },

@@ -109,7 +109,9 @@ const family: Family = {
 				"",
 				"The first command that fails ends the script, with its file and line, unless --keep-going.",
 			].join("\n"),
-			args: [{ name: "FILE", doc: "the script; - is stdin, example:NAME and repro:NAME are those of --list", optional: true }],
+			args: [
+				{ name: "FILE", value: "file", doc: "the script; - is stdin, example:NAME and repro:NAME are those of --list", optional: true },
+			],
 			options: () => [
 				{ flags: "--list", doc: "show the scripts that come with iommuctl: examples, and reproducers of kernel bugs" },
 				{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" },

@@ -197,7 +197,7 @@ const commands: readonly CommandSpec[] = [
 		].join("\n"),
 		options: () => [
 			{ flags: "--name <name>", doc: "its name; letters, digits, dots, dashes, underscores" },
-			{ flags: "--record <file>", doc: "write every call to this trace (replay, trace show)" },
+			{ flags: "--record <file>", value: "file", doc: "write every call to this trace (replay, trace show)" },
 			{ flags: "--idle <time>", doc: `end by itself after this time without a command: 90s, 15m, 2h, never (${defaultIdle})` },
 		],
 		groups: ["kernel", "own-kernel", "fd"],
@@ -217,7 +217,7 @@ const commands: readonly CommandSpec[] = [
 	{
 		name: "status",
 		summary: "a session's kernel, process and use",
-		args: [{ name: "NAME", doc: "the session; this shell's without", optional: true }],
+		args: [{ name: "NAME", value: "session", doc: "the session; this shell's without", optional: true }],
 		examples: [["session status", ""]],
 		run: status,
 	},
@@ -228,7 +228,7 @@ const commands: readonly CommandSpec[] = [
 			"What waits is cancelled; what runs comes to its end first. Of this shell's session it says how to leave it:",
 			'eval "$(iommuctl session stop)".',
 		].join("\n"),
-		args: [{ name: "NAME", doc: "the session; this shell's without", optional: true, variadic: true }],
+		args: [{ name: "NAME", value: "session", doc: "the session; this shell's without", optional: true, variadic: true }],
 		options: () => [
 			{ flags: "--all", doc: "every session of yours" },
 			{ flags: "--force", doc: "kill it if it is busy" },
@@ -240,7 +240,7 @@ const commands: readonly CommandSpec[] = [
 		name: "exec",
 		summary: "run one command in a session, from any shell",
 		args: [
-			{ name: "NAME", doc: "the session" },
+			{ name: "NAME", value: "session", doc: "the session" },
 			{ name: "COMMAND", doc: "the command and its words, behind --", variadic: true },
 		],
 		examples: [["session exec s1 -- ioas alloc -q", ""]],

@@ -96,7 +96,7 @@ export const importCommand: CommandSpec = {
 		"--syz runs the calls that are described for /dev/iommu on a kernel and records them; --strace takes the ioctls whose",
 		"argument the log has: its bytes, or its fields by name. What is not taken over is told on stderr, line by line.",
 	].join("\n"),
-	args: [{ name: "FILE", doc: "a program's text or a log; - is stdin" }],
+	args: [{ name: "FILE", value: "file", doc: "a program's text or a log; - is stdin" }],
 	options: () => [{ flags: "--syz", doc: "a syzkaller program" }, { flags: "--strace", doc: "a strace log" }, outputOption],
 	groups: ["kernel", "own-kernel"],
 	examples: [

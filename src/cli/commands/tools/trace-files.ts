@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Program, Trace } from "../../../trace/tools/index.js";
-import type { Invocation } from "../../frame/command.js";
+import type { Argument, Invocation, OptionSpec } from "../../frame/command.js";
 import { UsageError } from "../../frame/exit.js";
 import { readInputOrStdin } from "../../frame/io.js";
 
-export const traceArg = { name: "FILE", doc: "a trace, plain or .gz; - is stdin" };
-export const programOption = { flags: "--program <name>", doc: "only this program" };
-export const outputOption = { flags: "-o, --output <file>", doc: "write there instead of to stdout" };
+export const traceArg: Argument = { name: "FILE", value: "file", doc: "a trace, plain or .gz; - is stdin" };
+export const programOption: OptionSpec = { flags: "--program <name>", doc: "only this program" };
+export const outputOption: OptionSpec = { flags: "-o, --output <file>", value: "file", doc: "write there instead of to stdout" };
 
 /** Where a file that was named is; stdin stays `-`. */
 export const place = ({ io }: Invocation, file: string): string => (file === "-" ? file : resolve(io.cwd, file));

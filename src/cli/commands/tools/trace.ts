@@ -90,8 +90,8 @@ const commands: readonly CommandSpec[] = [
 			"where in which mapping they point) and ways of writing are no differences. Exit 0 where there are none, else 1.",
 		].join("\n"),
 		args: [
-			{ name: "A", doc: "a trace" },
-			{ name: "B", doc: "another" },
+			{ name: "A", value: "file", doc: "a trace" },
+			{ name: "B", value: "file", doc: "another" },
 		],
 		options: () => [programOption, { flags: "--max <n>", doc: "show this many differences (20)" }],
 		examples: [["trace diff before.jsonl after.jsonl", "what a change of kernel changed"]],
@@ -113,8 +113,8 @@ const commands: readonly CommandSpec[] = [
 		args: [traceArg],
 		options: () => [
 			{ flags: "--while <condition>", doc: "differs, errno=ERRNO, or a command" },
-			{ flags: "--left <kernel>", doc: "the kernel that answers: real, sim, sim:uapi=6.12 (sim)" },
-			{ flags: "--right <kernel>", doc: "for differs: another kernel instead of the recorded answers" },
+			{ flags: "--left <kernel>", value: "kernel", doc: "the kernel that answers: real, sim, sim:uapi=6.12 (sim)" },
+			{ flags: "--right <kernel>", value: "kernel", doc: "for differs: another kernel instead of the recorded answers" },
 			programOption,
 			outputOption,
 		],

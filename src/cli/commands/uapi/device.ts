@@ -11,7 +11,7 @@ import { parseNumber, parseUuid } from "../../call/natural.js";
 import { describeBytes, describePayload } from "../../call/payload.js";
 import type { CallSpec, Details, Made } from "../../call/spec.js";
 import { announce } from "../../frame/announce.js";
-import type { Family, Invocation } from "../../frame/command.js";
+import type { Argument, Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import type { KernelHandle } from "../../frame/kernel-choice.js";
 import { table } from "../../frame/text.js";
@@ -19,7 +19,11 @@ import { logged, markLog } from "../sim/log-hint.js";
 
 export { devicePath } from "../../call/device-path.js";
 
-const deviceArg = { name: "DEVICE", doc: "a VFIO device: vfio0, the path of its file, or the ID it was bound as" };
+const deviceArg: Argument = {
+	name: "DEVICE",
+	value: "device",
+	doc: "a VFIO device: vfio0, the path of its file, or the ID it was bound as",
+};
 
 /** VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID */
 function fillPasidFlag(draft: Draft): void {

@@ -103,7 +103,7 @@ const family: Family = {
 		{
 			name: "read",
 			summary: "read the page faults that are queued",
-			args: [{ name: "QUEUE", doc: "the fault queue's ID", optional: true }],
+			args: [{ name: "QUEUE", value: { id: "fault_id" }, doc: "the fault queue's ID", optional: true }],
 			options: () => [
 				...queueOptions,
 				...waitOptions,
@@ -121,7 +121,7 @@ const family: Family = {
 			name: "respond",
 			summary: "answer groups of page faults",
 			args: [
-				{ name: "QUEUE", doc: "the fault queue's ID", optional: true },
+				{ name: "QUEUE", value: { id: "fault_id" }, doc: "the fault queue's ID", optional: true },
 				{ name: "COOKIE", doc: "of the group", optional: true },
 				{ name: "CODE", doc: "SUCCESS or INVALID", optional: true },
 			],

@@ -82,7 +82,7 @@ const commands: readonly CommandSpec[] = [
 	{
 		name: "open",
 		summary: "open a path",
-		args: [{ name: "PATH", doc: "of the kernel's files" }],
+		args: [{ name: "PATH", value: "file", doc: "of the kernel's files" }],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [["file open /dev/iommu", ""]],
 		run: open,

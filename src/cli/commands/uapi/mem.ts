@@ -145,7 +145,7 @@ const commands: readonly CommandSpec[] = [
 		name: "read",
 		summary: "show memory",
 		args: [address, { name: "LENGTH", doc: "bytes" }],
-		options: () => [{ flags: "--out <file>", doc: "write the bytes to a file instead" }],
+		options: () => [{ flags: "--out <file>", value: "file", doc: "write the bytes to a file instead" }],
 		groups: ["kernel", "expect"],
 		examples: [["mem read $buffer 64", ""]],
 		run: read,

@@ -9,7 +9,7 @@ export function closeQueue(kind: QueueFile["kind"]): CommandSpec {
 	return {
 		name: "close",
 		summary: "close the queue's file",
-		args: [{ name: "QUEUE", doc: "the queue's ID", optional: true }],
+		args: [{ name: "QUEUE", value: { id: `${kind}_id` }, doc: "the queue's ID", optional: true }],
 		options: () => queueOptions,
 		groups: ["kernel", "expect", "quiet"],
 		examples: [[`${kind} close $queue`, "in a script: now `destroy $queue` is not EBUSY any more"]],

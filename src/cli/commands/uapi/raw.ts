@@ -175,8 +175,8 @@ const family: Family = {
 				"commands would not send.",
 			].join("\n"),
 			args: [
-				{ name: "REQUEST", doc: "IOMMU_IOAS_MAP, ioas_map, or a number such as 0x3b85" },
-				{ name: "ARGUMENT", doc: "field=value, or bytes in hex", optional: true, variadic: true },
+				{ name: "REQUEST", value: "call", doc: "IOMMU_IOAS_MAP, ioas_map, or a number such as 0x3b85" },
+				{ name: "ARGUMENT", value: "assignment", doc: "field=value, or bytes in hex", optional: true, variadic: true },
 			],
 			options: () => [
 				{ flags: "--length <n>", doc: "exactly so many bytes are placed, cut or filled with zeroes" },

@@ -13,7 +13,7 @@ import { writeLeaf } from "../../../client/leaves.js";
 import { jsonLeaf, parseField, parseHexBytes } from "../../call/natural.js";
 import { findField } from "../../call/perform.js";
 import { fieldLines } from "../../call/show.js";
-import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
+import type { Argument, CommandSpec, Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { readInputOrStdin } from "../../frame/io.js";
 import { didYouMean } from "../../frame/suggest.js";
@@ -232,13 +232,13 @@ async function decode(inv: Invocation): Promise<Outcome> {
 	return done;
 }
 
-const nameArg = { name: "NAME", doc: "a struct's name (iommu_ may be left out), or a call's" };
+const nameArg: Argument = { name: "NAME", value: "struct", doc: "a struct's name (iommu_ may be left out), or a call's" };
 
 const commands: readonly CommandSpec[] = [
 	{
 		name: "list",
 		summary: "list all structs, enums and flag sets",
-		args: [{ name: "PATTERN", doc: "only names that contain this", optional: true }],
+		args: [{ name: "PATTERN", value: "struct", doc: "only names that contain this", optional: true }],
 		examples: [
 			["struct list", ""],
 			["struct list hwpt", ""],
@@ -248,7 +248,7 @@ const commands: readonly CommandSpec[] = [
 	{
 		name: "show",
 		summary: "a struct's fields with offsets and values, or a set's values",
-		args: [{ name: "NAME", doc: "a struct's, call's, enum's or flag set's name" }],
+		args: [{ name: "NAME", value: "struct", doc: "a struct's, call's, enum's or flag set's name" }],
 		examples: [
 			["struct show iommu_ioas_map", ""],
 			["struct show iommufd_hwpt_alloc_flags", ""],
@@ -258,7 +258,16 @@ const commands: readonly CommandSpec[] = [
 	{
 		name: "encode",
 		summary: "bytes of a struct from its fields",
-		args: [nameArg, { name: "FIELD=VALUE", doc: "what is left out is zero, the size field the struct's", optional: true, variadic: true }],
+		args: [
+			nameArg,
+			{
+				name: "FIELD=VALUE",
+				value: "assignment",
+				doc: "what is left out is zero, the size field the struct's",
+				optional: true,
+				variadic: true,
+			},
+		],
 		options: () => [{ flags: "--binary", doc: "the bytes themselves, not hex" }],
 		examples: [["struct encode ioas_map ioas_id=1 flags=READABLE,WRITEABLE length=4k", ""]],
 		run: encode,
@@ -267,7 +276,7 @@ const commands: readonly CommandSpec[] = [
 		name: "decode",
 		summary: "fields of a struct from its bytes; of an array if they are several",
 		args: [nameArg, { name: "HEX", doc: "the bytes; spaces may be between them", optional: true, variadic: true }],
-		options: () => [{ flags: "--file <file>", doc: "the bytes themselves from a file or stdin (-)" }],
+		options: () => [{ flags: "--file <file>", value: "file", doc: "the bytes themselves from a file or stdin (-)" }],
 		examples: [
 			["struct decode iommu_ioas_alloc 0c0000000000000001000000", ""],
 			["struct decode hwpt_vtd_s1_invalidate --file entries.bin", ""],

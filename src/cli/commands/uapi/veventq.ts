@@ -74,7 +74,7 @@ const family: Family = {
 		{
 			name: "read",
 			summary: "read the events that are queued",
-			args: [{ name: "QUEUE", doc: "the event queue's ID", optional: true }],
+			args: [{ name: "QUEUE", value: { id: "veventq_id" }, doc: "the event queue's ID", optional: true }],
 			options: () => [
 				...queueOptions,
 				...waitOptions,

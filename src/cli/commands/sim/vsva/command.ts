@@ -26,7 +26,9 @@ const family: Family = {
 				"The devices share the one table, and must be bound and attached to a page table that holds the guest's memory. A device",
 				"whose requester ID is not its own, or is another's too, is refused. Only the simulated kernel has it.",
 			].join("\n"),
-			args: [{ name: "DEVICE", doc: "vfio3, or vfio3=00:05.0 if the guest knows it by another requester ID", variadic: true }],
+			args: [
+				{ name: "DEVICE", value: "device", doc: "vfio3, or vfio3=00:05.0 if the guest knows it by another requester ID", variadic: true },
+			],
 			options: () => [
 				{ flags: "--base <address>", doc: "guest-physical, page-aligned" },
 				{ flags: "--size <pasids>", doc: "PASIDs that the table has room for, a power of two" },
@@ -55,7 +57,7 @@ const family: Family = {
 			].join("\n"),
 			options: () => [
 				{ flags: "--vendor <name>", doc: "whose queue it is", choices: queues.map(({ kind }) => kind) },
-				{ flags: "--from <file>", doc: "the queue; - is stdin" },
+				{ flags: "--from <file>", value: "file", doc: "the queue; - is stdin" },
 				{
 					flags: "--op <fields>",
 					doc: "a descriptor by its name and fields: PASID_IOTLB,pasid=5,granularity=3,address=0x1000; may be repeated",

@@ -51,7 +51,7 @@ async function candidatesFor(
 	if (!family) return nothing;
 	const { spec, words } = actionOf(family, rest);
 	if (!spec) return { candidates: family.commands.map(({ name, summary }) => ({ value: name, doc: summary })) };
-	return await inCommand(family.name, spec, words, typed, context);
+	return await inCommand(spec, words, typed, context);
 }
 
 /** The action that is named, and what follows it; an object that is its own command has none to name. */
@@ -62,11 +62,10 @@ function actionOf(family: Family, rest: readonly string[]): { spec: CommandSpec 
 	return { spec: family.commands.find(({ name }) => at >= 0 && name === rest[at]), words: rest.slice(at + 1) };
 }
 
-async function inCommand(object: string, spec: CommandSpec, words: readonly string[], typed: string, context: Context): Promise<Answer> {
+async function inCommand(spec: CommandSpec, words: readonly string[], typed: string, context: Context): Promise<Answer> {
 	const options = [...(spec.options?.() ?? []), ...commonOptions(spec), helpOption];
 	const fields = options.flatMap(({ field }) => (field ? [field] : []));
-	const structName = options.find(({ field }) => field)?.group?.match(/struct (\w+)/)?.[1];
-	const struct = Object.values(ioctls).find((call) => call.struct?.name === structName)?.struct ?? undefined;
+	const struct = spec.ioctl && (ioctls[spec.ioctl].struct ?? undefined);
 	const last = words.at(-1) ?? "";
 	const open = options.find((option) => takesValue(option) && spellings(option).includes(last));
 	if (open) return await optionValues(open, typed, struct, context);
@@ -85,5 +84,5 @@ async function inCommand(object: string, spec: CommandSpec, words: readonly stri
 	const placed = positionals(words, options);
 	const args = spec.args ?? [];
 	const argument = args[placed.length] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined);
-	return argument ? await argumentValues(argument, object, placed, typed, fields, context) : nothing;
+	return argument ? await argumentValues(argument, placed, typed, fields, context) : nothing;
 }

@@ -5,7 +5,9 @@ import {
 	constantsOf,
 	type FieldInfo,
 	type Ioctl,
+	ioctlByName,
 	ioctls,
+	RELEASES,
 	type StructType,
 	setInfo,
 	shortName,
@@ -13,7 +15,7 @@ import {
 } from "../../../../../structs/index.js";
 import { errnoNames } from "../../../../kernel/errno.js";
 import type { Machine } from "../../../../sim/index.js";
-import type { Argument, OptionSpec } from "../../../frame/command.js";
+import type { Argument, OptionSpec, ValueKind } from "../../../frame/command.js";
 import type { Context } from "../../../frame/context.js";
 import { defaultMachine } from "../../../frame/kernel-choice.js";
 
@@ -101,31 +103,19 @@ async function machines(): Promise<Answer> {
 
 async function uapi(typed: string): Promise<Answer> {
 	const { proposals } = await import("../../../../sim/index.js");
-	const releases = [...Array.from({ length: 18 }, (_, at) => `6.${at + 2}`), "7.0", "7.1", "7.2", "7.3"];
-	return listed(typed, [...names(releases), ...Object.entries(proposals()).map(([value, { doc }]) => ({ value, doc }))]);
+	return listed(typed, [...names(RELEASES), ...Object.entries(proposals()).map(([value, { doc }]) => ({ value, doc }))]);
 }
 
 /** What may stand behind an option. `struct` is that of the command's call. */
 export async function optionValues(option: OptionSpec, typed: string, struct: StructType | undefined, context: Context): Promise<Answer> {
 	if (option.choices) return { candidates: names(option.choices) };
 	if (option.field) return await fieldValues(option.field, typed, context);
-	const [, long = "", placeholder = ""] = /--([\w-]+)(?:[ =]<([^>]*)>)?/.exec(option.flags) ?? [];
-	if (long === "set") return await assignment(struct, typed, context);
-	if (long === "machine") return await machines();
-	if (long === "uapi") return await uapi(typed);
-	if (long === "expect") return { candidates: names(errnoNames()) };
-	if (long === "left" || long === "right") return { candidates: names(["sim", "real", "sim:uapi="]), open: true };
-	if (long === "inject")
-		return { candidates: [{ value: "ioctl:error=" }, ...callNames().map(({ value }) => ({ value: `${value}:error=` }))], open: true };
-	const named = /struct (\w+)/.exec(option.doc)?.[1];
-	if (placeholder === "fields" && named) return await payload(structByName(named), typed, context);
-	return { candidates: [], files: /file|path/i.test(placeholder) };
+	return await valuesOf(option.value, typed, struct, context);
 }
 
 /** What may stand at a position. `before` are the arguments in front of it. */
 export async function argumentValues(
 	argument: Argument & { readonly field?: string },
-	object: string,
 	before: readonly string[],
 	typed: string,
 	fields: readonly FieldInfo[],
@@ -133,18 +123,46 @@ export async function argumentValues(
 ): Promise<Answer> {
 	const field = fields.find(({ path }) => path === argument.field);
 	if (field) return await fieldValues(field, typed, context);
-	if (object === "struct") {
-		if (before.length === 0)
+	const found = await valuesOf(argument.value, typed, structNamed(before[0]), context);
+	return argument.value === "assignment" ? { ...found, files: true } : found;
+}
+
+/** The struct of a name as people type it, or of a call. */
+function structNamed(name: string | undefined): StructType | undefined {
+	if (name === undefined) return undefined;
+	const call = ioctlByName(name.toUpperCase()) ?? ioctlByName(`IOMMU_${name.toUpperCase()}`);
+	return structByName(name) ?? structByName(`iommu_${name}`) ?? call?.struct ?? undefined;
+}
+
+async function valuesOf(kind: ValueKind | undefined, typed: string, struct: StructType | undefined, context: Context): Promise<Answer> {
+	if (typeof kind === "object")
+		return "id" in kind ? { candidates: await objects(context, kind.id) } : await payload(structByName(kind.fieldsOf), typed, context);
+	switch (kind) {
+		case undefined:
+			return nothing;
+		case "file":
+			return { candidates: [], files: true };
+		case "machine":
+			return await machines();
+		case "uapi":
+			return await uapi(typed);
+		case "injection":
+			return { candidates: [{ value: "ioctl:error=" }, ...callNames().map(({ value }) => ({ value: `${value}:error=` }))], open: true };
+		case "assignment":
+			return await assignment(struct, typed, context);
+		case "errno":
+			return { candidates: names(errnoNames()) };
+		case "kernel":
+			return { candidates: names(["sim", "real", "sim:uapi="]), open: true };
+		case "call":
+			return { candidates: callNames() };
+		case "struct":
 			return { candidates: [...structNames(), ...allSets().map((set) => ({ value: setInfo(set).name, doc: setInfo(set).doc }))] };
-		return { ...(await assignment(structByName(before[0]) ?? structByName(`iommu_${before[0]}`), typed, context)), files: true };
+		case "session":
+			return { candidates: await sessions() };
+		case "device":
+			return { candidates: await vfioDevices(context) };
 	}
-	if (object === "machine") return await machines();
-	if (object === "raw") return { candidates: callNames() };
-	if (object === "session") return argument.name === "NAME" ? { candidates: await sessions() } : nothing;
-	if (argument.name === "DEVICE") return { candidates: await vfioDevices(context) };
-	const id = /^(?:ID|IOAS|HWPT|PT|VIOMMU|FAULT|QUEUE)$/.test(argument.name);
-	if (id) return { candidates: await objects(context, argument.name === "ID" ? "" : `${argument.name.toLowerCase()}_id`) };
-	return { candidates: [], files: /file|script|trace|path/i.test(`${argument.name} ${argument.doc}`) };
 }
 
 async function vfioDevices(context: Context): Promise<Candidate[]> {

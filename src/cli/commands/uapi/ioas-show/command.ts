@@ -8,7 +8,7 @@ export const showIoas: CommandSpec = {
 		"looked into. The real one tells only what can be mapped (what can not is reserved); areas and allowed ranges are then those",
 		"that were made in this script or session by iommufd's own calls.",
 	].join("\n"),
-	args: [{ name: "IOAS", doc: "the IOAS's ID" }],
+	args: [{ name: "IOAS", value: { id: "ioas_id" }, doc: "the IOAS's ID" }],
 	options: () => [{ flags: "--all", doc: "every range, however many there are" }],
 	groups: ["kernel", "fd"],
 	examples: [["ioas show 1", "in a script or a session: what is mapped where"]],
