@@ -1,10 +1,18 @@
 /** The releases of Linux that have iommufd. */
 
+const LAST_6 = "6.19";
+
+/** The oldest release with iommufd. */
+export const OLDEST_RELEASE = "6.2";
+
 /** The release whose uAPI is declared here, and the default of the simulated kernel. */
 export const CURRENT_RELEASE = "7.3";
 
+const from = (major: number, first: number, last: string): string[] =>
+	Array.from({ length: Number(last.split(".")[1]) - first + 1 }, (_, at) => `${major}.${first + at}`);
+
 /** All releases with iommufd, oldest first. */
-export const RELEASES: readonly string[] = Object.freeze([
-	...Array.from({ length: 18 }, (_, at) => `6.${at + 2}`),
-	...["7.0", "7.1", "7.2", CURRENT_RELEASE],
-]);
+export const RELEASES: readonly string[] = Object.freeze([...from(6, 2, LAST_6), ...from(7, 0, CURRENT_RELEASE)]);
+
+/** All releases with iommufd, as text for people. */
+export const RELEASE_RANGES = `${OLDEST_RELEASE} to ${LAST_6} and 7.0 to ${CURRENT_RELEASE}`;

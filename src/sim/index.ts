@@ -1,4 +1,5 @@
 /** The simulated kernel's public interface: the only file that code outside src/sim may import. */
+import { RELEASE_RANGES } from "../../structs/release.js";
 import type { Machine } from "./board/description.js";
 import { MachineError } from "./board/fields.js";
 import { Sim } from "./control/kernel.js";
@@ -13,7 +14,7 @@ export interface SimOptions {
 	readonly header?: unknown;
 	/** the machine; without one (and without a header that names one) only the selftest's mock devices exist */
 	readonly machine?: Machine;
-	/** the names given to --uapi; a release (6.2 to 7.3) makes the kernel answer as that release does */
+	/** the names given to --uapi; a release makes the kernel answer as that release does */
 	readonly uapi?: readonly string[];
 	/** the vendors whose IOMMUs the machine may have */
 	readonly vendors?: readonly Vendor[];
@@ -29,7 +30,7 @@ export function createSim({ machine, header, uapi = [], vendors = all }: SimOpti
 	if (releases.length === 1) {
 		sim.release = Release.named(releases[0]);
 		if (sim.release === undefined)
-			throw new MachineError([], `--uapi: "${releases[0]}" is not a release with iommufd; those are 6.2 to 6.19 and 7.0 to 7.3`);
+			throw new MachineError([], `--uapi: "${releases[0]}" is not a release with iommufd; those are ${RELEASE_RANGES}`);
 	}
 	// Programs recorded on x86 hardware enable bus mastering themselves; elsewhere it is enabled when a device is asked to do DMA.
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));

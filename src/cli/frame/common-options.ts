@@ -1,3 +1,4 @@
+import { CURRENT_RELEASE, OLDEST_RELEASE } from "../../../structs/release.js";
 import type { CommandSpec, CommonOptions, OptionSpec } from "./command.js";
 import type { KernelChoice } from "./context.js";
 import { errnoByName } from "./errnos.js";
@@ -22,7 +23,7 @@ const kernelOptions: readonly OptionSpec[] = [
 	{
 		flags: "--uapi <names>",
 		value: "uapi",
-		doc: "of the simulated kernel: as old as 6.2 ... 7.3, and proposals it has besides, such as vtd-inv-v10",
+		doc: `of the simulated kernel: as old as ${OLDEST_RELEASE} ... ${CURRENT_RELEASE}, and proposals it has besides, such as vtd-inv-v10`,
 		group: commonGroup,
 	},
 	{

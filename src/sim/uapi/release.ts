@@ -1,20 +1,27 @@
 /** Gives the simulated kernel the uAPI of an older release. */
-import { type FieldInfo, type Ioctl, type IommuCall, ioctls, type StructType, setInfo } from "../../../structs/index.js";
+import {
+	CURRENT_RELEASE,
+	type FieldInfo,
+	type Ioctl,
+	type IommuCall,
+	ioctls,
+	RELEASES,
+	type StructType,
+	setInfo,
+} from "../../../structs/index.js";
 import { EINVAL, ENOTTY, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { answered, type Constant, flags, growth, values, vfio } from "./table.js";
-
-/** The oldest release with iommufd, the last 6.x, the first 7.x, and the release that is simulated by default. */
-const OLDEST = 6002;
-const LAST_6 = 6019;
-const FIRST_7 = 7000;
-const CURRENT = 7003;
 
 /** `6.12` as 6012 */
 const ordinal = (text: string): number => {
 	const [major, minor] = text.split(".").map(Number);
 	return major * 1000 + minor;
 };
+
+/** What the simulated kernel is by itself. */
+const CURRENT = ordinal(CURRENT_RELEASE);
+const ALL: ReadonlySet<number> = new Set(RELEASES.map(ordinal));
 
 /** Whether a word of --uapi is a release rather than a proposal's name. */
 export const isRelease = (text: string): boolean => /^v?\d/.test(text);
@@ -52,8 +59,7 @@ export class Release {
 	/** The release of this name; undefined if it has no iommufd or is newer than the newest known one. */
 	static named(name: string): Release | undefined {
 		const number = /^\d+\.\d+$/.test(name) ? ordinal(name) : Number.NaN;
-		const known = (number >= OLDEST && number <= LAST_6) || (number >= FIRST_7 && number <= CURRENT);
-		return known ? new Release(name, number) : undefined;
+		return ALL.has(number) ? new Release(name, number) : undefined;
 	}
 
 	/** `since` absent: unknown, so only the newest release has it. */

@@ -1,4 +1,4 @@
-import { type Ioctl, ioctls } from "../../../../structs/index.js";
+import { CURRENT_RELEASE, type Ioctl, ioctls, OLDEST_RELEASE } from "../../../../structs/index.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import { announce } from "../../frame/announce.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
@@ -65,9 +65,9 @@ const commands: readonly CommandSpec[] = [
 		summary: "which kernel answers, and which calls it knows",
 		details: [
 			"No call that is asked about does anything: it is made with a size that no command takes.",
-			"With --uapi 6.2 ... 7.3 the simulated kernel answers as one of that age to calls, flags, fields and types that it does",
-			"not know: ENOTTY, E2BIG, EOPNOTSUPP. Not known is when these came, so only 7.3 has them: IOMMU_IOAS_NOIOMMU_GET_PA,",
-			"IOMMU_HWPT_DATA_AMD_GUEST, IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED. What drivers and the selftest answer is always 7.3's.",
+			`With --uapi ${OLDEST_RELEASE} ... ${CURRENT_RELEASE} the simulated kernel answers as one of that age to calls, flags, fields and types that it does`,
+			`not know: ENOTTY, E2BIG, EOPNOTSUPP. Not known is when these came, so only ${CURRENT_RELEASE} has them: IOMMU_IOAS_NOIOMMU_GET_PA,`,
+			`IOMMU_HWPT_DATA_AMD_GUEST, IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED. What drivers and the selftest answer is always ${CURRENT_RELEASE}'s.`,
 		].join("\n"),
 		groups: ["kernel", "fd"],
 		isDefault: true,
