@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // Finds the build and starts it. Kept tiny, and CommonJS: everything here is paid for at every start.
 const { IOMMUCTL_SESSION: session } = process.env;
+/** Exit code: this machine lacks something. */
+const environment = 3;
 
 /** Code that the build compiled under this very release of Node. */
 function compiled(dist) {
@@ -11,11 +13,12 @@ function compiled(dist) {
 	}
 }
 
-function start(dist) {
+/** `found`: what is wrong with the shell's session, or that it leaves the command to this process. */
+function start(dist, found) {
 	const code = compiled(dist);
-	if (code) return require("./compiled.js").load(`${dist}/main.cjs`, code);
-	require("node:module").enableCompileCache?.();
-	return require(`${dist}/main.cjs`);
+	if (!code) require("node:module").enableCompileCache?.();
+	const { main } = code ? require("./compiled.js").load(`${dist}/main.cjs`, code).exports : require(`${dist}/main.cjs`);
+	main(process.argv.slice(2), found);
 }
 
 /** In a session the command line is only passed on: what loads is small. */
@@ -23,8 +26,7 @@ function passOn(dist) {
 	require(`${dist}/forwarder.cjs`).runInSession(session, process.argv.slice(2), (result) => {
 		if (typeof result === "number") process.exit(result);
 		// Not for the session, or there is none any more: the command itself knows what to do.
-		globalThis.iommuctlSession = result;
-		start(dist);
+		start(dist, result);
 	});
 }
 
@@ -35,5 +37,5 @@ try {
 } catch (error) {
 	if (!["MODULE_NOT_FOUND", "ENOENT"].includes(error?.code) || !/(?:main|forwarder)\.cjs/.test(error.message)) throw error;
 	process.stderr.write("iommuctl: not built yet: run `npm run build` in the folder of iommuctl\n");
-	process.exitCode = 3;
+	process.exitCode = environment;
 }

@@ -80,8 +80,9 @@ try {
 function compiledCode(file) {
 	const made = join(dirname(file), `main.${process.version}-${process.arch}.cache`);
 	const code = `
-		const script = require("./bin/compiled.js").load(${JSON.stringify(file)});
-		process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(made)}, script.createCachedData()));`;
+		const { script, exports: { main } } = require("./bin/compiled.js").load(${JSON.stringify(file)});
+		process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(made)}, script.createCachedData()));
+		main(process.argv.slice(2));`;
 	const words = ["run", "--kernel", "sim", "-q", "scripts/examples/nested-translation.iommu"];
 	const { status, stderr } = spawnSync(process.execPath, ["-e", code, "iommuctl", ...words], { cwd: root, encoding: "utf8" });
 	// The build works without it, but starts more slowly.

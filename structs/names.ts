@@ -7,24 +7,10 @@ import { orNearest } from "./suggest.js";
 type Entry = readonly [name: string, value: number];
 type Constants = Pick<FieldInfo, "set" | "extra">;
 
-const prefixes = new WeakMap<ConstSet, string>();
-
 /** A constant's name without the prefix that all names of its set share. */
 export function shortName(set: ConstSet, name: string): string {
-	let prefix = prefixes.get(set);
-	if (prefix === undefined) {
-		prefix = commonPrefix(setInfo(set).entries.map(([entry]) => entry));
-		prefixes.set(set, prefix);
-	}
+	const { prefix } = setInfo(set);
 	return name.startsWith(prefix) ? name.slice(prefix.length) : name;
-}
-
-/** The prefix that all names share, up to an underscore; for a single name, up to the word FLAG or FLAGS. */
-function commonPrefix(names: readonly string[]): string {
-	if (names.length < 2) return /^.*_FLAGS?_/.exec(names[0] ?? "")?.[0] ?? "";
-	let prefix = names[0];
-	while (!names.every((name) => name.startsWith(prefix))) prefix = prefix.slice(0, -1);
-	return prefix.slice(0, prefix.lastIndexOf("_") + 1);
 }
 
 /** The constants that a field takes: those of its set, then the extra ones. */

@@ -12,14 +12,38 @@ export interface SetInfo {
 	readonly doc: string;
 	/** A selection from `defines`, or a proposal's set: not an enum of the uAPI. */
 	readonly derived: boolean;
+	/** What all names begin with, up to an underscore. */
+	readonly prefix: string;
 }
 
-const infos = new WeakMap<object, SetInfo>();
+/** Under this a set has what else was declared of it. */
+const INFO = Symbol("declared");
+type Declared = ConstSet & { readonly [INFO]: SetInfo };
 
 function declare<const V extends ConstSet>(kind: SetInfo["kind"], name: string, values: V, doc: string, derived = false): Readonly<V> {
-	const set = Object.freeze({ ...values }) as Readonly<V>;
-	infos.set(set, { name, kind, entries: Object.entries(values), doc, derived });
-	return set;
+	const entries = Object.entries(values);
+	let prefix: string | undefined;
+	const info: SetInfo = {
+		name,
+		kind,
+		entries,
+		doc,
+		derived,
+		// Found when it is asked for: most runs print few of the names.
+		get prefix() {
+			prefix ??= commonPrefix(entries.map(([entry]) => entry));
+			return prefix;
+		},
+	};
+	return Object.freeze(Object.defineProperty({ ...values }, INFO, { value: info })) as Readonly<V>;
+}
+
+/** The prefix that all names share, up to an underscore; for a single name, up to the word FLAG or FLAGS. */
+function commonPrefix(names: readonly string[]): string {
+	if (names.length < 2) return /^.*_FLAGS?_/.exec(names[0] ?? "")?.[0] ?? "";
+	let prefix = names[0];
+	while (!names.every((name) => name.startsWith(prefix))) prefix = prefix.slice(0, -1);
+	return prefix.slice(0, prefix.lastIndexOf("_") + 1);
 }
 
 /** An enum: a field holds exactly one of the values. If two names share a value, the first is printed. */
@@ -44,12 +68,12 @@ export function derivedSet<const V extends ConstSet>(kind: "enum" | "flags", nam
 
 /** Name, kind and entries of a declared set; throws InputError for any other object. */
 export function setInfo(set: object): SetInfo {
-	const info = infos.get(set);
+	const info = (set as Declared)[INFO];
 	if (!info) throw new InputError("not a declared set of constants");
 	return info;
 }
 
 /** Whether an object is a declared set. */
 export function isSet(value: unknown): value is ConstSet {
-	return typeof value === "object" && value !== null && infos.has(value);
+	return typeof value === "object" && value !== null && INFO in value;
 }

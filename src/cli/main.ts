@@ -1,9 +1,13 @@
+/** What bin/iommuctl.js runs: the bundle's entry. */
 import { writeSync } from "node:fs";
 import type { InSession } from "./forwarder.js";
 import { version } from "./frame/version.js";
 
-/** The bundle's entry. Loads what the command line names and nothing else. */
-async function main(argv: readonly string[]): Promise<void> {
+/**
+ * Runs one command line (the words after `iommuctl`) and sets the exit code. Loads what it names and nothing else.
+ * @param found what the shell's session answered, where it did not run the command
+ */
+export async function main(argv: readonly string[], found?: InSession): Promise<void> {
 	if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
 		// process.stdout takes its time to load.
 		writeSync(1, `${version}\n`);
@@ -16,7 +20,7 @@ async function main(argv: readonly string[]): Promise<void> {
 	const { execute } = await import("./execute.js");
 	const { processIo } = await import("./frame/process-io.js");
 	const io = processIo();
-	const outcome = await execute(argv, { io, sessionProblem: await sessionProblem() });
+	const outcome = await execute(argv, { io, sessionProblem: await sessionProblem(found) });
 	try {
 		io.flush();
 	} catch (error) {
@@ -28,14 +32,11 @@ async function main(argv: readonly string[]): Promise<void> {
 	process.exitCode = outcome.exit;
 }
 
-/** What bin/iommuctl.js found wrong with the shell's session, if it looked for one. */
-async function sessionProblem(): Promise<Error | undefined> {
-	const found = (globalThis as { iommuctlSession?: InSession }).iommuctlSession;
+/** What is wrong with the shell's session, if anything is. */
+async function sessionProblem(found: InSession | undefined): Promise<Error | undefined> {
 	if (typeof found !== "object") return undefined;
 	const { SessionError } = await import("../session/paths.js");
 	if ("error" in found) return new SessionError(found.error.message, found.error.hint);
 	const { goneError } = await import("../session/gone.js");
 	return goneError(process.env, process.env.IOMMUCTL_SESSION ?? "", found.gone);
 }
-
-void main(process.argv.slice(2));

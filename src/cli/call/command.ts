@@ -4,7 +4,7 @@ import { fieldOptions, shapeOf } from "./shape.js";
 import type { CallSpec } from "./spec.js";
 
 /** The command that makes a call: its options follow from the struct's declaration. */
-export function callCommand(object: string, spec: CallSpec): CommandSpec {
+export function callCommand<P>(object: string, spec: CallSpec<P>): CommandSpec {
 	const command = spec.name === "" ? object : `${object} ${spec.name}`;
 	return {
 		name: spec.name,

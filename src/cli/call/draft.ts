@@ -15,8 +15,6 @@ const longest = 1 << 20;
 export class Draft {
 	/** remarks for people, and for JSON */
 	readonly notes: string[] = [];
-	/** lines in the kernel's log before the call, where its refusal may be explained there */
-	logBefore: number | undefined;
 	/** further calls after the first, each with what differs from it */
 	readonly rounds: ReadonlyMap<string, FieldValue>[] = [];
 	readonly #values = new Map<string, FieldValue>();

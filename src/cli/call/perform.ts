@@ -79,23 +79,23 @@ export function findField(struct: StructType, name: string, member?: string): Fi
 }
 
 /** Makes the call that a command stands for, shows the answer, and says how it went. */
-export async function performCall(command: string, spec: CallSpec, inv: Invocation): Promise<Outcome> {
+export async function performCall<P>(command: string, spec: CallSpec<P>, inv: Invocation): Promise<Outcome> {
 	const shape = shapeOf(spec);
 	const struct = shape.ioctl.struct as StructType;
 	const scratch = inv.common.dryRun ? undefined : await inv.context.scratch();
 	const draft = new Draft(struct, inv, scratch ?? new DryScratch());
 	try {
 		takeFields(spec, shape, draft);
-		await spec.prepare?.(draft);
+		const prepared = (await spec.prepare?.(draft)) as P;
 		if (!scratch) return await showDryRun(command, shape, draft);
 		await announce(inv);
-		return await make(command, spec, shape, draft);
+		return await make(command, spec, shape, draft, prepared);
 	} finally {
 		scratch?.reset();
 	}
 }
 
-async function make(command: string, spec: CallSpec, shape: CallShape, draft: Draft): Promise<Outcome> {
+async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, draft: Draft, prepared: P): Promise<Outcome> {
 	const { inv } = draft;
 	const kernel = await inv.context.kernel();
 	const fd = spec.target ? await spec.target(inv) : await inv.context.iommu();
@@ -112,7 +112,7 @@ async function make(command: string, spec: CallSpec, shape: CallShape, draft: Dr
 	const answer = answers[answers.length - 1];
 	await draft.settle(answer.errno !== 0);
 	if (fd < 0) draft.notes.push("the device's file could not be opened, so the call was not made");
-	const made: Made = { inv, draft, answer, answers, fd };
+	const made: Made<P> = { inv, draft, answer, answers, fd, prepared };
 	const details = fd < 0 ? undefined : await after?.(made);
 	const value = answer.errno === 0 ? (details?.value ?? newId(spec, shape, answer, inv.common.json)) : undefined;
 	const shown: Shown = {

@@ -23,7 +23,9 @@ export interface Details {
 }
 
 /** A call that was made (several where a long array went in pieces: the last one made). */
-export interface Made {
+export interface Made<P = unknown> {
+	/** what `prepare` answered */
+	readonly prepared: P;
 	readonly inv: Invocation;
 	readonly draft: Draft;
 	readonly answer: Answer;
@@ -33,7 +35,7 @@ export interface Made {
 }
 
 /** A command that is one ioctl with one struct. */
-export interface CallSpec {
+export interface CallSpec<P = unknown> {
 	readonly name: string;
 	readonly summary: string;
 	readonly details?: string;
@@ -49,16 +51,19 @@ export interface CallSpec {
 	readonly extra?: () => readonly OptionSpec[];
 	/** arguments that are no fields */
 	readonly args?: readonly Argument[];
-	/** fields that follow from what was given */
-	prepare?(draft: Draft): void | Promise<void>;
+	/** fields that follow from what was given; what it answers is there for `after` */
+	prepare?(draft: Draft): P | Promise<P>;
 	/** the file to call on; without: the open /dev/iommu */
 	target?(inv: Invocation): Promise<Ret>;
 	/** path of the field with the command's value, `ret` for the call's own; without: what the call makes first, as its row says */
 	readonly newId?: string;
 	/** looks at what is there just before the call; what it returns is asked for the details after it */
-	watch?(inv: Invocation): Promise<CallSpec["after"]>;
-	after?(made: Made): Details | undefined | Promise<Details | undefined>;
+	watch?(inv: Invocation): Promise<CallSpec<P>["after"]>;
+	after?(made: Made<P>): Details | undefined | Promise<Details | undefined>;
 }
+
+/** A spec among others whose `after` uses what its `prepare` answers: says what type that is. */
+export const callSpec = <P>(spec: CallSpec<P>): CallSpec<P> => spec;
 
 /** A field with the option that sets it. */
 export interface FieldOption {

@@ -13,9 +13,9 @@ export interface Growth {
 }
 
 /** Structs that grew, from the calls' rows. All others have always had one size. */
-export const growth: readonly Growth[] = Object.values<Ioctl>(ioctls).flatMap(({ name, since, minSize, grew }) =>
-	grew && since ? [{ call: name as IommuCall, sizes: [[since, minSize], ...grew] }] : [],
-);
+export const growth: readonly Growth[] = Object.values<Ioctl>(ioctls)
+	.filter(({ grew }) => grew !== undefined)
+	.map(({ name, since, minSize, grew = [] }) => ({ call: name as IommuCall, sizes: [[since as string, minSize], ...grew] }));
 
 export interface Constant {
 	readonly call: IommuCall;

@@ -2,16 +2,15 @@
 import type { Draft } from "../../call/draft.js";
 import type { Details, Made } from "../../call/spec.js";
 
-/** Remembers how far the log is, before a call whose refusal the kernel explains there. */
-export async function markLog(draft: Draft): Promise<void> {
-	if (draft.dry) return;
+/** How long the kernel's log is before a call whose refusal the kernel explains there; undefined: the call is not made. */
+export async function logLength(draft: Draft): Promise<number | undefined> {
+	if (draft.dry) return undefined;
 	const { log } = await draft.inv.context.handle();
-	draft.logBefore = log?.().length ?? 0;
+	return log?.().length ?? 0;
 }
 
-/** What the kernel logged during a call that failed. */
-export async function logged({ inv, draft, answer }: Made): Promise<Details | undefined> {
-	const from = draft.logBefore;
+/** What the kernel logged during a call that failed; `from` is how long its log was before. */
+export async function logged({ inv, answer }: Made, from: number | undefined): Promise<Details | undefined> {
 	if (answer.errno === 0 || from === undefined) return undefined;
 	const { log } = await inv.context.handle();
 	const lines = log?.().slice(from) ?? [];

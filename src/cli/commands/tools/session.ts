@@ -39,7 +39,8 @@ async function start(inv: Invocation): Promise<Outcome> {
 	};
 	// Here, where the file has the number that the user knows.
 	if (common.fd !== undefined) (await import("../../../kernel/real/index.js")).checkGivenFile(common.fd);
-	const command = [process.execPath, fileURLToPath(import.meta.url), "--serve-session"];
+	// Beside dist/, where this is once it is built.
+	const command = [process.execPath, fileURLToPath(new URL("../bin/iommuctl.js", import.meta.url)), "--serve-session"];
 	// To the session's process, 0 is never.
 	const idleTime = idle === "never" ? 0 : parseDuration(idle, "--idle");
 	if (idle !== "never" && idleTime === 0)

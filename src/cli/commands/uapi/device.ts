@@ -9,13 +9,13 @@ import { deviceFolder, devicePath } from "../../call/device-path.js";
 import type { Draft } from "../../call/draft.js";
 import { parseNumber, parseUuid } from "../../call/natural.js";
 import { describeBytes, describePayload } from "../../call/payload.js";
-import type { CallSpec, Details, Made } from "../../call/spec.js";
+import { type CallSpec, callSpec, type Details, type Made } from "../../call/spec.js";
 import { announce } from "../../frame/announce.js";
 import type { Argument, Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import type { KernelHandle } from "../../frame/kernel-choice.js";
 import { table } from "../../frame/text.js";
-import { logged, markLog } from "../sim/log-hint.js";
+import { logged, logLength } from "../sim/log-hint.js";
 
 export { devicePath } from "../../call/device-path.js";
 
@@ -115,7 +115,7 @@ function infoFetched({ draft, answer }: Made): Details | undefined {
 }
 
 const specs: readonly CallSpec[] = [
-	{
+	callSpec({
 		name: "bind",
 		summary: "put a VFIO device into the context",
 		details: "The device's file stays open for the rest of a script; closing it (device close) takes the device out again.",
@@ -125,20 +125,21 @@ const specs: readonly CallSpec[] = [
 		extra: () => [{ flags: "--token <uuid>", doc: "the token of a virtual function; sets the flag" }],
 		async prepare(draft) {
 			if (!draft.given("iommufd")) draft.fill("iommufd", draft.dry ? 3n : BigInt(await draft.inv.context.iommu()));
-			await markLog(draft);
 			const token = draft.inv.options.token as string | undefined;
-			if (token === undefined) return;
-			draft.fill("flags", 1n);
-			draft.fill("token_uuid_ptr", draft.placer.place(parseUuid(token, "--token")));
+			if (token !== undefined) {
+				draft.fill("flags", 1n);
+				draft.fill("token_uuid_ptr", draft.placer.place(parseUuid(token, "--token")));
+			}
+			return await logLength(draft);
 		},
 		after(made) {
 			const { inv, draft, answer } = made;
-			if (answer.errno !== 0) return logged(made);
+			if (answer.errno !== 0) return logged(made, made.prepared);
 			inv.context.deviceIds.set(pathOf(inv), Number(draft.read(answer.after, "out_devid")));
 			return undefined;
 		},
 		examples: [["device bind vfio0", "answers the device's ID in the context"]],
-	},
+	}),
 	{
 		name: "attach",
 		summary: "attach a VFIO device to an IOAS or page table, or move it there",

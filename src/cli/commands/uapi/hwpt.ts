@@ -6,7 +6,7 @@ import type { Draft } from "../../call/draft.js";
 import { describeEntry, type EntryArray, entryOptions, readEntries, restride } from "../../call/entries/array.js";
 import { parseLength } from "../../call/natural.js";
 import { payloadOptions, placePayload } from "../../call/payload.js";
-import type { CallSpec, Details, Made } from "../../call/spec.js";
+import { type CallSpec, callSpec, type Details, type Made } from "../../call/spec.js";
 import type { Family } from "../../frame/command.js";
 import { UsageError } from "../../frame/exit.js";
 import { hex, plural, sizeText } from "../../frame/text.js";
@@ -17,15 +17,12 @@ const hwpt = { name: "HWPT", doc: "the page table's ID", field: "hwpt_id" };
 /** The most entries that one call takes, 2^19. */
 const mostEntries = 1 << 19;
 
-const arrays = new WeakMap<Draft, EntryArray>();
-
-/** Places the entries; more than one call takes go in several. */
-async function placeEntries(draft: Draft): Promise<void> {
+/** Places the entries, and answers them; more than one call takes go in several. */
+async function placeEntries(draft: Draft): Promise<EntryArray | undefined> {
 	const { options } = draft.inv;
 	const array = await readEntries(draft.inv, invalidatePayloads, draft.given("data_type") ? draft.get("data_type") : undefined);
 	const batch = options.batch === undefined ? mostEntries : parseLength(options.batch as string, "--batch");
-	if (!array) return;
-	arrays.set(draft, array);
+	if (!array) return undefined;
 	const { payload, count } = array;
 	const { size } = payload.struct;
 	draft.fill("data_type", BigInt(payload.type));
@@ -49,11 +46,11 @@ async function placeEntries(draft: Draft): Promise<void> {
 	}
 	if (draft.rounds.length > 0)
 		draft.notes.push(`${plural(count, "entry")} in ${draft.rounds.length + 1} calls of at most ${piece.toLocaleString("en-US")} (--batch)`);
+	return array;
 }
 
 /** How many entries were handled, over all calls, and which was the first that was not. */
-function handledEntries({ draft, answers }: Made): Details {
-	const array = arrays.get(draft);
+function handledEntries({ draft, answers, prepared: array }: Made<EntryArray | undefined>): Details {
 	let handled = 0;
 	let sent = 0;
 	for (const { before, after, errno } of answers) {
@@ -132,7 +129,7 @@ const specs: readonly CallSpec[] = [
 			["hwpt alloc 4 6 --smmuv3 v=1,config=S1,s1contextptr=0x100000 --fault-id 7", "an SMMUv3 guest's, with fault queue 7"],
 		],
 	},
-	{
+	callSpec({
 		name: "invalidate",
 		summary: "invalidate what hardware cached of a guest's page tables",
 		details: [
@@ -161,7 +158,7 @@ const specs: readonly CallSpec[] = [
 			["hwpt invalidate 7 --from entries.jsonl", "one entry a line, a million if need be"],
 			["hwpt invalidate 7 --from - --as vtd-s1 < entries.bin", "the array's bytes"],
 		],
-	},
+	}),
 	{
 		name: "dirty-on",
 		summary: "start tracking the pages that devices write",
