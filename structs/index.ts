@@ -26,4 +26,5 @@ export * from "./struct-type.js";
 export type * from "./types.js";
 export * from "./vfio.js";
 export * from "./vfio-defines.js";
+export * from "./vfio-device-calls.js";
 export * from "./viommu.js";

@@ -5,6 +5,8 @@ import { iommu_hwpt_pgfault_perm } from "./fault.js";
 import { mock_access_rw, mock_flags_access, mock_flags_access_create, mock_flags_device, iommu_test_op as op } from "./selftest-enums.js";
 
 const iova = u64.as("iova");
+/** The other access command's flag for random addresses; this one takes it too. */
+const syz = { MOCK_FLAGS_ACCESS_SYZ: mock_flags_access.MOCK_FLAGS_ACCESS_SYZ };
 const length = u64.as("len");
 const pasid = u32.as("pasid");
 const stdev = {
@@ -42,7 +44,7 @@ const members = {
 		"pin pages of an IOAS through an access",
 	),
 	access_rw: inline(
-		{ iova, length, uptr: ptr.note("the memory to copy from or to"), flags: u32.of(mock_access_rw) },
+		{ iova, length, uptr: ptr.note("the memory to copy from or to"), flags: u32.of(mock_access_rw, syz) },
 		"copy to or from an IOAS through an access",
 	),
 	memory_limit: inline({ limit: u32.as("len").note("bytes that the core may use for bookkeeping at one time") }, "limit temporary memory"),

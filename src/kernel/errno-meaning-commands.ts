@@ -157,7 +157,7 @@ const ofIoctls = {
 		[E.EFAULT]: "the struct or the token cannot be read, or the device takes no token",
 	},
 	VFIO_DEVICE_ATTACH_IOMMUFD_PT: {
-		[E.ENOENT]: "no object has the ID pt_id in this context",
+		[E.ENOENT]: "no object has the ID pt_id in this context, or a nested table has no virtual device for this one",
 		[E.EINVAL]: "pt_id has the wrong type, its group is attached elsewhere, or the table does not fit (PASID, nested)",
 		[E.EADDRINUSE]: "a mapping or allowed range overlaps what the device reserves, or is not aligned for its IOMMU",
 		[E.EBUSY]: "PASID 0 is attached: detach that first",
@@ -216,9 +216,18 @@ const ofSystemCalls: Readonly<Record<string, Meanings>> = {
 		[E.EPERM]: "that address is below what programs may map (vm.mmap_min_addr), or the file does not allow it",
 		[E.EINVAL]: "address, offset or length are not page aligned, or length is 0",
 		[E.ENOMEM]: "out of memory or address space (ulimit -v)",
+		[E.ENODEV]: "this file cannot be mapped; the simulated kernel maps no region of a device",
 	},
 	close: { [E.EBADF]: "that file descriptor is not open" },
 };
 
+/** VFIO's calls on a device's file that are no part of iommufd. */
+const ofDeviceCalls: Readonly<Record<string, Meanings>> = {
+	VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: {
+		[E.ENOSPC]: "argsz has no room for every device: 12 bytes, and 8 for each",
+		[E.ENODEV]: "the device's bus cannot be reset",
+	},
+};
+
 /** By the ioctl's or system call's name. */
-export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = { ...ofIoctls, ...ofSystemCalls };
+export const commandMeanings: Readonly<Partial<Record<string, Meanings>>> = { ...ofIoctls, ...ofDeviceCalls, ...ofSystemCalls };

@@ -11,6 +11,8 @@ export interface IoResult {
 	/** 0 or more, or -1 */
 	readonly ret: number | bigint;
 	readonly errno: number;
+	/** what the errno means here, where it is known better than in general */
+	readonly meaning?: string;
 	/** why it is a failure all the same */
 	readonly problem?: string;
 	/** for people, one line; then more */
@@ -26,7 +28,7 @@ export interface IoResult {
 /** Shows how a system call other than ioctl went. */
 export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome> {
 	const { io, common, context } = inv;
-	const { command, call, ret, errno, problem, headline, lines = [], json, value, fields } = result;
+	const { command, call, ret, errno, meaning, problem, headline, lines = [], json, value, fields } = result;
 	const good = problem === undefined && asExpected(inv, errno);
 	const kept = errno === 0 ? value : undefined;
 	if (common.json) {
@@ -41,7 +43,7 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 			call,
 			ok: good,
 			ret: typeof ret === "bigint" ? `0x${ret.toString(16)}` : ret,
-			errno: errnoDocument(call, errno),
+			errno: errnoDocument(call, errno, meaning),
 			expected: common.expect ?? null,
 			...(problem !== undefined && { problem }),
 			id: typeof kept === "bigint" ? `0x${kept.toString(16)}` : (kept ?? null),
@@ -59,7 +61,7 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 				? good
 					? (headline ?? `${call} ${ret}`)
 					: `${call} succeeded, but ${common.expect} was expected`
-				: `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno)}`);
+				: `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno, meaning)}`);
 		(good ? io.stdout : io.stderr).write(`${[`${mark}  ${text}`, ...lines.map((line) => `    ${line}`)].join("\n")}\n`);
 	}
 	return { exit: good ? exitCode.done : exitCode.failed, errno, value: kept, fields };

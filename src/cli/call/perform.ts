@@ -12,6 +12,7 @@ import { devicePath } from "./device-path.js";
 import { Draft } from "./draft.js";
 import { madeField } from "./made.js";
 import { kindOf, parseField, parseHexBytes } from "./natural.js";
+import { reasonsFor } from "./reasons.js";
 import { leavesOf, shapeOf, sizeAlias } from "./shape.js";
 import { answerDocument, fieldLines, fieldsDocument, type Shown, showAnswer } from "./show.js";
 import type { CallShape, CallSpec, Made } from "./spec.js";
@@ -115,10 +116,13 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 	const made: Made<P> = { inv, draft, answer, answers, fd, prepared };
 	const details = fd < 0 ? undefined : await after?.(made);
 	const value = answer.errno === 0 ? (details?.value ?? newId(spec, shape, answer, inv.common.json)) : undefined;
+	const reasons = await reasonsFor(inv, answer);
+	draft.notes.push(...reasons.notes);
 	const shown: Shown = {
 		inv,
 		command,
 		title: title(spec, shape),
+		meaning: reasons.meaning,
 		shape,
 		answer,
 		call: fd < 0 ? "open" : undefined,

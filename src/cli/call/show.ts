@@ -1,4 +1,4 @@
-import type { FieldInfo } from "../../../structs/index.js";
+import { type FieldInfo, leastSize } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { EINVAL } from "../../kernel/errno.js";
@@ -14,11 +14,12 @@ import type { CallShape, Details } from "./spec.js";
 const mostInLine = 3;
 
 /** What it means for this very call: with a size below the smallest, nothing else was looked at. */
-function meaningOf({ answer, call }: Shown): string {
+function meaningOf({ answer, call, meaning: known }: Shown): string {
+	if (known !== undefined) return known;
 	const { ioctl, errno, before } = answer;
 	if (call === undefined && errno === EINVAL && ioctl.struct && before.length >= 4) {
 		const size = Buffer.from(before.buffer, before.byteOffset, 4).readUInt32LE();
-		if (size < ioctl.minSize) return `${ioctl.struct.leaves[0].name} is too small: this call takes at least ${ioctl.minSize} bytes`;
+		if (size < leastSize(ioctl)) return `${ioctl.struct.leaves[0].name} is too small: this call takes at least ${leastSize(ioctl)} bytes`;
 	}
 	return meaning(call ?? ioctl.name, errno);
 }
@@ -90,6 +91,8 @@ export interface Shown {
 	readonly answer: Answer;
 	/** the system call whose errno it is, where the ioctl was not reached */
 	readonly call?: string;
+	/** what the errno means here, where it is known better than in general */
+	readonly meaning?: string;
 	readonly details?: Details;
 	readonly notes: readonly string[];
 	readonly value?: number | bigint;

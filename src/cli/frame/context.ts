@@ -33,6 +33,8 @@ export class Context {
 	/** IDs of bound devices, by path */
 	readonly deviceIds = new Map<string, number>();
 	readonly #devices = new Map<string, number>();
+	/** files of VFIO devices that commands opened by other ways: what a call's number means there is VFIO's */
+	readonly deviceFiles = new Set<number>();
 	#opening: Promise<KernelHandle> | undefined;
 	#opened: KernelHandle | undefined;
 	#fd: number | undefined;
@@ -115,6 +117,11 @@ export class Context {
 		const fd = (await this.kernel()).open(path);
 		if (fd >= 0) this.#devices.set(path, fd);
 		return fd;
+	}
+
+	/** Whether a file belongs to a VFIO device, as far as commands opened it here. */
+	isDeviceFile(fd: number): boolean {
+		return this.deviceFiles.has(fd) || [...this.#devices.values()].includes(fd);
 	}
 
 	/** Closes a device's file if it is open. */

@@ -4,7 +4,7 @@ import {
 	vfio_device_detach_iommufd_pt as DETACH,
 	vfio_defines as V,
 } from "../../../structs/index.js";
-import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
+import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import type { UserArg } from "../memory/user-arg.js";
@@ -52,6 +52,13 @@ export class VfioDeviceFile extends SimFile {
 
 	override pwrite(_process: Caller, io: UserIo, offset: bigint): Ret {
 		return this.#granted ? this.device.write(io, offset) : -EINVAL;
+	}
+
+	/** Regions are not memory here, though their MMAP flag is what the real hardware answers. */
+	override mmap(): Ret {
+		if (!this.#granted) return -EINVAL;
+		this.device.group.host.warn("vfio: mapping a device's region with mmap is not simulated");
+		return -ENODEV;
 	}
 
 	/** The device behind the file does DMA: nothing happens before it is bound. */

@@ -1,5 +1,7 @@
+import { ENOENT } from "../../../kernel/errno.js";
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../../../kernel/kernel.js";
 import { bytesGiven, bytesOptions } from "../../call/bytes-option.js";
+import { deviceFolder } from "../../call/device-path.js";
 import { showIo } from "../../call/io-result.js";
 import { parseFd, parseLength, parseNumber } from "../../call/natural.js";
 import { announce } from "../../frame/announce.js";
@@ -21,8 +23,21 @@ const split = (ret: number) => ({ ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret
 
 async function open(inv: Invocation): Promise<Outcome> {
 	await announce(inv);
-	const fd = (await inv.context.kernel()).open(inv.args[0]);
-	return await showIo(inv, { command: "file open", call: "open", ...split(fd), headline: `${inv.args[0]} is file ${fd}`, value: fd });
+	const [path] = inv.args;
+	const kernel = await inv.context.kernel();
+	const fd = kernel.open(path);
+	// Whoever names a file that is there should hear why it is not.
+	const ofHost = kernel.kind === "sim" && fd === -ENOENT && !/^\/dev\/(?:iommu$|vfio\/)/.test(path);
+	const meaning = ofHost ? "there is no such file: the simulated kernel has none of the host's files" : undefined;
+	if (fd >= 0) inv.context.deviceFiles[path.startsWith(`${deviceFolder}/`) ? "add" : "delete"](fd);
+	return await showIo(inv, {
+		command: "file open",
+		call: "open",
+		...split(fd),
+		meaning,
+		headline: `${inv.args[0]} is file ${fd}`,
+		value: fd,
+	});
 }
 
 async function close(inv: Invocation): Promise<Outcome> {

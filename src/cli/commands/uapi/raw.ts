@@ -1,4 +1,12 @@
-import { type Ioctl, ioctlByName, ioctlByRequest, ioctls, type StructType } from "../../../../structs/index.js";
+import {
+	groupCalls,
+	type Ioctl,
+	ioctlByName,
+	ioctlByRequest,
+	ioctls,
+	type StructType,
+	vfioDeviceCalls,
+} from "../../../../structs/index.js";
 import { type Answer, callWithBytes } from "../../../client/call.js";
 import { DryScratch } from "../../../client/memory.js";
 import { devicePath } from "../../call/device-path.js";
@@ -6,6 +14,7 @@ import { Draft } from "../../call/draft.js";
 import { madeIn } from "../../call/made.js";
 import { parseFd, parseField, parseHexBytes, parseLength, parseNumber } from "../../call/natural.js";
 import { asExpected, findField } from "../../call/perform.js";
+import { reasonsFor } from "../../call/reasons.js";
 import { leavesOf } from "../../call/shape.js";
 import { answerDocument, fieldLines, fieldsDocument, hexLines, showAnswer } from "../../call/show.js";
 import type { CallShape } from "../../call/spec.js";
@@ -15,24 +24,31 @@ import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { didYouMean } from "../../frame/suggest.js";
 import { hexBytes, hexDump } from "../../frame/text.js";
 
-/** A call by its name (IOMMU_ may be left out) or by its number, known or not. */
-function findCall(text: string): Ioctl {
+/** A call by its name (IOMMU_ may be left out) or by its number, known or not; `device`: of a VFIO device's file. */
+function findCall(text: string, device: boolean): Ioctl {
 	const name = text.toUpperCase();
-	const known = ioctlByName(name) ?? ioctlByName(`IOMMU_${name}`);
+	const ofDevices = [...vfioDeviceCalls.values()];
+	const known = ioctlByName(name) ?? ioctlByName(`IOMMU_${name}`) ?? ofDevices.find((one) => one.name === name);
 	if (known) return known;
 	if (!/^-?\d/.test(text))
 		throw new UsageError(
 			`no call is named "${text}"`,
-			didYouMean(
-				name,
-				Object.keys(ioctls).flatMap((one) => [one, one.replace(/^IOMMU_/, "")]),
-			) ?? "give its number, for example 0x3b85",
+			didYouMean(name, [...Object.keys(ioctls).flatMap((one) => [one, one.replace(/^IOMMU_/, "")]), ...ofDevices.map((one) => one.name)]) ??
+				"give its number, for example 0x3b85",
 		);
 	const number = parseNumber(text, "REQUEST");
 	if (number < 0n || number > 0xffffffffn) throw new UsageError(`REQUEST: ${text} is no request number`, "0 to 0xffffffff");
 	const request = Number(number);
 	return (
-		ioctlByRequest(request) ?? { name: `request 0x${request.toString(16)}`, request, nr: request & 0xff, struct: null, size: 0, minSize: 0 }
+		(device ? vfioDeviceCalls.get(request) : undefined) ??
+		ioctlByRequest(request, device ? "device" : "context") ?? {
+			name: `request 0x${request.toString(16)}`,
+			request,
+			nr: request & 0xff,
+			struct: null,
+			size: 0,
+			minSize: 0,
+		}
 	);
 }
 
@@ -74,6 +90,10 @@ function withFields(inv: Invocation, call: Ioctl, bytes: Uint8Array, sets: reado
 	return whole.subarray(0, bytes.length);
 }
 
+/** What a number means goes by the file that it is sent to. */
+const onDevice = ({ context, options }: Invocation): boolean =>
+	options.onDevice !== undefined || (options.onFd !== undefined && context.isDeviceFile(parseFd(options.onFd as string, "--on-fd")));
+
 async function target({ context, options }: Invocation): Promise<number> {
 	if (options.onFd !== undefined) return parseFd(options.onFd as string, "--on-fd");
 	if (options.onDevice !== undefined) return await context.deviceFile(devicePath(options.onDevice as string));
@@ -82,7 +102,7 @@ async function target({ context, options }: Invocation): Promise<number> {
 
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, options, common, io, out } = inv;
-	const call = findCall(args[0]);
+	const call = findCall(args[0], onDevice(inv));
 	const words = args.slice(1);
 	const number = options.argAddr ?? options.argValue;
 	if (number !== undefined && words.length > 0)
@@ -132,11 +152,26 @@ async function run(inv: Invocation): Promise<Outcome> {
 		const ret = kernel.ioctl(fd, call.request, arg);
 		answer = { ioctl: call, ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0, before, after: before, decoded: {} };
 	} else answer = callWithBytes(kernel, fd, call, arg);
+	if (call.request === groupCalls.VFIO_GROUP_GET_DEVICE_FD && answer.ret >= 0) inv.context.deviceFiles.add(answer.ret);
 	const good = asExpected(inv, answer.errno);
 	// As the call's own command has it: what is made, or else what is returned.
 	const value = answer.errno === 0 ? (madeIn(call, answer.after) ?? answer.ret) : undefined;
 	const details = call.struct || common.hex || before.length === 0 ? undefined : { lines: hexLines(answer) };
-	const shown = { inv, command: "raw", title: call.name, shape, answer, details, notes, value, good, ...(notOpened && { call: "open" }) };
+	const reasons = await reasonsFor(inv, answer);
+	notes.push(...reasons.notes);
+	const shown = {
+		inv,
+		command: "raw",
+		title: call.name,
+		meaning: reasons.meaning,
+		shape,
+		answer,
+		details,
+		notes,
+		value,
+		good,
+		...(notOpened && { call: "open" }),
+	};
 	if (common.json) io.stdout.write(`${JSON.stringify(await answerDocument({ ...shown, details: undefined }))}\n`);
 	else showAnswer(shown);
 	const fields = Object.fromEntries(
