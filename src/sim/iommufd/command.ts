@@ -1,10 +1,11 @@
+/** One iommufd ioctl under way. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import { hide, type Older, refuse } from "../uapi/release.js";
 import type { IommufdContext } from "./context.js";
 
-/** Memory for one kind of call's struct, used again by the next: calls do not nest. */
+/** Memory for the struct of one kind of call, reused by the next one: calls do not nest. */
 export class Scratch {
 	readonly bytes: Uint8Array;
 	readonly view: DataView;
@@ -16,11 +17,10 @@ export class Scratch {
 }
 
 /**
- * One iommufd call under way: the kernel's copy of the struct, of the kernel's size, and the way
- * back to the caller.
+ * A call: the kernel's copy of the struct, which has the kernel's size, and the means to write it back.
  */
 export class Command {
-	/** the struct, zero where the caller gave nothing */
+	/** the struct, zero beyond what the caller passed */
 	readonly bytes: Uint8Array;
 	readonly #view: DataView;
 
@@ -28,24 +28,24 @@ export class Command {
 		readonly context: IommufdContext,
 		readonly process: Caller,
 		readonly arg: UserArg,
-		/** bytes the caller said the struct has */
+		/** size of the struct in bytes, from the caller */
 		readonly userSize: number,
 		scratch: Scratch,
-		/** an older kernel's: how much of the struct it knows */
+		/** how an older kernel differs in this call */
 		readonly older?: Older,
 	) {
 		this.bytes = scratch.bytes;
 		this.#view = scratch.view;
 	}
 
-	/** bytes of the struct that the kernel knows */
+	/** size of the struct in bytes, as the kernel knows it */
 	get #size(): number {
 		return this.older?.size ?? this.bytes.length;
 	}
 
 	/**
-	 * Copy the struct in: what the caller left out is zero, what goes beyond the kernel's size must be.
-	 * -EFAULT, -E2BIG; -EOPNOTSUPP for what an older kernel does not know.
+	 * Copy the struct in: bytes that the caller left out are zero, bytes beyond the kernel's size must be.
+	 * -EFAULT, -E2BIG; -EOPNOTSUPP for anything that an older kernel does not know.
 	 */
 	copyIn(): Ret {
 		const { bytes, userSize, arg, older } = this;
@@ -88,7 +88,7 @@ export class Command {
 		this.#view.setBigUint64(offset, value, true);
 	}
 
-	/** Write the struct back, at most what the caller has room for. 0 or -EFAULT. */
+	/** Write the struct back, at most as much as the caller's size. 0 or -EFAULT. */
 	respond(): Ret {
 		const { bytes, older } = this;
 		if (older !== undefined) hide(older, this.#view);

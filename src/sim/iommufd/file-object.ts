@@ -1,11 +1,12 @@
+/** Completes objects that come with a file. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { SimFile } from "../process/file.js";
 import type { Command } from "./command.js";
 import type { IommufdObject } from "./object.js";
 
 /**
- * Complete an object that comes with a file: the descriptor's number goes into the struct, and only
- * if the caller got both do they come to be. -EMFILE, -EFAULT; then nothing is left.
+ * Return an object and its file to the caller: the descriptor goes into the struct. Object and file are published only
+ * once the struct is written. On -EMFILE, -EFAULT nothing is left.
  */
 export function respondWithFile(command: Command, object: IommufdObject, file: SimFile, fdOffset: number): Ret {
 	const { process, context } = command;

@@ -1,3 +1,4 @@
+/** The ioctl that reports the hardware behind a device. */
 import {
 	iommufd_hw_capabilities as CAP,
 	iommufd_hw_info_flags as FLAG,
@@ -35,7 +36,7 @@ export function getHwInfo(command: Command): Ret {
 	return command.respond();
 }
 
-/** What fits of the data, the rest of the caller's buffer zeroed. */
+/** Write as much of the data as fits, and zero the rest of the caller's buffer. */
 function copyOut(command: Command, data: Uint8Array): Ret {
 	const { memory } = command.process;
 	const room = command.u32(at.data_len);

@@ -1,3 +1,4 @@
+/** Hardware queues of vIOMMUs. */
 import { iommu_hw_queue_alloc, iommu_hw_queue_type } from "../../../structs/index.js";
 import { EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW, ERANGE } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -14,10 +15,10 @@ declare module "./object.js" {
 	}
 }
 
-/** Pages whose list the kernel can not allocate. */
+/** The most pages for which the kernel can allocate a list. */
 const MAX_PAGES = (1n << 31n) / 8n;
 
-/** A queue in guest memory that hardware reads by itself; its memory stays pinned. */
+/** A queue in guest memory that hardware reads directly; its memory stays pinned. */
 export class HwQueue extends IommufdObject implements HwQueueCore {
 	readonly type = "hw-queue";
 	access: Access | undefined;
@@ -80,7 +81,7 @@ export function hwQueueAlloc(command: Command): Ret {
 	return rc;
 }
 
-/** Pin the queue's memory through the nesting parent. It must be physically contiguous: -EFAULT. */
+/** Pin the queue's memory through the nesting parent. -EFAULT unless it is physically contiguous. */
 function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
 	const { viommu, context } = queue;
 	const start = iova & ~0xfffn;
@@ -96,6 +97,6 @@ function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
 	const pinned = access.pin(start, iova + length - start, false, true);
 	if (typeof pinned === "number") return pinned;
 	queue.pinned = pinned;
-	// Small pages are taken from all over the machine: no two of them are neighbours.
+	// Small pages come from all over memory: no two of them are adjacent.
 	return pages > 1n ? -EFAULT : 0;
 }

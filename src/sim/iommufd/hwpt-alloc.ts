@@ -1,3 +1,4 @@
+/** The ioctl that allocates page tables. */
 import { iommu_hwpt_data_type as DATA, iommufd_hwpt_alloc_flags as FLAG, iommu_hwpt_alloc } from "../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -51,8 +52,8 @@ export function hwptAlloc(command: Command): Ret {
 }
 
 /**
- * A kernel-managed table for an IOAS, not finalized. `attach` is called before the table is filled,
- * so that a device which can not use it says so first. Minus the errno, and nothing is left.
+ * Allocate a kernel-managed table for an IOAS; the caller finalizes it. `attach` is called before the table is filled,
+ * so that the error of a device that cannot use it comes first. On failure, minus the errno and nothing is left.
  */
 export function allocPaging(
 	ioas: Ioas,
@@ -83,7 +84,7 @@ export function allocPaging(
 	return hwpt;
 }
 
-/** A table of the caller's on a nesting parent, without a vIOMMU. */
+/** Allocate a user-managed table on a nesting parent, without a vIOMMU. */
 function allocNested(parent: HwptPaging, device: Device, flags: number, from: AllocData): HwptNested | Ret {
 	const { iommu } = device.device;
 	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;

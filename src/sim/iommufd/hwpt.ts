@@ -1,3 +1,4 @@
+/** Page table objects, kernel-managed and nested. */
 import type { Domain, NestedDomain, PagingDomain } from "../contract/domain.js";
 import type { FaultQueue } from "./fault-queue.js";
 import type { Ioas } from "./ioas.js";
@@ -11,14 +12,14 @@ declare module "./object.js" {
 	}
 }
 
-/** What both kinds of page table have. */
+/** The common part of both kinds of page table. */
 export abstract class Hwpt extends IommufdObject {
 	abstract readonly domain: Domain;
-	/** made with IOMMU_HWPT_ALLOC_PASID */
+	/** allocated with IOMMU_HWPT_ALLOC_PASID */
 	readonly pasidCompatible: boolean = false;
 	faultQueue: FaultQueue | undefined;
 
-	/** the kernel-managed table whose IOAS counts for it: itself, or a nested one's parent */
+	/** the kernel-managed table whose IOAS applies: the table itself, or the parent of a nested one */
 	abstract readonly paging: HwptPaging;
 
 	setFaultQueue(queue: FaultQueue): void {
@@ -35,7 +36,7 @@ export abstract class Hwpt extends IommufdObject {
 /** A page table that the kernel fills from an IOAS. */
 export class HwptPaging extends Hwpt {
 	readonly type = "hwpt-paging";
-	/** made by attaching to the IOAS; goes with its last user */
+	/** allocated by attaching to the IOAS; destroyed with its last user */
 	automatic = false;
 
 	constructor(
@@ -64,7 +65,7 @@ export class HwptPaging extends Hwpt {
 	}
 }
 
-/** A page table that the caller keeps, on a nesting parent or in a vIOMMU. */
+/** A user-managed page table, on a nesting parent or in a vIOMMU. */
 export class HwptNested extends Hwpt {
 	readonly type = "hwpt-nested";
 

@@ -1,3 +1,4 @@
+/** The ioctl that invalidates caches of nested tables and vIOMMUs. */
 import { iommu_hwpt_invalidate } from "../../../structs/index.js";
 import { EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -10,7 +11,7 @@ const at = iommu_hwpt_invalidate.offsets;
 const MAX_ENTRY = 4096;
 const MAX_ENTRIES = 1 << 19;
 
-/** IOMMU_HWPT_INVALIDATE: `entry_num` comes back as the number handled, however it ends. */
+/** IOMMU_HWPT_INVALIDATE: `entry_num` returns the number of handled entries, on failure too. */
 export function hwptInvalidate(command: Command): Ret {
 	const { rc, done } = invalidate(command);
 	command.setU32(at.entry_num, done);

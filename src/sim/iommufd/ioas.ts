@@ -1,3 +1,4 @@
+/** IOAS objects. */
 import { IovaSpace } from "../iova/iova-space.js";
 import type { HwptPaging } from "./hwpt.js";
 import { IommufdObject } from "./object.js";
@@ -8,14 +9,14 @@ declare module "./object.js" {
 	}
 }
 
-/** An I/O address space: what page tables and accesses are filled from. */
+/** An I/O address space, from which page tables are filled and accesses take pages. */
 export class Ioas extends IommufdObject {
 	readonly type = "ioas";
 	readonly space = new IovaSpace(
 		(line) => this.context.system.warn(line),
 		() => this.context.system.allocation(),
 	);
-	/** its page tables, in order of making */
+	/** its page tables, in order of allocation */
 	readonly hwpts: HwptPaging[] = [];
 
 	override destroy(): void {

@@ -1,10 +1,11 @@
+/** Allocates mmap offsets of /dev/iommu. */
 import type { MemoryObject } from "../memory/memory-object.js";
 
-/** Offsets of a context's file that show a driver's pages. All in pages. */
+/** The offsets of a context's file at which a driver's pages can be mapped. All numbers are in pages. */
 export class MmapRegions {
 	readonly #regions: { start: number; object: MemoryObject }[] = [];
 
-	/** The lowest offset, from 1, that is free for the whole object. */
+	/** Add an object at the lowest offset, from 1, with enough room. Returns the offset. */
 	add(object: MemoryObject): number {
 		let start = 1;
 		let i = 0;
@@ -22,7 +23,7 @@ export class MmapRegions {
 		if (at >= 0) this.#regions.splice(at, 1);
 	}
 
-	/** A region is mapped whole or not at all. */
+	/** The object at an offset; a region can only be mapped as a whole. */
 	find(start: number, pages: number): MemoryObject | undefined {
 		const region = this.#regions.find((each) => each.start === start);
 		return region?.object.pages === pages ? region.object : undefined;

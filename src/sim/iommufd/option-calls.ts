@@ -1,3 +1,4 @@
+/** The ioctls that set options of a context. */
 import {
 	iommu_option,
 	iommu_vfio_ioas,
@@ -49,7 +50,7 @@ function hugePages(command: Command): Ret {
 	return value > 1n ? -EINVAL : ioas.space.setLargePages(value === 1n);
 }
 
-/** IOMMU_VFIO_IOAS: which IOAS the VFIO compatibility calls work on. */
+/** IOMMU_VFIO_IOAS: the IOAS that the VFIO compatibility calls use. */
 export function vfioIoas(command: Command): Ret {
 	const { context } = command;
 	const fields = iommu_vfio_ioas.offsets;

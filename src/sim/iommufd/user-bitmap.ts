@@ -1,3 +1,4 @@
+/** A dirty bitmap in the caller's memory. */
 import type { UserMemory } from "../memory/user-memory.js";
 
 /** A caller's bitmap: bit i stands for the i-th page from `start`. Bits are only ever set. */
@@ -17,7 +18,7 @@ export class UserBitmap {
 		this.#shift = shift;
 	}
 
-	/** Set the bits of [from, to]; what lies outside the bitmap's range is left out, bad memory ignored. */
+	/** Set the bits of [from, to] that are in the bitmap's range; bad memory is ignored. */
 	record(from: bigint, to: bigint): void {
 		const low = from > this.start ? from : this.start;
 		const high = to < this.last ? to : this.last;

@@ -1,3 +1,4 @@
+/** Virtual devices of vIOMMUs. */
 import type { Device } from "./device.js";
 import { IommufdObject } from "./object.js";
 import type { Viommu } from "./viommu.js";
@@ -8,7 +9,7 @@ declare module "./object.js" {
 	}
 }
 
-/** A device as a guest knows it: its number in a vIOMMU. */
+/** A device as a guest knows it, by its virtual ID in a vIOMMU. */
 export class Vdevice extends IommufdObject {
 	readonly type = "vdevice";
 

@@ -1,3 +1,4 @@
+/** The answer to VFIO_IOMMU_GET_INFO. */
 import {
 	vfio_iommu_type1_info_dma_avail as AVAIL,
 	vfio_info_cap_header as HEADER,
@@ -11,12 +12,12 @@ import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Ioas } from "./ioas.js";
 
-/** Mappings that may still be made: no limit. */
+/** The number of mappings that may still be made: unlimited. */
 const AVAILABLE = 0xffffffff;
 
 /**
- * Answer VFIO_IOMMU_GET_INFO: as much of the struct as `argsz` has room for, each capability that
- * fits, and in argsz what all of it needs. `cap_offset` is told only where everything fits.
+ * Answer VFIO_IOMMU_GET_INFO: as much of the struct as `argsz` has room for, each capability that fits, and in argsz
+ * the size of everything. `cap_offset` is set only if everything fits.
  */
 export function encodeInfo(ioas: Ioas, arg: UserArg, argsz: number): Ret {
 	const info = vfio_iommu_type1_info;
@@ -43,7 +44,7 @@ function u32(value: number): Uint8Array {
 	return bytes;
 }
 
-/** The sizes that every page table of the IOAS has; without one, all from a page up. */
+/** The page sizes that all page tables of the IOAS support; without a table, all from 4096 bytes up. */
 function pageSizes(ioas: Ioas): bigint {
 	let sizes = (1n << 64n) - 1n;
 	for (const hwpt of ioas.hwpts) sizes &= hwpt.domain.pageSizes;

@@ -1,3 +1,4 @@
+/** VFIO's container ioctls on /dev/iommu. */
 import {
 	ioctls,
 	vfio_defines as V,
@@ -15,7 +16,7 @@ import type { Ioas } from "./ioas.js";
 import { newPiece } from "./ioas-calls.js";
 import { encodeInfo } from "./vfio-compat-info.js";
 
-/** VFIO type 1's calls, answered by /dev/iommu for programs that know nothing newer. */
+/** VFIO type 1's calls, which /dev/iommu answers for programs that do not know iommufd. */
 export function vfioCompat(context: IommufdContext, process: Caller, request: number, arg: UserArg): Ret {
 	switch (request) {
 		case ioctls.VFIO_GET_API_VERSION.request:
@@ -40,7 +41,7 @@ function checkExtension(context: IommufdContext, extension: bigint): Ret {
 		case V.VFIO_TYPE1_IOMMU:
 		case V.VFIO_TYPE1v2_IOMMU:
 		case V.VFIO_UNMAP_ALL:
-		case V.VFIO_NOIOMMU_IOMMU: // built in, whether or not it is switched on
+		case V.VFIO_NOIOMMU_IOMMU: // built in, whether or not it is enabled
 			return 1;
 		case V.VFIO_DMA_CC_IOMMU: {
 			const ioas = context.vfioIoas;
@@ -61,7 +62,7 @@ function setIommu(context: IommufdContext, type: bigint): Ret {
 	return type === BigInt(V.VFIO_TYPE1_IOMMU) ? ioas.space.setLargePages(false) : 0;
 }
 
-/** The first `size` bytes of a struct that begins with argsz: -EFAULT, -EINVAL where argsz is less. */
+/** The first `size` bytes of a struct that begins with argsz. -EFAULT, or -EINVAL where argsz is less than `size`. */
 function copyArg(arg: UserArg, size: number): Uint8Array | Ret {
 	const bytes = new Uint8Array(size);
 	const rc = arg.read(0, bytes);
@@ -109,13 +110,13 @@ function unmapDma(context: IommufdContext, arg: UserArg): Ret {
 		if (rc < 0) return rc;
 		result = unmapRange(ioas, request.iova, request.size);
 	}
-	// What is already gone is told on failure too.
+	// The size that was unmapped is reported on failure too.
 	vfio_iommu_type1_dma_unmap.encode({ ...request, size: result.done }, bytes);
 	const written = arg.write(0, bytes);
 	return written < 0 ? written : result.rc;
 }
 
-/** Type 1 (not v2) may unmap parts of what was mapped at once: split what reaches over the ends. */
+/** Type 1 (not v2) may unmap parts of a mapping: split the areas that extend beyond either end. */
 function cutEnds(ioas: Ioas, iova: bigint, size: bigint): Ret {
 	const { space } = ioas;
 	if (space.largePages) return 0;

@@ -1,3 +1,4 @@
+/** vIOMMU objects and the ioctls that allocate them and their vDEVICEs. */
 import { iommu_vdevice_alloc, iommu_viommu_alloc, iommu_viommu_type } from "../../../structs/index.js";
 import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -18,11 +19,11 @@ declare module "./object.js" {
 	}
 }
 
-/** A share of a physical IOMMU, given to a guest. */
+/** The part of a physical IOMMU that is given to a guest. */
 export class Viommu extends IommufdObject implements ViommuCore {
 	readonly type = "viommu";
 	ops: ViommuOps = {};
-	/** by the guest's number for the device */
+	/** by virtual ID */
 	readonly vdevices = new Map<bigint, Vdevice>();
 	/** by type */
 	readonly eventQueues = new Map<number, VeventQueue>();
@@ -37,12 +38,12 @@ export class Viommu extends IommufdObject implements ViommuCore {
 		parent.users++;
 	}
 
-	/** The device that the guest calls `virtId`. */
+	/** The device whose virtual ID is `virtId`. */
 	findDevice(virtId: bigint): IommuDevice | undefined {
 		return this.vdevices.get(virtId)?.device?.device;
 	}
 
-	/** What the guest calls the device. */
+	/** The virtual ID of the device. */
 	virtId(device: IommuDevice): bigint | undefined {
 		for (const vdevice of this.vdevices.values()) if (vdevice.device?.device === device) return vdevice.virtId;
 		return undefined;
@@ -57,7 +58,7 @@ export class Viommu extends IommufdObject implements ViommuCore {
 	newMappable(pages: number): { readonly object: MemoryObject; readonly offset: number } {
 		const { context } = this;
 		const object = context.system.physical.newObject(pages, "anonymous");
-		// A mapping keeps the vIOMMU, and the context as an open file would.
+		// A mapping keeps the vIOMMU alive, and the context as an open file would.
 		object.onMapping = (change) => {
 			this.users += change;
 			if (change > 0) context.hold();

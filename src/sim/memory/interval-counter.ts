@@ -1,11 +1,10 @@
 /** Counts users per page index, for pins. */
+import { BTree } from "./btree.js";
 
 /**
  * The count is a piecewise-constant function of the index and costs memory only where it changes. Ranges are
  * [start, end), in pages.
  */
-
-import { BTree } from "./btree.js";
 export class IntervalCounter {
 	/** boundary -> count from there to the next boundary; before the first it is 0 */
 	#counts = new BTree<number, number>(undefined, (a, b) => a - b);

@@ -1,3 +1,4 @@
+/** Tests accesses, by the selftest's commands. */
 import { describe, expect, test } from "vitest";
 import { EFAULT, EINVAL, ENOENT, EOPNOTSUPP, EPERM } from "../../../src/kernel/errno.js";
 import { iommu_test_op as OP, mock_access_rw as RW } from "../../../structs/index.js";
@@ -23,7 +24,7 @@ function mapped(flags = 1) {
 }
 
 describe("an access", () => {
-	test("pins pages, each as often as it is asked for them", () => {
+	test("pins each page as often as requested", () => {
 		const { program, memory, pin, unpin } = mapped();
 		expect(program.pinned(memory, 0, 4n * PAGE)).toBe(0);
 		const first = must(pin(0x10000n, 2n * PAGE)).access_pages.out_access_pages_id;
@@ -37,7 +38,7 @@ describe("an access", () => {
 		expect(program.pinned(memory, 0, 4n * PAGE)).toBe(0);
 	});
 
-	test("is told of an unmap and gives its pins up", () => {
+	test("is notified of an unmap and drops its pins", () => {
 		const { program, ioas, memory, pin, unpin } = mapped();
 		const id = must(pin(0x10000n, 2n * PAGE)).access_pages.out_access_pages_id;
 		expect(program.unmap(ioas, 0x10000n, 4n * PAGE)).toBe(0);
@@ -45,7 +46,7 @@ describe("an access", () => {
 		expect(unpin(id)).toBe(-ENOENT);
 	});
 
-	test("that does not pin can not, and asks for no alignment", () => {
+	test("without pinning cannot pin, and needs no alignment", () => {
 		const { program, ioas, pin } = mapped(0);
 		expect(rc(pin(0x10000n))).toBe(-EOPNOTSUPP);
 		expect(must(program.iommu.ioasIovaRanges({ ioas_id: ioas, num_iovas: 1, allowed_iovas: program.memory() })).out_iova_alignment).toBe(
@@ -53,7 +54,7 @@ describe("an access", () => {
 		);
 	});
 
-	test("pins nothing if it can not pin all", () => {
+	test("pins nothing if it cannot pin everything", () => {
 		const { program, memory, pin } = mapped();
 		expect(rc(pin(0x13000n, 2n * PAGE))).toBe(-ENOENT);
 		expect(rc(pin(0x10000n, 0n))).toBe(-EINVAL);
@@ -71,7 +72,7 @@ describe("an access", () => {
 	test.each([
 		["directly", 0],
 		["by pages", RW.MOCK_ACCESS_RW_SLOW_PATH],
-	])("copies %s, over the ends of pages", (_name, path) => {
+	])("copies %s, across page boundaries", (_name, path) => {
 		const { program, memory, copy } = mapped();
 		const bytes = new TextEncoder().encode("over the edge of a page");
 		const buffer = program.place(bytes);
@@ -84,7 +85,7 @@ describe("an access", () => {
 		expect(copy(0x50000n, 8n, back, path)).toBe(-ENOENT);
 	});
 
-	test("moves to another IOAS, and its pins stay behind", () => {
+	test("moves to another IOAS without its pins", () => {
 		const { program, memory, access, pin } = mapped();
 		must(pin(0x10000n));
 		const other = program.ioas();
@@ -96,7 +97,7 @@ describe("an access", () => {
 		expect(replace(999)).toBe(-ENOENT);
 	});
 
-	test("goes with its file", () => {
+	test("is destroyed with its file", () => {
 		const { program, ioas, memory, access, pin } = mapped();
 		must(pin(0x10000n));
 		program.kernel.close(access);
@@ -106,7 +107,7 @@ describe("an access", () => {
 });
 
 describe("pins", () => {
-	test("are one for a mapping, however many tables and copies share it", () => {
+	test("are taken once per mapping, however many tables and copies share it", () => {
 		const program = new Program();
 		const [ioas, other] = [program.ioas(), program.ioas()];
 		const memory = program.memory(2n * PAGE);
@@ -119,7 +120,7 @@ describe("pins", () => {
 		const mate = program.mock(other);
 		expect(program.pinned(memory, 1, 2n * PAGE)).toBe(0);
 		program.destroy(stdev);
-		// A second MAP of the same memory pins by itself.
+		// A second MAP of the same memory takes its own pins.
 		expect(program.map(other, 0x300_0000n, memory)).toBe(0);
 		expect(program.pinned(memory, 2)).toBe(0);
 		program.destroy(mate.stdev);

@@ -1,3 +1,4 @@
+/** Tests fault queues and their files. */
 import { describe, expect, test } from "vitest";
 import { readFaults } from "../../../src/client/queues.js";
 import { EBUSY, EINVAL, EOPNOTSUPP, ESPIPE } from "../../../src/kernel/errno.js";
@@ -21,7 +22,7 @@ function faulting() {
 }
 
 describe("a fault queue's file", () => {
-	test("gives whole messages; an odd count is ESPIPE, none queued 0", () => {
+	test("returns whole messages; a partial one is ESPIPE, an empty queue 0", () => {
 		const { program, fd, read, dev } = faulting();
 		expect(read(1).ret).toBe(0);
 		expect(program.poll(fd)).toBe("out");
@@ -35,7 +36,7 @@ describe("a fault queue's file", () => {
 		expect(program.poll(fd)).toBe("out");
 	});
 
-	test("cookies are the lowest free from 1, taken when read", () => {
+	test("cookies are the lowest free numbers from 1, assigned by read", () => {
 		const { program, fd, read, dev } = faulting();
 		for (let i = 0; i < 4; i++) program.fault(dev, i);
 		expect(read(3).messages.map(({ cookie }) => cookie)).toEqual([1, 2, 3]);
@@ -44,7 +45,7 @@ describe("a fault queue's file", () => {
 		expect(read(1).messages.map(({ cookie, grpid }) => [cookie, grpid])).toEqual([[2, 3]]);
 	});
 
-	test("responses: an unknown cookie or code is EINVAL, and what was good before it counts", () => {
+	test("responses: an unknown cookie or code is EINVAL, and valid ones before it take effect", () => {
 		const { program, fd, read, dev } = faulting();
 		program.fault(dev);
 		program.fault(dev);
@@ -70,7 +71,7 @@ describe("a fault queue's file", () => {
 });
 
 describe("outstanding faults", () => {
-	test("are answered for the guest when the device moves: their cookies are gone", () => {
+	test("are answered for the guest when the device moves, and their cookies are gone", () => {
 		const { program, fd, read, dev, stdev, ioas } = faulting();
 		program.fault(dev);
 		program.fault(dev);
@@ -80,7 +81,7 @@ describe("outstanding faults", () => {
 		expect(read(2).ret).toBe(0);
 	});
 
-	test("of a table without a queue are refused and go nowhere", () => {
+	test("of a table without a queue are refused and not queued", () => {
 		const { program, dev, stdev, ioas, read } = faulting();
 		program.replace(stdev, ioas);
 		expect(program.fault(dev)).toBe(0);
@@ -89,7 +90,7 @@ describe("outstanding faults", () => {
 });
 
 describe("a fault queue", () => {
-	test("is held by its file and by the tables that use it", () => {
+	test("is kept alive by its file and by the tables that use it", () => {
 		const { program, queue, fd, stdev, ioas, hwpt } = faulting();
 		expect(program.destroy(queue)).toBe(-EBUSY);
 		program.kernel.close(fd);

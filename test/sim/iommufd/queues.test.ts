@@ -1,10 +1,11 @@
+/** Tests the FIFO and the pool of numbers against plain lists. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fifo } from "../../../src/sim/memory/fifo.js";
 import { IdPool } from "../../../src/sim/memory/id-pool.js";
 
 describe("Fifo", () => {
-	test("does what a list does", () => {
+	test("behaves as a list does", () => {
 		const step = fc.oneof(fc.constantFrom("push", "push", "shift", "pop", "unshift"), fc.constant("odd"));
 		fc.assert(
 			fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -43,7 +44,7 @@ describe("Fifo", () => {
 });
 
 describe("IdPool", () => {
-	test("gives the lowest free number", () => {
+	test("hands out the lowest free number", () => {
 		fc.assert(
 			fc.property(fc.nat(3), fc.array(fc.option(fc.nat(12)), { maxLength: 60 }), (first, steps) => {
 				const pool = new IdPool<number>(first);

@@ -1,3 +1,4 @@
+/** Tests vIOMMUs and the objects in them. */
 import { describe, expect, test } from "vitest";
 import { readEvents } from "../../../src/client/queues.js";
 import { EBUSY, EEXIST, EFAULT, EINVAL, EIO, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../../src/kernel/errno.js";
@@ -15,7 +16,7 @@ import { FIXED, must, PAGE, Program, READ, rc, WRITE } from "../kernel-under-tes
 
 const RECORD = HEADER.size + EVENT.size;
 
-/** A device on a nesting parent, and a virtual IOMMU on that. */
+/** A device on a nesting parent, and a vIOMMU on that. */
 function nesting() {
 	const program = new Program();
 	const ioas = program.ioas();
@@ -25,7 +26,7 @@ function nesting() {
 	return { program, ioas, stdev, dev, parent, viommu };
 }
 
-/** The same with an event queue, and the device where it reports to it. */
+/** The same with an event queue, and the device attached so that it reports to the queue. */
 function reporting(depth: number) {
 	const setup = nesting();
 	const { program, dev, stdev, viommu } = setup;
@@ -46,7 +47,7 @@ function reporting(depth: number) {
 }
 
 describe("a virtual device", () => {
-	test("is one per device, and one per number", () => {
+	test("is unique per device and per virtual ID", () => {
 		const { program, viommu, dev, ioas } = nesting();
 		const first = program.vdevice(viommu, dev, 1n);
 		const alloc = (dev_id: number, virt_id: bigint) => rc(program.iommu.vdeviceAlloc({ viommu_id: viommu, dev_id, virt_id }));
@@ -60,7 +61,7 @@ describe("a virtual device", () => {
 		expect(alloc(dev, 1n)).toBe(0);
 	});
 
-	test("goes with its device and leaves a tombstone: its ID is never given out again", () => {
+	test("is destroyed with its device and leaves a tombstone: its ID is never reused", () => {
 		const { program, viommu, dev, stdev, ioas } = nesting();
 		const vdevice = program.vdevice(viommu, dev, 1n);
 		expect(program.destroy(stdev)).toBe(0);
@@ -74,7 +75,7 @@ describe("a virtual device", () => {
 });
 
 describe("a virtual IOMMU", () => {
-	test("wants a type, a device and a nesting parent, in this order", () => {
+	test("needs a type, a device and a nesting parent, checked in this order", () => {
 		const { program, dev, ioas, parent } = nesting();
 		const type = defines.IOMMU_VIOMMU_TYPE_SELFTEST;
 		const alloc = (fields: object) => rc(program.iommu.viommuAlloc({ type, dev_id: dev, hwpt_id: parent, ...fields }));
@@ -86,7 +87,7 @@ describe("a virtual IOMMU", () => {
 		expect(alloc({ flags: 1 })).toBe(-EOPNOTSUPP);
 	});
 
-	test("gives its data back, and shows it where the context's file is mapped", () => {
+	test("returns its data, and shows it through a mapping of the context's file", () => {
 		const { program, dev, parent } = nesting();
 		const data_uptr = program.place(iommu_viommu_selftest.encode({ in_data: 0xabcd }));
 		const data = { data_len: iommu_viommu_selftest.size, data_uptr };
@@ -99,7 +100,7 @@ describe("a virtual IOMMU", () => {
 		expect(program.kernel.mmap({ ...request, length: PAGE })).toBe(-6n);
 	});
 
-	test("is held by what is made in it", () => {
+	test("is kept in use by the objects in it", () => {
 		const { program, queue, viommu, parent, nested, vdevice, stdev, ioas, fd } = reporting(4);
 		expect(program.destroy(viommu)).toBe(-EBUSY);
 		expect(program.destroy(parent)).toBe(-EBUSY);
@@ -112,7 +113,7 @@ describe("a virtual IOMMU", () => {
 });
 
 describe("an event queue", () => {
-	test("is one per type, 1 to 2^19 deep", () => {
+	test("exists once per type, with a depth of 1 to 2^19", () => {
 		const { program, viommu } = reporting(1);
 		const type = defines.IOMMU_VEVENTQ_TYPE_SELFTEST;
 		const alloc = (veventq_depth: number, fields = {}) =>
@@ -124,7 +125,7 @@ describe("an event queue", () => {
 		expect(alloc(1, { type: 0 })).toBe(-EOPNOTSUPP);
 	});
 
-	test("gives whole events, numbered from 0", () => {
+	test("returns whole events, numbered from 0", () => {
 		const { program, fd, raise, read } = reporting(8);
 		expect(program.poll(fd)).toBe("");
 		raise(3);
@@ -136,7 +137,7 @@ describe("an event queue", () => {
 		expect(read(100)).toEqual([]);
 	});
 
-	test("that is full drops what comes, and says so once at its end; numbers go on", () => {
+	test("that is full drops events, and reports that once at its end; numbers continue", () => {
 		const { raise, read } = reporting(2);
 		raise(5);
 		expect(read(1000)).toEqual([0, 1, "lost 4"]);
@@ -165,7 +166,7 @@ describe("invalidation", () => {
 	const iotlb = (program: Program, hwpt: number, id: number, value: number) =>
 		program.test({ op: OP.IOMMU_TEST_OP_MD_CHECK_IOTLB, id: hwpt, check_iotlb: { id, iotlb: value } });
 
-	test("of a nested table goes entry by entry: the count comes back, on failure too", () => {
+	test("of a nested table goes entry by entry and returns the count, on failure too", () => {
 		const { program, parent, dev } = nesting();
 		const nested = program.nested(dev, parent);
 		const entry = (iotlb_id: number, flags = 0) => ({ flags, iotlb_id });
@@ -184,7 +185,7 @@ describe("invalidation", () => {
 		expect(invalidate(program, 999, bytes, { entry_num: (1 << 19) + 1 })).toEqual([-EINVAL, 0]);
 	});
 
-	test("through a virtual IOMMU names devices by their numbers", () => {
+	test("through a vIOMMU names devices by their virtual IDs", () => {
 		const { program, viommu, dev } = reporting(1);
 		const cache = (id: number, value: number) =>
 			program.test({ op: OP.IOMMU_TEST_OP_DEV_CHECK_CACHE, id: dev, check_dev_cache: { id, cache: value } });
@@ -216,7 +217,7 @@ describe("a hardware queue", () => {
 		return { ...made, memory, alloc };
 	};
 
-	test("pins its memory: outside a mapping ENOENT, pages that are not one piece of memory EFAULT", () => {
+	test("pins its memory: ENOENT outside a mapping, EFAULT if the pages are not contiguous", () => {
 		const { program, ioas, memory, alloc } = setup();
 		expect(program.map(ioas, 0x300_0000n, program.doubledPage(), 2n * PAGE, FIXED | READ | WRITE)).toBe(0);
 		expect(rc(alloc(0, 0x200_0000n))).toBe(-ENOENT);
@@ -226,7 +227,7 @@ describe("a hardware queue", () => {
 		expect(program.pinned(memory, 1, 4n * PAGE)).toBe(0);
 	});
 
-	test("keeps the mapping: UNMAP is EBUSY until it is gone", () => {
+	test("keeps its mapping: UNMAP is EBUSY until the queue is gone", () => {
 		const { program, ioas, alloc, viommu } = setup();
 		const queue = must(alloc(0)).out_hw_queue_id;
 		expect(program.unmap(ioas, 0x100_0000n, 4n * PAGE)).toBe(-EBUSY);

@@ -1,3 +1,4 @@
+/** Tests where mappings go in an IOAS, and its reserved and allowed ranges. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EADDRINUSE, EBUSY, EEXIST, EFAULT, EINVAL, EMSGSIZE, ENOENT, ENOSPC, EOVERFLOW, EPERM } from "../../../src/kernel/errno.js";
@@ -26,8 +27,8 @@ function reserve(program: Program, id: number, start: bigint, length: bigint): n
 	return program.test({ op: OP.IOMMU_TEST_OP_ADD_RESERVED, id, add_reserved: { start, length } });
 }
 
-describe("MAP where it is told", () => {
-	test("complains in this order: misaligned, wrapping, reserved, taken", () => {
+describe("MAP at a fixed IOVA", () => {
+	test("reports errors in this order: misaligned, wrapping, reserved, taken", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		program.mock(ioas);
@@ -50,7 +51,7 @@ describe("MAP where it is told", () => {
 		expect(rc(program.iommu.ioasMap({ ioas_id: ioas, flags: FIXED, user_va: memory, length: PAGE }))).toBe(-EINVAL);
 	});
 
-	test("a bad address shows when pages are pinned", () => {
+	test("a bad address is found when pages are pinned", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		expect(program.map(ioas, 0x100_0000n, 0x1000n)).toBe(0);
@@ -62,7 +63,7 @@ describe("MAP where it is told", () => {
 });
 
 describe("MAP anywhere", () => {
-	test("starts above page 0 and fills the lowest hole, as aligned as length and memory are", () => {
+	test("starts above page 0 and fills the lowest hole with the alignment of length and memory", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const memory = program.alignedMemory(64n * PAGE);
@@ -70,13 +71,13 @@ describe("MAP anywhere", () => {
 		expect(program.mapAnywhere(ioas, memory, 4n * PAGE)).toBe(4n * PAGE);
 		expect(program.mapAnywhere(ioas, memory + PAGE, 2n * PAGE)).toBe(2n * PAGE);
 		expect(program.mapAnywhere(ioas, memory, 3n * PAGE)).toBe(8n * PAGE);
-		// The user address's place in its page stays.
+		// The offset in the page is that of the user address.
 		expect(program.mapAnywhere(ioas, memory + 0x10n, 16n)).toBe(11n * PAGE + 0x10n);
 		expect(program.unmap(ioas, 2n * PAGE, 2n * PAGE)).toBe(0);
 		expect(program.mapAnywhere(ioas, memory, 2n * PAGE)).toBe(2n * PAGE);
 	});
 
-	test("keeps out of reserved ranges and inside allowed ones, and says when there is no room", () => {
+	test("stays outside reserved ranges and inside allowed ones, and fails when there is no room", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const memory = program.memory(4n * PAGE);
@@ -90,13 +91,13 @@ describe("MAP anywhere", () => {
 		expect(program.mapAnywhere(ioas, memory, 2n * PAGE)).toBe(0x20000n);
 		expect(program.mapAnywhere(ioas, memory)).toBe(0x10000n);
 		expect(rc(program.iommu.ioasMap({ ioas_id: ioas, flags: READ, user_va: memory, length: PAGE }))).toBe(-ENOSPC);
-		// Where it is told, allowed ranges do not matter.
+		// At a fixed IOVA, allowed ranges do not matter.
 		expect(program.map(ioas, 0x50000n, memory)).toBe(0);
 		expect(allow(program, ioas, [])).toBe(0);
 		expect(program.mapAnywhere(ioas, memory)).toBe(6n * PAGE);
 	});
 
-	test("whatever there is: inside what is allowed, outside what is reserved, apart from the others, lowest", () => {
+	test("in any space: inside allowed ranges, outside reserved ones, clear of other areas, lowest", () => {
 		const page = fc.bigInt(1n, 40n).map((n) => n * PAGE);
 		const range = fc.tuple(page, fc.bigInt(1n, 6n)).map(([start, count]) => ({ start, last: start + count * PAGE - 1n }));
 		const apart = (list: readonly Range[]) => list.every((a, i) => list.every((b, j) => i === j || a.last < b.start || b.last < a.start));
@@ -134,7 +135,7 @@ describe("MAP anywhere", () => {
 });
 
 describe("UNMAP", () => {
-	test("takes whole areas: one that sticks out is ENOENT, and what was before it is gone", () => {
+	test("takes whole areas: one that extends beyond the range is ENOENT, and those before it are gone", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const memory = program.memory(4n * PAGE);
@@ -146,7 +147,7 @@ describe("UNMAP", () => {
 		expect(program.unmap(ioas, 0x10000n)).toBe(-ENOENT);
 	});
 
-	test("of everything always succeeds and tells the bytes", () => {
+	test("of everything always succeeds and reports the bytes", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const memory = program.memory();
@@ -160,7 +161,7 @@ describe("UNMAP", () => {
 });
 
 describe("COPY", () => {
-	test("needs the source covered, and write access where it asks for it", () => {
+	test("needs a fully mapped source, and write access if it requests it", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const target = program.ioas();
@@ -178,7 +179,7 @@ describe("COPY", () => {
 });
 
 describe("reserved and allowed ranges", () => {
-	test("IOVA_RANGES are the gaps; too small an array is filled as far as it goes", () => {
+	test("IOVA_RANGES returns the gaps; an array that is too small is filled as far as possible", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		expect(ranges(program, ioas)).toEqual({ rc: 0, count: 1, ranges: [{ start: 0n, last: MAX }], alignment: 1n });
@@ -193,7 +194,7 @@ describe("reserved and allowed ranges", () => {
 		expect(ranges(program, ioas, 1)).toEqual({ rc: -EMSGSIZE, count: 2, ranges: gaps.slice(0, 1), alignment: 2048n });
 	});
 
-	test("what is in the way is EADDRINUSE, both ways", () => {
+	test("a conflict is EADDRINUSE, in both directions", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		program.map(ioas, 0x10000n, program.memory());
@@ -206,7 +207,7 @@ describe("reserved and allowed ranges", () => {
 		expect(allow(program, ioas, [{ start: 5n, last: 5n }])).toBe(-EINVAL);
 	});
 
-	test("a table's ranges go with it", () => {
+	test("a table's ranges are removed with it", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const { stdev } = program.mock(ioas);
@@ -225,7 +226,7 @@ describe("reserved and allowed ranges", () => {
 });
 
 describe("MAP_FILE", () => {
-	test("maps a memory file; its length in the file is checked when pinned", () => {
+	test("maps a memory file; its length is checked when pages are pinned", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const fd = program.kernel.memfd("memory", 2n * PAGE);

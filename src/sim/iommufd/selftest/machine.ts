@@ -1,9 +1,10 @@
+/** The selftest's mock hardware. */
 import { ioctls } from "../../../../structs/index.js";
 import { MockDriver } from "../../vendors/selftest/driver.js";
 import { type Call, defineCall } from "../dispatch.js";
 import { testCommand } from "./commands.js";
 
-/** The selftest's hardware: one IOMMU, and devices that test commands make. */
+/** One mock IOMMU, and devices that test commands create. */
 export class MockMachine {
 	readonly iommu = { name: "selftest", driver: new MockDriver() };
 	readonly call: Call = defineCall(ioctls.IOMMU_TEST_CMD, (command) => testCommand(this, command));
