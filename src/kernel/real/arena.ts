@@ -7,9 +7,9 @@ import type { Libc } from "./libc.js";
 const PAGE = 0x1000;
 /** Bytes of address space; just below the size of one of ref-napi's views. */
 const SPAN = 0x3fff_0000;
-/** Where an ioctl's argument is placed, and how long it can be; a page of 0xff follows. */
+/** Where an ioctl's argument is placed if it fits into a page: zeroes follow up to the page's end, and then a page of 0xff. */
 export const ARG = 0;
-export const ARG_ROOM = 0x10000;
+export const ARG_ROOM = PAGE;
 /** Where the bytes of all other calls are placed. */
 export const DATA = ARG + ARG_ROOM + PAGE;
 /** The most bytes that one call can place at DATA. */
@@ -39,7 +39,11 @@ export class Arena {
 		if (this.address < 0n) throw noMemory("mmap", -Number(this.address));
 		if (!this.reserve(KEPT - DATA)) throw noMemory("ftruncate", libc.errno[0]);
 		this.bytes = libc.view(this.address, SPAN);
-		// If the size in a struct is far too large, the excess is not zero: E2BIG, as an unlucky caller gets it.
+		this.guard();
+	}
+
+	/** Fill the page behind ARG's. If the size in a struct is far too large, the excess is not zero: E2BIG, as an unlucky caller gets it. */
+	guard(): void {
 		this.bytes.fill(0xff, ARG + ARG_ROOM, DATA);
 	}
 

@@ -51,12 +51,17 @@ export function makeIoctl(libc: Libc, arena: Arena): Ioctl {
 		stale = size === length && length >= 8 ? length : size > length ? ARG_ROOM : Math.max(length, SMALL);
 		words[4] = addressLow;
 		words[5] = addressHigh;
-		return call(fd, request);
+		const ret = call(fd, request);
+		if (size > ARG_ROOM) arena.guard();
+		return ret;
 	}
 
+	/** Bytes of more than a page: what is behind them is alike. */
 	function big(fd: number, request: number, arg: Uint8Array): Ret {
-		if (arg.length > DATA_ROOM || !arena.reserve(arg.length)) return -ENOMEM;
+		const end = Math.ceil(arg.length / ARG_ROOM) * ARG_ROOM;
+		if (end + ARG_ROOM > DATA_ROOM || !arena.reserve(end + ARG_ROOM)) return -ENOMEM;
 		arena.bytes.set(arg, DATA);
+		arena.bytes.fill(0, DATA + arg.length, DATA + end).fill(0xff, DATA + end, DATA + end + ARG_ROOM);
 		args[2] = arena.address + BigInt(DATA);
 		const ret = call(fd, request);
 		arg.set(arena.bytes.subarray(DATA, DATA + arg.length));

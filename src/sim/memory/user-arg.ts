@@ -1,6 +1,7 @@
 /** The argument of an ioctl, as the kernel reaches it. */
 import { E2BIG } from "../../kernel/errno.js";
 import type { IoctlArg, Ret } from "../../kernel/kernel.js";
+import { PAGE_SIZE } from "./memory-object.js";
 import type { UserMemory } from "./user-memory.js";
 
 /** Where an ioctl's argument is in the caller's memory, as the kernel sees it. */
@@ -15,20 +16,15 @@ export interface UserArg {
 }
 
 /**
- * What lies behind the bytes that the program placed: small ones stand right beside other data of
- * its, larger ones are followed by zeroes for a while (so it was when the traces were recorded).
+ * Bytes that the program placed "anywhere": at the start of a page. Behind them there are zeroes up to the page's end,
+ * and then bytes that are not zero.
  */
-const SMALL = 24;
-const ZEROES = 4096;
-
-/** Bytes that the program placed "anywhere". */
 class PlacedArg implements UserArg {
 	constructor(readonly bytes: Uint8Array) {}
 
 	/** up to here what the program did not place is zero */
 	get #zeroes(): number {
-		const { length } = this.bytes;
-		return length > SMALL ? Math.max(ZEROES, length) : length;
+		return Math.max(Math.ceil(this.bytes.length / PAGE_SIZE), 1) * PAGE_SIZE;
 	}
 
 	get value(): bigint {

@@ -50,6 +50,12 @@ describe("memory", () => {
 		}
 	});
 
+	it("of no bytes can be copied at any address", () => {
+		const kernel = program();
+		expect(kernel.poke(0x1121_368b_2eab_03bbn, new Uint8Array(0))).toBe(0);
+		expect(kernel.peek(0x1121_368b_2eab_03bbn, new Uint8Array(0))).toBe(0);
+	});
+
 	it("copies nothing if a range goes beyond what is mapped", () => {
 		const kernel = program();
 		kernel.mmap({ addr: at, length: 4096n, prot: rw });
