@@ -34,7 +34,16 @@ export function createSim({ machine, header, uapi = [], vendors = all }: SimOpti
 	}
 	// Programs recorded on x86 hardware enable bus mastering themselves; elsewhere it is enabled when a device is asked to do DMA.
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
+	if (isRealRecording(header)) sim.foreignFiles = RECORDERS_FILES;
 	return sim;
+}
+
+/** What recorded the traces of a real kernel had files of its own; the programs' numbers began behind them. */
+const RECORDERS_FILES = 10;
+
+/** Whether the header names the release of a real kernel. */
+function isRealRecording(header: unknown): boolean {
+	return typeof header === "object" && header !== null && "kernel" in header && /^\d/.test(String(header.kernel));
 }
 
 /** Whether the header names recorded x86 hardware by its IOMMU. */

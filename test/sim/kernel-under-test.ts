@@ -63,9 +63,9 @@ export class Program {
 		return fd;
 	}
 
-	/** Allocates memory of this many bytes. */
-	memory(length = PAGE): bigint {
-		const addr = this.kernel.mmap({ addr: 0n, length, prot: 3 });
+	/** Allocates memory of this many bytes; at `at`, or wherever the kernel chooses. */
+	memory(length = PAGE, at = 0n): bigint {
+		const addr = this.kernel.mmap({ addr: at, length, prot: 3 });
 		if (addr < 0n) throw new Error(`mmap: ${addr}`);
 		return addr;
 	}

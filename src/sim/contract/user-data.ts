@@ -19,10 +19,10 @@ export interface AllocData {
 
 /**
  * Copy a driver's struct of `size` bytes, of which the caller must give at least `min`.
- * -EINVAL for another type or too little, -E2BIG, -EFAULT.
+ * -EINVAL for another type, too little or too much; -EFAULT.
  */
 export function copyUserData(process: Caller, data: UserData, type: number, size: number, min: number): Uint8Array | Ret {
-	if (data.type !== type || data.length < min || data.uptr === 0n) return -EINVAL;
+	if (data.type !== type || data.length < min || data.length > size) return -EINVAL;
 	return copyStruct(process, data.uptr, data.length, size);
 }
 

@@ -78,7 +78,7 @@ export class SimControl {
 		if (hw === undefined) {
 			if (pasid !== undefined) throw new ControlError(`${name} has no PASIDs`);
 			const binding = vfio?.binding;
-			return binding instanceof EmulatedBinding ? binding.access.copy(iova, data, dir === "write", false) : -EFAULT;
+			return binding instanceof EmulatedBinding ? binding.access.copy(iova, data, dir === "write") : -EFAULT;
 		}
 		if (pasid !== undefined && hw.part !== undefined) throw new ControlError(`${name} is one PASID of its parent and sends no other`);
 		if (pasid !== undefined && pasid >= 2 ** hw.maxPasidLog2)

@@ -1,9 +1,10 @@
-import { EFAULT, EINVAL, ENOENT, ENOMEM, EOVERFLOW, EPERM } from "../../kernel/errno.js";
+import { EINVAL, ENOENT, ENOMEM, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Area } from "../iova/area.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import type { SpaceAccess } from "../iova/iova-space.js";
 import type { PageRef, Pages } from "../iova/pages.js";
+import type { UserMemory } from "../memory/user-memory.js";
 import type { IommufdContext } from "./context.js";
 import type { Ioas } from "./ioas.js";
 import { IommufdObject } from "./object.js";
@@ -107,10 +108,10 @@ export class Access extends IommufdObject implements SpaceAccess {
 	}
 
 	/**
-	 * Copy between `data` and the memory at `iova`. What precedes an error is copied. `direct`: by the
-	 * process's own addresses, as long as they name its memory, else page by page as DMA would.
+	 * Copy between `data` and the memory at `iova`. What precedes an error is copied. `caller`: what was mapped from
+	 * there goes by its addresses, as long as they name anything; all else goes page by page, as DMA would.
 	 */
-	copy(iova: bigint, data: Uint8Array, write: boolean, direct: boolean): Ret {
+	copy(iova: bigint, data: Uint8Array, write: boolean, caller?: UserMemory): Ret {
 		if (data.length === 0) return -EINVAL;
 		const last = iova + BigInt(data.length) - 1n;
 		if (last > IOVA_MAX) return -EOVERFLOW;
@@ -121,7 +122,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 			if (area.closing) return -EINVAL;
 			if (!permits(area, write)) return -EPERM;
 			const part = data.subarray(Number(from - iova), Number(to - iova) + 1);
-			const rc = copyPart(area, from, part, write, direct);
+			const rc = copyPart(area, from, part, write, caller);
 			if (rc < 0) return rc;
 		}
 		return 0;
@@ -152,11 +153,11 @@ export function* pinnedPages({ parts }: PinnedRange): Generator<PageRef | undefi
 	for (const { pages, index, count } of parts) for (let i = 0; i < count; i++) yield pages.pinnedPage(index + i);
 }
 
-function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, direct: boolean): Ret {
+function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, caller: UserMemory | undefined): Ret {
 	const { pages } = area;
 	const { origin } = pages;
 	const start = area.byte(from);
-	if (direct && origin.type === "user") {
+	if (origin.type === "user" && origin.memory === caller) {
 		const addr = (origin.uptr & ~0xfffn) + start;
 		return write ? origin.memory.write(addr, data) : origin.memory.read(addr, data);
 	}
@@ -165,7 +166,7 @@ function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, di
 		const offset = Number(byte & 0xfffn);
 		const count = Math.min(4096 - offset, data.length - done);
 		const ref = pages.page(Number(byte >> 12n));
-		if (ref === undefined) return -EFAULT;
+		if (ref === undefined) return pages.missing;
 		if (write) ref.object.writeAt(ref.page, offset, data, done, count);
 		else ref.object.readAt(ref.page, offset, data, done, count);
 		done += count;

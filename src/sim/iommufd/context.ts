@@ -29,6 +29,8 @@ export class IommufdContext {
 	#references = 1;
 	/** the IOAS that the VFIO compatibility calls work on */
 	vfioIoas: Ioas | undefined;
+	/** the last file has let go */
+	closing = false;
 	/** VFIO_NOIOMMU_IOMMU was chosen for it */
 	noIommu = false;
 	/** IOMMU_OPTION_RLIMIT_MODE */
@@ -39,7 +41,11 @@ export class IommufdContext {
 	/** what an mmap of the file shows, by offset */
 	readonly mappable = new MmapRegions();
 
-	constructor(readonly system: IommufdSystem) {}
+	constructor(
+		readonly system: IommufdSystem,
+		/** the kernel has the selftest driver */
+		readonly selftest = false,
+	) {}
 
 	get objects(): Iterable<IommufdObject> {
 		return this.#objects.values();
@@ -106,6 +112,8 @@ export class IommufdContext {
 	release(): void {
 		if (--this.#references > 0) return;
 		this.system.contexts.delete(this);
+		this.closing = true;
+		for (const object of [...this.#objects.values()]) object.contextCloses();
 		let progress = true;
 		while (this.#objects.size > 0 && progress) {
 			progress = false;

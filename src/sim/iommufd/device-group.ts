@@ -109,6 +109,16 @@ export class DeviceGroup {
 		this.#put(hwpt);
 	}
 
+	/** whether something is attached for a PASID of the device */
+	hasPasids(device: Device): boolean {
+		for (const [pasid, { devices }] of this.attachments) if (pasid !== 0 && devices.has(device)) return true;
+		return false;
+	}
+
+	detachAll(device: Device): void {
+		for (const pasid of [...this.attachments.keys()]) this.detach(device, pasid);
+	}
+
 	/** -EINVAL: PASIDs and plain tables do not mix, or the device has no such PASID. */
 	#pasidFits(device: Device, hwpt: Hwpt, pasid: number): Ret {
 		if (pasid !== 0 && !device.device.pasidValid(pasid)) return -EINVAL;

@@ -21,6 +21,8 @@ type Join = (pasid: number, hwpt: Hwpt) => Ret;
 export class Device extends IommufdObject {
 	readonly type = "device";
 	vdevice: Vdevice | undefined;
+	/** its driver has let go, but for PASIDs */
+	abandoned = false;
 
 	private constructor(
 		context: IommufdContext,
@@ -45,9 +47,19 @@ export class Device extends IommufdObject {
 		return object;
 	}
 
-	/** The driver lets go; nothing is attached any more. A vDEVICE goes too, and its ID stays taken. */
+	/**
+	 * The driver lets go; nothing is attached any more. A vDEVICE goes too, and its ID stays taken. A driver that forgot
+	 * PASIDs leaves the object behind, and its page tables in use, until the context goes.
+	 */
 	unbind(): void {
 		if (this.vdevice !== undefined) this.context.remove(this.vdevice, true);
+		if (this.group.hasPasids(this)) {
+			if (!this.abandoned)
+				this.context.system.warn(`WARNING: ${this.device.name} was taken away with PASIDs attached: what they use stays EBUSY`);
+			this.abandoned = true;
+			if (!this.context.closing) return;
+			this.group.detachAll(this);
+		}
 		this.users--;
 		this.context.remove(this);
 		this.device.boundTo = undefined;
@@ -98,6 +110,10 @@ export class Device extends IommufdObject {
 		hwpt.automatic = true;
 		this.context.finalize(hwpt);
 		return hwpt.id;
+	}
+
+	override contextCloses(): void {
+		if (this.abandoned) this.unbind();
 	}
 
 	override destroy(): void {

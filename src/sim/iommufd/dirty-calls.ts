@@ -41,5 +41,11 @@ export function getDirtyBitmap(command: Command): Ret {
 	const { dirty } = hwpt.domain;
 	if (dirty === undefined) return -EOPNOTSUPP;
 	const bitmap = new UserBitmap(command.process.memory, command.u64(at.data), iova, last, pageSize);
-	return dirty.read(iova, last, flags === 0, (from, to) => bitmap.record(from, to));
+	// Area by area: what lies behind the first hole is neither reported nor cleared, and nobody is told.
+	for (const { area, from, to } of hwpt.ioas.space.walk(iova, last)) {
+		if (area === undefined) break;
+		const rc = dirty.read(from, to, flags === 0, (start, end) => bitmap.record(start, end));
+		if (rc < 0) return rc;
+	}
+	return 0;
 }

@@ -65,6 +65,9 @@ export class FaultQueue extends IommufdObject {
 /** The queue's file: struct iommu_hwpt_pgfault to read, struct iommu_hwpt_page_response to write. */
 export class FaultFile extends SimFile {
 	readonly kind = "fault";
+	override readonly readRefusal = 0;
+	override readonly writeRefusal = 0;
+	override readonly hasOffsets = false;
 
 	constructor(readonly queue: FaultQueue) {
 		super();

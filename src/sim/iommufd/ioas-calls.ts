@@ -9,16 +9,19 @@ import {
 	iommu_ioas_unmap,
 	iommu_iova_range,
 	iommufd_ioas_map_flags as MAP,
+	mock_flags_access,
 } from "../../../structs/index.js";
-import { EBADF, EFAULT, EINVAL, EMSGSIZE, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../kernel/errno.js";
+import { EBADF, EFAULT, EINVAL, EMSGSIZE, ENODEV, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { countedIova } from "../iova/counted.js";
 import { type Interval, IntervalSet, IOVA_MAX } from "../iova/interval-set.js";
 import type { IovaSpace, Piece } from "../iova/iova-space.js";
 import { type PageOrigin, Pages } from "../iova/pages.js";
-import { MemfdFile } from "../process/memfd.js";
+import { frameOf } from "../memory/memory-object.js";
 import type { Command } from "./command.js";
 import { Ioas } from "./ioas.js";
 
+const SYZ = mock_flags_access.MOCK_FLAGS_ACCESS_SYZ;
 const MAP_FLAGS = MAP.IOMMU_IOAS_MAP_FIXED_IOVA | MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE;
 
 function findIoas(command: Command, id: number): Ioas | undefined {
@@ -87,8 +90,7 @@ export function mapPieces(space: IovaSpace, pieces: readonly Piece[], flags: num
 /** The memory of a MAP call as one piece, or minus the errno. */
 export function newPiece(origin: PageOrigin, length: bigint, writable: boolean): Piece | Ret {
 	if (length === 0n) return -EINVAL;
-	const first = origin.type === "user" ? origin.uptr : origin.start;
-	if (first + length > IOVA_MAX) return -EOVERFLOW;
+	if (origin.type === "user" && origin.uptr + length > IOVA_MAX) return -EOVERFLOW;
 	const pages = new Pages(origin, length, writable);
 	return { pages, startByte: BigInt(pages.offset), length };
 }
@@ -130,15 +132,22 @@ export function ioasMapFile(command: Command): Ret {
 	const at = iommu_ioas_map_file.offsets;
 	if (command.u32(at.flags) & ~MAP_FLAGS) return -EOPNOTSUPP;
 	return mapOrigin(command, at, () => {
+		const length = command.u64(at.length);
+		const start = command.u64(at.start);
+		if (length === 0n) return -EINVAL;
+		if (start + length - 1n > IOVA_MAX) return -EOVERFLOW;
+		// Any file will do until pages of it are wanted.
 		const file = command.process.file(command.s32(at.fd));
 		if (file === undefined) return -EBADF;
-		if (!(file instanceof MemfdFile)) return -EINVAL;
-		return { type: "file", object: file.object, start: command.u64(at.start) };
+		if (file.deviceMemory?.revoked) return -ENODEV;
+		if (file.deviceMemory !== undefined && start + length > file.deviceMemory.length) return -EINVAL;
+		return { type: "file", file, start };
 	});
 }
 
 export function ioasCopy(command: Command): Ret {
 	const at = iommu_ioas_copy.offsets;
+	if (command.context.selftest) countedAreaToIova(command);
 	const flags = command.u32(at.flags);
 	if (flags & ~MAP_FLAGS) return -EOPNOTSUPP;
 	const length = command.u64(at.length);
@@ -156,6 +165,19 @@ export function ioasCopy(command: Command): Ret {
 	if (result < 0n) return Number(result);
 	command.setU64(at.dst_iova, result);
 	return command.respond();
+}
+
+/**
+ * With the selftest driver, fuzzers can name an area of the source by its count: the flag SYZ goes from the struct, and
+ * src_iova (low word: which area, high word: offset in it) becomes an address. 0 where there is no such area.
+ */
+function countedAreaToIova(command: Command): void {
+	const at = iommu_ioas_copy.offsets;
+	const flags = command.u32(at.flags);
+	if (!(flags & SYZ)) return;
+	command.setU32(at.flags, flags & ~SYZ);
+	const source = findIoas(command, command.u32(at.src_ioas_id));
+	if (source !== undefined) command.setU64(at.src_iova, countedIova(source.space, command.u64(at.src_iova)));
 }
 
 export function ioasUnmap(command: Command): Ret {
@@ -181,7 +203,7 @@ export function ioasChangeProcess(command: Command): Ret {
 	if (command.u32(4) !== 0) return -EOPNOTSUPP;
 	for (const object of command.context.objects) {
 		if (!(object instanceof Ioas)) continue;
-		for (const area of object.space.areas) if (area.pages.origin.type !== "file") return -EINVAL;
+		for (const area of object.space.areas) if (area.pages.origin.type !== "file" || area.pages.isDevice) return -EINVAL;
 	}
 	return 0;
 }
@@ -204,7 +226,7 @@ export function ioasNoiommuGetPa(command: Command): Ret {
 	if (page === undefined) return -EFAULT;
 	const inPage = byte & 0xfffn;
 	const ends = [length, 0x1000n - inPage, area.last - iova + 1n];
-	command.setU64(at.out_phys, (BigInt(page.object.frame + page.page) << 12n) + inPage);
+	command.setU64(at.out_phys, (BigInt(frameOf(page.object, page.page)) << 12n) + inPage);
 	command.setU64(
 		at.length,
 		ends.reduce((a, b) => (b < a ? b : a)),

@@ -19,7 +19,7 @@ export class IommufdFile extends SimFile {
 		readonly testCall: Call | undefined,
 	) {
 		super();
-		this.context = new IommufdContext(system);
+		this.context = new IommufdContext(system, testCall !== undefined);
 		system.contexts.add(this.context);
 	}
 

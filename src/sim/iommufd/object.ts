@@ -19,6 +19,9 @@ export abstract class IommufdObject {
 		this.id = context.takeId();
 	}
 
+	/** The context is going, before any of its objects do. */
+	contextCloses(): void {}
+
 	/** Let go of everything that this object holds. Called once, when its ID is already gone. */
 	abstract destroy(): void;
 }

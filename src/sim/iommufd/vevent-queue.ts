@@ -75,6 +75,8 @@ export class VeventQueue extends IommufdObject {
 /** The queue's file: each record is struct iommufd_vevent_header and, unless events were lost, its data. */
 export class VeventFile extends SimFile {
 	readonly kind = "veventq";
+	override readonly readRefusal = 0;
+	override readonly hasOffsets = false;
 
 	constructor(readonly queue: VeventQueue) {
 		super();

@@ -109,7 +109,7 @@ export class IovaSpace {
 		let length = 0n;
 		for (const piece of pieces) length += piece.length;
 		if (length > IOVA_MAX) return BigInt(-EOVERFLOW);
-		if (iova !== undefined && length & (this.alignment - 1n)) return BigInt(-EINVAL);
+		if (length & (this.alignment - 1n)) return BigInt(-EINVAL);
 		const at = iova ?? place(this, pieces[0], length);
 		if (at < 0n) return at;
 		if (iova !== undefined) {
@@ -133,7 +133,7 @@ export class IovaSpace {
 				return BigInt(rc);
 			}
 		}
-		for (const area of areas) this.areas.insert(area);
+		for (const area of areas) this.#insert(area);
 		return at;
 	}
 
@@ -165,7 +165,8 @@ export class IovaSpace {
 	cut(lasts: readonly bigint[]): Ret {
 		for (const last of lasts) {
 			const area = this.find(last);
-			if (area === undefined || area.last === last) continue;
+			// Linux leaves an area alone that begins at that very byte, too.
+			if (area === undefined || area.last === last || area.start === last) continue;
 			const rc = this.#split(area, last + 1n);
 			if (rc < 0) return rc;
 		}
@@ -284,8 +285,9 @@ export class IovaSpace {
 		if (rc < 0) return rc;
 		drain(area);
 		this.areas.delete(area);
-		this.areas.insert(low);
-		this.areas.insert(high);
+		this.#insert(low);
+		this.#insert(high);
+		area.pages.unmapped();
 		return 0;
 	}
 
@@ -293,7 +295,9 @@ export class IovaSpace {
 	#fill(areas: readonly Area[]): Ret {
 		for (let i = 0; i < areas.length; i++) {
 			const area = areas[i];
-			let rc: Ret = this.allocation() ? area.pages.pin(area.firstPage, area.pageCount) : -ENOMEM;
+			let rc: Ret = this.allocation() ? 0 : -ENOMEM;
+			if (rc === 0 && area.pages.isDevice) continue;
+			if (rc === 0) rc = area.pages.pin(area.firstPage, area.pageCount);
 			if (rc === 0) {
 				area.filled = true;
 				if (!area.readable && !area.writable) {
@@ -314,6 +318,12 @@ export class IovaSpace {
 		for (const domain of this.domains) domain.unmapped?.(area);
 		drain(area);
 		this.areas.delete(area);
+		area.pages.unmapped();
+	}
+
+	#insert(area: Area): void {
+		area.pages.mapped();
+		this.areas.insert(area);
 	}
 
 	#isReserved(start: bigint, last: bigint): boolean {

@@ -13,7 +13,19 @@ export interface PageRef {
 /** Where the pages of a mapping come from. */
 export type PageOrigin =
 	| { readonly type: "user"; readonly memory: UserMemory; readonly uptr: bigint }
-	| { readonly type: "file"; readonly object: MemoryObject; readonly start: bigint };
+	| { readonly type: "file"; readonly file: MappedFile; readonly start: bigint };
+
+/** A file that was mapped. It stays open as long as it is. */
+export interface MappedFile {
+	/** undefined: it is no memory, so nothing of it can be pinned */
+	readonly memory: MemoryObject | undefined;
+	/** how many of its pages can be pinned */
+	readonly wholePages: number;
+	/** it is memory of a device: page tables take it without pinning anything, accesses refuse it */
+	readonly deviceMemory: object | undefined;
+	get(): unknown;
+	put(): void;
+}
 
 /**
  * The memory that one MAP call named, shared by every area that was copied from it. A page is
@@ -28,6 +40,8 @@ export class Pages {
 	#whole = 0;
 	/** users of some of the pages */
 	#partial: IntervalCounter | undefined;
+	/** areas that map some of it */
+	#areas = 0;
 	/** what is pinned, by index; sorted, not overlapping */
 	#pinned: { readonly index: number; readonly extent: Extent }[] = [];
 
@@ -42,7 +56,21 @@ export class Pages {
 		this.count = Number((BigInt(this.offset) + length + 0xfffn) >> 12n);
 	}
 
-	/** One more user of `count` pages from `index`. -EFAULT (-EINVAL beyond a file's end) if one can not be pinned: then nothing changed. */
+	/** It is memory of a device: there are no pages. */
+	get isDevice(): boolean {
+		return this.origin.type === "file" && this.origin.file.deviceMemory !== undefined;
+	}
+
+	/** An area maps some of it: its file stays open until the last of them goes. */
+	mapped(): void {
+		if (this.#areas++ === 0 && this.origin.type === "file") this.origin.file.get();
+	}
+
+	unmapped(): void {
+		if (--this.#areas === 0 && this.origin.type === "file") this.origin.file.put();
+	}
+
+	/** One more user of `count` pages from `index`. -EFAULT (of a file -EINVAL: it ends before, or is no memory) if one cannot be pinned: then nothing changed. */
 	pin(index: number, count: number): Ret {
 		const fresh: { index: number; extent: Extent }[] = [];
 		if (this.#whole === 0)
@@ -52,7 +80,7 @@ export class Pages {
 					fresh.push({ index: at, extent });
 					at += extent.count;
 				}
-				if (at < to) return this.origin.type === "file" ? -EINVAL : -EFAULT;
+				if (at < to) return this.missing;
 			}
 		for (const piece of fresh) this.#addPin(piece.index, piece.extent);
 		if (this.#isWhole(index, count)) this.#whole++;
@@ -93,6 +121,11 @@ export class Pages {
 		return this.pinnedExtent(index, 1);
 	}
 
+	/** the errno of a page that is not there */
+	get missing(): Ret {
+		return this.origin.type === "file" ? -EINVAL : -EFAULT;
+	}
+
 	#isWhole(index: number, count: number): boolean {
 		return index === 0 && count === this.count;
 	}
@@ -106,8 +139,9 @@ export class Pages {
 		const { origin } = this;
 		if (origin.type === "user") return origin.memory.extents(pageOf(origin.uptr) + index, count, this.writable);
 		const page = Number(origin.start >> 12n) + index;
-		const exists = Math.min(count, origin.object.pages - page);
-		return exists > 0 ? [{ object: origin.object, page, count: exists }] : [];
+		const { memory: object, wholePages } = origin.file;
+		const exists = Math.min(count, wholePages - page);
+		return object !== undefined && exists > 0 ? [{ object, page, count: exists }] : [];
 	}
 
 	#addPin(index: number, extent: Extent): void {

@@ -12,7 +12,7 @@ export const PAGE_MASK = 0xfffn;
 export interface MemoryObject {
 	/** in pages; beyond lies nothing */
 	readonly pages: number;
-	/** the page frame number of its page 0: an object is contiguous */
+	/** the page frame number of its page 0: an object is contiguous, but for what it grew by */
 	readonly frame: number;
 	readonly kind: "anonymous" | "memfd";
 	/** how often each page is pinned */
@@ -60,12 +60,35 @@ export class LocalObject implements MemoryObject {
 	readonly pins = new IntervalCounter();
 	onMapping: ((change: 1 | -1) => void) | undefined;
 
+	#count: number;
+	/** where the pages lie by which it grew: the first page of each stretch, and its frame */
+	#grown: { readonly page: number; readonly frame: number }[] | undefined;
+
 	constructor(
-		readonly pages: number,
+		pages: number,
 		readonly kind: "anonymous" | "memfd",
+		/** of its page 0 */
 		readonly frame: number,
 		readonly pool: PagePool,
-	) {}
+	) {
+		this.#count = pages;
+	}
+
+	get pages(): number {
+		return this.#count;
+	}
+
+	frameOf(page: number): number {
+		const stretch = this.#grown?.findLast((each) => each.page <= page);
+		return stretch === undefined ? this.frame + page : stretch.frame + (page - stretch.page);
+	}
+
+	/** It has `pages` pages from now on; the new ones begin at `frame`. */
+	grow(pages: number, frame: number): void {
+		this.#grown ??= [];
+		this.#grown.push({ page: this.#count, frame });
+		this.#count = pages;
+	}
 
 	readAt(page: number, offset: number, into: Uint8Array, at: number, count: number): void {
 		const bytes = this.#pages.get(page);
@@ -107,4 +130,9 @@ export class LocalObject implements MemoryObject {
 		}
 		return page;
 	}
+}
+
+/** The page frame number of a page. */
+export function frameOf(object: MemoryObject, page: number): number {
+	return object instanceof LocalObject ? object.frameOf(page) : object.frame + page;
 }

@@ -6,25 +6,38 @@ export class PhysicalMemory {
 	readonly #pool = new PagePool();
 	#next = 0x100000;
 	/** in order of frames; an object lives as long as something besides this refers to it */
-	#objects: { readonly frame: number; readonly end: number; readonly ref: WeakRef<MemoryObject> }[] = [];
+	#objects: { readonly frame: number; readonly end: number; readonly page: number; readonly ref: WeakRef<MemoryObject> }[] = [];
 	#tidyAt = 1024;
 
 	/** Fresh memory of our own, zeroes. */
-	newObject(pages: number, kind: MemoryObject["kind"]): MemoryObject {
+	newObject(pages: number, kind: MemoryObject["kind"]): LocalObject {
 		return this.adopt(pages, (frame) => new LocalObject(pages, kind, frame, this.#pool));
 	}
 
 	/** Give page frames to an object, of whatever memory it is; `make` is told the frame of its page 0. */
 	adopt<T extends MemoryObject>(pages: number, make: (frame: number) => T): T {
+		const object = make(this.#next);
+		this.#take(object, 0, pages);
+		return object;
+	}
+
+	/** Give the object page frames for what it lacks of `pages` pages. */
+	extend(object: LocalObject, pages: number): void {
+		const before = object.pages;
+		if (pages <= before) return;
+		object.grow(pages, this.#next);
+		this.#take(object, before, pages - before);
+	}
+
+	/** The next `count` frames are the object's, from its page `page` on. */
+	#take(object: MemoryObject, page: number, count: number): void {
 		const frame = this.#next;
-		const object = make(frame);
-		this.#next += pages + 1;
-		this.#objects.push({ frame, end: frame + pages, ref: new WeakRef(object) });
+		this.#next += count + 1;
+		this.#objects.push({ frame, end: frame + count, page, ref: new WeakRef(object) });
 		if (this.#objects.length > this.#tidyAt) {
 			this.#objects = this.#objects.filter((each) => each.ref.deref() !== undefined);
 			this.#tidyAt = Math.max(1024, this.#objects.length * 2);
 		}
-		return object;
 	}
 
 	/** Whether any page of any object is pinned. */
@@ -45,7 +58,7 @@ export class PhysicalMemory {
 		const found = low > 0 ? this.#objects[low - 1] : undefined;
 		if (found === undefined || frame >= found.end) return undefined;
 		const object = found.ref.deref();
-		return object && { object, page: frame - found.frame };
+		return object && { object, page: found.page + (frame - found.frame) };
 	}
 
 	/** Copy from `pa` on into `into`, within one page or over several of one object: false where there is no memory. */

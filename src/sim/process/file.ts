@@ -1,5 +1,5 @@
 /** Open files of the simulated kernel. */
-import { EINVAL, ENODEV, ENOTTY, ESPIPE } from "../../kernel/errno.js";
+import { EINVAL, ENODEV, ENOTTY } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
@@ -8,6 +8,8 @@ import type { Caller } from "./caller.js";
 /** Where read puts bytes, or write takes them from. Offsets in bytes from the start of the caller's buffer. */
 export interface UserIo {
 	readonly length: number;
+	/** its address; undefined: not in the program's own memory, so that copying cannot fail */
+	readonly addr?: bigint;
 	/** 0 or -EFAULT */
 	put(offset: number, bytes: Uint8Array): Ret;
 	get(offset: number, into: Uint8Array): Ret;
@@ -20,6 +22,20 @@ export interface UserIo {
 export abstract class SimFile {
 	#references = 1;
 	abstract readonly kind: string;
+	/** what keeps a program from reading or writing whatever the buffer is; 0: nothing, `read` or `write` answers */
+	readonly readRefusal: Ret = -EINVAL;
+	readonly writeRefusal: Ret = -EINVAL;
+	/** whether bytes have a place in it; if not, pread and pwrite are -ESPIPE */
+	readonly hasOffsets: boolean = true;
+	/** the pages that it is made of, where it is memory */
+	readonly memory: MemoryObject | undefined = undefined;
+	/** it is memory of a device instead, of so many bytes: nothing of it is pinned, and once revoked it cannot be mapped */
+	readonly deviceMemory: { readonly length: bigint; readonly revoked: boolean } | undefined = undefined;
+
+	/** how many pages of its memory it fills: what lies partly beyond its end cannot be pinned */
+	get wholePages(): number {
+		return 0;
+	}
 
 	get(): this {
 		this.#references++;
@@ -43,11 +59,11 @@ export abstract class SimFile {
 	}
 
 	pread(_process: Caller, _io: UserIo, _offset: bigint): Ret {
-		return -ESPIPE;
+		return -EINVAL;
 	}
 
 	pwrite(_process: Caller, _io: UserIo, _offset: bigint): Ret {
-		return -ESPIPE;
+		return -EINVAL;
 	}
 
 	/** events ready now; files without a poll of their own are always ready */

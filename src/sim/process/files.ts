@@ -2,22 +2,33 @@
 import { EMFILE, ENOMEM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { FileTable } from "./caller.js";
-import type { SimFile } from "./file.js";
+import { SimFile } from "./file.js";
 
 /** Descriptors a process can have (Linux's usual soft limit). */
 const MAX_FILES = 1024;
 /** 0 to 2 are the program's own input and output. */
 const FIRST = 3;
 
+/** What stands at the numbers of files that the process did not open. */
+const FOREIGN = new (class extends SimFile {
+	readonly kind = "foreign";
+})();
+
 export class DescriptorTable implements FileTable {
 	readonly #files = new Map<number, SimFile>();
-	#lowestFree = FIRST;
+	#lowestFree: number;
 
-	/** `allocation`: false where the kernel has no memory for one file more */
-	constructor(readonly allocation: () => boolean) {}
+	constructor(
+		/** false where the kernel has no memory for one file more */
+		readonly allocation: () => boolean,
+		/** how many numbers, from 0, name files that the process has without having opened them */
+		readonly foreign = 0,
+	) {
+		this.#lowestFree = Math.max(FIRST, foreign);
+	}
 
 	file(fd: number): SimFile | undefined {
-		return this.#files.get(fd);
+		return this.#files.get(fd) ?? (fd >= 0 && fd < this.foreign ? FOREIGN : undefined);
 	}
 
 	install(file: SimFile): Ret {
@@ -40,7 +51,7 @@ export class DescriptorTable implements FileTable {
 		const file = this.#files.get(fd);
 		if (file === undefined) return false;
 		this.#files.delete(fd);
-		if (fd < this.#lowestFree) this.#lowestFree = Math.max(fd, FIRST);
+		if (fd < this.#lowestFree) this.#lowestFree = fd;
 		file.put();
 		return true;
 	}

@@ -1,21 +1,28 @@
-/** Files that are memory. */
+/** A memfd: a file of pages, which a write beyond its end makes longer. */
 import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { type MemoryObject, PAGE_SIZE } from "../memory/memory-object.js";
+import { type LocalObject, type MemoryObject, PAGE_SIZE } from "../memory/memory-object.js";
+import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { Caller } from "./caller.js";
 import { SimFile, type UserIo } from "./file.js";
 
-/** A memfd: a file of pages. Its length is set once, when it is made. */
 export class MemfdFile extends SimFile {
 	readonly kind = "memfd";
+	override readonly readRefusal = 0;
+	override readonly writeRefusal = 0;
 	#position = 0n;
 
 	constructor(
-		readonly object: MemoryObject,
+		override readonly memory: LocalObject,
 		/** bytes */
-		readonly length: bigint,
+		public length: bigint,
+		readonly physical: PhysicalMemory,
 	) {
 		super();
+	}
+
+	override get wholePages(): number {
+		return Number(this.length >> 12n);
 	}
 
 	override read(process: Caller, io: UserIo): Ret {
@@ -31,35 +38,46 @@ export class MemfdFile extends SimFile {
 	}
 
 	override pread(_process: Caller, io: UserIo, offset: bigint): Ret {
-		return this.#copy(offset, io.length, (page, at, done, bytes) => {
-			this.object.readAt(page, at, bytes, 0, bytes.length);
+		return move(offset, io, this.length, (page, at, done, bytes) => {
+			this.memory.readAt(page, at, bytes, 0, bytes.length);
 			return io.put(done, bytes);
 		});
 	}
 
 	override pwrite(_process: Caller, io: UserIo, offset: bigint): Ret {
-		return this.#copy(offset, io.length, (page, at, done, bytes) => {
+		return move(offset, io, offset + BigInt(io.length), (page, at, done, bytes) => {
 			const rc = io.get(done, bytes);
-			if (rc === 0) this.object.writeAt(page, at, bytes, 0, bytes.length);
+			// Where nothing can be copied from, the file still reaches up to there.
+			this.#reach((BigInt(page) << 12n) + BigInt(rc < 0 ? at : at + bytes.length));
+			if (rc === 0) this.memory.writeAt(page, at, bytes, 0, bytes.length);
 			return rc;
 		});
 	}
 
 	override mmap(offset: number, _pages: number): { object: MemoryObject; page: number } {
-		return { object: this.object, page: offset };
+		return { object: this.memory, page: offset };
 	}
 
-	#copy(offset: bigint, length: number, move: (page: number, at: number, done: number, bytes: Uint8Array) => Ret): Ret {
-		const left = this.length - offset;
-		const page = new Uint8Array(PAGE_SIZE);
-		const total = left <= 0n ? 0 : left < BigInt(length) ? Number(left) : length;
-		for (let done = 0; done < total; ) {
-			const position = offset + BigInt(done);
-			const at = Number(position & 0xfffn);
-			const count = Math.min(PAGE_SIZE - at, total - done);
-			if (move(Number(position >> 12n), at, done, page.subarray(0, count)) < 0) return done > 0 ? done : -EFAULT;
-			done += count;
-		}
-		return total;
+	/** It is at least so long from now on. */
+	#reach(length: bigint): void {
+		if (length <= this.length) return;
+		this.length = length;
+		this.physical.extend(this.memory, Number((length + 0xfffn) >> 12n));
 	}
+}
+
+/** Copy piece by piece, each within a page of the file and one of the caller's, up to `end`. The bytes that went, or -EFAULT if none did. */
+function move(offset: bigint, io: UserIo, end: bigint, piece: (page: number, at: number, done: number, bytes: Uint8Array) => Ret): Ret {
+	const left = end - offset;
+	const total = left <= 0n ? 0 : left < BigInt(io.length) ? Number(left) : io.length;
+	const bytes = new Uint8Array(Math.min(PAGE_SIZE, total));
+	for (let done = 0; done < total; ) {
+		const position = offset + BigInt(done);
+		const at = Number(position & 0xfffn);
+		let count = Math.min(PAGE_SIZE - at, total - done);
+		if (io.addr !== undefined) count = Math.min(count, PAGE_SIZE - Number((io.addr + BigInt(done)) & 0xfffn));
+		if (piece(Number(position >> 12n), at, done, bytes.subarray(0, count)) < 0) return done > 0 ? done : -EFAULT;
+		done += count;
+	}
+	return total;
 }

@@ -1,5 +1,5 @@
 /** A program on the simulated kernel: the Kernel that the rest of iommuctl talks to. */
-import { EBADF, EFAULT, EINVAL, ENOMEM } from "../../kernel/errno.js";
+import { EBADF, EFAULT, EINVAL, ENOMEM, ESPIPE } from "../../kernel/errno.js";
 import {
 	type DmaCapable,
 	type IoBuffer,
@@ -24,6 +24,10 @@ import type { DeviceNodes, KernelServices } from "./services.js";
 
 /** Bytes one read or write moves at most, as in Linux. */
 const MAX_RW = 0x7ffff000;
+/** First address that no program has (x86-64 with four levels). */
+const USER_END = (1n << 47n) - 0x1000n;
+/** The highest offset in a file. */
+const OFFSET_MAX = (1n << 63n) - 1n;
 
 /** A program on the simulated kernel, with memory and open files of its own. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes> implements Kernel, Caller, DmaCapable {
@@ -32,7 +36,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	readonly #files: DescriptorTable;
 
 	constructor(readonly system: System) {
-		this.#files = new DescriptorTable(() => system.allocation());
+		this.#files = new DescriptorTable(() => system.allocation(), system.foreignFiles);
 	}
 
 	open(path: string, _flags?: number): Ret {
@@ -65,24 +69,33 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 
 	read(fd: number, into: IoBuffer): Ret {
 		const file = this.file(fd);
-		return file === undefined ? -EBADF : file.read(this, this.#io(into));
+		if (file === undefined) return -EBADF;
+		const rc = checkIo(file.readRefusal, into);
+		return rc < 0 ? rc : file.read(this, this.#io(into));
 	}
 
 	write(fd: number, from: IoBuffer): Ret {
 		const file = this.file(fd);
-		return file === undefined ? -EBADF : file.write(this, this.#io(from));
+		if (file === undefined) return -EBADF;
+		const rc = checkIo(file.writeRefusal, from);
+		return rc < 0 ? rc : file.write(this, this.#io(from));
 	}
 
 	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
+		// The offset comes first, even before a file that is not open.
+		if (BigInt.asIntN(64, offset) < 0n) return -EINVAL;
 		const file = this.file(fd);
 		if (file === undefined) return -EBADF;
-		return offset < 0n ? -EINVAL : file.pread(this, this.#io(into), offset);
+		const rc = file.hasOffsets ? checkIo(file.readRefusal, into, offset) : -ESPIPE;
+		return rc < 0 ? rc : file.pread(this, this.#io(into), offset);
 	}
 
 	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret {
+		if (BigInt.asIntN(64, offset) < 0n) return -EINVAL;
 		const file = this.file(fd);
 		if (file === undefined) return -EBADF;
-		return offset < 0n ? -EINVAL : file.pwrite(this, this.#io(from), offset);
+		const rc = file.hasOffsets ? checkIo(file.writeRefusal, from, offset) : -ESPIPE;
+		return rc < 0 ? rc : file.pwrite(this, this.#io(from), offset);
 	}
 
 	poll(fds: PollFd[], _timeout: number): Ret {
@@ -120,7 +133,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		if (length < 0n || length > 1n << 62n) return -EINVAL;
 		if (!this.system.allocation()) return -ENOMEM;
 		const pages = Number((length + 0xfffn) >> 12n);
-		return this.install(new MemfdFile(this.system.physical.newObject(pages, "memfd"), length));
+		return this.install(new MemfdFile(this.system.physical.newObject(pages, "memfd"), length, this.system.physical));
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {
@@ -147,6 +160,14 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 }
 
+/** What is looked at before the file itself: that it reads (or writes) at all, that the buffer lies in user space, and that the end has an offset. */
+function checkIo(refusal: Ret, buffer: IoBuffer, offset = 0n): Ret {
+	if (refusal < 0) return refusal;
+	const length = BigInt(buffer.length);
+	if (!(buffer instanceof Uint8Array) && (buffer.addr < 0n || buffer.addr + length > USER_END)) return -EFAULT;
+	return offset + length > OFFSET_MAX ? -EINVAL : 0;
+}
+
 /** Where read and write put and take bytes: a buffer of iommuctl's own, or a place in the caller's memory. */
 export function userIo(memory: UserMemory, buffer: IoBuffer): UserIo {
 	if (buffer instanceof Uint8Array) {
@@ -165,6 +186,7 @@ export function userIo(memory: UserMemory, buffer: IoBuffer): UserIo {
 	const { addr, length } = buffer;
 	return {
 		length: Math.min(length, MAX_RW),
+		addr,
 		put: (offset, bytes) => memory.write(addr + BigInt(offset), bytes),
 		get: (offset, into) => memory.read(addr + BigInt(offset), into),
 	};

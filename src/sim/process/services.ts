@@ -8,6 +8,8 @@ export interface KernelServices {
 	readonly physical: PhysicalMemory;
 	/** the kernel's age; undefined: the current release */
 	readonly release: Release | undefined;
+	/** how many numbers, from 0, name files that programs have without having opened them */
+	readonly foreignFiles?: number;
 	/** The kernel takes memory for something: false if there is none, by fault injection. */
 	allocation(): boolean;
 	/** Write a line into the kernel log. */

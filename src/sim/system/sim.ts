@@ -34,6 +34,8 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	readonly contexts = new Set<IommufdContext>();
 	/** asking a device to do DMA enables its bus mastering */
 	dmaTurnsMasteringOn = true;
+	/** how many numbers, from 0, name files that programs have without having opened them */
+	foreignFiles = 0;
 	/** the kernel's release; undefined: 7.3 */
 	release: Release | undefined;
 	/** allocations so far */

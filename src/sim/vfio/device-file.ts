@@ -23,6 +23,9 @@ const BIND_MIN = BIND.offsets.token_uuid_ptr;
 /** An open /dev/vfio/devices/vfioN, or a device opened by way of its group's file. */
 export class VfioDeviceFile extends SimFile {
 	readonly kind = "vfio-device";
+	override readonly readRefusal = 0;
+	override readonly writeRefusal = 0;
+	#position = 0n;
 	#granted: boolean;
 
 	constructor(
@@ -44,6 +47,14 @@ export class VfioDeviceFile extends SimFile {
 			if (request === VFIO_DEVICE_DETACH_IOMMUFD_PT) return this.#detach(arg);
 		}
 		return this.device.ioctl(process, request, arg, this.alone);
+	}
+
+	override read(process: Caller, io: UserIo): Ret {
+		return this.#advance(this.pread(process, io, this.#position));
+	}
+
+	override write(process: Caller, io: UserIo): Ret {
+		return this.#advance(this.pwrite(process, io, this.#position));
 	}
 
 	override pread(_process: Caller, io: UserIo, offset: bigint): Ret {
@@ -71,6 +82,11 @@ export class VfioDeviceFile extends SimFile {
 		if (!this.#granted) return;
 		this.device.close();
 		if (this.alone) this.device.group.boundAlone--;
+	}
+
+	#advance(done: Ret): Ret {
+		if (done > 0) this.#position += BigInt(done);
+		return done;
 	}
 
 	/** VFIO_DEVICE_BIND_IOMMUFD: out_devid becomes the object's ID. */

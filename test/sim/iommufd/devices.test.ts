@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { EADDRINUSE, EBUSY, EINVAL, ENOENT, EOPNOTSUPP } from "../../../src/kernel/errno.js";
 import { mock_flags_device as DEVICE, defines, iommufd_hwpt_alloc_flags as HWPT, iommu_test_op as OP } from "../../../structs/index.js";
-import { must, Program, rc } from "../kernel-under-test.js";
+import { must, onReal, Program, rc } from "../kernel-under-test.js";
 
 const { IOMMU_HWPT_ALLOC_PASID: PASID, IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY } = HWPT;
 
@@ -133,9 +133,27 @@ describe("PASIDs", () => {
 		expect(attach(7, a)).toBe(0);
 		expect(replace(7, b)).toBe(0);
 		expect(check(7, b)).toBe(0);
+		expect(program.test({ op: OP.IOMMU_TEST_OP_PASID_DETACH, id: stdev, pasid_detach: { pasid: 7 } })).toBe(0);
 		expect(program.destroy(stdev)).toBe(0);
 		expect(program.destroy(a)).toBe(0);
 		expect(program.destroy(b)).toBe(0);
+	});
+
+	test("attached when the mock device goes leave its device and their tables EBUSY, until the context goes", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		const { stdev, dev } = program.mock(ioas, DEVICE.MOCK_FLAGS_DEVICE_PASID);
+		const table = program.hwpt(dev, ioas, PASID);
+		program.replace(stdev, table);
+		expect(pasid(program, stdev).attach(5, table)).toBe(0);
+		expect(program.destroy(stdev)).toBe(0);
+		expect([dev, table, ioas].map((id) => program.destroy(id))).toEqual([-EBUSY, -EBUSY, -EBUSY]);
+		expect(program.ioas()).toBe(stdev);
+		if (onReal) return;
+		const { system } = program.sim;
+		expect(system.log.join()).toContain("with PASIDs attached");
+		program.kernel.exit();
+		expect([system.contexts.size, system.physical.pinned]).toEqual([0, false]);
 	});
 });
 

@@ -25,13 +25,13 @@ function tracking() {
 			}),
 		);
 	/** The device writes to these pages. */
-	const dirty = (pages: number[]) => {
+	const dirty = (pages: number[], iova = BASE) => {
 		const bits = new Uint8Array(8);
 		for (const page of pages) bits[page >> 3] |= 1 << (page & 7);
 		const answer = program.iommu.testCmd({
 			op: OP.IOMMU_TEST_OP_DIRTY,
 			id: hwpt,
-			dirty: { iova: BASE, length: 64n * PAGE, page_size: PAGE, uptr: program.place(bits) },
+			dirty: { iova, length: 64n * PAGE, page_size: PAGE, uptr: program.place(bits) },
 		});
 		return answer.ret < 0 ? rc(answer) : Number(must(answer).dirty.out_nr_dirty);
 	};
@@ -44,6 +44,29 @@ function tracking() {
 	};
 	return { program, ioas, dev, hwpt, set, get, dirty, bitmap };
 }
+
+describe("a dirty bitmap over a range", () => {
+	test("that is not mapped from its first byte is empty, and nothing is cleared", () => {
+		const { dirty, bitmap, set } = tracking();
+		set(1);
+		dirty([0, 3]);
+		expect(bitmap({ iova: BASE - PAGE, length: 64n * PAGE })).toEqual([]);
+		expect(bitmap({ iova: 0n, length: BASE + 64n * PAGE })).toEqual([]);
+		expect(bitmap()).toEqual([0, 3]);
+	});
+
+	test("with a hole shows what lies before the hole, and clears no more", () => {
+		const { program, ioas, dirty, bitmap, set } = tracking();
+		set(1);
+		expect(program.map(ioas, BASE + 64n * PAGE, program.memory())).toBe(0);
+		expect(program.map(ioas, BASE + 66n * PAGE, program.memory())).toBe(0);
+		dirty([1]);
+		dirty([0, 2], BASE + 64n * PAGE);
+		expect(bitmap({ length: 128n * PAGE })).toEqual([1, 64]);
+		expect(bitmap({ length: 128n * PAGE })).toEqual([]);
+		expect(bitmap({ iova: BASE + 66n * PAGE, length: PAGE })).toEqual([0]);
+	});
+});
 
 describe("dirty tracking", () => {
 	test("tells what was written while it was on, once", () => {

@@ -88,3 +88,17 @@ describe("VFIO's calls", () => {
 		expect(program.sim.system.log).toHaveLength(1);
 	});
 });
+
+describe("unmapping with type 1, which splits areas at the ends", () => {
+	test("does not split where an area begins at the very byte: it sticks out, ENOENT with size 0", () => {
+		const { program, map } = compat(V.VFIO_TYPE1_IOMMU);
+		expect(map(0x11000n, 3n * PAGE)).toBe(0);
+		const unmap = (iova: bigint, size: bigint) => {
+			const answer = program.iommu.vfioUnmapDma({ argsz: 24, flags: 0, iova, size });
+			return [rc(answer), answer.decoded.size];
+		};
+		expect(unmap(0x10000n, PAGE + 1n)).toEqual([-ENOENT, 0n]);
+		expect(unmap(0x11000n, 1n)).toEqual([-ENOENT, 0n]);
+		expect(unmap(0x12000n, 1n)).toEqual([-EINVAL, 1n]);
+	});
+});

@@ -65,7 +65,11 @@ describe("pages of a mapping", () => {
 
 	test("of a file end where it ends", () => {
 		const object = new PhysicalMemory().newObject(2, "memfd");
-		const pages = new Pages({ type: "file", object, start: 0x1000n }, 0x2000n, true);
+		const pages = new Pages(
+			{ type: "file", file: { memory: object, wholePages: 2, deviceMemory: undefined, get: () => {}, put: () => {} }, start: 0x1000n },
+			0x2000n,
+			true,
+		);
 		expect(pages.pin(0, 2)).toBe(-EINVAL);
 		expect(pages.pin(0, 1)).toBe(0);
 		expect(pages.pinnedPage(0)).toMatchObject({ object, page: 1 });

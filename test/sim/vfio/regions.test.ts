@@ -85,3 +85,17 @@ describe("resets", () => {
 		expect(p.kernel.ioctl(fd, 0x3b6f, 0n)).toBe(-EINVAL);
 	});
 });
+
+describe("read and write of a device's file", () => {
+	test("go on from position 0, which is BAR 0, and are EINVAL before it is bound", () => {
+		const p = new Program();
+		const { fd } = p.bound(0);
+		p.kernel.pwrite(fd, Uint8Array.of(6, 0), CONFIG + 4n);
+		const bytes = new Uint8Array(4);
+		expect([p.kernel.read(fd, bytes), ...bytes]).toEqual([4, 0xed, 0, 0, 1]);
+		expect(p.kernel.write(fd, u32(0x12345678))).toBe(4);
+		expect(read(p, fd, 4n)).toBe(0xedcba987);
+		const unbound = p.kernel.open("/dev/vfio/devices/vfio1");
+		expect([p.kernel.read(unbound, bytes), p.kernel.write(unbound, bytes)]).toEqual([-EINVAL, -EINVAL]);
+	});
+});

@@ -4,9 +4,9 @@ import {
 	iommu_test_cmd,
 	mock_access_rw as RW,
 } from "../../../../structs/index.js";
-import { EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
+import { EBADE, EBADFD, EFAULT, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { Area } from "../../iova/area.js";
+import { countedIova } from "../../iova/counted.js";
 import { type Access, pinnedPages } from "../access.js";
 import type { Command } from "../command.js";
 import { AccessFile } from "./access-file.js";
@@ -36,8 +36,7 @@ export function createAccess(command: Command): Ret {
 
 function findAccess(command: Command): AccessFile | Ret {
 	const file = command.process.file(command.s32(at.id));
-	if (file === undefined) return -EBADF;
-	return file instanceof AccessFile ? file : -EINVAL;
+	return file instanceof AccessFile ? file : -EBADFD;
 }
 
 export function replaceIoas(command: Command): Ret {
@@ -58,7 +57,7 @@ export function accessPages(command: Command): Ret {
 	if (typeof file === "number") return file;
 	const { access } = file;
 	if (!access.pins) return -EOPNOTSUPP;
-	if (flags & FLAG.MOCK_FLAGS_ACCESS_SYZ) iova = areaIova(access, iova);
+	if (flags & FLAG.MOCK_FLAGS_ACCESS_SYZ) iova = countedAreaIova(access, iova);
 	const pinned = access.pin(iova, length, (flags & FLAG.MOCK_FLAGS_ACCESS_WRITE) !== 0);
 	if (typeof pinned === "number") return pinned;
 	let rc: Ret = 0;
@@ -67,7 +66,7 @@ export function accessPages(command: Command): Ret {
 		for (const mine of pinnedPages(pinned)) {
 			const page = userPage(command.process.memory, at);
 			if (page === undefined) rc = -EFAULT;
-			else if (page.object !== mine?.object || page.page !== mine.page) rc = -EINVAL;
+			else if (page.object !== mine?.object || page.page !== mine.page) rc = -EBADE;
 			if (rc < 0) break;
 			at += 0x1000n;
 		}
@@ -105,19 +104,13 @@ export function accessRw(command: Command): Ret {
 		const rc = memory.read(uptr, data);
 		if (rc < 0) return rc;
 	}
-	if (flags & FLAG.MOCK_FLAGS_ACCESS_SYZ) iova = areaIova(file.access, iova);
-	const direct = !(flags & RW.MOCK_ACCESS_RW_SLOW_PATH);
+	if (flags & FLAG.MOCK_FLAGS_ACCESS_SYZ) iova = countedAreaIova(file.access, iova);
+	const direct = flags & RW.MOCK_ACCESS_RW_SLOW_PATH ? undefined : memory;
 	const rc = file.access.copy(iova, data, write, direct);
 	if (rc < 0 || write) return rc;
 	return memory.write(uptr, data);
 }
 
-/** The SYZ flag: the low word counts areas, the high word is an offset into that one. */
-function areaIova(access: Access, value: bigint): bigint {
-	const nth = Number(value & 0xffffffffn);
-	const offset = value >> 32n;
-	let i = 0;
-	if (access.ioas !== undefined)
-		for (const area of access.ioas.space.areas as Iterable<Area>) if (i++ === nth) return BigInt.asUintN(64, area.start + offset);
-	return 0n;
+function countedAreaIova({ ioas }: Access, value: bigint): bigint {
+	return ioas === undefined ? 0n : countedIova(ioas.space, value);
 }

@@ -7,6 +7,7 @@ import type { IommufdContext } from "../context.js";
 /** The file of a CREATE_ACCESS: the access, and what it has pinned by number. */
 export class AccessFile extends SimFile {
 	readonly kind = "access";
+	override readonly hasOffsets = false;
 	readonly access: Access;
 	readonly #pinned = new Map<number, PinnedRange>();
 	#nextId = 0;

@@ -8,11 +8,14 @@ import type { Command } from "../command.js";
 import { Device } from "../device.js";
 import { Hwpt } from "../hwpt.js";
 import * as access from "./access-commands.js";
+import { dmabufGet, dmabufRevoke } from "./dmabuf.js";
 import type { MockMachine } from "./machine.js";
 import { checkMap, checkRefs, markDirty } from "./memory-commands.js";
 import { SelftestDevice } from "./selftest-device.js";
 
 const at = iommu_test_cmd.offsets;
+/** bytes of scratch memory that the kernel's loops need at least: one entry of a batch */
+const LEAST_MEMORY = 12;
 
 /** IOMMU_TEST_CMD: what the selftest driver offers programs that test iommufd. */
 export function testCommand(machine: MockMachine, command: Command): Ret {
@@ -42,7 +45,8 @@ export function testCommand(machine: MockMachine, command: Command): Ret {
 		case OP.IOMMU_TEST_OP_ACCESS_RW:
 			return access.accessRw(command);
 		case OP.IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT:
-			return 0; // it limits the kernel's scratch memory, which changes no answer
+			// It limits the kernel's scratch memory, which changes no other answer.
+			return command.u32(at["memory_limit.limit"]) < LEAST_MEMORY ? -EINVAL : 0;
 		case OP.IOMMU_TEST_OP_DIRTY:
 			return markDirty(command);
 		case OP.IOMMU_TEST_OP_TRIGGER_IOPF:
@@ -60,9 +64,9 @@ export function testCommand(machine: MockMachine, command: Command): Ret {
 		case OP.IOMMU_TEST_OP_PASID_CHECK_HWPT:
 			return pasidCheck(command);
 		case OP.IOMMU_TEST_OP_DMABUF_GET:
+			return dmabufGet(command);
 		case OP.IOMMU_TEST_OP_DMABUF_REVOKE:
-			command.context.system.warn("not simulated: the selftest's DMA-bufs (answered EOPNOTSUPP)");
-			return -EOPNOTSUPP;
+			return dmabufRevoke(command);
 		default:
 			return -EOPNOTSUPP;
 	}
@@ -73,13 +77,13 @@ function findSelftest(command: Command): SelftestDevice | undefined {
 }
 
 function addReserved(command: Command): Ret {
-	const ioas = command.context.find(command.u32(at.id), "ioas");
-	if (ioas === undefined) return -ENOENT;
 	const start = command.u64(at["add_reserved.start"]);
 	const length = command.u64(at["add_reserved.length"]);
 	const last = start + length - 1n;
-	if (last > IOVA_MAX) return -EOVERFLOW;
 	if (length === 0n) return -EINVAL;
+	if (last > IOVA_MAX) return -EOVERFLOW;
+	const ioas = command.context.find(command.u32(at.id), "ioas");
+	if (ioas === undefined) return -ENOENT;
 	return ioas.space.reserve(start, last, command);
 }
 

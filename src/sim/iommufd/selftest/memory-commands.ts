@@ -1,5 +1,5 @@
 import { iommu_test_cmd } from "../../../../structs/index.js";
-import { EFAULT, EINVAL, EIO, ENOENT, ENOMEM } from "../../../kernel/errno.js";
+import { EFAULT, EINVAL, EIO, ENOENT, EOVERFLOW } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { PROT_READ } from "../../../kernel/kernel.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
@@ -10,9 +10,8 @@ import type { Command } from "../command.js";
 import type { HwptPaging } from "../hwpt.js";
 
 const at = iommu_test_cmd.offsets;
-const SMALL = 0x800n;
-/** More bits than the kernel can allocate a bitmap for. */
-const MAX_BITS = 1n << 34n;
+/** Bits that one command may set at most. */
+const MAX_BITS = 1n << 27n;
 
 function findMockHwpt(command: Command): { hwpt: HwptPaging; domain: MockPagingDomain } | Ret {
 	const hwpt = command.context.find(command.u32(at.id), "hwpt-paging");
@@ -32,9 +31,10 @@ export function checkMap(command: Command): Ret {
 	const iova = command.u64(at["check_map.iova"]);
 	const length = command.u64(at["check_map.length"]);
 	const uptr = command.u64(at["check_map.uptr"]);
-	if (iova % SMALL !== 0n || length % SMALL !== 0n || uptr % SMALL !== 0n) return -EINVAL;
-	if (uptr + length > IOVA_MAX) return -EINVAL;
 	if (typeof found === "number") return found;
+	const page = found.domain.smallestPage;
+	if (iova % page !== 0n || length % page !== 0n || uptr % page !== 0n) return -EINVAL;
+	if (uptr + length > IOVA_MAX) return -EINVAL;
 	const { space } = found.hwpt.ioas;
 	for (let done = 0n; done < length; ) {
 		const left = length - done;
@@ -85,12 +85,12 @@ export function markDirty(command: Command): Ret {
 	const uptr = command.u64(at["dirty.uptr"]);
 	if (pageSize === 0n || length === 0n || uptr === 0n) return -EINVAL;
 	if (iova % pageSize !== 0n || length % pageSize !== 0n) return -EINVAL;
+	const bits = length / pageSize;
+	if (bits > MAX_BITS) return -EOVERFLOW;
 	const found = findMockHwpt(command);
 	if (typeof found === "number") return found;
 	const { tracker } = found.domain;
 	if (tracker === undefined || !tracker.enabled) return -EINVAL;
-	const bits = length / pageSize;
-	if (bits > MAX_BITS) return -ENOMEM;
 	const { memory } = command.process;
 	const total = Number((bits + 7n) >> 3n);
 	if (!memory.accessible(uptr, total, PROT_READ)) return -EFAULT;
@@ -99,7 +99,9 @@ export function markDirty(command: Command): Ret {
 		bytes.forEach((byte, i) => {
 			for (let bit = 0; byte >> bit; bit++) {
 				const page = BigInt(offset + i) * 8n + BigInt(bit);
-				if ((byte >> bit) & 1 && page < bits && tracker.mark(iova + page * pageSize)) count++;
+				if (!((byte >> bit) & 1) || page >= bits) continue;
+				tracker.mark(iova + page * pageSize);
+				count++;
 			}
 		});
 		return false;

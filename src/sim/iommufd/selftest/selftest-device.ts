@@ -15,7 +15,8 @@ export class SelftestDevice extends IommufdObject {
 	override destroy(): void {
 		const { device } = this;
 		if (device === undefined) return;
-		for (const pasid of [...device.group.attachments.keys()]) device.detach(pasid);
+		// Linux 7.3 forgets the PASIDs here.
+		device.detach(0);
 		device.unbind();
 	}
 }

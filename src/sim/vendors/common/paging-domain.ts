@@ -3,6 +3,7 @@ import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { type DirtyTracker, PagingDomain } from "../../contract/domain.js";
 import type { Area } from "../../iova/area.js";
+import { frameOf } from "../../memory/memory-object.js";
 import type { Stage2, Stage2Page } from "../../mmu/translate.js";
 import { READ, WRITE } from "../../mmu/walk.js";
 
@@ -22,7 +23,7 @@ export abstract class HwPagingDomain extends PagingDomain implements Stage2 {
 		const byte = area.byte(iova);
 		const ref = area.pages.pinnedPage(Number(byte >> BigInt(PAGE_SHIFT)));
 		if (ref === undefined) return undefined;
-		const pa = (BigInt(ref.object.frame + ref.page) << BigInt(PAGE_SHIFT)) | (byte & (PAGE - 1n));
+		const pa = (BigInt(frameOf(ref.object, ref.page)) << BigInt(PAGE_SHIFT)) | (byte & (PAGE - 1n));
 		const readable = area.readable || this.alwaysReadable;
 		return { pa, perm: (readable ? READ : 0) | (area.writable ? WRITE : 0), shift: PAGE_SHIFT };
 	}

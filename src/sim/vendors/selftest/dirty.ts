@@ -7,6 +7,7 @@ import type { MockPagingDomain } from "./domains.js";
 
 const SMALL = BigInt(mock_aperture.MOCK_PAGE_SIZE);
 const PAGE = 0x1000n;
+const LARGEST = 1n << 36n;
 
 /** Dirty bits of a mock table, one for each entry. An entry maps a whole page if it can, else half of one. */
 export class MockDirty implements DirtyTracker {
@@ -47,13 +48,21 @@ export class MockDirty implements DirtyTracker {
 		this.#entries.deleteRange(start, last, true);
 	}
 
-	/** The entry that maps an IOVA: a whole page if IOVA and memory have the same alignment, else half of one. */
+	/**
+	 * The entry that maps an IOVA: as large as the common alignment of IOVA and memory, and the area, allow. Pages of
+	 * memory are not contiguous, so an entry holds at most one of them; memory of a device is contiguous.
+	 */
 	#entry(iova: bigint): { start: bigint; size: bigint } | undefined {
 		const area = this.domain.space?.find(iova);
 		if (area === undefined) return undefined;
-		const start = iova & ~(PAGE - 1n);
-		const aligned = ((area.byte(iova) ^ iova) & (PAGE - 1n)) === 0n;
-		if (aligned && start >= area.start && start + PAGE - 1n <= area.last) return { start, size: PAGE };
-		return { start: iova & ~(SMALL - 1n), size: SMALL };
+		const largest = area.pages.isDevice ? LARGEST : PAGE;
+		let entry = { start: iova & -SMALL, size: SMALL };
+		for (let size = SMALL * 2n; size <= largest; size *= 2n) {
+			const start = iova & -size;
+			const fits = ((area.byte(iova) ^ iova) & (size - 1n)) === 0n && start >= area.start && start + size - 1n <= area.last;
+			if (!fits) break;
+			entry = { start, size };
+		}
+		return entry;
 	}
 }

@@ -6,6 +6,7 @@ import { NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { IommuInstance } from "../../contract/driver.js";
 import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
 import type { Area } from "../../iova/area.js";
+import type { Interval } from "../../iova/interval-set.js";
 import type { MockDevice } from "./device.js";
 import { MockDirty } from "./dirty.js";
 import type { MockViommu } from "./viommu.js";
@@ -24,19 +25,39 @@ function attachMock(device: MockDevice, pasid: number, viommu: MockViommu | unde
 	return 0;
 }
 
-/** A kernel-managed mock table: pages of 2 KiB, IOVA from 16 MiB to 2 GiB. */
-export class MockPagingDomain extends PagingDomain {
-	readonly smallestPage = BigInt(mock_aperture.MOCK_PAGE_SIZE);
-	/** every power of two from its page to 64 GiB */
-	readonly pageSizes = (1n << 37n) - BigInt(mock_aperture.MOCK_PAGE_SIZE);
-	readonly aperture = {
+/** What a format of mock tables can hold. */
+interface MockFormat {
+	readonly smallestPage: bigint;
+	readonly pageSizes: bigint;
+	readonly aperture: Interval;
+}
+
+/** Pages of 2 KiB, and every power of two from there to 64 GiB; IOVA from 16 MiB to 2 GiB. */
+const USUAL: MockFormat = {
+	smallestPage: BigInt(mock_aperture.MOCK_PAGE_SIZE),
+	pageSizes: (1n << 37n) - BigInt(mock_aperture.MOCK_PAGE_SIZE),
+	aperture: {
 		start: BigInt(mock_aperture.MOCK_APERTURE_START),
 		last: BigInt(mock_aperture.MOCK_APERTURE_LAST),
-	};
+	},
+};
+
+/** MOCK_IOMMUPT_HUGE: pages of 4 KiB and 1 MiB, IOVA of 38 bits. */
+const HUGE: MockFormat = { smallestPage: 0x1000n, pageSizes: 0x101000n, aperture: { start: 0n, last: (1n << 38n) - 1n } };
+
+/** A kernel-managed mock table. */
+export class MockPagingDomain extends PagingDomain {
+	readonly smallestPage: bigint;
+	readonly pageSizes: bigint;
+	readonly aperture: Interval;
 	readonly tracker: MockDirty | undefined;
 
-	constructor(iommu: IommuInstance, tracksDirty: boolean) {
+	constructor(iommu: IommuInstance, tracksDirty: boolean, huge: boolean) {
 		super(iommu);
+		const { smallestPage, pageSizes, aperture } = huge ? HUGE : USUAL;
+		this.smallestPage = smallestPage;
+		this.pageSizes = pageSizes;
+		this.aperture = aperture;
 		if (tracksDirty) this.dirty = this.tracker = new MockDirty(this);
 	}
 

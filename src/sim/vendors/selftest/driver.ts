@@ -40,7 +40,8 @@ export class MockDriver implements IommuDriver {
 		if (flags & ~PAGING_FLAGS) return -EOPNOTSUPP;
 		const format = from === undefined ? 0 : pagingFormat(from);
 		if (format < 0) return format;
-		return new MockPagingDomain(device.iommu, (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0);
+		const tracksDirty = (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0;
+		return new MockPagingDomain(device.iommu, tracksDirty, format === mock_iommupt.MOCK_IOMMUPT_HUGE);
 	}
 
 	allocNested(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {

@@ -66,7 +66,7 @@ export class MockViommu implements ViommuOps {
 	}
 
 	allocNested(device: IommuDevice, flags: number, from: AllocData): NestedDomain | Ret {
-		if (flags & ~FLAG.IOMMU_HWPT_ALLOC_PASID) return -EOPNOTSUPP;
+		if (flags & ~FLAG.IOMMU_HWPT_ALLOC_PASID || from.data?.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return -EOPNOTSUPP;
 		return mockNested(device, this.parent, from, this);
 	}
 

@@ -1,0 +1,51 @@
+/** The selftest's DMA-bufs: memory of a device, as a file that can be mapped into an IOAS and revoked. */
+import { iommu_test_cmd } from "../../../../structs/index.js";
+import { EBADF, EINVAL } from "../../../kernel/errno.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import { SimFile } from "../../process/file.js";
+import type { Command } from "../command.js";
+
+const at = iommu_test_cmd.offsets;
+const ACCESS_MODE = 3;
+const O_RDONLY = 0;
+const O_WRONLY = 1;
+const O_RDWR = 2;
+
+export class DmabufFile extends SimFile {
+	readonly kind = "dmabuf";
+	override readonly hasOffsets = false;
+	override readonly deviceMemory: { readonly length: bigint; revoked: boolean };
+	override readonly readRefusal: Ret;
+	override readonly writeRefusal: Ret;
+
+	constructor(length: bigint, flags: number) {
+		super();
+		this.deviceMemory = { length, revoked: false };
+		const mode = flags & ACCESS_MODE;
+		this.readRefusal = mode === O_RDONLY || mode === O_RDWR ? -EINVAL : -EBADF;
+		this.writeRefusal = mode === O_WRONLY || mode === O_RDWR ? -EINVAL : -EBADF;
+	}
+}
+
+/**
+ * DMABUF_GET. Linux 7.3 makes the file, at the lowest free number, and then answers 0 instead of that number: the caller
+ * has to look for it.
+ */
+export function dmabufGet(command: Command): Ret {
+	const { process } = command;
+	const length = command.u32(at["dmabuf_get.length"]);
+	if (length === 0) return -EINVAL;
+	const fd = process.reserveFd();
+	if (fd < 0) return fd;
+	process.install(new DmabufFile((BigInt(length) + 0xfffn) & ~0xfffn, command.u32(at["dmabuf_get.open_flags"])));
+	return 0;
+}
+
+/** DMABUF_REVOKE: nothing more of it can be mapped (0: it can again). */
+export function dmabufRevoke(command: Command): Ret {
+	const file = command.process.file(command.s32(at["dmabuf_revoke.dmabuf_fd"]));
+	if (file === undefined) return -EBADF;
+	if (!(file instanceof DmabufFile)) return -EINVAL;
+	file.deviceMemory.revoked = command.u32(at["dmabuf_revoke.revoked"]) !== 0;
+	return 0;
+}

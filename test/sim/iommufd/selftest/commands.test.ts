@@ -1,0 +1,190 @@
+import { describe, expect, test } from "vitest";
+import { EBADE, EBADF, EBADFD, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW } from "../../../../src/kernel/errno.js";
+import { mock_flags_access, iommu_test_op as OP, mock_access_rw as RW } from "../../../../structs/index.js";
+import { APERTURE, MAX, must, PAGE, Program, rc } from "../../kernel-under-test.js";
+
+const BASE = APERTURE.start;
+
+describe("the commands of an access", () => {
+	test("with a file that is no access, or none, are EBADFD", () => {
+		const program = new Program();
+		const memfd = program.kernel.memfd("test", PAGE);
+		for (const id of [program.fd, memfd, 777, 0xffffffff]) {
+			expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_PAGES, id, access_pages: { length: PAGE } })).toBe(-EBADFD);
+			expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id, access_rw: { length: 8n } })).toBe(-EBADFD);
+			expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_REPLACE_IOAS, id })).toBe(-EBADFD);
+			expect(program.test({ op: OP.IOMMU_TEST_OP_DESTROY_ACCESS_PAGES, id })).toBe(-EBADFD);
+		}
+		// What concerns the numbers alone comes before.
+		expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id: 777, access_rw: { length: 1n << 40n } })).toBe(-ENOMEM);
+		expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id: 777, access_rw: { flags: 0x80 } })).toBe(-EOPNOTSUPP);
+	});
+
+	test("ACCESS_PAGES with other pages than those at the address is EBADE, with none EFAULT", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		const memory = program.memory(2n * PAGE);
+		program.map(ioas, 0x10000n, memory);
+		const id = program.access(ioas);
+		const pages = (uptr: bigint) =>
+			program.test({ op: OP.IOMMU_TEST_OP_ACCESS_PAGES, id, access_pages: { iova: 0x10000n, length: PAGE, uptr } });
+		expect([pages(memory), pages(memory + PAGE), pages(0x1000n)]).toEqual([0, -EBADE, -EFAULT]);
+	});
+});
+
+describe("the other test commands", () => {
+	test("MD_CHECK_MAP looks the object up first", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		const check = (id: number, iova: bigint) => program.test({ op: OP.IOMMU_TEST_OP_MD_CHECK_MAP, id, check_map: { iova, length: 1n } });
+		expect([check(99, 1n), check(ioas, 1n), check(program.mock(ioas).hwpt, 1n)]).toEqual([-ENOENT, -ENOENT, -EINVAL]);
+	});
+
+	test("SET_TEMP_MEMORY_LIMIT is EINVAL below 12", () => {
+		const program = new Program();
+		const limit = (value: number) => program.test({ op: OP.IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT, memory_limit: { limit: value } });
+		expect([limit(0), limit(11), limit(12), limit(65536)]).toEqual([-EINVAL, -EINVAL, 0, 0]);
+	});
+
+	test("ADD_RESERVED looks at the range before the object", () => {
+		const program = new Program();
+		const reserve = (start: bigint, length: bigint) =>
+			program.test({ op: OP.IOMMU_TEST_OP_ADD_RESERVED, id: 99, add_reserved: { start, length } });
+		expect([reserve(0x1000n, 0n), reserve(MAX, 2n), reserve(MAX, 1n)]).toEqual([-EINVAL, -EOVERFLOW, -ENOENT]);
+	});
+
+	test("DIRTY counts the bits that are set, mapped or not, and takes 2^27 at most, which it sees before the object", () => {
+		const program = new Program();
+		const { dev } = program.mock(program.ioas());
+		const ioas = program.ioas();
+		const id = program.hwpt(dev, ioas, 2);
+		program.iommu.hwptSetDirtyTracking({ hwpt_id: id, flags: 1 });
+		program.map(ioas, BASE, program.memory());
+		const uptr = program.place(Uint8Array.of(0xff, 0xff));
+		const mark = (length: bigint, page_size: bigint, of = id) =>
+			program.iommu.testCmd({ op: OP.IOMMU_TEST_OP_DIRTY, id: of, dirty: { iova: BASE, length, page_size, uptr } });
+		expect(must(mark(16n * PAGE, PAGE)).dirty.out_nr_dirty).toBe(16n);
+		expect(rc(mark((1n << 27n) + 1n, 1n, 99))).toBe(-EOVERFLOW);
+		expect(rc(mark(1n << 27n, 1n, 99))).toBe(-ENOENT);
+	});
+});
+
+describe("IOAS_COPY with the test driver's SYZ flag", () => {
+	const SYZ = mock_flags_access.MOCK_FLAGS_ACCESS_SYZ;
+
+	test("counts areas and comes back with the address and without the flag", () => {
+		const program = new Program();
+		const [from, to] = [program.ioas(), program.ioas()];
+		program.map(from, 0x80000n, program.memory(16n * PAGE), 16n * PAGE);
+		const copy = (src_iova: bigint, more = {}) =>
+			program.iommu.ioasCopy({ flags: 6 | SYZ, dst_ioas_id: to, src_ioas_id: from, length: PAGE, src_iova, ...more });
+		expect(must(copy(0x1000n << 32n))).toMatchObject({ flags: 6, src_iova: 0x81000n, dst_iova: 0x1000n });
+		expect(rc(copy(1n))).toBe(-ENOENT);
+		expect(rc(copy(0n, { src_ioas_id: 99 }))).toBe(-ENOENT);
+		expect(rc(program.iommu.ioasMap({ ioas_id: from, flags: 6 | SYZ, length: PAGE, user_va: program.memory() }))).toBe(-EOPNOTSUPP);
+	});
+});
+
+describe("a DMA-buf of the selftest", () => {
+	/** The number of a new one. Linux answers 0: the file is at the lowest free number. */
+	function dmabuf(program: Program, length = 0x4000) {
+		const lowest = program.kernel.memfd("probe", 1n);
+		program.kernel.close(lowest);
+		expect(program.test({ op: OP.IOMMU_TEST_OP_DMABUF_GET, dmabuf_get: { length } })).toBe(0);
+		return lowest;
+	}
+	const revoke = (program: Program, dmabuf_fd: number, revoked: number) =>
+		program.test({ op: OP.IOMMU_TEST_OP_DMABUF_REVOKE, dmabuf_revoke: { dmabuf_fd, revoked } });
+	const mapFile = (program: Program, ioas_id: number, fd: number, iova: bigint, length = 0x4000n) =>
+		rc(program.iommu.ioasMapFile({ flags: 7, ioas_id, fd, iova, length }));
+
+	test("is made at the lowest free number, and DMABUF_REVOKE wants one", () => {
+		const program = new Program();
+		expect(program.test({ op: OP.IOMMU_TEST_OP_DMABUF_GET, dmabuf_get: { length: 0 } })).toBe(-EINVAL);
+		const fd = dmabuf(program);
+		expect([revoke(program, fd, 1), revoke(program, program.fd, 1), revoke(program, 777, 1)]).toEqual([0, -EINVAL, -EBADF]);
+	});
+
+	test("can be mapped, by tables and not by accesses, until it is revoked", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		const fd = dmabuf(program);
+		expect(mapFile(program, ioas, fd, BASE)).toBe(0);
+		expect(mapFile(program, ioas, fd, BASE + 0x10000n, 0x5000n)).toBe(-EINVAL);
+		expect(revoke(program, fd, 1)).toBe(0);
+		expect(mapFile(program, ioas, fd, BASE + 0x10000n)).toBe(-ENODEV);
+		expect(program.mock(ioas).hwpt).toBeGreaterThan(0);
+		expect(revoke(program, fd, 0)).toBe(0);
+		expect(mapFile(program, ioas, fd, BASE + 0x10000n)).toBe(0);
+		const id = program.access(ioas);
+		const rw = { iova: BASE, length: 8n, uptr: program.memory(), flags: RW.MOCK_ACCESS_RW_WRITE };
+		expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id, access_rw: rw })).toBe(-EINVAL);
+		expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_PAGES, id, access_pages: { iova: BASE, length: PAGE } })).toBe(-EINVAL);
+		expect(rc(program.iommu.ioasChangeProcess({}))).toBe(-EINVAL);
+		program.kernel.close(fd);
+		expect(program.unmap(ioas, 0n, MAX)).toBe(0);
+	});
+});
+
+describe("IOAS_MAP_FILE", () => {
+	const mapFile = (program: Program, ioas_id: number, fd: number, fields = {}) =>
+		rc(program.iommu.ioasMapFile({ flags: 6, ioas_id, fd, length: PAGE, ...fields }));
+
+	test("takes any file, also the context's own, and looks at it only when it pins", () => {
+		const program = new Program();
+		const [mine, other] = [program.ioas(), program.ioas()];
+		expect(mapFile(program, mine, program.fd)).toBe(0);
+		const access = program.access(mine);
+		const pin = { iova: PAGE, length: PAGE };
+		expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_PAGES, id: access, access_pages: pin })).toBe(-EINVAL);
+		program.mock(other);
+		expect(mapFile(program, other, program.fd)).toBe(-EINVAL);
+		expect(rc(program.iommu.ioasChangeProcess({}))).toBe(0);
+		// Else the context would never go.
+		expect(program.unmap(mine, PAGE)).toBe(0);
+	});
+
+	test("keeps the file open: its object stays in use until it is unmapped", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		const { out_fault_id, out_fault_fd } = must(program.iommu.faultQueueAlloc({}));
+		expect(mapFile(program, ioas, out_fault_fd, { flags: 7, iova: 0x10000n })).toBe(0);
+		const copy = { flags: 7, dst_ioas_id: ioas, src_ioas_id: ioas, length: PAGE, src_iova: 0x10000n, dst_iova: 0x20000n };
+		expect(rc(program.iommu.ioasCopy(copy))).toBe(0);
+		program.kernel.close(out_fault_fd);
+		expect(program.unmap(ioas, 0x10000n)).toBe(0);
+		expect(program.destroy(out_fault_id)).toBeLessThan(0);
+		expect(program.unmap(ioas, 0x20000n)).toBe(0);
+		expect(program.destroy(out_fault_id)).toBe(0);
+	});
+
+	test("looks at the length, then at the end, then at the file", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		expect(mapFile(program, ioas, 777, { length: 0n })).toBe(-EINVAL);
+		expect(mapFile(program, ioas, 777, { start: MAX - 0xfffn, length: 2n * PAGE })).toBe(-EOVERFLOW);
+		expect(mapFile(program, ioas, 777)).toBe(-EBADF);
+		expect(mapFile(program, ioas, program.kernel.memfd("test", PAGE), { start: MAX - 0xfffn })).toBe(0);
+	});
+
+	test("beyond the file's end is EINVAL when it is pinned, and a page that it fills in part is beyond", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		const fd = program.kernel.memfd("test", 5000n);
+		const access = program.access(ioas);
+		expect(mapFile(program, ioas, fd, { flags: 7, iova: 0x10000n, length: 2n * PAGE })).toBe(0);
+		const uptr = program.memory();
+		const read = (iova: bigint) => program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id: access, access_rw: { iova, length: 8n, uptr } });
+		expect([read(0x10000n), read(0x11000n)]).toEqual([0, -EINVAL]);
+		program.kernel.pwrite(fd, Uint8Array.of(1), 8191n);
+		expect(read(0x11000n)).toBe(0);
+	});
+});
+
+test("placing: the length is checked against the alignment first", () => {
+	const program = new Program();
+	const ioas = program.ioas();
+	program.mock(ioas);
+	expect(rc(program.iommu.ioasMap({ ioas_id: ioas, flags: 6, length: MAX - 1n, user_va: 0n }))).toBe(-EINVAL);
+	expect(program.unmap(ioas, BASE)).toBe(-ENOENT);
+});
