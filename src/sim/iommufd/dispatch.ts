@@ -81,12 +81,13 @@ export function isCommand(request: number, extra: Call | undefined): boolean {
 export function dispatch(context: IommufdContext, process: Caller, request: number, arg: UserArg, extra: Call | undefined): Ret {
 	const nr = request & 0xff;
 	const call = nr === extra?.ioctl.nr ? extra : byNumber[nr];
+	// The size is read first, even where the number names no command.
+	let rc = arg.read(0, sizeBytes);
+	if (rc < 0) return rc;
 	if (call === undefined || call.ioctl.request !== request) return -ENOTTY;
 	const { release } = context.system;
 	const older = release?.older(call.ioctl);
 	if (release !== undefined && older === undefined) return -ENOTTY;
-	let rc = arg.read(0, sizeBytes);
-	if (rc < 0) return rc;
 	const size = sizeView.getUint32(0, true);
 	if (size < call.ioctl.minSize) return -EINVAL;
 	const command = new Command(context, process, arg, size, call.scratch, older);

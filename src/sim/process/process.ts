@@ -24,8 +24,8 @@ import type { DeviceNodes, KernelServices } from "./services.js";
 
 /** Bytes one read or write moves at most, as in Linux. */
 const MAX_RW = 0x7ffff000;
-/** First address that no program has (x86-64 with four levels). */
-const USER_END = (1n << 47n) - 0x1000n;
+/** First address that is not user space's (x86-64 with five levels). */
+const USER_END = (1n << 56n) - 0x1000n;
 /** The highest offset in a file. */
 const OFFSET_MAX = (1n << 63n) - 1n;
 

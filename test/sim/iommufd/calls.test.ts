@@ -12,6 +12,15 @@ describe("a call in general", () => {
 		expect(kernel.ioctl(99, ioctls.IOMMU_DESTROY.request, new Uint8Array(8))).toBe(-EBADF);
 	});
 
+	test("a bad pointer is EFAULT even for a number in the commands' range that is none", () => {
+		const { kernel, fd } = new Program();
+		for (const request of [ioctls.IOMMU_DESTROY.request | 0xc0000000, 0x3a80, 0x3b9b]) {
+			expect(kernel.ioctl(fd, request, 0x10n)).toBe(-EFAULT);
+			expect(kernel.ioctl(fd, request, new Uint8Array(8))).toBe(-ENOTTY);
+		}
+		expect(kernel.ioctl(fd, 0x3bff, 0x10n)).toBe(-ENOTTY);
+	});
+
 	test("size below the least is EINVAL, a bad pointer EFAULT", () => {
 		const { kernel, fd } = new Program();
 		const { request } = ioctls.IOMMU_IOAS_MAP;

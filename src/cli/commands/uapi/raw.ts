@@ -183,10 +183,10 @@ async function run(inv: Invocation): Promise<Outcome> {
 	return { exit: good ? exitCode.done : exitCode.failed, errno: answer.errno, value, fields };
 }
 
-/** The kernel reads as much as the size field says, whatever was given. */
+/** The kernel reads as much as the size field says, whatever was given: behind it are zeroes up to the page's end. */
 function shortNotes(call: Ioctl, bytes: Uint8Array, bare: boolean): string[] {
 	if (bare || !call.struct || bytes.length >= call.struct.size) return [];
-	return [`${bytes.length} bytes were given, the struct has ${call.struct.size}: the kernel reads on in whatever lies behind them`];
+	return [`${bytes.length} bytes were given, the struct has ${call.struct.size}: the kernel reads on, and finds zeroes`];
 }
 
 /** Fields that lie within the bytes; of a test command, those of its operation. */

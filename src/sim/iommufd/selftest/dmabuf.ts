@@ -6,6 +6,8 @@ import { SimFile } from "../../process/file.js";
 import type { Command } from "../command.js";
 
 const at = iommu_test_cmd.offsets;
+/** bytes */
+const LONGEST = 4 << 20;
 const ACCESS_MODE = 3;
 const O_RDONLY = 0;
 const O_WRONLY = 1;
@@ -34,7 +36,7 @@ export class DmabufFile extends SimFile {
 export function dmabufGet(command: Command): Ret {
 	const { process } = command;
 	const length = command.u32(at["dmabuf_get.length"]);
-	if (length === 0) return -EINVAL;
+	if (length === 0 || length > LONGEST) return -EINVAL;
 	const fd = process.reserveFd();
 	if (fd < 0) return fd;
 	process.install(new DmabufFile((BigInt(length) + 0xfffn) & ~0xfffn, command.u32(at["dmabuf_get.open_flags"])));

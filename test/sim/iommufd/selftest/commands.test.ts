@@ -100,7 +100,8 @@ describe("a DMA-buf of the selftest", () => {
 
 	test("is made at the lowest free number, and DMABUF_REVOKE wants one", () => {
 		const program = new Program();
-		expect(program.test({ op: OP.IOMMU_TEST_OP_DMABUF_GET, dmabuf_get: { length: 0 } })).toBe(-EINVAL);
+		for (const length of [0, (4 << 20) + 1])
+			expect(program.test({ op: OP.IOMMU_TEST_OP_DMABUF_GET, dmabuf_get: { length } })).toBe(-EINVAL);
 		const fd = dmabuf(program);
 		expect([revoke(program, fd, 1), revoke(program, program.fd, 1), revoke(program, 777, 1)]).toEqual([0, -EINVAL, -EBADF]);
 	});
