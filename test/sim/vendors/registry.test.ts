@@ -33,7 +33,7 @@ const candidates = async (...words: string[]): Promise<string[]> =>
 	(await answer(families, words, new Context("sim"))).candidates.map(({ value }) => value);
 
 describe("a fifth vendor", () => {
-	test("is there", () => {
+	test("is registered", () => {
 		expect(vendors.map(({ kind }) => kind)).toEqual(["vtd", "smmuv3", "amd", "selftest", "toy"]);
 	});
 
@@ -91,7 +91,7 @@ describe("nobody else lists the vendors", () => {
 	};
 
 	test.each(vendors.filter(({ kind, driver }) => driver && kind !== "toy").map(({ kind }) => kind))(
-		`"%s" is no literal elsewhere`,
+		`"%s" is not a literal elsewhere`,
 		(kind) => {
 			const literal = new RegExp(`["'\`]${kind}["'\`]`);
 			const found = files.filter((file) => literal.test(readFileSync(src + file, "utf8")));
