@@ -1,25 +1,25 @@
-/** Structs of a driver's own that a call points to, copied from the caller's memory. */
+/** Copies the driver-specific structs that a call points to from the caller's memory. */
 import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { argAt } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 
-/** A driver's struct, with its type and its length in bytes as the caller gave them. */
+/** A driver's struct, with its type and its length in bytes as the caller passed them. */
 export interface UserData {
 	readonly type: number;
 	readonly uptr: bigint;
 	readonly length: number;
 }
 
-/** What a caller passed along with an allocation. */
+/** The driver's data that a caller passed with an allocation. */
 export interface AllocData {
 	readonly process: Caller;
 	readonly data: UserData | undefined;
 }
 
 /**
- * Copy a driver's struct of `size` bytes, of which the caller must give at least `min`.
- * -EINVAL for another type, too little or too much; -EFAULT.
+ * Copy a driver's struct of `size` bytes, of which the caller must pass at least `min`.
+ * -EINVAL for another type or a struct that is too short or too long, -EFAULT.
  */
 export function copyUserData(process: Caller, data: UserData, type: number, size: number, min: number): Uint8Array | Ret {
 	if (data.type !== type || data.length < min || data.length > size) return -EINVAL;

@@ -1,3 +1,4 @@
+/** In-kernel users of an IOAS and the pages that they pin. */
 import { EINVAL, ENOENT, ENOMEM, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Area } from "../iova/area.js";
@@ -17,30 +18,30 @@ declare module "./object.js" {
 
 const PAGE = 0x1000n;
 
-/** Pages that an access holds. */
+/** Pages that an access has pinned. */
 export interface PinnedRange {
 	readonly ioas: Ioas;
 	readonly iova: bigint;
 	readonly last: bigint;
 	readonly parts: readonly { area: Area; pages: Pages; index: number; count: number }[];
-	/** the pins keep areas from being unmapped for good (hardware queues) */
+	/** the pins are not dropped on request, so the areas cannot be unmapped (hardware queues) */
 	readonly locks: boolean;
 }
 
-/** An in-kernel user of an IOAS: it copies, or pins pages until told to give them up. */
+/** An in-kernel user of an IOAS: it copies data, or pins pages until an unmap asks for them. */
 export class Access extends IommufdObject implements SpaceAccess {
 	readonly type = "access";
 	ioas: Ioas | undefined;
-	/** bytes */
+	/** in bytes */
 	readonly alignment: bigint;
 
 	constructor(
 		context: IommufdContext,
-		/** pins pages, and gives them up when `unmap` is called */
+		/** it pins pages, and drops the pins when `unmap` is called */
 		readonly pins: boolean,
-		/** asked to let go of [iova, iova+length) */
+		/** called to drop the pins in [iova, iova+length) */
 		readonly onUnmap: (iova: bigint, length: bigint) => void = () => {},
-		/** a driver's keeps the context alive, the core's own does not */
+		/** a driver's access keeps the context alive, the core's own do not */
 		readonly holdsContext = true,
 	) {
 		super(context);
@@ -52,7 +53,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 		this.onUnmap(iova, length);
 	}
 
-	/** Use an IOAS, in place of another if there is one: that one's pins are asked back first. */
+	/** Attach to an IOAS, replacing the old one, if any, whose pins are dropped first. */
 	attach(ioas: Ioas): Ret {
 		const old = this.ioas;
 		if (old === ioas) return 0;
@@ -73,7 +74,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 		this.ioas = undefined;
 	}
 
-	/** Pin the pages of [iova, iova+length). -EINVAL, -EOVERFLOW, -ENOENT, -EPERM, -EFAULT; then nothing is pinned. */
+	/** Pin the pages of [iova, iova+length). On -EINVAL, -EOVERFLOW, -ENOENT, -EPERM, -EFAULT nothing is pinned. */
 	pin(iova: bigint, length: bigint, write: boolean, locks = false): PinnedRange | Ret {
 		if (length === 0n) return -EINVAL;
 		const last = iova + length - 1n;
@@ -108,8 +109,8 @@ export class Access extends IommufdObject implements SpaceAccess {
 	}
 
 	/**
-	 * Copy between `data` and the memory at `iova`. What precedes an error is copied. `caller`: what was mapped from
-	 * there goes by its addresses, as long as they name anything; all else goes page by page, as DMA would.
+	 * Copy between `data` and the memory at `iova`. Bytes before an error are copied. Memory that was mapped from
+	 * `caller` is accessed through its addresses, as long as they are mapped; all other memory page by page, as by DMA.
 	 */
 	copy(iova: bigint, data: Uint8Array, write: boolean, caller?: UserMemory): Ret {
 		if (data.length === 0) return -EINVAL;
@@ -136,7 +137,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 
 function pinPart(area: Area, from: bigint, to: bigint, last: bigint, write: boolean): Ret {
 	if (area.closing) return -EINVAL;
-	// Pages must follow each other whole, or the caller could not index them.
+	// Only whole pages may follow each other, or the caller could not index them.
 	if ((area.byte(from) & 0xfffn) !== 0n) return -EINVAL;
 	if (to < last && (area.byte(area.last) & 0xfffn) !== 0xfffn) return -EINVAL;
 	if (!permits(area, write)) return -EPERM;

@@ -1,3 +1,4 @@
+/** The state of an open /dev/iommu. */
 import { EBUSY, ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
@@ -7,43 +8,43 @@ import type { Ioas } from "./ioas.js";
 import { MmapRegions } from "./mmap-regions.js";
 import type { IommufdObject, ObjectType, ObjectTypes } from "./object.js";
 
-/** What iommufd asks of the kernel that it is in. */
+/** Services that iommufd needs of the kernel. */
 export interface IommufdSystem extends KernelServices {
-	/** contexts that some file still holds */
+	/** contexts that a file still holds */
 	readonly contexts: Set<IommufdContext>;
 	readonly hooks: IommufdHooks;
 }
 
-/** Where proposals hook into iommufd. Read at every call: they may be set at any time. */
+/** Hooks into iommufd for proposals. They may be set at any time, so they are read at every call. */
 export interface IommufdHooks {
-	/** May the device become one of the context's? Minus the errno if not. */
+	/** Whether the context may bind the device: 0 or minus the errno. */
 	mayBind?: (context: IommufdContext, device: IommuDevice) => Ret;
 }
 
-/** One open /dev/iommu: its objects and their IDs. Lives until the last file that holds it is closed. */
+/** One open /dev/iommu: its objects and their IDs. It lives until the last file that holds it is closed. */
 export class IommufdContext {
 	readonly #objects = new Map<number, IommufdObject>();
-	/** IDs that are in use without naming an object: being made, or tombstones of vDEVICEs */
+	/** IDs in use that do not name an object: of objects under construction, and tombstones of vDEVICEs */
 	readonly #taken = new Set<number>();
 	#lowestFree = 1;
 	#references = 1;
 	/** the IOAS that the VFIO compatibility calls work on */
 	vfioIoas: Ioas | undefined;
-	/** the last file has let go */
+	/** the last reference was dropped */
 	closing = false;
 	/** VFIO_NOIOMMU_IOMMU was chosen for it */
 	noIommu = false;
 	/** IOMMU_OPTION_RLIMIT_MODE */
 	rlimitMode = 0;
-	/** by the machine's group: which of them this context holds */
+	/** the groups that this context holds, by the machine's group */
 	readonly groups = new Map<object, DeviceGroup>();
 
-	/** what an mmap of the file shows, by offset */
+	/** the memory that can be mapped through the file, by offset */
 	readonly mappable = new MmapRegions();
 
 	constructor(
 		readonly system: IommufdSystem,
-		/** the kernel has the selftest driver */
+		/** whether the kernel has the selftest driver */
 		readonly selftest = false,
 	) {}
 
@@ -64,13 +65,13 @@ export class IommufdContext {
 		return id;
 	}
 
-	/** The object is complete: calls can find it from now on. */
+	/** Publish a complete object: calls can find it from now on. */
 	finalize(object: IommufdObject): void {
 		this.#taken.delete(object.id);
 		this.#objects.set(object.id, object);
 	}
 
-	/** The object could not be completed: it goes, and its ID is free again. */
+	/** Destroy an object that could not be completed and free its ID. */
 	abort(object: IommufdObject): void {
 		this.#free(object.id);
 		object.destroy();
@@ -80,13 +81,13 @@ export class IommufdContext {
 		return this.#objects.get(id);
 	}
 
-	/** The object with this ID if it is of the type. */
+	/** The object with this ID, if it has the type. */
 	find<T extends ObjectType>(id: number, type: T): ObjectTypes[T] | undefined {
 		const object = this.#objects.get(id);
 		return object?.type === type ? (object as ObjectTypes[T]) : undefined;
 	}
 
-	/** IOMMU_DESTROY: -ENOENT, -EBUSY while something uses it. */
+	/** IOMMU_DESTROY: -ENOENT, or -EBUSY while the object is in use. */
 	destroyById(id: number): Ret {
 		const object = this.#objects.get(id);
 		if (object === undefined) return -ENOENT;
@@ -95,7 +96,7 @@ export class IommufdContext {
 		return 0;
 	}
 
-	/** Take the object out and destroy it, whoever uses it; with `tombstone` its ID is never given out again. */
+	/** Remove and destroy the object even if it is in use; with `tombstone` its ID is never reused. */
 	remove(object: IommufdObject, tombstone = false): void {
 		if (this.#objects.get(object.id) !== object) return;
 		this.#free(object.id);
@@ -108,7 +109,7 @@ export class IommufdContext {
 		this.#references++;
 	}
 
-	/** A file lets go; the last one destroys all, leaves first. */
+	/** Drop a reference; the last one destroys all objects, leaves first. */
 	release(): void {
 		if (--this.#references > 0) return;
 		this.system.contexts.delete(this);
@@ -117,7 +118,7 @@ export class IommufdContext {
 		let progress = true;
 		while (this.#objects.size > 0 && progress) {
 			progress = false;
-			// What holds others was made after them, as a rule.
+			// Objects usually hold only objects that are older.
 			for (const object of [...this.#objects.values()].reverse()) {
 				if (object.users > 0 || !this.#objects.has(object.id)) continue;
 				this.remove(object);

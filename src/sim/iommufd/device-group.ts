@@ -1,3 +1,4 @@
+/** A context's view of an IOMMU group. */
 import { EBUSY, EINVAL, ENOMEM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { AttachHandle, IommuGroup } from "../contract/device.js";
@@ -11,7 +12,7 @@ interface Attachment {
 	readonly devices: Set<Device>;
 }
 
-/** A context's view of a group: its devices are attached as one, by PASID (0: no PASID). */
+/** The attachments of a group's devices, which are attached together, by PASID (0: no PASID). */
 export class DeviceGroup {
 	readonly attachments = new Map<number, Attachment>();
 	#objects = 0;
@@ -81,7 +82,7 @@ export class DeviceGroup {
 		rc = this.#pasidFits(device, hwpt, pasid);
 		if (rc === 0) rc = this.group.replace(pasid, handle);
 		if (rc < 0) {
-			// Linux takes the reservations back even where the old table, which stays, needs them in the same IOAS.
+			// Linux removes the reservations even where the old table, which stays, needs them in the same IOAS.
 			if (pasid === 0) for (const member of present.devices) unreserve(member, hwpt.paging);
 			return rc;
 		}
@@ -109,7 +110,7 @@ export class DeviceGroup {
 		this.#put(hwpt);
 	}
 
-	/** whether something is attached for a PASID of the device */
+	/** Whether anything is attached for a PASID of the device. */
 	hasPasids(device: Device): boolean {
 		for (const [pasid, { devices }] of this.attachments) if (pasid !== 0 && devices.has(device)) return true;
 		return false;
@@ -119,7 +120,7 @@ export class DeviceGroup {
 		for (const pasid of [...this.attachments.keys()]) this.detach(device, pasid);
 	}
 
-	/** -EINVAL: PASIDs and plain tables do not mix, or the device has no such PASID. */
+	/** -EINVAL if the device has no such PASID, or PASIDs would be mixed with a table not made for them. */
 	#pasidFits(device: Device, hwpt: Hwpt, pasid: number): Ret {
 		if (pasid !== 0 && !device.device.pasidValid(pasid)) return -EINVAL;
 		if (hwpt.pasidCompatible) {
@@ -131,7 +132,7 @@ export class DeviceGroup {
 		return 0;
 	}
 
-	/** One user less; an automatic table goes with its last. */
+	/** Drop a user; an automatic table is destroyed with its last. */
 	#put(hwpt: Hwpt): void {
 		hwpt.users--;
 		if (hwpt instanceof HwptPaging && hwpt.automatic && hwpt.users === 0) this.context.remove(hwpt);

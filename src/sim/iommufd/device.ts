@@ -1,3 +1,4 @@
+/** Devices bound to a context. */
 import { EINVAL, ENOENT, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
@@ -17,11 +18,11 @@ declare module "./object.js" {
 
 type Join = (pasid: number, hwpt: Hwpt) => Ret;
 
-/** A device that a driver (VFIO, the selftest) put into the context. */
+/** A device that a driver (VFIO, the selftest) has bound to the context. */
 export class Device extends IommufdObject {
 	readonly type = "device";
 	vdevice: Vdevice | undefined;
-	/** its driver has let go, but for PASIDs */
+	/** its driver has unbound it, but left PASIDs attached */
 	abandoned = false;
 
 	private constructor(
@@ -32,13 +33,13 @@ export class Device extends IommufdObject {
 	) {
 		super(context);
 		if (holdsContext) context.hold();
-		this.users++; // the driver's: IOMMU_DESTROY can not take it away
+		this.users++; // the driver's reference: IOMMU_DESTROY cannot remove the object
 		device.boundTo = this;
 	}
 
 	/**
-	 * Bind: the object, or -EPERM where another context holds the group. A driver that lives on its own keeps the
-	 * context alive; one that only exists in the context (the selftest's) goes with it.
+	 * Bind a device: the object, or -EPERM where another context holds the group. A device of a driver outside of the
+	 * context keeps the context alive; one that exists only in the context (the selftest's) is destroyed with it.
 	 */
 	static bindTo(context: IommufdContext, device: IommuDevice, holdsContext = true): Device | Ret {
 		if (!device.group.claim(context)) return -EPERM;
@@ -48,14 +49,14 @@ export class Device extends IommufdObject {
 	}
 
 	/**
-	 * The driver lets go; nothing is attached any more. A vDEVICE goes too, and its ID stays taken. A driver that forgot
-	 * PASIDs leaves the object behind, and its page tables in use, until the context goes.
+	 * The driver unbinds the device, which must be detached. Its vDEVICE is destroyed, but the vDEVICE's ID stays taken.
+	 * A driver that leaves PASIDs attached leaves the object behind, and its page tables in use, until the context closes.
 	 */
 	unbind(): void {
 		if (this.vdevice !== undefined) this.context.remove(this.vdevice, true);
 		if (this.group.hasPasids(this)) {
 			if (!this.abandoned)
-				this.context.system.warn(`WARNING: ${this.device.name} was taken away with PASIDs attached: what they use stays EBUSY`);
+				this.context.system.warn(`WARNING: ${this.device.name} was removed with PASIDs attached: the objects that they use stay EBUSY`);
 			this.abandoned = true;
 			if (!this.context.closing) return;
 			this.group.detachAll(this);
@@ -72,7 +73,7 @@ export class Device extends IommufdObject {
 		return this.#change(id, pasid, false, (to, hwpt) => this.group.attach(this, to, hwpt));
 	}
 
-	/** The same for a device that is attached: everything moves, or nothing. */
+	/** The same for an attached device: the whole group moves, or nothing does. */
 	replace(pasid: number, id: number): Ret {
 		return this.#change(id, pasid, true, (to, hwpt) => this.group.replace(this, to, hwpt));
 	}
@@ -95,7 +96,7 @@ export class Device extends IommufdObject {
 		for (const hwpt of [...ioas.hwpts]) {
 			if (!hwpt.automatic) continue;
 			const rc = join(pasid, hwpt);
-			// -EINVAL: not for this device, the next one may be.
+			// -EINVAL: this table does not fit the device, but the next one may.
 			if (rc !== -EINVAL) return rc < 0 ? rc : hwpt.id;
 		}
 		const hwpt = allocPaging(ioas, this, 0, undefined, replacing ? undefined : (h) => join(pasid, h));

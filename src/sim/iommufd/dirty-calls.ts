@@ -1,3 +1,4 @@
+/** The ioctls for dirty tracking. */
 import {
 	iommufd_hwpt_get_dirty_bitmap_flags as GET,
 	iommu_hwpt_get_dirty_bitmap,
@@ -14,7 +15,7 @@ import { UserBitmap } from "./user-bitmap.js";
 export function setDirtyTracking(command: Command): Ret {
 	const at = iommu_hwpt_set_dirty_tracking.offsets;
 	const flags = command.u32(at.flags);
-	// Nobody looks at __reserved here.
+	// Linux does not check __reserved here.
 	if (flags & ~SET.IOMMU_HWPT_DIRTY_TRACKING_ENABLE) return -EOPNOTSUPP;
 	const hwpt = command.context.find(command.u32(at.hwpt_id), "hwpt-paging");
 	if (hwpt === undefined) return -ENOENT;
@@ -41,7 +42,7 @@ export function getDirtyBitmap(command: Command): Ret {
 	const { dirty } = hwpt.domain;
 	if (dirty === undefined) return -EOPNOTSUPP;
 	const bitmap = new UserBitmap(command.process.memory, command.u64(at.data), iova, last, pageSize);
-	// Area by area: what lies behind the first hole is neither reported nor cleared, and nobody is told.
+	// Area by area: ranges beyond the first hole are silently neither reported nor cleared.
 	for (const { area, from, to } of hwpt.ioas.space.walk(iova, last)) {
 		if (area === undefined) break;
 		const rc = dirty.read(from, to, flags === 0, (start, end) => bitmap.record(start, end));

@@ -1,3 +1,4 @@
+/** Dispatches iommufd's ioctls to their handlers. */
 import { type CommandName, type Ioctl, ioctls } from "../../../structs/index.js";
 import { EINVAL, ENOMEM, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -22,21 +23,21 @@ export interface Call {
 	readonly ioctl: Ioctl;
 	readonly handler: Handler;
 	readonly scratch: Scratch;
-	/** what it makes takes memory */
+	/** it allocates memory, which may fail */
 	readonly allocates: boolean;
 }
 
-/** Calls that can not fail for want of memory: they give it back, or only look. */
+/** Calls that cannot fail for lack of memory: they free it, or only look. */
 const FREE = new Set<Ioctl>([ioctls.IOMMU_DESTROY, ioctls.IOMMU_IOAS_UNMAP, ioctls.IOMMU_OPTION, ioctls.IOMMU_VFIO_IOAS]);
 
 export function defineCall(ioctl: Ioctl, handler: Handler): Call {
 	return { ioctl, handler, scratch: new Scratch(ioctl.size), allocates: !FREE.has(ioctl) };
 }
 
-/** Commands that start here; below are VFIO's. */
+/** The lowest number of iommufd's own commands; those below are VFIO's. */
 const FIRST_NR = 0x80;
 
-/** What answers each command. */
+/** The handler of each command. */
 const handlers = {
 	IOMMU_DESTROY: (command) => command.context.destroyById(command.u32(4)),
 	IOMMU_IOAS_ALLOC: ioas.ioasAlloc,
@@ -71,13 +72,13 @@ for (const [name, handler] of Object.entries<Handler>(handlers)) {
 const sizeBytes = new Uint8Array(4);
 const sizeView = new DataView(sizeBytes.buffer);
 
-/** Whether a request goes to iommufd's own commands rather than to the VFIO compatibility ones. */
+/** Whether a request is for iommufd's own commands rather than the VFIO compatibility ones. */
 export function isCommand(request: number, extra: Call | undefined): boolean {
 	const nr = request & 0xff;
 	return nr >= FIRST_NR && (byNumber[nr] !== undefined || nr < byNumber.length || nr <= (extra?.ioctl.nr ?? 0));
 }
 
-/** An iommufd command: number, size and struct are checked, then its own handler answers. */
+/** An iommufd command: checks number, size and struct, then calls its handler. */
 export function dispatch(context: IommufdContext, process: Caller, request: number, arg: UserArg, extra: Call | undefined): Ret {
 	const nr = request & 0xff;
 	const call = nr === extra?.ioctl.nr ? extra : byNumber[nr];

@@ -1,3 +1,4 @@
+/** Fault queues and their files. */
 import {
 	iommufd_page_response_code as CODE,
 	iommu_hwpt_pgfault as FAULT,
@@ -23,7 +24,7 @@ declare module "./object.js" {
 	}
 }
 
-/** Page requests on their way to user space, and those it has read but not answered. */
+/** Page requests that user space has not read yet, and those that it has read but not answered. */
 export class FaultQueue extends IommufdObject {
 	readonly type = "fault";
 	/** not read yet */
@@ -35,7 +36,7 @@ export class FaultQueue extends IommufdObject {
 		this.queued.push(group);
 	}
 
-	/** The attachment is gone: its requests are answered INVALID, read or not, and their cookies forgotten. */
+	/** The attachment is gone: answer its requests with INVALID, whether read or not, and forget their cookies. */
 	abandon(handle: AttachHandle): void {
 		for (const group of this.queued.removeIf((each) => each.handle === handle)) group.respond(RESPONSE_INVALID);
 		for (const [cookie, group] of [...this.unanswered]) {
@@ -45,7 +46,7 @@ export class FaultQueue extends IommufdObject {
 		}
 	}
 
-	/** Forget a group that is answered in another way than through the file. false: it is not here. */
+	/** Forget a group that was answered other than through the file. false if it is not in this queue. */
 	settle(group: FaultGroup): boolean {
 		if (this.queued.removeIf((each) => each === group).length > 0) return true;
 		for (const [cookie, each] of [...this.unanswered]) {
@@ -62,7 +63,7 @@ export class FaultQueue extends IommufdObject {
 	}
 }
 
-/** The queue's file: struct iommu_hwpt_pgfault to read, struct iommu_hwpt_page_response to write. */
+/** The queue's file: read returns struct iommu_hwpt_pgfault, write takes struct iommu_hwpt_page_response. */
 export class FaultFile extends SimFile {
 	readonly kind = "fault";
 	override readonly readRefusal = 0;
@@ -81,7 +82,7 @@ export class FaultFile extends SimFile {
 		let done = 0;
 		for (let group = queued.first; group !== undefined; group = queued.first) {
 			const bytes = group.requests.length * FAULT.size;
-			// A group is read whole or stays where it is.
+			// A group is read as a whole, or stays in the queue.
 			if (bytes > io.length - done) return done > 0 ? done : -EINVAL;
 			const cookie = unanswered.add(group);
 			const rc = io.put(done, encodeGroup(group, cookie));

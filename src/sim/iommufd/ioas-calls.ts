@@ -1,3 +1,4 @@
+/** The ioctls on IOASes. */
 import {
 	iommu_ioas_alloc,
 	iommu_ioas_allow_iovas,
@@ -79,7 +80,7 @@ export function ioasAllowIovas(command: Command): Ret {
 	return ioas.space.setAllowed([...ranges]);
 }
 
-/** Map pieces as the flags of MAP, MAP_FILE and COPY say. The IOVA or minus the errno. */
+/** Map pieces according to the flags of MAP, MAP_FILE and COPY. The IOVA, or minus the errno. */
 export function mapPieces(space: IovaSpace, pieces: readonly Piece[], flags: number, iova: bigint): bigint {
 	const writable = (flags & MAP.IOMMU_IOAS_MAP_WRITEABLE) !== 0;
 	const readable = (flags & MAP.IOMMU_IOAS_MAP_READABLE) !== 0;
@@ -136,7 +137,7 @@ export function ioasMapFile(command: Command): Ret {
 		const start = command.u64(at.start);
 		if (length === 0n) return -EINVAL;
 		if (start + length - 1n > IOVA_MAX) return -EOVERFLOW;
-		// Any file will do until pages of it are wanted.
+		// Any file is accepted until its pages are needed.
 		const file = command.process.file(command.s32(at.fd));
 		if (file === undefined) return -EBADF;
 		if (file.deviceMemory?.revoked) return -ENODEV;
@@ -168,8 +169,8 @@ export function ioasCopy(command: Command): Ret {
 }
 
 /**
- * With the selftest driver, fuzzers can name an area of the source by its count: the flag SYZ goes from the struct, and
- * src_iova (low word: which area, high word: offset in it) becomes an address. 0 where there is no such area.
+ * With the selftest driver, fuzzers can name an area of the source by its index: the flag SYZ is cleared in the struct,
+ * and src_iova (low word: index of the area, high word: offset in it) becomes an IOVA, 0 if there is no such area.
  */
 function countedAreaToIova(command: Command): void {
 	const at = iommu_ioas_copy.offsets;
@@ -208,7 +209,7 @@ export function ioasChangeProcess(command: Command): Ret {
 	return 0;
 }
 
-/** IOAS_NOIOMMU_GET_PA: the physical address behind an IOVA, and how far it runs on in its page. */
+/** IOMMU_IOAS_NOIOMMU_GET_PA: the physical address behind an IOVA, and the bytes from there to the end of its page. */
 export function ioasNoiommuGetPa(command: Command): Ret {
 	const at = iommu_ioas_noiommu_get_pa.offsets;
 	if (command.u32(at.flags) !== 0 || command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;

@@ -1,3 +1,4 @@
+/** The file behind /dev/iommu. */
 import { ENXIO } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";

@@ -1,27 +1,27 @@
-/** What has an ID in a context. */
+/** The base class of iommufd objects. */
 import type { IommufdContext } from "./context.js";
 
-/** The class of each type of object; the file that defines one adds it here. */
+/** The class of each object type; the file that defines a class adds it here. */
 // biome-ignore lint/suspicious/noEmptyInterface: filled by the files that define objects
 export interface ObjectTypes {}
 
 export type ObjectType = keyof ObjectTypes;
 
-/** Anything with an ID in a context. */
+/** An object with an ID in a context. */
 export abstract class IommufdObject {
 	abstract readonly type: ObjectType;
-	/** taken when the object is made: the lowest free one, from 1 */
+	/** the lowest free ID, from 1, at the time the object is made */
 	readonly id: number;
-	/** how many other objects, files and drivers hold on to it: while any do it can not be destroyed */
+	/** number of other objects, files and drivers that hold it: unless 0, it cannot be destroyed */
 	users = 0;
 
 	constructor(readonly context: IommufdContext) {
 		this.id = context.takeId();
 	}
 
-	/** The context is going, before any of its objects do. */
+	/** Called when the context is about to destroy its objects. */
 	contextCloses(): void {}
 
-	/** Let go of everything that this object holds. Called once, when its ID is already gone. */
+	/** Release everything that this object holds. Called once, after its ID is removed. */
 	abstract destroy(): void;
 }

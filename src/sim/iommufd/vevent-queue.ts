@@ -1,3 +1,4 @@
+/** Event queues of vIOMMUs and their files. */
 import {
 	iommu_veventq_flag as FLAG,
 	iommufd_vevent_header as HEADER,
@@ -29,7 +30,7 @@ interface Event {
 	readonly data: Uint8Array | undefined;
 }
 
-/** Events of a vIOMMU on their way to user space. */
+/** Events of a vIOMMU that user space has not read yet. */
 export class VeventQueue extends IommufdObject {
 	readonly type = "veventq";
 	readonly #events = new Fifo<Event>();
@@ -40,7 +41,7 @@ export class VeventQueue extends IommufdObject {
 		readonly viommu: Viommu,
 		/** IOMMU_VEVENTQ_TYPE_* */
 		readonly eventType: number,
-		/** events that are kept, the marker not counted */
+		/** the most events that are kept, not counting the marker */
 		readonly depth: number,
 	) {
 		super(viommu.context);
@@ -52,9 +53,9 @@ export class VeventQueue extends IommufdObject {
 		return this.#events.first;
 	}
 
-	/** Queue an event; where there is no room it is lost, and a marker closes the queue. */
+	/** Queue an event; if there is no room it is lost, and the marker ends the queue. */
 	report(data: Uint8Array): void {
-		// The marker is only ever last: the next event takes its place, or renews its number.
+		// The marker is always last: the next event replaces it or, if lost, updates its sequence number.
 		if (this.#events.last !== undefined && this.#events.last.data === undefined) this.#events.pop();
 		const full = this.#held === this.depth;
 		if (!full) this.#held++;
@@ -72,7 +73,7 @@ export class VeventQueue extends IommufdObject {
 	}
 }
 
-/** The queue's file: each record is struct iommufd_vevent_header and, unless events were lost, its data. */
+/** The queue's file: each record is struct iommufd_vevent_header, followed by its data unless it marks lost events. */
 export class VeventFile extends SimFile {
 	readonly kind = "veventq";
 	override readonly readRefusal = 0;

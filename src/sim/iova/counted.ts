@@ -1,7 +1,7 @@
-/** Addresses by counting: how fuzzers name what is mapped without knowing where it went. */
+/** IOVAs by area index, with which fuzzers name mappings whose place they do not know. */
 import type { Area } from "./area.js";
 
-/** `value`'s low word counts the areas of a space, its high word is an offset into that one. 0 where there is no such area. */
+/** The low word of `value` is the index of an area, the high word an offset in that area. Returns the IOVA, 0 if there is no such area. */
 export function countedIova(space: { readonly areas: Iterable<Area> }, value: bigint): bigint {
 	const nth = Number(value & 0xffffffffn);
 	let i = 0;

@@ -1,3 +1,4 @@
+/** The IOVA space of an IOAS. */
 import { EADDRINUSE, EBUSY, EDEADLOCK, EEXIST, EINVAL, ENOENT, ENOMEM, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { Area } from "./area.js";
@@ -12,21 +13,21 @@ export interface SpaceDomain {
 	/** bytes, a power of two */
 	readonly smallestPage: bigint;
 	readonly aperture: Interval;
-	/** whether it can hold the area, whose pages are pinned: 0 or minus the errno. Absent: any */
+	/** checks that it can hold the area, whose pages are pinned: 0 or minus the errno. Absent: it can hold any */
 	canMap?(area: Area): Ret;
-	/** this range is no longer mapped */
+	/** called when the range is no longer mapped */
 	unmapped?(area: Area): void;
 }
 
 /** An in-kernel user of the space. */
 export interface SpaceAccess {
-	/** bytes: what it asks of every area's ends */
+	/** bytes; both ends of every area must be aligned to it */
 	readonly alignment: bigint;
-	/** Give up the pins in the range. */
+	/** Asks it to drop its pins in the range. */
 	unmap(iova: bigint, length: bigint): void;
 }
 
-/** A piece of memory to be mapped: `startByte` counts from the start of `pages`' first page. */
+/** A piece of memory to map; `startByte` counts from the start of `pages`' first page. */
 export interface Piece {
 	readonly pages: Pages;
 	readonly startByte: bigint;
@@ -39,25 +40,24 @@ export interface Protection {
 }
 
 /**
- * The IOVA space of an IOAS: areas, reserved and allowed ranges, and the page tables and accesses
- * that use it. Knows no ioctl.
+ * Areas, reserved and allowed ranges, and the page tables and accesses that use them. It knows nothing of ioctls.
  */
 export class IovaSpace {
 	readonly areas = new IntervalSet<Area>();
-	/** may overlap each other; each goes with its owner */
+	/** may overlap each other; each is removed with its owner */
 	readonly reserved: (Interval & { readonly owner: object })[] = [];
-	/** empty: everything is allowed. Sorted, not overlapping */
+	/** sorted and not overlapping; empty: everything is allowed */
 	allowed: readonly Interval[] = [];
 	readonly domains: SpaceDomain[] = [];
 	readonly accesses: SpaceAccess[] = [];
-	/** bytes: what IOVAs, lengths and offsets in a page must be multiples of */
+	/** bytes; IOVAs, lengths and offsets in a page must be multiples of it */
 	alignment = 1n;
 	#largePages = true;
 
-	/** `warn` writes into the kernel's log */
+	/** `warn` writes to the kernel log */
 	constructor(
 		readonly warn: (line: string) => void = () => {},
-		/** false: there is no memory for one thing more */
+		/** an allocation of the kernel; false: out of memory */
 		readonly allocation: () => boolean = () => true,
 	) {}
 
@@ -65,7 +65,7 @@ export class IovaSpace {
 		return this.#largePages;
 	}
 
-	/** Whether a page of `iova` is mapped. */
+	/** The area that contains `iova`. */
 	find(iova: bigint): Area | undefined {
 		return this.areas.first(iova, iova);
 	}
@@ -82,7 +82,7 @@ export class IovaSpace {
 		return gaps;
 	}
 
-	/** Replace the allowed ranges. -EADDRINUSE where one meets a reserved range; then the old ones stay. */
+	/** Replace the allowed ranges. -EADDRINUSE where one overlaps a reserved range; the old ones then stay. */
 	setAllowed(ranges: readonly Interval[]): Ret {
 		for (const range of ranges) if (this.#isReserved(range.start, range.last)) return -EADDRINUSE;
 		this.allowed = ranges;
@@ -102,8 +102,8 @@ export class IovaSpace {
 	}
 
 	/**
-	 * Map pieces one after another. `iova` undefined: place them. The IOVA of the first, or minus the
-	 * errno and nothing mapped.
+	 * Map pieces one after another; if `iova` is undefined, a place is chosen. Returns the IOVA of the first, or minus
+	 * the errno with nothing mapped.
 	 */
 	map(pieces: readonly Piece[], iova: bigint | undefined, prot: Protection): bigint {
 		let length = 0n;
@@ -138,8 +138,8 @@ export class IovaSpace {
 	}
 
 	/**
-	 * Unmap the whole areas in [start, last]. `done` counts bytes even where it fails: -ENOENT at an
-	 * area that sticks out, -EBUSY at one that hardware holds, -EDEADLOCK at one an access will not give up.
+	 * Unmap all areas in [start, last]. `done` counts the unmapped bytes, also on failure: -ENOENT at an area that
+	 * extends beyond the range, -EBUSY at one that hardware holds, -EDEADLOCK at one that an access does not release.
 	 */
 	unmap(start: bigint, last: bigint): { rc: Ret; done: bigint } {
 		let done = 0n;
@@ -159,13 +159,13 @@ export class IovaSpace {
 	}
 
 	/**
-	 * Split the areas that reach over each IOVA of `lasts`, so that one ends there. -EBUSY, -EINVAL where
-	 * an area can not be split; earlier cuts stay.
+	 * Split the areas that contain the IOVAs in `lasts`, so that an area ends at each of them. -EBUSY, -EINVAL where an
+	 * area cannot be split; earlier splits stay.
 	 */
 	cut(lasts: readonly bigint[]): Ret {
 		for (const last of lasts) {
 			const area = this.find(last);
-			// Linux leaves an area alone that begins at that very byte, too.
+			// Linux does not split an area that begins at this very byte either.
 			if (area === undefined || area.last === last || area.start === last) continue;
 			const rc = this.#split(area, last + 1n);
 			if (rc < 0) return rc;
@@ -173,7 +173,7 @@ export class IovaSpace {
 		return 0;
 	}
 
-	/** What covers [iova, iova+length) without a gap, or minus the errno: -EINVAL, -EOVERFLOW, -ENOENT. */
+	/** The pieces that cover [iova, iova+length) without a gap, or -EINVAL, -EOVERFLOW, -ENOENT. */
 	pieces(iova: bigint, length: bigint): Piece[] | Ret {
 		if (length === 0n) return -EINVAL;
 		const last = iova + length - 1n;
@@ -186,7 +186,7 @@ export class IovaSpace {
 		return found;
 	}
 
-	/** The parts of areas that cover [iova, last], in order; an `area` of undefined is a gap and ends the walk. */
+	/** The parts of areas that cover [iova, last], in order; `area` undefined marks a gap and ends the walk. */
 	*walk(iova: bigint, last: bigint): Generator<{ area: Area | undefined; from: bigint; to: bigint }> {
 		for (let at = iova; at <= last; ) {
 			const area = this.find(at);
@@ -201,8 +201,8 @@ export class IovaSpace {
 	}
 
 	/**
-	 * Attach a page table: reserves what is outside its aperture, raises the alignment, pins what is
-	 * mapped. -EADDRINUSE, -EINVAL, -EFAULT; then nothing changed.
+	 * Attach a page table: reserves everything outside its aperture, raises the alignment, pins the mapped pages.
+	 * On -EADDRINUSE, -EINVAL, -EFAULT nothing changes.
 	 */
 	addDomain(domain: SpaceDomain): Ret {
 		const alignment = max(domain.smallestPage, this.alignment);
@@ -264,7 +264,7 @@ export class IovaSpace {
 		return 0;
 	}
 
-	/** Everything goes; no page table is attached any more. */
+	/** Remove everything, once no page table is attached. */
 	destroy(): void {
 		for (const area of [...this.areas]) this.#remove(area);
 		this.allowed = [];
@@ -280,7 +280,7 @@ export class IovaSpace {
 		const low = new Area(start, at - 1n, pages, startByte, readable, writable);
 		const high = new Area(at, last, pages, area.byte(at), readable, writable);
 		const filled = area.filled;
-		// The halves take their pins before the whole gives its own up, so the pages stay the same.
+		// The halves take their pins before the whole drops its own, so the pages stay the same.
 		const rc = filled ? this.#fill([low, high]) : 0;
 		if (rc < 0) return rc;
 		drain(area);
@@ -291,7 +291,7 @@ export class IovaSpace {
 		return 0;
 	}
 
-	/** Pin the pages of areas for page tables: all of them, or none and the errno. */
+	/** Pin the pages of areas for page tables: all of them, or none with minus the errno. */
 	#fill(areas: readonly Area[]): Ret {
 		for (let i = 0; i < areas.length; i++) {
 			const area = areas[i];
@@ -364,7 +364,7 @@ export class IovaSpace {
 	}
 }
 
-/** What the page table answers to the first of the areas that it can not hold; 0: it can hold all. */
+/** The page table's errno for the first area that it cannot hold; 0 if it can hold them all. */
 function refusal(domain: SpaceDomain, areas: Iterable<Area>): Ret {
 	if (domain.canMap === undefined) return 0;
 	for (const area of areas) {

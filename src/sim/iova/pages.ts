@@ -1,10 +1,11 @@
+/** The memory behind mappings, and its pins. */
 import { EFAULT, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IntervalCounter } from "../memory/interval-counter.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import { type Extent, pageOf, type UserMemory } from "../memory/user-memory.js";
 
-/** One page of memory as DMA sees it. */
+/** One page of memory, as DMA sees it. */
 export interface PageRef {
 	readonly object: MemoryObject;
 	readonly page: number;
@@ -15,20 +16,20 @@ export type PageOrigin =
 	| { readonly type: "user"; readonly memory: UserMemory; readonly uptr: bigint }
 	| { readonly type: "file"; readonly file: MappedFile; readonly start: bigint };
 
-/** A file that was mapped. It stays open as long as it is. */
+/** A mapped file. It stays open as long as it is mapped. */
 export interface MappedFile {
-	/** undefined: it is no memory, so nothing of it can be pinned */
+	/** undefined: the file is not memory, so its pages cannot be pinned */
 	readonly memory: MemoryObject | undefined;
-	/** how many of its pages can be pinned */
+	/** number of its pages that can be pinned */
 	readonly wholePages: number;
-	/** it is memory of a device: page tables take it without pinning anything, accesses refuse it */
+	/** defined for device memory: page tables map it without pinning, accesses refuse it */
 	readonly deviceMemory: object | undefined;
 	get(): unknown;
 	put(): void;
 }
 
 /**
- * The memory that one MAP call named, shared by every area that was copied from it. A page is
+ * The memory that one MAP call mapped, shared by every area that was copied from it. A page is
  * pinned once however many page tables and accesses use it, from the first to the last of them.
  */
 export class Pages {
@@ -36,13 +37,13 @@ export class Pages {
 	readonly offset: number;
 	/** pages, partial ones included */
 	readonly count: number;
-	/** users of all pages: areas in page tables, as a rule */
+	/** users of all pages, usually areas in page tables */
 	#whole = 0;
 	/** users of some of the pages */
 	#partial: IntervalCounter | undefined;
-	/** areas that map some of it */
+	/** number of areas that map parts of it */
 	#areas = 0;
-	/** what is pinned, by index; sorted, not overlapping */
+	/** the pinned ranges by index, sorted and not overlapping */
 	#pinned: { readonly index: number; readonly extent: Extent }[] = [];
 
 	constructor(
@@ -56,12 +57,12 @@ export class Pages {
 		this.count = Number((BigInt(this.offset) + length + 0xfffn) >> 12n);
 	}
 
-	/** It is memory of a device: there are no pages. */
+	/** Whether it is device memory, which has no pages. */
 	get isDevice(): boolean {
 		return this.origin.type === "file" && this.origin.file.deviceMemory !== undefined;
 	}
 
-	/** An area maps some of it: its file stays open until the last of them goes. */
+	/** Count an area that maps part of it: the file stays open until the last one is unmapped. */
 	mapped(): void {
 		if (this.#areas++ === 0 && this.origin.type === "file") this.origin.file.get();
 	}
@@ -70,7 +71,7 @@ export class Pages {
 		if (--this.#areas === 0 && this.origin.type === "file") this.origin.file.put();
 	}
 
-	/** One more user of `count` pages from `index`. -EFAULT (of a file -EINVAL: it ends before, or is no memory) if one cannot be pinned: then nothing changed. */
+	/** Add a user of `count` pages from `index`. If a page cannot be pinned, -EFAULT (-EINVAL for a file that ends before it or is not memory) and nothing changes. */
 	pin(index: number, count: number): Ret {
 		const fresh: { index: number; extent: Extent }[] = [];
 		if (this.#whole === 0)
@@ -91,7 +92,7 @@ export class Pages {
 		return 0;
 	}
 
-	/** One user less. */
+	/** Remove a user. */
 	unpin(index: number, count: number): void {
 		if (this.#isWhole(index, count)) {
 			if (--this.#whole > 0) return;
@@ -102,7 +103,7 @@ export class Pages {
 			});
 	}
 
-	/** The pinned pages from `index`, as far as they lie in one piece of memory; at most `count`. */
+	/** The pinned pages from `index` that are contiguous in memory, at most `count`. */
 	pinnedExtent(index: number, count: number): Extent | undefined {
 		const pin = this.#find(index);
 		if (pin === undefined) return undefined;
@@ -111,7 +112,7 @@ export class Pages {
 		return { object, page: page + skip, count: Math.min(count, pin.extent.count - skip) };
 	}
 
-	/** The page behind an index: the pinned one, or what is there now. */
+	/** The page behind an index: the pinned one, or whichever is there now. */
 	page(index: number): PageRef | undefined {
 		return this.pinnedPage(index) ?? this.#resolve(index, 1)[0];
 	}
@@ -121,7 +122,7 @@ export class Pages {
 		return this.pinnedExtent(index, 1);
 	}
 
-	/** the errno of a page that is not there */
+	/** the errno for a page that does not exist */
 	get missing(): Ret {
 		return this.origin.type === "file" ? -EINVAL : -EFAULT;
 	}
@@ -177,7 +178,7 @@ export class Pages {
 		return pin !== undefined && index < pin.index + pin.extent.count ? pin : undefined;
 	}
 
-	/** Position of the first pin at `index` or later. */
+	/** Position of the first pin at or after `index`. */
 	#position(index: number): number {
 		let low = 0;
 		let high = this.#pinned.length;

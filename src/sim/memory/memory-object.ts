@@ -1,4 +1,4 @@
-/** Memory behind mappings: what it is to the rest of the kernel, and the kind that lives in this process. */
+/** The memory behind mappings: its interface, and the implementation that keeps the pages in this process. */
 import { IntervalCounter } from "./interval-counter.js";
 
 export const PAGE_SHIFT = 12n;
@@ -6,30 +6,30 @@ export const PAGE_SIZE = 4096;
 export const PAGE_MASK = 0xfffn;
 
 /**
- * An anonymous mapping's pages or a file's, here or in another process. It lives as long as a mapping or a pin
- * refers to it. Copies stay within one page: `offset` and `count` are in bytes.
+ * The pages of an anonymous mapping or of a file, here or in another process. An object lives as long as a mapping or
+ * a pin refers to it. Copies stay within one page; `offset` and `count` are in bytes.
  */
 export interface MemoryObject {
-	/** in pages; beyond lies nothing */
+	/** size in pages; nothing lies beyond it */
 	readonly pages: number;
-	/** the page frame number of its page 0: an object is contiguous, but for what it grew by */
+	/** page frame number of page 0; an object is physically contiguous, except for pages by which it grew */
 	readonly frame: number;
 	readonly kind: "anonymous" | "memfd";
 	/** how often each page is pinned */
 	readonly pins: IntervalCounter;
-	/** told of each mapping of it that comes (1) or goes (-1) */
+	/** called for each mapping of it that is added (1) or removed (-1) */
 	onMapping: ((change: 1 | -1) => void) | undefined;
-	/** Copy `count` bytes at `offset` of a page to `into[at]` on. */
+	/** Copy `count` bytes at `offset` of a page into `into`, starting at `at`. */
 	readAt(page: number, offset: number, into: Uint8Array, at: number, count: number): void;
-	/** Copy `count` bytes from `from[at]` on to `offset` of a page. */
+	/** Copy `count` bytes of `from`, starting at `at`, to `offset` of a page. */
 	writeAt(page: number, offset: number, from: Uint8Array, at: number, count: number): void;
 	/** Zero `count` bytes at `offset` of a page. */
 	clearAt(page: number, offset: number, count: number): void;
-	/** The first page at `index` or later that may hold something other than zeroes; Infinity: none. */
+	/** The first page at or after `index` that may hold something other than zeroes; Infinity if there is none. */
 	nextTouched(index: number): number;
 }
 
-/** Pages are cut from pieces of so many: one large piece of memory costs much less than many small ones. */
+/** Pages are cut from chunks of this many: one large chunk costs much less than many small ones. */
 const PIECE = 16;
 
 /** Hands out pages of zeroes. */
@@ -37,7 +37,7 @@ export class PagePool {
 	#piece = new ArrayBuffer(0);
 	#cut = 0;
 
-	/** A page of zeroes; not the start of its buffer. */
+	/** A page of zeroes; it need not be at the start of its buffer. */
 	take(): Uint8Array {
 		if (this.#cut === this.#piece.byteLength) {
 			this.#piece = new ArrayBuffer(PIECE * PAGE_SIZE);
@@ -49,25 +49,25 @@ export class PagePool {
 	}
 }
 
-/** Copies shorter than this are faster byte by byte than by way of a view. */
+/** Copies shorter than this are faster byte by byte than through a view. */
 const SHORT = 32;
 
-/** Memory in this process. Pages exist once they are written, so a range costs nothing until then. */
+/** Memory in this process. A page is allocated when it is first written, so an untouched range costs nothing. */
 export class LocalObject implements MemoryObject {
 	readonly #pages = new Map<number, Uint8Array>();
-	/** numbers of the touched pages in order, once somebody asked */
+	/** indices of the touched pages in order; filled in on demand */
 	#sorted: Float64Array | undefined;
 	readonly pins = new IntervalCounter();
 	onMapping: ((change: 1 | -1) => void) | undefined;
 
 	#count: number;
-	/** where the pages lie by which it grew: the first page of each stretch, and its frame */
+	/** the ranges by which it grew: the first page of each, and its frame */
 	#grown: { readonly page: number; readonly frame: number }[] | undefined;
 
 	constructor(
 		pages: number,
 		readonly kind: "anonymous" | "memfd",
-		/** of its page 0 */
+		/** page frame number of page 0 */
 		readonly frame: number,
 		readonly pool: PagePool,
 	) {
@@ -83,7 +83,7 @@ export class LocalObject implements MemoryObject {
 		return stretch === undefined ? this.frame + page : stretch.frame + (page - stretch.page);
 	}
 
-	/** It has `pages` pages from now on; the new ones begin at `frame`. */
+	/** Grow to `pages` pages; the new ones begin at `frame`. */
 	grow(pages: number, frame: number): void {
 		this.#grown ??= [];
 		this.#grown.push({ page: this.#count, frame });

@@ -1,27 +1,27 @@
-/** Physical memory: which object's page is behind a page frame. */
+/** Simulated physical memory: maps page frames to objects' pages. */
 import { LocalObject, type MemoryObject, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PagePool } from "./memory-object.js";
 
-/** Hands out page frames: objects one after another, with a gap of a page. */
+/** Hands out page frames: objects follow one another with a gap of one page. */
 export class PhysicalMemory {
 	readonly #pool = new PagePool();
 	#next = 0x100000;
-	/** in order of frames; an object lives as long as something besides this refers to it */
+	/** ordered by frame; the references are weak, so they do not keep an object alive */
 	#objects: { readonly frame: number; readonly end: number; readonly page: number; readonly ref: WeakRef<MemoryObject> }[] = [];
 	#tidyAt = 1024;
 
-	/** Fresh memory of our own, zeroes. */
+	/** New zeroed memory in this process. */
 	newObject(pages: number, kind: MemoryObject["kind"]): LocalObject {
 		return this.adopt(pages, (frame) => new LocalObject(pages, kind, frame, this.#pool));
 	}
 
-	/** Give page frames to an object, of whatever memory it is; `make` is told the frame of its page 0. */
+	/** Assign page frames to an object of any kind; `make` gets the frame of its page 0. */
 	adopt<T extends MemoryObject>(pages: number, make: (frame: number) => T): T {
 		const object = make(this.#next);
 		this.#take(object, 0, pages);
 		return object;
 	}
 
-	/** Give the object page frames for what it lacks of `pages` pages. */
+	/** Grow an object to `pages` pages, with page frames for the new ones. */
 	extend(object: LocalObject, pages: number): void {
 		const before = object.pages;
 		if (pages <= before) return;
@@ -29,7 +29,7 @@ export class PhysicalMemory {
 		this.#take(object, before, pages - before);
 	}
 
-	/** The next `count` frames are the object's, from its page `page` on. */
+	/** Assign the next `count` frames to the object's pages from `page`. */
 	#take(object: MemoryObject, page: number, count: number): void {
 		const frame = this.#next;
 		this.#next += count + 1;
@@ -45,7 +45,7 @@ export class PhysicalMemory {
 		return this.#objects.some(({ ref }) => ref.deref()?.pins.empty === false);
 	}
 
-	/** The page that a physical address (in bytes) is in; undefined where there is no memory. */
+	/** The page that contains a physical address (in bytes); undefined where there is no memory. */
 	find(pa: bigint): { readonly object: MemoryObject; readonly page: number } | undefined {
 		const frame = Number(pa >> PAGE_SHIFT);
 		let low = 0;
@@ -61,12 +61,12 @@ export class PhysicalMemory {
 		return object && { object, page: found.page + (frame - found.frame) };
 	}
 
-	/** Copy from `pa` on into `into`, within one page or over several of one object: false where there is no memory. */
+	/** Fill `into` from `pa`; the range may span pages of one object. false where there is no memory. */
 	read(pa: bigint, into: Uint8Array): boolean {
 		return this.#eachPage(pa, into.length, (object, page, from, at, count) => object.readAt(page, from, into, at, count));
 	}
 
-	/** The same the other way. */
+	/** The same in the other direction. */
 	write(pa: bigint, bytes: Uint8Array): boolean {
 		return this.#eachPage(pa, bytes.length, (object, page, from, at, count) => object.writeAt(page, from, bytes, at, count));
 	}

@@ -1,28 +1,28 @@
-/** The argument of an ioctl, as the kernel reaches it. */
+/** Gives the kernel access to the argument of an ioctl. */
 import { E2BIG } from "../../kernel/errno.js";
 import type { IoctlArg, Ret } from "../../kernel/kernel.js";
 import { PAGE_SIZE } from "./memory-object.js";
 import type { UserMemory } from "./user-memory.js";
 
-/** Where an ioctl's argument is in the caller's memory, as the kernel sees it. */
+/** An ioctl's argument in the caller's memory, as the kernel sees it. */
 export interface UserArg {
 	/** Copy `into.length` bytes from `offset`. 0 or -EFAULT. */
 	read(offset: number, into: Uint8Array): Ret;
 	write(offset: number, from: Uint8Array): Ret;
 	/** 0 if [offset, offset+length) is all zero, -E2BIG at a byte that is not, -EFAULT at a bad page. */
 	checkZero(offset: number, length: number): Ret;
-	/** the bare value: an address or an integer */
+	/** the raw value: an address or an integer */
 	readonly value: bigint;
 }
 
 /**
- * Bytes that the program placed "anywhere": at the start of a page. Behind them there are zeroes up to the page's end,
- * and then bytes that are not zero.
+ * Bytes that the program placed "anywhere": at the start of a page. They are followed by zeroes up to the end of the
+ * page, and then by bytes that are not zero.
  */
 class PlacedArg implements UserArg {
 	constructor(readonly bytes: Uint8Array) {}
 
-	/** up to here what the program did not place is zero */
+	/** bytes up to here that the program did not place are zero */
 	get #zeroes(): number {
 		return Math.max(Math.ceil(this.bytes.length / PAGE_SIZE), 1) * PAGE_SIZE;
 	}
@@ -75,7 +75,7 @@ class AddressArg implements UserArg {
 	}
 }
 
-/** What stands at an address. */
+/** The argument at an address. */
 export function argAt(memory: UserMemory, addr: bigint): UserArg {
 	return new AddressArg(memory, addr);
 }

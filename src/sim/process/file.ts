@@ -1,14 +1,14 @@
-/** Open files of the simulated kernel. */
+/** The base class of the simulated kernel's open files. */
 import { EINVAL, ENODEV, ENOTTY } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "./caller.js";
 
-/** Where read puts bytes, or write takes them from. Offsets in bytes from the start of the caller's buffer. */
+/** Where read stores bytes, or write takes them from. Offsets are in bytes from the start of the caller's buffer. */
 export interface UserIo {
 	readonly length: number;
-	/** its address; undefined: not in the program's own memory, so that copying cannot fail */
+	/** the buffer's address; undefined: it is not in the program's memory, so copying cannot fail */
 	readonly addr?: bigint;
 	/** 0 or -EFAULT */
 	put(offset: number, bytes: Uint8Array): Ret;
@@ -16,23 +16,23 @@ export interface UserIo {
 }
 
 /**
- * An open file. One may stand in several descriptor tables, so references are counted and the
- * last one to go releases it. What a kind of file does not offer answers as Linux does.
+ * An open file. It may be in several descriptor tables, so references are counted and dropping the last one releases
+ * it. Operations that a kind of file does not support fail as on Linux.
  */
 export abstract class SimFile {
 	#references = 1;
 	abstract readonly kind: string;
-	/** what keeps a program from reading or writing whatever the buffer is; 0: nothing, `read` or `write` answers */
+	/** errno of reading or writing, whatever the buffer; 0: `read` or `write` answers */
 	readonly readRefusal: Ret = -EINVAL;
 	readonly writeRefusal: Ret = -EINVAL;
-	/** whether bytes have a place in it; if not, pread and pwrite are -ESPIPE */
+	/** whether its bytes have offsets; if not, pread and pwrite are -ESPIPE */
 	readonly hasOffsets: boolean = true;
-	/** the pages that it is made of, where it is memory */
+	/** its pages, if the file is memory */
 	readonly memory: MemoryObject | undefined = undefined;
-	/** it is memory of a device instead, of so many bytes: nothing of it is pinned, and once revoked it cannot be mapped */
+	/** for device memory: its length in bytes. It is not pinned, and cannot be mapped once revoked */
 	readonly deviceMemory: { readonly length: bigint; readonly revoked: boolean } | undefined = undefined;
 
-	/** how many pages of its memory it fills: what lies partly beyond its end cannot be pinned */
+	/** number of pages that lie completely within the file; others cannot be pinned */
 	get wholePages(): number {
 		return 0;
 	}
@@ -71,16 +71,16 @@ export abstract class SimFile {
 		return POLLIN | POLLOUT;
 	}
 
-	/** A device behind the file does DMA at `iova`, of `length` bytes at `buf` of its own buffer: the IOMMU's records of faults. */
+	/** The device behind the file does DMA of `length` bytes at `iova`, from or to `buf` in its own buffer. Returns the IOMMU's fault records. */
 	dma(_dir: "read" | "write", _iova: bigint, _length: number, _buf: number): Uint8Array[] {
 		return [];
 	}
 
-	/** the memory that a mapping of [offset, offset+pages) shows, or minus the errno; offset in pages */
+	/** the memory to map at [offset, offset+pages), in pages, or minus the errno */
 	mmap(_offset: number, _pages: number): { object: MemoryObject; page: number } | Ret {
 		return -ENODEV;
 	}
 
-	/** the last reference is gone */
+	/** called when the last reference is dropped */
 	protected release(): void {}
 }

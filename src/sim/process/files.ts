@@ -9,7 +9,7 @@ const MAX_FILES = 1024;
 /** 0 to 2 are the program's own input and output. */
 const FIRST = 3;
 
-/** What stands at the numbers of files that the process did not open. */
+/** Stands for a descriptor that the process did not open. */
 const FOREIGN = new (class extends SimFile {
 	readonly kind = "foreign";
 })();
@@ -19,9 +19,9 @@ export class DescriptorTable implements FileTable {
 	#lowestFree: number;
 
 	constructor(
-		/** false where the kernel has no memory for one file more */
+		/** false where the kernel has no memory for another file */
 		readonly allocation: () => boolean,
-		/** how many numbers, from 0, name files that the process has without having opened them */
+		/** number of descriptors, from 0, that the process has without having opened them */
 		readonly foreign = 0,
 	) {
 		this.#lowestFree = Math.max(FIRST, foreign);
@@ -46,7 +46,7 @@ export class DescriptorTable implements FileTable {
 		return this.allocation() ? this.#next() : -ENOMEM;
 	}
 
-	/** Take the file out and let go of it; false: nothing is open there. */
+	/** Remove the file and drop its reference; false if nothing is open there. */
 	close(fd: number): boolean {
 		const file = this.#files.get(fd);
 		if (file === undefined) return false;
@@ -56,7 +56,7 @@ export class DescriptorTable implements FileTable {
 		return true;
 	}
 
-	/** Close all, the newest first. */
+	/** Close all files, newest first. */
 	closeAll(): void {
 		for (const fd of [...this.#files.keys()].reverse()) this.close(fd);
 	}

@@ -1,4 +1,4 @@
-/** A memfd: a file of pages, which a write beyond its end makes longer. */
+/** A memfd: a file of pages. Writing beyond its end extends it. */
 import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { type LocalObject, type MemoryObject, PAGE_SIZE } from "../memory/memory-object.js";
@@ -47,7 +47,7 @@ export class MemfdFile extends SimFile {
 	override pwrite(_process: Caller, io: UserIo, offset: bigint): Ret {
 		return move(offset, io, offset + BigInt(io.length), (page, at, done, bytes) => {
 			const rc = io.get(done, bytes);
-			// Where nothing can be copied from, the file still reaches up to there.
+			// The file is extended up to the offset even if nothing can be copied.
 			this.#reach((BigInt(page) << 12n) + BigInt(rc < 0 ? at : at + bytes.length));
 			if (rc === 0) this.memory.writeAt(page, at, bytes, 0, bytes.length);
 			return rc;
@@ -58,7 +58,7 @@ export class MemfdFile extends SimFile {
 		return { object: this.memory, page: offset };
 	}
 
-	/** It is at least so long from now on. */
+	/** Extend the file to at least this length. */
 	#reach(length: bigint): void {
 		if (length <= this.length) return;
 		this.length = length;
@@ -66,7 +66,7 @@ export class MemfdFile extends SimFile {
 	}
 }
 
-/** Copy piece by piece, each within a page of the file and one of the caller's, up to `end`. The bytes that went, or -EFAULT if none did. */
+/** Copy up to `end` in pieces, each within one page of the file and one of the caller's. The number of copied bytes, or -EFAULT if there are none. */
 function move(offset: bigint, io: UserIo, end: bigint, piece: (page: number, at: number, done: number, bytes: Uint8Array) => Ret): Ret {
 	const left = end - offset;
 	const total = left <= 0n ? 0 : left < BigInt(io.length) ? Number(left) : io.length;

@@ -1,4 +1,4 @@
-/** A program on the simulated kernel: the Kernel that the rest of iommuctl talks to. */
+/** Implements the client's Kernel interface as a process on the simulated kernel. */
 import { EBADF, EFAULT, EINVAL, ENOMEM, ESPIPE } from "../../kernel/errno.js";
 import {
 	type DmaCapable,
@@ -22,14 +22,14 @@ import { DescriptorTable } from "./files.js";
 import { MemfdFile } from "./memfd.js";
 import type { DeviceNodes, KernelServices } from "./services.js";
 
-/** Bytes one read or write moves at most, as in Linux. */
+/** The most bytes that one read or write moves, as in Linux. */
 const MAX_RW = 0x7ffff000;
-/** First address that is not user space's (x86-64 with five levels). */
+/** The first address beyond user space (x86-64 with five levels). */
 const USER_END = (1n << 56n) - 0x1000n;
 /** The highest offset in a file. */
 const OFFSET_MAX = (1n << 63n) - 1n;
 
-/** A program on the simulated kernel, with memory and open files of its own. */
+/** A process on the simulated kernel, with its own memory and open files. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes> implements Kernel, Caller, DmaCapable {
 	readonly kind = "sim";
 	readonly memory = new AddressSpace();
@@ -82,7 +82,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
-		// The offset comes first, even before a file that is not open.
+		// The offset is checked first, even before the descriptor.
 		if (BigInt.asIntN(64, offset) < 0n) return -EINVAL;
 		const file = this.file(fd);
 		if (file === undefined) return -EBADF;
@@ -141,11 +141,11 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	poke(addr: bigint, from: Uint8Array): Ret {
-		// As a debugger would: what is mapped can be written, read-only or not.
+		// As a debugger would: mapped memory can be written even if it is read-only.
 		return this.memory.accessible(addr, from.length, PROT_READ) ? this.memory.write(addr, from, true) : -EFAULT;
 	}
 
-	/** The device behind the file does DMA; nothing for other files. `buf` is where in its own buffer. */
+	/** The device behind the file does DMA; other files ignore it. `buf` is an offset in the device's own buffer. */
 	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
 		return this.file(fd)?.dma(dir, BigInt.asUintN(64, iova), length, buf) ?? [];
 	}
@@ -160,7 +160,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 }
 
-/** What is looked at before the file itself: that it reads (or writes) at all, that the buffer lies in user space, and that the end has an offset. */
+/** The checks before the file's own: whether it can be read (or written) at all, whether the buffer is in user space, and whether the end has a valid offset. */
 function checkIo(refusal: Ret, buffer: IoBuffer, offset = 0n): Ret {
 	if (refusal < 0) return refusal;
 	const length = BigInt(buffer.length);
@@ -168,7 +168,7 @@ function checkIo(refusal: Ret, buffer: IoBuffer, offset = 0n): Ret {
 	return offset + length > OFFSET_MAX ? -EINVAL : 0;
 }
 
-/** Where read and write put and take bytes: a buffer of iommuctl's own, or a place in the caller's memory. */
+/** The buffer of a read or write: one of iommuctl's own, or a range of the caller's memory. */
 export function userIo(memory: UserMemory, buffer: IoBuffer): UserIo {
 	if (buffer instanceof Uint8Array) {
 		return {

@@ -1,4 +1,4 @@
-/** What the parts of the simulated kernel may ask of the kernel they are in. */
+/** Services that the simulated kernel offers its parts. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { Release } from "../uapi/release.js";
@@ -6,18 +6,18 @@ import type { SimFile } from "./file.js";
 
 export interface KernelServices {
 	readonly physical: PhysicalMemory;
-	/** the kernel's age; undefined: the current release */
+	/** the release whose uAPI it has; undefined: the newest */
 	readonly release: Release | undefined;
-	/** how many numbers, from 0, name files that programs have without having opened them */
+	/** number of descriptors, from 0, that programs have without having opened them */
 	readonly foreignFiles?: number;
-	/** The kernel takes memory for something: false if there is none, by fault injection. */
+	/** An allocation of the kernel: false if fault injection makes it fail. */
 	allocation(): boolean;
-	/** Write a line into the kernel log. */
+	/** Write a line to the kernel log. */
 	warn(line: string): void;
 }
 
-/** Where paths lead: the rings above register their device nodes with it. */
+/** The device nodes: rings above register theirs here. */
 export interface DeviceNodes {
-	/** A fresh open file, or minus the errno. */
+	/** A newly opened file, or minus the errno. */
 	open(path: string): SimFile | Ret;
 }

@@ -1,3 +1,4 @@
+/** The device files of VFIO. */
 import {
 	vfio_device_attach_iommufd_pt as ATTACH,
 	vfio_device_bind_iommufd as BIND,
@@ -14,13 +15,13 @@ import { readArg, writeU32 } from "./args.js";
 import type { VfioDevice } from "./device.js";
 import { VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_DETACH_IOMMUFD_PT } from "./requests.js";
 
-/** VFIO_DEVICE_BIND_FLAG_TOKEN: token_uuid_ptr is given */
+/** VFIO_DEVICE_BIND_FLAG_TOKEN: token_uuid_ptr is valid */
 const TOKEN = 1;
 const MAX_ARG = 4096;
-/** bytes that BIND needs at least: up to out_devid */
+/** the least size of BIND's struct in bytes: up to out_devid */
 const BIND_MIN = BIND.offsets.token_uuid_ptr;
 
-/** An open /dev/vfio/devices/vfioN, or a device opened by way of its group's file. */
+/** An open /dev/vfio/devices/vfioN, or a device opened through its group's file. */
 export class VfioDeviceFile extends SimFile {
 	readonly kind = "vfio-device";
 	override readonly readRefusal = 0;
@@ -30,7 +31,7 @@ export class VfioDeviceFile extends SimFile {
 
 	constructor(
 		readonly device: VfioDevice,
-		/** opened as /dev/vfio/devices/vfioN; else the group's file has bound it already */
+		/** opened as /dev/vfio/devices/vfioN; otherwise the group's file has already bound it */
 		readonly alone: boolean,
 	) {
 		super();
@@ -65,14 +66,14 @@ export class VfioDeviceFile extends SimFile {
 		return this.#granted ? this.device.write(io, offset) : -EINVAL;
 	}
 
-	/** Regions are not memory here, though their MMAP flag is what the real hardware answers. */
+	/** Regions cannot be mapped here, although they have the MMAP flag as on real hardware. */
 	override mmap(): Ret {
 		if (!this.#granted) return -EINVAL;
 		this.device.group.host.warn("vfio: mapping a device's region with mmap is not simulated");
 		return -ENODEV;
 	}
 
-	/** The device behind the file does DMA: nothing happens before it is bound. */
+	/** The device behind the file does DMA; before it is bound nothing happens. */
 	override dma(dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
 		if (this.device.group.host.dmaTurnsMasteringOn) this.device.masterBus();
 		return this.#granted ? this.device.dma(dir, iova, length, buf) : [];
@@ -89,7 +90,7 @@ export class VfioDeviceFile extends SimFile {
 		return done;
 	}
 
-	/** VFIO_DEVICE_BIND_IOMMUFD: out_devid becomes the object's ID. */
+	/** VFIO_DEVICE_BIND_IOMMUFD: returns the object's ID in out_devid. */
 	#bind(process: Caller, arg: UserArg): Ret {
 		const head = readArg(arg, 4);
 		if (head === undefined) return -EFAULT;
@@ -126,7 +127,7 @@ export class VfioDeviceFile extends SimFile {
 		return 0;
 	}
 
-	/** VFIO_DEVICE_ATTACH_IOMMUFD_PT: pt_id becomes the page table's ID. */
+	/** VFIO_DEVICE_ATTACH_IOMMUFD_PT: returns the page table's ID in pt_id. */
 	#attach(arg: UserArg): Ret {
 		const { binding } = this.device;
 		const fixed = ATTACH.offsets.pasid;
@@ -152,7 +153,7 @@ export class VfioDeviceFile extends SimFile {
 		return written;
 	}
 
-	/** VFIO_DEVICE_DETACH_IOMMUFD_PT: nothing attached is fine. */
+	/** VFIO_DEVICE_DETACH_IOMMUFD_PT: succeeds even if nothing is attached. */
 	#detach(arg: UserArg): Ret {
 		const { binding } = this.device;
 		const fixed = DETACH.offsets.pasid;
@@ -173,7 +174,7 @@ export class VfioDeviceFile extends SimFile {
 	}
 }
 
-/** The PASID behind the fixed part: minus the errno where `size` leaves it out or it can not be read. */
+/** The PASID after the fixed part, or minus the errno where `size` does not include it or it cannot be read. */
 function readPasid(arg: UserArg, size: number, offset: number): number {
 	if (size < offset + 4) return -EINVAL;
 	const view = readArg(arg, offset + 4);

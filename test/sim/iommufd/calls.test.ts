@@ -1,10 +1,11 @@
+/** Tests the rules that all of iommufd's calls share, object IDs and options. */
 import { describe, expect, test } from "vitest";
 import { E2BIG, EBADF, EFAULT, EINVAL, ENOENT, ENOTTY, EOPNOTSUPP } from "../../../src/kernel/errno.js";
 import { ioctls, iommu_destroy, iommu_ioas_alloc, iommu_ioas_map } from "../../../structs/index.js";
 import { must, PAGE, Program, READ, rc } from "../kernel-under-test.js";
 
 describe("a call in general", () => {
-	test("a number that is no command is ENOTTY, and so are wrong direction bits", () => {
+	test("an unknown command number is ENOTTY, and so are wrong direction bits", () => {
 		const { kernel, fd } = new Program();
 		expect(kernel.ioctl(fd, 0x3bff, new Uint8Array(64))).toBe(-ENOTTY);
 		expect(kernel.ioctl(fd, 0x3b00, new Uint8Array(64))).toBe(-ENOTTY);
@@ -12,7 +13,7 @@ describe("a call in general", () => {
 		expect(kernel.ioctl(99, ioctls.IOMMU_DESTROY.request, new Uint8Array(8))).toBe(-EBADF);
 	});
 
-	test("a bad pointer is EFAULT even for a number in the commands' range that is none", () => {
+	test("a bad pointer is EFAULT even for an unknown number in the commands' range", () => {
 		const { kernel, fd } = new Program();
 		for (const request of [ioctls.IOMMU_DESTROY.request | 0xc0000000, 0x3a80, 0x3b9b]) {
 			expect(kernel.ioctl(fd, request, 0x10n)).toBe(-EFAULT);
@@ -21,14 +22,14 @@ describe("a call in general", () => {
 		expect(kernel.ioctl(fd, 0x3bff, 0x10n)).toBe(-ENOTTY);
 	});
 
-	test("size below the least is EINVAL, a bad pointer EFAULT", () => {
+	test("a size below the minimum is EINVAL, a bad pointer EFAULT", () => {
 		const { kernel, fd } = new Program();
 		const { request } = ioctls.IOMMU_IOAS_MAP;
 		expect(kernel.ioctl(fd, request, iommu_ioas_map.encode({ size: 39 }))).toBe(-EINVAL);
 		expect(kernel.ioctl(fd, request, 0x1000n)).toBe(-EFAULT);
 	});
 
-	test("beyond the kernel's size all must be zero, else E2BIG", () => {
+	test("bytes beyond the kernel's size must be zero, otherwise E2BIG", () => {
 		const { kernel, fd } = new Program();
 		const bytes = new Uint8Array(64);
 		iommu_ioas_alloc.encode({ size: 64 }, bytes);
@@ -37,7 +38,7 @@ describe("a call in general", () => {
 		expect(kernel.ioctl(fd, ioctls.IOMMU_IOAS_ALLOC.request, bytes)).toBe(-E2BIG);
 	});
 
-	test("unknown flags and reserved fields are EOPNOTSUPP before anything is looked up", () => {
+	test("unknown flags and nonzero reserved fields are EOPNOTSUPP before any object is looked up", () => {
 		const { iommu } = new Program();
 		expect(rc(iommu.ioasAlloc({ flags: 1 }))).toBe(-EOPNOTSUPP);
 		expect(rc(iommu.ioasMap({ flags: 8 | READ, ioas_id: 999, length: PAGE }))).toBe(-EOPNOTSUPP);
@@ -79,7 +80,7 @@ describe("object IDs", () => {
 		expect(program.hwpt(dev, ioas)).toBe(next);
 	});
 
-	test("of a device is the driver's: not for IOMMU_DESTROY", () => {
+	test("of a device belong to the driver: IOMMU_DESTROY cannot remove it", () => {
 		const program = new Program();
 		const { dev, stdev, hwpt } = program.mock(program.ioas());
 		expect(program.destroy(dev)).toBeLessThan(0);
@@ -107,7 +108,7 @@ describe("options", () => {
 		expect(alignment()).toBe(1n);
 	});
 
-	test("can not change once a page table holds mappings", () => {
+	test("cannot be changed once a page table holds mappings", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		program.mock(ioas);
@@ -118,7 +119,7 @@ describe("options", () => {
 		expect(off()).toBe(0);
 	});
 
-	test("RLIMIT_MODE is for contexts that are empty", () => {
+	test("RLIMIT_MODE can be set only in an empty context", () => {
 		const program = new Program();
 		const set = (val64: bigint) => rc(program.iommu.option({ option_id: 0, op: 0, val64 }));
 		expect(set(1n)).toBe(0);

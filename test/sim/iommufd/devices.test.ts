@@ -1,3 +1,4 @@
+/** Tests attaching mock devices, allocating page tables and closing a context. */
 import { describe, expect, test } from "vitest";
 import { EADDRINUSE, EBUSY, EINVAL, ENOENT, EOPNOTSUPP } from "../../../src/kernel/errno.js";
 import { mock_flags_device as DEVICE, defines, iommufd_hwpt_alloc_flags as HWPT, iommu_test_op as OP } from "../../../structs/index.js";
@@ -18,7 +19,7 @@ function pasid(program: Program, stdev: number) {
 }
 
 describe("attaching", () => {
-	test("to an IOAS takes its first automatic table, which goes with its last user", () => {
+	test("to an IOAS uses its first automatic table, which is destroyed with its last user", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const first = program.mock(ioas);
@@ -31,7 +32,7 @@ describe("attaching", () => {
 		expect(program.destroy(ioas)).toBe(0);
 	});
 
-	test("to what is neither IOAS nor table is EINVAL, to nothing ENOENT", () => {
+	test("to an object that is neither IOAS nor table is EINVAL, to an unknown ID ENOENT", () => {
 		const program = new Program();
 		const { stdev, dev } = program.mock(program.ioas());
 		expect(program.replace(stdev, dev)).toBe(-EINVAL);
@@ -39,7 +40,7 @@ describe("attaching", () => {
 		expect(program.replace(stdev, stdev)).toBe(-EINVAL);
 	});
 
-	test("elsewhere moves the device, and its ranges are those of the new IOAS", () => {
+	test("elsewhere moves the device and its reserved ranges to the new IOAS", () => {
 		const program = new Program();
 		const [ioas, other] = [program.ioas(), program.ioas()];
 		const { stdev } = program.mock(ioas);
@@ -49,7 +50,7 @@ describe("attaching", () => {
 		expect(program.destroy(other)).toBe(-EBUSY);
 	});
 
-	test("elsewhere where a mapping is in the way changes nothing", () => {
+	test("elsewhere changes nothing if a mapping is in the way", () => {
 		const program = new Program();
 		const [ioas, other] = [program.ioas(), program.ioas()];
 		const { stdev, hwpt } = program.mock(ioas);
@@ -60,7 +61,7 @@ describe("attaching", () => {
 });
 
 describe("HWPT_ALLOC", () => {
-	test("looks at reserved, data, device, parent, flags and fault queue in this order", () => {
+	test("checks reserved, data, device, parent, flags and fault queue in this order", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const { dev } = program.mock(ioas);
@@ -75,7 +76,7 @@ describe("HWPT_ALLOC", () => {
 		expect(alloc({})).toBe(0);
 	});
 
-	test("of a nested table wants a nesting parent that was made on purpose", () => {
+	test("of a nested table needs a parent allocated as a nesting parent", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const { dev, hwpt } = program.mock(ioas);
@@ -89,7 +90,7 @@ describe("HWPT_ALLOC", () => {
 		expect(program.destroy(parent)).toBe(0);
 	});
 
-	test("with dirty tracking wants a device that can", () => {
+	test("with dirty tracking needs a device that supports it", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const { dev, stdev } = program.mock(ioas, DEVICE.MOCK_FLAGS_DEVICE_NO_DIRTY);
@@ -100,7 +101,7 @@ describe("HWPT_ALLOC", () => {
 });
 
 describe("PASIDs", () => {
-	test("go to tables with the PASID flag alone, and then the device's own needs it too", () => {
+	test("need tables with the PASID flag, and then the device's own table needs it too", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const { stdev, dev } = program.mock(ioas, DEVICE.MOCK_FLAGS_DEVICE_PASID);
@@ -121,7 +122,7 @@ describe("PASIDs", () => {
 		expect(program.replace(stdev, plain)).toBe(0);
 	});
 
-	test("beyond the device's width are EINVAL; replacing takes one that is attached", () => {
+	test("beyond the device's width are EINVAL; replacing needs one that is attached", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const { stdev, dev } = program.mock(ioas, DEVICE.MOCK_FLAGS_DEVICE_PASID);
@@ -139,7 +140,7 @@ describe("PASIDs", () => {
 		expect(program.destroy(b)).toBe(0);
 	});
 
-	test("attached when the mock device goes leave its device and their tables EBUSY, until the context goes", () => {
+	test("that are attached when the mock device is removed keep its device and their tables EBUSY until the context is closed", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const { stdev, dev } = program.mock(ioas, DEVICE.MOCK_FLAGS_DEVICE_PASID);
@@ -158,7 +159,7 @@ describe("PASIDs", () => {
 });
 
 describe("GET_HW_INFO", () => {
-	test("fills what fits and zeroes the rest of the caller's buffer", () => {
+	test("writes as much as fits and zeroes the rest of the caller's buffer", () => {
 		const program = new Program();
 		const { dev } = program.mock(program.ioas());
 		const data_uptr = program.place(new Uint8Array(32).fill(0xff));
@@ -177,7 +178,7 @@ describe("GET_HW_INFO", () => {
 });
 
 describe("a context that is closed", () => {
-	test("takes its mock devices and its pins along", () => {
+	test("destroys its mock devices and drops its pins", () => {
 		const program = new Program();
 		const memory = program.memory();
 		const other = new Program(program.kernel);

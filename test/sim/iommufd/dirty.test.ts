@@ -1,3 +1,4 @@
+/** Tests dirty tracking on mock devices. */
 import { describe, expect, test } from "vitest";
 import { EINVAL, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../../src/kernel/errno.js";
 import { iommufd_hwpt_alloc_flags as HWPT, iommu_test_op as OP } from "../../../structs/index.js";
@@ -5,7 +6,7 @@ import { APERTURE, MAX, must, PAGE, Program, rc } from "../kernel-under-test.js"
 
 const BASE = APERTURE.start;
 
-/** A table that tracks, with 64 pages mapped. */
+/** A table that tracks dirty pages, with 64 pages mapped. */
 function tracking() {
 	const program = new Program();
 	const ioas = program.ioas();
@@ -35,7 +36,7 @@ function tracking() {
 		});
 		return answer.ret < 0 ? rc(answer) : Number(must(answer).dirty.out_nr_dirty);
 	};
-	/** The bitmap, as the numbers of its bits. */
+	/** The numbers of the bits that are set in the bitmap. */
 	const bitmap = (fields: { page_size?: bigint; iova?: bigint; length?: bigint; flags?: number; data?: bigint } = {}) => {
 		const data = program.memory();
 		expect(get({ data, ...fields })).toBe(0);
@@ -46,7 +47,7 @@ function tracking() {
 }
 
 describe("a dirty bitmap over a range", () => {
-	test("that is not mapped from its first byte is empty, and nothing is cleared", () => {
+	test("that is not mapped at its first byte is empty, and nothing is cleared", () => {
 		const { dirty, bitmap, set } = tracking();
 		set(1);
 		dirty([0, 3]);
@@ -55,7 +56,7 @@ describe("a dirty bitmap over a range", () => {
 		expect(bitmap()).toEqual([0, 3]);
 	});
 
-	test("with a hole shows what lies before the hole, and clears no more", () => {
+	test("with a hole shows only bits before the hole, and clears only those", () => {
 		const { program, ioas, dirty, bitmap, set } = tracking();
 		set(1);
 		expect(program.map(ioas, BASE + 64n * PAGE, program.memory())).toBe(0);
@@ -69,7 +70,7 @@ describe("a dirty bitmap over a range", () => {
 });
 
 describe("dirty tracking", () => {
-	test("tells what was written while it was on, once", () => {
+	test("reports each page written while it was on, once", () => {
 		const { set, dirty, bitmap } = tracking();
 		expect(dirty([1])).toBe(-EINVAL);
 		expect(set(1)).toBe(0);
@@ -79,7 +80,7 @@ describe("dirty tracking", () => {
 		expect(bitmap()).toEqual([]);
 	});
 
-	test("starts anew when it is turned on", () => {
+	test("starts over when it is turned on", () => {
 		const { set, dirty, bitmap } = tracking();
 		set(1);
 		dirty([2]);
@@ -87,7 +88,7 @@ describe("dirty tracking", () => {
 		expect(bitmap()).toEqual([]);
 	});
 
-	test("forgets what is unmapped", () => {
+	test("forgets unmapped pages", () => {
 		const { program, ioas, set, dirty, bitmap } = tracking();
 		set(1);
 		dirty([2, 3]);
@@ -96,7 +97,7 @@ describe("dirty tracking", () => {
 		expect(bitmap()).toEqual([]);
 	});
 
-	test("at other page sizes and parts of the range", () => {
+	test("works at other page sizes and on parts of the range", () => {
 		const { set, dirty, bitmap } = tracking();
 		set(1);
 		dirty([0, 9, 33]);
@@ -106,14 +107,14 @@ describe("dirty tracking", () => {
 		expect(bitmap()).toEqual([0, 9]);
 	});
 
-	test("sets bits and clears none", () => {
+	test("sets bits but never clears any", () => {
 		const { program, set, dirty, bitmap } = tracking();
 		set(1);
 		dirty([3]);
 		expect(bitmap({ data: program.place(new Uint8Array([0x80])) })).toEqual([3, 7]);
 	});
 
-	test("refuses what makes no sense", () => {
+	test("refuses requests that make no sense", () => {
 		const { program, ioas, dev, set, get } = tracking();
 		expect(set(2)).toBe(-EOPNOTSUPP);
 		const plain = program.hwpt(dev, ioas);

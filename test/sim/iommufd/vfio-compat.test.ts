@@ -1,3 +1,4 @@
+/** Tests VFIO's container calls on /dev/iommu. */
 import { describe, expect, test } from "vitest";
 import { EADDRINUSE, EEXIST, EINVAL, ENODEV, ENOENT } from "../../../src/kernel/errno.js";
 import { ioctls, iommu_test_op as OP, vfio_defines as V } from "../../../structs/index.js";
@@ -24,7 +25,7 @@ function compat(type?: number) {
 }
 
 describe("VFIO's calls", () => {
-	test("need an IOAS: which one is said by IOMMU_VFIO_IOAS", () => {
+	test("need an IOAS, which IOMMU_VFIO_IOAS chooses", () => {
 		const { program, setIommu, map } = compat();
 		const { iommu } = program;
 		expect(setIommu(V.VFIO_TYPE1_IOMMU)).toBe(-ENODEV);
@@ -38,13 +39,13 @@ describe("VFIO's calls", () => {
 		expect(rc(iommu.vfioIoas({ op: 0 }))).toBe(-ENODEV);
 	});
 
-	test("tell what there is", () => {
+	test("report the supported features", () => {
 		const { extension, setIommu } = compat(V.VFIO_TYPE1v2_IOMMU);
 		expect([V.VFIO_TYPE1_IOMMU, V.VFIO_TYPE1v2_IOMMU, V.VFIO_UNMAP_ALL, V.VFIO_UPDATE_VADDR].map(extension)).toEqual([1, 1, 1, 0]);
 		expect(setIommu(V.VFIO_TYPE1_NESTING_IOMMU)).toBe(-EINVAL);
 	});
 
-	test("map where they are told, and unmap whole mappings (type 1 v2)", () => {
+	test("map at the given IOVA, and unmap whole mappings (type 1 v2)", () => {
 		const { map, unmap } = compat(V.VFIO_TYPE1v2_IOMMU);
 		expect(map(0x10000n, 4n * PAGE)).toBe(0);
 		expect(map(0x11000n)).toBe(-EEXIST);
@@ -64,7 +65,7 @@ describe("VFIO's calls", () => {
 		expect(unmap(0n, PAGE, V.VFIO_DMA_UNMAP_FLAG_ALL)).toBe(-EINVAL);
 	});
 
-	test("do not split what an access holds, or what has large pages", () => {
+	test("do not split a mapping that an access holds, or any with large pages", () => {
 		const { program, ioas, map, unmap } = compat(V.VFIO_TYPE1_IOMMU);
 		expect(map(0x10000n, 4n * PAGE)).toBe(0);
 		const id = program.access(ioas);
@@ -75,13 +76,13 @@ describe("VFIO's calls", () => {
 		expect(unmap(0x12000n)).toBe(PAGE);
 	});
 
-	test("type 1 wants whole pages from then on", () => {
+	test("type 1 requires whole pages from then on", () => {
 		const { program, ioas, setIommu } = compat(V.VFIO_TYPE1v2_IOMMU);
 		expect(program.map(ioas, 0x800n, program.memory() + 0x800n, 0x800n)).toBe(0);
 		expect(setIommu(V.VFIO_TYPE1_IOMMU)).toBe(-EADDRINUSE);
 	});
 
-	test.skipIf(onReal)("a mapping that nobody may use warns, with a device there, and is EINVAL", () => {
+	test.skipIf(onReal)("a mapping without read and write access warns, if a device is attached, and is EINVAL", () => {
 		const { program, ioas, map } = compat(V.VFIO_TYPE1v2_IOMMU);
 		program.mock(ioas);
 		expect(map(0x100_0000n, PAGE, 0)).toBe(-EINVAL);
@@ -90,7 +91,7 @@ describe("VFIO's calls", () => {
 });
 
 describe("unmapping with type 1, which splits areas at the ends", () => {
-	test("does not split where an area begins at the very byte: it sticks out, ENOENT with size 0", () => {
+	test("does not split an area that begins at that very byte: it extends beyond the range, ENOENT with size 0", () => {
 		const { program, map } = compat(V.VFIO_TYPE1_IOMMU);
 		expect(map(0x11000n, 3n * PAGE)).toBe(0);
 		const unmap = (iova: bigint, size: bigint) => {

@@ -1,3 +1,4 @@
+/** Tests the pins of mapped pages. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EFAULT, EINVAL } from "../../../src/kernel/errno.js";
@@ -45,7 +46,7 @@ describe("pages of a mapping", () => {
 		);
 	});
 
-	test("stay the ones that were pinned, whatever is mapped there later", () => {
+	test("stay the pinned ones, whatever is mapped there later", () => {
 		const { memory, object, pages } = mapped();
 		expect(pages.pin(0, 2)).toBe(0);
 		memory.unmap(ADDR, 0x2000n);
@@ -63,7 +64,7 @@ describe("pages of a mapping", () => {
 		expect(pages.pin(0, 3)).toBe(0);
 	});
 
-	test("of a file end where it ends", () => {
+	test("of a file end where the file ends", () => {
 		const object = new PhysicalMemory().newObject(2, "memfd");
 		const pages = new Pages(
 			{ type: "file", file: { memory: object, wholePages: 2, deviceMemory: undefined, get: () => {}, put: () => {} }, start: 0x1000n },

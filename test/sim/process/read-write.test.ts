@@ -1,3 +1,4 @@
+/** Tests reading and writing of memfds and other files. */
 import { describe, expect, test } from "vitest";
 import { EBADF, EFAULT, EINVAL, ESPIPE } from "../../../src/kernel/errno.js";
 import { must, Program } from "../kernel-under-test.js";
@@ -14,13 +15,13 @@ function memfd(length = 10n) {
 		const done = kernel.read(fd, bytes);
 		return done < 0 ? done : [...bytes.subarray(0, done)];
 	};
-	/** how long the file is, as far as it is no longer than 20000 bytes */
+	/** the length of the file, at most 20000 bytes */
 	const size = () => kernel.pread(fd, new Uint8Array(20_000), 0n);
 	return { program, kernel, fd, read, size };
 }
 
 describe("a memfd", () => {
-	test("is written and read where its position is, which both move", () => {
+	test("is written and read at its position, which both advance", () => {
 		const { kernel, fd, read } = memfd();
 		expect(kernel.write(fd, Uint8Array.of(1, 2, 3, 4))).toBe(4);
 		expect(read(4)).toEqual([0, 0, 0, 0]);
@@ -42,7 +43,7 @@ describe("a memfd", () => {
 		expect(size()).toBe(5002);
 	});
 
-	test("shows what it was extended by where it is mapped, and to those who pin it", () => {
+	test("shows new pages in existing mappings, and to those who pin them", () => {
 		const { program, kernel, fd } = memfd(0x1000n);
 		const view = kernel.mmap({ addr: 0n, length: 0x2000n, prot: 3, fd });
 		expect(kernel.peek(view + 0x1000n, new Uint8Array(1))).toBe(-EFAULT);
@@ -50,7 +51,7 @@ describe("a memfd", () => {
 		expect([...program.peek(view + 0x1000n, 2)]).toEqual([5, 5]);
 	});
 
-	test("takes what there is to copy, byte for byte, and reaches up to there", () => {
+	test("takes every byte that can be copied, and is extended accordingly", () => {
 		const { program, kernel, fd, size } = memfd();
 		const end = program.memory(0x1000n, 0x6_0000_0000n) + 0x1000n;
 		expect(kernel.pwrite(fd, { addr: end - 16n, length: 64 }, 4090n)).toBe(16);
@@ -61,7 +62,7 @@ describe("a memfd", () => {
 		expect(kernel.pread(fd, NOTHING, 9000n)).toBe(0);
 	});
 
-	test("has no bytes whose end has no offset", () => {
+	test("cannot have bytes whose end has no valid offset", () => {
 		const { kernel, fd } = memfd();
 		const last = (1n << 63n) - 1n;
 		expect(kernel.pwrite(fd, new Uint8Array(8), last - 7n)).toBe(-EINVAL);
@@ -71,7 +72,7 @@ describe("a memfd", () => {
 });
 
 describe("read and write", () => {
-	test("with a negative offset are EINVAL before the file is looked at", () => {
+	test("with a negative offset are EINVAL before the descriptor is checked", () => {
 		const { kernel } = new Program();
 		expect(kernel.pread(777, new Uint8Array(4), -1n)).toBe(-EINVAL);
 		expect(kernel.pwrite(777, new Uint8Array(4), -1n)).toBe(-EINVAL);
@@ -86,14 +87,14 @@ describe("read and write", () => {
 		}
 	});
 
-	test("on an access are EINVAL, and where offsets are given ESPIPE", () => {
+	test("on an access are EINVAL, and ESPIPE with an offset", () => {
 		const program = new Program();
 		const access = program.access(program.ioas());
 		expect([program.kernel.read(access, BEYOND), program.kernel.write(access, new Uint8Array(4))]).toEqual([-EINVAL, -EINVAL]);
 		expect([program.kernel.pread(access, BEYOND, 0n), program.kernel.pwrite(access, new Uint8Array(4), 0n)]).toEqual([-ESPIPE, -ESPIPE]);
 	});
 
-	test("with a buffer beyond user space are EFAULT before a fault queue looks at the length", () => {
+	test("with a buffer beyond user space are EFAULT before a fault queue checks the length", () => {
 		const program = new Program();
 		const { kernel } = program;
 		const queue = must(program.iommu.faultQueueAlloc({})).out_fault_fd;

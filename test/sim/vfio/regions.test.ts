@@ -1,3 +1,4 @@
+/** Tests the regions, interrupts and resets of VFIO devices. */
 import { describe, expect, test } from "vitest";
 import { EFAULT, EINVAL, ENODEV, ENOSPC } from "../../../src/kernel/errno.js";
 import { Program } from "./program.js";
@@ -12,7 +13,7 @@ const read = (p: Program, fd: number, offset: bigint, length = 4) => {
 };
 
 describe("regions", () => {
-	test("configuration space: who it is, and a command register that bind resets", () => {
+	test("configuration space: the IDs, and a command register that bind resets", () => {
 		const p = new Program();
 		const { fd } = p.bound(0);
 		expect(read(p, fd, CONFIG)).toBe(0x11e81234);
@@ -70,7 +71,7 @@ describe("resets", () => {
 			return rc < 0 ? rc : [view.getUint32(4, true), view.getUint32(8, true), view.getUint32(12, true), view.getInt32(20, true)];
 		};
 		expect(list(20)).toBe(-ENOSPC);
-		// its neighbour is not bound, but in its group
+		// the neighbour is not bound, but in the same group
 		expect(list(28)).toEqual([3, 2, a.id, 0]);
 		const b = p.bound(6);
 		expect(list(28)).toEqual([3, 2, a.id, b.id]);
@@ -87,7 +88,7 @@ describe("resets", () => {
 });
 
 describe("read and write of a device's file", () => {
-	test("go on from position 0, which is BAR 0, and are EINVAL before it is bound", () => {
+	test("start at position 0, which is BAR 0, and are EINVAL before the device is bound", () => {
 		const p = new Program();
 		const { fd } = p.bound(0);
 		p.kernel.pwrite(fd, Uint8Array.of(6, 0), CONFIG + 4n);

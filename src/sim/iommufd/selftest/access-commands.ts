@@ -1,3 +1,4 @@
+/** The selftest's commands on accesses. */
 import {
 	mock_flags_access_create as CREATE,
 	mock_flags_access as FLAG,
@@ -13,10 +14,10 @@ import { AccessFile } from "./access-file.js";
 import { userPage } from "./memory-commands.js";
 
 const at = iommu_test_cmd.offsets;
-/** bytes one command may touch */
+/** the most bytes that one command may touch */
 const MAX_LENGTH = 16n << 20n;
 
-/** CREATE_ACCESS: a file that stands for an in-kernel user of the IOAS. */
+/** CREATE_ACCESS: returns a file that stands for an in-kernel user of the IOAS. */
 export function createAccess(command: Command): Ret {
 	const { context, process } = command;
 	const flags = command.u32(at["create_access.flags"]);
@@ -45,7 +46,7 @@ export function replaceIoas(command: Command): Ret {
 	return file.replaceIoas(command.u32(at["access_replace_ioas.ioas_id"]));
 }
 
-/** Pin pages, and if `uptr` is given see that they are those of the user's address. */
+/** Pin pages and, if `uptr` is given, check that they are those of the user's address. */
 export function accessPages(command: Command): Ret {
 	const flags = command.u32(at["access_pages.flags"]);
 	const length = command.u64(at["access_pages.length"]);

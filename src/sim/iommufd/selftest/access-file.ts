@@ -1,10 +1,11 @@
+/** The selftest's files for accesses. */
 import { ENOENT } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { SimFile } from "../../process/file.js";
 import { Access, type PinnedRange } from "../access.js";
 import type { IommufdContext } from "../context.js";
 
-/** The file of a CREATE_ACCESS: the access, and what it has pinned by number. */
+/** The file that CREATE_ACCESS returns: the access, and its pinned ranges by number. */
 export class AccessFile extends SimFile {
 	readonly kind = "access";
 	override readonly hasOffsets = false;

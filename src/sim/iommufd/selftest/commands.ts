@@ -1,3 +1,4 @@
+/** Dispatches IOMMU_TEST_CMD. */
 import { iommu_test_cmd, mock_dev_cache, mock_nested_domain_iotlb, iommu_test_op as OP } from "../../../../structs/index.js";
 import { EINVAL, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -14,10 +15,10 @@ import { checkMap, checkRefs, markDirty } from "./memory-commands.js";
 import { SelftestDevice } from "./selftest-device.js";
 
 const at = iommu_test_cmd.offsets;
-/** bytes of scratch memory that the kernel's loops need at least: one entry of a batch */
+/** the least scratch memory in bytes that the kernel's loops need: one entry of a batch */
 const LEAST_MEMORY = 12;
 
-/** IOMMU_TEST_CMD: what the selftest driver offers programs that test iommufd. */
+/** IOMMU_TEST_CMD: the selftest driver's commands for programs that test iommufd. */
 export function testCommand(machine: MockMachine, command: Command): Ret {
 	switch (command.u32(at.op)) {
 		case OP.IOMMU_TEST_OP_ADD_RESERVED:
@@ -45,7 +46,7 @@ export function testCommand(machine: MockMachine, command: Command): Ret {
 		case OP.IOMMU_TEST_OP_ACCESS_RW:
 			return access.accessRw(command);
 		case OP.IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT:
-			// It limits the kernel's scratch memory, which changes no other answer.
+			// It limits the kernel's scratch memory, which does not change any other answer.
 			return command.u32(at["memory_limit.limit"]) < LEAST_MEMORY ? -EINVAL : 0;
 		case OP.IOMMU_TEST_OP_DIRTY:
 			return markDirty(command);
@@ -140,7 +141,7 @@ function pasidDetach(command: Command): Ret {
 	return 0;
 }
 
-/** Is this the page table that is attached for the PASID (0: is none)? */
+/** Check that this page table is attached for the PASID (0: that none is). */
 function pasidCheck(command: Command): Ret {
 	const device = findSelftest(command)?.device;
 	if (device === undefined) return -ENOENT;
@@ -174,7 +175,7 @@ function checkCache(command: Command): Ret {
 	return mock.caches[id] === command.u32(at["check_dev_cache.cache"]) ? 0 : -EINVAL;
 }
 
-/** The device asks for a page; each request is a group of its own. */
+/** The device requests a page; each request is its own group. */
 function triggerFault(command: Command): Ret {
 	const mock = findMock(command, command.u32(at["trigger_iopf.dev_id"]));
 	if (mock === undefined) return -ENOENT;

@@ -1,4 +1,4 @@
-/** The selftest's DMA-bufs: memory of a device, as a file that can be mapped into an IOAS and revoked. */
+/** The selftest's DMA-bufs: files of device memory that can be mapped into an IOAS and revoked. */
 import { iommu_test_cmd } from "../../../../structs/index.js";
 import { EBADF, EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -30,8 +30,8 @@ export class DmabufFile extends SimFile {
 }
 
 /**
- * DMABUF_GET. Linux 7.3 makes the file, at the lowest free number, and then answers 0 instead of that number: the caller
- * has to look for it.
+ * DMABUF_GET. Linux 7.3 opens the file at the lowest free descriptor, but then returns 0 instead of that descriptor: the
+ * caller has to find it.
  */
 export function dmabufGet(command: Command): Ret {
 	const { process } = command;
@@ -43,7 +43,7 @@ export function dmabufGet(command: Command): Ret {
 	return 0;
 }
 
-/** DMABUF_REVOKE: nothing more of it can be mapped (0: it can again). */
+/** DMABUF_REVOKE: the buffer cannot be mapped any more (`revoked` 0: it can again). */
 export function dmabufRevoke(command: Command): Ret {
 	const file = command.process.file(command.s32(at["dmabuf_revoke.dmabuf_fd"]));
 	if (file === undefined) return -EBADF;

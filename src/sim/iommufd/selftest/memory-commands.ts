@@ -1,3 +1,4 @@
+/** The selftest's commands that check mappings, pins and dirty bits. */
 import { iommu_test_cmd } from "../../../../structs/index.js";
 import { EFAULT, EINVAL, EIO, ENOENT, EOVERFLOW } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
@@ -10,7 +11,7 @@ import type { Command } from "../command.js";
 import type { HwptPaging } from "../hwpt.js";
 
 const at = iommu_test_cmd.offsets;
-/** Bits that one command may set at most. */
+/** The most bits that one command may set. */
 const MAX_BITS = 1n << 27n;
 
 function findMockHwpt(command: Command): { hwpt: HwptPaging; domain: MockPagingDomain } | Ret {
@@ -20,7 +21,7 @@ function findMockHwpt(command: Command): { hwpt: HwptPaging; domain: MockPagingD
 	return domain instanceof MockPagingDomain ? { hwpt, domain } : -EINVAL;
 }
 
-/** The page a user address shows now. */
+/** The page that a user address maps now. */
 export function userPage(memory: UserMemory, addr: bigint): PageRef | undefined {
 	return addr > IOVA_MAX ? undefined : memory.extents(pageOf(addr), 1, false)[0];
 }
@@ -54,13 +55,13 @@ export function checkMap(command: Command): Ret {
 	return 0;
 }
 
-/** What the user address shows, as far as it is one piece of memory; at least the first page. */
+/** The pages that the user address maps, as far as they are contiguous; at least the first page. */
 function userExtent(memory: UserMemory, addr: bigint, length: bigint): Extent | undefined {
 	const pages = Number(((addr & 0xfffn) + length + 0xfffn) >> 12n);
 	return memory.extents(pageOf(addr), pages, false)[0];
 }
 
-/** Is every page of the range pinned exactly so often? */
+/** Is every page of the range pinned exactly this often? */
 export function checkRefs(command: Command): Ret {
 	const { memory } = command.process;
 	const length = command.u64(at["check_refs.length"]);

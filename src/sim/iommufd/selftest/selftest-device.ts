@@ -1,3 +1,4 @@
+/** Mock devices as iommufd objects. */
 import type { Device } from "../device.js";
 import { IommufdObject } from "../object.js";
 
@@ -7,7 +8,7 @@ declare module "../object.js" {
 	}
 }
 
-/** What owns a mock device: destroying it takes the device away. */
+/** The owner of a mock device: destroying it removes the device. */
 export class SelftestDevice extends IommufdObject {
 	readonly type = "selftest";
 	device: Device | undefined;

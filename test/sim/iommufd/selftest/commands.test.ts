@@ -1,3 +1,4 @@
+/** Tests the selftest's commands, IOAS_MAP_FILE and DMA-bufs. */
 import { describe, expect, test } from "vitest";
 import { EBADE, EBADF, EBADFD, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW } from "../../../../src/kernel/errno.js";
 import { mock_flags_access, iommu_test_op as OP, mock_access_rw as RW } from "../../../../structs/index.js";
@@ -6,7 +7,7 @@ import { APERTURE, MAX, must, PAGE, Program, rc } from "../../kernel-under-test.
 const BASE = APERTURE.start;
 
 describe("the commands of an access", () => {
-	test("with a file that is no access, or none, are EBADFD", () => {
+	test("are EBADFD if the file is not an access or is not open", () => {
 		const program = new Program();
 		const memfd = program.kernel.memfd("test", PAGE);
 		for (const id of [program.fd, memfd, 777, 0xffffffff]) {
@@ -15,12 +16,12 @@ describe("the commands of an access", () => {
 			expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_REPLACE_IOAS, id })).toBe(-EBADFD);
 			expect(program.test({ op: OP.IOMMU_TEST_OP_DESTROY_ACCESS_PAGES, id })).toBe(-EBADFD);
 		}
-		// What concerns the numbers alone comes before.
+		// Checks of the numbers alone come first.
 		expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id: 777, access_rw: { length: 1n << 40n } })).toBe(-ENOMEM);
 		expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id: 777, access_rw: { flags: 0x80 } })).toBe(-EOPNOTSUPP);
 	});
 
-	test("ACCESS_PAGES with other pages than those at the address is EBADE, with none EFAULT", () => {
+	test("ACCESS_PAGES is EBADE if other pages are at the address, EFAULT if there are none", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const memory = program.memory(2n * PAGE);
@@ -33,7 +34,7 @@ describe("the commands of an access", () => {
 });
 
 describe("the other test commands", () => {
-	test("MD_CHECK_MAP looks the object up first", () => {
+	test("MD_CHECK_MAP looks up the object first", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const check = (id: number, iova: bigint) => program.test({ op: OP.IOMMU_TEST_OP_MD_CHECK_MAP, id, check_map: { iova, length: 1n } });
@@ -46,14 +47,14 @@ describe("the other test commands", () => {
 		expect([limit(0), limit(11), limit(12), limit(65536)]).toEqual([-EINVAL, -EINVAL, 0, 0]);
 	});
 
-	test("ADD_RESERVED looks at the range before the object", () => {
+	test("ADD_RESERVED checks the range before the object", () => {
 		const program = new Program();
 		const reserve = (start: bigint, length: bigint) =>
 			program.test({ op: OP.IOMMU_TEST_OP_ADD_RESERVED, id: 99, add_reserved: { start, length } });
 		expect([reserve(0x1000n, 0n), reserve(MAX, 2n), reserve(MAX, 1n)]).toEqual([-EINVAL, -EOVERFLOW, -ENOENT]);
 	});
 
-	test("DIRTY counts the bits that are set, mapped or not, and takes 2^27 at most, which it sees before the object", () => {
+	test("DIRTY counts the bits that are set, mapped or not, and checks the limit of 2^27 before the object", () => {
 		const program = new Program();
 		const { dev } = program.mock(program.ioas());
 		const ioas = program.ioas();
@@ -72,7 +73,7 @@ describe("the other test commands", () => {
 describe("IOAS_COPY with the test driver's SYZ flag", () => {
 	const SYZ = mock_flags_access.MOCK_FLAGS_ACCESS_SYZ;
 
-	test("counts areas and comes back with the address and without the flag", () => {
+	test("counts areas and returns the address in the struct, with the flag cleared", () => {
 		const program = new Program();
 		const [from, to] = [program.ioas(), program.ioas()];
 		program.map(from, 0x80000n, program.memory(16n * PAGE), 16n * PAGE);
@@ -86,7 +87,7 @@ describe("IOAS_COPY with the test driver's SYZ flag", () => {
 });
 
 describe("a DMA-buf of the selftest", () => {
-	/** The number of a new one. Linux answers 0: the file is at the lowest free number. */
+	/** The descriptor of a new one. Linux answers 0: the file is at the lowest free descriptor. */
 	function dmabuf(program: Program, length = 0x4000) {
 		const lowest = program.kernel.memfd("probe", 1n);
 		program.kernel.close(lowest);
@@ -98,7 +99,7 @@ describe("a DMA-buf of the selftest", () => {
 	const mapFile = (program: Program, ioas_id: number, fd: number, iova: bigint, length = 0x4000n) =>
 		rc(program.iommu.ioasMapFile({ flags: 7, ioas_id, fd, iova, length }));
 
-	test("is made at the lowest free number, and DMABUF_REVOKE wants one", () => {
+	test("is opened at the lowest free descriptor, and DMABUF_REVOKE needs one", () => {
 		const program = new Program();
 		for (const length of [0, (4 << 20) + 1])
 			expect(program.test({ op: OP.IOMMU_TEST_OP_DMABUF_GET, dmabuf_get: { length } })).toBe(-EINVAL);
@@ -106,7 +107,7 @@ describe("a DMA-buf of the selftest", () => {
 		expect([revoke(program, fd, 1), revoke(program, program.fd, 1), revoke(program, 777, 1)]).toEqual([0, -EINVAL, -EBADF]);
 	});
 
-	test("can be mapped, by tables and not by accesses, until it is revoked", () => {
+	test("can be mapped until it is revoked, and used by tables but not by accesses", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const fd = dmabuf(program);
@@ -131,7 +132,7 @@ describe("IOAS_MAP_FILE", () => {
 	const mapFile = (program: Program, ioas_id: number, fd: number, fields = {}) =>
 		rc(program.iommu.ioasMapFile({ flags: 6, ioas_id, fd, length: PAGE, ...fields }));
 
-	test("takes any file, also the context's own, and looks at it only when it pins", () => {
+	test("takes any file, even the context's own, and checks it only when pinning", () => {
 		const program = new Program();
 		const [mine, other] = [program.ioas(), program.ioas()];
 		expect(mapFile(program, mine, program.fd)).toBe(0);
@@ -141,7 +142,7 @@ describe("IOAS_MAP_FILE", () => {
 		program.mock(other);
 		expect(mapFile(program, other, program.fd)).toBe(-EINVAL);
 		expect(rc(program.iommu.ioasChangeProcess({}))).toBe(0);
-		// Else the context would never go.
+		// Otherwise the context would never be closed.
 		expect(program.unmap(mine, PAGE)).toBe(0);
 	});
 
@@ -159,7 +160,7 @@ describe("IOAS_MAP_FILE", () => {
 		expect(program.destroy(out_fault_id)).toBe(0);
 	});
 
-	test("looks at the length, then at the end, then at the file", () => {
+	test("checks the length, then the end, then the file", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		expect(mapFile(program, ioas, 777, { length: 0n })).toBe(-EINVAL);
@@ -168,7 +169,7 @@ describe("IOAS_MAP_FILE", () => {
 		expect(mapFile(program, ioas, program.kernel.memfd("test", PAGE), { start: MAX - 0xfffn })).toBe(0);
 	});
 
-	test("beyond the file's end is EINVAL when it is pinned, and a page that it fills in part is beyond", () => {
+	test("beyond the file's end is EINVAL when pinned, and so is a page that the file fills only in part", () => {
 		const program = new Program();
 		const ioas = program.ioas();
 		const fd = program.kernel.memfd("test", 5000n);
