@@ -100,7 +100,6 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 	const { inv } = draft;
 	const kernel = await inv.context.kernel();
 	const fd = spec.target ? await spec.target(inv) : await inv.context.iommu();
-	const after = (await spec.watch?.(inv)) ?? spec.after;
 	const answers: Answer[] = [];
 	for (const round of [undefined, ...draft.rounds]) {
 		const answer =
@@ -114,7 +113,7 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 	await draft.settle(answer.errno !== 0);
 	if (fd < 0) draft.notes.push("the device's file could not be opened, so the call was not made");
 	const made: Made<P> = { inv, draft, answer, answers, fd, prepared };
-	const details = fd < 0 ? undefined : await after?.(made);
+	const details = fd < 0 ? undefined : await spec.after?.(made);
 	const value = answer.errno === 0 ? (details?.value ?? newId(spec, shape, answer, inv.common.json)) : undefined;
 	const reasons = await reasonsFor(inv, answer);
 	draft.notes.push(...reasons.notes);

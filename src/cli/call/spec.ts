@@ -57,8 +57,6 @@ export interface CallSpec<P = unknown> {
 	target?(inv: Invocation): Promise<Ret>;
 	/** path of the field with the command's value, `ret` for the call's own; without: what the call makes first, as its row says */
 	readonly newId?: string;
-	/** looks at what is there just before the call; what it returns is asked for the details after it */
-	watch?(inv: Invocation): Promise<CallSpec<P>["after"]>;
 	after?(made: Made<P>): Details | undefined | Promise<Details | undefined>;
 }
 

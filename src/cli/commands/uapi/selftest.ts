@@ -4,7 +4,7 @@ import { callCommand } from "../../call/command.js";
 import type { Draft } from "../../call/draft.js";
 import { parseIndexes } from "../../call/natural.js";
 import type { CallSpec, Details, Made, PositionalField } from "../../call/spec.js";
-import type { Family, Invocation } from "../../frame/command.js";
+import type { Family } from "../../frame/command.js";
 import { hexBytes, hexDump } from "../../frame/text.js";
 
 const id = (name: string, doc: string): PositionalField => ({ name, doc, field: "id" });
@@ -55,18 +55,21 @@ function placePages(draft: Draft): void {
 	draft.fill("dirty.uptr", draft.placer.place(bitmap));
 }
 
-/** Linux 7.3 answers 0 for the buffer that it has opened: the file is found by looking for it. */
-async function watchDmaBuffers({ context, io, err }: Invocation): Promise<CallSpec["after"]> {
-	if ((await context.kernel()).kind !== "real") return undefined;
+/** The DMA buffers that are open before another one is made. */
+async function dmaBuffersBefore({ inv }: Draft): Promise<ReadonlySet<number> | undefined> {
+	if (inv.common.dryRun || (await inv.context.kernel()).kind !== "real") return undefined;
 	const { openDmaBuffers } = await import("../../../kernel/real/index.js");
-	const before = new Set(openDmaBuffers());
-	return ({ answer }) => {
-		if (answer.errno !== 0 || answer.ret !== 0) return undefined;
-		const fd = openDmaBuffers().find((one) => !before.has(one));
-		if (fd === undefined) return undefined;
-		io.stderr.write(`${err.note("note:")} a bug of this kernel: it answers 0 instead of the DMA buffer's file, which is ${fd}\n`);
-		return { value: fd, lines: [`the DMA buffer is file ${fd}`], json: { dmabuf_fd: fd }, fields: { dmabuf_fd: fd } };
-	};
+	return new Set(openDmaBuffers());
+}
+
+/** Linux 7.3 answers 0 for the buffer that it has opened: the file is found by looking for it. */
+async function dmaBufferMade({ inv, answer, prepared: before }: Made<ReadonlySet<number> | undefined>): Promise<Details | undefined> {
+	if (before === undefined || answer.errno !== 0 || answer.ret !== 0) return undefined;
+	const { openDmaBuffers } = await import("../../../kernel/real/index.js");
+	const fd = openDmaBuffers().find((one) => !before.has(one));
+	if (fd === undefined) return undefined;
+	inv.io.stderr.write(`${inv.err.note("note:")} a bug of this kernel: it answers 0 instead of the DMA buffer's file, which is ${fd}\n`);
+	return { value: fd, lines: [`the DMA buffer is file ${fd}`], json: { dmabuf_fd: fd }, fields: { dmabuf_fd: fd } };
 }
 
 /** The name is the operation's, IOMMU_TEST_OP_... */
@@ -269,7 +272,8 @@ const tests: readonly TestSpec[] = [
 		details: "The answer is its file, which `ioas map-file --memfd` takes.",
 		member: "dmabuf_get",
 		newId: "ret",
-		watch: watchDmaBuffers,
+		prepare: dmaBuffersBefore,
+		after: dmaBufferMade,
 		examples: [["selftest dmabuf-get --length 64k", ""]],
 	},
 	{
