@@ -64,10 +64,10 @@ describe("one command", () => {
 		expect(stderr).toContain("--length has no value: after it comes --kernel");
 	});
 
-	test.each(["-1", "0x100000000"])("%s is no request number", (request) => {
+	test.each(["-1", "0x100000000"])("%s is not a request number", (request) => {
 		const { status, stderr } = iommuctl(["raw", request, "--kernel", "sim"]);
 		expect(status).toBe(2);
-		expect(stderr).toContain("is no request number\n  0 to 0xffffffff");
+		expect(stderr).toContain("is not a request number\n  0 to 0xffffffff");
 	});
 
 	test("of a size that is too small, that is said", () => {
@@ -77,7 +77,7 @@ describe("one command", () => {
 
 	test("raw: bytes that are too few are pointed out, and a file that can not be opened", () => {
 		const { stdout } = iommuctl(["raw", "IOMMU_IOAS_ALLOC", "0c000000", "--kernel", "sim"]);
-		expect(stdout).toContain("note: 4 bytes were given, the struct has 12: the kernel reads on, and finds zeroes");
+		expect(stdout).toContain("note: 4 bytes were given, but the struct has 12: the kernel also reads the zeroes behind them");
 		const gone = iommuctl(["raw", "VFIO_DEVICE_GET_INFO", "--on-device", "vfio999", "--kernel", "sim"]);
 		expect(gone.stderr).toContain("ENOENT (2): there is no such file");
 		expect(gone.status).toBe(1);
@@ -100,14 +100,14 @@ describe("one command", () => {
 		expect(iommuctl(["vfio", "check-extension", "99", "--kernel", "sim"]).stdout).toBe("ok  VFIO_CHECK_EXTENSION  ret=0\n");
 	});
 
-	test.runIf(process.platform === "linux")("output that can not be written: one line, exit 3", () => {
+	test.runIf(process.platform === "linux")("output that cannot be written: one line, exit 3", () => {
 		const full = openSync("/dev/full", "w");
 		const done = spawnSync(process.execPath, [join(root, "bin/iommuctl.js"), "ioas", "alloc", "--kernel", "sim"], {
 			stdio: ["ignore", full, "pipe"],
 			encoding: "utf8",
 		});
 		expect(done.status).toBe(3);
-		expect(done.stderr).toBe("kernel: simulated\nerror: stdout can not be written: ENOSPC\n  what was printed is not complete\n");
+		expect(done.stderr).toBe("kernel: simulated\nerror: stdout cannot be written: ENOSPC\n  what was printed is not complete\n");
 	});
 });
 

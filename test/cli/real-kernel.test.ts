@@ -34,7 +34,7 @@ describe.runIf(onReal)("on the real kernel", () => {
 			"check $c != $b",
 		]);
 		expect(ran.status).toBe(0);
-		expect(ran.stderr).toMatch(/note: a bug of this kernel: it answers 0 instead of the DMA buffer's file, which is \d+\n/);
+		expect(ran.stderr).toMatch(/note: a bug in this kernel: it returns 0 instead of the DMA buffer's file, which is \d+\n/);
 	});
 
 	test("every allocation of a script fails once", () => {

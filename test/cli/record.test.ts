@@ -49,14 +49,14 @@ describe("--record", () => {
 		expect(readFileSync(file, "utf8")).toBe("my notes\n");
 	});
 
-	test("a place that can not be written is said in a line", () => {
+	test("a place that cannot be written is said in a line", () => {
 		mkdirSync(join(folder, "there"));
 		for (const [file, why] of [
 			[join(folder, "gone", "x"), "ENOENT"],
 			[join(folder, "there"), "EISDIR"],
 		]) {
 			const ran = iommuctl(["ioas", "alloc", "--kernel", "sim", "--record", file]);
-			expect([ran.status, ran.stderr]).toEqual([2, expect.stringContaining(`${file} can not be written: ${why}`)]);
+			expect([ran.status, ran.stderr]).toEqual([2, expect.stringContaining(`${file} cannot be written: ${why}`)]);
 		}
 	});
 

@@ -95,7 +95,7 @@ describe("sim dma", () => {
 		["sim fail vfio0 --ite", "has no ATS"],
 		["sim cache nix", 'no IOMMU is called "nix"'],
 		["sim event vfio14 NIX", "is not an SMMUv3 event"],
-		["sim explain-fault nix", "is no requester ID"],
+		["sim explain-fault nix", "is not a requester ID"],
 	])("%s: one line that says what; exit 2", (line, message) => {
 		const ran = iommuctl([...line.split(" "), "--kernel", "sim"]);
 		expect(ran.status).toBe(2);

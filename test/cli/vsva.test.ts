@@ -67,11 +67,11 @@ describe("vsva forward", () => {
 	});
 
 	test.each([
-		[["--hex", "00"], "no whole number of descriptors"],
+		[["--hex", "00"], "not a whole number of descriptors"],
 		[["--op", "NIX"], 'no vtd descriptor is called "NIX"'],
 		[["--op", "IOTLB,nix=1"], 'no field "nix"'],
 		[[], "the queue is missing"],
-		[["--op", "IOTLB", "--viommu", "3"], "--viommu is no place for vtd's invalidations"],
+		[["--op", "IOTLB", "--viommu", "3"], "--viommu does not take vtd's invalidations"],
 	])("%j: one line that says what; exit 2", (more, message) => {
 		const ran = iommuctl([...forward, ...more]);
 		expect(ran.status).toBe(2);

@@ -94,7 +94,7 @@ describe("commands at once", () => {
 	it("outside of a session do not wait for what cannot come", () => {
 		const ran = place.run(["run", "-", "--kernel", "sim"], { input: "queue = fault alloc\nfault read $queue --wait\n" });
 		expect(ran.status).toBe(1);
-		expect(ran.stderr).toContain("no other command speaks to this simulated kernel");
+		expect(ran.stderr).toContain("no other command uses this simulated kernel");
 	});
 });
 

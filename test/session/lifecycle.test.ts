@@ -54,7 +54,7 @@ describe("the start of a session", () => {
 	it("reports what is wrong with the kernel, the trace, the machine and the command line", () => {
 		const start = (...words: string[]) => place.run(["session", "start", "--name", "bad", ...words]);
 		const cases: readonly (readonly [string[], number, string])[] = [
-			[["--record", "/nowhere/trace.jsonl"], 2, "/nowhere/trace.jsonl can not be written: ENOENT"],
+			[["--record", "/nowhere/trace.jsonl"], 2, "/nowhere/trace.jsonl cannot be written: ENOENT"],
 			[["--record", bin], 2, "not an iommufd trace"],
 			[["--machine", "toaster"], 2, "toaster"],
 			[["--inject", "nothing:error=ENOMEM"], 2, "nothing"],

@@ -42,7 +42,7 @@ class FdSink implements Sink {
 				else {
 					// Said once; what else would be written is lost.
 					this.#gone = true;
-					if (this.#fd === 1) throw new EnvironmentError(`stdout can not be written: ${code}`, "what was printed is not complete");
+					if (this.#fd === 1) throw new EnvironmentError(`stdout cannot be written: ${code}`, "what was printed is not complete");
 				}
 			}
 		}

@@ -33,6 +33,6 @@ function opened(file: string, open: () => TraceWriter): TraceWriter {
 		return open();
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
-		throw code === undefined ? error : new UsageError(`${file} can not be written: ${code}`);
+		throw code === undefined ? error : new UsageError(`${file} cannot be written: ${code}`);
 	}
 }

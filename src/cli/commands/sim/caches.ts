@@ -97,7 +97,7 @@ export const cacheCommands: readonly CommandSpec[] = [
 		summary: "what IOMMUs and devices have cached, and which invalidation would hit it",
 		details: [
 			"IOTLB, paging-structure cache and PASID (context descriptor) cache of every IOMMU, and the devices' own ATS caches (atc).",
-			"DMA through guests' tables fills them; what is there stays until it is invalidated, whatever the tables say by then.",
+			"DMA through guests' tables fills them; an entry stays until it is invalidated, whatever the tables say by then.",
 		].join("\n"),
 		args: [iommuArg],
 		groups: ["kernel"],

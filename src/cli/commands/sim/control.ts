@@ -4,24 +4,24 @@ import type { SimControl } from "../../../sim/index.js";
 import { announce } from "../../frame/announce.js";
 import type { Argument, Invocation } from "../../frame/command.js";
 
-/** What acts on the simulated machine that this command's kernel runs on. @throws EnvironmentError on a real kernel */
+/** The control of the simulated machine that this command's kernel runs on. @throws EnvironmentError on a real kernel */
 export async function controlOf(inv: Invocation): Promise<SimControl> {
 	await announce(inv);
 	const { sim } = await inv.context.handle();
 	if (sim === undefined)
 		throw new EnvironmentError(
-			"this acts on simulated hardware, and the kernel is real",
-			"give --kernel sim (to `iommuctl run` in a script)",
+			"this command acts on simulated hardware, but the kernel is real",
+			"give --kernel sim (for a script, to `iommuctl run`)",
 		);
 	const { SimControl } = await import("../../../sim/index.js");
 	return SimControl.of(sim);
 }
 
-/** As `controlOf`, for what changes the machine: a trace has no step for that, and whoever records is told. */
+/** As `controlOf`, for a command that changes the machine: a trace has no step for that, and stderr says so while recording. */
 export async function changing(inv: Invocation): Promise<SimControl> {
 	const control = await controlOf(inv);
 	const { unrecorded } = await inv.context.handle();
-	// A script is told once.
+	// A script says it once.
 	if (unrecorded && !(inv.place && inv.context.toldUnrecorded)) {
 		inv.context.toldUnrecorded = true;
 		const what = `${inv.err.bad("not recorded:")} a trace has no step for what hardware does by itself`;
@@ -30,7 +30,7 @@ export async function changing(inv: Invocation): Promise<SimControl> {
 	return control;
 }
 
-/** A document of a `sim` or `vsva` command that makes no call: schema and version first, where it stands in a script. */
+/** Prints the document of a `sim` or `vsva` command that makes no call: schema and version, then its place in a script. */
 export function printDocument(inv: Invocation, schema: string, body: object): void {
 	const { place } = inv;
 	const at = place && { file: place.file, line: place.line, name: place.name ?? null };

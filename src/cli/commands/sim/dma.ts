@@ -13,7 +13,7 @@ import { changing, controlOf, deviceArg } from "./control.js";
 
 type Transfer = Exclude<ReturnType<SimControl["dma"]>, number>;
 
-/** Bytes that are moved unless told otherwise, and at most. */
+/** Bytes moved by default, and the most that one command moves. */
 const usual = 8;
 const most = 64n << 20n;
 
@@ -36,14 +36,14 @@ async function result(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
 	const id = Number(parseNumber(inv.args[0], "the transfer's ID"));
 	const transfer = control.transfers.all.get(id);
-	if (transfer === undefined) throw new UsageError(`there is no transfer ${id}`, "sim dma answers the ID of one that waits");
+	if (transfer === undefined) throw new UsageError(`there is no transfer ${id}`, "sim dma prints the ID of a transfer that waits");
 	return await show(inv, "sim dma-result", transfer);
 }
 
 function lengthOf({ options }: Invocation, otherwise: number): number {
 	if (options.length === undefined) return otherwise;
 	const length = parseNumber(options.length as string, "--length");
-	if (length < 1n || length > most) throw new UsageError(`--length: ${length} is not within 1 to ${most} bytes`);
+	if (length < 1n || length > most) throw new UsageError(`--length: ${length} is not between 1 and ${most} bytes`);
 	return Number(length);
 }
 
@@ -62,7 +62,7 @@ function dataToWrite(inv: Invocation): Uint8Array {
 	return data;
 }
 
-/** A device that software backs: no IOMMU, and an errno at once. */
+/** A device backed by software: no IOMMU takes part, and the errno is known at once. */
 async function softwareResult(inv: Invocation, rc: number, dir: string, iova: bigint, data: Uint8Array): Promise<Outcome> {
 	return await showIo(inv, {
 		command: "sim dma",
@@ -77,14 +77,14 @@ async function softwareResult(inv: Invocation, rc: number, dir: string, iova: bi
 
 async function show(inv: Invocation, command: string, transfer: Transfer): Promise<Outcome> {
 	const { id, dir, iova, data, done, state, why, record, group, asked, device, pasid } = transfer;
-	// asking how it is going is an answer in itself; being told to try later is for `dma-result`
+	// a transfer that waits is a success of `sim dma`, and EAGAIN only for `sim dma-result`
 	const pending = state === "waiting" || state === "held";
 	const errno = state === "aborted" ? EFAULT : pending && command === "sim dma-result" ? EAGAIN : 0;
 	const moved = `${done} of ${data.length} bytes ${dir === "write" ? "written to" : "read from"} ${hex(iova)}`;
 	const stopped = state === "waiting" ? `waits for page request group ${group}` : "waits until it may send a page request";
 	const lines = [
 		...(pending
-			? [`at ${hex(iova + BigInt(done))}`, "fault read, then fault respond, let it go on; sim dma-result tells how it ended"]
+			? [`at ${hex(iova + BigInt(done))}`, "fault read, then fault respond, let it continue; sim dma-result shows how it ended"]
 			: []),
 		...(state === "aborted" ? [`${moved}; aborted at ${hex(iova + BigInt(done))}: ${why}`] : []),
 		...(record === undefined ? [] : [`event record ${hexBytes(record)}`]),
@@ -128,7 +128,7 @@ async function show(inv: Invocation, command: string, transfer: Transfer): Promi
 
 function shownData(data: Uint8Array, iova: bigint): string[] {
 	const lines = hexDump(data.subarray(0, 256), iova);
-	return data.length > 256 ? [...lines, `and ${data.length - 256} bytes more (--json or --file has all)`] : lines;
+	return data.length > 256 ? [...lines, `and ${data.length - 256} more bytes (--json or --file has all)`] : lines;
 }
 
 export const dmaCommands: readonly CommandSpec[] = [
@@ -136,20 +136,20 @@ export const dmaCommands: readonly CommandSpec[] = [
 		name: "dma",
 		summary: "a device reads or writes memory through what it is attached to",
 		details: [
-			"The access is translated as the IOMMU does it: the kernel's table, or the guest's tables in guest memory on top of it,",
-			"with what is cached of them. A miss of a device with PRI (or of one that stalls) becomes a page request if the page table",
-			"has a fault queue: the transfer waits, and the response lets it go on or ends it. Aborted DMA fails with EFAULT.",
+			"The access is translated as the IOMMU does it: by the kernel's table, or by the guest's tables in guest memory on top of it,",
+			"and by what is cached of them. If the device has PRI (or stalls) and the page table has a fault queue, a miss becomes a page",
+			"request: the transfer waits, and the response lets it continue or aborts it. Aborted DMA fails with EFAULT.",
 		].join("\n"),
 		args: [deviceArg],
 		options: () => [
-			{ flags: "--iova <address>", doc: "where" },
-			{ flags: "--length <bytes>", doc: "how much (8, or all of the data)" },
+			{ flags: "--iova <address>", doc: "where the access starts" },
+			{ flags: "--length <bytes>", doc: "how many bytes (8, or all of the data)" },
 			{ flags: "--write", doc: "from the device to memory" },
 			{ flags: "--read", doc: "from memory to the device" },
 			{ flags: "--pasid <pasid>", doc: "the transactions carry this PASID" },
-			{ flags: "--data <hex>", doc: "what is written, again and again up to --length" },
-			{ flags: "--text <text>", doc: "the same as text" },
-			{ flags: "--file <file>", value: "file", doc: "what is written; of a read, where the data goes" },
+			{ flags: "--data <hex>", doc: "what is written, repeated up to --length" },
+			{ flags: "--text <text>", doc: "the same, as text" },
+			{ flags: "--file <file>", value: "file", doc: "what is written; for a read, where the data goes" },
 		],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [
@@ -161,9 +161,9 @@ export const dmaCommands: readonly CommandSpec[] = [
 	},
 	{
 		name: "dma-result",
-		summary: "how DMA that waited for page requests went on",
-		details: "EAGAIN while it waits still, EFAULT if it was aborted.",
-		args: [{ name: "TRANSFER", doc: "the number that sim dma answered" }],
+		summary: "how DMA that had to wait for page requests is doing",
+		details: "EAGAIN while it still waits, EFAULT if it was aborted.",
+		args: [{ name: "TRANSFER", doc: "the ID that sim dma printed" }],
 		options: () => [{ flags: "--file <file>", value: "file", doc: "where the data of a read goes" }],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [["sim dma-result $transfer", "in a script, after fault respond"]],

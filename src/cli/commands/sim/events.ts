@@ -23,8 +23,8 @@ async function event(inv: Invocation): Promise<Outcome> {
 		errno: 0,
 		headline:
 			virtId === undefined
-				? "raised; no guest is told, it is in the kernel log"
-				: `raised; the event queue has it as device ${hex(virtId)}`,
+				? "raised; no guest sees it, the kernel log has it"
+				: `raised; the event queue reports it for device ${hex(virtId)}`,
 		lines: record === undefined ? [] : [`record ${hexBytes(record)}`],
 		json: {
 			device: device.name,
@@ -40,14 +40,14 @@ async function event(inv: Invocation): Promise<Outcome> {
 async function fail(inv: Invocation): Promise<Outcome> {
 	const { args, options } = inv;
 	if ((options.ice === true) === (options.ite === true))
-		throw new UsageError("which failure is missing, or both are given", "--ite: it times out; --ice: it completes with an error");
+		throw new UsageError("the kind of failure is missing, or both are given", "--ite: it times out; --ice: it completes with an error");
 	const error = options.ite === true ? "ITE" : "ICE";
 	const times = options.times === undefined ? 1 : Number(parseNumber(options.times as string, "--times"));
-	if (times < 1 || times > 1000) throw new UsageError(`--times: ${times} is not within 1 to 1000`);
+	if (times < 1 || times > 1000) throw new UsageError(`--times: ${times} is not between 1 and 1000`);
 	const control = await changing(inv);
 	const device = control.device(args[0]);
 	if (!device.pci.ats)
-		throw new UsageError(`${device.name} has no ATS: it has no device TLB to invalidate`, "machine show tells which have");
+		throw new UsageError(`${device.name} has no ATS: it has no device TLB to invalidate`, "machine show tells which devices have it");
 	const at = control.iommus.filter(({ iommu }) => iommu === device.iommu);
 	for (const { caches } of at) for (let i = 0; i < times; i++) caches.failNextAtc(device.requester.wire, error);
 	return await showIo(inv, {
@@ -70,7 +70,9 @@ async function failures(inv: Invocation): Promise<Outcome> {
 	else if (reports.length === 0) inv.io.stdout.write("no invalidation entry has reported an error\n");
 	else {
 		for (const { iommu, entry, error, rid, deviceId } of reports)
-			inv.io.stdout.write(`${iommu}: entry ${entry}: ${error} of ${rid}, device ID ${deviceId ?? "none of the caller's"}\n`);
+			inv.io.stdout.write(
+				`${iommu}: entry ${entry}: ${error} of ${rid}, ${deviceId === null ? "not a device of the caller" : `device ID ${deviceId}`}\n`,
+			);
 	}
 	const last = reports.at(-1);
 	return { ...done, fields: { failures: reports.length, device: last?.deviceId ?? 0 } };
@@ -81,9 +83,9 @@ export const eventCommands: readonly CommandSpec[] = [
 		name: "event",
 		summary: "raise a non-recoverable fault of a device",
 		details: [
-			"The event is in the words of the IOMMU that the device is behind. Where guests have an event queue (SMMUv3): its name, with its",
+			"The event is named as the IOMMU in front of the device names it. Where guests have an event queue (SMMUv3): by its name, with its",
 			"fields (address, rnw, class, ipa, s2 ...); the guest gets it, with the virtual stream ID, if the device is attached to a nested",
-			"table and has a virtual device. Elsewhere: a fault reason's or event code's number, with address and write; the kernel log gets it.",
+			"table and has a virtual device. Elsewhere: by the number of a fault reason or event code, with address and write; the kernel log gets it.",
 		].join("\n"),
 		args: [
 			deviceArg,
@@ -102,14 +104,14 @@ export const eventCommands: readonly CommandSpec[] = [
 		name: "fail",
 		summary: "make the next device-TLB invalidation of a device fail",
 		details: [
-			"What the device cached stays. Today's uAPI says nothing of it (the kernel log does); with --uapi vtd-inv-v10 the entry's last",
-			"word tells ICE or ITE, and sim failures which device it was.",
+			"What the device cached stays cached. Today's uAPI does not report it (the kernel log does); with --uapi vtd-inv-v10 the entry's last",
+			"word says ICE or ITE, and sim failures shows which device it was.",
 		].join("\n"),
 		args: [deviceArg],
 		options: () => [
 			{ flags: "--ite", doc: "it times out" },
 			{ flags: "--ice", doc: "it completes with an error" },
-			{ flags: "--times <n>", doc: "the next n (1)" },
+			{ flags: "--times <n>", doc: "how many of the next invalidations fail (1)" },
 		],
 		groups: ["kernel"],
 		examples: [["sim fail vfio3 --ite", ""]],

@@ -1,4 +1,4 @@
-/** `sim explain-fault`: who made a fault. */
+/** `sim explain-fault`: which device caused a fault. */
 import { parseNumber } from "../../call/natural.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
@@ -11,7 +11,7 @@ async function explain(inv: Invocation): Promise<Outcome> {
 	const bdf = parseBdf(args[0]);
 	if (bdf === undefined && !/^(0x[0-9a-f]{1,4}|\d{1,5})$/i.test(args[0]))
 		throw new UsageError(
-			`"${args[0]}" is no requester ID`,
+			`"${args[0]}" is not a requester ID`,
 			"give it as 00:12.0, 0001:00:12.0 (with the PCI segment), or a number such as 0x90",
 		);
 	const rid = bdf === undefined ? Number(args[0]) : ridOf(bdf);
@@ -41,11 +41,11 @@ async function explain(inv: Invocation): Promise<Outcome> {
 			const { name, node, group, kind, bound, vdevice, hwpt, faultQueue, eventQueues } = owner;
 			return [
 				`${out.name(node ?? name)}${node === undefined ? "" : ` (${name})`}${kind === "siov" ? ", one PASID of its parent" : ""}, group ${group}`,
-				bound === undefined ? "bound to no context" : `device ${bound.deviceId} of context ${bound.context}`,
+				bound === undefined ? "not bound to any context" : `device ${bound.deviceId} of context ${bound.context}`,
 				...(vdevice ? [`virtual device ${vdevice.id}: ${hex(vdevice.virtId)} in virtual IOMMU ${vdevice.viommu}`] : []),
 				...(hwpt === undefined ? [] : [`page table ${hwpt}`]),
-				...(faultQueue === undefined ? [] : [`page requests to fault queue ${faultQueue}`]),
-				...eventQueues.map(({ type, id }) => `events of type ${type} to event queue ${id}`),
+				...(faultQueue === undefined ? [] : [`page requests go to fault queue ${faultQueue}`]),
+				...eventQueues.map(({ type, id }) => `events of type ${type} go to event queue ${id}`),
 			].join("; ");
 		});
 		const verdict = told.attributed ? out.good("attributed") : out.bad("not attributed");
@@ -68,21 +68,21 @@ async function explain(inv: Invocation): Promise<Outcome> {
 export const explainCommands: readonly CommandSpec[] = [
 	{
 		name: "explain-fault",
-		summary: "who made a fault, by requester ID and PASID, and where a report of it goes",
+		summary: "which device caused a fault, by requester ID and PASID, and where its report goes",
 		details: [
-			"As the first /dev/iommu proposal (2021) wants faults attributed: the device, its virtual device, its context and queue; or why",
-			"it can not be told (then the exit code is 1): requester IDs lie behind a PCIe-to-PCI bridge, and two devices that share",
-			"requester ID and PASID look alike. Mediated devices backed by software never fault through the IOMMU.",
+			"Attributes a fault as the first /dev/iommu proposal (2021) asks: to the device, its virtual device, its context and queue. If",
+			"that cannot be decided, it shows why and exits with 1: behind a PCIe-to-PCI bridge requester IDs are not the devices' own, and",
+			"devices that share requester ID and PASID look alike. Mediated devices backed by software never fault through the IOMMU.",
 		].join("\n"),
 		args: [{ name: "RID", doc: "00:12.0, 0001:00:12.0, or a number" }],
 		options: () => [
-			{ flags: "--pasid <pasid>", doc: "that the transaction carried" },
+			{ flags: "--pasid <pasid>", doc: "the PASID that the transaction carried" },
 			{ flags: "--segment <n>", doc: "PCI segment (0)" },
 		],
 		groups: ["kernel"],
 		examples: [
 			["sim explain-fault 00:12.0 --pasid 0x40", "a virtual device of vfio3's function"],
-			["sim explain-fault 03:00.0", "a bridge's ID: whoever is behind it"],
+			["sim explain-fault 03:00.0", "a bridge's ID: the devices behind it"],
 		],
 		run: explain,
 	},

@@ -1,11 +1,11 @@
-/** What entries of an invalidation array say of themselves when they were handled. */
+/** The hardware errors that the handled entries of an invalidation array report. */
 import { showLeaf } from "../../call/natural.js";
 import type { Details, Made } from "../../call/spec.js";
 
-/** Entries that handle more than this are not looked through for people's eyes. */
+/** The most errors shown as text; the JSON has all. */
 const mostShown = 16;
 
-/** With a proposal that has it (vtd-inv-v10): the `hw_error` of each entry that was handled and failed, and the device that it names. */
+/** With a proposal that reports it (vtd-inv-v10): the `hw_error` of each entry that was handled and failed, and its device. */
 export async function hwErrors({ inv, draft, answers }: Made): Promise<Details> {
 	const { sim } = await inv.context.handle();
 	if (sim?.hardware === undefined) return {};

@@ -67,7 +67,7 @@ const family: Family = {
 				{
 					name: "MACHINE",
 					value: "machine",
-					doc: "a built-in machine or a file; without: the one of --machine or of the script",
+					doc: "a built-in machine or a file; if not given, the one of --machine or of the script",
 					optional: true,
 				},
 			],

@@ -9,13 +9,14 @@ import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { hex, plural, table } from "../../frame/text.js";
 import { changing, controlOf, deviceArg, printDocument } from "./control.js";
 
-/** READ, WRITE, EXEC, PRIV of a request, as the walkers have them. */
+/** READ, WRITE, EXEC, PRIV of a request, as the table walkers number them. */
 const permissions: Readonly<Record<string, number>> = { READ: 1, WRITE: 2, EXEC: 4, PRIV: 8 };
 
 function permOf(text: string): number {
 	return text.split(/[,|]/).reduce((bits, name) => {
 		const bit = permissions[name.trim().toUpperCase()];
-		if (bit === undefined) throw new UsageError(`--perm: "${name}" is not known`, `known are ${Object.keys(permissions).join(", ")}`);
+		if (bit === undefined)
+			throw new UsageError(`--perm: "${name}" is not a permission`, `the permissions are ${Object.keys(permissions).join(", ")}`);
 		return bits | bit;
 	}, 0);
 }
@@ -23,13 +24,13 @@ function permOf(text: string): number {
 async function request(inv: Invocation): Promise<Outcome> {
 	const { args, options } = inv;
 	const addresses = ((options.addr as string[] | undefined) ?? []).map((text) => parseNumber(text, "--addr"));
-	if (addresses.length === 0) throw new UsageError("the page is missing", "for example --addr 0x1000; again for a group of several");
+	if (addresses.length === 0) throw new UsageError("the page is missing", "for example --addr 0x1000; repeat it for a group");
 	const perm = permOf((options.perm as string | undefined) ?? "READ");
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
 	const control = await changing(inv);
 	const device = control.device(args[0]);
 	if (pasid !== undefined && device.part !== undefined)
-		throw new UsageError(`${device.name} is one PASID of its parent, and sends no other`);
+		throw new UsageError(`${device.name} is one PASID of its parent, and cannot send another`);
 	const requests = control.requests(device);
 	const group = options.group === undefined ? requests.freeGroup() : Number(parseNumber(options.group as string, "--group"));
 	if (group > 0x1ff) throw new UsageError(`--group: ${group} has more than nine bits`);
@@ -41,7 +42,7 @@ async function request(inv: Invocation): Promise<Outcome> {
 			: alias !== undefined
 				? { errno: EOPNOTSUPP, why: `${alias}; page requests are refused there` }
 				: pasid !== undefined && pasid >= 2 ** device.maxPasidLog2
-					? { errno: EINVAL, why: `${device.name} sends PASIDs of ${device.maxPasidLog2} bits` }
+					? { errno: EINVAL, why: `${device.name} sends PASIDs of at most ${device.maxPasidLog2} bits` }
 					: requests.stopped
 						? { errno: EBUSY, why: "a failure response has stopped its page requests" }
 						: !requests.room(addresses.length)
@@ -110,7 +111,9 @@ async function list(inv: Invocation): Promise<Outcome> {
 		),
 	]);
 	for (const { id, device, state, group } of transfers)
-		lines.push(`transfer ${id} of ${device.name} ${state === "waiting" ? `waits for group ${group}` : "waits until it may ask"}`);
+		lines.push(
+			`transfer ${id} of ${device.name} ${state === "waiting" ? `waits for group ${group}` : "waits until it may send a page request"}`,
+		);
 	inv.io.stdout.write(lines.length > 0 ? `${lines.join("\n")}\n` : "no device has made page requests\n");
 	return done;
 }
@@ -143,18 +146,18 @@ async function respond(inv: Invocation): Promise<Outcome> {
 export const requestCommands: readonly CommandSpec[] = [
 	{
 		name: "page-request",
-		summary: "a device asks for pages (PCI PRI), single or as a group",
+		summary: "a device requests pages (PCI PRI), one or a group",
 		details: [
 			"The request goes to the fault queue of the page table that the device, or the PASID, is attached to; without one it is",
-			"answered INVALID. A device has no more requests outstanding than its PRI capability says: EBUSY beyond.",
+			"answered INVALID. A device cannot have more requests outstanding than its PRI capability allows: more fail with EBUSY.",
 		].join("\n"),
 		args: [deviceArg],
 		options: () => [
-			{ flags: "--addr <address>", doc: "a page; again for more of the group", repeat: true },
+			{ flags: "--addr <address>", doc: "a page; repeat it for more pages of the group", repeat: true },
 			{ flags: "--perm <names>", doc: "READ, WRITE, EXEC, PRIV (READ)" },
-			{ flags: "--pasid <pasid>", doc: "with this PASID" },
+			{ flags: "--pasid <pasid>", doc: "the request carries this PASID" },
 			{ flags: "--group <n>", doc: "the group's number, nine bits (the lowest that is free)" },
-			{ flags: "--incomplete", doc: "more of the group will follow: nobody is told before the last" },
+			{ flags: "--incomplete", doc: "more of the group will follow: it is reported when its last request comes" },
 		],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [
@@ -167,8 +170,8 @@ export const requestCommands: readonly CommandSpec[] = [
 		name: "page-response",
 		summary: "answer a page request as proposed in 2017: through the device's own file",
 		details: [
-			"The response is a struct page_response_msg. The requester ID is the device's whose file it is written to, so only a",
-			"request that is pending for this very device can be answered; anything else is EINVAL, and counted (sim requests).",
+			"The response is a struct page_response_msg. Its requester ID is that of the device whose file it is written to, so only a",
+			"request that is pending for this very device can be answered; anything else fails with EINVAL and is counted (sim requests).",
 		].join("\n"),
 		args: [deviceArg, { name: "FIELDS", doc: "resp_code=SUCCESS page_req_group_id=3 pasid_present=1 pasid=5", variadic: true }],
 		groups: ["kernel", "expect", "quiet"],

@@ -10,7 +10,7 @@ const family: Family = {
 	name: "sim",
 	details: [
 		"The simulated machine's hardware: its devices do DMA, ask for pages and fail; its IOMMUs cache. It lives as long as the kernel",
-		"that the command runs on, so most of this belongs into a script (iommuctl run) or a session.",
+		"that the command runs on, so most of this belongs in a script (iommuctl run) or a session.",
 	].join("\n"),
 	commands: [...dmaCommands, ...requestCommands, ...eventCommands, ...cacheCommands, ...explainCommands],
 };

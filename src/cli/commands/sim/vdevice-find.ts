@@ -12,8 +12,8 @@ async function find(inv: Invocation): Promise<Outcome> {
 	const { args, options } = inv;
 	if ((options.virtId === undefined) === (options.device === undefined))
 		throw new UsageError(
-			"what is looked for is missing, or given twice",
-			"--virt-id N: which device is it; --device ID: what does the guest call it",
+			"the ID to look up is missing, or given twice",
+			"--virt-id N finds the device; --device ID finds the ID that the guest knows it by",
 		);
 	const control = await controlOf(inv);
 	const { kernel } = await inv.context.handle();
@@ -33,7 +33,7 @@ async function find(inv: Invocation): Promise<Outcome> {
 		call: "find",
 		ret: 0,
 		errno: 0,
-		headline: `${hex(virtId)} in virtual IOMMU ${viommu} is device ${device} (${name}), by virtual device ${vdevice}`,
+		headline: `${hex(virtId)} in virtual IOMMU ${viommu} is device ${device} (${name}), through virtual device ${vdevice}`,
 		json: { viommu, vdevice, device, name, virtId: hex(virtId) },
 		value: wanted.device === undefined ? device : virtId,
 		fields: { vdevice, device, virt_id: virtId },
@@ -51,8 +51,8 @@ export const findCommand: CommandSpec = {
 	],
 	groups: ["kernel", "fd", "expect", "quiet"],
 	examples: [
-		["vdevice find 6 --virt-id 0x99", "answers the device's ID"],
-		["vdevice find 6 --device 4", "answers the guest's ID"],
+		["vdevice find 6 --virt-id 0x99", "prints the device's ID"],
+		["vdevice find 6 --device 4", "prints the guest's ID"],
 	],
 	run: find,
 };

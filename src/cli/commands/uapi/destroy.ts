@@ -1,3 +1,4 @@
+/** `destroy`: objects of every kind, by ID. */
 import { callCommand } from "../../call/command.js";
 import type { Family } from "../../frame/command.js";
 

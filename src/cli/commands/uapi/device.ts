@@ -1,3 +1,4 @@
+/** `device`: VFIO devices, and what a context knows of them. */
 import { readdirSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { iommu_hw_info_type } from "../../../../structs/index.js";
@@ -22,7 +23,7 @@ export { devicePath } from "../../call/device-path.js";
 const deviceArg: Argument = {
 	name: "DEVICE",
 	value: "device",
-	doc: "a VFIO device: vfio0, the path of its file, or the ID it was bound as",
+	doc: "a VFIO device: vfio0, the path of its file, or the ID that bind gave it",
 };
 
 /** VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID */
@@ -30,7 +31,7 @@ function fillPasidFlag(draft: Draft): void {
 	if (draft.given("pasid")) draft.fill("flags", 1n);
 }
 
-/** The device's file: by its name, or by the ID it was bound as. @throws UsageError */
+/** The path of the device's file, by its name or by the ID that bind gave it. @throws UsageError */
 function pathOf({ context, args }: Invocation): string {
 	const [text] = args;
 	if (!/^\d/.test(text)) return devicePath(text);
@@ -41,7 +42,7 @@ function pathOf({ context, args }: Invocation): string {
 
 const target = (inv: Invocation): Promise<number> => inv.context.deviceFile(pathOf(inv));
 
-/** How far beyond the last device found one more is looked for. */
+/** The search for devices ends after this many missing names in a row. */
 const gap = 8;
 
 function deviceNames(kernel: Kernel): string[] {
@@ -52,7 +53,7 @@ function deviceNames(kernel: Kernel): string[] {
 			return [];
 		}
 	}
-	// A kernel can not list a folder: its devices are tried one after another.
+	// A simulated kernel cannot list a folder: the names are tried one after another.
 	const found: string[] = [];
 	for (let at = 0, missed = 0; missed < gap; at++) {
 		const fd = kernel.open(`${deviceFolder}/vfio${at}`);
@@ -63,7 +64,7 @@ function deviceNames(kernel: Kernel): string[] {
 	return found;
 }
 
-/** What the device is known by elsewhere: 0000:00:10.0, or a virtual device's name. null where nothing tells. */
+/** The device's name on its bus: 0000:00:10.0, or a virtual device's name. null if it is not known. */
 function busName({ kernel, sim }: KernelHandle, name: string): string | null {
 	if (kernel.kind === "sim") return sim?.vfio?.devices.get(name)?.name ?? null;
 	try {
@@ -93,11 +94,11 @@ async function list(inv: Invocation): Promise<Outcome> {
 		inv.io.stdout.write(`${inv.out.name(line.slice(0, at))}${line.slice(at).trimEnd()}\n`);
 	}
 	if (devices.length === 0)
-		inv.io.stderr.write(`no VFIO device in ${deviceFolder}; a mock device is made by: iommuctl selftest mock-domain\n`);
+		inv.io.stderr.write(`no VFIO device in ${deviceFolder}; to make a mock device: iommuctl selftest mock-domain\n`);
 	return done;
 }
 
-/** Room for a hardware's own data (bytes). */
+/** Room for the hardware's own data (bytes). */
 const infoRoom = 64;
 
 function infoFetched({ draft, answer }: Made): Details | undefined {
@@ -138,7 +139,7 @@ const specs: readonly CallSpec[] = [
 			inv.context.deviceIds.set(pathOf(inv), Number(draft.read(answer.after, "out_devid")));
 			return undefined;
 		},
-		examples: [["device bind vfio0", "answers the device's ID in the context"]],
+		examples: [["device bind vfio0", "prints the device's ID in the context"]],
 	}),
 	{
 		name: "attach",
@@ -150,7 +151,7 @@ const specs: readonly CallSpec[] = [
 		target,
 		prepare: fillPasidFlag,
 		examples: [
-			["device attach vfio0 1", "to IOAS 1; answers the page table"],
+			["device attach vfio0 1", "to IOAS 1; prints the page table"],
 			["device attach vfio0 5 --pasid 3", "only PASID 3"],
 		],
 	},
@@ -165,9 +166,9 @@ const specs: readonly CallSpec[] = [
 	},
 	{
 		name: "info",
-		summary: "what IOMMU stands behind a device, and what it can do",
+		summary: "which IOMMU is behind a device, and what it can do",
 		ioctl: "IOMMU_GET_HW_INFO",
-		positional: [{ name: "ID", doc: "the device's ID in the context, or the name of one that was bound here", field: "dev_id" }],
+		positional: [{ name: "ID", doc: "the device's ID in the context, or the name of a device that was bound here", field: "dev_id" }],
 		prepare(draft) {
 			if (draft.given("in_data_type")) draft.fill("flags", 1n);
 			draft.fill("data_len", BigInt(infoRoom));
@@ -192,13 +193,13 @@ const specs: readonly CallSpec[] = [
 
 const family: Family = {
 	name: "device",
-	details: "VFIO devices are files in /dev/vfio/devices. A mock device of the selftest driver is made by `iommuctl selftest mock-domain`.",
+	details: "VFIO devices are files in /dev/vfio/devices. `iommuctl selftest mock-domain` makes a mock device of the selftest driver.",
 	commands: [
 		{ name: "list", summary: "list the VFIO devices", groups: ["kernel"], examples: [["device list", ""]], run: list },
 		...specs.map((spec) => callCommand("device", spec)),
 		{
 			name: "close",
-			summary: "close a device's file: it is detached and out of the context",
+			summary: "close a device's file, which detaches it and takes it out of the context",
 			args: [deviceArg],
 			groups: ["kernel", "expect"],
 			examples: [["device close vfio0", "in a script, after `device bind vfio0`"]],
@@ -206,7 +207,7 @@ const family: Family = {
 				const path = pathOf(inv);
 				await announce(inv);
 				const ret = await inv.context.closeDevice(path);
-				if (ret === undefined) throw new UsageError(`${path} is not open here`, "only a script that bound it has it open");
+				if (ret === undefined) throw new UsageError(`${path} is not open here`, "only the script that bound it has it open");
 				const { showIo } = await import("../../call/io-result.js");
 				return await showIo(inv, {
 					command: "device close",

@@ -1,3 +1,4 @@
+/** `fault`: fault queues, the page faults in them and the responses. */
 import { type FieldInfo, iommu_hwpt_page_response, iommu_hwpt_pgfault } from "../../../../structs/index.js";
 import type { Payload } from "../../../client/payloads.js";
 import { writeResponses } from "../../../client/queues.js";
@@ -15,7 +16,7 @@ import { waitOptions, waitToRead } from "./wait.js";
 
 const responses: readonly Payload[] = [{ name: "response", type: 0, struct: iommu_hwpt_page_response, example: "cookie=1,code=SUCCESS" }];
 
-/** Room for this many messages unless told otherwise. */
+/** Room for this many messages by default. */
 const defaultMessages = 100;
 
 async function read(inv: Invocation): Promise<Outcome> {
@@ -122,7 +123,7 @@ const family: Family = {
 			summary: "answer groups of page faults",
 			args: [
 				{ name: "QUEUE", value: { id: "fault_id" }, doc: "the fault queue's ID", optional: true },
-				{ name: "COOKIE", doc: "of the group", optional: true },
+				{ name: "COOKIE", doc: "the group's cookie", optional: true },
 				{ name: "CODE", doc: "SUCCESS or INVALID", optional: true },
 			],
 			options: () => [...queueOptions, ...entryOptions(responses).filter(({ flags }) => !flags.startsWith("--as"))],

@@ -1,3 +1,4 @@
+/** `file`: plain system calls on files. */
 import { ENOENT } from "../../../kernel/errno.js";
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../../../kernel/kernel.js";
 import { bytesGiven, bytesOptions } from "../../call/bytes-option.js";
@@ -97,7 +98,7 @@ const commands: readonly CommandSpec[] = [
 	{
 		name: "open",
 		summary: "open a path",
-		args: [{ name: "PATH", value: "file", doc: "of the kernel's files" }],
+		args: [{ name: "PATH", value: "file", doc: "its path, for example /dev/iommu" }],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [["file open /dev/iommu", ""]],
 		run: open,
@@ -114,7 +115,7 @@ const commands: readonly CommandSpec[] = [
 		name: "read",
 		summary: "read a file",
 		args: [fdArg, { name: "LENGTH", doc: "bytes" }],
-		options: () => [{ flags: "--into <address>", doc: "to this address of the program" }],
+		options: () => [{ flags: "--into <address>", doc: "read to this address of the program" }],
 		groups: ["kernel", "expect"],
 		examples: [["file read $queue.fd 40", ""]],
 		run: read,
@@ -125,7 +126,7 @@ const commands: readonly CommandSpec[] = [
 		args: [fdArg],
 		options: () => [
 			...bytesOptions,
-			{ flags: "--from <address>", doc: "memory of the program", group: "Bytes:" },
+			{ flags: "--from <address>", doc: "write this memory of the program", group: "Bytes:" },
 			{ flags: "--length <n>", doc: "for --from and --fill", group: "Bytes:" },
 		],
 		groups: ["kernel", "expect"],
@@ -134,7 +135,7 @@ const commands: readonly CommandSpec[] = [
 	},
 	{
 		name: "poll",
-		summary: "ask what a file is ready for",
+		summary: "show what a file is ready for",
 		args: [fdArg],
 		groups: ["kernel", "expect"],
 		examples: [["file poll $queue.fd", ""]],

@@ -1,3 +1,4 @@
+/** `hwpt`: hardware page tables, their invalidation and dirty tracking. */
 import { iommufd_hwpt_alloc_flags, iommufd_hwpt_set_dirty_tracking_flags } from "../../../../structs/index.js";
 import { hwptPayloads, invalidatePayloads } from "../../../client/payloads.js";
 import { callCommand } from "../../call/command.js";
@@ -17,7 +18,7 @@ const hwpt = { name: "HWPT", doc: "the page table's ID", field: "hwpt_id" };
 /** The most entries that one call takes, 2^19. */
 const mostEntries = 1 << 19;
 
-/** Places the entries, and answers them; more than one call takes go in several. */
+/** Places the entries and returns them; if one call cannot take them all, several calls do. */
 async function placeEntries(draft: Draft): Promise<EntryArray | undefined> {
 	const { options } = draft.inv;
 	const array = await readEntries(draft.inv, invalidatePayloads, draft.given("data_type") ? draft.get("data_type") : undefined);
@@ -57,7 +58,7 @@ function handledEntries({ draft, answers, prepared: array }: Made<EntryArray | u
 		const asked = Number(draft.read(before, "entry_num"));
 		const told = Number(draft.read(after, "entry_num"));
 		sent += asked;
-		// Some failures leave the number as it was sent: then nothing tells that any was handled.
+		// Some failures leave the number as it was sent: then none counts as handled.
 		handled += errno !== 0 && told === asked ? 0 : Math.min(told, asked);
 	}
 	const total = array ? Math.max(array.count, sent) : sent;
@@ -142,7 +143,7 @@ const specs: readonly CallSpec[] = [
 			...entryOptions(invalidatePayloads),
 			{
 				flags: "--batch <n>",
-				doc: `entries of one call, else several are made (${mostEntries}); 0: all in one, whatever the kernel says`,
+				doc: `the most entries of one call, more go in several (${mostEntries}); 0: all in one, whatever the kernel says`,
 				group: "Entries:",
 			},
 		],
@@ -155,7 +156,7 @@ const specs: readonly CallSpec[] = [
 		examples: [
 			["hwpt invalidate 7 --vtd-s1 addr=0x1000,npages=4,flags=LEAF --vtd-s1 addr=0,npages=0xffffffffffffffff", "two VT-d entries"],
 			["hwpt invalidate 6 --smmuv3 op=TLBI_NH_VA,asid=1,addr=0x1000,leaf=1", "an SMMUv3 command through virtual IOMMU 6"],
-			["hwpt invalidate 7 --from entries.jsonl", "one entry a line, a million if need be"],
+			["hwpt invalidate 7 --from entries.jsonl", "one entry per line, a million if need be"],
 			["hwpt invalidate 7 --from - --as vtd-s1 < entries.bin", "the array's bytes"],
 		],
 	}),
@@ -177,7 +178,7 @@ const specs: readonly CallSpec[] = [
 	{
 		name: "dirty-read",
 		summary: "read which pages of a range devices wrote, and clear that",
-		details: "Without --data: a bitmap of the right length, and its set bits as ranges of IOVA. --page-size is 4k if not given.",
+		details: "Without --data: makes a bitmap of the right length and shows its set bits as IOVA ranges. --page-size is 4k if not given.",
 		ioctl: "IOMMU_HWPT_GET_DIRTY_BITMAP",
 		positional: [hwpt],
 		prepare: placeBitmap,

@@ -1,3 +1,4 @@
+/** `ioas`: I/O address spaces and their mappings. */
 import { iommu_iova_range, iommufd_ioas_map_flags } from "../../../../structs/index.js";
 import { EMSGSIZE } from "../../../kernel/errno.js";
 import { callCommand } from "../../call/command.js";
@@ -13,7 +14,7 @@ const { IOMMU_IOAS_MAP_FIXED_IOVA: FIXED, IOMMU_IOAS_MAP_READABLE: READABLE, IOM
 
 const flagsRule = "Without --flags: READABLE|WRITEABLE, and FIXED_IOVA if an IOVA is given.";
 
-/** Room for this many ranges where nothing else is said. */
+/** Room for this many ranges by default. */
 const defaultRoom = 64n;
 
 const fillFlags = (draft: Draft, iova: string): void => draft.fill("flags", BigInt(READABLE | WRITEABLE | (draft.given(iova) ? FIXED : 0)));
@@ -56,7 +57,7 @@ const specs: readonly CallSpec[] = [
 		prepare(draft) {
 			draft.fill("num_iovas", defaultRoom);
 			const room = draft.get("num_iovas");
-			// What claims more room than any kernel has ranges gets no array behind it: the call is a test of that.
+			// A count that no kernel reaches gets no array of that length: such a call only tests the count.
 			draft.fill(
 				"allowed_iovas",
 				draft.placer.place(new Uint8Array(Number(room < 1n << 20n ? room : defaultRoom) * iommu_iova_range.size)),
@@ -87,7 +88,7 @@ const specs: readonly CallSpec[] = [
 	{
 		name: "map",
 		summary: "map memory of the program into an IOAS",
-		details: `${flagsRule}\nWithout --user-va: fresh memory of that length, whose address is told and which $name.user_va is in a script.`,
+		details: `${flagsRule}\nWithout --user-va: maps fresh memory of that length and prints its address ($name.user_va in a script).`,
 		ioctl: "IOMMU_IOAS_MAP",
 		positional: [ioasId],
 		newId: "iova",
@@ -104,7 +105,7 @@ const specs: readonly CallSpec[] = [
 	{
 		name: "map-file",
 		summary: "map a piece of a memory file into an IOAS",
-		details: `${flagsRule}\nWithout --memfd: a fresh memfd of start + length bytes, which $name.fd is in a script.`,
+		details: `${flagsRule}\nWithout --memfd: maps a fresh memfd of start + length bytes ($name.fd in a script).`,
 		ioctl: "IOMMU_IOAS_MAP_FILE",
 		positional: [ioasId],
 		rename: { fd: "memfd" },
@@ -134,7 +135,7 @@ const specs: readonly CallSpec[] = [
 		],
 		newId: "dst_iova",
 		prepare: (draft) => fillFlags(draft, "dst_iova"),
-		examples: [["ioas copy 2 1 --src-iova 0x1000000 --length 64k", "from IOAS 1 to IOAS 2, where the kernel likes"]],
+		examples: [["ioas copy 2 1 --src-iova 0x1000000 --length 64k", "from IOAS 1 to IOAS 2, at an IOVA that the kernel picks"]],
 	},
 	{
 		name: "unmap",
@@ -149,7 +150,7 @@ const specs: readonly CallSpec[] = [
 		},
 		examples: [
 			["ioas unmap 1 --iova 0x1000000 --length 64k", ""],
-			["ioas unmap 1 --all", "always succeeds, and tells how much it was"],
+			["ioas unmap 1 --all", "always succeeds, and prints how much was unmapped"],
 		],
 	},
 	{

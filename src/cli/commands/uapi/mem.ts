@@ -1,3 +1,4 @@
+/** `mem`: memory of the program, to map and to look at. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { PROT_READ, PROT_WRITE } from "../../../kernel/kernel.js";
@@ -16,7 +17,7 @@ async function alloc(inv: Invocation): Promise<Outcome> {
 	const prot = protection((options.prot as string | undefined) ?? "rw");
 	const fd = options.memfd === undefined ? undefined : parseFd(options.memfd as string, "--memfd");
 	const offset = options.offset === undefined ? undefined : parseNumber(options.offset as string, "--offset");
-	if (offset !== undefined && fd === undefined) throw new UsageError("--offset is one in a file", "give the file by --memfd");
+	if (offset !== undefined && fd === undefined) throw new UsageError("--offset is an offset in a file", "give the file by --memfd");
 	await announce(inv);
 	const got = (await context.kernel()).mmap({ addr, length, prot, fd, offset });
 	if (got >= 0n) context.regions.set(got, { addr: got, length, what: "mem alloc" });
@@ -33,7 +34,7 @@ async function alloc(inv: Invocation): Promise<Outcome> {
 }
 
 function protection(text: string): number {
-	if (!/^r?w?$/.test(text)) throw new UsageError(`--prot: "${text}" is none`, "r, w or rw");
+	if (!/^r?w?$/.test(text)) throw new UsageError(`--prot: "${text}" is not a protection`, "give r, w or rw");
 	return (text.includes("r") ? PROT_READ : 0) | (text.includes("w") ? PROT_WRITE : 0);
 }
 
@@ -63,7 +64,7 @@ async function read(inv: Invocation): Promise<Outcome> {
 		try {
 			writeFileSync(resolve(inv.io.cwd, out), bytes);
 		} catch (error) {
-			throw new UsageError(`--out: ${out} can not be written: ${(error as NodeJS.ErrnoException).code}`);
+			throw new UsageError(`--out: ${out} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
 		}
 	}
 	return await showIo(inv, {
@@ -117,12 +118,12 @@ const address = { name: "ADDRESS", doc: "in the program's memory" };
 const commands: readonly CommandSpec[] = [
 	{
 		name: "alloc",
-		summary: "allocate memory, zero, or map a file's",
+		summary: "allocate zeroed memory, or map a memory file",
 		args: [{ name: "LENGTH", doc: "bytes, rounded up to pages" }],
 		options: () => [
-			{ flags: "--at <address>", doc: "exactly there (EEXIST where something is)" },
+			{ flags: "--at <address>", doc: "exactly at this address (EEXIST if something is mapped there)" },
 			{ flags: "--prot <rw>", doc: "what the program may do: r, w or rw (rw)" },
-			{ flags: "--memfd <fd>", doc: "a file's memory, shared" },
+			{ flags: "--memfd <fd>", doc: "map this file's memory, shared" },
 			{ flags: "--offset <bytes>", doc: "where in the file" },
 		],
 		groups: ["kernel", "expect", "quiet"],
@@ -169,7 +170,7 @@ const commands: readonly CommandSpec[] = [
 	{
 		name: "free",
 		summary: "give memory back",
-		args: [address, { name: "LENGTH", doc: "bytes; what was allocated there if not given", optional: true }],
+		args: [address, { name: "LENGTH", doc: "bytes; if not given, what was allocated there", optional: true }],
 		groups: ["kernel", "expect"],
 		examples: [["mem free $buffer", ""]],
 		run: free,

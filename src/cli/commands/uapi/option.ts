@@ -1,3 +1,4 @@
+/** `option`: IOMMU_OPTION's get and set. */
 import { iommufd_option_ops } from "../../../../structs/index.js";
 import { callCommand } from "../../call/command.js";
 import type { Family } from "../../frame/command.js";

@@ -1,3 +1,4 @@
+/** `fault close` and `veventq close`. */
 import { showIo } from "../../call/io-result.js";
 import { announce } from "../../frame/announce.js";
 import type { CommandSpec } from "../../frame/command.js";
@@ -12,7 +13,7 @@ export function closeQueue(kind: QueueFile["kind"]): CommandSpec {
 		args: [{ name: "QUEUE", value: { id: `${kind}_id` }, doc: "the queue's ID", optional: true }],
 		options: () => queueOptions,
 		groups: ["kernel", "expect", "quiet"],
-		examples: [[`${kind} close $queue`, "in a script: now `destroy $queue` is not EBUSY any more"]],
+		examples: [[`${kind} close $queue`, "in a script: after this `destroy $queue` does not fail with EBUSY"]],
 		async run(inv) {
 			const file = queueFile(inv, kind, inv.args[0]);
 			await announce(inv);

@@ -1,10 +1,11 @@
+/** The files of fault and event queues: how commands name them and read from them. */
 import type { IoBuffer } from "../../../kernel/kernel.js";
 import { parseFd, parseLength, parseNumber } from "../../call/natural.js";
 import type { Invocation, OptionSpec } from "../../frame/command.js";
 import type { QueueFile } from "../../frame/context.js";
 import { UsageError } from "../../frame/exit.js";
 
-/** Options by which a queue's file can be named, and where a read goes. */
+/** The options that name a queue's file. */
 export const queueOptions: readonly OptionSpec[] = [
 	{ flags: "--queue-fd <n>", doc: "the queue's file by its number, instead of the queue's ID" },
 ];
@@ -23,7 +24,7 @@ export function queueFile(inv: Invocation, kind: QueueFile["kind"], text: string
 		const what = kind === "fault" ? "fault queue" : "event queue";
 		throw new UsageError(
 			`no ${what} ${id} was allocated here`,
-			`a queue is read through the file that its allocation gave: use \`iommuctl run\` or a session, whose commands share files, or --queue-fd`,
+			`a queue is read through the file that its allocation returned: use \`iommuctl run\` or a session, whose commands share files, or --queue-fd`,
 		);
 	}
 	if (file.kind !== kind)
@@ -31,7 +32,7 @@ export function queueFile(inv: Invocation, kind: QueueFile["kind"], text: string
 	return { ...file, id };
 }
 
-/** The length of a read: of a buffer of ours, or any at all where an address is given. */
+/** The length of a read: limited for our own buffer, any length if an address is given. */
 export function readLength(inv: Invocation, text: string): number {
 	return inv.options.into === undefined ? parseLength(text, "the length") : Number(BigInt.asUintN(48, parseNumber(text, "the length")));
 }

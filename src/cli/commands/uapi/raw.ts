@@ -1,3 +1,4 @@
+/** `raw`: any ioctl request with any argument. */
 import {
 	groupCalls,
 	type Ioctl,
@@ -37,7 +38,7 @@ function findCall(text: string, device: boolean): Ioctl {
 				"give its number, for example 0x3b85",
 		);
 	const number = parseNumber(text, "REQUEST");
-	if (number < 0n || number > 0xffffffffn) throw new UsageError(`REQUEST: ${text} is no request number`, "0 to 0xffffffff");
+	if (number < 0n || number > 0xffffffffn) throw new UsageError(`REQUEST: ${text} is not a request number`, "0 to 0xffffffff");
 	const request = Number(number);
 	return (
 		(device ? vfioDeviceCalls.get(request) : undefined) ??
@@ -77,13 +78,13 @@ async function rawBytes(inv: Invocation, call: Ioctl, words: readonly string[]):
 function withFields(inv: Invocation, call: Ioctl, bytes: Uint8Array, sets: readonly string[]): Uint8Array {
 	if (sets.length === 0) return bytes;
 	const struct = call.struct as StructType | null;
-	if (!struct) throw new UsageError(`${call.name} has no struct that is known`, "give the bytes in hex");
+	if (!struct) throw new UsageError(`${call.name} has no known struct`, "give the bytes in hex");
 	const whole = new Uint8Array(Math.max(bytes.length, struct.size));
 	whole.set(bytes);
 	const draft = new Draft(struct, inv, new DryScratch());
 	for (const text of sets) {
 		const at = text.indexOf("=");
-		if (at < 1) throw new UsageError(`"${text}": a field and a value are wanted`, "for example ioas_id=1");
+		if (at < 1) throw new UsageError(`"${text}": a field and a value are expected`, "for example ioas_id=1");
 		const field = findField(struct, text.slice(0, at));
 		draft.write(whole, field, parseField(field, text.slice(at + 1), field.path, true));
 	}
@@ -106,7 +107,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const words = args.slice(1);
 	const number = options.argAddr ?? options.argValue;
 	if (number !== undefined && words.length > 0)
-		throw new UsageError("the argument is given twice", "--arg-addr and --arg-value stand instead of bytes and fields");
+		throw new UsageError("the argument is given twice", "--arg-addr and --arg-value replace bytes and fields");
 	const arg =
 		number === undefined
 			? await rawBytes(inv, call, words)
@@ -154,7 +155,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	} else answer = callWithBytes(kernel, fd, call, arg);
 	if (call.request === groupCalls.VFIO_GROUP_GET_DEVICE_FD && answer.ret >= 0) inv.context.deviceFiles.add(answer.ret);
 	const good = asExpected(inv, answer.errno);
-	// As the call's own command has it: what is made, or else what is returned.
+	// As for the call's own command: the ID of what was made, or else the return value.
 	const value = answer.errno === 0 ? (madeIn(call, answer.after) ?? answer.ret) : undefined;
 	const details = call.struct || common.hex || before.length === 0 ? undefined : { lines: hexLines(answer) };
 	const reasons = await reasonsFor(inv, answer);
@@ -183,10 +184,10 @@ async function run(inv: Invocation): Promise<Outcome> {
 	return { exit: good ? exitCode.done : exitCode.failed, errno: answer.errno, value, fields };
 }
 
-/** The kernel reads as much as the size field says, whatever was given: behind it are zeroes up to the page's end. */
+/** The kernel reads as much as the size field says, whatever was given: zeroes follow what was given, up to the page's end. */
 function shortNotes(call: Ioctl, bytes: Uint8Array, bare: boolean): string[] {
 	if (bare || !call.struct || bytes.length >= call.struct.size) return [];
-	return [`${bytes.length} bytes were given, the struct has ${call.struct.size}: the kernel reads on, and finds zeroes`];
+	return [`${bytes.length} bytes were given, but the struct has ${call.struct.size}: the kernel also reads the zeroes behind them`];
 }
 
 /** Fields that lie within the bytes; of a test command, those of its operation. */
@@ -214,7 +215,7 @@ const family: Family = {
 				{ name: "ARGUMENT", value: "assignment", doc: "field=value, or bytes in hex", optional: true, variadic: true },
 			],
 			options: () => [
-				{ flags: "--length <n>", doc: "exactly so many bytes are placed, cut or filled with zeroes" },
+				{ flags: "--length <n>", doc: "place exactly this many bytes, cut or padded with zeroes" },
 				{ flags: "--arg-addr <address>", doc: "pass this address as it is" },
 				{ flags: "--arg-value <number>", doc: "pass this number as it is" },
 				{ flags: "--on-fd <fd>", doc: "call on this file of the program instead of /dev/iommu" },
@@ -225,7 +226,7 @@ const family: Family = {
 				["raw IOMMU_IOAS_ALLOC", "a struct with nothing but its size"],
 				["raw 0x3b81 0c0000000000000000000000", "the same in bytes"],
 				["raw IOMMU_IOAS_ALLOC size=4 --expect EINVAL", "a size that is too small"],
-				["raw 0x3bff 08000000 --expect ENOTTY", "a number that no command has"],
+				["raw 0x3bff 08000000 --expect ENOTTY", "a number that no call has"],
 			],
 			run,
 		},

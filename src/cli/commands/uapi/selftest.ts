@@ -1,3 +1,4 @@
+/** `selftest`: the operations of IOMMU_TEST_CMD. */
 import { iommu_hwpt_pgfault_perm, iommu_test_op, mock_access_rw, mock_aperture } from "../../../../structs/index.js";
 import { bytesGiven, bytesOptions } from "../../call/bytes-option.js";
 import { callCommand } from "../../call/command.js";
@@ -17,7 +18,7 @@ const field = (member: string, name: string, label: string, doc: string, optiona
 	optional,
 });
 
-/** The bytes that an access writes: they are placed, and give the length. */
+/** Places the bytes that an access writes; they also give the length. */
 async function placeBytes(draft: Draft): Promise<void> {
 	const bytes = await bytesGiven(draft.inv, Number(draft.get("access_rw.length")));
 	const write = BigInt(mock_access_rw.MOCK_ACCESS_RW_WRITE);
@@ -62,17 +63,17 @@ async function dmaBuffersBefore({ inv }: Draft): Promise<ReadonlySet<number> | u
 	return new Set(openDmaBuffers());
 }
 
-/** Linux 7.3 answers 0 for the buffer that it has opened: the file is found by looking for it. */
+/** Linux 7.3 returns 0 instead of the file of the buffer that it made, so the new file is searched for. */
 async function dmaBufferMade({ inv, answer, prepared: before }: Made<ReadonlySet<number> | undefined>): Promise<Details | undefined> {
 	if (before === undefined || answer.errno !== 0 || answer.ret !== 0) return undefined;
 	const { openDmaBuffers } = await import("../../../kernel/real/index.js");
 	const fd = openDmaBuffers().find((one) => !before.has(one));
 	if (fd === undefined) return undefined;
-	inv.io.stderr.write(`${inv.err.note("note:")} a bug of this kernel: it answers 0 instead of the DMA buffer's file, which is ${fd}\n`);
+	inv.io.stderr.write(`${inv.err.note("note:")} a bug in this kernel: it returns 0 instead of the DMA buffer's file, which is ${fd}\n`);
 	return { value: fd, lines: [`the DMA buffer is file ${fd}`], json: { dmabuf_fd: fd }, fields: { dmabuf_fd: fd } };
 }
 
-/** The name is the operation's, IOMMU_TEST_OP_... */
+/** A test command; its name is the operation's, without IOMMU_TEST_OP_. */
 type TestSpec = Omit<CallSpec, "ioctl" | "fixed">;
 
 const mockIds = "out_stdev_id is the mock device, out_hwpt_id what it is attached to, out_idev_id the device's ID for every other call.";
@@ -120,7 +121,7 @@ const tests: readonly TestSpec[] = [
 		name: "md-check-refs",
 		summary: "check how often pages of the program are pinned",
 		member: "check_refs",
-		positional: [{ ...id("ID", "not looked at"), optional: true }],
+		positional: [{ ...id("ID", "ignored"), optional: true }],
 		examples: [["selftest md-check-refs --uptr $memory --length 4k --refs 1", ""]],
 	},
 	{
@@ -178,7 +179,7 @@ const tests: readonly TestSpec[] = [
 	{
 		name: "dirty",
 		summary: "dirty pages as a device would",
-		details: `Without --uptr: a bitmap of the pages of --pages, or of all of the range. --page-size is ${mock_aperture.MOCK_PAGE_SIZE} if not given, the mock IOMMU's own.`,
+		details: `Without --uptr: makes a bitmap of the pages of --pages, or of the whole range. --page-size is ${mock_aperture.MOCK_PAGE_SIZE} if not given, the mock IOMMU's own.`,
 		member: "dirty",
 		positional: [id("HWPT", "the page table")],
 		extra: () => [{ flags: "--pages <list>", doc: "which pages of the range, from 0: 0,3,8-15" }],

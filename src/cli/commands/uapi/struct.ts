@@ -1,3 +1,4 @@
+/** `struct`: the uAPI's structs, listed, shown, encoded and decoded. */
 import {
 	allSets,
 	allStructs,
@@ -23,7 +24,7 @@ function callsOf(struct: StructType): Ioctl[] {
 	return Object.values<Ioctl>(ioctls).filter((call) => call.struct?.name === struct.name);
 }
 
-/** All structs' names, and what is left of them without their prefix: both may be typed. */
+/** All structs' names, with and without their prefix: both may be typed. */
 const structNames = (): string[] => allStructs().flatMap(({ name }) => [name, name.replace(/^(iommu|vfio)_/, "")]);
 
 /** A struct by its name, with or without iommu_; or by the name of the call that takes it. */
@@ -33,7 +34,7 @@ function findStruct(name: string): StructType {
 	if (found) return found;
 	const call = Object.values<Ioctl>(ioctls).find((one) => one.name === wanted.toUpperCase() && one.struct);
 	if (call) return call.struct as StructType;
-	// what is an event queue today was called a virtual IRQ in 2024
+	// today's event queues were called virtual IRQs in 2024
 	if (/virq/i.test(wanted)) return findStruct(wanted.replace(/virq/i, (old) => (old === "VIRQ" ? "VEVENTQ" : "veventq")));
 	throw new UsageError(`no struct is named "${name}"`, didYouMean(wanted, structNames()) ?? "iommuctl struct list shows them all");
 }
@@ -172,7 +173,7 @@ async function encode({ args, options, common, io }: Invocation): Promise<Outcom
 	for (const text of args.slice(1)) {
 		const at = text.indexOf("=");
 		if (at < 1)
-			throw new UsageError(`"${text}": a field and a value are wanted`, `for example ${struct.leaves[1]?.name ?? sizeField.name}=1`);
+			throw new UsageError(`"${text}": a field and a value are expected`, `for example ${struct.leaves[1]?.name ?? sizeField.name}=1`);
 		const field = findField(struct, text.slice(0, at));
 		writeLeaf(bytes, field, parseField(field, text.slice(at + 1), field.path));
 	}
@@ -192,7 +193,7 @@ async function decodeInput({ args, options, io }: Invocation): Promise<Uint8Arra
 	return await readInputOrStdin(io, file, "--file");
 }
 
-/** Leaves that count: of a union, those of the member that is selected. */
+/** The leaves to show: of a union, only those of the selected member. */
 function countingLeaves(struct: StructType, bytes: Uint8Array): FieldInfo[] {
 	const off = new Set<string>();
 	for (const field of struct.fields) {
@@ -208,7 +209,7 @@ async function decode(inv: Invocation): Promise<Outcome> {
 	const struct = findStruct(args[0]);
 	const bytes = await decodeInput(inv);
 	const { size } = struct;
-	// Several of them: an array. What is shorter than one counts as a short struct.
+	// Bytes of several structs are an array; bytes of less than one are a short struct.
 	const count = bytes.length > size && bytes.length % size === 0 ? bytes.length / size : 1;
 	const pieces = Array.from({ length: count }, (_, at) => (count === 1 ? bytes : bytes.subarray(at * size, (at + 1) * size)));
 	if (common.json) {
@@ -225,7 +226,7 @@ async function decode(inv: Invocation): Promise<Outcome> {
 		const lines = [
 			`${out.strong(`struct ${struct.name}`)}${count > 1 ? ` [${at}]` : ""}${piece.length < size ? `, only ${piece.length} of ${size} bytes` : ""}`,
 			...fieldLines(countingLeaves(struct, piece), piece, out).map((line) => `  ${line}`),
-			...(extra.length > 0 ? ["  behind it:", ...extra.map((line) => `    ${line}`)] : []),
+			...(extra.length > 0 ? ["  after it:", ...extra.map((line) => `    ${line}`)] : []),
 		];
 		io.stdout.write(`${lines.join("\n")}\n`);
 	}
@@ -257,25 +258,25 @@ const commands: readonly CommandSpec[] = [
 	},
 	{
 		name: "encode",
-		summary: "bytes of a struct from its fields",
+		summary: "print a struct's bytes, given its fields",
 		args: [
 			nameArg,
 			{
 				name: "FIELD=VALUE",
 				value: "assignment",
-				doc: "what is left out is zero, the size field the struct's",
+				doc: "fields left out are zero, except the size field, which is the struct's size",
 				optional: true,
 				variadic: true,
 			},
 		],
-		options: () => [{ flags: "--binary", doc: "the bytes themselves, not hex" }],
+		options: () => [{ flags: "--binary", doc: "write write the bytes themselves, not hex" }],
 		examples: [["struct encode ioas_map ioas_id=1 flags=READABLE,WRITEABLE length=4k", ""]],
 		run: encode,
 	},
 	{
 		name: "decode",
-		summary: "fields of a struct from its bytes; of an array if they are several",
-		args: [nameArg, { name: "HEX", doc: "the bytes; spaces may be between them", optional: true, variadic: true }],
+		summary: "print a struct's fields, given its bytes; or those of an array of structs",
+		args: [nameArg, { name: "HEX", doc: "the bytes; spaces are allowed", optional: true, variadic: true }],
 		options: () => [{ flags: "--file <file>", value: "file", doc: "the bytes themselves from a file or stdin (-)" }],
 		examples: [
 			["struct decode iommu_ioas_alloc 0c0000000000000001000000", ""],
@@ -287,7 +288,7 @@ const commands: readonly CommandSpec[] = [
 
 const family: Family = {
 	name: "struct",
-	details: "Everything that is known of the uAPI's structs comes from their declarations; no kernel is asked.",
+	details: "What the uAPI's structs look like, as they are declared; no kernel is asked.",
 	commands,
 };
 export default family;

@@ -1,3 +1,4 @@
+/** `veventq`: virtual event queues and the events in them. */
 import { splitEvents } from "../../../client/queues.js";
 import { callCommand } from "../../call/command.js";
 import { showIo } from "../../call/io-result.js";
@@ -10,7 +11,7 @@ import { closeQueue } from "./queue-close.js";
 import { queueFile, queueOptions, readLength, readTarget } from "./queue-files.js";
 import { waitOptions, waitToRead } from "./wait.js";
 
-/** Bytes of a read unless told otherwise. */
+/** The length of a read by default (bytes). */
 const defaultLength = 1 << 16;
 
 async function read(inv: Invocation): Promise<Outcome> {
@@ -80,7 +81,7 @@ const family: Family = {
 				...waitOptions,
 				{ flags: "--length <bytes>", doc: `length of the read (${defaultLength})` },
 				{ flags: "--into <address>", doc: "read to this address of the program" },
-				{ flags: "--type <number>", doc: "what the events are, with --queue-fd" },
+				{ flags: "--type <number>", doc: "the type of the events, with --queue-fd" },
 			],
 			groups: ["kernel", "expect", "quiet"],
 			examples: [

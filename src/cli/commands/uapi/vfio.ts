@@ -1,3 +1,4 @@
+/** `vfio`: the calls of a VFIO type 1 container that iommufd answers. */
 import {
 	iommufd_vfio_ioas_op,
 	vfio_defines,
@@ -12,10 +13,10 @@ import { valueCommand } from "../../call/value.js";
 import type { Family } from "../../frame/command.js";
 import { hex, plural } from "../../frame/text.js";
 
-/** Room behind the info for its chain of capabilities (bytes). */
+/** Room after the info for its chain of capabilities (bytes). */
 const capsRoom = 1000;
 
-/** The capabilities that stand behind the info, each with the offset of the next. */
+/** The capabilities that follow the info, each with the offset of the next. */
 function capsFetched({ draft, answer }: Made): Details | undefined {
 	if (answer.errno !== 0) return undefined;
 	const { after } = answer;
@@ -67,7 +68,7 @@ const specs: readonly CallSpec[] = [
 	},
 	{
 		name: "clear-ioas",
-		summary: "take the IOAS away from the VFIO calls",
+		summary: "let the VFIO calls of this context work on no IOAS",
 		ioctl: "IOMMU_VFIO_IOAS",
 		fixed: op(iommufd_vfio_ioas_op.IOMMU_VFIO_IOAS_CLEAR),
 		examples: [["vfio clear-ioas", ""]],
@@ -90,7 +91,7 @@ const specs: readonly CallSpec[] = [
 		name: "map-dma",
 		summary: "map memory of the program at an IOVA",
 		details:
-			"Without --flags: READ|WRITE. Without --vaddr: fresh memory of that size, whose address is told. The struct's own size is --argsz.",
+			"Without --flags: READ|WRITE. Without --vaddr: maps fresh memory of that size and prints its address. The struct's own size is --argsz.",
 		ioctl: "VFIO_IOMMU_MAP_DMA",
 		async prepare(draft) {
 			draft.fill("flags", BigInt(vfio_defines.VFIO_DMA_MAP_FLAG_READ | vfio_defines.VFIO_DMA_MAP_FLAG_WRITE));
@@ -127,7 +128,7 @@ const family: Family = {
 		}),
 		valueCommand("vfio", {
 			name: "check-extension",
-			summary: "whether an extension is there (ret 1) or not (ret 0)",
+			summary: "whether an extension is supported (ret 1) or not (ret 0)",
 			ioctl: "VFIO_CHECK_EXTENSION",
 			value: {
 				name: "EXTENSION",

@@ -1,3 +1,4 @@
+/** `viommu`, `vdevice` and `hw-queue`: a guest's IOMMU and what belongs to it. */
 import { viommuPayloads } from "../../../client/payloads.js";
 import { callCommand } from "../../call/command.js";
 import { fetchPayload, payloadOptions, placePayload } from "../../call/payload.js";
@@ -29,13 +30,13 @@ export const viommu: Family = {
 
 export const vdevice: Family = {
 	name: "vdevice",
-	details: "A virtual device tells a virtual IOMMU by which ID the guest knows a physical device.",
+	details: "A virtual device tells a virtual IOMMU which ID the guest uses for a physical device.",
 	commands: [
 		callCommand("vdevice", {
 			name: "alloc",
 			summary: "make a virtual device",
 			ioctl: "IOMMU_VDEVICE_ALLOC",
-			positional: [viommuId, deviceId, { name: "VIRT_ID", doc: "the guest's ID of it (stream ID, requester ID)", field: "virt_id" }],
+			positional: [viommuId, deviceId, { name: "VIRT_ID", doc: "the guest's ID for it (stream ID, requester ID)", field: "virt_id" }],
 			examples: [["vdevice alloc 6 4 0x99", "the guest knows device 4 as 0x99"]],
 		}),
 		findCommand,
@@ -44,7 +45,7 @@ export const vdevice: Family = {
 
 export const hwQueue: Family = {
 	name: "hw-queue",
-	details: "A hardware queue is read by hardware straight from guest memory, which stays pinned as long.",
+	details: "Hardware reads a hardware queue straight from guest memory, which stays pinned as long as the queue exists.",
 	commands: [
 		callCommand("hw-queue", {
 			name: "alloc",

@@ -1,3 +1,4 @@
+/** --wait and --timeout of commands that read a queue. */
 import { POLLIN } from "../../../kernel/kernel.js";
 import { durationText, parseDuration } from "../../../session/duration.js";
 import type { Invocation, OptionSpec } from "../../frame/command.js";
@@ -9,7 +10,7 @@ export const waitOptions: readonly OptionSpec[] = [
 	{ flags: "--timeout <time>", doc: "with --wait: give up after this time (500ms, 30s, 2m)" },
 ];
 
-/** Time between two looks, ms: short at first, then longer. */
+/** Time between two polls, ms: short at first, then longer. */
 const shortest = 2;
 const longest = 50;
 
@@ -22,18 +23,17 @@ export async function waitToRead(inv: Invocation, fd: number): Promise<string | 
 	const { io, context, options } = inv;
 	const timeout = options.timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.timeout as string, "--timeout");
 	if (options.wait !== true) {
-		if (options.timeout !== undefined) throw new UsageError("--timeout says how long --wait waits, and there is no --wait");
+		if (options.timeout !== undefined) throw new UsageError("--timeout limits how long --wait waits, and --wait is not given");
 		return undefined;
 	}
 	const handle = await context.handle();
-	// A trace shall not fill up with looks that found nothing.
+	// Polls that find nothing stay out of the trace.
 	const kernel = handle.unrecorded ?? handle.kernel;
 	const end = performance.now() + timeout;
 	for (let interval = shortest; ; interval = Math.min(interval * 2, longest)) {
 		const file = { fd, events: POLLIN, revents: 0 };
 		if (kernel.poll([file], 0) !== 0) return undefined;
-		if (kernel.kind === "sim" && !io.sharing)
-			return "nothing is queued, and nothing will be: no other command speaks to this simulated kernel";
+		if (kernel.kind === "sim" && !io.sharing) return "nothing is queued, and nothing will be: no other command uses this simulated kernel";
 		const left = end - performance.now();
 		if (left <= 0) return `nothing was queued within ${durationText(timeout)}`;
 		await pause(inv, Math.min(interval, left));

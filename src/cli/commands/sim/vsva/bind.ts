@@ -9,7 +9,7 @@ import { changing, controlOf, printDocument } from "../control.js";
 
 type Table = NonNullable<ReturnType<SimControl["guestTables"]["get"]>>;
 
-/** `DEVICE` or `DEVICE=GUEST_RID`. */
+/** Binds a guest's table to devices; each argument is `DEVICE` or `DEVICE=GUEST_RID`. */
 export async function bind(inv: Invocation): Promise<Outcome> {
 	const { args, options } = inv;
 	if (options.base === undefined || options.size === undefined)
@@ -43,7 +43,7 @@ export async function unbind(inv: Invocation): Promise<Outcome> {
 	const control = await changing(inv);
 	const id = Number(parseNumber(inv.args[0], "the table's ID"));
 	if (!control.guestTables.unbind(id)) throw new UsageError(`there is no bound table ${id}`, "vsva list shows them");
-	return await showIo(inv, { command: "vsva unbind", call: "unbind", ret: 0, errno: 0, headline: `table ${id} is taken away` });
+	return await showIo(inv, { command: "vsva unbind", call: "unbind", ret: 0, errno: 0, headline: `table ${id} unbound` });
 }
 
 export async function list(inv: Invocation): Promise<Outcome> {

@@ -3,7 +3,7 @@ import { queueVendors, vendors } from "../../../../sim/index.js";
 import type { Family } from "../../../frame/command.js";
 import { bind, list, unbind } from "./bind.js";
 
-/** The vendors whose guests have a queue; and of these, as a help text names them, those for whom something holds. */
+/** The vendors whose guests have a queue, and the titles of those that meet a condition, for help texts. */
 const queues = queueVendors();
 const titles = (holds: (vendor: (typeof queues)[number]) => unknown): string =>
 	queues
@@ -16,15 +16,15 @@ const family: Family = {
 	name: "vsva",
 	details: [
 		"Shared virtual addressing for guests as proposed in 2017 and 2018: a guest's whole PASID table bound to devices, its",
-		"invalidation queue forwarded, page responses of that time. forward and convert-response speak today's uAPI too.",
+		"invalidation queue forwarded, page responses of that time. The commands forward and convert-response work with today's uAPI too.",
 	].join("\n"),
 	commands: [
 		{
 			name: "bind",
 			summary: `give devices a guest's whole PASID table (${vendors.flatMap(({ pasidTable }) => pasidTable ?? []).join(", ")})`,
 			details: [
-				"The devices share the one table, and must be bound and attached to a page table that holds the guest's memory. A device",
-				"whose requester ID is not its own, or is another's too, is refused. Only the simulated kernel has it.",
+				"The devices share the one table, and must be bound and attached to a page table that maps the guest's memory. A device",
+				"whose requester ID is not its own, or not its own alone, is refused. Only the simulated kernel has this.",
 			].join("\n"),
 			args: [
 				{ name: "DEVICE", value: "device", doc: "vfio3, or vfio3=00:05.0 if the guest knows it by another requester ID", variadic: true },
@@ -50,24 +50,24 @@ const family: Family = {
 			name: "forward",
 			summary: "turn a guest's invalidation queue into invalidation arrays, and make the calls",
 			details: [
-				`${queues.map(({ queue }) => queue.about).join(", ")}: bytes, hex, or JSON (an array or an object a line,`,
-				'{"op":"PASID_IOTLB","pasid":5,"did":1,"granularity":3,"address":"0x1000","am":0}). Consecutive ones for one target go in one',
-				"call. Of every other it is told whether the VMM does it itself (vmm), nothing is to do (covered), or it is lost, and why.",
-				"--table hands the queue to a table of `vsva bind` instead.",
+				`${queues.map(({ queue }) => queue.about).join(", ")}: bytes, hex, or JSON (an array, or one object per line,`,
+				'{"op":"PASID_IOTLB","pasid":5,"did":1,"granularity":3,"address":"0x1000","am":0}). Consecutive descriptors for one target',
+				"go in one call. Every descriptor that is not forwarded is listed with the reason: the VMM handles it itself (vmm), it needs no",
+				"call (covered), or it is lost. --table hands the queue to a table of `vsva bind` instead.",
 			].join("\n"),
 			options: () => [
 				{ flags: "--vendor <name>", doc: "whose queue it is", choices: queues.map(({ kind }) => kind) },
-				{ flags: "--from <file>", value: "file", doc: "the queue; - is stdin" },
+				{ flags: "--from <file>", value: "file", doc: "the file with the queue; - is stdin" },
 				{
 					flags: "--op <fields>",
 					doc: "a descriptor by its name and fields: PASID_IOTLB,pasid=5,granularity=3,address=0x1000; may be repeated",
 					repeat: true,
 				},
 				{ flags: "--hex <hex>", doc: "descriptors in hex; may be repeated", repeat: true },
-				{ flags: "--format <form>", doc: "of --from, where it can not be guessed", choices: ["binary", "hex", "json"] },
+				{ flags: "--format <form>", doc: "the form of --from, if it cannot be guessed", choices: ["binary", "hex", "json"] },
 				{
 					flags: "--width <bits>",
-					doc: `of ${titles(({ queue }) => queue.sizes.length > 1)}'s descriptors (${widths[0]})`,
+					doc: `width of ${titles(({ queue }) => queue.sizes.length > 1)}'s descriptors (${widths[0]})`,
 					choices: widths,
 				},
 				{
@@ -77,12 +77,12 @@ const family: Family = {
 				{ flags: "--viommu <id>", doc: `${titles(({ queue }) => queue.target === "viommu")}: the virtual IOMMU` },
 				{
 					flags: "--map <key=n:id>",
-					doc: `${titles(({ queue }) => queue.maps)}: pasid=5:ID or did=3:ID, where there are several page tables`,
+					doc: `${titles(({ queue }) => queue.maps)}: pasid=5:ID or did=3:ID, if there are several page tables`,
 					repeat: true,
 				},
-				{ flags: "--table <id>", doc: "to a table of vsva bind" },
-				{ flags: "--device <name>", doc: "whose queue it is: refused if its requester ID is not its own" },
-				{ flags: "--batch <n>", doc: "entries of one call at most (2^19)" },
+				{ flags: "--table <id>", doc: "hand the queue to this table of vsva bind" },
+				{ flags: "--device <name>", doc: "the device whose queue it is; refused if its requester ID is not its own" },
+				{ flags: "--batch <n>", doc: "the most entries of one call (2^19)" },
 				{ flags: "--strict", doc: "exit 1 if anything is lost" },
 			],
 			groups: ["kernel", "fd", "dry"],
@@ -94,10 +94,10 @@ const family: Family = {
 		},
 		{
 			name: "convert-response",
-			summary: "a page response of 2017 (page_response_msg) as today's, or the other way round",
+			summary: "convert a page response of 2017 (page_response_msg) to today's, or back",
 			args: [
 				{ name: "TO", doc: "today, or 2017" },
-				{ name: "FIELDS", doc: "of the response that is given", variadic: true },
+				{ name: "FIELDS", doc: "the fields of the response to convert", variadic: true },
 			],
 			options: () => [
 				{ flags: "--cookie <n>", doc: "to today: the page fault's cookie" },

@@ -1,4 +1,4 @@
-/** `vsva forward`: a guest's invalidation queue becomes calls. */
+/** `vsva forward`: turns a guest's invalidation queue into calls. */
 import { iommuOn } from "../../../../client/iommu.js";
 import {
 	aliasOf,
@@ -29,7 +29,7 @@ interface Sent {
 	readonly handled: number;
 }
 
-/** A guest's invalidation queue becomes invalidation arrays; what can not be forwarded is told, with the reason. */
+/** Turns a guest's invalidation queue into invalidation arrays and sends them; reports what cannot be forwarded, with the reason. */
 export async function forwardQueue(inv: Invocation): Promise<Outcome> {
 	const { options, common } = inv;
 	const table = options.table === undefined ? undefined : Number(parseNumber(options.table as string, "--table"));
@@ -39,7 +39,7 @@ export async function forwardQueue(inv: Invocation): Promise<Outcome> {
 	if (!queue.sizes.includes(size)) {
 		const theirs = queueVendors().filter((each) => each.queue.sizes.includes(size));
 		throw new UsageError(
-			`--width ${size * 8} is ${theirs.map(({ title }) => `${title}'s`).join(" or ")}`,
+			`--width ${size * 8} is only for ${theirs.map(({ title }) => title).join(" or ")}`,
 			`descriptors of ${kind} have ${queue.sizes.map((bytes) => bytes * 8).join(" or ")} bits`,
 		);
 	}
@@ -58,14 +58,14 @@ async function vendorOf(inv: Invocation, tableId: number | undefined): Promise<Q
 	const all = queueVendors();
 	const given = all.find(({ kind }) => kind === inv.options.vendor);
 	if (tableId === undefined) {
-		if (given === undefined) throw new UsageError("whose queue it is, is missing", `--vendor ${oneOf(all.map(({ kind }) => kind))}`);
+		if (given === undefined) throw new UsageError("the queue's vendor is missing", `--vendor ${oneOf(all.map(({ kind }) => kind))}`);
 		return given;
 	}
 	const found = (await controlOf(inv)).guestTables.get(tableId);
 	if (found === undefined) throw new UsageError(`there is no bound table ${tableId}`, "vsva bind makes one, vsva list shows them");
 	const theirs = all.find(({ kind }) => kind === found.kind);
 	if (theirs === undefined) throw new UsageError(`guests of ${found.kind} have no queue`);
-	if (given !== undefined && given !== theirs) throw new UsageError(`table ${tableId} is one of ${found.kind}, not of ${given.kind}`);
+	if (given !== undefined && given !== theirs) throw new UsageError(`table ${tableId} is a table of ${found.kind}, not of ${given.kind}`);
 	return theirs;
 }
 
@@ -78,7 +78,8 @@ async function refuseAlias(inv: Invocation, name: string): Promise<void> {
 	const control = await controlOf(inv);
 	const device = control.device(name);
 	const alias = control.sim.hardware && aliasOf(control.sim.hardware, device);
-	if (alias !== undefined) throw new UsageError(`${name}: ${alias}`, "its invalidations would be others' too: it is refused");
+	if (alias !== undefined)
+		throw new UsageError(`${name}: ${alias}`, "refused, because its invalidations would also be those of other devices");
 }
 
 function targetsOf(inv: Invocation, { kind, queue }: QueueVendor): Targets {
@@ -87,14 +88,14 @@ function targetsOf(inv: Invocation, { kind, queue }: QueueVendor): Targets {
 	const domains = new Map<number, number[]>();
 	for (const text of (options.map as string[] | undefined) ?? []) {
 		const match = /^(pasid|did)=([^:]+):(.+)$/.exec(text);
-		if (!match) throw new UsageError(`--map: "${text}" is not understood`, "pasid=5:ID or did=3:ID, ID being a nested page table");
+		if (!match) throw new UsageError(`--map: "${text}" is not understood`, "give pasid=5:ID or did=3:ID, where ID is a nested page table");
 		const map = match[1] === "pasid" ? pasids : domains;
 		const key = Number(parseNumber(match[2], "--map"));
 		map.set(key, [...(map.get(key) ?? []), Number(parseNumber(match[3], "--map"))]);
 	}
 	const wanted = queue.target;
 	const other = wanted === "hwpt" ? "viommu" : "hwpt";
-	if (options[other] !== undefined) throw new UsageError(`--${other} is no place for ${kind}'s invalidations`, `--${wanted} is`);
+	if (options[other] !== undefined) throw new UsageError(`--${other} does not take ${kind}'s invalidations`, `give --${wanted}`);
 	const id = options[wanted] as string | undefined;
 	return { otherwise: id === undefined ? undefined : Number(parseNumber(id, `--${wanted}`)), pasids, domains };
 }
@@ -117,7 +118,7 @@ async function send(inv: Invocation, { queue }: QueueVendor, arrays: readonly In
 		scratch.reset();
 		const told = answer.decoded.entry_num;
 		sent.push({ array, errno: answer.errno, handled: answer.errno !== 0 && told === array.count ? 0 : told });
-		// what comes later may not overtake what failed
+		// what comes later must not overtake what failed
 		if (answer.errno !== 0) break;
 	}
 	return sent;
@@ -133,8 +134,14 @@ async function toTable(inv: Invocation, { kind, queue }: QueueVendor, id: number
 		const invalidations = queue.invalidations(descriptors[index]);
 		const strange = invalidations.find(({ device }) => device !== undefined && !physical.has(device));
 		if (strange !== undefined)
-			return { index, name, done: false, dropped: 0, why: `requester ID 0x${strange.device?.toString(16)} is none of the table's devices` };
-		if (invalidations.length === 0) return { index, name, done: false, dropped: 0, why: "it invalidates nothing of a table's" };
+			return {
+				index,
+				name,
+				done: false,
+				dropped: 0,
+				why: `requester ID 0x${strange.device?.toString(16)} does not belong to a device of the table`,
+			};
+		if (invalidations.length === 0) return { index, name, done: false, dropped: 0, why: "it does not invalidate anything of a table" };
 		const dropped = invalidations.reduce(
 			(sum, it) => sum + table.invalidate(it.device === undefined ? it : { ...it, device: physical.get(it.device) }),
 			0,
@@ -210,6 +217,6 @@ function report(
 }
 
 function state(sent: Sent | undefined): string {
-	if (sent === undefined) return "not sent: one before it failed";
+	if (sent === undefined) return "not sent: an earlier one failed";
 	return sent.errno === 0 ? `${sent.handled} handled` : `${sent.handled} handled, then ${errnoText("IOMMU_HWPT_INVALIDATE", sent.errno)}`;
 }

@@ -6,13 +6,13 @@ import type { Invocation } from "../../../frame/command.js";
 import { UsageError } from "../../../frame/exit.js";
 import { readInputOrStdin } from "../../../frame/io.js";
 
-/** A guest's queue from --hex, a file or stdin: bytes, hex text, or JSON (an array, or an object a line). @throws UsageError */
+/** A guest's queue from --hex, a file or stdin: bytes, hex text, or JSON (an array, or one object per line). @throws UsageError */
 export async function readQueue(inv: Invocation, vendor: QueueVendor, size: number): Promise<Uint8Array[]> {
 	const { options, io } = inv;
 	const ops = options.op as string[] | undefined;
 	if (ops !== undefined) {
 		if (options.hex !== undefined || options.from !== undefined)
-			throw new UsageError("--op and another both give the queue", "give one of them");
+			throw new UsageError("--op and another option both give the queue", "give one of them");
 		return ops.map((text) => fromFields(Object.fromEntries(splitPairs(`op=${text}`, "--op")), `--op ${text}`, vendor, size));
 	}
 	const hex = options.hex as string[] | undefined;
@@ -39,8 +39,8 @@ function cut(bytes: Uint8Array, size: number, name: string): Uint8Array[] {
 	if (bytes.length === 0) throw new UsageError(`${name}: there is no descriptor`);
 	if (bytes.length % size !== 0)
 		throw new UsageError(
-			`${name}: ${bytes.length} bytes are no whole number of descriptors of ${size} bytes`,
-			"--width says how wide VT-d's are",
+			`${name}: ${bytes.length} bytes are not a whole number of descriptors of ${size} bytes`,
+			"--width sets how wide VT-d's are",
 		);
 	return Array.from({ length: bytes.length / size }, (_, at) => bytes.subarray(at * size, (at + 1) * size));
 }
@@ -55,7 +55,7 @@ function fromJson(text: string, name: string, vendor: QueueVendor, size: number)
 	return (list as unknown[]).map((entry, at) => {
 		const where = `${name}: descriptor ${at}`;
 		if (typeof entry !== "object" || entry === null)
-			throw new UsageError(`${where}: an object is wanted`, '{"op":"PASID_IOTLB","pasid":5,"granularity":3,"address":"0x1000"}');
+			throw new UsageError(`${where}: an object is expected`, '{"op":"PASID_IOTLB","pasid":5,"granularity":3,"address":"0x1000"}');
 		return fromFields(entry as Record<string, string | number>, where, vendor, size);
 	});
 }
@@ -79,6 +79,6 @@ function parse(text: string, where: string): unknown {
 	try {
 		return JSON.parse(text);
 	} catch (error) {
-		throw new UsageError(`${where}: no JSON: ${(error as Error).message}`);
+		throw new UsageError(`${where}: not valid JSON: ${(error as Error).message}`);
 	}
 }

@@ -20,7 +20,7 @@ type AnyStruct = StructType<any, any, any>;
 const bytesOf = (struct: AnyStruct, text: string, where: string): Uint8Array =>
 	encodeEntry({ name: where, type: 0, struct, example: "" }, text, where);
 
-/** A page response of 2017 as today's, or the other way round; no kernel is asked. */
+/** Converts a page response of 2017 to today's, or back; makes no call. */
 export async function convertResponse(inv: Invocation): Promise<Outcome> {
 	const { args, options } = inv;
 	const fields = args.slice(1).join(",");
@@ -31,7 +31,7 @@ export async function convertResponse(inv: Invocation): Promise<Outcome> {
 		const { response, lost } = toNewResponse(page_response_msg.decode(bytesOf(page_response_msg, fields, "page_response_msg")), cookie);
 		return show(inv, iommu_hwpt_page_response, iommu_hwpt_page_response.encode(response), lost);
 	}
-	if (args[0] !== "2017") throw new UsageError(`"${args[0]}" is neither today nor 2017`, "the form that is wanted");
+	if (args[0] !== "2017") throw new UsageError(`"${args[0]}" is neither today nor 2017`, "give the form to convert to");
 	const faultText =
 		(options.fault as string | undefined) ??
 		missing("--fault", "the request that is answered: grpid=3,pasid=5,flags=PASID_VALID,addr=0x1000");
@@ -46,7 +46,7 @@ export async function convertResponse(inv: Invocation): Promise<Outcome> {
 		iommu_hwpt_page_response.decode(bytesOf(iommu_hwpt_page_response, fields, "iommu_hwpt_page_response")),
 		request,
 	);
-	const lost = fault.grpid > 0x1ff ? [`group ${fault.grpid} has more than the nine bits of 2017`] : [];
+	const lost = fault.grpid > 0x1ff ? [`group ${fault.grpid} does not fit into the nine bits of 2017`] : [];
 	return show(inv, page_response_msg, page_response_msg.encode(old), lost);
 }
 

@@ -1,3 +1,4 @@
+/** `ioas show`: asks the kernel for the IOVA space and prints it. */
 import { ioctls, iommu_ioas_iova_ranges, iommu_iova_range } from "../../../../../structs/index.js";
 import { EMSGSIZE } from "../../../../kernel/errno.js";
 import { parseNumber } from "../../../call/natural.js";
@@ -34,7 +35,7 @@ async function usable(inv: Invocation, id: number): Promise<{ ranges: Range[]; a
 	}
 }
 
-/** From outside: what is not usable is reserved; areas and allowed ranges as far as they were made here. */
+/** As seen from outside: what is not usable is reserved; areas and allowed ranges are those made here. */
 function completed(view: IoasView, { ranges, alignment }: { ranges: Range[]; alignment: bigint }): IoasView {
 	const reserved: Range[] = [];
 	let at = 0n;
@@ -54,7 +55,7 @@ export async function show(inv: Invocation): Promise<Outcome> {
 	await announce(inv);
 	const known = await knownHere(handle);
 	let view = known.ioas(id) ?? { id, areas: [], reserved: [], allowed: [], alignment: 1n };
-	// Also asked where the answer is known: whether there is such an IOAS is the kernel's to say.
+	// Asked even if the answer is known: only the kernel can say whether there is such an IOAS.
 	const asked = await usable(inv, id);
 	if (typeof asked === "number") {
 		io.stderr.write(`${inv.err.bad("failed")}  IOMMU_IOAS_IOVA_RANGES: ${errnoText("IOMMU_IOAS_IOVA_RANGES", -asked)}\n`);

@@ -1,4 +1,4 @@
-/** The IOVA space of an IOAS to scale: bars of it where something is, and the list. */
+/** Draws the IOVA space of an IOAS: bars to scale where something is, and the list. */
 import type { Palette } from "../../../frame/colour.js";
 import { hex, plural, sizeText, table } from "../../../frame/text.js";
 import type { Area, IoasView, Range } from "../../../graph/model.js";
@@ -6,7 +6,7 @@ import type { Area, IoasView, Range } from "../../../graph/model.js";
 const END = 1n << 64n;
 
 const length = ({ start, last }: Range): bigint => last - start + 1n;
-/** Exact where that is short. */
+/** Exact if that is short. */
 function bytes(count: bigint): string {
 	if (count === END) return "everything";
 	const exact = sizeText(count);
@@ -18,7 +18,7 @@ const near = 16n;
 /** Bars that are drawn; the list has everything. */
 const mostBars = 8;
 
-/** What lies together, with a little room around. */
+/** Ranges that lie close together, with a little room around them. */
 function windowsOf(ranges: readonly Range[]): Range[] {
 	const rising = [...ranges].sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
 	const windows: { start: bigint; last: bigint }[] = [];
@@ -44,7 +44,7 @@ function covered(ranges: readonly Range[], { start, last }: Range): bigint {
 	return sum;
 }
 
-/** Index of the first range that ends at `start` or behind it. */
+/** Index of the first range that ends at `start` or after it. */
 function firstBehind(ranges: readonly Range[], start: bigint): number {
 	let low = 0;
 	let high = ranges.length;
@@ -117,7 +117,7 @@ function roughly(count: bigint): string {
 	return `${Number(value.toPrecision(3))} ${units[unit]}`;
 }
 
-/** Rows of the list that people see without asking for all. */
+/** Rows of the list that are shown without --all. */
 const mostRows = 40;
 
 export function drawSpace(view: IoasView, colours: Palette, columns: number, all: boolean): string[] {
