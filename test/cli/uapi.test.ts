@@ -45,3 +45,17 @@ test("compare finds what an older kernel does not know", () => {
 	expect(iommuctl(["compare", file, "--right", "sim:uapi=5.0"]).status).toBe(2);
 	expect(iommuctl(["compare", file, "--right", "real:uapi=6.6"]).status).toBe(2);
 });
+
+test("`require uapi RELEASE` compares the kernel's release, and says so", () => {
+	expect(script(["require uapi 6.12", "ioas alloc"], "--uapi", "6.12").status).toBe(0);
+	expect(script(["require uapi v6.12", "ioas alloc"]).status).toBe(0);
+	const older = script(["require uapi 6.12", "ioas alloc"], "--uapi", "6.9");
+	expect(older.status).toBe(77);
+	expect(older.stdout).toContain("skipped: the simulated kernel's uAPI is that of Linux 6.9, older than 6.12\n");
+	const wrong = script(["require uapi 6.1", "ioas alloc"]);
+	expect(wrong.status).toBe(2);
+	expect(wrong.stderr).toContain('require uapi: "6.1" is not a release with iommufd; those are 6.2 to ');
+	expect(script(["require uapi vtd-inv-v11"]).stderr).toContain(
+		'"vtd-inv-v11" is neither a release nor a proposal\n  did you mean vtd-inv-v10?',
+	);
+});

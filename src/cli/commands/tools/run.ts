@@ -105,6 +105,8 @@ const family: Family = {
 				"  require kernel real|sim         goes on only there; else the rest is skipped and the exit code is 77",
 				"  require ioctl NAME              likewise, where the kernel knows the call",
 				"  require device vfio0            likewise, where the device can be opened",
+				"  require uapi 6.12               likewise, where the kernel's release is at least this: the one that --uapi says, or",
+				"                                  uname's; with a proposal's name: where the simulated kernel has it",
 				"  require selftest                likewise, where the kernel has the selftest driver",
 				"",
 				"The first command that fails ends the script, with its file and line, unless --keep-going.",

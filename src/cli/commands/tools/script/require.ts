@@ -1,4 +1,5 @@
-import { type Ioctl, ioctlByName, ioctls } from "../../../../../structs/index.js";
+import { release } from "node:os";
+import { CURRENT_RELEASE, type Ioctl, ioctlByName, ioctls, RELEASE_RANGES, RELEASES } from "../../../../../structs/index.js";
 import type { Context } from "../../../frame/context.js";
 import { errnoName } from "../../../frame/errnos.js";
 import { UsageError } from "../../../frame/exit.js";
@@ -13,6 +14,28 @@ const callNames = (): string[] => Object.keys(ioctls).filter((name) => name.star
 async function known(context: Context, call: Ioctl): Promise<boolean> {
 	const { kernel, unrecorded } = await context.handle();
 	return knows(unrecorded ?? kernel, await context.iommu(), call);
+}
+
+/**
+ * Compares a release with the one that answers: the simulated kernel's is what --uapi says, the real kernel's what uname
+ * says, whatever it was built with.
+ */
+async function olderThan(context: Context, wanted: string): Promise<string | undefined> {
+	const name = wanted.replace(/^v/, "");
+	if (!RELEASES.includes(name))
+		throw new UsageError(`require uapi: "${wanted}" is not a release with iommufd; those are ${RELEASE_RANGES}`);
+	const { sim, kernel } = await context.handle();
+	const simulated = kernel.kind === "sim";
+	const here = simulated ? (sim?.release?.name ?? CURRENT_RELEASE) : release();
+	const number = (text: string): number => {
+		const [major, minor] = text
+			.replace(/^v/, "")
+			.split(".")
+			.map((part) => Number.parseInt(part, 10));
+		return major * 1000 + minor;
+	};
+	if (number(here) >= number(name)) return undefined;
+	return `${simulated ? `the simulated kernel's uAPI is that of Linux ${here}` : `the kernel's release is ${here}`}, older than ${name}`;
 }
 
 const checks: Readonly<Record<string, { readonly wants: string; readonly check: Check }>> = {
@@ -33,11 +56,13 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 		},
 	},
 	uapi: {
-		wants: "a proposal that --uapi takes, such as vtd-inv-v10",
+		wants: "a release such as 6.12, or a proposal that --uapi takes, such as vtd-inv-v10",
 		async check(context, what) {
+			if (/^v?\d/.test(what)) return await olderThan(context, what);
 			const { proposals } = await import("../../../../sim/index.js");
 			const known = proposals();
-			if (!Object.hasOwn(known, what)) throw new UsageError(`require uapi: "${what}" is no proposal`, didYouMean(what, Object.keys(known)));
+			if (!Object.hasOwn(known, what))
+				throw new UsageError(`require uapi: "${what}" is neither a release nor a proposal`, didYouMean(what, Object.keys(known)));
 			const { sim, which } = await context.handle();
 			return sim?.hardware?.machine.kernel.vendor[known[what].option] ? undefined : `the kernel is ${which}; --uapi ${what} gives it that`;
 		},
