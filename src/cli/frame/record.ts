@@ -1,3 +1,4 @@
+import { release } from "node:os";
 import type { TraceWriter } from "../../trace/index.js";
 import { UsageError } from "./exit.js";
 import type { KernelHandle } from "./kernel-choice.js";
@@ -21,7 +22,11 @@ export async function recorded(handle: KernelHandle, file: string, fd?: number):
 	const { TraceWriter, recording } = await import("../../trace/index.js");
 	const { machineFile } = await import("../../sim/index.js");
 	const machine = handle.sim?.hardware?.machine;
-	const header = { kernel: handle.kernel.kind, ...(machine && { machine: machineFile(machine) }) };
+	const header = {
+		kernel: handle.kernel.kind,
+		...(handle.kernel.kind === "real" && { release: release() }),
+		...(machine && { machine: machineFile(machine) }),
+	};
 	const writer = opened(file, () => new TraceWriter(file, header));
 	const kernel = recording(handle.kernel, writer);
 	if (fd !== undefined) kernel.adopt(fd, "/dev/iommu");

@@ -249,7 +249,7 @@ export class ProgramWriter {
 				return;
 			}
 			const data = step.data ?? "";
-			const records = kind === "fault" ? this.#records(iommu_hwpt_page_response, data, "responses") : undefined;
+			const records = kind === "fault" ? this.#records(step.fd, iommu_hwpt_page_response, data, "responses") : undefined;
 			if (records === undefined) {
 				const literal = bytesLines(data);
 				const lines = literal.length === 1 ? literal : ["", ...literal.map((line) => `\t\t${line}`)];
@@ -266,7 +266,7 @@ export class ProgramWriter {
 		this.#say("{");
 		if (step.addr === undefined) this.#lines.push(`\t\tunsigned char got[${Math.max(step.length, 1)}];`);
 		const data = step.data ?? "";
-		const records = kind === "fault" && data !== "" ? this.#records(iommu_hwpt_pgfault, data, "want") : undefined;
+		const records = kind === "fault" && data !== "" ? this.#records(step.fd, iommu_hwpt_pgfault, data, "want") : undefined;
 		if (records !== undefined) this.#lines.push(...records, "");
 		this.#answers(`${step.op}(${file}, ${where}, ${step.length}${offset})`, step, "\t\t");
 		if (records !== undefined) {
@@ -276,16 +276,21 @@ export class ProgramWriter {
 		this.#say("}");
 	}
 
-	/** An array of structs with their fields by name; undefined if the bytes are not whole structs. */
-	#records(type: StructType, data: string, name: string): string[] | undefined {
+	/** An array of structs with their fields by name and IDs by the objects' variables; undefined if the bytes are not whole structs. */
+	#records(file: string, type: StructType, data: string, name: string): string[] | undefined {
 		const size = type.size * 2;
 		if (data === "" || data.length % size !== 0) return undefined;
 		const all = data.match(new RegExp(`.{${size}}`, "g")) as string[];
 		const values = all.map((one) => type.decode(Buffer.from(one, "hex")) as Readonly<Record<string, unknown>>);
 		this.#need(type, {});
+		const substitute = ({ field, value }: Leaf): string | undefined => {
+			const variable = field.role === "id" ? this.#objects.inFile(file, value as number) : undefined;
+			if (variable !== undefined) this.#usedVariables.add(variable);
+			return variable;
+		};
 		const lines = values.flatMap((value) => [
 			"\t\t\t{",
-			...initialisers(type, value, this.#needs.constants, () => undefined, "", 4),
+			...initialisers(type, value, this.#needs.constants, substitute, "", 4),
 			"\t\t\t},",
 		]);
 		return [`\t\tconst struct ${type.name} ${name}[] = {`, ...lines, "\t\t};"];

@@ -51,9 +51,21 @@ function withNested(structs: ReadonlyMap<StructType, ReadonlySet<string>>): [Str
 	return [...all];
 }
 
+/** Which kernel gave the answers, as far as the trace says. */
+function recordedOn({ kernel, release, machine }: TraceHeader): string {
+	if (kernel === undefined) return "";
+	const which = comment(String(kernel));
+	if (which === "sim") {
+		const name = (machine as { readonly name?: unknown } | undefined)?.name;
+		return `; the answers are those of iommuctl's simulated kernel${typeof name === "string" ? `, machine ${comment(name)}` : ""}`;
+	}
+	const linux = which === "real" ? (release === undefined ? "a real kernel" : `Linux ${comment(String(release))}`) : `Linux ${which}`;
+	return `; the answers are those of ${linux}`;
+}
+
 function beginning(source: string, header: TraceHeader): string {
 	return `/*
- * Made by iommuctl from ${comment(source)}${header.kernel === undefined ? "" : `; the answers are those of Linux ${comment(String(header.kernel))}`}.
+ * Made by iommuctl from ${comment(source)}${recordedOn(header)}.
  * cc -Wall -Wextra -o reproducer reproducer.c && ./reproducer
  * Exits 0 if every call answered as recorded, 1 if one did not, 77 if it cannot run.
  */

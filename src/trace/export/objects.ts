@@ -20,6 +20,8 @@ export interface Made {
 export class Objects<T> {
 	readonly #contexts = new Map<string, Map<number, T>>();
 	readonly #bound = new Map<string, string>();
+	/** the context's file, by the file of a queue */
+	readonly #owners = new Map<string, string>();
 
 	/** The objects that a call makes: fields that return a new ID. */
 	made(step: IoctlStep): Made[] {
@@ -46,9 +48,15 @@ export class Objects<T> {
 		return this.#idsFor(step).get(value as number);
 	}
 
+	/** What stands for an ID that was read from the file of a queue. */
+	inFile(file: string, id: number): T | undefined {
+		return this.#contexts.get(this.#owners.get(file) ?? "")?.get(id);
+	}
+
 	/** Takes note of the file that a step opens or binds. */
 	follow(step: Step): void {
 		if (step.op === "open" && step.fd !== undefined && step.path === "/dev/iommu") this.#contexts.set(step.fd, new Map());
+		if (step.op === "ioctl") for (const file of Object.values(step.fd_out ?? {})) this.#owners.set(file, step.fd);
 		if (step.op !== "ioctl" || requestNumber(step.request) !== ioctls.VFIO_DEVICE_BIND_IOMMUFD.request) return;
 		const [context] = Object.values(step.fd_in ?? {});
 		if (context !== undefined) this.#bound.set(step.fd, context);

@@ -55,6 +55,25 @@ describe("trace export --c", () => {
 		expect(text).toContain(".id = access1,");
 	});
 
+	it("uses the objects' variables in what is read, as in calls", async () => {
+		const { header, programs } = await golden("events");
+		const { text } = exportC("events", header, programs);
+		const ids = [...text.matchAll(/^\t+\.dev_id = (\w+),$/gm)].map(([, id]) => id);
+		const read = text.split("const struct iommu_hwpt_pgfault want[] = {").slice(1);
+		expect(read.length).toBeGreaterThan(0);
+		for (const records of read) expect(records.split("};")[0]).toMatch(/\.dev_id = idev_\d+,/);
+		expect(ids.filter((id) => /^\d/.test(id))).toEqual([]);
+	});
+
+	it("names the kernel that the trace was recorded on", () => {
+		const kernel = (header: object) => /answers are those of (.*)\.$/m.exec(exportC("t", { ...HEADER, ...header } as never, []).text)?.[1];
+		expect(kernel({ kernel: "7.3.4" })).toBe("Linux 7.3.4");
+		expect(kernel({ kernel: "sim", machine: { name: "vtd" } })).toBe("iommuctl's simulated kernel, machine vtd");
+		expect(kernel({ kernel: "sim" })).toBe("iommuctl's simulated kernel");
+		expect(kernel({ kernel: "real", release: "6.12.3" })).toBe("Linux 6.12.3");
+		expect(kernel({ kernel: "real" })).toBe("a real kernel");
+	});
+
 	it("says what C cannot express", () => {
 		const dma: Step = { op: "dma", fd: "iommu1", dir: "read", iova: "0x1000", length: 4, events: [] };
 		expect(exported([program([open(), dma])]).skipped).toEqual([expect.stringContaining("program made, step 2: dma")]);

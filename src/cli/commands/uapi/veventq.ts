@@ -1,6 +1,7 @@
 /** `veventq`: virtual event queues and the events in them. */
 import { splitEvents } from "../../../client/queues.js";
 import { callCommand } from "../../call/command.js";
+import { eventWords } from "../../call/event-words.js";
 import { showIo } from "../../call/io-result.js";
 import { jsonLeaf, parseNumber, showLeaf } from "../../call/natural.js";
 import { announce } from "../../frame/announce.js";
@@ -35,6 +36,8 @@ async function read(inv: Invocation): Promise<Outcome> {
 		headline: events.length === 0 ? "no event is queued" : `${plural(events.length, "event")} read`,
 		lines: events.map(({ sequence, lost, payload, data }) => {
 			const fields = payload?.struct.leaves.map((leaf: Parameters<typeof showLeaf>[0]) => `${leaf.name}=${showLeaf(leaf, data)}`).join(" ");
+			const said = !lost && payload && eventWords(payload.struct.name, data)?.text;
+			if (said) return `sequence ${sequence}  ${said}`;
 			return `sequence ${sequence}  ${lost ? "LOST_EVENTS: some are missing before this one" : (fields ?? hexBytes(data))}`;
 		}),
 		json: {
@@ -47,6 +50,7 @@ async function read(inv: Invocation): Promise<Outcome> {
 					? null
 					: payload &&
 						Object.fromEntries(payload.struct.leaves.map((leaf: Parameters<typeof showLeaf>[0]) => [leaf.name, jsonLeaf(leaf, data)])),
+				...(!lost && payload && { decoded: eventWords(payload.struct.name, data)?.json ?? null }),
 				bytes: hexBytes(data),
 			})),
 		},
