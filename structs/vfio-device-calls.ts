@@ -1,7 +1,4 @@
-/**
- * Calls on the file of a VFIO device that are no part of iommufd, for their names and fields. Some share their numbers with
- * type 1 calls that /dev/iommu answers: what a number is called depends on the file.
- */
+/** Calls on the file of a VFIO device that are not part of iommufd. Some share a number with a type 1 call of /dev/iommu: the file decides. */
 import { array, struct, u8, u32 } from "./dsl.js";
 import type { Ioctl } from "./ioctls.js";
 import type { StructType } from "./struct-type.js";

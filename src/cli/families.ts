@@ -62,7 +62,7 @@ export const families: readonly FamilyEntry[] = [
 		entry("graph", "the objects of the context as a tree", async () => (await import("./commands/tools/graph/command.js")).default),
 		entry(
 			"doctor",
-			"what of the environment works, what does not and how to mend it",
+			"what works in this environment, what does not, and how to fix it",
 			async () => (await import("./commands/tools/doctor/command.js")).default,
 		),
 		entry(
@@ -74,10 +74,10 @@ export const families: readonly FamilyEntry[] = [
 	...group("Proposals that never became uAPI:", [
 		entry(
 			"vsva",
-			"guests' PASID tables and invalidation queues, page responses of 2017",
+			"guests' PASID tables and invalidation queues, page responses as proposed in 2017",
 			async () => (await import("./commands/sim/vsva/command.js")).default,
 		),
-		entry("virq", "virtual event queues by their names of 2024", async () => (await import("./commands/sim/virq.js")).default),
+		entry("virq", "virtual event queues by the names proposed in 2024", async () => (await import("./commands/sim/virq.js")).default),
 	]),
 ];
 

@@ -1,11 +1,9 @@
-/**
- * What bin/iommuctl.js loads in a session, and nothing else: built as one small file of its own (dist/forwarder.cjs).
- */
+/** All that bin/iommuctl.js loads in a session: built as one small file, dist/forwarder.cjs. */
 import { forward, requestOf } from "../session/forward.js";
 import { checkName, sessionFolder, socketPath } from "../session/paths.js";
 import { version } from "./frame/version.js";
 
-/** A session's answer for bin/iommuctl.js: an exit code, or what main.ts shall know. */
+/** A session's answer for bin/iommuctl.js: an exit code, or what main.ts has to know. */
 export type InSession =
 	| number
 	| "local"

@@ -45,7 +45,7 @@ async function keep(setup: SessionSetup): Promise<Kept> {
 		runner(name) {
 			session = name;
 			return async (argv, io) => {
-				// Every caller is told.
+				// Every caller gets the message.
 				context.announced = false;
 				const outcome = await execute(argv, { io: io satisfies RemoteIo as Io, context, session: name });
 				return outcome === elsewhere ? "local" : outcome.exit;

@@ -1,3 +1,4 @@
+/** Commands that make one call: options, answers, JSON, errors. */
 import { describe, expect, test } from "vitest";
 import { documents, iommuctl, nested, script } from "./cli.js";
 
@@ -227,7 +228,7 @@ describe("nested data", () => {
 });
 
 describe("device", () => {
-	test("a file that can not be opened is an errno, and said so", () => {
+	test("a file that cannot be opened is an errno, and said so", () => {
 		const { status, stderr } = iommuctl(["device", "bind", "vfio77", ...sim]);
 		expect(status).toBe(1);
 		expect(stderr).toContain("ENOENT (2)");

@@ -1,3 +1,4 @@
+/** Runs the built iommuctl as a process. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

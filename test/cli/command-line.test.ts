@@ -1,3 +1,4 @@
+/** Words, options, exit codes and output ends of the command line. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -55,8 +56,8 @@ describe("the command line", () => {
 			"error: too many arguments for 'alloc'. Expected 0 arguments but got 1.\n  iommuctl ioas alloc --help shows how\n",
 		],
 		[["ioas", "alloc", "--expect", "ENOET"], 'error: "ENOET" is no errno\'s name\n  did you mean ENOENT'],
-		[["ioas", "alloc", "--tail", "0g"], 'error: --tail: "g" is no hex digit\n'],
-		[["ioas", "alloc", "--fd", "x"], 'error: --fd: "x" is no file descriptor\n'],
+		[["ioas", "alloc", "--tail", "0g"], 'error: --tail: "g" is not a hex digit\n'],
+		[["ioas", "alloc", "--fd", "x"], 'error: --fd: "x" is not a file descriptor\n'],
 		[
 			["ioas", "alloc", "--kernel", "hurd"],
 			"error: option '--kernel <which>' argument 'hurd' is invalid. Allowed choices are auto, real, sim.\n",

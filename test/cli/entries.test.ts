@@ -1,3 +1,4 @@
+/** Invalidation entries on the command line and in files. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -78,7 +79,7 @@ describe("invalidation entries", () => {
 		[["--vtd-s1", "addr=0", "--selftest", "flags=0"], "--vtd-s1 and --selftest in one call"],
 		[["--from", "/no/such"], "--from: /no/such: no such file"],
 		[["--as", "vtd-s1"], "there is no --from"],
-		[["--from", "-"], "stdin: what the entries are can not be told from their fields"],
+		[["--from", "-"], "stdin: the fields do not show what kind of entries these are"],
 		[["--from", "-", "--as", "vtd-s1"], "stdin:2: no JSON"],
 		[["--from", "-", "--data-type", "VTD_S1"], "stdin:2: no JSON"],
 		[["--from", "-", "--as", "smmuv3"], "stdin:1: addr cannot be 0x1"],

@@ -1,3 +1,4 @@
+/** Random command lines never end in an internal error. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { execute } from "../../src/cli/execute.js";

@@ -1,3 +1,4 @@
+/** Help texts. */
 import { describe, expect, test } from "vitest";
 import { splitWords } from "../../src/cli/commands/tools/script/tokens.js";
 import { families } from "../../src/cli/families.js";
@@ -152,7 +153,7 @@ describe("abbreviations", () => {
 	});
 
 	test("the word iommuctl in a script gets a hint", () => {
-		expect(script(["iommuctl ioas alloc"]).stderr).toContain("unknown command 'iommuctl'\n    leave the word away: ioas alloc\n");
+		expect(script(["iommuctl ioas alloc"]).stderr).toContain("unknown command 'iommuctl'\n    leave out the word: ioas alloc\n");
 	});
 });
 

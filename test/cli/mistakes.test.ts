@@ -1,3 +1,4 @@
+/** Mistakes a user can make, each with its one clear message. */
 import { spawnSync } from "node:child_process";
 import { openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -41,7 +42,7 @@ describe("scripts", () => {
 	});
 
 	test.each([
-		["expect EINVAL echo hello", "`echo` is no command\n  it can not fail"],
+		["expect EINVAL echo hello", "`echo` is no command\n  it cannot fail"],
 		["a = echo hello", "`echo` is no command\n  it answers nothing that could be kept"],
 		["expect EINVAL a = ioas alloc", "the name goes before `expect`\n  `a = expect EINVAL COMMAND`"],
 	])("%s", (line, message) => {
@@ -61,7 +62,7 @@ describe("one command", () => {
 	test("an option without its value does not swallow the next", () => {
 		const { status, stderr } = iommuctl(["ioas", "map", "1", "--length", "--kernel", "sim"]);
 		expect(status).toBe(2);
-		expect(stderr).toContain("--length has no value: after it comes --kernel");
+		expect(stderr).toContain("--length has no value: --kernel follows it");
 	});
 
 	test.each(["-1", "0x100000000"])("%s is not a request number", (request) => {
@@ -75,7 +76,7 @@ describe("one command", () => {
 		expect(stderr).toContain("EINVAL (22): size is too small: this call takes at least 40 bytes\n");
 	});
 
-	test("raw: bytes that are too few are pointed out, and a file that can not be opened", () => {
+	test("raw: bytes that are too few are pointed out, and a file that cannot be opened", () => {
 		const { stdout } = iommuctl(["raw", "IOMMU_IOAS_ALLOC", "0c000000", "--kernel", "sim"]);
 		expect(stdout).toContain("note: 4 bytes were given, but the struct has 12: the kernel also reads the zeroes behind them");
 		const gone = iommuctl(["raw", "VFIO_DEVICE_GET_INFO", "--on-device", "vfio999", "--kernel", "sim"]);
@@ -107,7 +108,7 @@ describe("one command", () => {
 			encoding: "utf8",
 		});
 		expect(done.status).toBe(3);
-		expect(done.stderr).toBe("kernel: simulated\nerror: stdout cannot be written: ENOSPC\n  what was printed is not complete\n");
+		expect(done.stderr).toBe("kernel: simulated\nerror: stdout cannot be written: ENOSPC\n  the output is incomplete\n");
 	});
 });
 
@@ -175,7 +176,7 @@ describe("numbers", () => {
 		[["mem", "write", "0", "--fill", "010", "--length", "4k"], '--fill: "010" begins with 0: 8 or 10?'],
 		[["check", "1", "==", "01k"], 'check: "01k" begins with 0; write 1k'],
 		[["trace", "diff", "x", "y", "--max", "010"], '--max: "010" is no number'],
-		[["ioas", "alloc", "--fd", "03"], '--fd: "03" is no file descriptor'],
+		[["ioas", "alloc", "--fd", "03"], '--fd: "03" is not a file descriptor'],
 	])("%j is refused by name", (args, message) => {
 		const { status, stderr } = iommuctl(args);
 		expect(stderr).toContain(`error: ${message}`);

@@ -1,3 +1,4 @@
+/** How problems are reported, and with which exit code. */
 import { expect, test } from "vitest";
 import { palette } from "../../src/cli/frame/colour.js";
 import { UsageError } from "../../src/cli/frame/exit.js";

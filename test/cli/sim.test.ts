@@ -1,3 +1,4 @@
+/** iommuctl sim. */
 import { describe, expect, test } from "vitest";
 import { documents, iommuctl, script } from "./cli.js";
 

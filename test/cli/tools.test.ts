@@ -1,3 +1,4 @@
+/** replay, trace, compare and the other tools. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";

@@ -1,3 +1,4 @@
+/** --uapi: older kernels and proposals. */
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

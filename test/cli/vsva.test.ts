@@ -1,3 +1,4 @@
+/** iommuctl vsva and virq. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** The options that give bytes: hex, text, words, a file, a fill. */
 import type { Invocation, OptionSpec } from "../frame/command.js";
 import { UsageError } from "../frame/exit.js";
 import { readInputOrStdin } from "../frame/io.js";
@@ -14,7 +15,7 @@ export const bytesOptions: readonly OptionSpec[] = [
 	{ flags: "--fill <byte>", doc: "--length bytes, all of this value", group },
 ];
 
-/** The bytes that the options give. @returns undefined if none does @throws UsageError */
+/** The bytes that the options give. @returns undefined if none is given @throws UsageError */
 export async function bytesGiven({ options, io }: Invocation, length?: number): Promise<Uint8Array | undefined> {
 	const { data, text, words, file, fill } = options as Record<string, string | undefined>;
 	const given = Object.entries({ data, text, words, file, fill }).filter(([, value]) => value !== undefined);
@@ -24,8 +25,8 @@ export async function bytesGiven({ options, io }: Invocation, length?: number): 
 	if (words !== undefined) return wordBytes(words);
 	if (fill !== undefined) {
 		const byte = Number(parseNumber(fill, "--fill"));
-		if (byte < 0 || byte > 255) throw new UsageError(`--fill: "${fill}" is no byte`, "0 to 255, or 0x00 to 0xff");
-		if (length === undefined) throw new UsageError("--fill wants --length too");
+		if (byte < 0 || byte > 255) throw new UsageError(`--fill: "${fill}" is not a byte`, "0 to 255, or 0x00 to 0xff");
+		if (length === undefined) throw new UsageError("--fill needs --length too");
 		return new Uint8Array(length).fill(byte);
 	}
 	return file === undefined ? undefined : await readInputOrStdin(io, file, "--file");

@@ -1,3 +1,4 @@
+/** Turns a CallSpec into a command. */
 import type { CommandSpec } from "../frame/command.js";
 import { performCall } from "./perform.js";
 import { fieldOptions, shapeOf } from "./shape.js";

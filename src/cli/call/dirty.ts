@@ -1,3 +1,4 @@
+/** Dirty bitmaps as ranges of IOVA. */
 export interface DirtyRange {
 	readonly start: bigint;
 	/** included */

@@ -1,3 +1,4 @@
+/** The struct of a call while the command line fills it. */
 import type { FieldInfo, StructType } from "../../../structs/index.js";
 import { readLeaf, writeLeaf } from "../../client/leaves.js";
 import { DryScratch, MemoryError, type Placer } from "../../client/memory.js";
@@ -32,7 +33,7 @@ export class Draft {
 		this.#fields = new Map(struct.leaves.map((leaf) => [leaf.path, leaf]));
 	}
 
-	/** Whether the user gave this field, by whatever way. */
+	/** Whether the user gave this field, in any way. */
 	given(path: string): boolean {
 		return this.#asked.has(path);
 	}
@@ -43,7 +44,7 @@ export class Draft {
 		this.#values.set(path, value);
 	}
 
-	/** A field raw, whatever else says (`--set`). */
+	/** A field set raw, which overrides everything else (`--set`). */
 	force(field: FieldInfo, value: FieldValue): void {
 		this.#asked.add(field.path);
 		this.#values.set(field.path, value);
@@ -74,13 +75,13 @@ export class Draft {
 		if (placer instanceof DryScratch) return placer.reserve(length);
 		const kernel = await this.inv.context.kernel();
 		const addr = kernel.mmap({ addr: 0n, length, prot: PROT_READ | PROT_WRITE });
-		if (addr < 0n) throw new MemoryError(Number(-addr), `no memory of ${sizeText(length)} to be had`);
+		if (addr < 0n) throw new MemoryError(Number(-addr), `cannot allocate ${sizeText(length)} of memory`);
 		this.inv.context.regions.set(addr, { addr, length, what });
 		this.#allocated.push({ addr, length, note: `${sizeText(length)} of memory allocated at ${hex(addr)}` });
 		return addr;
 	}
 
-	/** After the call: memory that was for it alone goes back if it failed; else the user is told of it. */
+	/** After the call: memory allocated only for it is freed if it failed; otherwise a note names it. */
 	async settle(failed: boolean): Promise<void> {
 		for (const { addr, length, note } of this.#allocated.splice(0)) {
 			if (!failed) {

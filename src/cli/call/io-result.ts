@@ -1,3 +1,4 @@
+/** Shows the answers of system calls other than ioctl. */
 import type { Invocation } from "../frame/command.js";
 import { exitCode, type Outcome } from "../frame/exit.js";
 import { asExpected } from "./perform.js";

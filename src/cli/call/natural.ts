@@ -1,3 +1,4 @@
+/** Reads and shows values the way people write them: sizes, ranges, hex bytes, UUIDs. */
 import { type FieldInfo, formatValue, inDecimal, parseNumber as parseOne, parseValue } from "../../../structs/index.js";
 import { readLeaf } from "../../client/leaves.js";
 import { UsageError } from "../frame/exit.js";
@@ -6,7 +7,7 @@ import type { FieldValue } from "./draft.js";
 /** `4096`, `0x1000`, `4k`, `2M`, and sums: `0x1000+4k`. @throws InputError */
 export function parseNumber(text: string, where = "number"): bigint {
 	const parts = text.split("+");
-	// Named whole: its empty piece says nothing.
+	// The whole text goes into the message: an empty piece would say nothing.
 	if (parts.some((part) => part.trim() === "")) return parseOne(text, where);
 	return parts.reduce((sum, part) => sum + parseOne(part, where), 0n);
 }
@@ -14,10 +15,10 @@ export function parseNumber(text: string, where = "number"): bigint {
 /** The longest buffer of ours that a command places (bytes). */
 const longestBuffer = 1n << 28n;
 
-/** The length of a buffer, in bytes. @throws UsageError if nobody has so much memory to spare */
+/** The length of a buffer, in bytes. @throws UsageError if it is unreasonably large */
 export function parseLength(text: string, where: string): number {
 	const length = parseNumber(text, where);
-	if (length < 0n || length > longestBuffer) throw new UsageError(`${where}: ${text} is no length of a buffer`, "at most 256M");
+	if (length < 0n || length > longestBuffer) throw new UsageError(`${where}: ${text} is not a valid length for a buffer`, "at most 256M");
 	return Number(length);
 }
 
@@ -30,7 +31,7 @@ export function parseFd(text: string, where: string): number {
 const sums = new Set(["ptr", "iova", "len"]);
 
 /**
- * A field's value as typed. With `raw` a number that is too large for the field is no mistake: its low bits count.
+ * A field's value as typed. With `raw` a number too large for the field is accepted: its low bits count.
  * @throws InputError that begins with `where`
  */
 export function parseField(field: FieldInfo, text: string, where: string, raw = false): FieldValue {
@@ -44,7 +45,7 @@ export function parseField(field: FieldInfo, text: string, where: string, raw = 
 /** `START-LAST`, both included, or `START+LENGTH`. @throws UsageError, InputError */
 export function parseRange(text: string, where: string): { start: bigint; last: bigint } {
 	const match = /^([^-+]+)([-+])([^-+]+)$/.exec(text.trim());
-	if (!match) throw new UsageError(`${where}: "${text}" is no range`, "for example 0x1000-0x1fff, or 0x1000+4k");
+	if (!match) throw new UsageError(`${where}: "${text}" is not a range`, "for example 0x1000-0x1fff, or 0x1000+4k");
 	const start = parseNumber(match[1], where);
 	const end = parseNumber(match[3], where);
 	return { start, last: match[2] === "-" ? end : start + end - 1n };
@@ -57,7 +58,7 @@ export function parseIndexes(text: string, limit: number, where: string): Set<nu
 		const match = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(piece);
 		if (!match) throw new UsageError(`${where}: "${piece}" is neither a number nor a range`, "for example 0,3,8-15");
 		const [first, last] = [match[1], match[2] ?? match[1]].map((one) => Number(parseNumber(one, where)));
-		if (last >= limit) throw new UsageError(`${where}: ${last} is beyond the range, whose last is ${limit - 1}`);
+		if (last >= limit) throw new UsageError(`${where}: ${last} is beyond the range, which ends at ${limit - 1}`);
 		for (let at = first; at <= last; at++) found.add(at);
 	}
 	return found;
@@ -67,14 +68,14 @@ export function parseIndexes(text: string, limit: number, where: string): Set<nu
 export function parseHexBytes(text: string, where: string): Uint8Array {
 	const digits = text.replace(/^0x/i, "").replace(/[\s:,_]/g, "");
 	const wrong = /[^0-9a-f]/i.exec(digits);
-	if (wrong) throw new UsageError(`${where}: "${wrong[0]}" is no hex digit`, "two hex digits a byte, for example 0c00000000000000");
+	if (wrong) throw new UsageError(`${where}: "${wrong[0]}" is not a hex digit`, "two hex digits a byte, for example 0c00000000000000");
 	if (digits.length % 2 !== 0) throw new UsageError(`${where}: an odd number of hex digits`, "two a byte");
 	return Buffer.from(digits, "hex");
 }
 
 /** The 16 bytes of `83d8a1e0-...`. @throws UsageError */
 export function parseUuid(text: string, where: string): Uint8Array {
-	if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new UsageError(`${where}: "${text}" is no UUID`);
+	if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new UsageError(`${where}: "${text}" is not a UUID`);
 	return Buffer.from(text.replaceAll("-", ""), "hex");
 }
 
@@ -94,7 +95,7 @@ export function showLeaf(field: FieldInfo, bytes: Uint8Array): string {
 	return formatValue(field, value);
 }
 
-/** A field's number of its kind: bigint for what is shown in hex, number for what is decimal. */
+/** A field's value: bigint if it is shown in hex, number if in decimal. */
 export function kindOf(field: FieldInfo, value: bigint): number | bigint {
 	return inDecimal(field, value) && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }

@@ -1,3 +1,4 @@
+/** Options for the vendor data that some calls point to. */
 import type { FieldInfo } from "../../../structs/index.js";
 import { readLeaf } from "../../client/leaves.js";
 import { type Payload, payloadOfType } from "../../client/payloads.js";

@@ -1,3 +1,4 @@
+/** Makes the call of a command, from typed words to the shown answer. */
 import type { FieldInfo, StructType } from "../../../structs/index.js";
 import { type Answer, callWithBytes } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
@@ -60,7 +61,7 @@ function boundDevice({ context }: Invocation, field: string, text: string): bigi
 
 function force(draft: Draft, text: string): void {
 	const at = text.indexOf("=");
-	if (at < 1) throw new UsageError(`--set ${text}: a field and a value are wanted`, "for example --set flags=0x80000000");
+	if (at < 1) throw new UsageError(`--set ${text}: expected a field and a value`, "for example --set flags=0x80000000");
 	const field = findField(draft.struct, text.slice(0, at));
 	draft.force(field, parseField(field, text.slice(at + 1), `--set ${field.path}`, true));
 }

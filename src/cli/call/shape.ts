@@ -1,3 +1,4 @@
+/** Which options the fields of a struct become. */
 import { constantsOf, type FieldInfo, ioctls, type StructType, setInfo, shortName } from "../../../structs/index.js";
 import type { OptionSpec } from "../frame/command.js";
 import type { CallShape, CallSpec, FieldOption } from "./spec.js";

@@ -1,3 +1,4 @@
+/** Shows the answer of an ioctl, as text and as JSON. */
 import { type FieldInfo, leastSize } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";

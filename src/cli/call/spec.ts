@@ -1,3 +1,4 @@
+/** What a command says about the call that it makes. */
 import type { FieldInfo, Ioctl, IommuCall } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import type { Ret } from "../../kernel/kernel.js";
@@ -41,7 +42,7 @@ export interface CallSpec<P = unknown> {
 	readonly details?: string;
 	readonly examples: readonly (readonly [command: string, doc: string])[];
 	readonly ioctl: IommuCall;
-	/** the member of a union that this command is about: the fields of the others are no options of it */
+	/** the member of a union that this command is about: the fields of other members are not options of it */
 	readonly member?: string;
 	readonly positional?: readonly PositionalField[];
 	/** option names where the field's own would be taken or unclear; by path */
@@ -49,7 +50,7 @@ export interface CallSpec<P = unknown> {
 	/** fields that make the command what it is; `--set` still changes them */
 	readonly fixed?: Readonly<Record<string, bigint>>;
 	readonly extra?: () => readonly OptionSpec[];
-	/** arguments that are no fields */
+	/** arguments that are not fields */
 	readonly args?: readonly Argument[];
 	/** fields that follow from what was given; what it answers is there for `after` */
 	prepare?(draft: Draft): P | Promise<P>;
@@ -60,7 +61,7 @@ export interface CallSpec<P = unknown> {
 	after?(made: Made<P>): Details | undefined | Promise<Details | undefined>;
 }
 
-/** A spec among others whose `after` uses what its `prepare` answers: says what type that is. */
+/** Gives the type of what `prepare` returns and `after` uses, for a spec in a list of specs. */
 export const callSpec = <P>(spec: CallSpec<P>): CallSpec<P> => spec;
 
 /** A field with the option that sets it. */

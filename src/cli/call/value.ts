@@ -1,3 +1,4 @@
+/** Commands whose ioctl takes a plain number, or nothing. */
 import { type IommuCall, ioctls } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import { announce } from "../frame/announce.js";

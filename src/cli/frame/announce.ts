@@ -1,3 +1,4 @@
+/** Names the kernel that answers. */
 import type { Invocation } from "./command.js";
 
 /** Says once in a context, on stderr, which kernel answers. In JSON every document says it instead. */

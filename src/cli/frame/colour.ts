@@ -1,3 +1,4 @@
+/** Whether and how output is coloured. */
 import type { Io, Sink } from "./io.js";
 
 export type ColourWhen = "auto" | "always" | "never";

@@ -1,3 +1,4 @@
+/** The types that commands are declared with. */
 import type { FieldInfo, IommuCall } from "../../../structs/index.js";
 import type { ColourWhen, Palette } from "./colour.js";
 import type { Context, KernelChoice } from "./context.js";
@@ -130,14 +131,14 @@ export interface Family {
 	readonly name: string;
 	readonly details?: string;
 	/**
-	 * runs in the caller's own process, with a kernel of its own if it needs one, in a session too: what is not about the
-	 * session's kernel and may take long
+	 * runs in the caller's own process even in a session, with its own kernel if it needs one: for commands that are not about
+	 * the session's kernel and may take long
 	 */
 	readonly apart?: boolean;
 	readonly commands: readonly CommandSpec[];
 }
 
-/** An object as far as it is known before its commands are loaded. */
+/** What is known about an object before its commands are loaded. */
 export interface FamilyEntry {
 	readonly name: string;
 	readonly summary: string;
@@ -148,12 +149,12 @@ export interface FamilyEntry {
 
 export interface ExecuteOptions {
 	readonly io: Io;
-	/** to work in; without, the command gets a kernel of its own that ends with it */
+	/** to work in; without it the command gets its own kernel, which ends with the command */
 	readonly context?: Context;
 	readonly place?: Place;
 	/** the name of the session whose context it is */
 	readonly session?: string;
-	/** why the session that the shell names can not be had: what needs its kernel fails with this */
+	/** why the session that the shell names is not available: a command that needs its kernel fails with this */
 	readonly sessionProblem?: Error;
 	/** colour and JSON that a script's lines inherit */
 	readonly inherit?: { readonly color?: ColourWhen; readonly json?: boolean };
@@ -164,7 +165,7 @@ export interface CommandLine {
 	/** in the order of the help */
 	readonly families: readonly FamilyEntry[];
 	/**
-	 * Runs one command line (the words after `iommuctl`) to its end. Never throws, never exits: what is wrong is told on
+	 * Runs one command line (the words after `iommuctl`) to its end. Never throws, never exits: what is wrong goes to
 	 * stderr (and as JSON on stdout with --json) and is the outcome's exit code.
 	 */
 	execute(argv: readonly string[], options: ExecuteOptions): Promise<Outcome>;

@@ -1,3 +1,4 @@
+/** The options that many commands share. */
 import { CURRENT_RELEASE, OLDEST_RELEASE } from "../../../structs/release.js";
 import type { CommandSpec, CommonOptions, OptionSpec } from "./command.js";
 import type { KernelChoice } from "./context.js";
@@ -126,6 +127,6 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 
 function fileNumber(text: string): number {
 	if (!/^(?:0|[1-9]\d{0,8})$/.test(text))
-		throw new UsageError(`--fd: "${text}" is no file descriptor`, "give its number, for example --fd 3");
+		throw new UsageError(`--fd: "${text}" is not a file descriptor`, "give its number, for example --fd 3");
 	return Number(text);
 }

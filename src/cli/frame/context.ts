@@ -1,3 +1,4 @@
+/** The state that one command hands to the next. */
 import { Scratch } from "../../client/memory.js";
 import { EnvironmentError } from "../../kernel/environment-error.js";
 import type { Kernel, Ret } from "../../kernel/kernel.js";
@@ -39,9 +40,9 @@ export class Context {
 	#opened: KernelHandle | undefined;
 	#fd: number | undefined;
 	#scratchMemory: Scratch | undefined;
-	/** whether the user was told which kernel it is */
+	/** whether the name of the kernel was printed */
 	announced = false;
-	/** whether the user was told that the trace being written lacks what hardware does by itself */
+	/** whether the note was printed that the trace lacks what hardware does by itself */
 	toldUnrecorded = false;
 	readonly #choice: KernelChoice;
 	readonly #simChoice: SimChoice;

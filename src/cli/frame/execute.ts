@@ -1,3 +1,4 @@
+/** Runs one command line. */
 import { resolve } from "node:path";
 import { byName } from "./abbreviate.js";
 import { type ColourWhen, colourLevel, palette } from "./colour.js";
@@ -79,7 +80,7 @@ async function dispatch(
 	}
 }
 
-/** What chooses the kernel belongs to whoever made it: a session, or the run of a script. @throws UsageError */
+/** Options that choose the kernel are for whoever starts it: a session, or the run of a script. @throws UsageError */
 function refuseKernelOptions(common: CommonOptions, { context, session }: ExecuteOptions): void {
 	const machine = common.machine ?? common.uapi;
 	if (session !== undefined) {
@@ -103,7 +104,7 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 		if (given) throw new UsageError(`${given[0]} holds for the whole of a script`, "give it to `iommuctl run`");
 	}
 	if (common.kernel === "real" && machine !== undefined)
-		throw new UsageError("--machine and --uapi are the simulated kernel's", "without --kernel real");
+		throw new UsageError("--machine and --uapi are for the simulated kernel", "leave out --kernel real");
 }
 
 interface Made {

@@ -16,10 +16,10 @@ export interface Outcome {
 
 export const done: Outcome = { exit: exitCode.done, errno: 0 };
 
-/** Of a command that a session got and that the caller shall run itself. */
+/** Outcome of a command that a session received but the caller must run itself. */
 export const elsewhere: Outcome = { exit: exitCode.internal, errno: 0 };
 
-/** What the user did wrong on the command line or in a file: one line that says what and where, one how to mend. */
+/** What the user did wrong on the command line or in a file: one line that says what and where, and one that says how to fix it. */
 export class UsageError extends Problem {
 	constructor(message: string, hint?: string) {
 		super("usage", message, hint);

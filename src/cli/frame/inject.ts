@@ -1,3 +1,4 @@
+/** Puts --inject around a kernel. */
 import { injecting, parseInjection } from "../../kernel/inject.js";
 import type { KernelHandle } from "./kernel-choice.js";
 

@@ -1,3 +1,4 @@
+/** Where commands read and write. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileProblem } from "../../trace/file-problem.js";
@@ -33,7 +34,7 @@ export interface Io {
 	readonly stdin: Source;
 	readonly cwd: string;
 	readonly env: Readonly<Record<string, string | undefined>>;
-	/** files that this process can not open itself: their bytes, or why there are none */
+	/** files that this process cannot open itself: their bytes, or the reason it cannot */
 	readonly files?: { get(path: string): Uint8Array | Error | undefined };
 	readonly sharing?: Sharing;
 }
@@ -62,7 +63,7 @@ export async function readInputOrStdin(io: Io, file: string, option?: string): P
 	}
 }
 
-/** What Node says of a file as a mistake of the user's; anything else stays what it is. */
+/** Node's error about a file as the user's mistake; any other error unchanged. */
 function unreadable(error: unknown, file: string, option: string | undefined): unknown {
 	const { code } = error as NodeJS.ErrnoException;
 	if (code === undefined) return error;

@@ -1,3 +1,4 @@
+/** Chooses and opens the kernel that commands call. */
 import { accessSync, constants } from "node:fs";
 import { EnvironmentError } from "../../kernel/environment-error.js";
 import type { Kernel } from "../../kernel/kernel.js";
@@ -19,7 +20,7 @@ export interface KernelHandle {
 	readonly unrecorded?: Kernel;
 	/** the simulated kernel and its machine, where it is one: what acts on hardware needs it */
 	readonly sim?: Sim;
-	/** of a kernel that can not be looked into: the objects that were made through this */
+	/** for a kernel that cannot be inspected: the objects that were made through this handle */
 	readonly known?: Known;
 }
 
@@ -53,7 +54,7 @@ async function real(): Promise<KernelHandle> {
 	return { kernel: tracking(kernel, known), which: "real", known };
 }
 
-/** @throws EnvironmentError if the kernel that was asked for is not to be had */
+/** @throws EnvironmentError if the requested kernel is not available */
 export async function openKernel(choice: KernelChoice, sim: SimChoice = {}): Promise<KernelHandle> {
 	if (choice === "sim") return await simulated("", sim);
 	if (choice === "real") return await real();
@@ -61,7 +62,7 @@ export async function openKernel(choice: KernelChoice, sim: SimChoice = {}): Pro
 		accessSync(iommuPath, constants.R_OK | constants.W_OK);
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
-		return await simulated(code === "ENOENT" ? `no ${iommuPath} here` : `${iommuPath} can not be opened: ${code}`, sim);
+		return await simulated(code === "ENOENT" ? `no ${iommuPath} here` : `${iommuPath} cannot be opened: ${code}`, sim);
 	}
 	let handle: KernelHandle;
 	try {
@@ -73,7 +74,7 @@ export async function openKernel(choice: KernelChoice, sim: SimChoice = {}): Pro
 	const fd = handle.kernel.open(iommuPath);
 	if (fd < 0) {
 		handle.kernel.exit();
-		return await simulated(`${iommuPath} can not be opened: ${errnoName(-fd)}`, sim);
+		return await simulated(`${iommuPath} cannot be opened: ${errnoName(-fd)}`, sim);
 	}
 	handle.kernel.close(fd);
 	return handle;

@@ -1,3 +1,4 @@
+/** Finds out which calls a kernel has. */
 import { type Ioctl, iommu_test_cmd } from "../../../structs/index.js";
 import { ENOTTY } from "../../kernel/errno.js";
 import type { Kernel } from "../../kernel/kernel.js";

@@ -1,3 +1,4 @@
+/** Input and output of the iommuctl process itself. */
 import { fstatSync, readSync, writeSync } from "node:fs";
 import { EnvironmentError } from "../../kernel/environment-error.js";
 import type { Io, Sink, Source } from "./io.js";
@@ -42,7 +43,7 @@ class FdSink implements Sink {
 				else {
 					// Said once; what else would be written is lost.
 					this.#gone = true;
-					if (this.#fd === 1) throw new EnvironmentError(`stdout cannot be written: ${code}`, "what was printed is not complete");
+					if (this.#fd === 1) throw new EnvironmentError(`stdout cannot be written: ${code}`, "the output is incomplete");
 				}
 			}
 		}
@@ -70,7 +71,7 @@ class FdSource implements Source {
 
 /**
  * Whether a file may be a terminal. `process.stdout` is a getter that loads much, so it is asked only of a character
- * device that is none of /dev/null and its like (major number 1).
+ * device other than /dev/null and the like (major number 1).
  */
 function mayBeTerminal(fd: number): boolean {
 	try {

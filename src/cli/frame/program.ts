@@ -1,3 +1,4 @@
+/** Reads command lines with commander, and prints help. */
 import { Command, CommanderError, Option } from "commander";
 import { byName } from "./abbreviate.js";
 import type { CommandSpec, Family, FamilyEntry, OptionSpec } from "./command.js";
@@ -46,10 +47,10 @@ function addOption(command: Command, spec: OptionSpec): void {
 	command.addOption(option);
 }
 
-/** An option's value, which is no other option: then its own was left out. @throws UsageError */
+/** An option's value. If another option stands there, the value was left out. @throws UsageError */
 function given(command: Command, option: Option, value: string): string {
 	if (!value.startsWith("--") || !command.options.some((one) => one.long === value)) return value;
-	throw new UsageError(`${option.long} has no value: after it comes ${value}`, `if that is meant, write ${option.long}=${value}`);
+	throw new UsageError(`${option.long} has no value: ${value} follows it`, `if you mean that as the value, write ${option.long}=${value}`);
 }
 
 function examplesText(command: CommandSpec): string {
@@ -235,7 +236,7 @@ export class CommandTree {
 	#suggestCommand(family: Family | undefined, argv: readonly string[]): string | undefined {
 		const candidates = (family?.commands ?? this.#families).map((one) => one.name);
 		const typed = argv.find((word) => !word.startsWith("-") && word !== family?.name);
-		if (typed === "iommuctl") return `leave the word away: ${argv.slice(argv.indexOf(typed) + 1).join(" ")}`;
+		if (typed === "iommuctl") return `leave out the word: ${argv.slice(argv.indexOf(typed) + 1).join(" ")}`;
 		return typed === undefined ? undefined : didYouMean(typed, candidates);
 	}
 }

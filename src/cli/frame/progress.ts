@@ -1,3 +1,4 @@
+/** A progress line on the terminal. */
 import type { Sink } from "./io.js";
 
 /** Work that is over sooner (ms) says nothing. */
@@ -11,7 +12,7 @@ export interface Progress {
 	end(): void;
 }
 
-/** Tells on a terminal where long work is; elsewhere, and while it is short, nothing. Pass stderr. */
+/** Shows on a terminal how far long work has come; prints nothing elsewhere, or for short work. Pass stderr. */
 export function progress(sink: Sink, now: () => number = () => performance.now()): Progress {
 	const start = now();
 	let last = start;

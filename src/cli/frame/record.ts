@@ -1,9 +1,10 @@
+/** Puts --record around a kernel. */
 import { release } from "node:os";
 import type { TraceWriter } from "../../trace/index.js";
 import { UsageError } from "./exit.js";
 import type { KernelHandle } from "./kernel-choice.js";
 
-/** What whoever injects faults into a recording should know. */
+/** What to know when faults are injected into a recording. */
 export const injectedNote = "what --inject answers is in the trace as the kernel's answer: its replay will differ there";
 
 export interface Recorded {

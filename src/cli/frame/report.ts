@@ -18,7 +18,7 @@ function told(error: unknown, env: Io["env"]): Told {
 }
 
 /**
- * Tells what is wrong, on stderr and with --json on stdout too. @returns the exit code
+ * Reports a problem on stderr, and with --json on stdout too. @returns the exit code
  * @param place in a script: where
  */
 export function reportProblem(error: unknown, io: Io, colours: Palette, json: boolean, place?: Place): number {

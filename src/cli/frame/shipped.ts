@@ -17,7 +17,7 @@ export interface ShippedScript {
 	readonly name: string;
 	/** absolute */
 	readonly path: string;
-	/** what it is about: the sentence that its first comment begins with */
+	/** its subject: the first sentence of its first comment */
 	readonly about: string;
 }
 
@@ -55,7 +55,7 @@ function aboutOf(text: string): string {
 
 /**
  * The path of `example:NAME` or `repro:NAME`; the beginning of a name is enough where only one has it.
- * @returns undefined for what is no such name @throws UsageError where no script, or more than one, is meant
+ * @returns undefined if the text is not such a name @throws UsageError where no script, or more than one, is meant
  */
 export function shippedPath(text: string): string | undefined {
 	const kind = shippedKinds.find((one) => text.startsWith(`${one}:`));

@@ -1,3 +1,4 @@
+/** Numbers, sizes, hex dumps and tables as text. */
 import { wrapText } from "./wrap-text.js";
 
 /** `1 entry`, `3 entries`, `1,000 pages`. */

@@ -1,3 +1,4 @@
+/** Picks the source of what is known about a kernel's objects. */
 import type { KernelHandle } from "../frame/kernel-choice.js";
 import type { Known } from "./model.js";
 
@@ -7,4 +8,4 @@ export async function knownHere(handle: KernelHandle): Promise<Known> {
 	return handle.known ?? { source: "recorded", contexts: () => [], ioas: () => undefined };
 }
 
-export const sourceNote = "the real kernel does not tell its objects: these are the ones that were made here";
+export const sourceNote = "the real kernel does not list its objects: these are the ones made here";

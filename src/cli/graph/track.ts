@@ -1,4 +1,4 @@
-/** What passes between us and a kernel that can not be looked into: the objects that were made here, and what became of them. */
+/** Follows the calls to a kernel that cannot be inspected: which objects were made here, and what became of them. */
 import {
 	type Ioctl,
 	type IommuCall,

@@ -57,13 +57,13 @@ const exits: readonly (readonly [code: string, what: string])[] = [
 	["2", "wrong usage, or a malformed file"],
 	["3", "the environment: no /dev/iommu, no permission, FFI not loadable"],
 	["4", "a bug in iommuctl; IOMMUCTL_DEBUG=1 shows where"],
-	["77", "everything was skipped, or a script requires what is not there"],
+	["77", "everything was skipped, or a script requires something that is missing"],
 ];
 
 const environment: readonly (readonly [name: string, what: string])[] = [
 	["IOMMUCTL_SESSION", 'the session that commands run in; `eval "$(iommuctl session start)"` sets it, empty is none'],
-	["IOMMUCTL_DEBUG", "not empty: a bug is told with where it is"],
-	["NO_COLOR, FORCE_COLOR", "no colour, or colour also where it goes to no terminal; --color comes first"],
+	["IOMMUCTL_DEBUG", "if not empty, internal errors are shown with a stack trace"],
+	["NO_COLOR, FORCE_COLOR", "no colour, or colour even if the output is not a terminal; --color overrides them"],
 ];
 
 /** The whole page as troff source. */

@@ -1,3 +1,4 @@
+/** Reports of run and replay: KTAP, JUnit, JSON. */
 import { describe, expect, test } from "vitest";
 import type { Case } from "../../../src/cli/commands/tools/formats/index.js";
 import { junit } from "../../../src/cli/commands/tools/formats/junit.js";

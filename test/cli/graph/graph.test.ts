@@ -1,3 +1,4 @@
+/** iommuctl graph and ioas show. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { drawDot, drawMermaid, drawTree } from "../../../src/cli/commands/tools/graph/draw.js";

@@ -1,3 +1,4 @@
+/** The man page matches the commands. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

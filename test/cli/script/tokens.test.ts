@@ -1,3 +1,4 @@
+/** Words of a script's line. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseScript } from "../../../src/cli/commands/tools/script/statements.js";

@@ -1,3 +1,4 @@
+/** Output on a terminal. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";

@@ -43,7 +43,7 @@ function encoded(entries: Iterable<Located>, payloads: readonly Payload[], paylo
 	}
 	if (!kind)
 		throw new UsageError(
-			`${name}: what the entries are can not be told from their fields`,
+			`${name}: the fields do not show what kind of entries these are`,
 			`say it: --as ${payloads.map((one) => one.name).join("|")}`,
 		);
 	pieces.push(kind.struct.encodeArray(objects));
@@ -60,9 +60,10 @@ const only = (payloads: readonly Payload[]): Payload | undefined => (payloads.le
 
 function binary(content: Uint8Array, payload: Payload | undefined, name: string): Entries {
 	if (!payload && content.length === 0) throw new UsageError(`${name} is empty: no entries`);
-	if (!payload) throw new UsageError(`${name}: bytes do not tell what entries they are`, "say it with --as, for example --as vtd-s1");
+	if (!payload)
+		throw new UsageError(`${name}: binary data does not show what kind of entries it holds`, "say it with --as, for example --as vtd-s1");
 	const { size } = payload.struct;
-	if (content.length % size !== 0) throw new UsageError(`${name}: ${content.length} bytes are no whole number of entries of ${size} bytes`);
+	if (content.length % size !== 0) throw new UsageError(`${name}: ${content.length} bytes is not a whole number of ${size}-byte entries`);
 	return { payload, bytes: content };
 }
 
@@ -87,7 +88,7 @@ function* jsonLines(content: Uint8Array, name: string): Generator<Located> {
 		try {
 			value = JSON.parse(text);
 		} catch (error) {
-			throw new UsageError(`${where}: no JSON: ${(error as Error).message}`, "one object a line is wanted");
+			throw new UsageError(`${where}: not JSON: ${(error as Error).message}`, "write one object a line");
 		}
 		yield { fields: object(value, where), where };
 	}
@@ -98,7 +99,7 @@ function* jsonArray(content: Uint8Array, name: string): Generator<Located> {
 	try {
 		values = JSON.parse(textOf(content));
 	} catch (error) {
-		throw new UsageError(`${name}: no JSON: ${(error as Error).message}`);
+		throw new UsageError(`${name}: not JSON: ${(error as Error).message}`);
 	}
 	for (let at = 0; at < values.length; at++) yield { fields: object(values[at], `${name}: entry ${at}`), where: `${name}: entry ${at}` };
 }
