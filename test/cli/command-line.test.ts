@@ -55,7 +55,7 @@ describe("the command line", () => {
 			["ioas", "alloc", "1"],
 			"error: too many arguments for 'alloc'. Expected 0 arguments but got 1.\n  iommuctl ioas alloc --help shows how\n",
 		],
-		[["ioas", "alloc", "--expect", "ENOET"], 'error: "ENOET" is no errno\'s name\n  did you mean ENOENT'],
+		[["ioas", "alloc", "--expect", "ENOET"], 'error: "ENOET" is not the name of an errno\n  did you mean ENOENT'],
 		[["ioas", "alloc", "--tail", "0g"], 'error: --tail: "g" is not a hex digit\n'],
 		[["ioas", "alloc", "--fd", "x"], 'error: --fd: "x" is not a file descriptor\n'],
 		[

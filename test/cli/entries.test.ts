@@ -80,8 +80,8 @@ describe("invalidation entries", () => {
 		[["--from", "/no/such"], "--from: /no/such: no such file"],
 		[["--as", "vtd-s1"], "there is no --from"],
 		[["--from", "-"], "stdin: the fields do not show what kind of entries these are"],
-		[["--from", "-", "--as", "vtd-s1"], "stdin:2: no JSON"],
-		[["--from", "-", "--data-type", "VTD_S1"], "stdin:2: no JSON"],
+		[["--from", "-", "--as", "vtd-s1"], "stdin:2: not JSON"],
+		[["--from", "-", "--data-type", "VTD_S1"], "stdin:2: not JSON"],
 		[["--from", "-", "--as", "smmuv3"], "stdin:1: addr cannot be 0x1"],
 		[["--from", "/dev/null"], "/dev/null is empty: no entries"],
 	])("%j is refused in one line", (args, message) => {

@@ -42,7 +42,7 @@ describe("scripts", () => {
 	});
 
 	test.each([
-		["expect EINVAL echo hello", "`echo` is no command\n  it cannot fail"],
+		["expect EINVAL echo hello", "`echo` is no command\n  it can not fail"],
 		["a = echo hello", "`echo` is no command\n  it answers nothing that could be kept"],
 		["expect EINVAL a = ioas alloc", "the name goes before `expect`\n  `a = expect EINVAL COMMAND`"],
 	])("%s", (line, message) => {
