@@ -12,11 +12,11 @@ export interface SetInfo {
 	readonly doc: string;
 	/** A selection from `defines`, or a proposal's set: not an enum of the uAPI. */
 	readonly derived: boolean;
-	/** What all names begin with, up to an underscore. */
+	/** The prefix that all names share, up to an underscore. */
 	readonly prefix: string;
 }
 
-/** Under this a set has what else was declared of it. */
+/** The key under which a set keeps the rest of its declaration. */
 const INFO = Symbol("declared");
 type Declared = ConstSet & { readonly [INFO]: SetInfo };
 
@@ -29,7 +29,7 @@ function declare<const V extends ConstSet>(kind: SetInfo["kind"], name: string, 
 		entries,
 		doc,
 		derived,
-		// Found when it is asked for: most runs print few of the names.
+		// Worked out on first use, as most runs print few of the names.
 		get prefix() {
 			prefix ??= commonPrefix(entries.map(([entry]) => entry));
 			return prefix;

@@ -8,10 +8,10 @@ export const vfio_irq_set = struct(
 	"vfio_irq_set",
 	{
 		argsz: u32,
-		flags: u32.note("what data holds (bits 2:0) and what is done (bits 5:3)"),
+		flags: u32.note("type of data (bits 2:0) and action (bits 5:3)"),
 		index: u32.note("which interrupt index"),
 		start: u32.note("the first interrupt of that index"),
-		count: u32.note("how many interrupts"),
+		count: u32.note("number of interrupts"),
 		data: array(u8, 0, "an eventfd, or a flag, for each interrupt"),
 	},
 	"set up, mask or trigger interrupts of a VFIO device",
@@ -22,7 +22,7 @@ export const vfio_pci_hot_reset_info = struct(
 	{
 		argsz: u32,
 		flags: u32.out().note("1 << 0: the devices have iommufd IDs, 1 << 1: the context owns all of them"),
-		count: u32.out().note("how many devices the reset affects"),
+		count: u32.out().note("number of devices that the reset affects"),
 		devices: array(u32, 0, "ID or group and address of each device"),
 	},
 	"list the devices that a hot reset affects",
@@ -33,7 +33,7 @@ export const vfio_pci_hot_reset = struct(
 	{
 		argsz: u32,
 		flags: u32.note("must be zero"),
-		count: u32.note("how many files of groups follow; 0: the context's own devices"),
+		count: u32.note("number of group files that follow; 0: the context's own devices"),
 		group_fds: array(u32, 0, "the files of the groups"),
 	},
 	"reset a device and all others on its bus",

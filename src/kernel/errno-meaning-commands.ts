@@ -221,10 +221,10 @@ const ofSystemCalls: Readonly<Record<string, Meanings>> = {
 	close: { [E.EBADF]: "that file descriptor is not open" },
 };
 
-/** VFIO's calls on a device's file that are no part of iommufd. */
+/** VFIO's calls on a device's file that do not belong to iommufd. */
 const ofDeviceCalls: Readonly<Record<string, Meanings>> = {
 	VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: {
-		[E.ENOSPC]: "argsz has no room for every device: 12 bytes, and 8 for each",
+		[E.ENOSPC]: "argsz has no room for all devices: it takes 12 bytes, and 8 for each device",
 		[E.ENODEV]: "the device's bus cannot be reset",
 	},
 };

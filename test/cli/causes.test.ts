@@ -105,7 +105,7 @@ describe("a number's name goes by the file", () => {
 		const lines = ["d = device bind vfio8", "raw 0x3b70 0c0000000000000000000000 --on-device vfio8"];
 		const { stderr, status } = script(lines, "--machine", "vtd");
 		expect(status).toBe(1);
-		expect(stderr).toContain("failed  VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: ENOSPC (28): argsz has no room for every device");
+		expect(stderr).toContain("failed  VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: ENOSPC (28): argsz has no room for all devices");
 		expect(stderr).toMatch(/sent:\n\s+argsz {2}12\n\s+flags {2}0\n\s+count {2}0\n/);
 		expect(script(["raw VFIO_DEVICE_SET_IRQS --dry-run"]).stdout).toContain("VFIO_DEVICE_SET_IRQS (0x3b6e), 20 bytes, not sent");
 	});

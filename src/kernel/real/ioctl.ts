@@ -56,7 +56,7 @@ export function makeIoctl(libc: Libc, arena: Arena): Ioctl {
 		return ret;
 	}
 
-	/** Bytes of more than a page: what is behind them is alike. */
+	/** More bytes than a page: as for short ones, zeroes follow up to the page's end, then 0xff. */
 	function big(fd: number, request: number, arg: Uint8Array): Ret {
 		const end = Math.ceil(arg.length / ARG_ROOM) * ARG_ROOM;
 		if (end + ARG_ROOM > DATA_ROOM || !arena.reserve(end + ARG_ROOM)) return -ENOMEM;

@@ -52,7 +52,7 @@ export class UserMemory {
 	}
 
 	#copy(name: "pread" | "pwrite", addr: bigint, length: number, at: number): Ret {
-		// No bytes are nowhere, whatever the address.
+		// Copying no bytes succeeds at any address.
 		if (length === 0) return 0;
 		return this.#libc.call(name, this.#arena.fd, addr, length, at);
 	}
