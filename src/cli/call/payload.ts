@@ -17,9 +17,9 @@ const camel = (text: string): string => text.replace(/-([a-z0-9])/g, (_, letter:
 /** An option for each kind of data, and two for any bytes. */
 export function payloadOptions(payloads: readonly Payload[]): OptionSpec[] {
 	return [
-		...payloads.map(({ name, struct, example }) => ({
+		...payloads.map(({ name, struct, example, bits }) => ({
 			flags: `--${name} <fields>`,
-			value: { fieldsOf: struct.name },
+			value: { fieldsOf: struct.name, ...(bits && { bits }) },
 			doc: `struct ${struct.name}${example && `, e.g. ${example}`}; sets the type too`,
 			group,
 		})),

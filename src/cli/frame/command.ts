@@ -1,5 +1,6 @@
 /** The types that commands are declared with. */
 import type { FieldInfo, IommuCall } from "../../../structs/index.js";
+import type { Layout } from "../../formats/words.js";
 import type { ColourWhen, Palette } from "./colour.js";
 import type { Context, KernelChoice } from "./context.js";
 import type { Outcome } from "./exit.js";
@@ -8,10 +9,12 @@ import type { Io } from "./io.js";
 /**
  * What a word may be, for completion. `assignment` is `field=value` of the command's struct (of `struct encode`, `raw`: of
  * what the word before names), `injection` what --inject takes, `id` an object that a field of this name may stand for,
- * `fieldsOf` a struct's fields joined by commas.
+ * `fieldsOf` a struct's fields joined by commas, with names for the bits of its words; `names` one of them, or several joined
+ * by commas; `recordOf` a field of the record that the word before names.
  */
 export type ValueKind =
 	| "file"
+	| "script"
 	| "machine"
 	| "uapi"
 	| "injection"
@@ -23,7 +26,9 @@ export type ValueKind =
 	| "session"
 	| "device"
 	| { readonly id: string }
-	| { readonly fieldsOf: string };
+	| { readonly fieldsOf: string; readonly bits?: Layout }
+	| { readonly names: readonly string[]; readonly several?: boolean }
+	| { readonly recordOf: Readonly<Record<string, Layout>> };
 
 /** A word that follows the command, by position. */
 export interface Argument {

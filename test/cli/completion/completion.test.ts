@@ -8,6 +8,7 @@ import { execute } from "../../../src/cli/execute.js";
 import { families } from "../../../src/cli/families.js";
 import { Context } from "../../../src/cli/frame/context.js";
 import { BufferSink, type Io } from "../../../src/cli/frame/io.js";
+import { hwptPayloads, invalidatePayloads } from "../../../src/client/payloads.js";
 import { iommuctl, root, temporaryFolder } from "../cli.js";
 
 const folders = temporaryFolder();
@@ -69,10 +70,50 @@ describe("what may stand at the cursor", () => {
 			["sim", "dma", "vfio3"],
 			["vfio3", "vfio30", "vfio31", "vfio32", "vfio33", "vfio34", "vfio35"],
 		],
+		[["io", "ranges", "--js"], ["--json"]],
+		[["hwpt", "alloc", "--smmuv3", "conf"], ["config="]],
+		[
+			["hwpt", "alloc", "--smmuv3", "v=1,config=S"],
+			["v=1,config=S1", "v=1,config=S2"],
+		],
+		[
+			["hwpt", "invalidate", "--smmuv3", "op=TLBI_NH_V"],
+			["op=TLBI_NH_VA", "op=TLBI_NH_VAA"],
+		],
+		[["hwpt", "invalidate", "--smmuv3", "op=TLBI_NH_VA,as"], ["op=TLBI_NH_VA,asid="]],
+		[["hwpt", "invalidate", "--smmuv3=op=ATC"], ["--smmuv3=op=ATC_INV"]],
+		[["sim", "event", "vfio0", "F_TRANSLATION", "add"], ["address="]],
+		[["sim", "event", "vfio0", "C_BAD_C"], ["C_BAD_CD"]],
+		[["sim", "page-request", "vfio0", "--perm", "READ,P"], ["READ,PRIV"]],
+		[["vsva", "forward", "--op", "PASID_I"], ["PASID_IOTLB"]],
+		[
+			["--kernel", ""],
+			["auto", "real", "sim"],
+		],
+		[["--kernel", "sim", "--machine", "v"], ["vtd"]],
+		[["--color=al"], ["--color=always"]],
+		[["--ki"], []],
+		[["--ke"], ["--kernel"]],
+		[["trace", "minimize", "x", "--while", "d"], ["differs"]],
+		[["run", "example:nest"], ["example:nested-translation"]],
 		[["nonsense", ""], []],
 		[["ioas", "alloc", "--nonsense="], []],
 	])("%j", async (words, expected) => {
 		expect(await values(words)).toEqual(expected);
+	});
+
+	test("every field that the entries and the data of hardware take", async () => {
+		const groups = [
+			["invalidate", invalidatePayloads],
+			["alloc", hwptPayloads],
+		] as const;
+		for (const [action, payloads] of groups) {
+			for (const { name, struct, bits } of payloads) {
+				const offered = await values(["hwpt", action, `--${name}`, ""]);
+				const fields = [...Object.keys(bits ?? {}), ...struct.leaves.map((leaf: { name: string }) => leaf.name)];
+				expect(offered, name).toEqual(fields.map((field) => `${field}=`));
+			}
+		}
 	});
 
 	test("an option that was given is not offered again, unless it repeats", async () => {
@@ -98,7 +139,8 @@ describe("what may stand at the cursor", () => {
 		for (const { load } of families) {
 			for (const { name, args = [], options } of (await load()).commands) {
 				for (const { flags, value } of options?.() ?? []) expect(/<file>/.test(flags), `${name} ${flags}`).toBe(value === "file");
-				for (const one of args.filter((arg) => arg.name === "FILE")) expect(one.value, name).toBe("file");
+				for (const one of args.filter((arg) => arg.name === "FILE"))
+					expect(one.value, name).toBe(/^the script/.test(one.doc) ? "script" : "file");
 			}
 		}
 	});

@@ -14,9 +14,9 @@ const group = "Entries:";
 /** An option for each kind of entry, and a file of any of them. */
 export function entryOptions(payloads: readonly Payload[]): OptionSpec[] {
 	return [
-		...payloads.map(({ name, struct, example }) => ({
+		...payloads.map(({ name, struct, example, bits }) => ({
 			flags: `--${name} <fields>`,
-			value: { fieldsOf: struct.name },
+			value: { fieldsOf: struct.name, ...(bits && { bits }) },
 			doc: `an entry, struct ${struct.name}, e.g. ${example}; may be repeated`,
 			repeat: true,
 			group,

@@ -1,4 +1,5 @@
 /** `sim event`, `sim fail` and `sim failures`: faults of devices, and invalidations that fail. */
+import { SMMU_EVENT_LAYOUTS } from "../../../formats/smmuv3/events.js";
 import { splitPairs } from "../../call/entries/encode.js";
 import { showIo } from "../../call/io-result.js";
 import { parseNumber } from "../../call/natural.js";
@@ -89,8 +90,8 @@ export const eventCommands: readonly CommandSpec[] = [
 		].join("\n"),
 		args: [
 			deviceArg,
-			{ name: "EVENT", doc: "F_TRANSLATION, C_BAD_CD ...; or a number" },
-			{ name: "FIELDS", doc: "address=0x1000 class=2", optional: true, variadic: true },
+			{ name: "EVENT", value: { names: Object.keys(SMMU_EVENT_LAYOUTS) }, doc: "F_TRANSLATION, C_BAD_CD ...; or a number" },
+			{ name: "FIELDS", value: { recordOf: SMMU_EVENT_LAYOUTS }, doc: "address=0x1000 class=2", optional: true, variadic: true },
 		],
 		options: () => [{ flags: "--pasid <pasid>", doc: "of the faulting transaction (its substream ID)" }],
 		groups: ["kernel"],

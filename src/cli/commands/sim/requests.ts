@@ -154,7 +154,7 @@ export const requestCommands: readonly CommandSpec[] = [
 		args: [deviceArg],
 		options: () => [
 			{ flags: "--addr <address>", doc: "a page; repeat it for more pages of the group", repeat: true },
-			{ flags: "--perm <names>", doc: "READ, WRITE, EXEC, PRIV (READ)" },
+			{ flags: "--perm <names>", value: { names: Object.keys(permissions), several: true }, doc: "READ, WRITE, EXEC, PRIV (READ)" },
 			{ flags: "--pasid <pasid>", doc: "the request carries this PASID" },
 			{ flags: "--group <n>", doc: "the group's number, nine bits (the lowest that is free)" },
 			{ flags: "--incomplete", doc: "more of the group will follow: it is reported when its last request comes" },

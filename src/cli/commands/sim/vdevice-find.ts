@@ -47,7 +47,7 @@ export const findCommand: CommandSpec = {
 	args: [{ name: "VIOMMU", value: { id: "viommu_id" }, doc: "the virtual IOMMU's ID" }],
 	options: () => [
 		{ flags: "--virt-id <n>", doc: "the guest's ID" },
-		{ flags: "--device <id>", doc: "the device's ID" },
+		{ flags: "--device <id>", value: { id: "dev_id" }, doc: "the device's ID" },
 	],
 	groups: ["kernel", "fd", "expect", "quiet"],
 	examples: [

@@ -112,7 +112,7 @@ const family: Family = {
 				"The first command that fails ends the script, with its file and line, unless --keep-going.",
 			].join("\n"),
 			args: [
-				{ name: "FILE", value: "file", doc: "the script; - is stdin, example:NAME and repro:NAME are those of --list", optional: true },
+				{ name: "FILE", value: "script", doc: "the script; - is stdin, example:NAME and repro:NAME are those of --list", optional: true },
 			],
 			options: () => [
 				{ flags: "--list", doc: "show the scripts that come with iommuctl: examples, and reproducers of kernel bugs" },

@@ -1,3 +1,4 @@
+import { errnoNames } from "../../../kernel/errno.js";
 import type { Condition, Program } from "../../../trace/tools/index.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
@@ -112,7 +113,11 @@ const commands: readonly CommandSpec[] = [
 		].join("\n"),
 		args: [traceArg],
 		options: () => [
-			{ flags: "--while <condition>", doc: "differs, errno=ERRNO, or a command" },
+			{
+				flags: "--while <condition>",
+				value: { names: ["differs", ...Array.from(errnoNames(), (name) => `errno=${name}`)] },
+				doc: "differs, errno=ERRNO, or a command",
+			},
 			{ flags: "--left <kernel>", value: "kernel", doc: "the kernel that answers: real, sim, sim:uapi=6.12 (sim)" },
 			{ flags: "--right <kernel>", value: "kernel", doc: "for differs: another kernel instead of the recorded answers" },
 			programOption,

@@ -122,7 +122,7 @@ const commands: readonly CommandSpec[] = [
 		args: [{ name: "LENGTH", doc: "bytes, rounded up to pages" }],
 		options: () => [
 			{ flags: "--at <address>", doc: "exactly at this address (EEXIST if something is mapped there)" },
-			{ flags: "--prot <rw>", doc: "what the program may do: r, w or rw (rw)" },
+			{ flags: "--prot <rw>", value: { names: ["r", "w", "rw"] }, doc: "what the program may do: r, w or rw (rw)" },
 			{ flags: "--memfd <fd>", doc: "map this file's memory, shared" },
 			{ flags: "--offset <bytes>", doc: "where in the file" },
 		],

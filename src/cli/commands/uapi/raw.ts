@@ -219,7 +219,7 @@ const family: Family = {
 				{ flags: "--arg-addr <address>", doc: "pass this address as it is" },
 				{ flags: "--arg-value <number>", doc: "pass this number as it is" },
 				{ flags: "--on-fd <fd>", doc: "call on this file of the program instead of /dev/iommu" },
-				{ flags: "--on-device <device>", doc: "call on a VFIO device's file: vfio0" },
+				{ flags: "--on-device <device>", value: "device", doc: "call on a VFIO device's file: vfio0" },
 			],
 			groups: ["kernel", "fd", "call", "dry", "expect", "quiet"],
 			examples: [

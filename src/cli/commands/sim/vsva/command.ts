@@ -60,6 +60,7 @@ const family: Family = {
 				{ flags: "--from <file>", value: "file", doc: "the file with the queue; - is stdin" },
 				{
 					flags: "--op <fields>",
+					value: { names: [...new Set(queues.flatMap(({ queue }) => queue.names))] },
 					doc: "a descriptor by its name and fields: PASID_IOTLB,pasid=5,granularity=3,address=0x1000; may be repeated",
 					repeat: true,
 				},
@@ -72,16 +73,21 @@ const family: Family = {
 				},
 				{
 					flags: "--hwpt <id>",
+					value: { id: "hwpt_id" },
 					doc: `${titles(({ queue }) => queue.array && queue.target === "hwpt")}: the nested page table that entries go to`,
 				},
-				{ flags: "--viommu <id>", doc: `${titles(({ queue }) => queue.target === "viommu")}: the virtual IOMMU` },
+				{
+					flags: "--viommu <id>",
+					value: { id: "viommu_id" },
+					doc: `${titles(({ queue }) => queue.target === "viommu")}: the virtual IOMMU`,
+				},
 				{
 					flags: "--map <key=n:id>",
 					doc: `${titles(({ queue }) => queue.maps)}: pasid=5:ID or did=3:ID, if there are several page tables`,
 					repeat: true,
 				},
 				{ flags: "--table <id>", doc: "hand the queue to this table of vsva bind" },
-				{ flags: "--device <name>", doc: "the device whose queue it is; refused if its requester ID is not its own" },
+				{ flags: "--device <name>", value: "device", doc: "the device whose queue it is; refused if its requester ID is not its own" },
 				{ flags: "--batch <n>", doc: "the most entries of one call (2^19)" },
 				{ flags: "--strict", doc: "exit 1 if anything is lost" },
 			],

@@ -1,10 +1,11 @@
 /** What may stand at the cursor of a command line, with no more of the command tree loaded than it names. */
-import { ioctls } from "../../../../../structs/index.js";
+import { ioctls, type StructType } from "../../../../../structs/index.js";
 import type { CommandSpec, Family, FamilyEntry, OptionSpec } from "../../../frame/command.js";
-import { commonOptions, commonValueOptions } from "../../../frame/common-options.js";
+import { commonOptions, commonValueOptions, everywhere } from "../../../frame/common-options.js";
 import type { Context } from "../../../frame/context.js";
 import { type Answer, argumentValues, type Candidate, nothing, optionValues } from "./candidates.js";
 
+const everyCommonOption: readonly OptionSpec[] = everywhere.flatMap(([, options]) => options);
 const helpOption: OptionSpec = { flags: "-h, --help", doc: "what the command does and takes" };
 const takesValue = ({ flags }: OptionSpec): boolean => flags.includes("<");
 const spellings = ({ flags }: OptionSpec): string[] => flags.match(/(?<![\w-])--?[\w-]+/g) ?? [];
@@ -13,6 +14,12 @@ const familyNames = (families: readonly FamilyEntry[]): Candidate[] => [
 	...families.map(({ name, summary }) => ({ value: name, doc: summary })),
 	{ value: "help", doc: "help for a command" },
 ];
+
+/** The one that is named so, or the only one whose name begins so. */
+function abbreviated<T extends { readonly name: string }>(all: readonly T[], typed: string): T | undefined {
+	const starting = all.filter(({ name }) => name.startsWith(typed));
+	return all.find(({ name }) => name === typed) ?? (starting.length === 1 ? starting[0] : undefined);
+}
 
 /** The words in front of the cursor that are neither options nor their values. */
 function positionals(words: readonly string[], options: readonly OptionSpec[]): string[] {
@@ -44,10 +51,15 @@ async function candidatesFor(
 	while (at < before.length && before[at].startsWith("-")) at += commonValueOptions.has(before[at]) ? 2 : 1;
 	const [object, ...rest] = before.slice(at);
 	if (object === undefined) {
-		return typed.startsWith("-") ? { candidates: [{ value: "--help" }, { value: "--version" }] } : { candidates: familyNames(families) };
+		const open = at > before.length ? everyCommonOption.find((option) => spellings(option).includes(before[before.length - 1])) : undefined;
+		if (open) return await optionValues(open, typed, undefined, context);
+		if (typed.startsWith("--") && typed.includes("=")) return await assigned(everyCommonOption, typed, undefined, context);
+		if (!typed.startsWith("-")) return { candidates: familyNames(families) };
+		const own = [helpOption, { flags: "-V, --version", doc: "print the version" }, ...everyCommonOption];
+		return { candidates: own.flatMap((option) => spellings(option).map((value) => ({ value, doc: option.doc }))) };
 	}
 	if (object === "help") return rest.length === 0 ? { candidates: familyNames(families) } : nothing;
-	const family = await families.find(({ name }) => name === object)?.load();
+	const family = await abbreviated(families, object)?.load();
 	if (!family) return nothing;
 	const { spec, words } = actionOf(family, rest);
 	if (!spec) return { candidates: family.commands.map(({ name, summary }) => ({ value: name, doc: summary })) };
@@ -59,7 +71,16 @@ function actionOf(family: Family, rest: readonly string[]): { spec: CommandSpec 
 	const only = family.commands.length === 1 && family.commands[0].name === "" ? family.commands[0] : undefined;
 	if (only) return { spec: only, words: rest };
 	const at = rest.findIndex((word) => !word.startsWith("-"));
-	return { spec: family.commands.find(({ name }) => at >= 0 && name === rest[at]), words: rest.slice(at + 1) };
+	return { spec: at < 0 ? undefined : abbreviated(family.commands, rest[at]), words: rest.slice(at + 1) };
+}
+
+/** `--option=value` */
+async function assigned(options: readonly OptionSpec[], typed: string, struct: StructType | undefined, context: Context): Promise<Answer> {
+	const name = typed.slice(0, typed.indexOf("="));
+	const option = options.find((one) => takesValue(one) && spellings(one).includes(name));
+	if (!option) return nothing;
+	const found = await optionValues(option, typed.slice(name.length + 1), struct, context);
+	return { ...found, candidates: found.candidates.map(({ value, doc }) => ({ value: `${name}=${value}`, doc })) };
 }
 
 async function inCommand(spec: CommandSpec, words: readonly string[], typed: string, context: Context): Promise<Answer> {
@@ -69,13 +90,7 @@ async function inCommand(spec: CommandSpec, words: readonly string[], typed: str
 	const last = words.at(-1) ?? "";
 	const open = options.find((option) => takesValue(option) && spellings(option).includes(last));
 	if (open) return await optionValues(open, typed, struct, context);
-	if (typed.startsWith("--") && typed.includes("=")) {
-		const name = typed.slice(0, typed.indexOf("="));
-		const option = options.find((one) => takesValue(one) && spellings(one).includes(name));
-		if (!option) return nothing;
-		const found = await optionValues(option, typed.slice(name.length + 1), struct, context);
-		return { ...found, candidates: found.candidates.map(({ value, doc }) => ({ value: `${name}=${value}`, doc })) };
-	}
+	if (typed.startsWith("--") && typed.includes("=")) return await assigned(options, typed, struct, context);
 	if (typed.startsWith("-")) {
 		const given = new Set(words);
 		const left = options.filter((option) => option.repeat || !spellings(option).some((spelling) => given.has(spelling)));

@@ -13,6 +13,7 @@ import {
 	shortName,
 	structByName,
 } from "../../../../../structs/index.js";
+import type { Layout } from "../../../../formats/words.js";
 import { errnoNames } from "../../../../kernel/errno.js";
 import type { Machine } from "../../../../sim/index.js";
 import type { Argument, OptionSpec, ValueKind } from "../../../frame/command.js";
@@ -85,11 +86,32 @@ export async function assignment(struct: StructType | undefined, typed: string, 
 	return { candidates: candidates.map(({ value, doc }) => ({ value: typed.slice(0, at + 1) + value, doc })), open };
 }
 
-/** `iotlb=0x1,flags=2` of a payload's struct. */
-async function payload(struct: StructType | undefined, typed: string, context: Context): Promise<Answer> {
+/** `iotlb=0x1,flags=2` of a payload's struct, and `op=TLBI_NH_VA,asid=1` of the bits of its words. */
+async function payload(struct: StructType | undefined, bits: Layout | undefined, typed: string, context: Context): Promise<Answer> {
 	const before = typed.slice(0, typed.lastIndexOf(",") + 1);
-	const { candidates, open } = await assignment(struct, typed.slice(before.length), context);
-	return { candidates: candidates.map(({ value, doc }) => ({ value: before + value, doc })), open };
+	const last = typed.slice(before.length);
+	const ofBits = record(bits ?? {}, last);
+	const ofStruct = await assignment(struct, last, context);
+	const used = new Set(before.split(",").map((piece) => piece.split("=")[0]));
+	const all = [...ofBits.candidates, ...ofStruct.candidates].filter(
+		({ value }) => last.includes("=") || !used.has(value.replace(/=$/, "")),
+	);
+	return { candidates: all.map(({ value, doc }) => ({ value: before + value, doc })), open: ofBits.open || ofStruct.open };
+}
+
+/** `field=value` of a hardware structure. */
+function record(layout: Layout, typed: string): Answer {
+	const at = typed.indexOf("=");
+	if (at < 0) return { candidates: Object.keys(layout).map((name) => ({ value: `${name}=` })), open: true };
+	const named = Object.hasOwn(layout, typed.slice(0, at)) ? layout[typed.slice(0, at)].names : undefined;
+	return { candidates: Object.keys(named ?? {}).map((name) => ({ value: typed.slice(0, at + 1) + name })) };
+}
+
+/** Scripts that iommuctl comes with, once it is clear that one is meant; files anyway. */
+async function scripts(typed: string): Promise<Answer> {
+	if (!/^(?:e|r)/.test(typed)) return { candidates: [], files: true };
+	const { shippedScripts } = await import("../../../frame/shipped.js");
+	return { candidates: shippedScripts().map(({ kind, name, about }) => ({ value: `${kind}:${name}`, doc: about })), files: true };
 }
 
 const structNames = (): Candidate[] => allStructs().map(({ name, doc }) => ({ value: name, doc }));
@@ -123,7 +145,7 @@ export async function argumentValues(
 ): Promise<Answer> {
 	const field = fields.find(({ path }) => path === argument.field);
 	if (field) return await fieldValues(field, typed, context);
-	const found = await valuesOf(argument.value, typed, structNamed(before[0]), context);
+	const found = await valuesOf(argument.value, typed, structNamed(before[0]), context, before.slice(1));
 	return argument.value === "assignment" ? { ...found, files: true } : found;
 }
 
@@ -134,12 +156,25 @@ function structNamed(name: string | undefined): StructType | undefined {
 	return structByName(name) ?? structByName(`iommu_${name}`) ?? call?.struct ?? undefined;
 }
 
-async function valuesOf(kind: ValueKind | undefined, typed: string, struct: StructType | undefined, context: Context): Promise<Answer> {
-	if (typeof kind === "object")
-		return "id" in kind ? { candidates: await objects(context, kind.id) } : await payload(structByName(kind.fieldsOf), typed, context);
+async function valuesOf(
+	kind: ValueKind | undefined,
+	typed: string,
+	struct: StructType | undefined,
+	context: Context,
+	before: readonly string[] = [],
+): Promise<Answer> {
+	if (typeof kind === "object") {
+		if ("id" in kind) return { candidates: await objects(context, kind.id) };
+		if ("names" in kind) return kind.several ? listed(typed, names(kind.names)) : { candidates: names(kind.names) };
+		if ("fieldsOf" in kind) return await payload(structByName(kind.fieldsOf), kind.bits, typed, context);
+		const named = Object.entries(kind.recordOf).find(([name]) => name === before[0]?.toUpperCase());
+		return named ? record(named[1], typed) : nothing;
+	}
 	switch (kind) {
 		case undefined:
 			return nothing;
+		case "script":
+			return await scripts(typed);
 		case "file":
 			return { candidates: [], files: true };
 		case "machine":

@@ -153,7 +153,7 @@ const family: Family = {
 				"selftest driver also fails where it looks up, checks and copies, so ENOENT, EINVAL and EFAULT are right answers too.",
 				"Meanwhile failslab and fail_page_alloc in /sys/kernel/debug let every allocation fail; they are set back at the end.",
 			].join("\n"),
-			args: [{ name: "FILE", value: "file", doc: "the script; - is stdin, example:NAME is one of run --list" }],
+			args: [{ name: "FILE", value: "script", doc: "the script; - is stdin, example:NAME is one of run --list" }],
 			options: () => [{ flags: "--max <n>", doc: "at most so many rounds (10000)" }],
 			groups: ["kernel", "own-kernel", "quiet"],
 			examples: [
