@@ -42,8 +42,8 @@ describe("scripts", () => {
 	});
 
 	test.each([
-		["expect EINVAL echo hello", "`echo` is no command\n  it can not fail"],
-		["a = echo hello", "`echo` is no command\n  it answers nothing that could be kept"],
+		["expect EINVAL echo hello", "`echo` is not a command\n  it cannot fail"],
+		["a = echo hello", "`echo` is not a command\n  it has no answer to keep"],
 		["expect EINVAL a = ioas alloc", "the name goes before `expect`\n  `a = expect EINVAL COMMAND`"],
 	])("%s", (line, message) => {
 		const { status, stderr } = script(["", line]);
@@ -175,7 +175,7 @@ describe("numbers", () => {
 		[["destroy", "09"], 'ID: "09" begins with 0; write 9'],
 		[["mem", "write", "0", "--fill", "010", "--length", "4k"], '--fill: "010" begins with 0: 8 or 10?'],
 		[["check", "1", "==", "01k"], 'check: "01k" begins with 0; write 1k'],
-		[["trace", "diff", "x", "y", "--max", "010"], '--max: "010" is no number'],
+		[["trace", "diff", "x", "y", "--max", "010"], '--max: "010" is not a number'],
 		[["ioas", "alloc", "--fd", "03"], '--fd: "03" is not a file descriptor'],
 	])("%j is refused by name", (args, message) => {
 		const { status, stderr } = iommuctl(args);
@@ -220,7 +220,7 @@ test("`expect` and --expect at once are refused", () => {
 	for (const rest of ["--expect EBUSY", "--expect=ENOENT"]) {
 		const { status, stderr } = script([`expect ENOENT destroy 9 ${rest}`]);
 		expect(status).toBe(2);
-		expect(stderr).toContain("error: stdin:1: `expect ENOENT` and --expect both say which errno is to come\n");
+		expect(stderr).toContain("error: stdin:1: `expect ENOENT` and --expect both say which errno is expected\n");
 	}
 });
 

@@ -55,7 +55,7 @@ describe("run", () => {
 	});
 
 	test.each([
-		["destroy $ioas", 2, "stdin:2: $ioas is not known", "a line before must say `ioas = COMMAND`"],
+		["destroy $ioas", 2, "stdin:2: $ioas is not known", "an earlier line must say `ioas = COMMAND`"],
 		["a = ioas unmap 1 --all\ndestroy $a", 2, "stdin:3: $a has no value of its own", "it has $a.size"],
 		["a = ioas unmap 1 --all\ndestroy $a.lenght", 2, "stdin:3: $a has no field lenght", "$a.length"],
 		["b = fault alloc\ndestroy $bb", 2, "stdin:3: $bb is not known", "did you mean b?"],
@@ -67,13 +67,13 @@ describe("run", () => {
 	});
 
 	test.each([
-		["mem alloc 'x", "stdin:2: a ' that is not closed"],
-		["1a = ioas alloc", 'stdin:2: "1a" can not be a name'],
-		["a=1", 'stdin:2: "a=1" is no command'],
-		["expect ENOENT", "stdin:2: `expect` wants an errno and a command"],
+		["mem alloc 'x", "stdin:2: a ' is not closed"],
+		["1a = ioas alloc", 'stdin:2: "1a" cannot be a name'],
+		["a=1", 'stdin:2: "a=1" is not a command'],
+		["expect ENOENT", "stdin:2: `expect` needs an errno and a command"],
 		["a =", "stdin:2: a command is missing"],
 		["destroy $", "stdin:2: a `$` without a name after it"],
-	])("a script that can not be read runs not at all: %s", (line, message) => {
+	])("a script that cannot be read runs not at all: %s", (line, message) => {
 		const { status, stdout, stderr } = script(["ioas alloc", line]);
 		expect(status).toBe(2);
 		expect(stdout).toBe("");

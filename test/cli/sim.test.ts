@@ -169,7 +169,7 @@ describe("sim fail", () => {
 });
 
 describe("sim explain-fault", () => {
-	test("devices that share a requester ID can not be told apart: exit 1, with the reason", () => {
+	test("devices that share a requester ID cannot be told apart: exit 1, with the reason", () => {
 		const ran = iommuctl(["sim", "explain-fault", "03:00.0", "--kernel", "sim"]);
 		expect(ran.status).toBe(1);
 		expect(ran.stdout).toContain("all send the requester ID 03:00.0: they cannot be told apart");

@@ -180,7 +180,7 @@ describe("replay", () => {
 
 	test("wrong usage", () => {
 		expect(iommuctl(["replay"]).status).toBe(2);
-		expect(iommuctl(["replay", golden, "--max", "many"]).stderr).toContain('--max: "many" is no number');
+		expect(iommuctl(["replay", golden, "--max", "many"]).stderr).toContain('--max: "many" is not a number');
 		expect(iommuctl(["replay", golden, "--program", "nobody"]).status).toBe(2);
 	});
 });

@@ -214,7 +214,7 @@ describe("the end of a session", () => {
 		const pid = place.start("stuck");
 		process.kill(pid, "SIGSTOP");
 		const forced = place.run(["session", "stop", "stuck", "--force"]);
-		expect(forced.stderr).toContain("stuck was busy and is killed");
+		expect(forced.stderr).toContain("stuck was busy and was killed");
 		await gone(pid);
 		expect(existsSync(place.socket("stuck"))).toBe(false);
 	});

@@ -63,7 +63,7 @@ describe("fail-nth", () => {
 	});
 
 	test("a real kernel without fault injection is the environment's fault", () => {
-		expect(() => new FailNth(join(folders, "no-such-fail-nth"))).toThrow(/can not be opened: ENOENT/);
+		expect(() => new FailNth(join(folders, "no-such-fail-nth"))).toThrow(/cannot be opened: ENOENT/);
 	});
 });
 
@@ -141,7 +141,7 @@ describe("what a round finds", () => {
 				return rc;
 			}),
 		);
-		expect(found.some((problem) => problem.includes("does not work when it is made again: failed  IOMMU_IOAS_ALLOC: EBUSY"))).toBe(true);
+		expect(found.some((problem) => problem.includes("does not work when it is repeated: failed  IOMMU_IOAS_ALLOC: EBUSY"))).toBe(true);
 	});
 
 	test("what is left over", () => {

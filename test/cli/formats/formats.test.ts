@@ -143,7 +143,7 @@ describe("run --format json", () => {
 describe("require", () => {
 	test.each([
 		["require kernel real", "the kernel is simulated"],
-		["require device vfio99", "/dev/vfio/devices/vfio99 can not be opened: ENOENT"],
+		["require device vfio99", "/dev/vfio/devices/vfio99 cannot be opened: ENOENT"],
 	])("what is not there skips the rest with exit 77: %s", (line, reason) => {
 		const { status, stdout } = script([line, "ioas alloc"]);
 		expect(status).toBe(77);
@@ -165,12 +165,12 @@ describe("require", () => {
 	});
 
 	test.each([
-		["require", "`require` wants to know what"],
-		["require kernle real", '"kernle" can not be required'],
-		["require kernel other", 'require kernel: "other" is no kernel'],
-		["require ioctl IOMMU_VIOMU_ALLOC", 'require ioctl: "IOMMU_VIOMU_ALLOC" is no call of /dev/iommu'],
-		["require device", "`require device` wants a VFIO device"],
-		["require selftest now", "`require selftest` takes nothing"],
+		["require", "`require` needs a requirement"],
+		["require kernle real", '"kernle" cannot be required'],
+		["require kernel other", 'require kernel: "other" is not a kernel'],
+		["require ioctl IOMMU_VIOMU_ALLOC", 'require ioctl: "IOMMU_VIOMU_ALLOC" is not a call of /dev/iommu'],
+		["require device", "`require device` needs a VFIO device"],
+		["require selftest now", "`require selftest` takes no argument"],
 	])("%s is wrong usage", (line, message) => {
 		const { status, stderr } = script(["ioas alloc", line]);
 		expect(status).toBe(2);

@@ -82,7 +82,7 @@ describe("graph", () => {
 		expect(script(["graph"]).stderr).toContain("no /dev/iommu is open");
 	});
 
-	test("labels can not break out", () => {
+	test("labels cannot break out", () => {
 		const context = { objects: [{ id: 1, type: 'io"as\\', refs: [], details: { name: 'a"]' } }] };
 		expect(drawMermaid([context])).toContain("c0o1[\"io'as\\\\ 1<br>name a']\"]");
 		expect(drawDot([context])).toContain("[label=\"io'as\\\\ 1\\nname a']\"]");
@@ -93,7 +93,7 @@ describe("graph", () => {
 	});
 });
 
-/** Calls by name with their fields, as a kernel that can not be looked into sees them. */
+/** Calls by name with their fields, as a kernel that cannot be looked into sees them. */
 function program() {
 	const sim = createSim();
 	const tracker = new Tracker(sim.newProcess());

@@ -35,7 +35,7 @@ describe("iommuctl trace", () => {
 		expect(JSON.parse(iommuctl("trace", "diff", a, b, "--json").stdout)).toMatchObject({ schema: "iommuctl.trace-diff", differing: 1 });
 	});
 
-	it("diff, minimize and export take a killed recording as far as it goes, and say so", () => {
+	it("diff, minimize and export read a killed recording as far as it goes, and say so", () => {
 		const whole = traceFile({ p: [...good, wrong] });
 		const cut = temporaryFile("killed.jsonl", readFileSync(whole, "utf8").replace('{"op":"end"}\n', ""));
 		for (const [status, ...args] of [
@@ -46,12 +46,12 @@ describe("iommuctl trace", () => {
 			const ran = iommuctl("trace", ...args);
 			expect(ran.status).toBe(status);
 			expect(ran.stderr).toContain(
-				`note: ${cut}:7: the file ends inside program p (no {"op":"end"}): it was cut short; taken as far as it goes\n`,
+				`note: ${cut}:7: the file ends inside program p (no {"op":"end"}): it was cut short; read as far as it goes\n`,
 			);
 		}
 		const compared = iommuctl("compare", cut, "--right", "sim:uapi=6.2", "--json");
 		expect(JSON.parse(compared.stdout)).toMatchObject({ programs: 1, differing: 0 });
-		expect(compared.stderr).toContain("taken as far as it goes");
+		expect(compared.stderr).toContain("read as far as it goes");
 		const torn = temporaryFile("torn.jsonl", readFileSync(whole, "utf8").slice(0, -30));
 		expect(iommuctl("trace", "diff", whole, torn).status).toBe(2);
 	});
@@ -72,7 +72,7 @@ describe("iommuctl trace", () => {
 		expect(iommuctl("trace", "export", "--c", file).stdout).toContain("struct iommu_ioas_map cmd = {");
 		const text = iommuctl("trace", "export", "--syz", file).stdout;
 		const back = iommuctl("trace", "import", "--syz", temporaryFile("p.syz", text));
-		expect(back.stderr).toContain("4 calls taken over, 0 lines skipped");
+		expect(back.stderr).toContain("4 calls imported, 0 lines skipped");
 		expect(back.stdout.trim().split("\n")).toHaveLength(8);
 		const log = temporaryFile("log", "ioctl(3</dev/iommu>, IOMMU_DESTROY, {size=8, id=1}) = 0\nioctl(3, IOMMU_DESTROY, 0x7ffd) = 0\n");
 		const imported = iommuctl("trace", "import", "--strace", log);

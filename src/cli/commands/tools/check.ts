@@ -1,3 +1,4 @@
+/** `check`: a comparison of two numbers, for scripts. */
 import { parseNumber } from "../../call/natural.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
@@ -13,7 +14,8 @@ const operators: Readonly<Record<string, (a: bigint, b: bigint) => boolean>> = {
 
 async function run({ args, common, io, out, err }: Invocation): Promise<Outcome> {
 	const [left, operator, right] = args;
-	if (!Object.hasOwn(operators, operator)) throw new UsageError(`check: "${operator}" is no comparison`, Object.keys(operators).join(" "));
+	if (!Object.hasOwn(operators, operator))
+		throw new UsageError(`check: "${operator}" is not a comparison`, Object.keys(operators).join(" "));
 	const [a, b] = [parseNumber(left, "check"), parseNumber(right, "check")];
 	const holds = operators[operator](a, b);
 	const hex = (n: bigint): string => `0x${BigInt.asUintN(64, n).toString(16)}`;
@@ -29,11 +31,11 @@ const family: Family = {
 	commands: [
 		{
 			name: "",
-			summary: "compare two numbers, for scripts: exit 1 if it does not hold",
+			summary: "compare two numbers, for scripts: exit 1 if the comparison does not hold",
 			args: [
-				{ name: "A", doc: "a number: 4096, 0x1000, 4k; in a script mostly $name or $name.field" },
+				{ name: "A", doc: "a number: 4096, 0x1000, 4k; in a script usually $name or $name.field" },
 				{ name: "OP", doc: "== != < <= > >=" },
-				{ name: "B", doc: "another" },
+				{ name: "B", doc: "another number" },
 			],
 			groups: ["quiet"],
 			examples: [["check $unmapped.length == 4k", "in a script, after `unmapped = ioas unmap ...`"]],

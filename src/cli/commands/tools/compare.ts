@@ -1,3 +1,4 @@
+/** `compare`: a trace's programs on two kernels. */
 import { resolve } from "node:path";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { KernelFactory } from "../../../trace/index.js";
@@ -13,15 +14,15 @@ export interface NamedKernel {
 	readonly kernel: KernelFactory;
 }
 
-/** `real`, `sim`, or `sim:uapi=6.12,machine=vtd`: a simulated one that is told more. @throws UsageError, EnvironmentError */
+/** `real`, `sim`, or `sim:uapi=6.12,machine=vtd`: a simulated one with settings. @throws UsageError, EnvironmentError */
 export async function kernelNamed(text: string, option: string, cwd: string): Promise<NamedKernel> {
 	const [kind, ...rest] = text.split(":");
-	if (kind !== "real" && kind !== "sim") throw new UsageError(`${option}: "${text}" is no kernel`, "real, sim, or sim:uapi=6.12");
+	if (kind !== "real" && kind !== "sim") throw new UsageError(`${option}: "${text}" is not a kernel`, "give real, sim, or sim:uapi=6.12");
 	const settings = settingsOf(rest.join(":"), option);
 	if (kind === "real") {
-		if (settings.uapi ?? settings.machine) throw new UsageError(`${option}: the real kernel is as it is`, "settings go with sim");
+		if (settings.uapi ?? settings.machine) throw new UsageError(`${option}: the real kernel takes no settings`, "settings go with sim");
 		const { explainOpenFailure, openRealKernel } = await import("../../../kernel/real/index.js");
-		// Says at once where there is no FFI, or no iommufd: every program would differ.
+		// Fails at once if there is no FFI, or no iommufd: every program would differ.
 		const kernel = openRealKernel();
 		const fd = kernel.open(iommuPath);
 		kernel.exit();
@@ -33,7 +34,7 @@ export async function kernelNamed(text: string, option: string, cwd: string): Pr
 	}
 	const { createSim, loadMachine } = await import("../../../sim/index.js");
 	const machine = settings.machine?.[0] === undefined ? undefined : await loadMachine(settings.machine[0], cwd);
-	// What is wrong with the settings is told before anything runs, whatever machine the trace is of.
+	// Wrong settings are refused before anything runs, whatever the trace's machine.
 	createSim({ machine: machine ?? (await loadMachine(defaultMachine, cwd)), uapi: settings.uapi });
 	const kernel: KernelFactory = (header) => {
 		const sim = createSim({ header, machine, uapi: settings.uapi });
@@ -42,7 +43,7 @@ export async function kernelNamed(text: string, option: string, cwd: string): Pr
 	return { name: text, kernel };
 }
 
-/** `uapi=6.12,vtd-inv-v10,machine=vtd`: a word without `=` is one more of those before. */
+/** `uapi=6.12,vtd-inv-v10,machine=vtd`: a word without `=` is one more value for the key before it. */
 function settingsOf(text: string, option: string): { uapi?: string[]; machine?: string[] } {
 	const found: { uapi?: string[]; machine?: string[] } = {};
 	let last: string[] | undefined;
@@ -51,7 +52,7 @@ function settingsOf(text: string, option: string): { uapi?: string[]; machine?: 
 		if (key === "uapi" || key === "machine") last = found[key] = [];
 		else if (key !== "") last = undefined;
 		if (last === undefined || value === "")
-			throw new UsageError(`${option}: "${word}" is nothing that a kernel can be told`, "for example sim:uapi=6.12,machine=vtd");
+			throw new UsageError(`${option}: "${word}" is not a setting of a kernel`, "for example sim:uapi=6.12,machine=vtd");
 		last.push(value);
 	}
 	return found;
@@ -59,7 +60,7 @@ function settingsOf(text: string, option: string): { uapi?: string[]; machine?: 
 
 /** A small number that an option gives. @throws UsageError */
 export function number(text: string, option: string): number {
-	if (!/^(?:0|[1-9]\d{0,8})$/.test(text)) throw new UsageError(`${option}: "${text}" is no number`);
+	if (!/^(?:0|[1-9]\d{0,8})$/.test(text)) throw new UsageError(`${option}: "${text}" is not a number`);
 	return Number(text);
 }
 
@@ -87,11 +88,11 @@ const family: Family = {
 			name: "",
 			summary: "run a trace's programs on two kernels and show where they differ",
 			details: [
-				"Every program runs on a fresh kernel of both kinds, and their answers are compared with each other; what was recorded",
-				"does not count. A kernel is `real`, `sim`, or `sim:uapi=6.12`: a simulated one that knows no newer commands, flags and",
-				"fields (sim:machine=NAME|FILE: another machine than the trace's). Exit 0 where they agree, 1 where they do not.",
+				"Every program runs on a fresh kernel of both kinds, and their answers are compared with each other; recorded answers",
+				"do not count. A kernel is `real`, `sim`, or `sim:uapi=6.12`: a simulated one that does not know newer commands, flags and",
+				"fields (sim:machine=NAME|FILE: a machine other than the trace's). Exit 0 if they agree, 1 if they do not.",
 			].join("\n"),
-			args: [{ name: "FILE", value: "file", doc: "a trace; its recorded answers are not looked at" }],
+			args: [{ name: "FILE", value: "file", doc: "a trace; its recorded answers are ignored" }],
 			options: () => [
 				{ flags: "--left <kernel>", value: "kernel", doc: "one kernel (sim)" },
 				{ flags: "--right <kernel>", value: "kernel", doc: "the other (real)" },

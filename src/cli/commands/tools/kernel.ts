@@ -1,3 +1,4 @@
+/** `kernel`: which kernel answers, which calls it knows, and its log. */
 import { CURRENT_RELEASE, type Ioctl, ioctls, OLDEST_RELEASE } from "../../../../structs/index.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import { announce } from "../../frame/announce.js";
@@ -10,7 +11,7 @@ async function which(inv: Invocation): Promise<Outcome> {
 	const { common, context, io, out } = inv;
 	const handle = await context.handle();
 	const fd = await context.iommu();
-	// What is asked here is nothing of the program's: it has no place in a trace.
+	// These calls are not the program's: they do not belong in a trace.
 	const asked = handle.unrecorded ?? handle.kernel;
 	const calls = Object.values<Ioctl>(ioctls).filter(({ name }) => name.startsWith("IOMMU_"));
 	const supported = calls.map((call) => ({ call, known: knows(asked, fd, call) }));
@@ -48,7 +49,7 @@ async function which(inv: Invocation): Promise<Outcome> {
 async function log(inv: Invocation): Promise<Outcome> {
 	const { common, context, io } = inv;
 	const handle = await context.handle();
-	if (!handle.log) throw new EnvironmentError("the real kernel's log is not read by iommuctl", "look at dmesg");
+	if (!handle.log) throw new EnvironmentError("iommuctl does not read the real kernel's log", "look at dmesg");
 	await announce(inv);
 	const lines = handle.log();
 	if (common.json)
@@ -64,10 +65,10 @@ const commands: readonly CommandSpec[] = [
 		name: "show",
 		summary: "which kernel answers, and which calls it knows",
 		details: [
-			"No call that is asked about does anything: it is made with a size that no command takes.",
-			`With --uapi ${OLDEST_RELEASE} ... ${CURRENT_RELEASE} the simulated kernel answers as one of that age to calls, flags, fields and types that it does`,
-			`not know: ENOTTY, E2BIG, EOPNOTSUPP. Not known is when these came, so only ${CURRENT_RELEASE} has them: IOMMU_IOAS_NOIOMMU_GET_PA,`,
-			`IOMMU_HWPT_DATA_AMD_GUEST, IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED. What drivers and the selftest answer is always ${CURRENT_RELEASE}'s.`,
+			"Every call is tried with a size that no command takes, so that it does nothing.",
+			`With --uapi ${OLDEST_RELEASE} ... ${CURRENT_RELEASE} the simulated kernel answers as that release does to calls, flags, fields and types that it does`,
+			`not know: ENOTTY, E2BIG, EOPNOTSUPP. When these came is not known, so only ${CURRENT_RELEASE} has them: IOMMU_IOAS_NOIOMMU_GET_PA,`,
+			`IOMMU_HWPT_DATA_AMD_GUEST, IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED. Drivers and the selftest always answer as in ${CURRENT_RELEASE}.`,
 		].join("\n"),
 		groups: ["kernel", "fd"],
 		isDefault: true,

@@ -1,3 +1,4 @@
+/** `replay`: recorded traces, made again and compared. */
 import { resolve } from "node:path";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { Family, Invocation } from "../../frame/command.js";
@@ -6,8 +7,8 @@ import { iommuPath } from "../../frame/kernel-choice.js";
 
 async function run({ args, options, common, io, out, err }: Invocation): Promise<Outcome> {
 	const max = (options.max as string | undefined) ?? "10";
-	if (!/^(?:0|[1-9]\d{0,8})$/.test(max)) throw new UsageError(`--max: "${max}" is no number of differences`);
-	if (common.machine !== undefined) throw new UsageError("--machine: a trace says itself which machine it is about", "leave it out");
+	if (!/^(?:0|[1-9]\d{0,8})$/.test(max)) throw new UsageError(`--max: "${max}" is not a number of differences`);
+	if (common.machine !== undefined) throw new UsageError("--machine: a trace itself says which machine it is about", "leave it out");
 	const { formatReport, replayExitCode, replayFiles, reportToJson } = await import("../../../trace/index.js");
 	const factory = await kernelFactory(common.kernel, common.uapi);
 	const { injecting, parseInjection } = await import("../../../kernel/inject.js");
@@ -45,7 +46,7 @@ type Factory = import("../../../trace/index.js").KernelFactory;
 async function kernelFactory(choice: string, uapi?: readonly string[]): Promise<{ kernel: Factory; which: string; kind: string }> {
 	if (choice === "real") {
 		const { openRealKernel, explainOpenFailure } = await import("../../../kernel/real/index.js");
-		// Says at once where there is no FFI, or no /dev/iommu.
+		// Fails at once if there is no FFI, or no /dev/iommu.
 		const probe = openRealKernel();
 		const fd = probe.open(iommuPath);
 		probe.exit();
@@ -74,7 +75,7 @@ const family: Family = {
 			summary: "replay recorded traces and compare every answer",
 			details: [
 				"A trace is JSON lines, plain or .gz: programs of recorded calls and what a kernel answered. Every program runs on a",
-				"fresh kernel; after a difference it goes on. Without --kernel real the simulated kernel is asked.",
+				"fresh kernel; after a difference it goes on. Without --kernel real the simulated kernel answers.",
 				"Exit 0 if no answer differs, 1 if some do, 2 if a file is malformed (what comes before is counted).",
 			].join("\n"),
 			args: [{ name: "FILE", value: "file", doc: "a trace; - is stdin", variadic: true }],

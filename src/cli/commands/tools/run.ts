@@ -1,3 +1,4 @@
+/** `run`: scripts, in one context or reported for CI. */
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { plural, table } from "../../frame/text.js";
@@ -25,7 +26,7 @@ const titles = { example: "Examples", repro: "Reproducers of kernel bugs that ha
 async function run(inv: Invocation): Promise<Outcome> {
 	const { commandLine, common, context, io, options, out, err } = inv;
 	if (options.list === true) {
-		if (inv.args.length > 0) throw new UsageError("--list runs no script", "leave the file away");
+		if (inv.args.length > 0) throw new UsageError("--list runs no script", "leave the file out");
 		return await list(inv);
 	}
 	const [file] = inv.args;
@@ -34,11 +35,11 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const { readScript, scriptPath } = await import("./script/source.js");
 	const { announce } = await import("../../frame/announce.js");
 	const format = options.format as Format | undefined;
-	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} can not both be`);
-	// What `-` gives is gone once it is read, so that only files can run themselves.
+	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} cannot both be given`);
+	// Stdin can be read only once, so only files can run themselves.
 	const running = inv.place?.within ?? [];
 	const path = scriptPath(io, file);
-	if (file !== "-" && running.includes(path)) throw new UsageError(`${file} runs itself`, "a script cannot be within itself");
+	if (file !== "-" && running.includes(path)) throw new UsageError(`${file} runs itself`, "a script cannot contain itself");
 	const { file: shown, statements } = await readScript(io, file);
 	await announce(inv);
 	const how = {
@@ -91,23 +92,23 @@ const family: Family = {
 	commands: [
 		{
 			name: "",
-			summary: "run a script, one command a line, in one context",
+			summary: "run a script, one command per line, in one context",
 			details: [
-				"Every line is a command as it would be typed, without `iommuctl`; all of them speak to one kernel and one open",
+				"Every line is a command as it would be typed, without `iommuctl`; all of them use one kernel and one open",
 				"/dev/iommu, so IDs and memory live from line to line. In a script:",
 				"",
 				"  # comment                       to the end of the line",
 				"  'single' \"double\" \\              quotes; a \\ at the end joins the next line",
 				"  name = COMMAND                  keeps the new ID (or file, or address) as $name",
-				"  $name  $name.field              puts it in; fields as the answer names them, with or without out_",
+				"  $name  $name.field              inserts it; fields as the answer names them, with or without out_",
 				"  expect ERRNO COMMAND            goes on only if the command fails with this errno",
 				"  echo TEXT                       prints a heading",
 				"  require kernel real|sim         goes on only there; else the rest is skipped and the exit code is 77",
-				"  require ioctl NAME              likewise, where the kernel knows the call",
-				"  require device vfio0            likewise, where the device can be opened",
+				"  require ioctl NAME              likewise, if the kernel knows the call",
+				"  require device vfio0            likewise, if the device can be opened",
 				"  require uapi 6.12               likewise, where the kernel's release is at least this: the one that --uapi says, or",
 				"                                  uname's; with a proposal's name: where the simulated kernel has it",
-				"  require selftest                likewise, where the kernel has the selftest driver",
+				"  require selftest                likewise, if the kernel has the selftest driver",
 				"",
 				"The first command that fails ends the script, with its file and line, unless --keep-going.",
 			].join("\n"),
@@ -128,7 +129,7 @@ const family: Family = {
 				["run example:nested-translation", "a guest's page table on the simulated kernel"],
 				["run - --kernel real < my.iommu", "a script from stdin on the real kernel"],
 				["run my.iommu --format junit > report.xml", "for CI: what failed, what was skipped and why"],
-				["run my.iommu --keep-going --json", "everything, one JSON document a command"],
+				["run my.iommu --keep-going --json", "everything, one JSON document per command"],
 			],
 			run,
 		},

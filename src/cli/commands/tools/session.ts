@@ -1,3 +1,4 @@
+/** `session`: kernels that outlive a command. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SessionStatus } from "../../../session/protocol.js";
@@ -17,7 +18,7 @@ const current = ({ io }: Invocation): string | undefined => io.env[variable] || 
 function named(inv: Invocation): string {
 	const name = inv.args[0] ?? current(inv);
 	if (name !== undefined) return name;
-	throw new UsageError("this shell is in no session", 'say which, or start one: eval "$(iommuctl session start)"');
+	throw new UsageError("this shell is not in a session", 'name one, or start one: eval "$(iommuctl session start)"');
 }
 
 async function start(inv: Invocation): Promise<Outcome> {
@@ -37,11 +38,11 @@ async function start(inv: Invocation): Promise<Outcome> {
 		record: record && resolve(io.cwd, record),
 		cwd: io.cwd,
 	};
-	// Here, where the file has the number that the user knows.
+	// Checked here, where the number is the one that the user knows.
 	if (common.fd !== undefined) (await import("../../../kernel/real/index.js")).checkGivenFile(common.fd);
 	// Beside dist/, where this is once it is built.
 	const command = [process.execPath, fileURLToPath(new URL("../bin/iommuctl.js", import.meta.url)), "--serve-session"];
-	// To the session's process, 0 is never.
+	// To the session's process, 0 means never.
 	const idleTime = idle === "never" ? 0 : parseDuration(idle, "--idle");
 	if (idle !== "never" && idleTime === 0)
 		throw new UsageError(`--idle ${idle}: the session would end before its first command`, "give it time, for example 15m, or never");
@@ -61,7 +62,7 @@ async function start(inv: Invocation): Promise<Outcome> {
 	return done;
 }
 
-/** `version` is the document's: iommuctl's is told by its name. */
+/** `version` is the document's; iommuctl's own version is under its name. */
 const inJson = ({ version, ...rest }: SessionStatus): object => ({ ...rest, iommuctl: version });
 
 async function list(inv: Invocation): Promise<Outcome> {
@@ -161,7 +162,7 @@ async function stop(inv: Invocation): Promise<Outcome> {
 
 const outcomes: Readonly<Record<string, string>> = {
 	stopped: "stopped",
-	forced: "was busy and is killed",
+	forced: "was busy and was killed",
 	killed: "was killed before; its socket is removed",
 	absent: "was not running",
 	busy: "is busy and ends after its command; --force kills it now",
@@ -188,13 +189,13 @@ async function exec(inv: Invocation): Promise<Outcome> {
 const commands: readonly CommandSpec[] = [
 	{
 		name: "start",
-		summary: "start a session in the background and say how a shell gets into it",
+		summary: "start a session in the background and print how a shell joins it",
 		details: [
 			'  eval "$(iommuctl session start)"',
 			"",
-			`sets ${variable}; from then on every command of this shell speaks to the session's kernel, so objects live from one`,
+			`sets ${variable}; from then on every command of this shell uses the session's kernel, so objects live from one`,
 			"command to the next: ioas=$(iommuctl ioas alloc -q). Sessions have names; without --name it is s1, s2, ...",
-			"Only you can reach a session: its socket is in a folder below XDG_RUNTIME_DIR that is nobody else's.",
+			"Only you can reach a session: its socket is in a folder of yours below XDG_RUNTIME_DIR.",
 		].join("\n"),
 		options: () => [
 			{ flags: "--name <name>", doc: "its name; letters, digits, dots, dashes, underscores" },
@@ -218,7 +219,7 @@ const commands: readonly CommandSpec[] = [
 	{
 		name: "status",
 		summary: "a session's kernel, process and use",
-		args: [{ name: "NAME", value: "session", doc: "the session; this shell's without", optional: true }],
+		args: [{ name: "NAME", value: "session", doc: "the session; this shell's if not given", optional: true }],
 		examples: [["session status", ""]],
 		run: status,
 	},
@@ -226,10 +227,10 @@ const commands: readonly CommandSpec[] = [
 		name: "stop",
 		summary: "end a session and its kernel",
 		details: [
-			"What waits is cancelled; what runs comes to its end first. Of this shell's session it says how to leave it:",
+			"Commands that wait are cancelled; those that run end first. To stop this shell's session and leave it:",
 			'eval "$(iommuctl session stop)".',
 		].join("\n"),
-		args: [{ name: "NAME", value: "session", doc: "the session; this shell's without", optional: true, variadic: true }],
+		args: [{ name: "NAME", value: "session", doc: "the session; this shell's if not given", optional: true, variadic: true }],
 		options: () => [
 			{ flags: "--all", doc: "every session of yours" },
 			{ flags: "--force", doc: "kill it if it is busy" },
@@ -242,7 +243,7 @@ const commands: readonly CommandSpec[] = [
 		summary: "run one command in a session, from any shell",
 		args: [
 			{ name: "NAME", value: "session", doc: "the session" },
-			{ name: "COMMAND", doc: "the command and its words, behind --", variadic: true },
+			{ name: "COMMAND", doc: "the command and its words, after --", variadic: true },
 		],
 		examples: [["session exec s1 -- ioas alloc -q", ""]],
 		run: exec,
@@ -254,7 +255,7 @@ const family: Family = {
 	apart: true,
 	details: [
 		"A session keeps a kernel, simulated or real, from one command to the next. Commands are served in the order they come;",
-		"one that waits (fault read --wait) lets the others go on. Ctrl-C ends the command and not the session.",
+		"one that waits (fault read --wait) lets the others go on. Ctrl-C ends the command, not the session.",
 		`A shell is in the session that ${variable} names; \`${variable}= iommuctl ...\` runs one command outside of it.`,
 	].join("\n"),
 	commands,

@@ -1,3 +1,4 @@
+/** `trace export` and `trace import`: traces as C, and to and from syzkaller's and strace's text. */
 import { basename } from "node:path";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
@@ -7,7 +8,7 @@ import { deliver, outputOption, programOf, programOption, some, textOf, traceArg
 async function exportTrace(inv: Invocation): Promise<Outcome> {
 	const { args, options, io, err } = inv;
 	const [file] = args;
-	if ((options.c === true) === (options.syz === true)) throw new UsageError("trace export: one form is wanted", "--c or --syz");
+	if ((options.c === true) === (options.syz === true)) throw new UsageError("trace export: exactly one form is needed", "--c or --syz");
 	const trace = await traceOf(inv, file);
 	const programs = some(trace, programOf(inv));
 	const { text, skipped } = await exported();
@@ -18,7 +19,10 @@ async function exportTrace(inv: Invocation): Promise<Outcome> {
 	async function exported(): Promise<{ text: string; skipped: readonly string[] }> {
 		if (options.c === true) return (await import("../../../trace/export/c.js")).exportC(basename(file), trace.header, programs);
 		if (programs.length > 1) {
-			throw new UsageError(`${file} has ${programs.length} programs, and syzkaller's text is one`, `choose: --program ${programs[0].name}`);
+			throw new UsageError(
+				`${file} has ${programs.length} programs, and syzkaller's text holds one`,
+				`choose: --program ${programs[0].name}`,
+			);
 		}
 		return (await import("../../../trace/export/syz.js")).exportSyz(programs[0]);
 	}
@@ -33,23 +37,24 @@ interface Taken {
 async function importText(inv: Invocation): Promise<Outcome> {
 	const { args, options, io, err } = inv;
 	const [file] = args;
-	if ((options.strace === true) === (options.syz === true)) throw new UsageError("trace import: one form is wanted", "--syz or --strace");
+	if ((options.strace === true) === (options.syz === true))
+		throw new UsageError("trace import: exactly one form is needed", "--syz or --strace");
 	const source = await textOf(inv, file);
 	const name = basename(file === "-" ? "stdin" : file).replace(/\.[^.]*$/, "") || "imported";
 	const { text, calls, skipped } = await (options.strace === true ? fromStrace : fromSyz)(inv, source, name);
 	if (options.strace === true && calls === 0 && skipped.length === 0)
 		throw new UsageError(
-			`${file} has no ioctl: it is no strace log of a program that uses /dev/iommu`,
+			`${file} has no ioctl: it is not a strace log of a program that uses /dev/iommu`,
 			"strace -f -y -e trace=openat,close,mmap,ioctl -o FILE writes one",
 		);
 	deliver(inv, text);
 	for (const { line, what, why } of skipped) io.stderr.write(`${err.note("skipped:")} ${file}:${line}: ${what}: ${why}\n`);
-	io.stderr.write(`${err.faint(`${plural(calls, "call")} taken over, ${plural(skipped.length, "line")} skipped`)}\n`);
+	io.stderr.write(`${err.faint(`${plural(calls, "call")} imported, ${plural(skipped.length, "line")} skipped`)}\n`);
 	return done;
 }
 
 async function fromStrace({ common }: Invocation, source: string, name: string): Promise<Taken> {
-	if (common.kernelGiven) throw new UsageError("a strace log has its answers already", "leave --kernel away");
+	if (common.kernelGiven) throw new UsageError("a strace log has its answers already", "leave --kernel out");
 	const { importStrace } = await import("../../../trace/import/strace.js");
 	const { TRACE_VERSION } = await import("../../../trace/index.js");
 	const { traceText } = await import("../../../trace/tools/index.js");
@@ -76,9 +81,9 @@ export const exportCommand: CommandSpec = {
 	summary: "a trace's programs as C, or as text for syzkaller",
 	details: [
 		"--c writes one readable C file with the structs and numbers that it needs: it makes the calls, checks every recorded",
-		"answer, and exits 0 if all came, 1 if not, 77 where there is no /dev/iommu (or no selftest driver, or no such device).",
+		"answer, and exits 0 if all match, 1 if not, 77 if there is no /dev/iommu (or no selftest driver, or no such device).",
 		"--syz writes a syzkaller program of the calls that syzkaller describes (sys/linux/dev_iommu.txt).",
-		"What can not be said so is a comment there, and told on stderr.",
+		"What cannot be written that way is a comment there, and is listed on stderr.",
 	].join("\n"),
 	args: [traceArg],
 	options: () => [{ flags: "--c", doc: "C" }, { flags: "--syz", doc: "a syzkaller program" }, programOption, outputOption],
@@ -94,7 +99,7 @@ export const importCommand: CommandSpec = {
 	summary: "a trace from a syzkaller program, or from a strace log",
 	details: [
 		"--syz runs the calls that are described for /dev/iommu on a kernel and records them; --strace takes the ioctls whose",
-		"argument the log has: its bytes, or its fields by name. What is not taken over is told on stderr, line by line.",
+		"argument the log has: its bytes, or its fields by name. What is not imported is listed on stderr, line by line.",
 	].join("\n"),
 	args: [{ name: "FILE", value: "file", doc: "a program's text or a log; - is stdin" }],
 	options: () => [{ flags: "--syz", doc: "a syzkaller program" }, { flags: "--strace", doc: "a strace log" }, outputOption],

@@ -1,3 +1,4 @@
+/** What the trace commands share: reading traces, writing results, naming files as they were typed. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Program, Trace } from "../../../trace/tools/index.js";
@@ -9,7 +10,7 @@ export const traceArg: Argument = { name: "FILE", value: "file", doc: "a trace, 
 export const programOption: OptionSpec = { flags: "--program <name>", doc: "only this program" };
 export const outputOption: OptionSpec = { flags: "-o, --output <file>", value: "file", doc: "write there instead of to stdout" };
 
-/** Where a file that was named is; stdin stays `-`. */
+/** The path of a file that was named; stdin stays `-`. */
 export const place = ({ io }: Invocation, file: string): string => (file === "-" ? file : resolve(io.cwd, file));
 
 /** Errors name files as they were typed. */
@@ -22,7 +23,7 @@ export async function typed<T>(inv: Invocation, work: () => Promise<T>): Promise
 	}
 }
 
-/** A trace, under the name that was typed; of one that was cut short stderr tells. */
+/** A trace, under the name that was typed; stderr says if it was cut short. */
 export async function traceOf(inv: Invocation, file: string): Promise<Trace> {
 	const { readPrograms } = await import("../../../trace/tools/index.js");
 	const trace = await typed(inv, () => readPrograms(place(inv, file), programOf(inv)));
@@ -33,12 +34,12 @@ export async function traceOf(inv: Invocation, file: string): Promise<Trace> {
 /** Says on stderr that a file was cut short. */
 export function tellCut(inv: Invocation, file: string, cut: Error): void {
 	const where = cut.message.replaceAll(place(inv, file), file);
-	inv.io.stderr.write(`${inv.err.note("note:")} ${where}; taken as far as it goes\n`);
+	inv.io.stderr.write(`${inv.err.note("note:")} ${where}; read as far as it goes\n`);
 }
 
 export const programOf = ({ options }: Invocation): string | undefined => options.program as string | undefined;
 
-/** The programs that a command works on. @throws UsageError where there is none */
+/** The programs that a command works on. @throws UsageError if there is none */
 export function some({ file, programs }: Trace, name: string | undefined): readonly Program[] {
 	if (programs.length === 0)
 		throw new UsageError(name === undefined ? `${file} has no program` : `no program of ${file} is called ${name}`);
@@ -55,7 +56,7 @@ export function deliver(inv: Invocation, text: string): void {
 	try {
 		writeFileSync(resolve(inv.io.cwd, output), text);
 	} catch (error) {
-		throw new UsageError(`--output: ${output} can not be written: ${(error as NodeJS.ErrnoException).code}`);
+		throw new UsageError(`--output: ${output} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
 	}
 }
 

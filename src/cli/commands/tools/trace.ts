@@ -1,3 +1,4 @@
+/** `trace`: shows, compares and shortens traces. */
 import { errnoNames } from "../../../kernel/errno.js";
 import type { Condition, Program } from "../../../trace/tools/index.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
@@ -74,7 +75,7 @@ async function minimize(inv: Invocation): Promise<Outcome> {
 const commands: readonly CommandSpec[] = [
 	{
 		name: "show",
-		summary: "a trace's calls, decoded, one a line",
+		summary: "a trace's calls, decoded, one per line",
 		args: [traceArg],
 		options: () => [programOption],
 		examples: [
@@ -87,28 +88,28 @@ const commands: readonly CommandSpec[] = [
 		name: "diff",
 		summary: "two traces, step by step and field by field",
 		details: [
-			"Programs go by name, steps by the call that they make. Names of files, the places of memory (pointers are compared by",
-			"where in which mapping they point) and ways of writing are no differences. Exit 0 where there are none, else 1.",
+			"Programs are matched by name, steps by the call that they make. Names of files, places in memory (pointers are compared by",
+			"mapping and offset) and ways of writing do not count as differences. Exit 0 if there are none, else 1.",
 		].join("\n"),
 		args: [
 			{ name: "A", value: "file", doc: "a trace" },
 			{ name: "B", value: "file", doc: "another" },
 		],
 		options: () => [programOption, { flags: "--max <n>", doc: "show this many differences (20)" }],
-		examples: [["trace diff before.jsonl after.jsonl", "what a change of kernel changed"]],
+		examples: [["trace diff before.jsonl after.jsonl", "what a change of the kernel changed"]],
 		run: diff,
 	},
 	{
 		name: "minimize",
 		summary: "leave out steps of a program while it still fails",
 		details: [
-			"--while says what must go on:",
-			"  differs        the kernel answers the program's first differing step still so, and no other one otherwise than",
+			"--while says what must still happen:",
+			"  differs        the kernel still answers the program's first differing step the same way, and every other step as",
 			"                 recorded; with --right: two kernels answer one of the steps differently",
-			"  errno=ERRNO    one of the steps that fail so in the whole program does so still",
+			"  errno=ERRNO    one of the steps that fail with it in the whole program still does",
 			"  COMMAND        a command, run without a shell with the candidate's file as its last argument, exits 0;",
 			"                 `! COMMAND`: exits otherwise",
-			"Of several programs the first that meets the condition is taken; exit 1 where none does. Of the steps that are left none can be",
+			"The first program that meets the condition is taken; exit 1 if none does. None of the steps that are left can be",
 			"left out. Their recorded answers stay as they are.",
 		].join("\n"),
 		args: [traceArg],

@@ -1,4 +1,4 @@
-/** What may stand at the cursor of a command line, with no more of the command tree loaded than it names. */
+/** What may stand at the cursor of a command line, loading only the part of the command tree that the line names. */
 import { ioctls, type StructType } from "../../../../../structs/index.js";
 import type { CommandSpec, Family, FamilyEntry, OptionSpec } from "../../../frame/command.js";
 import { commonOptions, commonValueOptions, everywhere } from "../../../frame/common-options.js";

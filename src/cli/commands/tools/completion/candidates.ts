@@ -1,4 +1,4 @@
-/** Values of options and arguments: constants of the uAPI, objects that there are, names of machines and structs. */
+/** Values of options and arguments: constants of the uAPI, existing objects, names of machines and structs. */
 import {
 	allSets,
 	allStructs,
@@ -29,7 +29,7 @@ export interface Answer {
 	readonly candidates: readonly Candidate[];
 	/** the shell may offer files too */
 	readonly files?: boolean;
-	/** more is to follow the word: no space behind it */
+	/** more follows the word: no space after it */
 	readonly open?: boolean;
 }
 
@@ -49,7 +49,7 @@ const typesByField: readonly (readonly [RegExp, readonly string[]])[] = [
 	[/stdev_id$/, ["selftest"]],
 ];
 
-/** Objects of the kernel that is open already: of a session's. */
+/** Objects of a kernel that is already open: a session's. */
 export async function objects(context: Context, fieldName: string): Promise<Candidate[]> {
 	const handle = context.live;
 	if (!handle) return [];
@@ -128,7 +128,7 @@ async function uapi(typed: string): Promise<Answer> {
 	return listed(typed, [...names(RELEASES), ...Object.entries(proposals()).map(([value, { doc }]) => ({ value, doc }))]);
 }
 
-/** What may stand behind an option. `struct` is that of the command's call. */
+/** What may follow an option. `struct` is that of the command's call. */
 export async function optionValues(option: OptionSpec, typed: string, struct: StructType | undefined, context: Context): Promise<Answer> {
 	if (option.choices) return { candidates: names(option.choices) };
 	if (option.field) return await fieldValues(option.field, typed, context);

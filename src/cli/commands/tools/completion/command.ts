@@ -1,3 +1,4 @@
+/** `completion`: the shells' scripts, and the answers that they ask for. */
 import type { CommandSpec, Family, Invocation } from "../../../frame/command.js";
 import { done, type Outcome } from "../../../frame/exit.js";
 import type { Shell } from "./shells.js";
@@ -7,7 +8,7 @@ const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim();
 
 const script = (shell: Shell, example: string): CommandSpec => ({
 	name: shell,
-	summary: `print what ${shell} sources`,
+	summary: `print the completion script for ${shell}`,
 	examples: [[`completion ${shell}`, example]],
 	async run({ io }): Promise<Outcome> {
 		const { shellScripts } = await import("./shells.js");
@@ -33,9 +34,9 @@ const family: Family = {
 		script("fish", "iommuctl completion fish | source in ~/.config/fish/config.fish"),
 		{
 			name: "answer",
-			summary: "what may stand at the cursor: for the shells' scripts",
-			details: "A line for each candidate, value, tab, description; last `:` and a number: 1, files too; 2, no space behind it.",
-			args: [{ name: "WORD", doc: "the command line behind `--`, the last word as far as it is typed", optional: true, variadic: true }],
+			summary: "list what may stand at the cursor, for the shells' scripts",
+			details: "A line for each candidate: value, tab, description. The last line is `:` and a number: 1, files too; 2, no space after it.",
+			args: [{ name: "WORD", doc: "the command line after `--`, the last word as far as it is typed", optional: true, variadic: true }],
 			examples: [["completion answer -- ioas ma", ""]],
 			run,
 		},

@@ -1,15 +1,16 @@
+/** The scripts that bash, zsh and fish source to ask iommuctl for completions. */
+
 /**
- * What a shell sources to ask us for completions. Own scripts rather than @bomb.sh/tab's: that library wants the whole
- * command tree at once (ours is loaded by what is named), never lets a file be completed, and its script for bash needs
- * the bash-completion package and can not be sourced twice.
+ * Our own scripts instead of @bomb.sh/tab's: that library needs the whole command tree at once (ours is loaded by what is
+ * named), never completes a file, and its script for bash needs the bash-completion package and cannot be sourced twice.
  *
  * All three call `iommuctl completion answer -- WORDS`, the last word being the one at the cursor, and get a line for
- * each candidate, `value TAB description`, and last `:` and a number: 1, files too; 2, no space behind it.
+ * each candidate, `value TAB description`, and a last line of `:` and a number: 1, files too; 2, no space after it.
  */
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
-/** bash splits words at = and :, and replaces only what is behind the last of them. */
+/** bash splits words at = and :, and replaces only what follows the last of them. */
 const bash = `# iommuctl's completion for bash: eval "$(iommuctl completion bash)"
 _iommuctl() {
 	local line="\${COMP_LINE:0:COMP_POINT}" current prefix value directive=0 file

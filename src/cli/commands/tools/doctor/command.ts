@@ -1,3 +1,4 @@
+/** `doctor`: prints what the checks of the environment found. */
 import type { Family, Invocation } from "../../../frame/command.js";
 import { done, exitCode, type Outcome } from "../../../frame/exit.js";
 import { plural } from "../../../frame/text.js";
@@ -47,11 +48,11 @@ const family: Family = {
 	commands: [
 		{
 			name: "",
-			summary: "what of the environment works, what does not and how to mend it",
+			summary: "what works in this environment, what does not, and how to fix it",
 			details: [
 				"Looks at Node, FFI, the layouts of the structs, the kernel and how it was built, its modules, /dev/iommu, IOMMUs,",
 				"groups and devices that are ready for VFIO, and the limit of locked memory. Nothing is changed.",
-				"Exit 0 where nothing is missing, 3 where something is; the simulated kernel needs none of it.",
+				"Exit 0 if nothing is missing, 3 if something is; the simulated kernel needs none of it.",
 			].join("\n"),
 			examples: [
 				["doctor", ""],

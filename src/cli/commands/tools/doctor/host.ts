@@ -1,3 +1,4 @@
+/** The system that doctor's checks look at, below a root folder. */
 import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { release } from "node:os";
 import { basename, join } from "node:path";

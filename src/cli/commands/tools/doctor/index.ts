@@ -1,4 +1,4 @@
-/** What of the environment works, what does not and how to mend it. */
+/** Checks what works in this environment, what does not, and how to fix it. */
 import type { Check, Finding, Host } from "./check.js";
 import { config, device, kernel, modules } from "./kernel.js";
 import { ffi, layouts, node, simulated } from "./runtime.js";
@@ -9,7 +9,7 @@ export { hostAt } from "./host.js";
 
 const checks: readonly Check[] = [node, simulated, ffi, layouts, kernel, config, modules, device, iommus, groups, devices, lockedMemory];
 
-/** Everything that is looked at, in the order in which it is needed. */
+/** Runs every check, in the order in which things are needed. */
 export async function examine(host: Host): Promise<Finding[]> {
 	const findings: Finding[] = [];
 	for (const check of checks) findings.push(await check(host));

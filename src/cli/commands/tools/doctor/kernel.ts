@@ -1,4 +1,4 @@
-/** The kernel under us: its release, how it was built, its modules, /dev/iommu. */
+/** Checks of the running kernel: its release, how it was built, its modules, /dev/iommu. */
 import { type Ioctl, ioctls } from "../../../../../structs/index.js";
 import { errnoNumber } from "../../../../kernel/errno.js";
 import { knows } from "../../../frame/knows.js";
@@ -8,7 +8,7 @@ import type { Check, Host } from "./check.js";
 const path = "/dev/iommu";
 const bySince = (a: Ioctl, b: Ioctl): number => releaseNumber(a.since ?? "") - releaseNumber(b.since ?? "");
 
-/** `6.12.3-generic` as 6012; NaN for what is no release */
+/** `6.12.3-generic` as 6012; NaN for text that is not a release */
 export function releaseNumber(text: string): number {
 	const match = /^(\d+)\.(\d+)/.exec(text);
 	return match ? Number(match[1]) * 1000 + Number(match[2]) : Number.NaN;
@@ -21,7 +21,7 @@ export const kernel: Check = ({ platform, release }) => {
 			...base,
 			status: "missing",
 			found: `this is ${platform}`,
-			mend: "iommufd is Linux's; elsewhere only the simulated kernel works",
+			mend: "iommufd exists only on Linux; elsewhere only the simulated kernel works",
 		};
 	}
 	const number = releaseNumber(release);
@@ -57,7 +57,7 @@ export const config: Check = (host) => {
 	const base = { id: "config", title: "kernel's configuration" };
 	const text =
 		host.read(`/boot/config-${host.release}`) ?? host.read("/proc/config.gz") ?? host.read(`/lib/modules/${host.release}/config`);
-	if (text === undefined) return { ...base, status: "note", found: "not to be read here (no /proc/config.gz, no /boot/config-*)" };
+	if (text === undefined) return { ...base, status: "note", found: "cannot be read here (no /proc/config.gz, no /boot/config-*)" };
 	const state = (name: string): string => new RegExp(`^CONFIG_${name}=(.)`, "m").exec(text)?.[1] ?? "n";
 	const more = Object.entries(options).map(([name, what]) => `CONFIG_${name}=${state(name)}: ${what}`);
 	if (state("IOMMUFD") === "n") {
@@ -87,7 +87,7 @@ export const modules: Check = (host) => {
 	if (lacking.length === 0) return { ...base, status: "ok", found: wanted.join(", "), more };
 	const names = lacking.map(({ name }) => name).join(", ");
 	const loadable = lacking.filter(({ state }) => state === "not loaded").map(({ name }) => name);
-	const mend = loadable.length > 0 ? `modprobe -a ${loadable.join(" ")}` : "a kernel that has them: CONFIG_IOMMUFD, CONFIG_VFIO_PCI";
+	const mend = loadable.length > 0 ? `modprobe -a ${loadable.join(" ")}` : "use a kernel that has them: CONFIG_IOMMUFD, CONFIG_VFIO_PCI";
 	return { ...base, status: lacking[0].name === "iommufd" ? "missing" : "note", found: `without ${names}`, mend, more };
 };
 
@@ -107,7 +107,7 @@ export const device: Check = async (host) => {
 	return { ...base, status: "ok", found, more: lacking.map((name) => `does not know ${name}`) };
 };
 
-/** The calls that /dev/iommu answers; undefined where nothing can be called. */
+/** The calls that /dev/iommu answers; undefined if nothing can be called. */
 async function knownCalls(): Promise<string[] | undefined> {
 	const { openRealKernel } = await import("../../../../kernel/real/index.js");
 	try {

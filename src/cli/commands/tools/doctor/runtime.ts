@@ -1,4 +1,4 @@
-/** What iommuctl itself stands on: Node, FFI, the layouts of the structs, the simulated kernel. */
+/** Checks of what iommuctl itself needs: Node, FFI, the layouts of the structs, the simulated kernel. */
 import { createRequire } from "node:module";
 import { allStructs, ioctls } from "../../../../../structs/index.js";
 import { layoutDifferences, type RefModules } from "../../../../../structs/witness.js";
@@ -48,15 +48,15 @@ type Real = ReturnType<typeof import("../../../../kernel/real/index.js").openRea
 
 function tryOut(kernel: Real): string | undefined {
 	const fd = kernel.memfd("iommuctl-doctor", 4096n);
-	if (fd < 0) return `memfd_create answers ${errnoName(-fd)}`;
+	if (fd < 0) return `memfd_create returns ${errnoName(-fd)}`;
 	const addr = kernel.mmap({ addr: 0n, length: 4096n, prot: PROT_READ | PROT_WRITE, fd });
-	if (addr < 0n) return `mmap answers ${errnoName(Number(-addr))}`;
+	if (addr < 0n) return `mmap returns ${errnoName(Number(-addr))}`;
 	const wrote = kernel.pwrite(fd, probe, 0n);
 	const seen = new Uint8Array(probe.length);
 	const rc = kernel.peek(addr, seen);
 	if (wrote !== probe.length || rc < 0 || Buffer.compare(seen, probe) !== 0) return "memory does not hold what was written";
 	const answer = kernel.ioctl(fd, ioctls.IOMMU_IOAS_ALLOC.request, new Uint8Array(ioctls.IOMMU_IOAS_ALLOC.size));
-	if (answer !== -ENOTTY) return `an ioctl that no file knows answers ${answer}, not ENOTTY`;
+	if (answer !== -ENOTTY) return `an ioctl that no file knows returns ${answer}, not ENOTTY`;
 	return undefined;
 }
 
@@ -75,7 +75,7 @@ export const layouts: Check = () => {
 	const count = allStructs().length;
 	const wrong = layoutDifferences(modules);
 	if (wrong.length === 0) return { ...base, status: "ok", found: `${count} structs, sizes and offsets as ref-struct-di computes them` };
-	return { ...base, status: "missing", found: `${wrong.length} differences to ref-struct-di`, mend: "report this as a bug", more: wrong };
+	return { ...base, status: "missing", found: `${wrong.length} differences from ref-struct-di`, mend: "report this as a bug", more: wrong };
 };
 
 export const simulated: Check = async (): Promise<Finding> => {
@@ -87,5 +87,5 @@ export const simulated: Check = async (): Promise<Finding> => {
 	kernel.exit();
 	const base = { id: "sim", title: "simulated kernel" };
 	if (rc === 0) return { ...base, status: "ok", found: "works" };
-	return { ...base, status: "missing", found: `IOMMU_IOAS_ALLOC answers ${rc}`, mend: "report this as a bug" };
+	return { ...base, status: "missing", found: `IOMMU_IOAS_ALLOC returns ${rc}`, mend: "report this as a bug" };
 };

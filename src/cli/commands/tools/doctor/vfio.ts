@@ -1,4 +1,4 @@
-/** What could be bound: IOMMUs, groups and devices that VFIO has, and how much memory may be pinned. */
+/** Checks of what could be bound: IOMMUs, groups and devices that VFIO has, and how much memory may be pinned. */
 import { plural, sizeText } from "../../../frame/text.js";
 import type { Check, Host } from "./check.js";
 
@@ -21,7 +21,7 @@ export const iommus: Check = (host) => {
 
 interface GroupDevice {
 	readonly name: string;
-	/** undefined: no driver has it */
+	/** undefined: no driver is bound to it */
 	readonly driver: string | undefined;
 	/** a file in /dev/vfio/devices */
 	readonly file: string | undefined;
@@ -52,7 +52,7 @@ const shown = ({ name, driver, file }: GroupDevice): string => `${name} (${drive
 export const groups: Check = (host) => {
 	const base = { id: "groups", title: "groups for VFIO" };
 	const all = groupsOf(host).filter(({ devices }) => devices.length === 0 || devices.some(({ name }) => !mockDevice.test(name)));
-	if (all.length === 0) return { ...base, status: "missing", found: "no IOMMU group", mend: "there are groups once an IOMMU is on" };
+	if (all.length === 0) return { ...base, status: "missing", found: "no IOMMU group", mend: "turn on an IOMMU: then there are groups" };
 	const begun = all.filter(({ devices }) => devices.some(({ driver }) => isVfio(driver)));
 	const inTheWay = ({ devices }: Group) => devices.filter(({ driver }) => driver !== undefined && !isVfio(driver) && !harmless.has(driver));
 	const ready = begun.filter((group) => inTheWay(group).length === 0);
@@ -80,30 +80,30 @@ export const devices: Check = (host) => {
 	}
 	const tried = names.map((name) => ({ name, failed: host.tryOpen(`${folder}/${name}`) }));
 	const good = tried.filter(({ failed }) => failed === undefined);
-	const more = tried.map(({ name, failed }) => `${name}: ${failed === undefined ? "can be opened" : `can not be opened: ${failed}`}`);
+	const more = tried.map(({ name, failed }) => `${name}: ${failed === undefined ? "can be opened" : `cannot be opened: ${failed}`}`);
 	const found = `${good.length} of ${names.length} can be opened`;
 	if (good.length > 0) return { ...base, status: "ok", found, more };
 	return { ...base, status: "missing", found, mend: `run as root, or give yourself the files (chown, or a udev rule)`, more };
 };
 
-/** CAP_IPC_LOCK: no limit holds for whoever has it. */
+/** CAP_IPC_LOCK: whoever has it has no limit. */
 const ipcLock = 1n << 14n;
-/** Below this (bytes) a guest's memory can not be mapped. */
+/** Below this (bytes) a guest's memory cannot be mapped. */
 const fair = 1n << 30n;
 
 export const lockedMemory: Check = (host) => {
 	const base = { id: "memlock", title: "locked memory" };
 	const match = /^Max locked memory\s+(\S+)\s+(\S+)/m.exec(host.read("/proc/self/limits") ?? "");
-	if (!match) return { ...base, status: "note", found: "the limit is not to be read here" };
+	if (!match) return { ...base, status: "note", found: "the limit cannot be read here" };
 	const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(host.read("/proc/self/status") ?? "")?.[1] ?? "0"}`);
 	const soft = match[1] === "unlimited" ? undefined : BigInt(match[1]);
 	if (soft === undefined) return { ...base, status: "ok", found: "unlimited" };
-	if (capabilities & ipcLock) return { ...base, status: "ok", found: `${sizeText(soft)}, which does not hold for you (CAP_IPC_LOCK)` };
-	const found = `at most ${sizeText(soft)}: mapping more answers ENOMEM`;
+	if (capabilities & ipcLock) return { ...base, status: "ok", found: `${sizeText(soft)}, which does not apply to you (CAP_IPC_LOCK)` };
+	const found = `at most ${sizeText(soft)}: mapping more fails with ENOMEM`;
 	if (soft >= fair) return { ...base, status: "ok", found };
 	const hard = match[2] === "unlimited" || BigInt(match[2]) > soft;
 	const mend = hard
-		? "ulimit -l unlimited (or as much as the hard limit lets)"
+		? "ulimit -l unlimited (or as much as the hard limit allows)"
 		: "raise it in /etc/security/limits.conf (memlock), or run as root";
 	return { ...base, status: "note", found, mend };
 };

@@ -1,3 +1,4 @@
+/** `fail-nth`: a script with its nth allocation failing, for every n. */
 import { ioctls } from "../../../../../structs/index.js";
 import { ENOMEM } from "../../../../kernel/errno.js";
 import { announce } from "../../../frame/announce.js";
@@ -8,7 +9,7 @@ import { knows } from "../../../frame/knows.js";
 import { plural } from "../../../frame/text.js";
 import type { Round, Stage } from "./rounds.js";
 
-/** A simulated kernel whose allocations are counted and which can be looked into at the end. */
+/** A simulated kernel that counts its allocations and can be inspected at the end. */
 async function simulatedStage({ common, io }: Invocation): Promise<Stage> {
 	const context = new Context("sim", undefined, { machine: common.machine, uapi: common.uapi, cwd: io.cwd });
 	const { sim } = await context.handle();
@@ -29,7 +30,11 @@ async function simulatedStage({ common, io }: Invocation): Promise<Stage> {
 	};
 }
 
-/** @param known the kernel that the rounds are on, to ask it what it is; and what is worth a note */
+/**
+ * Stages on the real kernel.
+ * @param known a context on that kernel, to ask what it knows
+ * @param note takes what the user should know
+ */
 async function realStages(known: Context, note: (text: string) => void): Promise<{ stage: () => Promise<Stage>; close: () => void }> {
 	const { FailNth, realAnswers } = await import("./real.js");
 	const { Knobs } = await import("./knobs.js");
@@ -64,7 +69,7 @@ async function realStages(known: Context, note: (text: string) => void): Promise
 }
 
 function most(text: string | undefined): number {
-	if (text !== undefined && !/^[1-9]\d{0,6}$/.test(text)) throw new UsageError(`--max: "${text}" is no number of rounds`);
+	if (text !== undefined && !/^[1-9]\d{0,6}$/.test(text)) throw new UsageError(`--max: "${text}" is not a number of rounds`);
 	return text === undefined ? 10_000 : Number(text);
 }
 
@@ -84,7 +89,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const rounds: Round[] = [];
 	const bar = progress(io.stderr);
 	try {
-		// Without a fault first: a script that fails by itself tells nothing.
+		// Without a fault first: a script that fails anyway shows nothing.
 		const clean = await round(NEVER, statements, await stage(), how);
 		if (clean.problems.length > 0)
 			throw new UsageError(`${file} fails without any fault: ${clean.problems[0]}`, `iommuctl run ${file} shows more`);
@@ -135,7 +140,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 /** The line that an allocation failed in. */
 function whereText({ line, command, survivor }: Round): string {
 	if (line !== undefined) return `line ${line}: ${command}`;
-	return survivor ? `line ${survivor.line}, done all the same: ${survivor.source}` : "no command failed";
+	return survivor ? `line ${survivor.line}, which succeeded all the same: ${survivor.source}` : "no command failed";
 }
 
 const family: Family = {
@@ -146,15 +151,15 @@ const family: Family = {
 			name: "",
 			summary: "run a script with its nth allocation failing, for every n",
 			details: [
-				"The script runs once without a fault, then again and again on a fresh kernel: the first allocation fails, then the second,",
-				"until it has no more. Each time the command that fails must answer ENOMEM and work when it is made again, so must all",
-				"that follow, and when the program has ended no object, pin or attachment may be left.",
+				"The script runs once without a fault, then again and again on a fresh kernel: its first allocation fails, then its second,",
+				"until it has no more. Each time the command must fail with ENOMEM and work when it is repeated, all that follow must work,",
+				"and no object, pin or attachment may be left when the program has ended.",
 				"On the real kernel allocations fail through /proc/self/fail-nth, and what is left over cannot be seen. A kernel with the",
-				"selftest driver also fails where it looks up, checks and copies, so ENOENT, EINVAL and EFAULT are right answers too.",
-				"Meanwhile failslab and fail_page_alloc in /sys/kernel/debug let every allocation fail; they are set back at the end.",
+				"selftest driver also fails where it looks up, checks and copies, so ENOENT, EINVAL and EFAULT are accepted too.",
+				"Meanwhile failslab and fail_page_alloc in /sys/kernel/debug let every allocation fail; they are restored at the end.",
 			].join("\n"),
 			args: [{ name: "FILE", value: "script", doc: "the script; - is stdin, example:NAME is one of run --list" }],
-			options: () => [{ flags: "--max <n>", doc: "at most so many rounds (10000)" }],
+			options: () => [{ flags: "--max <n>", doc: "at most this many rounds (10000)" }],
 			groups: ["kernel", "own-kernel", "quiet"],
 			examples: [
 				["fail-nth example:nested-translation", ""],

@@ -1,17 +1,17 @@
-/** What has to be set in debugfs so that any allocation can fail (Documentation/fault-injection), and is set back afterwards. */
+/** The debugfs knobs that let any allocation fail (Documentation/fault-injection), restored afterwards. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const folder = "/sys/kernel/debug";
 
-/** Untouched, the kernel spares allocations that may wait, which nearly all of a system call's are, and single pages. */
+/** By default the kernel spares single pages, and allocations that may wait, as nearly all of a system call's may. */
 const wanted: Readonly<Record<string, string>> = {
 	"failslab/ignore-gfp-wait": "N",
 	"fail_page_alloc/ignore-gfp-wait": "N",
 	"fail_page_alloc/min-order": "0",
 };
 
-/** While this is there the knobs are as they are wanted: until then nothing fails at random because of it (that is another knob). */
+/** Sets the knobs until `restore`. They alone make nothing fail at random: that is another knob. */
 export class Knobs {
 	readonly #before = new Map<string, string>();
 	/** what could not be set, for people */
@@ -37,7 +37,7 @@ export class Knobs {
 				: [`some allocations are not made to fail: ${failed.join(", ")} in ${root} cannot be set; is debugfs mounted?`];
 	}
 
-	/** Sets everything back. */
+	/** Restores every knob. */
 	restore(): void {
 		for (const [path, value] of this.#before) writeFileSync(path, value);
 		this.#before.clear();

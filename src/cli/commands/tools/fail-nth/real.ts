@@ -1,4 +1,4 @@
-/** The nth allocation of a real kernel fails: /proc/self/fail-nth (Documentation/fault-injection). */
+/** Makes the nth allocation of a real kernel fail: /proc/self/fail-nth (Documentation/fault-injection). */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { EnvironmentError } from "../../../../kernel/environment-error.js";
 import { EFAULT, EINVAL, ENOENT, ENOMEM } from "../../../../kernel/errno.js";
@@ -8,8 +8,8 @@ import { wrapKernel } from "../../../../kernel/wrap.js";
 export const failNthPath = "/proc/self/fail-nth";
 
 /**
- * What a real kernel may answer where something failed in it: ENOMEM for memory. With the selftest driver iommufd has
- * fault points of its own besides, which answer for a lookup, a check or a copy that went wrong.
+ * The errnos that a real kernel may answer when something failed in it: ENOMEM for memory. With the selftest driver iommufd
+ * also has fault points of its own, whose errnos are those of a failed lookup, check or copy.
  */
 export function realAnswers(selftest: boolean): readonly number[] {
 	return selftest ? [ENOMEM, ENOENT, EINVAL, EFAULT] : [ENOMEM];
@@ -21,13 +21,13 @@ export class FailNth {
 	readonly #digits = new Uint8Array(32);
 	#left = 0;
 
-	/** @throws EnvironmentError where this kernel has no fault injection */
+	/** @throws EnvironmentError if this kernel has no fault injection */
 	constructor(path = failNthPath) {
 		try {
 			this.#fd = openSync(path, "r+");
 		} catch (error) {
 			throw new EnvironmentError(
-				`${path} can not be opened: ${(error as NodeJS.ErrnoException).code}`,
+				`${path} cannot be opened: ${(error as NodeJS.ErrnoException).code}`,
 				"it needs a kernel with CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS, and root; or use --kernel sim",
 			);
 		}
@@ -38,7 +38,7 @@ export class FailNth {
 		this.#left = n;
 	}
 
-	/** Whether it has come to that. */
+	/** Whether that allocation has failed. */
 	get failed(): boolean {
 		return this.#left === 0;
 	}

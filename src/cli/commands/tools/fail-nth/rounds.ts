@@ -1,4 +1,4 @@
-/** A script again and again, each time with another allocation that fails. */
+/** Runs a script round by round, each time with another allocation that fails. */
 import type { Palette } from "../../../frame/colour.js";
 import type { CommandLine } from "../../../frame/command.js";
 import type { Context } from "../../../frame/context.js";
@@ -14,7 +14,7 @@ export const NEVER = 0x7fff_ffff;
 /** A fresh kernel for one round. */
 export interface Stage {
 	readonly context: Context;
-	/** errnos that a call may answer where something was made to fail beneath it; the first is the usual one */
+	/** errnos that a call may answer if something was made to fail beneath it; the first is the usual one */
 	readonly answers: readonly number[];
 	/** from now on the nth allocation fails */
 	arm(n: number): void;
@@ -45,7 +45,7 @@ export interface RoundOptions {
 }
 
 /**
- * One round: a command that fails must say so with one of the stage's errnos, then work when it is made again, and so
+ * One round: a command that fails must say so with one of the stage's errnos, then work when it is repeated, and so
  * must all that follow; at the end nothing may be left over.
  */
 export async function round(n: number, statements: readonly Statement[], stage: Stage, options: RoundOptions): Promise<Round> {
@@ -69,7 +69,7 @@ export async function round(n: number, statements: readonly Statement[], stage: 
 		const { results, exit, skipped } = await runStatements([statement], how);
 		return { exit, skipped, errno: results.at(-1)?.outcome.errno ?? 0, said: stderr.text().trim().split("\n", 1)[0] };
 	};
-	// Which kernel it is was said once, in front of all rounds.
+	// The kernel was announced once, before all rounds.
 	stage.context.announced = true;
 	stage.arm(n);
 	for (const statement of statements) {
@@ -83,7 +83,7 @@ export async function round(n: number, statements: readonly Statement[], stage: 
 			else if (errno !== 0 && !stage.answers.includes(errno))
 				problems.push(`line ${statement.line}: ${errnoName(errno)} instead of ${stage.answers.map(errnoName).join(" or ")}`);
 			({ exit, errno, said, skipped } = await once(statement));
-			if (exit !== exitCode.done) problems.push(`line ${statement.line} does not work when it is made again: ${said}`);
+			if (exit !== exitCode.done) problems.push(`line ${statement.line} does not work when it is repeated: ${said}`);
 		} else if (exit !== exitCode.done) problems.push(`line ${statement.line}: ${said}`);
 		if (exit !== exitCode.done) break;
 	}

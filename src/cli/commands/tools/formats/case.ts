@@ -1,3 +1,4 @@
+/** A script's lines as cases for CI, and what a reporter of them is. */
 import type { Statement } from "../script/statements.js";
 
 /** One line of a script as CI sees it. */
@@ -73,7 +74,7 @@ export const noCounts = (): Counts => ({ ok: 0, failed: 0, error: 0, skipped: 0 
 const wordText = (word: Statement["words"][number]): string =>
 	word.map((piece) => ("text" in piece ? piece.text : `$${piece.variable}`)).join("");
 
-/** What a line `echo ...` heads its cases with: its variables by name, so that it is the same in every run. */
+/** The heading that a line `echo ...` gives its cases: variables by name, so that it is the same in every run. */
 export const headingOf = ({ words }: Statement): string => words.slice(1).map(wordText).join(" ");
 
 /** The statement in one line, with its variables' names, without its comment. */

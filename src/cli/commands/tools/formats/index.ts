@@ -1,4 +1,4 @@
-/** How `run --format` tells of a script's cases. */
+/** The formats in which `run --format` reports a script's cases. */
 import type { Reporter } from "./case.js";
 import { json } from "./json.js";
 import { junit } from "./junit.js";

@@ -1,3 +1,4 @@
+/** `run --format json`. */
 import { errnoName } from "../../../frame/errnos.js";
 import { atEnd, type Case, noCounts, type Reporter } from "./case.js";
 
@@ -36,7 +37,7 @@ function caseDocument({ number, heading, line, title, result, reason, exit, errn
 	};
 }
 
-/** What is no JSON (help, a command that prints text alone) stays text. */
+/** A line that is not JSON (help, a command that only prints text) stays text. */
 function parsed(line: string): unknown {
 	try {
 		return JSON.parse(line);

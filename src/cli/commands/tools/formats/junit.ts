@@ -1,8 +1,9 @@
+/** `run --format junit`. */
 import { atEnd, type Case, noCounts, type Reporter, type Suite } from "./case.js";
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** XML 1.0 has no place for most control characters, escaped or not, nor for lone surrogates. */
+/** XML 1.0 cannot hold most control characters, escaped or not, nor lone surrogates. */
 const text = (raw: string): string =>
 	raw.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\ud800-\udfff]/gu, "\ufffd").replace(/[&<>"]/g, (char) => entities[char]);
 
@@ -16,13 +17,13 @@ const attributes = (values: Readonly<Record<string, string | number>>): string =
 
 /**
  * JUnit's XML as Jenkins, GitLab and GitHub's actions read it: only attributes that Jenkins' schema has. A suite for each
- * heading. Everything at the end: the counts stand in front.
+ * heading. Everything is written at the end, because the counts come first.
  */
 export function junit(): Reporter {
 	return atEnd(document);
 }
 
-/** The sums of some cases; what of it `testsuites` may say too. */
+/** The sums of some cases; `all` is what `testsuites` may have too. */
 function sums(cases: readonly Case[]): { all: Record<string, string | number>; skipped: number } {
 	const counts = noCounts();
 	for (const { result } of cases) counts[result]++;

@@ -1,3 +1,4 @@
+/** Runs a script for `run --format`: every line becomes a case of the report. */
 import { exitCode, UsageError } from "../../../frame/exit.js";
 import { isHeading, type ObservedResult, type RunOptions, runStatements } from "../script/runner.js";
 import type { Statement } from "../script/statements.js";
@@ -6,7 +7,7 @@ import { type Case, type Format, type Group, headingOf, reporterFor, titleOf } f
 const verdict = (exit: number): Case["result"] =>
 	exit === exitCode.done ? "ok" : exit === exitCode.skipped ? "skipped" : exit === exitCode.failed ? "failed" : "error";
 
-/** Every line but headings is a case: also a requirement, which is met or skips what follows. */
+/** Every line except a heading is a case; so is a requirement, which is met or skips what follows. */
 function grouped(statements: readonly Statement[]): { cases: Statement[]; headings: Map<Statement, string>; groups: Group[] } {
 	const cases: Statement[] = [];
 	const headings = new Map<Statement, string>();
@@ -24,7 +25,7 @@ function grouped(statements: readonly Statement[]): { cases: Statement[]; headin
 	return { cases, headings, groups };
 }
 
-/** Runs a script and tells of it in a format of CI. @returns the exit code */
+/** Runs a script and reports it in a format for CI. @returns the exit code */
 export async function reportRun(format: Format, statements: readonly Statement[], file: string, options: RunOptions): Promise<number> {
 	const { io, context } = options;
 	const { kernel, which } = await context.handle();

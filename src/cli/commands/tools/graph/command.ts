@@ -1,3 +1,4 @@
+/** `graph`: the objects of the open contexts. */
 import { announce } from "../../../frame/announce.js";
 import type { Family, Invocation } from "../../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../../frame/exit.js";
@@ -35,9 +36,9 @@ const family: Family = {
 			name: "",
 			summary: "the objects of the context as a tree",
 			details: [
-				"What hangs from what: page tables from their IOAS, devices from what they are attached to, virtual devices and queues",
-				"from their virtual IOMMU; further ties are named. The simulated kernel is looked into; of the real one it is what was",
-				"made in this script or session, which is said.",
+				"Every object stands below the one it belongs to: page tables below their IOAS, devices below what they are attached to,",
+				"virtual devices and queues below their virtual IOMMU; further ties are named. The simulated kernel shows all objects; of",
+				"the real one only those made in this script or session are known, and a note says so.",
 			].join("\n"),
 			options: () => [
 				{ flags: "--format <format>", doc: "tree (default), mermaid, dot or json", choices: ["tree", "mermaid", "dot", "json"] },

@@ -1,4 +1,4 @@
-/** A context's objects as a tree, as Mermaid, as DOT, as JSON. */
+/** Draws a context's objects as a tree, as Mermaid, as DOT, as JSON. */
 import type { Palette } from "../../../frame/colour.js";
 import type { GraphContext, GraphObject } from "../../../graph/model.js";
 
@@ -10,7 +10,7 @@ function detailsText({ details }: GraphObject): string {
 		.join(", ");
 }
 
-/** By the object that they hang from; undefined: the context itself. */
+/** The objects by the one that they stand below; undefined: the context itself. */
 function childrenOf({ objects }: GraphContext): Map<number | undefined, GraphObject[]> {
 	const ids = new Set(objects.map(({ id }) => id));
 	const children = new Map<number | undefined, GraphObject[]>();
@@ -47,7 +47,7 @@ const quoted = (text: string): string => text.replaceAll("\\", "\\\\").replaceAl
 interface Edge {
 	readonly from: string;
 	readonly to: string;
-	/** undefined: the tree's own */
+	/** undefined for the tree's own edges */
 	readonly what?: string;
 }
 

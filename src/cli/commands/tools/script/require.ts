@@ -1,3 +1,4 @@
+/** `require` in scripts: what must be there for the rest to run. */
 import { release } from "node:os";
 import { CURRENT_RELEASE, type Ioctl, ioctlByName, ioctls, RELEASE_RANGES, RELEASES } from "../../../../../structs/index.js";
 import type { Context } from "../../../frame/context.js";
@@ -6,7 +7,7 @@ import { UsageError } from "../../../frame/exit.js";
 import { knows } from "../../../frame/knows.js";
 import { didYouMean } from "../../../frame/suggest.js";
 
-/** Answers why a requirement is not met; undefined: it is. */
+/** Returns why a requirement is not met, or undefined if it is. */
 type Check = (context: Context, what: string) => Promise<string | undefined>;
 
 const callNames = (): string[] => Object.keys(ioctls).filter((name) => name.startsWith("IOMMU_"));
@@ -42,7 +43,7 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 	kernel: {
 		wants: "real or sim",
 		async check(context, what) {
-			if (what !== "real" && what !== "sim") throw new UsageError(`require kernel: "${what}" is no kernel`, "real or sim");
+			if (what !== "real" && what !== "sim") throw new UsageError(`require kernel: "${what}" is not a kernel`, "give real or sim");
 			const { kernel, which } = await context.handle();
 			return kernel.kind === what ? undefined : `the kernel is ${which}`;
 		},
@@ -51,7 +52,7 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 		wants: "a call's name, such as IOMMU_VIOMMU_ALLOC",
 		async check(context, what) {
 			const call = what.startsWith("IOMMU_") ? ioctlByName(what) : undefined;
-			if (!call) throw new UsageError(`require ioctl: "${what}" is no call of /dev/iommu`, didYouMean(what, callNames()));
+			if (!call) throw new UsageError(`require ioctl: "${what}" is not a call of /dev/iommu`, didYouMean(what, callNames()));
 			return (await known(context, call)) ? undefined : `the kernel does not know ${what}`;
 		},
 	},
@@ -64,7 +65,9 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 			if (!Object.hasOwn(known, what))
 				throw new UsageError(`require uapi: "${what}" is neither a release nor a proposal`, didYouMean(what, Object.keys(known)));
 			const { sim, which } = await context.handle();
-			return sim?.hardware?.machine.kernel.vendor[known[what].option] ? undefined : `the kernel is ${which}; --uapi ${what} gives it that`;
+			return sim?.hardware?.machine.kernel.vendor[known[what].option]
+				? undefined
+				: `the kernel is ${which}; --uapi ${what} adds the proposal`;
 		},
 	},
 	device: {
@@ -72,27 +75,27 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 		async check(context, what) {
 			const { devicePath } = await import("../../uapi/device.js");
 			const fd = await context.deviceFile(devicePath(what));
-			return fd >= 0 ? undefined : `${devicePath(what)} can not be opened: ${errnoName(-fd)}`;
+			return fd >= 0 ? undefined : `${devicePath(what)} cannot be opened: ${errnoName(-fd)}`;
 		},
 	},
 };
 
 /**
- * What a script's line `require ...` finds missing, in words; undefined if it is there.
- * @throws UsageError for what nobody can require
+ * What a script's line `require ...` finds missing, in words; undefined if nothing is.
+ * @throws UsageError for a requirement that does not exist
  */
 export async function missing(words: readonly string[], context: Context): Promise<string | undefined> {
 	const [kind, what, ...rest] = words;
 	const all = [...Object.keys(checks), "selftest"];
-	if (kind === undefined) throw new UsageError("`require` wants to know what", `one of ${all.join(", ")}`);
+	if (kind === undefined) throw new UsageError("`require` needs a requirement", `one of ${all.join(", ")}`);
 	if (kind === "selftest" && what === undefined) {
 		return (await known(context, ioctls.IOMMU_TEST_CMD)) ? undefined : "the kernel has no selftest driver (CONFIG_IOMMUFD_TEST)";
 	}
 	const wanted = Object.hasOwn(checks, kind) ? checks[kind] : undefined;
 	if (!wanted) {
-		if (kind === "selftest") throw new UsageError("`require selftest` takes nothing behind it");
-		throw new UsageError(`"${kind}" can not be required`, didYouMean(kind, all) ?? `one of ${all.join(", ")}`);
+		if (kind === "selftest") throw new UsageError("`require selftest` takes no argument");
+		throw new UsageError(`"${kind}" cannot be required`, didYouMean(kind, all) ?? `one of ${all.join(", ")}`);
 	}
-	if (what === undefined || rest.length > 0) throw new UsageError(`\`require ${kind}\` wants ${wanted.wants}`);
+	if (what === undefined || rest.length > 0) throw new UsageError(`\`require ${kind}\` needs ${wanted.wants}`);
 	return await wanted.check(context, what);
 }

@@ -1,3 +1,4 @@
+/** Runs a script's statements one after another. */
 import type { ColourWhen, Palette } from "../../../frame/colour.js";
 import type { CommandLine } from "../../../frame/command.js";
 import type { Context } from "../../../frame/context.js";
@@ -20,9 +21,9 @@ export interface RunOptions {
 	readonly color?: ColourWhen;
 	readonly out: Palette;
 	readonly err: Palette;
-	/** is told of every command as it ends; then nothing is printed here */
+	/** called for every command as it ends; then nothing is printed here */
 	readonly observe?: (result: ObservedResult) => void;
-	/** the scripts that run just now, this one last: whole paths */
+	/** the scripts that are running, this one last: full paths */
 	readonly within?: readonly string[];
 	/** what commands print is left as it is, and the lines themselves are not shown */
 	readonly bare?: boolean;
@@ -45,7 +46,7 @@ export interface RunResult {
 	readonly results: readonly StatementResult[];
 	/** statements that were not reached */
 	readonly left: number;
-	/** of the `require` that was not met: the rest was skipped */
+	/** why a `require` was not met: the rest was skipped */
 	readonly skipped?: string;
 	readonly exit: number;
 }
@@ -54,12 +55,12 @@ const firstWord = ({ words }: Statement): string | undefined => plain(words[0]);
 
 export const isHeading = (statement: Statement): boolean => firstWord(statement) === "echo";
 
-/** Headings and requirements are no commands. */
+/** Headings and requirements are not commands. */
 export const isCommand = (statement: Statement): boolean => !isHeading(statement) && firstWord(statement) !== "require";
 
 const nowhere: Sink = { isTTY: false, write() {} };
 
-/** Everything of a command's own stands two columns to the right of the line it answers. */
+/** What a command prints stands two columns to the right of its line. */
 function indented(sink: Sink): Sink {
 	let lineStart = true;
 	return {
@@ -104,7 +105,7 @@ export async function runStatements(statements: readonly Statement[], options: R
 	return { results, left: 0, exit: allSkipped ? exitCode.skipped : exit };
 }
 
-/** @returns undefined for what is no command, text if the rest is to be skipped */
+/** @returns undefined for a line that is not a command, text if the rest is to be skipped */
 async function runStatement(statement: Statement, options: RunOptions): Promise<Outcome | string | undefined> {
 	const { commandLine, io, context, json, quiet, out, err, observe } = options;
 	const { file, line, name } = statement;
@@ -141,7 +142,7 @@ async function runStatement(statement: Statement, options: RunOptions): Promise<
 	}
 }
 
-/** The same with everything that is printed caught, and told with the outcome. */
+/** The same, with everything that is printed captured and passed on with the outcome. */
 async function runObserved(
 	statement: Statement,
 	options: RunOptions,

@@ -12,10 +12,10 @@ export interface Script {
 	readonly statements: readonly Statement[];
 }
 
-/** The whole path of what `run` and `fail-nth` take: a file, `-`, `example:NAME` or `repro:NAME`. @throws UsageError */
+/** The full path of what `run` and `fail-nth` take: a file, `-`, `example:NAME` or `repro:NAME`. @throws UsageError */
 export const scriptPath = ({ cwd }: Io, named: string): string => (named === "-" ? named : (shippedPath(named) ?? resolve(cwd, named)));
 
-/** Reads and parses a script. @throws UsageError for a file that cannot be read, a line that is no statement, or nothing to run */
+/** Reads and parses a script. @throws UsageError for a file that cannot be read, a line that is not a statement, or nothing to run */
 export async function readScript(io: Io, named: string): Promise<Script> {
 	const file = named === "-" ? "stdin" : named;
 	const bytes = await readInputOrStdin(io, shippedPath(named) ?? named);

@@ -1,3 +1,4 @@
+/** Parses a script into statements. */
 import { UsageError } from "../../../frame/exit.js";
 import { plain, splitWords, type Word } from "./tokens.js";
 
@@ -15,7 +16,7 @@ export interface Statement {
 	readonly words: readonly Word[];
 }
 
-/** What is wrong with a script, with where. */
+/** Adds the place in the script to what is wrong. */
 export function located(error: unknown, file: string, line: number): unknown {
 	if (!(error instanceof UsageError)) return error;
 	return new UsageError(`${file}:${line}: ${error.message}`, error.hint);
@@ -58,19 +59,19 @@ function parseStatement(source: string, file: string, line: number): Statement |
 	if (plain(words[1]) === "=") {
 		if (first === undefined || !/^[A-Za-z_]\w*$/.test(first)) {
 			throw new UsageError(
-				`"${first ?? source.trim().split(/\s/)[0]}" can not be a name`,
-				"a name is letters, digits and _, and starts with no digit",
+				`"${first ?? source.trim().split(/\s/)[0]}" cannot be a name`,
+				"a name has only letters, digits and _, and does not start with a digit",
 			);
 		}
 		name = first;
 		words = words.slice(2);
 	} else if (first !== undefined && /^[A-Za-z_]\w*=/.test(first) && !first.startsWith("=")) {
-		throw new UsageError(`"${first}" is no command`, `to keep an answer write \`${first.split("=")[0]} = COMMAND\`, with spaces`);
+		throw new UsageError(`"${first}" is not a command`, `to keep an answer write \`${first.split("=")[0]} = COMMAND\`, with spaces`);
 	}
 	if (plain(words[0]) === "expect") {
 		expect = plain(words[1]);
 		if (expect === undefined || words.length < 3) {
-			throw new UsageError("`expect` wants an errno and a command", "for example: expect EEXIST ioas map 1 --iova 0x1000 --length 4k");
+			throw new UsageError("`expect` needs an errno and a command", "for example: expect EEXIST ioas map 1 --iova 0x1000 --length 4k");
 		}
 		words = words.slice(2);
 	}
@@ -78,9 +79,9 @@ function parseStatement(source: string, file: string, line: number): Statement |
 	if (expect !== undefined && plain(words[1]) === "=")
 		throw new UsageError("the name goes before `expect`", `\`${plain(words[0])} = expect ${expect} COMMAND\``);
 	const twice = expect !== undefined && words.map(plain).find((word) => word === "--expect" || word?.startsWith("--expect="));
-	if (twice) throw new UsageError(`\`expect ${expect}\` and --expect both say which errno is to come`, "give one of them");
+	if (twice) throw new UsageError(`\`expect ${expect}\` and --expect both say which errno is expected`, "give one of them");
 	const own = plain(words[0]);
 	if ((own === "echo" || own === "require") && (expect ?? name) !== undefined)
-		throw new UsageError(`\`${own}\` is no command`, expect === undefined ? "it answers nothing that could be kept" : "it can not fail");
+		throw new UsageError(`\`${own}\` is not a command`, expect === undefined ? "it has no answer to keep" : "it cannot fail");
 	return { file, line, source: source.trim(), name, expect, words };
 }

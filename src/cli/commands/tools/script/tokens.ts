@@ -1,6 +1,7 @@
+/** Splits a line of a script into words. */
 import { UsageError } from "../../../frame/exit.js";
 
-/** A piece of a word: text as it is, or a variable to put in when the command runs. */
+/** A piece of a word: text as it is, or a variable to replace when the command runs. */
 export type Piece = { readonly text: string } | { readonly variable: string };
 export type Word = readonly Piece[];
 
@@ -8,7 +9,7 @@ const variableName = /^(?:([A-Za-z_]\w*(?:\.\w+)*)|\{([A-Za-z_]\w*(?:\.\w+)*)\})
 
 /**
  * Splits a command line into words as a shell would: quotes, `\` before one character, `#` comments, `$name`,
- * `$name.field`, `${name}`. Nothing is put in for variables in single quotes.
+ * `$name.field`, `${name}`. Variables in single quotes are not replaced.
  */
 export function splitWords(line: string): Word[] {
 	const words: Word[] = [];
@@ -42,7 +43,7 @@ export function splitWords(line: string): Word[] {
 			at += 2;
 		} else if (char === "'") {
 			const end = line.indexOf("'", at + 1);
-			if (end < 0) throw new UsageError("a ' that is not closed");
+			if (end < 0) throw new UsageError("a ' is not closed");
 			add({ text: line.slice(at + 1, end) });
 			at = end + 1;
 		} else if (char === '"') {
@@ -55,7 +56,7 @@ export function splitWords(line: string): Word[] {
 					add({ text: line[at++] });
 				}
 			}
-			if (at >= line.length) throw new UsageError('a " that is not closed');
+			if (at >= line.length) throw new UsageError('a " is not closed');
 			at++;
 		} else if (char === "$") {
 			at = variable(at);
@@ -68,7 +69,7 @@ export function splitWords(line: string): Word[] {
 	return words;
 }
 
-/** The word's text if nothing is to be put in. */
+/** The word's text, if it has no variable. */
 export function plain(word: Word | undefined): string | undefined {
 	if (!word) return undefined;
 	if (word.length === 0) return "";

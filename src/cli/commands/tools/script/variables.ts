@@ -1,3 +1,4 @@
+/** Replaces $name and $name.field in a script's words. */
 import { type Outcome, UsageError } from "../../../frame/exit.js";
 import { didYouMean } from "../../../frame/suggest.js";
 import type { Word } from "./tokens.js";
@@ -13,7 +14,7 @@ export function lookUp(variables: ReadonlyMap<string, Outcome>, reference: strin
 	const [name, ...rest] = reference.split(".");
 	const kept = variables.get(name);
 	if (!kept) {
-		const hint = didYouMean(name, variables.keys()) ?? `a line before must say \`${name} = COMMAND\``;
+		const hint = didYouMean(name, variables.keys()) ?? `an earlier line must say \`${name} = COMMAND\``;
 		throw new UsageError(`$${name} is not known`, hint);
 	}
 	if (rest.length === 0) {
@@ -29,7 +30,7 @@ export function lookUp(variables: ReadonlyMap<string, Outcome>, reference: strin
 
 function fieldsHint(name: string, { fields }: Outcome): string {
 	const known = Object.keys(fields ?? {}).map((field) => `$${name}.${field}`);
-	return known.length > 0 ? `it has ${known.join(", ")}` : "its command answers nothing that could be kept";
+	return known.length > 0 ? `it has ${known.join(", ")}` : "its command has no answer to keep";
 }
 
 /** Words as the command gets them. @throws UsageError for an unknown variable */
