@@ -45,12 +45,13 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	readonly #selftest: MockMachine | undefined;
 	#hardware: Hardware | undefined;
 	#vfio: VfioNodes | undefined;
+	readonly #machine: Machine | undefined;
+	readonly #vendors: readonly Vendor[];
 
-	constructor(
-		private readonly machine?: Machine,
-		/** the vendors whose IOMMUs the machine may have */
-		private readonly vendors: readonly Vendor[] = allVendors,
-	) {
+	/** @param vendors the vendors whose IOMMUs the machine may have */
+	constructor(machine?: Machine, vendors: readonly Vendor[] = allVendors) {
+		this.#machine = machine;
+		this.#vendors = vendors;
 		// devices of a kind without a driver are made by IOMMU_TEST_CMD
 		if (machine === undefined || machine.iommus.some(({ kind }) => vendorOf(vendors, kind).driver === undefined))
 			this.#selftest = new MockMachine();
@@ -58,8 +59,8 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 
 	/** the machine's hardware; undefined: it has only the selftest's mock devices. Built on first use, as most commands never need it. */
 	get hardware(): Hardware | undefined {
-		if (this.machine !== undefined)
-			this.#hardware ??= buildHardware(this.machine, this.vendors, {
+		if (this.#machine !== undefined)
+			this.#hardware ??= buildHardware(this.#machine, this.#vendors, {
 				memory: this.physical,
 				hooks: this.hooks,
 				warn: (line) => this.warn(line),
@@ -74,7 +75,7 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 
 	/** VFIO's no-IOMMU mode is enabled */
 	get noIommuAllowed(): boolean {
-		return this.machine?.kernel.noiommu ?? false;
+		return this.#machine?.kernel.noiommu ?? false;
 	}
 
 	newProcess(): SimProcess {
