@@ -1,3 +1,4 @@
+/** The page-table types of the selftest driver: sizes, apertures, dirty pages. */
 import { describe, expect, test } from "vitest";
 import { EFAULT, EINVAL, EOPNOTSUPP } from "../../../../src/kernel/errno.js";
 import { defines, iommu_hwpt_selftest, mock_iommupt, iommu_test_op as OP } from "../../../../structs/index.js";
