@@ -4,6 +4,9 @@ import { PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
 import { type MemoryObject, PAGE_SIZE } from "./memory-object.js";
 import { type Extent, pageOf, type UserMemory } from "./user-memory.js";
 
+/** What x86 can read: it has no memory that can be written only. */
+const READABLE = PROT_READ | PROT_WRITE;
+
 /** A mapping. All counts are in pages; `end` is exclusive. */
 export interface Vma {
 	readonly start: number;
@@ -84,12 +87,12 @@ export class AddressSpace implements UserMemory {
 
 	/** Copy out of memory. 0, or -EFAULT (everything before the bad page is copied). */
 	read(addr: bigint, into: Uint8Array): Ret {
-		return this.#each(addr, into.length, PROT_READ, (object, page, offset, at, count) => object.readAt(page, offset, into, at, count));
+		return this.#each(addr, into.length, READABLE, (object, page, offset, at, count) => object.readAt(page, offset, into, at, count));
 	}
 
 	/** Copy into memory, with `force` even if it is read-only. 0, or -EFAULT (everything before the bad page is copied). */
 	write(addr: bigint, from: Uint8Array, force = false): Ret {
-		return this.#each(addr, from.length, force ? PROT_READ : PROT_WRITE, (object, page, offset, at, count) =>
+		return this.#each(addr, from.length, force ? READABLE : PROT_WRITE, (object, page, offset, at, count) =>
 			object.writeAt(page, offset, from, at, count),
 		);
 	}
@@ -103,7 +106,7 @@ export class AddressSpace implements UserMemory {
 		let page = pageOf(addr);
 		for (let at = 0; at < length; ) {
 			const vma = this.find(page);
-			if (vma === undefined || !(vma.prot & PROT_READ)) return -EFAULT;
+			if (vma === undefined || !(vma.prot & READABLE)) return -EFAULT;
 			const objectPage = vma.objectPage + (page - vma.start);
 			if (objectPage >= vma.object.pages) return -EFAULT;
 			const next = vma.object.nextTouched(objectPage);
@@ -145,10 +148,12 @@ export class AddressSpace implements UserMemory {
 		let at = page;
 		while (at < end) {
 			const vma = this.find(at);
-			if (vma === undefined || !(vma.prot & PROT_READ)) break;
-			if (write && !(vma.prot & PROT_WRITE)) break;
+			if (vma === undefined || !(vma.prot & (write ? PROT_WRITE : READABLE))) break;
 			const first = vma.objectPage + (at - vma.start);
-			const room = Math.min(end, vma.end) - at;
+			// To be pinned for reading, a page of write-only memory must be there already.
+			const present = write || (vma.prot & PROT_READ) !== 0 || isPresent(vma.object, first);
+			if (!present) break;
+			const room = vma.prot & PROT_READ || write ? Math.min(end, vma.end) - at : 1;
 			const exists = Math.min(room, vma.object.pages - first);
 			if (exists <= 0) break;
 			found.push({ object: vma.object, page: first, count: exists });
@@ -204,4 +209,9 @@ export class AddressSpace implements UserMemory {
 		}
 		return -1;
 	}
+}
+
+/** Whether a page of anonymous memory was ever used. */
+function isPresent(object: MemoryObject, page: number): boolean {
+	return object.kind === "anonymous" && (object.nextTouched(page) === page || object.pins.at(page) > 0);
 }

@@ -11,6 +11,7 @@ import {
 	POLLNVAL,
 	type PollFd,
 	PROT_READ,
+	PROT_WRITE,
 	type Ret,
 } from "../../kernel/kernel.js";
 import { AddressSpace } from "../memory/address-space.js";
@@ -137,12 +138,12 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {
-		return this.memory.accessible(addr, into.length, PROT_READ) ? this.memory.read(addr, into) : -EFAULT;
+		return this.memory.accessible(addr, into.length, PROT_READ | PROT_WRITE) ? this.memory.read(addr, into) : -EFAULT;
 	}
 
 	poke(addr: bigint, from: Uint8Array): Ret {
 		// As a debugger would: mapped memory can be written even if it is read-only.
-		return this.memory.accessible(addr, from.length, PROT_READ) ? this.memory.write(addr, from, true) : -EFAULT;
+		return this.memory.accessible(addr, from.length, PROT_READ | PROT_WRITE) ? this.memory.write(addr, from, true) : -EFAULT;
 	}
 
 	/** The device behind the file does DMA; other files ignore it. `buf` is an offset in the device's own buffer. */

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../../src/kernel/errno.js";
 import { AddressSpace } from "../../../src/sim/memory/address-space.js";
 import { PhysicalMemory } from "../../../src/sim/memory/physical-memory.js";
+import { APERTURE, FIXED, Program, READ, WRITE } from "../kernel-under-test.js";
 
 const PAGE = 0x1000n;
 const PAGES = 12;
@@ -75,5 +76,19 @@ describe("a process's memory", () => {
 		expect(memory.write(0x10000n, new Uint8Array([1]), true)).toBe(0);
 		expect(memory.extents(0x10, 1, true)).toEqual([]);
 		expect(memory.extents(0x10, 2, false)).toHaveLength(1);
+	});
+
+	test("write-only memory can be read, and pinned for reading where it was used before", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		program.mock(ioas);
+		const writeOnly = () => program.kernel.mmap({ addr: 0n, length: PAGE, prot: 2 });
+		const [used, fresh] = [writeOnly(), writeOnly()];
+		expect(program.kernel.poke(used, Uint8Array.of(7))).toBe(0);
+		expect([...program.peek(used, 1)]).toEqual([7]);
+		expect(program.map(ioas, APERTURE.start, used, PAGE, FIXED | READ)).toBe(0);
+		expect(program.map(ioas, APERTURE.start + PAGE, fresh, PAGE, FIXED | READ)).toBe(-EFAULT);
+		expect(program.map(ioas, APERTURE.start + PAGE, fresh, PAGE, FIXED | READ | WRITE)).toBe(0);
+		expect(program.map(ioas, APERTURE.start + 2n * PAGE, fresh, PAGE, FIXED | READ)).toBe(0);
 	});
 });

@@ -2,7 +2,7 @@
 import { iommu_test_cmd } from "../../../../structs/index.js";
 import { EFAULT, EINVAL, EIO, ENOENT, EOVERFLOW } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import { PROT_READ } from "../../../kernel/kernel.js";
+import { PROT_READ, PROT_WRITE } from "../../../kernel/kernel.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
 import type { PageRef } from "../../iova/pages.js";
 import { type Extent, pageOf, type UserMemory } from "../../memory/user-memory.js";
@@ -94,7 +94,7 @@ export function markDirty(command: Command): Ret {
 	if (tracker === undefined || !tracker.enabled) return -EINVAL;
 	const { memory } = command.process;
 	const total = Number((bits + 7n) >> 3n);
-	if (!memory.accessible(uptr, total, PROT_READ)) return -EFAULT;
+	if (!memory.accessible(uptr, total, PROT_READ | PROT_WRITE)) return -EFAULT;
 	let count = 0n;
 	memory.scan(uptr, total, (offset, bytes) => {
 		bytes.forEach((byte, i) => {
