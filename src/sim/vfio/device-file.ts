@@ -106,15 +106,15 @@ export class VfioDeviceFile extends SimFile {
 		const { device } = this;
 		if (device.group.opened) return -EBUSY;
 		if (this.#granted) return -EINVAL;
-		const file = process.file(iommufd);
-		if (file === undefined) return -EBADF;
-		if (!(file instanceof IommufdFile)) return -EBADFD;
 		const token = (): Uint8Array | Ret => {
 			const uuid = new Uint8Array(16);
 			return process.memory.read(token_uuid_ptr, uuid) < 0 ? -EFAULT : uuid;
 		};
 		let rc = device.checkToken(flags & TOKEN ? token : undefined);
 		if (rc < 0) return rc;
+		const file = process.file(iommufd);
+		if (file === undefined) return -EBADF;
+		if (!(file instanceof IommufdFile)) return -EBADFD;
 		if (device.opens > 0) return -EINVAL;
 		rc = device.group.host.allocation() ? device.open(file.context) : -ENOMEM;
 		if (rc < 0) return rc;

@@ -38,6 +38,8 @@ export class Edu {
 
 	/** A register read of `size` bytes: registers below 0x80 are 32 bits wide, the DMA engine's may also be read as 64. */
 	read(at: number, size: number): bigint {
+		// Narrower accesses do not reach the device.
+		if (size < 4) return 0n;
 		if (!readable(at, size)) return (1n << BigInt(size * 8)) - 1n;
 		switch (at) {
 			case 0x00:

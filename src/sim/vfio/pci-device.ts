@@ -9,6 +9,7 @@ import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import type { UserIo } from "../process/file.js";
+import { readArg } from "./args.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
 import { ConfigSpace } from "./config-space.js";
 import { CONFIG_REGION, ROM_REGION, regionOf, VfioDevice } from "./device.js";
@@ -16,9 +17,10 @@ import { DmaPort } from "./dma-port.js";
 import { Edu } from "./edu.js";
 import type { VfioGroup } from "./group.js";
 import { hotReset, hotResetInfo } from "./hot-reset.js";
-import { deviceInfo, irqInfo, regionInfo } from "./pci-info.js";
+import { deviceInfo, irqInfo, regionInfo, vectors } from "./pci-info.js";
 import { modelOf, type PciModel } from "./pci-model.js";
 import * as request from "./requests.js";
+import { setIrqs } from "./set-irqs.js";
 import { newToken, sameToken } from "./token.js";
 
 /** How a PCI device relates to its neighbours. */
@@ -36,6 +38,10 @@ export interface PciPlaceMate {
 	/** undefined: another driver has it */
 	readonly vfio: PciVfioDevice | undefined;
 }
+
+/** Bytes of two structs that are looked at no further. */
+const IOEVENTFD_SIZE = 28;
+const FEATURE_SIZE = 8;
 
 /** A PCI function that vfio-pci drives. */
 export class PciVfioDevice extends VfioDevice {
@@ -109,6 +115,16 @@ export class PciVfioDevice extends VfioDevice {
 				return regionInfo(this, arg);
 			case request.VFIO_DEVICE_GET_IRQ_INFO:
 				return irqInfo(this, arg);
+			case request.VFIO_DEVICE_SET_IRQS:
+				return setIrqs(arg, (index) => vectors(this, index));
+			case request.VFIO_DEVICE_IOEVENTFD:
+				// No region has a place for an eventfd.
+				return readArg(arg, IOEVENTFD_SIZE) === undefined ? -EFAULT : -EINVAL;
+			case request.VFIO_DEVICE_FEATURE: {
+				const head = readArg(arg, FEATURE_SIZE);
+				if (head === undefined) return -EFAULT;
+				return head.getUint32(0, true) < FEATURE_SIZE ? -EINVAL : -ENOTTY;
+			}
 			case request.VFIO_DEVICE_RESET:
 				return this.resets ? 0 : -EINVAL;
 			case request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
@@ -121,11 +137,12 @@ export class PciVfioDevice extends VfioDevice {
 	}
 
 	override read(io: UserIo, offset: bigint): Ret {
+		if (io.length === 0) return 0;
 		const { index, at } = regionOf(offset);
 		if (index === CONFIG_REGION) {
 			const { bytes } = this.config;
 			if (at + io.length > bytes.length) return -EFAULT;
-			return io.length === 0 ? 0 : io.put(0, bytes.slice(at, at + io.length)) < 0 ? -EFAULT : io.length;
+			return io.put(0, bytes.slice(at, at + io.length)) < 0 ? -EFAULT : io.length;
 		}
 		if (index === ROM_REGION) return this.#rom(io, at);
 		return this.#bar(io, index, at, (position, size, done) => {
@@ -137,6 +154,7 @@ export class PciVfioDevice extends VfioDevice {
 	}
 
 	override write(io: UserIo, offset: bigint): Ret {
+		if (io.length === 0) return 0;
 		const { index, at } = regionOf(offset);
 		if (index === CONFIG_REGION) {
 			if (at + io.length > this.config.bytes.length) return -EFAULT;

@@ -81,12 +81,17 @@ export function answerRegion(arg: UserArg, argsz: number, index: number, size: n
 }
 
 /** VFIO_DEVICE_GET_IRQ_INFO */
+/** How many interrupts of a kind the device has; undefined: there is no such kind. */
+export function vectors({ model: { intx, msi, msix } }: PciVfioDevice, index: number): number | undefined {
+	return [intx, msi, msix, 1, 1][index];
+}
+
 export function irqInfo(device: PciVfioDevice, arg: UserArg): Ret {
 	const request = readIrq(arg);
 	if (typeof request === "number") return request;
 	const { argsz, index } = request;
-	const { intx, msi, msix } = device.model;
-	const count = [intx, msi, msix, 1, 1][index];
+	const { msix } = device.model;
+	const count = vectors(device, index) ?? 0;
 	// MSI-X vectors can be added one by one; all others are set up at once.
 	const resizable = index === 2 && msix > 0;
 	const flags = index === 0 ? MASKABLE | AUTOMASKED : resizable ? 0 : NORESIZE;
