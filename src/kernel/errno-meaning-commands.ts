@@ -146,6 +146,7 @@ const ofIoctls = {
 		[E.EIO]: "the checked value is not the expected one",
 		[E.EADDRINUSE]: "a mapping or an allowed range is in the way",
 		[E.EPERM]: "the memory is mapped read-only",
+		[E.EBADE]: "the pinned pages are not the pages at uptr",
 	},
 	VFIO_DEVICE_BIND_IOMMUFD: {
 		[E.EBADF]: "iommufd is not an open file",
