@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
 	test: {
 		include: ["test/**/*.test.ts"],
-		globalSetup: ["test/build-once.ts"],
+		globalSetup: ["test/own-tmp.ts", "test/build-once.ts"],
 		// Two cores are what we count on: more workers than that only wait for each other.
 		pool: "forks",
 		maxWorkers: 2,
