@@ -15,9 +15,13 @@ import { runBoth, sameAnswer } from "./compare.js";
 import { ddmin } from "./ddmin.js";
 import { madeFiles } from "./diff.js";
 import { traceText } from "./programs.js";
+import { withoutMaker } from "./renumber.js";
 
-/** Whether some steps, as a program, still do what the whole one did. */
-export type Condition = (steps: readonly Step[]) => boolean;
+/**
+ * Whether some steps, as a program, still do what the whole one did. `origins`: for each of them the step that it was in the
+ * whole program, where it is not itself.
+ */
+export type Condition = (steps: readonly Step[], origins?: readonly Step[]) => boolean;
 
 export interface Minimized {
 	readonly steps: readonly Step[];
@@ -25,8 +29,11 @@ export interface Minimized {
 	readonly tried: number;
 }
 
-/** The steps that `condition` needs, in order: none of them can be left out. Undefined if the whole program does not meet it. */
-export async function minimize(steps: readonly Step[], condition: Condition): Promise<Minimized | undefined> {
+/**
+ * The steps that `condition` needs, in order: none of them can be left out. Undefined if the whole program does not meet it.
+ * @param newKernel numbers the objects anew where a call only holds an ID; without it, such calls stay
+ */
+export async function minimize(steps: readonly Step[], condition: Condition, newKernel?: () => Kernel): Promise<Minimized | undefined> {
 	let tried = 0;
 	const known = new Map<string, boolean>();
 	const numbers = new Map(steps.map((step, at) => [step, at]));
@@ -43,7 +50,28 @@ export async function minimize(steps: readonly Step[], condition: Condition): Pr
 	};
 	if (!holds(steps)) return undefined;
 	const least = await ddmin(steps, holds);
-	return { steps: withoutOrphans(least), tried };
+	const able = withoutOrphans(least);
+	if (newKernel === undefined) return { steps: able, tried };
+	const own = withoutHolders(able, condition, newKernel);
+	return { steps: own.steps, tried: tried + own.tried };
+}
+
+/** Without calls that are needed only because the IDs of later objects count on from theirs. */
+function withoutHolders(whole: readonly Step[], condition: Condition, newKernel: () => Kernel): Minimized {
+	let steps = whole;
+	let origins = whole;
+	let tried = 0;
+	// From the end: what uses an object goes before what makes it.
+	for (let at = steps.length - 1; at >= 0; at--) {
+		const shorter = withoutMaker(steps, at, newKernel);
+		if (shorter === undefined) continue;
+		tried++;
+		const left = origins.toSpliced(at, 1);
+		if (!condition(shorter, left)) continue;
+		steps = shorter;
+		origins = left;
+	}
+	return { steps, tried };
 }
 
 /** Without steps on files that no step before them made. */
@@ -83,20 +111,26 @@ export function differsFromRecording(program: readonly Step[], newKernel: () => 
 		const found = new Map<Step, Answer>();
 		for (const step of steps) {
 			const answer = replay.run(step);
-			if (answer !== undefined) found.set(step, answer);
+			if (answer !== undefined) found.set(step, beyondRecorded(step, answer));
 		}
 		replay.end();
 		return found;
 	};
 	const all = differences(program);
 	const [wanted] = all.keys();
-	return (steps) =>
+	return (steps, origins = steps) =>
 		attempt(() => {
-			if (wanted === undefined || !steps.includes(wanted)) return false;
-			const now = differences(steps);
+			if (wanted === undefined || !origins.includes(wanted)) return false;
+			const now = new Map([...differences(steps)].map(([step, answer]) => [origins[steps.indexOf(step)], answer]));
 			const same = (step: Step) => sameAnswer(now.get(step) ?? {}, all.get(step) ?? {});
 			return same(wanted) && [...now.keys()].every((step) => all.has(step));
 		});
+}
+
+/** Without bytes that are as recorded: IDs in them may be others in a program of which objects were left out. */
+function beyondRecorded(step: Step, answer: Answer): Answer {
+	const same = step.op === "ioctl" && answer.bytes?.toLowerCase() === (step.out ?? step.arg)?.toLowerCase();
+	return same ? { ...answer, bytes: undefined } : answer;
 }
 
 /** The two kernels still differ on one of the steps on which they differ in `program`. */
@@ -104,7 +138,7 @@ export function kernelsDiffer(program: readonly Step[], left: () => Kernel, righ
 	const differing = (steps: readonly Step[]) =>
 		[...runBoth(steps, left(), right())].filter(({ answers }) => !sameAnswer(...answers)).map(({ step }) => step);
 	const wanted = new Set(differing(program));
-	return (steps) => attempt(() => differing(steps).some((step) => wanted.has(step)));
+	return (steps, origins = steps) => attempt(() => differing(steps).some((step) => wanted.has(step && origins[steps.indexOf(step)])));
 }
 
 /** The kernel still answers with this errno to one of the steps to which it does in `program`. */
@@ -122,7 +156,7 @@ export function answersErrno(program: readonly Step[], newKernel: () => Kernel, 
 		return found;
 	};
 	const wanted = new Set(failing(program));
-	return (steps) => attempt(() => failing(steps).some((step) => wanted.has(step)));
+	return (steps, origins = steps) => attempt(() => failing(steps).some((step) => wanted.has(origins[steps.indexOf(step)])));
 }
 
 /**

@@ -99,3 +99,29 @@ describe("minimize", () => {
 		expect(() => commandWords("node 'a")).toThrow("not closed");
 	});
 });
+
+describe("calls that only hold an ID", () => {
+	const exists = { ret: -1, errno: "EEXIST" };
+	const twice = (id: number): Step[] => [ioasMap({ ioas_id: id }), ioasMap({ ioas_id: id }, exists)];
+
+	it("go, and the objects behind them get the IDs that they have then", async () => {
+		const program = [open(), ioasAlloc(1), ioasAlloc(2), ioasAlloc(3), ...twice(3)];
+		const least = [open(), ioasAlloc(1), ...twice(1)];
+		const condition = answersErrno(program, newSim, "EEXIST");
+		expect((await minimize(program, condition, newSim))?.steps).toEqual(least);
+		expect((await minimize(program, condition))?.steps).toEqual(program);
+	});
+
+	it("go from a program whose recorded answer differs, too", async () => {
+		const wrong = ioasMap({ ioas_id: 2 }, { ret: -1, errno: "ENOSPC" });
+		const program = [open(), ioasAlloc(1), ioasAlloc(2), ioasMap({ ioas_id: 2 }), wrong];
+		const found = await minimize(program, differsFromRecording(program, newSim), newSim);
+		expect(found?.steps).toEqual([open(), ioasAlloc(1), ioasMap({ ioas_id: 1 }), ioasMap({ ioas_id: 1 }, { ret: -1, errno: "ENOSPC" })]);
+	});
+
+	it("stay where a later step uses what they make", async () => {
+		const program = [open(), ioasAlloc(1), ioasAlloc(2), destroy(1), ...twice(2)];
+		const asItIs: Condition = (steps) => steps.length >= program.length;
+		expect((await minimize(program, asItIs, newSim))?.steps).toEqual(program);
+	});
+});

@@ -58,7 +58,7 @@ async function minimize(inv: Invocation): Promise<Outcome> {
 	};
 	try {
 		for (const program of programs) {
-			const found = await tools.minimize(program.steps, condition(program));
+			const found = await tools.minimize(program.steps, condition(program), left);
 			if (found === undefined) continue;
 			deliver(inv, tools.traceText(trace.header, [{ name: program.name, steps: found.steps }]));
 			const counts = `${found.steps.length} of ${program.steps.length} steps are needed (${found.tried} candidates tried)`;
