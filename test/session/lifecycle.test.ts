@@ -1,5 +1,5 @@
 /** Tests of how sessions start and end. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
@@ -31,6 +31,13 @@ describe("the start of a session", () => {
 		expect(JSON.parse(place.run(["session", "status", "s2", "--json"]).stdout)).toMatchObject({ idleLimit: null });
 		place.run(["session", "stop", "s1"]);
 		expect(place.run(["session", "start"]).stdout).toBe("export IOMMUCTL_SESSION=s1\n");
+	});
+
+	it.skipIf(spawnSync("script", ["--version"]).status !== 0)("tells a terminal how to join the session that was just started", () => {
+		const command = `'${process.execPath}' '${bin}' session start --name joined --kernel sim`;
+		const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], { env: place.env, encoding: "utf8", input: "" });
+		expect(stdout).toContain("this shell is not in it yet: `export IOMMUCTL_SESSION=joined` joins it");
+		place.run(["session", "stop", "joined"]);
 	});
 
 	it("fails if the name is taken, and says how to use or end that session", () => {
