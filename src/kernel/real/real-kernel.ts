@@ -144,6 +144,7 @@ export class RealKernel implements Kernel {
 
 	/** Like a debugger: all memory that the program mapped can be written, even if the program itself may only read it. */
 	poke(addr: bigint, from: Uint8Array): Ret {
+		if (from.length === 0) return 0;
 		const parts = this.#memory.within(addr, addr + BigInt(from.length));
 		const mapped = parts.reduce((sum, { start, end }) => sum + (end - start), 0n);
 		if (mapped !== BigInt(from.length) || parts.some(({ prot }) => prot === 0)) return -EFAULT;

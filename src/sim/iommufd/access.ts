@@ -162,15 +162,22 @@ function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, ca
 		const addr = (origin.uptr & ~0xfffn) + start;
 		return write ? origin.memory.write(addr, data) : origin.memory.read(addr, data);
 	}
+	const index = area.index(from);
+	const count = area.index(from + BigInt(data.length) - 1n) - index + 1;
+	// One page is looked up where it is now. More are pinned before anything is copied.
+	const only = count === 1 ? pages.current(index, write) : undefined;
+	const rc = count === 1 ? (only === undefined ? pages.missing : 0) : pages.pin(index, count);
+	if (rc < 0) return rc;
 	for (let done = 0; done < data.length; ) {
 		const byte = start + BigInt(done);
 		const offset = Number(byte & 0xfffn);
-		const count = Math.min(4096 - offset, data.length - done);
-		const ref = pages.page(Number(byte >> 12n));
-		if (ref === undefined) return pages.missing;
-		if (write) ref.object.writeAt(ref.page, offset, data, done, count);
-		else ref.object.readAt(ref.page, offset, data, done, count);
-		done += count;
+		const length = Math.min(4096 - offset, data.length - done);
+		const ref = only ?? pages.pinnedPage(Number(byte >> 12n));
+		if (ref === undefined) break;
+		if (write) ref.object.writeAt(ref.page, offset, data, done, length);
+		else ref.object.readAt(ref.page, offset, data, done, length);
+		done += length;
 	}
+	if (only === undefined) pages.unpin(index, count);
 	return 0;
 }

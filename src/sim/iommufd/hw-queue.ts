@@ -16,7 +16,7 @@ declare module "./object.js" {
 }
 
 /** The most pages for which the kernel can allocate a list. */
-const MAX_PAGES = (1n << 31n) / 8n;
+const MAX_PAGES = ((1n << 31n) - 1n) / 8n;
 
 /** A queue in guest memory that hardware reads directly; its memory stays pinned. */
 export class HwQueue extends IommufdObject implements HwQueueCore {

@@ -23,6 +23,8 @@ import type { Command } from "./command.js";
 import { Ioas } from "./ioas.js";
 
 const SYZ = mock_flags_access.MOCK_FLAGS_ACCESS_SYZ;
+/** bytes that a mapping can have: less than all memory by a page */
+const LONGEST = IOVA_MAX - 0x1000n;
 const MAP_FLAGS = MAP.IOMMU_IOAS_MAP_FIXED_IOVA | MAP.IOMMU_IOAS_MAP_WRITEABLE | MAP.IOMMU_IOAS_MAP_READABLE;
 
 function findIoas(command: Command, id: number): Ioas | undefined {
@@ -92,6 +94,7 @@ export function mapPieces(space: IovaSpace, pieces: readonly Piece[], flags: num
 export function newPiece(origin: PageOrigin, length: bigint, writable: boolean): Piece | Ret {
 	if (length === 0n) return -EINVAL;
 	if (origin.type === "user" && origin.uptr + length > IOVA_MAX) return -EOVERFLOW;
+	if (length > LONGEST) return -EINVAL;
 	const pages = new Pages(origin, length, writable);
 	return { pages, startByte: BigInt(pages.offset), length };
 }

@@ -1,9 +1,12 @@
 /** The memory behind mappings, and its pins. */
-import { EFAULT, EINVAL } from "../../kernel/errno.js";
+import { EFAULT, EINVAL, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IntervalCounter } from "../memory/interval-counter.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import { type Extent, pageOf, type UserMemory } from "../memory/user-memory.js";
+
+/** Pages of a 64-bit address space. Linux computes where the pinned ones end, and that must be an address. */
+const ADDRESS_PAGES = 2 ** 52;
 
 /** One page of memory, as DMA sees it. */
 export interface PageRef {
@@ -73,6 +76,7 @@ export class Pages {
 
 	/** Add a user of `count` pages from `index`. If a page cannot be pinned, -EFAULT (-EINVAL for a file that ends before it or is not memory) and nothing changes. */
 	pin(index: number, count: number): Ret {
+		if (this.origin.type === "user" && pageOf(this.origin.uptr) + index + count >= ADDRESS_PAGES) return -EOVERFLOW;
 		const fresh: { index: number; extent: Extent }[] = [];
 		if (this.#whole === 0)
 			for (const [from, to] of this.#idle(index, index + count)) {
@@ -112,9 +116,9 @@ export class Pages {
 		return { object, page: page + skip, count: Math.min(count, pin.extent.count - skip) };
 	}
 
-	/** The page behind an index: the pinned one, or whichever is there now. */
-	page(index: number): PageRef | undefined {
-		return this.pinnedPage(index) ?? this.#resolve(index, 1)[0];
+	/** The page that is behind an index now, whatever is pinned; to be read, or with `write` to be written. */
+	current(index: number, write: boolean): PageRef | undefined {
+		return this.#resolve(index, 1, write)[0];
 	}
 
 	/** The page if it is pinned. */
@@ -136,9 +140,9 @@ export class Pages {
 		return this.#partial === undefined ? [[from, to]] : [...this.#partial.runs(from, to, true)];
 	}
 
-	#resolve(index: number, count: number): Extent[] {
+	#resolve(index: number, count: number, write = this.writable): Extent[] {
 		const { origin } = this;
-		if (origin.type === "user") return origin.memory.extents(pageOf(origin.uptr) + index, count, this.writable);
+		if (origin.type === "user") return origin.memory.extents(pageOf(origin.uptr) + index, count, write);
 		const page = Number(origin.start >> 12n) + index;
 		const { memory: object, wholePages } = origin.file;
 		const exists = Math.min(count, wholePages - page);

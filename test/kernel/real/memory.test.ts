@@ -54,6 +54,8 @@ describe("memory", () => {
 		const kernel = program();
 		expect(kernel.poke(0x1121_368b_2eab_03bbn, new Uint8Array(0))).toBe(0);
 		expect(kernel.peek(0x1121_368b_2eab_03bbn, new Uint8Array(0))).toBe(0);
+		kernel.mmap({ addr: at, length: 8192n, prot: 0 });
+		expect(kernel.poke(at + 4096n, new Uint8Array(0))).toBe(0);
 	});
 
 	it("copies nothing if a range goes beyond what is mapped", () => {

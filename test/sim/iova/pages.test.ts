@@ -51,9 +51,11 @@ describe("pages of a mapping", () => {
 		expect(pages.pin(0, 2)).toBe(0);
 		memory.unmap(ADDR, 0x2000n);
 		memory.map(ADDR, 2, new PhysicalMemory().newObject(2, "anonymous"), 0, 3);
-		expect(pages.page(0)?.object).toBe(object);
+		expect(pages.pinnedPage(0)?.object).toBe(object);
+		expect(pages.current(0, false)?.object).not.toBe(object);
 		pages.unpin(0, 2);
-		expect(pages.page(0)?.object).not.toBe(object);
+		expect(pages.pinnedPage(0)).toBeUndefined();
+		expect(pages.current(0, false)?.object).not.toBe(object);
 	});
 
 	test("are pinned all or not at all", () => {

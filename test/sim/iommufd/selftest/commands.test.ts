@@ -33,6 +33,41 @@ describe("the commands of an access", () => {
 	});
 });
 
+describe("a slow copy of an access", () => {
+	const SLOW = RW.MOCK_ACCESS_RW_SLOW_PATH;
+
+	/** Two pages of threes at 0x10000, without a page table. */
+	function threes() {
+		const program = new Program();
+		const ioas = program.ioas();
+		const memory = program.place(new Uint8Array(0x2000).fill(3));
+		program.map(ioas, 0x10000n, memory, 2n * PAGE);
+		const id = program.access(ioas);
+		const uptr = program.place(new Uint8Array(16).fill(9));
+		const copy = (iova: bigint, flags: number) =>
+			program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id, access_rw: { iova, length: 16n, uptr, flags: SLOW | flags } });
+		return { program, memory, id, uptr, copy };
+	}
+
+	test("of several pages copies nothing where one of them is gone", () => {
+		const { program, memory, copy } = threes();
+		program.kernel.munmap(memory + PAGE, PAGE);
+		expect(copy(0x10ff8n, RW.MOCK_ACCESS_RW_WRITE)).toBe(-EFAULT);
+		expect([...program.peek(memory + 0xff8n, 8)]).toEqual(new Array(8).fill(3));
+	});
+
+	test("within one page goes to what is at the address now, of several to what is pinned", () => {
+		const { program, memory, id, uptr, copy } = threes();
+		const pin = { iova: 0x10000n, length: 2n * PAGE };
+		expect(program.test({ op: OP.IOMMU_TEST_OP_ACCESS_PAGES, id, access_pages: pin })).toBe(0);
+		program.kernel.munmap(memory, PAGE);
+		expect(copy(0x10000n, 0)).toBe(-EFAULT);
+		expect(program.memory(PAGE, memory)).toBe(memory);
+		expect([copy(0x10000n, 0), ...program.peek(uptr, 2)]).toEqual([0, 0, 0]);
+		expect([copy(0x10ff8n, 0), ...program.peek(uptr, 2)]).toEqual([0, 3, 3]);
+	});
+});
+
 describe("the other test commands", () => {
 	test("MD_CHECK_MAP looks up the object first", () => {
 		const program = new Program();
@@ -183,10 +218,36 @@ describe("IOAS_MAP_FILE", () => {
 	});
 });
 
-test("placing: the length is checked against the alignment first", () => {
-	const program = new Program();
-	const ioas = program.ioas();
-	program.mock(ioas);
-	expect(rc(program.iommu.ioasMap({ ioas_id: ioas, flags: 6, length: MAX - 1n, user_va: 0n }))).toBe(-EINVAL);
-	expect(program.unmap(ioas, BASE)).toBe(-ENOENT);
+describe("a mapping's length", () => {
+	test("when the kernel places it is checked against the alignment first", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		program.mock(ioas);
+		expect(rc(program.iommu.ioasMap({ ioas_id: ioas, flags: 6, length: (1n << 63n) + 1n, user_va: 0n }))).toBe(-EINVAL);
+		expect(rc(program.iommu.ioasMap({ ioas_id: ioas, flags: 6, length: 1n << 63n, user_va: 0n }))).toBe(-EOVERFLOW);
+	});
+
+	test("is at most all memory but a page, which is seen after the file", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		const fd = program.kernel.memfd("test", PAGE);
+		const mapFile = (length: bigint, of = fd) => rc(program.iommu.ioasMapFile({ flags: 7, ioas_id: ioas, fd: of, length }));
+		expect([mapFile(MAX - 0xfffn), mapFile(MAX - 1n), mapFile(MAX - 1n, 777)]).toEqual([-EINVAL, -EINVAL, -EBADF]);
+		expect(program.map(ioas, 0n, 0n, MAX - 0xfffn)).toBe(-EINVAL);
+		expect(program.map(ioas, 0n, 0n, MAX - 0x1fffn)).toBe(0);
+	});
+
+	test("that ends in the last page of all is EOVERFLOW when it is pinned", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		expect(program.map(ioas, 0x10000n, MAX - 0xfffn, 0x800n)).toBe(0);
+		expect(program.map(ioas, 0x20000n, MAX - 0x1fffn, 0x800n)).toBe(0);
+		expect(program.map(ioas, 0x30000n, MAX - 0x1fffn, 0x1800n)).toBe(0);
+		const id = program.access(ioas, 0);
+		const uptr = program.memory();
+		const read = (iova: bigint, length: bigint) =>
+			program.test({ op: OP.IOMMU_TEST_OP_ACCESS_RW, id, access_rw: { iova, length, uptr, flags: RW.MOCK_ACCESS_RW_SLOW_PATH } });
+		// A copy within one page looks that page up and pins nothing.
+		expect([read(0x10000n, 8n), read(0x20000n, 8n), read(0x30ff8n, 16n)]).toEqual([-EFAULT, -EFAULT, -EOVERFLOW]);
+	});
 });
