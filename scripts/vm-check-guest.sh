@@ -19,6 +19,8 @@ for part; do
 	case $part in
 	golden)
 		for file in test/fixtures/golden/*.jsonl.gz; do
+			# Its programs use any number as a file and any address as memory: in this process both may be Node's own.
+			[ "$file" = test/fixtures/golden/fuzz.jsonl.gz ] && continue
 			iommuctl replay "$file" --kernel real 2>&1 | tail -n 20
 			[ "${PIPESTATUS[0]}" = 0 ] || failed "$file differs"
 		done

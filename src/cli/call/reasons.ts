@@ -17,7 +17,11 @@ type Values = Readonly<Record<string, number | bigint>>;
 type Explain = (context: GraphContext, sent: Values) => Reasons | undefined;
 
 const named = ({ type, id }: GraphObject): string => `${type} ${id}`;
-const listed = (objects: readonly GraphObject[]): string => objects.map(named).join(", ");
+const listed = (objects: readonly GraphObject[]): string =>
+	[...objects]
+		.sort((a, b) => a.id - b.id)
+		.map(named)
+		.join(", ");
 const find = ({ objects }: GraphContext, id: number | bigint): GraphObject | undefined => objects.find((one) => one.id === Number(id));
 
 /** The objects that keep another one from being destroyed; a file or a driver may do so too. */

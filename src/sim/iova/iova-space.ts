@@ -48,6 +48,8 @@ export class IovaSpace {
 	readonly reserved: (Interval & { readonly owner: object })[] = [];
 	/** sorted and not overlapping; empty: everything is allowed */
 	allowed: readonly Interval[] = [];
+	/** the same with ranges that touch as one: a mapping may be placed across them */
+	allowedRuns: readonly Interval[] = [];
 	readonly domains: SpaceDomain[] = [];
 	readonly accesses: SpaceAccess[] = [];
 	/** bytes; IOVAs, lengths and offsets in a page must be multiples of it */
@@ -86,6 +88,7 @@ export class IovaSpace {
 	setAllowed(ranges: readonly Interval[]): Ret {
 		for (const range of ranges) if (this.#isReserved(range.start, range.last)) return -EADDRINUSE;
 		this.allowed = ranges;
+		this.allowedRuns = joined(ranges);
 		return 0;
 	}
 
@@ -268,6 +271,7 @@ export class IovaSpace {
 	destroy(): void {
 		for (const area of [...this.areas]) this.#remove(area);
 		this.allowed = [];
+		this.allowedRuns = [];
 	}
 
 	#split(area: Area, at: bigint): Ret {
@@ -386,4 +390,15 @@ function compare(a: bigint, b: bigint): number {
 
 function max(a: bigint, b: bigint): bigint {
 	return a > b ? a : b;
+}
+
+/** Sorted ranges, with those that touch as one. */
+function joined(ranges: readonly Interval[]): Interval[] {
+	const runs: Interval[] = [];
+	for (const range of ranges) {
+		const before = runs.at(-1);
+		if (before !== undefined && before.last + 1n === range.start) runs[runs.length - 1] = { start: before.start, last: range.last };
+		else runs.push(range);
+	}
+	return runs;
 }

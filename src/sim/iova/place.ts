@@ -10,8 +10,8 @@ const HUGE_PAGE = 0x200000n;
 /** The parts of an IOVA space that placing a mapping depends on. */
 interface Room {
 	readonly areas: IntervalSet<Area>;
-	/** empty: everything is allowed */
-	readonly allowed: readonly Interval[];
+	/** allowed ranges, those that touch as one; empty: everything is allowed */
+	readonly allowedRuns: readonly Interval[];
 	/** bytes */
 	readonly alignment: bigint;
 	/** the gaps between reserved ranges */
@@ -40,7 +40,7 @@ export function place(room: Room, piece: Piece, length: bigint): bigint {
 	};
 	const everywhere = [{ start: PAGE, last: IOVA_MAX - PAGE }];
 	let gaps: Interval[] | undefined;
-	for (const range of room.allowed.length > 0 ? room.allowed : everywhere) {
+	for (const range of room.allowedRuns.length > 0 ? room.allowedRuns : everywhere) {
 		const low = max(range.start, PAGE);
 		const high = min(range.last, IOVA_MAX - PAGE);
 		if (low > high) continue;

@@ -97,6 +97,17 @@ describe("MAP anywhere", () => {
 		expect(program.mapAnywhere(ioas, memory)).toBe(6n * PAGE);
 	});
 
+	test("may go across allowed ranges that touch", () => {
+		const program = new Program();
+		const ioas = program.ioas();
+		const touching = [
+			{ start: 6n * PAGE, last: 7n * PAGE - 1n },
+			{ start: PAGE, last: 6n * PAGE - 1n },
+		];
+		expect(allow(program, ioas, touching)).toBe(0);
+		expect(program.mapAnywhere(ioas, program.alignedMemory(3n * PAGE), 3n * PAGE)).toBe(4n * PAGE);
+	});
+
 	test("in any space: inside allowed ranges, outside reserved ones, clear of other areas, lowest", () => {
 		const page = fc.bigInt(1n, 40n).map((n) => n * PAGE);
 		const range = fc.tuple(page, fc.bigInt(1n, 6n)).map(([start, count]) => ({ start, last: start + count * PAGE - 1n }));
@@ -112,10 +123,14 @@ describe("MAP anywhere", () => {
 					const memory = program.alignedMemory(8n * PAGE);
 					for (const { start, last } of reserved) reserve(program, ioas, start, last - start + 1n);
 					const limited = allow(program, ioas, allowed) === 0 && allowed.length > 0;
+					// Ranges that touch are one.
+					const within = (start: bigint, last: bigint): boolean => {
+						const each = allowed.find((one) => one.start <= start && one.last >= start);
+						return each !== undefined && (each.last >= last || within(each.last + 1n, last));
+					};
 					const taken: Range[] = [];
 					const fits = (start: bigint, last: bigint) =>
-						(!limited || allowed.some((each) => each.start <= start && each.last >= last)) &&
-						[...reserved, ...taken].every((each) => each.last < start || each.start > last);
+						(!limited || within(start, last)) && [...reserved, ...taken].every((each) => each.last < start || each.start > last);
 					for (const count of counts) {
 						const length = count * PAGE;
 						const answer = program.iommu.ioasMap({ ioas_id: ioas, flags: READ, user_va: memory, length });
