@@ -1,7 +1,12 @@
 /** Tests dirty tracking on mock devices. */
 import { describe, expect, test } from "vitest";
 import { EINVAL, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../../src/kernel/errno.js";
-import { iommufd_hwpt_alloc_flags as HWPT, iommu_test_op as OP } from "../../../structs/index.js";
+import {
+	iommufd_hwpt_alloc_flags as HWPT,
+	iommu_test_op as OP,
+	iommufd_option as OPTION,
+	iommufd_option_ops as OPTION_OP,
+} from "../../../structs/index.js";
 import { APERTURE, MAX, must, PAGE, Program, rc } from "../kernel-under-test.js";
 
 const BASE = APERTURE.start;
@@ -10,6 +15,9 @@ const BASE = APERTURE.start;
 function tracking() {
 	const program = new Program();
 	const ioas = program.ioas();
+	// A leaf gets dirty as a whole, and its size follows from which memory is in one piece: leaves of one page.
+	const small = { option_id: OPTION.IOMMU_OPTION_HUGE_PAGES, op: OPTION_OP.IOMMU_OPTION_OP_SET, object_id: ioas, val64: 0n };
+	expect(rc(program.iommu.option(small))).toBe(0);
 	const { dev } = program.mock(ioas);
 	const hwpt = program.hwpt(dev, ioas, HWPT.IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 	expect(program.map(ioas, BASE, program.memory(64n * PAGE), 64n * PAGE)).toBe(0);
