@@ -1,6 +1,7 @@
 /** AMD's commands of 16 bytes (AMD I/O Virtualization Technology specification, 2.4). */
+import { type Command, commandCodec, type DecodedCommand } from "../command-codec.js";
 import { type Range, sizedRange } from "../ranges.js";
-import { at, decodeFields, encodeFields, fromWords, type Layout, maskOf, placeField, strayBits, toWords, type Values } from "../words.js";
+import { at, type Layout } from "../words.js";
 
 const OPCODE: Layout = { opcode: at(0, 63, 60) };
 const DEVICE: Layout = { device_id: at(0, 15, 0) };
@@ -15,11 +16,6 @@ const SPLIT_PASID: Layout = {
 		],
 	},
 };
-
-interface Command {
-	readonly opcode: number;
-	readonly layout: Layout;
-}
 
 const COMMANDS = {
 	COMPLETION_WAIT: {
@@ -49,36 +45,10 @@ const COMMANDS = {
 
 export type AmdCommandName = keyof typeof COMMANDS;
 export const AMD_COMMANDS: Readonly<Record<AmdCommandName, Command>> = COMMANDS;
-const NAMES = new Map<number, AmdCommandName>(Object.entries(COMMANDS).map(([name, c]) => [c.opcode, name as AmdCommandName]));
 
-export interface AmdCommand {
-	/** absent if the opcode is reserved */
-	readonly name?: AmdCommandName;
-	readonly opcode: number;
-	readonly fields: Values;
-	/** reserved bits that are set, for each of the two words */
-	readonly stray: readonly bigint[];
-}
+export type AmdCommand = DecodedCommand<AmdCommandName>;
 
-const OPCODE_BITS = [maskOf(OPCODE, ["opcode"])];
-const NONE: Layout = {};
-
-export function decodeAmdCommand(command: Uint8Array): AmdCommand {
-	const words = toWords(command);
-	while (words.length < 2) words.push(0n);
-	const opcode = Number(decodeFields(OPCODE, words).opcode);
-	const name = NAMES.get(opcode);
-	const layout: Layout = name ? COMMANDS[name].layout : NONE;
-	return { name, opcode, fields: decodeFields(layout, words), stray: strayBits(layout, words.slice(0, 2), OPCODE_BITS) };
-}
-
-/** The 16 bytes of a command. Throws a RangeError for a field that the command does not have or a value that does not fit. */
-export function encodeAmdCommand(name: AmdCommandName, fields: Readonly<Values> = {}): Uint8Array {
-	const { opcode, layout } = COMMANDS[name];
-	const words = [0n, 0n];
-	placeField(words, OPCODE.opcode, BigInt(opcode));
-	return fromWords(encodeFields(layout, fields, words));
-}
+export const { decode: decodeAmdCommand, encode: encodeAmdCommand } = commandCodec<AmdCommandName>(COMMANDS, OPCODE.opcode);
 
 /** The addresses that an invalidation by pages covers. */
 export function amdRange(command: AmdCommand): Range {

@@ -1,18 +1,7 @@
 /** SMMUv3's commands of 16 bytes (IHI0070, 4), and which of them a guest may give. */
+import { type Command, commandCodec, type DecodedCommand } from "../command-codec.js";
 import { pageRange, type Range, WHOLE } from "../ranges.js";
-import {
-	at,
-	decodeFields,
-	encodeFields,
-	type Field,
-	fromWords,
-	type Layout,
-	maskOf,
-	placeField,
-	strayBits,
-	toWords,
-	type Values,
-} from "../words.js";
+import { at, type Field, type Layout } from "../words.js";
 
 const OPCODE: Layout = { opcode: at(0, 7, 0) };
 const SID: Layout = { sid: at(0, 63, 32) };
@@ -31,11 +20,6 @@ const RANGE: Layout = {
 	tg: at(1, 11, 10),
 	address: ADDRESS,
 };
-
-interface Command {
-	readonly opcode: number;
-	readonly layout: Layout;
-}
 
 const COMMANDS = {
 	PREFETCH_CONFIG: { opcode: 0x01, layout: { ...SSEC, ...SSV, ...SSID, ...SID } },
@@ -85,7 +69,6 @@ const COMMANDS = {
 
 export type SmmuCommandName = keyof typeof COMMANDS;
 export const SMMU_COMMANDS: Readonly<Record<SmmuCommandName, Command>> = COMMANDS;
-const NAMES = new Map<number, SmmuCommandName>(Object.entries(COMMANDS).map(([name, c]) => [c.opcode, name as SmmuCommandName]));
 
 /** The opcode field that all commands share, with the opcodes' names. */
 export const SMMU_OPCODE: Field = {
@@ -107,34 +90,9 @@ export const SMMU_GUEST_COMMANDS = [
 
 export type SmmuGuestCommandName = (typeof SMMU_GUEST_COMMANDS)[number];
 
-export interface SmmuCommand {
-	/** absent if the specification has no such command for non-secure software */
-	readonly name?: SmmuCommandName;
-	readonly opcode: number;
-	readonly fields: Values;
-	/** bits that are set outside the command's fields, for each of the two words */
-	readonly stray: readonly bigint[];
-}
+export type SmmuCommand = DecodedCommand<SmmuCommandName>;
 
-const OPCODE_BITS = [maskOf(OPCODE, ["opcode"])];
-const NONE: Layout = {};
-
-export function decodeSmmuCommand(command: Uint8Array): SmmuCommand {
-	const words = toWords(command);
-	while (words.length < 2) words.push(0n);
-	const opcode = Number(decodeFields(OPCODE, words).opcode);
-	const name = NAMES.get(opcode);
-	const layout: Layout = name ? COMMANDS[name].layout : NONE;
-	return { name, opcode, fields: decodeFields(layout, words), stray: strayBits(layout, words.slice(0, 2), OPCODE_BITS) };
-}
-
-/** The 16 bytes of a command. Throws a RangeError for a field that the command does not have or a value that does not fit. */
-export function encodeSmmuCommand(name: SmmuCommandName, fields: Readonly<Values> = {}): Uint8Array {
-	const { opcode, layout } = COMMANDS[name];
-	const words = [0n, 0n];
-	placeField(words, OPCODE.opcode, BigInt(opcode));
-	return fromWords(encodeFields(layout, fields, words));
-}
+export const { decode: decodeSmmuCommand, encode: encodeSmmuCommand } = commandCodec<SmmuCommandName>(COMMANDS, OPCODE.opcode);
 
 /**
  * The addresses that a TLBI by address or an ATC_INV covers. Without a range (TG 0) a TLBI covers the one entry that
