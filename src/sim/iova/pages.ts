@@ -3,7 +3,7 @@ import { EFAULT, EINVAL, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IntervalCounter } from "../memory/interval-counter.js";
 import type { MemoryObject } from "../memory/memory-object.js";
-import { type Extent, pageOf, type UserMemory } from "../memory/user-memory.js";
+import type { Extent, UserMemory } from "../memory/user-memory.js";
 
 /** Pages of a 64-bit address space. Linux computes where the pinned ones end, and that must be an address. */
 const ADDRESS_PAGES = 2 ** 52;
@@ -42,6 +42,8 @@ export class Pages {
 	readonly count: number;
 	/** users of all pages, usually areas in page tables */
 	#whole = 0;
+	/** the number of the first page in its memory or file */
+	readonly #firstPage: number;
 	/** users of some of the pages */
 	#partial: IntervalCounter | undefined;
 	/** number of areas that map parts of it */
@@ -57,6 +59,7 @@ export class Pages {
 	) {
 		const first = origin.type === "user" ? origin.uptr : origin.start;
 		this.offset = Number(first & 0xfffn);
+		this.#firstPage = Number(first >> 12n);
 		this.count = Number((BigInt(this.offset) + length + 0xfffn) >> 12n);
 	}
 
@@ -76,7 +79,7 @@ export class Pages {
 
 	/** Add a user of `count` pages from `index`. If a page cannot be pinned, -EFAULT (-EINVAL for a file that ends before it or is not memory) and nothing changes. */
 	pin(index: number, count: number): Ret {
-		if (this.origin.type === "user" && pageOf(this.origin.uptr) + index + count >= ADDRESS_PAGES) return -EOVERFLOW;
+		if (this.#firstPage + index + count >= ADDRESS_PAGES && this.origin.type === "user") return -EOVERFLOW;
 		const fresh: { index: number; extent: Extent }[] = [];
 		if (this.#whole === 0)
 			for (const [from, to] of this.#idle(index, index + count)) {
@@ -142,8 +145,8 @@ export class Pages {
 
 	#resolve(index: number, count: number, write = this.writable): Extent[] {
 		const { origin } = this;
-		if (origin.type === "user") return origin.memory.extents(pageOf(origin.uptr) + index, count, write);
-		const page = Number(origin.start >> 12n) + index;
+		const page = this.#firstPage + index;
+		if (origin.type === "user") return origin.memory.extents(page, count, write);
 		const { memory: object, wholePages } = origin.file;
 		const exists = Math.min(count, wholePages - page);
 		return object !== undefined && exists > 0 ? [{ object, page, count: exists }] : [];
