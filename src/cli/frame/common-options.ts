@@ -3,7 +3,7 @@ import { CURRENT_RELEASE, OLDEST_RELEASE } from "../../../structs/release.js";
 import type { CommandSpec, CommonOptions, OptionSpec } from "./command.js";
 import type { KernelChoice } from "./context.js";
 import { errnoByName } from "./errnos.js";
-import { UsageError } from "./exit.js";
+import { smallNumber } from "./small-number.js";
 
 const callGroup = "How the call is made:";
 const commonGroup = "Common options:";
@@ -121,12 +121,9 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 		uapi: (options.uapi as string | undefined)?.split(",").map((name) => name.trim()),
 		inject: options.inject as string[] | undefined,
 		record: options.record as string | undefined,
-		fd: options.fd === undefined ? undefined : fileNumber(options.fd as string),
+		fd:
+			options.fd === undefined
+				? undefined
+				: smallNumber(options.fd as string, "--fd", "a file descriptor", "give its number, for example --fd 3"),
 	};
-}
-
-function fileNumber(text: string): number {
-	if (!/^(?:0|[1-9]\d{0,8})$/.test(text))
-		throw new UsageError(`--fd: "${text}" is not a file descriptor`, "give its number, for example --fd 3");
-	return Number(text);
 }

@@ -5,6 +5,7 @@ import type { KernelFactory } from "../../../trace/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { defaultMachine, iommuPath } from "../../frame/kernel-choice.js";
+import { smallNumber } from "../../frame/small-number.js";
 import { tellCut } from "./trace-files.js";
 
 /** A kernel by name, and how to make one: each machine is a new one. */
@@ -58,19 +59,13 @@ function settingsOf(text: string, option: string): { uapi?: string[]; machine?: 
 	return found;
 }
 
-/** A small number that an option gives. @throws UsageError */
-export function number(text: string, option: string): number {
-	if (!/^(?:0|[1-9]\d{0,8})$/.test(text)) throw new UsageError(`${option}: "${text}" is not a number`);
-	return Number(text);
-}
-
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, options, common, io, out } = inv;
 	const { compareFile, comparisonToJson, formatComparison } = await import("../../../trace/tools/index.js");
 	const left = await kernelNamed((options.left as string | undefined) ?? "sim", "--left", io.cwd);
 	const right = await kernelNamed((options.right as string | undefined) ?? "real", "--right", io.cwd);
 	const program = options.program as string | undefined;
-	const max = options.max === undefined ? 1 : number(options.max as string, "--max");
+	const max = options.max === undefined ? 1 : smallNumber(options.max as string, "--max");
 	const path = resolve(io.cwd, args[0]);
 	const found = await compareFile(path, { left, right, program, max });
 	if (found.programs === 0) throw new UsageError(program === undefined ? `${args[0]} has no program` : `no program is called ${program}`);

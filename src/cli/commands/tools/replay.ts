@@ -4,10 +4,10 @@ import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { iommuPath } from "../../frame/kernel-choice.js";
+import { smallNumber } from "../../frame/small-number.js";
 
 async function run({ args, options, common, io, out, err }: Invocation): Promise<Outcome> {
-	const max = (options.max as string | undefined) ?? "10";
-	if (!/^(?:0|[1-9]\d{0,8})$/.test(max)) throw new UsageError(`--max: "${max}" is not a number of differences`);
+	const max = smallNumber((options.max as string | undefined) ?? "10", "--max", "a number of differences");
 	if (common.machine !== undefined) throw new UsageError("--machine: a trace itself says which machine it is about", "leave it out");
 	const { formatReport, replayExitCode, replayFiles, reportToJson } = await import("../../../trace/index.js");
 	const factory = await kernelFactory(common.kernel, common.uapi);
@@ -28,7 +28,7 @@ async function run({ args, options, common, io, out, err }: Invocation): Promise
 			};
 		},
 		program: options.program as string | undefined,
-		max: Number(max),
+		max: max,
 	});
 	bar.end();
 	// Files are read from where the command was typed, and reported as they were typed.

@@ -3,7 +3,8 @@ import { errnoNames } from "../../../kernel/errno.js";
 import type { Condition, Program } from "../../../trace/tools/index.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
-import { kernelNamed, number } from "./compare.js";
+import { smallNumber } from "../../frame/small-number.js";
+import { kernelNamed } from "./compare.js";
 import { exportCommand, importCommand } from "./trace-convert.js";
 import { deliver, outputOption, place, programOf, programOption, some, traceArg, traceOf, typed } from "./trace-files.js";
 
@@ -27,7 +28,7 @@ async function show(inv: Invocation): Promise<Outcome> {
 
 async function diff(inv: Invocation): Promise<Outcome> {
 	const { countDifferences, diffToJson, diffTraces, formatDiff } = await import("../../../trace/tools/index.js");
-	const max = inv.options.max === undefined ? 20 : number(inv.options.max as string, "--max");
+	const max = inv.options.max === undefined ? 20 : smallNumber(inv.options.max as string, "--max");
 	const [a, b] = [await traceOf(inv, inv.args[0]), await traceOf(inv, inv.args[1])];
 	const found = diffTraces(a, b);
 	inv.io.stdout.write(inv.common.json ? `${JSON.stringify(diffToJson(found))}\n` : formatDiff(found, max, inv.out));

@@ -1,0 +1,11 @@
+/** Small decimal numbers that options give: counts, seeds, file descriptors. */
+import { UsageError } from "./exit.js";
+
+/**
+ * A number of at most nine decimal digits, without leading zeroes.
+ * @param what what the message says the text is not @throws UsageError
+ */
+export function smallNumber(text: string, option: string, what = "a number", hint?: string): number {
+	if (!/^(?:0|[1-9]\d{0,8})$/.test(text)) throw new UsageError(`${option}: "${text}" is not ${what}`, hint);
+	return Number(text);
+}
