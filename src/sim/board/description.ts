@@ -52,6 +52,8 @@ export interface Iommu {
 	/** regions that every device behind it reserves */
 	readonly reserved: readonly ReservedRegion[];
 	readonly caches: CacheSizes;
+	/** how it deviates from its specification (names of BoardVendor.quirks) */
+	readonly quirks: readonly string[];
 }
 
 /**

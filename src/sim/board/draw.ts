@@ -19,7 +19,11 @@ interface Node {
 /** The machine as a tree for a terminal: IOMMUs, then buses with what is on them. */
 export function drawTree(machine: Machine, topology: Topology, vendors: readonly BoardVendor[]): string {
 	const lines = [`machine ${machine.name}${machine.about ? `: ${machine.about}` : ""}`];
-	for (const iommu of machine.iommus) lines.push(`iommu ${iommu.name}: ${vendorOf(vendors, iommu.kind).describe(iommu)}`);
+	for (const iommu of machine.iommus) {
+		const vendor = vendorOf(vendors, iommu.kind);
+		lines.push(`iommu ${iommu.name}: ${vendor.describe(iommu)}`);
+		for (const quirk of iommu.quirks) lines.push(`  quirk ${quirk}: ${vendor.quirks?.[quirk]}`);
+	}
 	const draw = (nodes: readonly Node[], indent: string) => {
 		nodes.forEach((node, i) => {
 			const last = i === nodes.length - 1;
@@ -148,6 +152,7 @@ function iommuFile(iommu: Iommu, vendor: BoardVendor): Record<string, unknown> {
 		kind: iommu.kind,
 		...vendor.file(iommu),
 		...(caches.length ? { caches: Object.fromEntries(caches) } : {}),
+		...(iommu.quirks.length ? { quirks: [...iommu.quirks] } : {}),
 		...(iommu.reserved.length ? { reserved: iommu.reserved.map(reservedFile) } : {}),
 	};
 }

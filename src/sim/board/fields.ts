@@ -100,6 +100,18 @@ export class Fields {
 		return value.map((v, i) => ({ value: v, path: [...this.path, name, i] }));
 	}
 
+	/** A list of words, each one of `choices`, none twice. */
+	choices<T extends string>(name: string, choices: readonly T[]): T[] {
+		const chosen: T[] = [];
+		for (const { value, path } of this.list(name)) {
+			const found = choices.find((each) => each === value);
+			if (found === undefined) throw new MachineError(path, `${kindOf(value)} is not one of ${choices.join(", ") || "none"}`);
+			if (chosen.includes(found)) throw new MachineError(path, `${found} is listed twice`);
+			chosen.push(found);
+		}
+		return chosen;
+	}
+
 	/** Reads each mapping of a list. */
 	each<T>(name: string, read: (fields: Fields) => T): T[] {
 		return this.list(name).map(({ value, path }) => {

@@ -65,7 +65,9 @@ function readIommu(f: Fields, vendors: readonly BoardVendor[]): Iommu {
 		pasid: c.int("pasid", 1_000_000),
 		atc: c.int("atc", 1_000_000),
 	}));
-	return vendorOf(vendors, kind).parse(f, { kind, name, reserved, caches });
+	const vendor = vendorOf(vendors, kind);
+	const quirks = f.choices("quirks", Object.keys(vendor.quirks ?? {}));
+	return vendor.parse(f, { kind, name, reserved, caches, quirks });
 }
 
 function readBridge(f: Fields): Bridge {

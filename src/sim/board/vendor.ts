@@ -8,6 +8,8 @@ export interface BoardVendor<I extends Iommu = Iommu> {
 	readonly kind: string;
 	/** kernel options for this kind, by field name in a machine file; the values are the defaults */
 	readonly kernelOptions?: Readonly<Record<string, boolean>>;
+	/** deviations from the specification that its IOMMUs may have, by name in a machine file; each in words */
+	readonly quirks?: Readonly<Record<string, string>>;
 	/** Reads the vendor's fields of a machine file; `base` has the fields of every IOMMU. Throws a MachineError. */
 	parse(fields: Fields, base: Iommu): I;
 	/** The vendor's fields, in the form of a machine file. */

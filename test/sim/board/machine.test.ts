@@ -18,6 +18,8 @@ import {
 	parseMachine,
 } from "../../../src/sim/vendors/machines.js";
 
+import { toy } from "../vendors/toy/index.js";
+
 const bdf = (text: string) => parseBdf(text) as number;
 
 const SMALL = `name: small
@@ -284,4 +286,23 @@ test("addresses", () => {
 	expect(parseBdf("00:20.0")).toBeUndefined();
 	expect(parseBdf("00:1f.8")).toBeUndefined();
 	expect(parseBdf("1:2:3")).toBeUndefined();
+});
+
+describe("quirks", () => {
+	const machine = (quirks: unknown) => ({ name: "m", iommus: [{ name: "toy0", kind: "toy", width: 8, quirks }] });
+	const check = (quirks: unknown) => checkMachine(machine(quirks), [toy]);
+
+	test("are read, drawn, and written back", () => {
+		const made = check(["toy-slow"]);
+		expect(made.iommus[0].quirks).toEqual(["toy-slow"]);
+		expect(drawTree(made, buildTopology(made), [toy])).toContain("\n  quirk toy-slow: it takes its time\n");
+		expect(machineFile(made, [toy])).toMatchObject({ iommus: [{ quirks: ["toy-slow"] }] });
+		expect(check(undefined).iommus[0].quirks).toEqual([]);
+	});
+
+	test("that the vendor does not know, or that come twice, are mistakes in the file", () => {
+		expect(() => check(["fast"])).toThrow('"fast" is not one of toy-slow');
+		expect(() => check(["toy-slow", "toy-slow"])).toThrow("toy-slow is listed twice");
+		expect(() => check([1])).toThrow("is not one of toy-slow");
+	});
 });

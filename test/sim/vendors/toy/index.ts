@@ -18,6 +18,7 @@ export const toy: Vendor<ToyIommu> = {
 	kind: "toy",
 	title: "Toy",
 	kernelOptions: { toy_faster: false },
+	quirks: { "toy-slow": "it takes its time" },
 	parse: (f, base) => ({ ...base, kind: "toy", width: f.need("width", f.int("width", 20)) }),
 	file: ({ width }) => ({ width }),
 	describe: ({ width }) => `toy, PASIDs of ${width} bits`,
