@@ -16,6 +16,7 @@ const FLOORS = {
 
 /** The folders of src/sim, bottom first. What lies in src/sim itself is above all of them. */
 const RINGS = [
+	"why",
 	"uapi",
 	"memory",
 	"process",

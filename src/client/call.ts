@@ -1,6 +1,7 @@
 /** Makes a call with a struct and keeps its bytes from before and after. */
 import type { Ioctl } from "../../structs/index.js";
 import type { Kernel } from "../kernel/kernel.js";
+import { explains, type Why } from "../kernel/why.js";
 
 /** How a call was answered. */
 export interface Answer<T = Record<string, unknown>> {
@@ -12,6 +13,8 @@ export interface Answer<T = Record<string, unknown>> {
 	/** the struct's bytes as sent, and as the kernel left them */
 	readonly before: Uint8Array;
 	readonly after: Uint8Array;
+	/** the check that it did not pass, where the kernel can tell */
+	readonly why?: Why;
 	/** of `after` */
 	readonly decoded: T;
 }
@@ -27,6 +30,7 @@ export function callWithBytes<T>(kernel: Kernel, fd: number, ioctl: Ioctl, befor
 		errno: ret < 0 ? -ret : 0,
 		before,
 		after,
+		...(ret < 0 && explains(kernel) && { why: kernel.why(ret) }),
 		get decoded(): T {
 			return ioctl.struct?.decode(after) as T;
 		},

@@ -1,15 +1,19 @@
 /** The one way to wrap a kernel: for recordings, injected answers, counted allocations. */
-import { type DmaCapable, isDmaCapable, type Kernel } from "./kernel.js";
+import { type DmaCapable, isDmaCapable, type Kernel, type Ret } from "./kernel.js";
+import { type Explains, explains } from "./why.js";
 
 /** The calls that a wrapper handles itself. */
-export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable>;
+export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable & Explains>;
 
 /**
  * A kernel with the calls in `overrides`, which passes every other call on to `kernel`. It has `dma` only if `kernel`
- * has; otherwise `overrides.dma` is ignored. Other members of `overrides` become members of the result.
+ * has; otherwise `overrides.dma` is ignored, and so it is with `why` and `notes`. Other members of `overrides` become members of the result.
  */
-export function wrapKernel<const O extends Overrides>(kernel: Kernel, overrides: O): Kernel & Omit<O, "dma"> & Partial<DmaCapable> {
-	const { dma, ...own } = overrides;
+export function wrapKernel<const O extends Overrides>(
+	kernel: Kernel,
+	overrides: O,
+): Kernel & Omit<O, "dma" | "why" | "notes"> & Partial<DmaCapable & Explains> {
+	const { dma, why, notes, ...own } = overrides;
 	return {
 		kind: kernel.kind,
 		open: (path, flags) => kernel.open(path, flags),
@@ -27,6 +31,10 @@ export function wrapKernel<const O extends Overrides>(kernel: Kernel, overrides:
 		poke: (addr, from) => kernel.poke(addr, from),
 		exit: () => kernel.exit(),
 		...(isDmaCapable(kernel) && { dma: dma ?? ((...given: Parameters<DmaCapable["dma"]>) => kernel.dma(...given)) }),
+		...(explains(kernel) && {
+			why: why ?? ((ret: Ret | bigint) => kernel.why(ret)),
+			notes: notes ?? (() => kernel.notes()),
+		}),
 		...own,
 	};
 }

@@ -4,6 +4,7 @@ import type { Answer } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { EINVAL } from "../../kernel/errno.js";
 import { meaning } from "../../kernel/errno-meaning.js";
+import type { Why } from "../../kernel/why.js";
 import type { Palette } from "../frame/colour.js";
 import type { Invocation } from "../frame/command.js";
 import { errnoName } from "../frame/errnos.js";
@@ -83,6 +84,13 @@ export function hexLines(answer: Answer): string[] {
 	];
 }
 
+/** The check that failed: what was wrong, what would have been right, and what led to it. */
+export function whyLines(why: Why, colours: Palette): string[] {
+	const lines = [`${colours.note("why:")} ${why.check}: ${why.text}`, `     ${why.rule}`];
+	if (why.because) lines.push(...whyLines(why.because, colours).map((line) => `  ${line}`));
+	return lines;
+}
+
 export interface Shown {
 	readonly inv: Invocation;
 	readonly command: string;
@@ -127,6 +135,7 @@ export function showAnswer(shown: Shown): void {
 		const wanted = inv.common.expect === undefined ? "" : ` (${inv.common.expect} was expected)`;
 		lines.push(`${colours.bad("failed")}  ${title}: ${errnoText(name, answer.errno, meaningOf(shown))}${wanted}`);
 	}
+	if (answer.why) lines.push(...whyLines(answer.why, colours).map((line) => `    ${line}`));
 	lines.push(...(details?.lines ?? []).map((line) => `    ${line}`));
 	lines.push(...notes.map((note) => `    ${colours.note("note:")} ${note}`));
 	if (!good && answer.ioctl.struct && shape.fields.length > 0) {
@@ -160,6 +169,7 @@ export async function answerDocument(shown: Shown): Promise<Record<string, unkno
 		ok: good,
 		ret: answer.ret,
 		errno: errnoDocument(answer.ioctl.name, answer.errno, meaningOf(shown)),
+		why: answer.why ?? null,
 		expected: inv.common.expect ?? null,
 		id: typeof value === "bigint" ? `0x${value.toString(16)}` : (value ?? null),
 		sent: fieldsDocument(shape, answer.before),

@@ -6,6 +6,7 @@ import { IOVA_MAX } from "../iova/interval-set.js";
 import type { SpaceAccess } from "../iova/iova-space.js";
 import type { PageRef, Pages } from "../iova/pages.js";
 import type { UserMemory } from "../memory/user-memory.js";
+import type { Reasons } from "../why/reasons.js";
 import type { IommufdContext } from "./context.js";
 import type { Ioas } from "./ioas.js";
 import { IommufdObject } from "./object.js";
@@ -84,7 +85,12 @@ export class Access extends IommufdObject implements SpaceAccess {
 		const parts: { area: Area; pages: Pages; index: number; count: number }[] = [];
 		let rc: Ret = 0;
 		for (const { area, from, to } of ioas.space.walk(iova, last)) {
-			rc = area === undefined ? -ENOENT : this.context.system.allocation() ? pinPart(area, from, to, last, write) : -ENOMEM;
+			rc =
+				area === undefined
+					? -ENOENT
+					: this.context.system.allocation()
+						? pinPart(area, from, to, last, write, ioas.space.reasons)
+						: -ENOMEM;
 			if (rc < 0) break;
 			const part = area as Area;
 			const index = part.index(from);
@@ -123,7 +129,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 			if (area.closing) return -EINVAL;
 			if (!permits(area, write)) return -EPERM;
 			const part = data.subarray(Number(from - iova), Number(to - iova) + 1);
-			const rc = copyPart(area, from, part, write, caller);
+			const rc = copyPart(area, from, part, write, caller, ioas.space.reasons);
 			if (rc < 0) return rc;
 		}
 		return 0;
@@ -135,14 +141,14 @@ export class Access extends IommufdObject implements SpaceAccess {
 	}
 }
 
-function pinPart(area: Area, from: bigint, to: bigint, last: bigint, write: boolean): Ret {
+function pinPart(area: Area, from: bigint, to: bigint, last: bigint, write: boolean, reasons: Reasons): Ret {
 	if (area.closing) return -EINVAL;
 	// Only whole pages may follow each other, or the caller could not index them.
 	if ((area.byte(from) & 0xfffn) !== 0n) return -EINVAL;
 	if (to < last && (area.byte(area.last) & 0xfffn) !== 0xfffn) return -EINVAL;
 	if (!permits(area, write)) return -EPERM;
 	const index = area.index(from);
-	return area.pages.pin(index, area.index(to) - index + 1);
+	return area.pages.pin(index, area.index(to) - index + 1, reasons);
 }
 
 function permits(area: Area, write: boolean): boolean {
@@ -154,7 +160,7 @@ export function* pinnedPages({ parts }: PinnedRange): Generator<PageRef | undefi
 	for (const { pages, index, count } of parts) for (let i = 0; i < count; i++) yield pages.pinnedPage(index + i);
 }
 
-function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, caller: UserMemory | undefined): Ret {
+function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, caller: UserMemory | undefined, reasons: Reasons): Ret {
 	const { pages } = area;
 	const { origin } = pages;
 	const start = area.byte(from);
@@ -166,7 +172,7 @@ function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, ca
 	const count = area.index(from + BigInt(data.length) - 1n) - index + 1;
 	// One page is looked up where it is now. More are pinned before anything is copied.
 	const only = count === 1 ? pages.current(index, write) : undefined;
-	const rc = count === 1 ? (only === undefined ? pages.missing : 0) : pages.pin(index, count);
+	const rc = count === 1 ? (only === undefined ? pages.missing(index, reasons) : 0) : pages.pin(index, count, reasons);
 	if (rc < 0) return rc;
 	for (let done = 0; done < data.length; ) {
 		const byte = start + BigInt(done);

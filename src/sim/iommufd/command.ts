@@ -1,8 +1,13 @@
 /** One iommufd ioctl under way. */
+
+import { E2BIG } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import { hide, type Older, refuse } from "../uapi/release.js";
+import type { Check, Values } from "../why/check.js";
+import { dispatchChecks, respondChecks } from "./checks/dispatch.js";
 import type { IommufdContext } from "./context.js";
 
 /** Memory for the struct of one kind of call, reused by the next one: calls do not nest. */
@@ -38,6 +43,16 @@ export class Command {
 		this.#view = scratch.view;
 	}
 
+	/** A check fails. @returns minus its errno */
+	fail<T extends string>(check: Check<T>, ...values: Values<T>): Ret {
+		return this.context.system.reasons.fail(check, ...values);
+	}
+
+	/** The first bad page of the caller's memory, in words. */
+	fault(addr: bigint, length: number, write: boolean): () => string {
+		return faultAt(this.process.memory, addr, length, write);
+	}
+
 	/** size of the struct in bytes, as the kernel knows it */
 	get #size(): number {
 		return this.older?.size ?? this.bytes.length;
@@ -52,12 +67,14 @@ export class Command {
 		const size = this.#size;
 		if (userSize > size) {
 			const rest = arg.checkZero(size, userSize - size);
-			if (rest < 0) return rest;
+			if (rest === -E2BIG) return this.fail(dispatchChecks.tailNotZero, userSize, size);
+			if (rest < 0) return this.fail(dispatchChecks.tailUnreadable, userSize, arg.value, this.fault(arg.value, userSize, false));
 		}
 		const known = Math.min(userSize, size);
 		bytes.fill(0, known);
-		const rc = arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known));
-		return rc < 0 || older === undefined ? rc : refuse(older, this.#view);
+		if (arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known)) < 0)
+			return this.fail(dispatchChecks.structUnreadable, arg.value, this.fault(arg.value, known, false));
+		return older === undefined ? 0 : refuse(older, this.#view, this.context.system.reasons);
 	}
 
 	u16(offset: number): number {
@@ -93,6 +110,8 @@ export class Command {
 		const { bytes, older } = this;
 		if (older !== undefined) hide(older, this.#view);
 		const known = Math.min(this.userSize, this.#size);
-		return this.arg.write(0, known < bytes.length ? bytes.subarray(0, known) : bytes);
+		const { arg } = this;
+		if (arg.write(0, known < bytes.length ? bytes.subarray(0, known) : bytes) >= 0) return 0;
+		return this.fail(respondChecks.structNotWritable, arg.value, this.fault(arg.value, known, true));
 	}
 }

@@ -1,9 +1,10 @@
 /** The state of an open /dev/iommu. */
-import { EBUSY, ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
 import type { KernelServices } from "../process/services.js";
+import { destroyChecks } from "./checks/dispatch.js";
 import type { DeviceGroup } from "./device-group.js";
+import { holdersOf } from "./holders.js";
 import type { Ioas } from "./ioas.js";
 import { MmapRegions } from "./mmap-regions.js";
 import type { IommufdObject, ObjectType, ObjectTypes } from "./object.js";
@@ -90,8 +91,9 @@ export class IommufdContext {
 	/** IOMMU_DESTROY: -ENOENT, or -EBUSY while the object is in use. */
 	destroyById(id: number): Ret {
 		const object = this.#objects.get(id);
-		if (object === undefined) return -ENOENT;
-		if (object.users > 0) return -EBUSY;
+		const { reasons } = this.system;
+		if (object === undefined) return reasons.fail(destroyChecks.noObject, id);
+		if (object.users > 0) return reasons.fail(destroyChecks.inUse, `${object.type} ${id}`, () => holdersOf(this, object));
 		this.remove(object);
 		return 0;
 	}

@@ -142,7 +142,7 @@ export class DeviceGroup {
 /** Keep the device's reserved regions out of the IOAS: -EADDRINUSE where a mapping is in the way. */
 function reserve(device: Device, hwpt: HwptPaging): Ret {
 	for (const { start, last } of device.device.reserved) {
-		const rc = hwpt.ioas.space.reserve(start, last, device);
+		const rc = hwpt.ioas.space.reserve(start, last, device, `reserved by ${device.device.name}`);
 		if (rc < 0) {
 			unreserve(device, hwpt);
 			return rc;

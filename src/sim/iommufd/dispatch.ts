@@ -1,9 +1,10 @@
 /** Dispatches iommufd's ioctls to their handlers. */
-import { type CommandName, type Ioctl, ioctls } from "../../../structs/index.js";
-import { EINVAL, ENOMEM, ENOTTY } from "../../kernel/errno.js";
+import { type CommandName, CURRENT_RELEASE, type Ioctl, ioctls } from "../../../structs/index.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
+import { dispatchChecks } from "./checks/dispatch.js";
 import { Command, Scratch } from "./command.js";
 import type { IommufdContext } from "./context.js";
 import { getDirtyBitmap, setDirtyTracking } from "./dirty-calls.js";
@@ -82,17 +83,20 @@ export function isCommand(request: number, extra: Call | undefined): boolean {
 export function dispatch(context: IommufdContext, process: Caller, request: number, arg: UserArg, extra: Call | undefined): Ret {
 	const nr = request & 0xff;
 	const call = nr === extra?.ioctl.nr ? extra : byNumber[nr];
+	const { release, reasons } = context.system;
 	// The size is read first, even where the number names no command.
-	let rc = arg.read(0, sizeBytes);
-	if (rc < 0) return rc;
-	if (call === undefined || call.ioctl.request !== request) return -ENOTTY;
-	const { release } = context.system;
+	if (arg.read(0, sizeBytes) < 0)
+		return reasons.fail(dispatchChecks.sizeUnreadable, arg.value, faultAt(process.memory, arg.value, 4, false));
+	if (call === undefined || call.ioctl.request !== request) return reasons.fail(dispatchChecks.unknownRequest, request);
+	reasons.within(call.ioctl.name);
 	const older = release?.older(call.ioctl);
-	if (release !== undefined && older === undefined) return -ENOTTY;
+	if (release !== undefined && older === undefined)
+		return reasons.fail(dispatchChecks.tooNew, call.ioctl.name, call.ioctl.since ?? CURRENT_RELEASE, release.name);
 	const size = sizeView.getUint32(0, true);
-	if (size < call.ioctl.minSize) return -EINVAL;
+	if (size < call.ioctl.minSize) return reasons.fail(dispatchChecks.sizeTooSmall, size, call.ioctl.minSize);
 	const command = new Command(context, process, arg, size, call.scratch, older);
-	rc = command.copyIn();
+	const rc = command.copyIn();
 	if (rc < 0) return rc;
-	return call.allocates && !context.system.allocation() ? -ENOMEM : call.handler(command);
+	if (call.allocates && !context.system.allocation()) return reasons.fail(dispatchChecks.outOfMemory, context.system.allocations);
+	return call.handler(command);
 }

@@ -12,10 +12,7 @@ declare module "./object.js" {
 /** An I/O address space, from which page tables are filled and accesses take pages. */
 export class Ioas extends IommufdObject {
 	readonly type = "ioas";
-	readonly space = new IovaSpace(
-		(line) => this.context.system.warn(line),
-		() => this.context.system.allocation(),
-	);
+	readonly space = new IovaSpace(this.context.system);
 	/** its page tables, in order of allocation */
 	readonly hwpts: HwptPaging[] = [];
 

@@ -19,6 +19,16 @@ export abstract class IommufdObject {
 		this.id = context.takeId();
 	}
 
+	/** The objects that it holds: they cannot be destroyed before it is. */
+	holds(): readonly IommufdObject[] {
+		return [];
+	}
+
+	/** what outside of the context holds it, in words: its open file, its driver; undefined: nothing */
+	get heldFrom(): string | undefined {
+		return undefined;
+	}
+
 	/** Called when the context is about to destroy its objects. */
 	contextCloses(): void {}
 

@@ -1,12 +1,26 @@
 /** The IOVA space of an IOAS. */
-import { EADDRINUSE, EBUSY, EDEADLOCK, EEXIST, EINVAL, ENOENT, ENOMEM, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { Reasons } from "../why/reasons.js";
 import { Area } from "./area.js";
+import {
+	accessSpaceChecks,
+	allowChecks,
+	domainChecks,
+	largePagesChecks,
+	mapChecks,
+	piecesChecks,
+	pinChecks,
+	reserveChecks,
+	splitChecks,
+	unmapChecks,
+} from "./checks.js";
 import { type Interval, IntervalSet, IOVA_MAX } from "./interval-set.js";
 import type { Pages } from "./pages.js";
 import { place } from "./place.js";
 
 const PAGE = 0x1000n;
+/** whose reserved range it is, for those of page tables */
+const OUTSIDE = "outside the aperture of the page table";
 
 /** What maps an IOVA space into hardware. */
 export interface SpaceDomain {
@@ -39,13 +53,33 @@ export interface Protection {
 	readonly writable: boolean;
 }
 
+/** What an IOVA space wants of its kernel. */
+export interface SpaceServices {
+	readonly reasons: Reasons;
+	/** writes to the kernel log */
+	warn(line: string): void;
+	/** an allocation of the kernel; false: out of memory */
+	allocation(): boolean;
+	/** number of allocations so far */
+	readonly allocations: number;
+}
+
+/** A kernel that has memory and keeps no log. */
+const bare = (): SpaceServices => ({ reasons: new Reasons(), warn: () => {}, allocation: () => true, allocations: 0 });
+
+/** A reserved range; `what`: whose it is, in words. */
+interface Reserved extends Interval {
+	readonly owner: object;
+	readonly what: string;
+}
+
 /**
  * Areas, reserved and allowed ranges, and the page tables and accesses that use them. It knows nothing of ioctls.
  */
 export class IovaSpace {
 	readonly areas = new IntervalSet<Area>();
 	/** may overlap each other; each is removed with its owner */
-	readonly reserved: (Interval & { readonly owner: object })[] = [];
+	readonly reserved: Reserved[] = [];
 	/** sorted and not overlapping; empty: everything is allowed */
 	allowed: readonly Interval[] = [];
 	/** the same with ranges that touch as one: a mapping may be placed across them */
@@ -56,12 +90,11 @@ export class IovaSpace {
 	alignment = 1n;
 	#largePages = true;
 
-	/** `warn` writes to the kernel log */
-	constructor(
-		readonly warn: (line: string) => void = () => {},
-		/** an allocation of the kernel; false: out of memory */
-		readonly allocation: () => boolean = () => true,
-	) {}
+	constructor(readonly services: SpaceServices = bare()) {}
+
+	get reasons(): Reasons {
+		return this.services.reasons;
+	}
 
 	get largePages(): boolean {
 		return this.#largePages;
@@ -86,17 +119,23 @@ export class IovaSpace {
 
 	/** Replace the allowed ranges. -EADDRINUSE where one overlaps a reserved range; the old ones then stay. */
 	setAllowed(ranges: readonly Interval[]): Ret {
-		for (const range of ranges) if (this.#isReserved(range.start, range.last)) return -EADDRINUSE;
+		for (const { start, last } of ranges) {
+			const taken = this.#reservedIn(start, last);
+			if (taken !== undefined) return this.reasons.fail(allowChecks.allowedReserved, start, last, taken.start, taken.last, taken.what);
+		}
 		this.allowed = ranges;
 		this.allowedRuns = joined(ranges);
 		return 0;
 	}
 
-	/** -EADDRINUSE where an area or an allowed range is in the way. */
-	reserve(start: bigint, last: bigint, owner: object): Ret {
-		if (this.areas.first(start, last) !== undefined) return -EADDRINUSE;
-		for (const range of this.allowed) if (range.start <= last && range.last >= start) return -EADDRINUSE;
-		this.reserved.push({ start, last, owner });
+	/** -EADDRINUSE where an area or an allowed range is in the way. `what` says whose range it is. */
+	reserve(start: bigint, last: bigint, owner: object, what: string): Ret {
+		const area = this.areas.first(start, last);
+		if (area !== undefined) return this.reasons.fail(reserveChecks.reservedMapped, area.start, area.last, start, last, what);
+		for (const range of this.allowed)
+			if (range.start <= last && range.last >= start)
+				return this.reasons.fail(reserveChecks.reservedAllowed, range.start, range.last, start, last, what);
+		this.reserved.push({ start, last, owner, what });
 		return 0;
 	}
 
@@ -111,8 +150,9 @@ export class IovaSpace {
 	map(pieces: readonly Piece[], iova: bigint | undefined, prot: Protection): bigint {
 		let length = 0n;
 		for (const piece of pieces) length += piece.length;
-		if (length > IOVA_MAX) return BigInt(-EOVERFLOW);
-		if (length & (this.alignment - 1n)) return BigInt(-EINVAL);
+		const { reasons } = this;
+		if (length > IOVA_MAX) return reasons.failBig(mapChecks.totalLength, length);
+		if (length & (this.alignment - 1n)) return reasons.failBig(mapChecks.lengthAlignment, length, this.alignment);
 		const at = iova ?? place(this, pieces[0], length);
 		if (at < 0n) return at;
 		if (iova !== undefined) {
@@ -122,8 +162,9 @@ export class IovaSpace {
 		const areas: Area[] = [];
 		let start = at;
 		for (const piece of pieces) {
-			const rc = this.#checkPiece(start, piece, prot) || (this.allocation() ? 0 : -ENOMEM);
+			const rc = this.#checkPiece(start, piece, prot);
 			if (rc < 0) return BigInt(rc);
+			if (!this.services.allocation()) return reasons.failBig(mapChecks.areaMemory, this.services.allocations);
 			areas.push(new Area(start, start + piece.length - 1n, piece.pages, piece.startByte, prot.readable, prot.writable));
 			start += piece.length;
 		}
@@ -149,12 +190,13 @@ export class IovaSpace {
 		for (;;) {
 			const area = this.areas.first(start, last);
 			if (area === undefined) return { rc: 0, done };
-			if (area.locks > 0) return { rc: -EBUSY, done };
-			if (area.start < start || area.last > last) return { rc: -ENOENT, done };
+			if (area.locks > 0) return { rc: this.reasons.fail(unmapChecks.queueHolds, area.start, area.last), done };
+			if (area.start < start || area.last > last)
+				return { rc: this.reasons.fail(unmapChecks.partOfArea, area.start, area.last, start, last), done };
 			if (area.accesses > 0) {
 				area.closing = true;
 				for (const access of [...this.accesses]) access.unmap(area.start, area.length);
-				if (area.accesses > 0) return { rc: -EDEADLOCK, done };
+				if (area.accesses > 0) return { rc: this.reasons.fail(unmapChecks.accessHolds, area.start, area.last), done };
 			}
 			this.#remove(area);
 			done += area.length;
@@ -178,12 +220,12 @@ export class IovaSpace {
 
 	/** The pieces that cover [iova, iova+length) without a gap, or -EINVAL, -EOVERFLOW, -ENOENT. */
 	pieces(iova: bigint, length: bigint): Piece[] | Ret {
-		if (length === 0n) return -EINVAL;
+		if (length === 0n) return this.reasons.fail(piecesChecks.sourceLength);
 		const last = iova + length - 1n;
-		if (last > IOVA_MAX) return -EOVERFLOW;
+		if (last > IOVA_MAX) return this.reasons.fail(piecesChecks.sourceEnd, length, iova);
 		const found: Piece[] = [];
 		for (const { area, from, to } of this.walk(iova, last)) {
-			if (area === undefined) return -ENOENT;
+			if (area === undefined) return this.reasons.fail(piecesChecks.sourceGap, from);
 			found.push({ pages: area.pages, startByte: area.byte(from), length: to - from + 1n });
 		}
 		return found;
@@ -209,12 +251,13 @@ export class IovaSpace {
 	 */
 	addDomain(domain: SpaceDomain): Ret {
 		const alignment = max(domain.smallestPage, this.alignment);
-		if (alignment > PAGE) return -EINVAL;
-		if (!this.#allAligned(alignment)) return -EADDRINUSE;
+		if (alignment > PAGE) return this.reasons.fail(domainChecks.pageSize, domain.smallestPage);
+		const unaligned = this.#unaligned(alignment);
+		if (unaligned !== undefined) return this.reasons.fail(domainChecks.domainAlignment, unaligned.start, domain.smallestPage);
 		const { start, last } = domain.aperture;
 		let rc: Ret = 0;
-		if (start !== 0n) rc = this.reserve(0n, start - 1n, domain);
-		if (rc === 0 && last !== IOVA_MAX) rc = this.reserve(last + 1n, IOVA_MAX, domain);
+		if (start !== 0n) rc = this.reserve(0n, start - 1n, domain, OUTSIDE);
+		if (rc === 0 && last !== IOVA_MAX) rc = this.reserve(last + 1n, IOVA_MAX, domain, OUTSIDE);
 		const first = this.domains.length === 0;
 		if (rc === 0 && first) rc = this.#fill([...this.areas]);
 		if (rc === 0) {
@@ -242,7 +285,8 @@ export class IovaSpace {
 	/** -EADDRINUSE where an area does not fit its alignment. */
 	addAccess(access: SpaceAccess): Ret {
 		const alignment = max(access.alignment, this.alignment);
-		if (!this.#allAligned(alignment)) return -EADDRINUSE;
+		const unaligned = this.#unaligned(alignment);
+		if (unaligned !== undefined) return this.reasons.fail(accessSpaceChecks.accessAlignment, unaligned.start);
 		this.accesses.push(access);
 		this.alignment = alignment;
 		return 0;
@@ -259,8 +303,9 @@ export class IovaSpace {
 	setLargePages(on: boolean): Ret {
 		if (on === this.#largePages) return 0;
 		if (!on) {
-			if (this.domains.length > 0 && this.areas.size > 0) return -EINVAL;
-			if (!this.#allAligned(max(PAGE, this.alignment))) return -EADDRINUSE;
+			if (this.domains.length > 0 && this.areas.size > 0) return this.reasons.fail(largePagesChecks.hugeInUse, this.areas.size);
+			const unaligned = this.#unaligned(max(PAGE, this.alignment));
+			if (unaligned !== undefined) return this.reasons.fail(largePagesChecks.hugeAlignment, unaligned.start);
 		}
 		this.#largePages = on;
 		this.#lowerAlignment();
@@ -275,12 +320,14 @@ export class IovaSpace {
 	}
 
 	#split(area: Area, at: bigint): Ret {
-		if (area.closing) return -EBUSY;
-		const mask = this.alignment - 1n;
-		if ((at & mask) !== 0n || (area.byte(at) & 0xfffn & mask) !== 0n) return -EINVAL;
-		if (area.accesses > 0) return -EINVAL;
-		if (this.domains.length > 0 && this.#largePages) return -EINVAL;
+		const { reasons } = this;
 		const { start, last, pages, startByte, readable, writable } = area;
+		if (area.closing) return reasons.fail(splitChecks.splitClosing, start, last);
+		const mask = this.alignment - 1n;
+		if ((at & mask) !== 0n || (area.byte(at) & 0xfffn & mask) !== 0n)
+			return reasons.fail(splitChecks.splitAlignment, start, last, at, this.alignment);
+		if (area.accesses > 0) return reasons.fail(splitChecks.splitAccess, start, last);
+		if (this.domains.length > 0 && this.#largePages) return reasons.fail(splitChecks.splitHuge, start, last);
 		const low = new Area(start, at - 1n, pages, startByte, readable, writable);
 		const high = new Area(at, last, pages, area.byte(at), readable, writable);
 		const filled = area.filled;
@@ -299,15 +346,16 @@ export class IovaSpace {
 	#fill(areas: readonly Area[]): Ret {
 		for (let i = 0; i < areas.length; i++) {
 			const area = areas[i];
-			let rc: Ret = this.allocation() ? 0 : -ENOMEM;
+			let rc: Ret = 0;
+			if (!this.services.allocation()) rc = this.reasons.fail(pinChecks.pinMemory, this.services.allocations);
 			if (rc === 0 && area.pages.isDevice) continue;
-			if (rc === 0) rc = area.pages.pin(area.firstPage, area.pageCount);
+			if (rc === 0) rc = area.pages.pin(area.firstPage, area.pageCount, this.reasons);
 			if (rc === 0) {
 				area.filled = true;
 				if (!area.readable && !area.writable) {
-					this.warn(`WARNING: IOVA 0x${area.start.toString(16)}: a mapping with neither read nor write`);
+					this.services.warn(`WARNING: IOVA 0x${area.start.toString(16)}: a mapping with neither read nor write`);
 					drain(area);
-					rc = -EINVAL;
+					rc = this.reasons.fail(pinChecks.areaNoAccess, area.start);
 				}
 			}
 			if (rc < 0) {
@@ -330,34 +378,40 @@ export class IovaSpace {
 		this.areas.insert(area);
 	}
 
-	#isReserved(start: bigint, last: bigint): boolean {
-		return this.reserved.some((range) => range.start <= last && range.last >= start);
+	#reservedIn(start: bigint, last: bigint): Reserved | undefined {
+		return this.reserved.find((range) => range.start <= last && range.last >= start);
 	}
 
 	#check(iova: bigint, length: bigint): Ret {
-		if (iova % this.alignment !== 0n) return -EINVAL;
+		const { reasons } = this;
+		if (iova % this.alignment !== 0n) return reasons.fail(mapChecks.iovaAlignment, iova, this.alignment);
 		const last = iova + length - 1n;
-		if (last > IOVA_MAX) return -EOVERFLOW;
-		if (this.#isReserved(iova, last)) return -EINVAL;
-		return this.areas.first(iova, last) === undefined ? 0 : -EEXIST;
+		if (last > IOVA_MAX) return reasons.fail(mapChecks.iovaEnd, length, iova);
+		const taken = this.#reservedIn(iova, last);
+		if (taken !== undefined) return reasons.fail(mapChecks.iovaReserved, iova, last, taken.start, taken.last, taken.what);
+		const area = this.areas.first(iova, last);
+		return area === undefined ? 0 : reasons.fail(mapChecks.iovaMapped, iova, last, area.start, area.last);
 	}
 
 	#checkPiece(start: bigint, piece: Piece, prot: Protection): Ret {
-		if (prot.writable && !piece.pages.writable) return -EPERM;
+		const { reasons } = this;
+		if (prot.writable && !piece.pages.writable) return reasons.fail(mapChecks.readOnlySource);
 		const mask = this.alignment - 1n;
-		if ((piece.startByte & 0xfffn & mask) !== 0n) return -EINVAL;
-		if (piece.length === 0n || (piece.length & mask) !== 0n) return -EINVAL;
-		return start + piece.length - 1n > IOVA_MAX ? -EOVERFLOW : 0;
+		if ((piece.startByte & 0xfffn & mask) !== 0n)
+			return reasons.fail(mapChecks.addressAlignment, Number(piece.startByte & 0xfffn), this.alignment);
+		if (piece.length === 0n || (piece.length & mask) !== 0n) return reasons.fail(mapChecks.pieceLength, piece.length, this.alignment);
+		return start + piece.length - 1n > IOVA_MAX ? reasons.fail(mapChecks.pieceEnd, piece.length, start) : 0;
 	}
 
-	#allAligned(alignment: bigint): boolean {
-		if (alignment <= this.alignment) return true;
+	/** An area that does not fit the alignment. */
+	#unaligned(alignment: bigint): Area | undefined {
+		if (alignment <= this.alignment) return undefined;
 		const mask = alignment - 1n;
 		for (const area of this.areas) {
 			const { start, length, startByte } = area;
-			if ((start & mask) !== 0n || (length & mask) !== 0n || (startByte & 0xfffn & mask) !== 0n) return false;
+			if ((start & mask) !== 0n || (length & mask) !== 0n || (startByte & 0xfffn & mask) !== 0n) return area;
 		}
-		return true;
+		return undefined;
 	}
 
 	#lowerAlignment(): void {

@@ -1,9 +1,11 @@
 /** The memory behind mappings, and its pins. */
-import { EFAULT, EINVAL, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { faultAt } from "../memory/fault.js";
 import { IntervalCounter } from "../memory/interval-counter.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { Extent, UserMemory } from "../memory/user-memory.js";
+import { Reasons } from "../why/reasons.js";
+import { pinChecks } from "./checks.js";
 
 /** Pages of a 64-bit address space. Linux computes where the pinned ones end, and that must be an address. */
 const ADDRESS_PAGES = 2 ** 52;
@@ -78,8 +80,9 @@ export class Pages {
 	}
 
 	/** Add a user of `count` pages from `index`. If a page cannot be pinned, -EFAULT (-EINVAL for a file that ends before it or is not memory) and nothing changes. */
-	pin(index: number, count: number): Ret {
-		if (this.#firstPage + index + count >= ADDRESS_PAGES && this.origin.type === "user") return -EOVERFLOW;
+	pin(index: number, count: number, reasons = new Reasons()): Ret {
+		if (this.#firstPage + index + count >= ADDRESS_PAGES && this.origin.type === "user")
+			return reasons.fail(pinChecks.pinEnd, this.#firstPage + index + count);
 		const fresh: { index: number; extent: Extent }[] = [];
 		if (this.#whole === 0)
 			for (const [from, to] of this.#idle(index, index + count)) {
@@ -88,7 +91,7 @@ export class Pages {
 					fresh.push({ index: at, extent });
 					at += extent.count;
 				}
-				if (at < to) return this.missing;
+				if (at < to) return this.missing(at, reasons);
 			}
 		for (const piece of fresh) this.#addPin(piece.index, piece.extent);
 		if (this.#isWhole(index, count)) this.#whole++;
@@ -129,9 +132,12 @@ export class Pages {
 		return this.pinnedExtent(index, 1);
 	}
 
-	/** the errno for a page that does not exist */
-	get missing(): Ret {
-		return this.origin.type === "file" ? -EINVAL : -EFAULT;
+	/** Fails for a page that does not exist. */
+	missing(index: number, reasons: Reasons): Ret {
+		const { origin } = this;
+		const address = BigInt(this.#firstPage + index) << 12n;
+		if (origin.type === "file") return reasons.fail(pinChecks.fileTooShort, address);
+		return reasons.fail(pinChecks.unpinnable, address, faultAt(origin.memory, address, 1, this.writable));
 	}
 
 	#isWhole(index: number, count: number): boolean {

@@ -1,6 +1,7 @@
 /** Chooses the IOVA of a mapping without IOMMU_IOAS_MAP_FIXED_IOVA. */
-import { EINVAL, ENOSPC, EOVERFLOW } from "../../kernel/errno.js";
+import type { Reasons } from "../why/reasons.js";
 import type { Area } from "./area.js";
+import { placeChecks } from "./checks.js";
 import { type Interval, type IntervalSet, IOVA_MAX } from "./interval-set.js";
 import type { Piece } from "./iova-space.js";
 
@@ -14,6 +15,7 @@ interface Room {
 	readonly allowedRuns: readonly Interval[];
 	/** bytes */
 	readonly alignment: bigint;
+	readonly reasons: Reasons;
 	/** the gaps between reserved ranges */
 	freeRanges(): Interval[];
 }
@@ -25,7 +27,7 @@ type Fit = (start: bigint, last: bigint) => bigint | undefined;
  * memory and free for `length` bytes. -EOVERFLOW, -EINVAL, -ENOSPC.
  */
 export function place(room: Room, piece: Piece, length: bigint): bigint {
-	if (length === 0n || length >= IOVA_MAX / 2n) return BigInt(-EOVERFLOW);
+	if (length === 0n || length >= IOVA_MAX / 2n) return room.reasons.failBig(placeChecks.placeLength, length);
 	const { origin } = piece.pages;
 	const first = (origin.type === "user" ? origin.uptr : origin.start) & ~0xfffn;
 	const addr = first + piece.startByte;
@@ -33,7 +35,7 @@ export function place(room: Room, piece: Piece, length: bigint): bigint {
 	let alignment = roundUpToPowerOfTwo(length);
 	if (addr !== 0n) alignment = min(alignment, addr & -addr);
 	alignment = min(alignment, HUGE_PAGE);
-	if (alignment < room.alignment) return BigInt(-EINVAL);
+	if (alignment < room.alignment) return room.reasons.failBig(placeChecks.placeAlignment, addr, length, alignment, room.alignment);
 	const fit: Fit = (start, last) => {
 		const at = ((start + alignment - 1n) & -alignment) | offset;
 		return at <= last && last - at >= length - 1n ? at : undefined;
@@ -52,7 +54,7 @@ export function place(room: Room, piece: Piece, length: bigint): bigint {
 		});
 		if (at !== undefined) return at;
 	}
-	return BigInt(-ENOSPC);
+	return room.reasons.failBig(placeChecks.noRoom, length, alignment);
 }
 
 /** The lowest fit in [start, last] that lies in one of the gaps. */

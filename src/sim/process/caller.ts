@@ -1,6 +1,7 @@
 /** The interface of the process that makes a call: its memory and open files, wherever they are. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserMemory } from "../memory/user-memory.js";
+import type { Reasons } from "../why/reasons.js";
 import type { SimFile } from "./file.js";
 
 /** A process's open files. */
@@ -15,4 +16,6 @@ export interface FileTable {
 /** A process as the calls see it. */
 export interface Caller extends FileTable {
 	readonly memory: UserMemory;
+	/** those of its kernel */
+	readonly reasons: Reasons;
 }

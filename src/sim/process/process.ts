@@ -14,9 +14,11 @@ import {
 	PROT_WRITE,
 	type Ret,
 } from "../../kernel/kernel.js";
+import type { Explains, Why } from "../../kernel/why.js";
 import { AddressSpace } from "../memory/address-space.js";
 import { userArg } from "../memory/user-arg.js";
 import type { UserMemory } from "../memory/user-memory.js";
+import type { Reasons } from "../why/reasons.js";
 import type { Caller } from "./caller.js";
 import type { SimFile, UserIo } from "./file.js";
 import { DescriptorTable } from "./files.js";
@@ -31,7 +33,9 @@ const USER_END = (1n << 56n) - 0x1000n;
 const OFFSET_MAX = (1n << 63n) - 1n;
 
 /** A process on the simulated kernel, with its own memory and open files. */
-export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes> implements Kernel, Caller, DmaCapable {
+export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes>
+	implements Kernel, Caller, DmaCapable, Explains
+{
 	readonly kind = "sim";
 	readonly memory = new AddressSpace();
 	readonly #files: DescriptorTable;
@@ -40,7 +44,20 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		this.#files = new DescriptorTable(() => system.allocation(), system.foreignFiles);
 	}
 
+	get reasons(): Reasons {
+		return this.system.reasons;
+	}
+
+	why(ret: Ret | bigint): Why | undefined {
+		return this.reasons.why(ret);
+	}
+
+	notes(): readonly Why[] {
+		return this.reasons.notes();
+	}
+
 	open(path: string, _flags?: number): Ret {
+		this.reasons.begin("open");
 		if (!this.system.allocation()) return -ENOMEM;
 		const file = this.system.open(path);
 		return typeof file === "number" ? file : this.install(file);
@@ -63,12 +80,14 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
+		this.reasons.begin("ioctl");
 		const file = this.file(fd);
 		if (file === undefined) return -EBADF;
 		return file.ioctl(this, request >>> 0, userArg(this.memory, arg));
 	}
 
 	read(fd: number, into: IoBuffer): Ret {
+		this.reasons.begin("read");
 		const file = this.file(fd);
 		if (file === undefined) return -EBADF;
 		const rc = checkIo(file.readRefusal, into);
@@ -76,6 +95,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	write(fd: number, from: IoBuffer): Ret {
+		this.reasons.begin("write");
 		const file = this.file(fd);
 		if (file === undefined) return -EBADF;
 		const rc = checkIo(file.writeRefusal, from);
@@ -83,6 +103,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
+		this.reasons.begin("pread");
 		// The offset is checked first, even before the descriptor.
 		if (BigInt.asIntN(64, offset) < 0n) return -EINVAL;
 		const file = this.file(fd);
@@ -92,6 +113,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret {
+		this.reasons.begin("pwrite");
 		if (BigInt.asIntN(64, offset) < 0n) return -EINVAL;
 		const file = this.file(fd);
 		if (file === undefined) return -EBADF;
@@ -110,6 +132,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	mmap(request: MmapRequest): bigint {
+		this.reasons.begin("mmap");
 		const { addr, length, prot, fd, offset = 0n } = request;
 		if (length <= 0n || length > 1n << 47n) return BigInt(length > 0n ? -ENOMEM : -EINVAL);
 		const pages = Number((length + 0xfffn) >> 12n);

@@ -17,6 +17,7 @@ import { vendors as allVendors } from "../vendors/registry.js";
 import type { Vendor } from "../vendors/vendor.js";
 import type { VfioHost } from "../vfio/host.js";
 import { VfioNodes } from "../vfio/nodes.js";
+import { Reasons } from "../why/reasons.js";
 
 /** How many lines the kernel log keeps. */
 const LOG_LINES = 10_000;
@@ -27,6 +28,7 @@ export type SimProcess = Process<Sim>;
 /** A simulated kernel and the machine that it runs on. */
 export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	readonly physical = new PhysicalMemory();
+	readonly reasons = new Reasons();
 	readonly log: string[] = [];
 	/** the hooks for proposals */
 	readonly hooks: DriverHooks & IommufdHooks = {};

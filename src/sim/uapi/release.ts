@@ -9,8 +9,10 @@ import {
 	type StructType,
 	setInfo,
 } from "../../../structs/index.js";
-import { EINVAL, ENOTTY, EOPNOTSUPP } from "../../kernel/errno.js";
+import { EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import type { Reasons } from "../why/reasons.js";
+import { olderChecks } from "./checks.js";
 import { answered, type Constant, flags, growth, values, vfio } from "./table.js";
 
 /** `6.12` as 6012 */
@@ -34,6 +36,7 @@ interface Bits {
 
 /** How an older kernel differs in one call. */
 export interface Older {
+	readonly release: string;
 	/** bytes of the struct that it knows */
 	readonly size: number;
 	/** bits that must be zero: EOPNOTSUPP */
@@ -83,6 +86,7 @@ export class Release {
 		const fieldAt = (path: string): FieldInfo => struct.leaves.find((leaf) => leaf.path === path) as FieldInfo;
 		const bits = lacking(answered).map((row) => ({ ...row, field: fieldAt(row.field), mask: row.mask ?? ~0n }));
 		return {
+			release: this.name,
 			size: grown?.at(-1)?.[1] ?? ioctl.size,
 			refused: [
 				...lacking(flags).map((row) => ({ field: fieldAt(row.field), mask: numbers(row, fieldAt(row.field)).reduce((a, b) => a | b) })),
@@ -119,9 +123,13 @@ function read({ offset, size }: FieldInfo, view: DataView): bigint {
 }
 
 /** -EOPNOTSUPP for flags, reserved fields and values that the older kernel does not know. */
-export function refuse({ refused, unknown }: Older, view: DataView): Ret {
-	for (const { field, mask } of refused) if (read(field, view) & mask) return -EOPNOTSUPP;
-	for (const { field, value } of unknown) if (read(field, view) === value) return -EOPNOTSUPP;
+export function refuse({ refused, unknown, release }: Older, view: DataView, reasons: Reasons): Ret {
+	for (const { field, mask } of refused) {
+		const bits = read(field, view) & mask;
+		if (bits) return reasons.fail(olderChecks.bitsTooNew, field.path, bits, release);
+	}
+	for (const { field, value } of unknown)
+		if (read(field, view) === value) return reasons.fail(olderChecks.valueTooNew, field.path, value, release);
 	return 0;
 }
 

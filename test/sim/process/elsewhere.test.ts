@@ -9,6 +9,7 @@ import { userArg } from "../../../src/sim/memory/user-arg.js";
 import { type Extent, pageOf, type UserMemory } from "../../../src/sim/memory/user-memory.js";
 import type { Caller } from "../../../src/sim/process/caller.js";
 import type { SimFile } from "../../../src/sim/process/file.js";
+import { Reasons } from "../../../src/sim/why/reasons.js";
 import {
 	defines,
 	ioctls,
@@ -76,6 +77,7 @@ class RemoteMemory implements UserMemory, MemoryObject {
 /** A process with descriptors from 100 on. */
 class RemoteProcess implements Caller {
 	readonly #files: SimFile[] = [];
+	readonly reasons = new Reasons();
 
 	constructor(readonly memory: RemoteMemory) {}
 

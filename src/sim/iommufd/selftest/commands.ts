@@ -85,7 +85,7 @@ function addReserved(command: Command): Ret {
 	if (last > IOVA_MAX) return -EOVERFLOW;
 	const ioas = command.context.find(command.u32(at.id), "ioas");
 	if (ioas === undefined) return -ENOENT;
-	return ioas.space.reserve(start, last, command);
+	return ioas.space.reserve(start, last, command, "added by the selftest driver");
 }
 
 function mockDomain(machine: MockMachine, command: Command, flags: number): Ret {

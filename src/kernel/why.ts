@@ -1,0 +1,31 @@
+/** Why a call failed: the check that it did not pass. Only a kernel that knows its own checks can tell. */
+import type { Kernel, Ret } from "./kernel.js";
+
+/** A check that a call did not pass. */
+export interface Why {
+	/** the call and the check: `ioas-map.iova-reserved` */
+	readonly check: string;
+	/** what was wrong, with the values */
+	readonly text: string;
+	/** what would have been right */
+	readonly rule: string;
+	/** the values of the text by name; 64-bit values as hex strings */
+	readonly values: Readonly<Record<string, string | number>>;
+	/** where the rule is written, or how it was observed */
+	readonly source: string;
+	/** the check behind it, where one caused the other */
+	readonly because?: Why;
+}
+
+/** A kernel that tells why. */
+export interface Explains {
+	/** Why the last call answered `ret`, a negative errno. undefined: it does not know. */
+	why(ret: Ret | bigint): Why | undefined;
+	/** What the last call did that its answer does not show, such as a page request that was answered INVALID. */
+	notes(): readonly Why[];
+}
+
+/** Whether `kernel` can tell why; the real kernel cannot. */
+export function explains(kernel: Kernel): kernel is Kernel & Explains {
+	return "why" in kernel;
+}

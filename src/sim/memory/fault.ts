@@ -1,0 +1,23 @@
+/** Says in words why memory cannot be read or written. */
+import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
+import { PAGE_SIZE } from "./memory-object.js";
+import type { UserMemory } from "./user-memory.js";
+
+/** The first bad page of [addr, addr+length) and what is wrong with it; to be called before the memory changes. */
+export function faultAt(memory: UserMemory, addr: bigint, length: number, write: boolean): () => string {
+	return () => {
+		const prot = write ? PROT_WRITE : PROT_READ;
+		const start = addr & ~0xfffn;
+		// Whatever precedes a bad page is accessible, so halving finds the first one.
+		let good = 0;
+		let bad = Math.ceil((Number(addr - start) + length) / PAGE_SIZE);
+		while (bad - good > 1) {
+			const middle = (good + bad) >> 1;
+			if (memory.accessible(start, middle * PAGE_SIZE, prot)) good = middle;
+			else bad = middle;
+		}
+		const page = start + BigInt(good * PAGE_SIZE);
+		const readOnly = write && memory.accessible(page, PAGE_SIZE, PROT_READ);
+		return `page 0x${page.toString(16)} is ${readOnly ? "read-only" : "not mapped"}`;
+	};
+}

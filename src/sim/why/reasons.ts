@@ -1,0 +1,95 @@
+/** Where the simulated kernel notes which check a call did not pass. */
+import type { Ret } from "../../kernel/kernel.js";
+import type { Why } from "../../kernel/why.js";
+import { type Check, fill, type Value, type Values } from "./check.js";
+
+/** A check that failed, with its values. Its text is made when somebody asks. */
+interface Failure {
+	readonly check: Check;
+	readonly values: readonly Value[];
+	/** the failure that led to this one */
+	readonly cause: Failure | undefined;
+}
+
+/** How many notes of one call are kept. */
+const MOST_NOTES = 64;
+
+/** The reasons of the call under way, or of the last one. A kernel makes one call at a time, so it has one of these. */
+export class Reasons {
+	#call = "";
+	#failure: Failure | undefined;
+	#notes: Failure[] = [];
+	/** called with every check that fails, also where the call then succeeds: for those who count them */
+	onFailed: ((call: string, check: Check) => void) | undefined;
+
+	/** A call starts, so what the last one left is gone. `call`: the name of an ioctl, or `read`, `mmap` and so on. */
+	begin(call: string): void {
+		this.#call = call;
+		this.#failure = undefined;
+		if (this.#notes.length > 0) this.#notes = [];
+	}
+
+	/** The call turns out to be this one. */
+	within(call: string): void {
+		this.#call = call;
+	}
+
+	/** A check fails. @returns minus its errno */
+	fail<T extends string>(check: Check<T>, ...values: Values<T>): Ret {
+		this.#failure = { check, values, cause: undefined };
+		this.onFailed?.(callId(this.#call), check);
+		return -check.errno;
+	}
+
+	/** The same where the answer is an address or an IOVA. */
+	failBig<T extends string>(check: Check<T>, ...values: Values<T>): bigint {
+		return BigInt(this.fail(check, ...values));
+	}
+
+	/** A check fails because of what failed last, with whose errno the call goes on. @returns `rc` */
+	because<T extends string>(rc: Ret, check: Check<T>, ...values: Values<T>): Ret {
+		const cause = this.#failure;
+		this.#failure = { check, values, cause: cause?.check.errno === -rc ? cause : undefined };
+		this.onFailed?.(callId(this.#call), check);
+		return rc;
+	}
+
+	/** Something happened that no errno tells. */
+	note<T extends string>(check: Check<T>, ...values: Values<T>): void {
+		if (this.#notes.length < MOST_NOTES) this.#notes.push({ check, values, cause: undefined });
+		this.onFailed?.(callId(this.#call), check);
+	}
+
+	/** Why the last call answered minus this errno; undefined if no check with this errno failed. */
+	why(ret: Ret | bigint): Why | undefined {
+		const failure = this.#failure;
+		return failure !== undefined && errnoOf(failure) === -Number(ret) ? this.#explain(failure) : undefined;
+	}
+
+	notes(): readonly Why[] {
+		return this.#notes.map((note) => this.#explain(note));
+	}
+
+	#explain({ check, values, cause }: Failure): Why {
+		return {
+			check: `${callId(this.#call)}.${check.name}`,
+			...fill(check, values),
+			rule: check.rule,
+			source: check.source,
+			...(cause && { because: this.#explain(cause) }),
+		};
+	}
+}
+
+/** The errno of the check, or where the cause decides it, that of the cause. */
+function errnoOf({ check, cause }: Failure): number {
+	return cause === undefined ? check.errno : errnoOf(cause);
+}
+
+/** The name of a call as IDs of checks have it: `IOMMU_IOAS_MAP` is `ioas-map`, `VFIO_DEVICE_RESET` is `vfio-device-reset`. */
+export function callId(call: string): string {
+	return call
+		.replace(/^IOMMU_/, "")
+		.replaceAll("_", "-")
+		.toLowerCase();
+}
