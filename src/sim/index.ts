@@ -24,18 +24,24 @@ export interface SimOptions {
 export function createSim({ machine, header, uapi = [], vendors = all }: SimOptions = {}): Sim {
 	const named = machine === undefined ? machineFromTraceHeader(header, vendors) : undefined;
 	const from = machine ?? named;
-	const sim = new Sim(from && withUapi(from, uapi, vendors), vendors);
-	const releases = uapi.filter(isRelease);
-	if (releases.length > 1) throw new MachineError([], `--uapi: a kernel has one release, not ${releases.join(" and ")}`);
-	if (releases.length === 1) {
-		sim.release = Release.named(releases[0]);
-		if (sim.release === undefined)
-			throw new MachineError([], `--uapi: "${releases[0]}" is not a release with iommufd; those are ${RELEASE_RANGES}`);
-	}
+	const sim = new Sim(from && withUapi(from, uapi, vendors), vendors, releaseOf(uapi, header));
 	// Programs recorded on x86 hardware enable bus mastering themselves; elsewhere it is enabled when a device is asked to do DMA.
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
 	if (isRealRecording(header)) sim.foreignFiles = RECORDERS_FILES;
 	return sim;
+}
+
+/** The release that --uapi names, else the one that a trace's header does; undefined: 7.3. */
+function releaseOf(uapi: readonly string[], header: unknown): Release | undefined {
+	const given = uapi.filter(isRelease);
+	if (given.length > 1) throw new MachineError([], `--uapi: a kernel has one release, not ${given.join(" and ")}`);
+	const recorded = typeof header === "object" && header !== null && "uapi" in header ? header.uapi : undefined;
+	if (given.length === 0 && recorded === undefined) return undefined;
+	const name = given[0] ?? recorded;
+	const release = typeof name === "string" ? Release.named(name) : undefined;
+	if (release !== undefined) return release;
+	const where = given.length > 0 ? "--uapi" : "uapi in the trace's header";
+	throw new MachineError([], `${where}: ${JSON.stringify(name)} is not a release with iommufd; those are ${RELEASE_RANGES}`);
 }
 
 /** What recorded the traces of a real kernel had files of its own; the programs' numbers began behind them. */

@@ -9,7 +9,10 @@ import { hasAnswer, readTrace, replayFiles } from "../../src/trace/index.js";
 const golden = fileURLToPath(new URL("../fixtures/golden", import.meta.url));
 
 const suites = readdirSync(golden).filter((file) => file.endsWith(".gz"));
-const hardware = readdirSync(join(golden, "hw")).filter((file) => file.endsWith(".gz"));
+const below = (folder: string) =>
+	readdirSync(join(golden, folder))
+		.filter((file) => file.endsWith(".gz"))
+		.map((file) => join(folder, file));
 
 async function count(folder: string): Promise<{ programs: number; steps: number; answers: number }> {
 	const counts = { programs: 0, steps: 0, answers: 0 };
@@ -31,9 +34,10 @@ describe("the golden traces", () => {
 	test("are read to the end, and have the expected number of answers", async () => {
 		expect(await count(golden)).toEqual({ programs: 4984, steps: 264_307, answers: 218_694 });
 		expect(await count(join(golden, "hw"))).toEqual({ programs: 2601, steps: 73_402, answers: 50_064 });
+		expect(await count(join(golden, "6.12"))).toEqual({ programs: 1589, steps: 61_568, answers: 49_721 });
 	});
 
-	test.each([...suites, ...hardware.map((file) => join("hw", file))])("%s: every answer as recorded", async (suite) => {
+	test.each([...suites, ...below("hw"), ...below("6.12")])("%s: every answer as recorded", async (suite) => {
 		const file = join(golden, suite);
 		const report = await replayFiles([file], {
 			// One machine per file: the state of its devices outlives a program.

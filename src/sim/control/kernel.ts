@@ -4,6 +4,7 @@ import { type InvalidationReport, InvalidationReports } from "../extensions/inva
 import { refuseSharedFunction } from "../extensions/siov.js";
 import { SimProcess as Process } from "../process/process.js";
 import { Sim as System } from "../system/sim.js";
+import type { Release } from "../uapi/release.js";
 import { vendors as all } from "../vendors/registry.js";
 import type { Vendor } from "../vendors/vendor.js";
 import { SimControl } from "./control.js";
@@ -16,8 +17,8 @@ export class Sim extends System {
 	readonly #reports = new InvalidationReports();
 	#control: SimControl | undefined;
 
-	constructor(machine?: Machine, vendors: readonly Vendor[] = all) {
-		super(machine, vendors);
+	constructor(machine?: Machine, vendors: readonly Vendor[] = all, release?: Release) {
+		super(machine, vendors, release);
 		this.hooks.mayBind = (context, device) => refuseSharedFunction(vendors, context, device);
 		this.hooks.onFailed = (...failure) => this.#reports.add(...failure);
 	}

@@ -5,7 +5,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
-import { hide, type Older, refuse } from "../uapi/release.js";
+import { hide, type Older, refuse } from "../uapi/older.js";
 import type { Check, Values } from "../why/check.js";
 import { dispatchChecks, respondChecks } from "./checks/dispatch.js";
 import type { IommufdContext } from "./context.js";
@@ -67,6 +67,7 @@ export class Command {
 		const size = this.#size;
 		if (userSize > size) {
 			const rest = arg.checkZero(size, userSize - size);
+			if (rest < 0 && older?.growth !== undefined) older.note(older.growth);
 			if (rest === -E2BIG) return this.fail(dispatchChecks.tailNotZero, userSize, size);
 			if (rest < 0) return this.fail(dispatchChecks.tailUnreadable, userSize, arg.value, this.fault(arg.value, userSize, false));
 		}
@@ -74,7 +75,19 @@ export class Command {
 		bytes.fill(0, known);
 		if (arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known)) < 0)
 			return this.fail(dispatchChecks.structUnreadable, arg.value, this.fault(arg.value, known, false));
-		return older === undefined ? 0 : refuse(older, this.#view, this.context.system.reasons);
+		return older === undefined ? 0 : refuse(older, older.refused, this.#view, this.context.system.reasons);
+	}
+
+	/** -EOPNOTSUPP for flags that an older kernel does not know, but refuses only once the objects are found. */
+	lateFlags(): Ret {
+		const { older } = this;
+		return older === undefined ? 0 : refuse(older, older.lateFlags, this.#view, this.context.system.reasons);
+	}
+
+	/** The same for types of a driver's data, which are looked at last. */
+	lateTypes(): Ret {
+		const { older } = this;
+		return older === undefined ? 0 : refuse(older, older.lateTypes, this.#view, this.context.system.reasons);
 	}
 
 	u16(offset: number): number {

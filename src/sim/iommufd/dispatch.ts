@@ -89,11 +89,12 @@ export function dispatch(context: IommufdContext, process: Caller, request: numb
 		return reasons.fail(dispatchChecks.sizeUnreadable, arg.value, faultAt(process.memory, arg.value, 4, false));
 	if (call === undefined || call.ioctl.request !== request) return reasons.fail(dispatchChecks.unknownRequest, request);
 	reasons.within(call.ioctl.name);
-	const older = release?.older(call.ioctl);
-	if (release !== undefined && older === undefined)
+	if (release?.knows(call.ioctl) === false)
 		return reasons.fail(dispatchChecks.tooNew, call.ioctl.name, call.ioctl.since ?? CURRENT_RELEASE, release.name);
+	const older = release?.older(call.ioctl);
 	const size = sizeView.getUint32(0, true);
-	if (size < call.ioctl.minSize) return reasons.fail(dispatchChecks.sizeTooSmall, size, call.ioctl.minSize);
+	const { minSize } = older ?? call.ioctl;
+	if (size < minSize) return reasons.fail(dispatchChecks.sizeTooSmall, size, minSize);
 	const command = new Command(context, process, arg, size, call.scratch, older);
 	const rc = command.copyIn();
 	if (rc < 0) return rc;

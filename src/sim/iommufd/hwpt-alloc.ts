@@ -31,9 +31,9 @@ export function hwptAlloc(command: Command): Ret {
 		data: length === 0 ? undefined : { type, length, uptr: command.u64(at.data_uptr) },
 	};
 	let hwpt: Hwpt | Ret;
-	if (target instanceof Ioas) hwpt = allocPaging(target, device, flags, from);
-	else if (target instanceof HwptPaging) hwpt = allocNested(target, device, flags, from);
-	else if (target instanceof Viommu) hwpt = allocInViommu(target, device, flags, from);
+	if (target instanceof Ioas) hwpt = command.lateFlags() || command.lateTypes() || allocPaging(target, device, flags, from);
+	else if (target instanceof HwptPaging) hwpt = allocNested(target, device, flags, from, command);
+	else if (target instanceof Viommu) hwpt = allocInViommu(target, device, flags, from, command);
 	else return -EINVAL;
 	if (typeof hwpt === "number") return hwpt;
 	let rc: Ret = 0;
@@ -66,6 +66,7 @@ export function allocPaging(
 	const { driver } = device.device.iommu;
 	if (flags & DIRTY && !driver.canTrackDirty(device.device)) return -EOPNOTSUPP;
 	if (flags & FAULT && flags & NEST) return -EOPNOTSUPP;
+	if (flags & FAULT && ioas.context.system.release?.lacks("hwpt-alloc.fault-flag")) return -EOPNOTSUPP;
 	if (!ioas.context.system.allocation()) return -ENOMEM;
 	const domain = driver.allocPaging(device.device, flags & ~FAULT, from);
 	if (typeof domain === "number") return domain;
@@ -85,20 +86,23 @@ export function allocPaging(
 }
 
 /** Allocate a user-managed table on a nesting parent, without a vIOMMU. */
-function allocNested(parent: HwptPaging, device: Device, flags: number, from: AllocData): HwptNested | Ret {
+function allocNested(parent: HwptPaging, device: Device, flags: number, from: AllocData, command: Command): HwptNested | Ret {
 	const { iommu } = device.device;
 	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
+	if (command.lateFlags() < 0) return -EOPNOTSUPP;
 	if (iommu.driver.allocNested === undefined) return -EOPNOTSUPP;
 	if (parent.automatic || !parent.nestParent || parent.domain.iommu.driver !== iommu.driver) return -EINVAL;
+	if (command.lateTypes() < 0) return -EOPNOTSUPP;
 	if (!parent.context.system.allocation()) return -ENOMEM;
 	const domain = iommu.driver.allocNested(device.device, parent.domain, flags & ~FAULT, from);
 	if (typeof domain === "number") return domain;
 	return new HwptNested(parent, domain, (flags & PASID) !== 0);
 }
 
-function allocInViommu(viommu: Viommu, device: Device, flags: number, from: AllocData): HwptNested | Ret {
+function allocInViommu(viommu: Viommu, device: Device, flags: number, from: AllocData, command: Command): HwptNested | Ret {
 	if (viommu.iommu !== device.device.iommu) return -EINVAL;
 	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
+	if (command.lateFlags() < 0 || command.lateTypes() < 0) return -EOPNOTSUPP;
 	if (viommu.ops.allocNested === undefined) return -EOPNOTSUPP;
 	if (!viommu.context.system.allocation()) return -ENOMEM;
 	const domain = viommu.ops.allocNested(device.device, flags & ~FAULT, from);

@@ -34,5 +34,5 @@ function invalidate(command: Command): InvalidateResult {
 	const array = new InvalidateArray(process, context, type, uptr, length, count);
 	if (target instanceof HwptNested) return target.domain.invalidate?.(array) ?? failed(EOPNOTSUPP);
 	if (target instanceof Viommu) return target.ops.invalidate?.(array) ?? failed(EOPNOTSUPP);
-	return failed(EINVAL);
+	return failed(context.system.release?.lacks("hwpt-invalidate.wrong-type") ? ENOENT : EINVAL);
 }

@@ -18,6 +18,7 @@ import { type Interval, IntervalSet, IOVA_MAX } from "../iova/interval-set.js";
 import type { IovaSpace, Piece } from "../iova/iova-space.js";
 import { type PageOrigin, Pages } from "../iova/pages.js";
 import { frameOf } from "../memory/memory-object.js";
+import type { Release } from "../uapi/release.js";
 import type { Reasons } from "../why/reasons.js";
 import {
 	allowIovasChecks,
@@ -108,9 +109,17 @@ export function mapPieces(space: IovaSpace, pieces: readonly Piece[], flags: num
 }
 
 /** The memory of a MAP call as one piece, or minus the errno. */
-export function newPiece(origin: PageOrigin, length: bigint, writable: boolean, reasons: Reasons): Piece | Ret {
+export function newPiece(
+	origin: PageOrigin,
+	length: bigint,
+	writable: boolean,
+	reasons: Reasons,
+	release: Release | undefined,
+): Piece | Ret {
 	if (length === 0n) return reasons.fail(pieceChecks.lengthZero);
-	if (origin.type === "user" && origin.uptr + length > IOVA_MAX) return reasons.fail(pieceChecks.addressEnd, length, origin.uptr);
+	const ends = origin.type !== "user" || origin.uptr + length <= IOVA_MAX;
+	if (!ends && !(length > LONGEST && release?.lacks("map.length-first")))
+		return reasons.fail(pieceChecks.addressEnd, length, (origin as { uptr: bigint }).uptr);
 	if (length > LONGEST) return reasons.fail(pieceChecks.tooLong, length);
 	const pages = new Pages(origin, length, writable);
 	return { pages, startByte: BigInt(pages.offset), length };
@@ -131,7 +140,7 @@ function mapOrigin(
 	if (ioas === undefined) return command.fail(mapOriginChecks.noIoas, command.u32(at.ioas_id));
 	const from = origin();
 	if (typeof from === "number") return from;
-	const piece = newPiece(from, length, writable, command.process.reasons);
+	const piece = newPiece(from, length, writable, command.process.reasons, command.context.system.release);
 	if (typeof piece === "number") return piece;
 	const result = mapPieces(ioas.space, [piece], flags, iova);
 	if (result < 0n) return Number(result);

@@ -88,7 +88,7 @@ function mapDma(context: IommufdContext, process: Caller, arg: UserArg): Ret {
 	const ioas = context.vfioIoas;
 	if (ioas === undefined) return -ENODEV;
 	const { memory } = process;
-	const piece = newPiece({ type: "user", memory, uptr: vaddr }, size, writable, process.reasons);
+	const piece = newPiece({ type: "user", memory, uptr: vaddr }, size, writable, process.reasons, context.system.release);
 	if (typeof piece === "number") return piece;
 	const result = ioas.space.map([piece], iova, { readable, writable });
 	return result < 0n ? Number(result) : 0;

@@ -38,8 +38,6 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	dmaTurnsMasteringOn = true;
 	/** how many numbers, from 0, name files that programs have without having opened them */
 	foreignFiles = 0;
-	/** the kernel's release; undefined: 7.3 */
-	release: Release | undefined;
 	/** allocations so far */
 	allocations = 0;
 	/** the number of the allocation that fails; 0: none */
@@ -51,12 +49,17 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	readonly #vendors: readonly Vendor[];
 
 	/** @param vendors the vendors whose IOMMUs the machine may have */
-	constructor(machine?: Machine, vendors: readonly Vendor[] = allVendors) {
+	constructor(
+		machine?: Machine,
+		vendors: readonly Vendor[] = allVendors,
+		/** the kernel's release; undefined: 7.3 */
+		readonly release: Release | undefined = undefined,
+	) {
 		this.#machine = machine;
 		this.#vendors = vendors;
 		// devices of a kind without a driver are made by IOMMU_TEST_CMD
 		if (machine === undefined || machine.iommus.some(({ kind }) => vendorOf(vendors, kind).driver === undefined))
-			this.#selftest = new MockMachine();
+			this.#selftest = new MockMachine(release);
 	}
 
 	/** the machine's hardware; undefined: it has only the selftest's mock devices. Built on first use, as most commands never need it. */

@@ -1,25 +1,21 @@
-/** Gives the simulated kernel the uAPI of an older release. */
+/** Gives the simulated kernel the uAPI of another release. */
 import {
 	CURRENT_RELEASE,
 	type FieldInfo,
 	type Ioctl,
 	type IommuCall,
 	ioctls,
+	iommu_test_op,
 	RELEASES,
 	type StructType,
 	setInfo,
 } from "../../../structs/index.js";
 import { EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { Reasons } from "../why/reasons.js";
-import { olderChecks } from "./checks.js";
-import { answered, type Constant, flags, growth, values, vfio } from "./table.js";
-
-/** `6.12` as 6012 */
-const ordinal = (text: string): number => {
-	const [major, minor] = text.split(".").map(Number);
-	return major * 1000 + minor;
-};
+import type { Bits, Older } from "./older.js";
+import { ordinal } from "./ordinal.js";
+import { type ChangeName, type Rule, ruleOf } from "./rules.js";
+import { answered, type Constant, flags, growth, testDevices, testOps, values, vfio } from "./table.js";
 
 /** What the simulated kernel is by itself. */
 const CURRENT = ordinal(CURRENT_RELEASE);
@@ -28,29 +24,11 @@ const ALL: ReadonlySet<number> = new Set(RELEASES.map(ordinal));
 /** Whether a word of --uapi is a release rather than a proposal's name. */
 export const isRelease = (text: string): boolean => /^v?\d/.test(text);
 
-/** Where bits of a struct are, and which. */
-interface Bits {
-	readonly field: FieldInfo;
-	readonly mask: bigint;
-}
-
-/** How an older kernel differs in one call. */
-export interface Older {
-	readonly release: string;
-	/** bytes of the struct that it knows */
-	readonly size: number;
-	/** bits that must be zero: EOPNOTSUPP */
-	readonly refused: readonly Bits[];
-	/** values that are unknown: EOPNOTSUPP */
-	readonly unknown: readonly { readonly field: FieldInfo; readonly value: bigint }[];
-	/** bits that it answers as zero */
-	readonly hidden: readonly Bits[];
-}
-
-/** The uAPI of an older kernel: what a call answers that it does not know, or knows only in part. */
+/** A release of the kernel: what it does otherwise than 7.3. */
 export class Release {
 	readonly #number: number;
 	readonly #older = new Map<Ioctl, Older | undefined>();
+	readonly #noted = new Set<Rule>();
 
 	private constructor(
 		readonly name: string,
@@ -65,9 +43,33 @@ export class Release {
 		return ALL.has(number) ? new Release(name, number) : undefined;
 	}
 
-	/** `since` absent: unknown, so only the newest release has it. */
+	/** `since` absent: unknown, so only 7.3 and newer have it. */
 	#has(since: string | undefined): boolean {
-		return since === undefined ? this.#number === CURRENT : this.#number >= ordinal(since);
+		return this.#number >= (since === undefined ? CURRENT : ordinal(since));
+	}
+
+	/** Tells that a rule made the answer differ. */
+	readonly note = (rule: Rule): void => {
+		this.#noted.add(rule);
+	};
+
+	/** The rules noted since the last time that this was asked. */
+	takeNoted(): Rule[] {
+		const noted = [...this.#noted];
+		this.#noted.clear();
+		return noted;
+	}
+
+	/** Whether it is older than a change. */
+	predates(name: ChangeName): boolean {
+		return this.#number < ruleOf(name).number;
+	}
+
+	/** The same, and notes the change if so: to be asked where the answer depends on nothing else. */
+	lacks(name: ChangeName): boolean {
+		if (!this.predates(name)) return false;
+		this.#noted.add(ruleOf(name).rule);
+		return true;
 	}
 
 	/** How it differs in a call; undefined: it does not know the call. */
@@ -76,25 +78,76 @@ export class Release {
 		return this.#older.get(ioctl);
 	}
 
+	/** Whether it knows the call. If not, that is noted. */
+	knows({ name, since }: Ioctl): boolean {
+		if (this.#has(since)) return true;
+		this.note({ name, since, before: "the call is not known: ENOTTY" });
+		return false;
+	}
+
 	#workOut(ioctl: Ioctl): Older | undefined {
 		if (!this.#has(ioctl.since)) return undefined;
 		const name = ioctl.name as IommuCall;
-		const grown = growth.find(({ call }) => call === name)?.sizes.filter(([since]) => this.#has(since));
+		const sizes = growth.find(({ call }) => call === name)?.sizes ?? [];
+		const known = sizes.filter(([since]) => this.#has(since)).at(-1);
+		const next = sizes.find(([since]) => !this.#has(since));
 		const lacking = <T extends { readonly call: IommuCall; readonly since?: string }>(rows: readonly T[]): T[] =>
 			rows.filter(({ call, since }) => call === name && !this.#has(since));
 		const struct = ioctl.struct as StructType;
 		const fieldAt = (path: string): FieldInfo => struct.leaves.find((leaf) => leaf.path === path) as FieldInfo;
-		const bits = lacking(answered).map((row) => ({ ...row, field: fieldAt(row.field), mask: row.mask ?? ~0n }));
+		const refused: Bits[] = [];
+		const lateFlags: Bits[] = [];
+		const lateTypes: Bits[] = [];
+		for (const row of lacking(flags)) {
+			const field = fieldAt(row.field);
+			const rule = { name: row.names.join(" and "), since: row.since, before: `not known in ${row.field}: EOPNOTSUPP` };
+			(row.late ? lateFlags : refused).push({ rule, field, mask: numbers(row, field).reduce((a, b) => a | b) });
+		}
+		for (const row of lacking(values)) {
+			const field = fieldAt(row.field);
+			for (const [at, value] of numbers(row, field).entries()) {
+				const rule = { name: row.names[at], since: row.since, before: `not known in ${row.field}: EOPNOTSUPP` };
+				(row.late ? lateTypes : refused).push({ rule, field, mask: ~0n, value });
+			}
+		}
+		const hidden = lacking(answered).map(({ field: path, mask = ~0n, since }): Bits => {
+			return { rule: { name: `${name}.${path}`, since, before: "not reported: zero" }, field: fieldAt(path), mask };
+		});
+		for (const row of answered) {
+			if (row.call !== name || row.reserved === undefined || this.#has(row.reserved)) continue;
+			const rule = { name: `${name}.${row.field}`, since: row.reserved, before: "reserved: EOPNOTSUPP unless it is zero" };
+			refused.push({ rule, field: fieldAt(row.field), mask: row.mask ?? ~0n });
+		}
+		const size = known?.[1] ?? ioctl.size;
 		return {
 			release: this.name,
-			size: grown?.at(-1)?.[1] ?? ioctl.size,
-			refused: [
-				...lacking(flags).map((row) => ({ field: fieldAt(row.field), mask: numbers(row, fieldAt(row.field)).reduce((a, b) => a | b) })),
-				...bits.filter(({ reserved }) => reserved),
-			],
-			unknown: lacking(values).flatMap((row) => numbers(row, fieldAt(row.field)).map((value) => ({ field: fieldAt(row.field), value }))),
-			hidden: bits,
+			size,
+			minSize: Math.min(ioctl.minSize, size),
+			...(next && { growth: { name, since: next[0], before: `its struct has ${size} bytes: E2BIG for anything behind them` } }),
+			refused,
+			lateFlags,
+			lateTypes,
+			hidden,
+			note: this.note,
 		};
+	}
+
+	/** Whether the selftest driver knows an operation. If not, that is noted. */
+	knowsTestOp(op: number): boolean {
+		const row = testOps.get(op);
+		if (row === undefined || this.#has(row)) return true;
+		const name = Object.entries(iommu_test_op).find(([, value]) => value === op)?.[0] ?? String(op);
+		this.note({ name, since: row, before: "the operation is not known: EOPNOTSUPP" });
+		return false;
+	}
+
+	/** Whether the selftest driver knows a flag of mock devices. */
+	knowsTestDevice(flag: number): boolean {
+		const row = testDevices.find((each) => each.flag === flag);
+		if (row === undefined) return false;
+		if (this.#has(row.since) && (row.until === undefined || !this.#has(row.until))) return true;
+		this.note({ name: row.name, since: row.since, before: "the flag is not known: EINVAL" });
+		return false;
 	}
 
 	/** 0 if it knows the VFIO device call with these flags, otherwise the errno. `readFlags` answers undefined where the flags are unreadable. */
@@ -102,43 +155,22 @@ export class Release {
 		const { VFIO_DEVICE_BIND_IOMMUFD: BIND, VFIO_DEVICE_ATTACH_IOMMUFD_PT: ATTACH, VFIO_DEVICE_DETACH_IOMMUFD_PT: DETACH } = ioctls;
 		if (request !== BIND.request && request !== ATTACH.request && request !== DETACH.request) return 0;
 		if (!this.#has(vfio.devices)) return -ENOTTY;
-		if (this.#has(request === BIND.request ? vfio.token : vfio.pasid)) return 0;
-		return (readFlags() ?? 0) === 0 ? 0 : -EINVAL;
+		const since = request === BIND.request ? vfio.token : vfio.pasid;
+		if (this.#has(since) || (readFlags() ?? 0) === 0) return 0;
+		const name = request === BIND.request ? "VFIO_DEVICE_BIND_FLAG_TOKEN" : "VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID";
+		this.note({ name, since, before: "not known in flags: EINVAL" });
+		return -EINVAL;
 	}
 
 	/** Whether the device node exists. */
 	hasFile(path: string): boolean {
-		return !path.startsWith("/dev/vfio/devices") || this.#has(vfio.devices);
+		if (!path.startsWith("/dev/vfio/devices") || this.#has(vfio.devices)) return true;
+		this.note({ name: "/dev/vfio/devices", since: vfio.devices, before: "there are no device files: ENOENT" });
+		return false;
 	}
 }
 
 function numbers({ names }: Constant, { set }: FieldInfo): bigint[] {
 	const entries = set ? setInfo(set).entries : [];
 	return names.map((name) => BigInt(entries.find(([entry]) => entry === name)?.[1] ?? 0));
-}
-
-function read({ offset, size }: FieldInfo, view: DataView): bigint {
-	if (size === 8) return view.getBigUint64(offset, true);
-	return BigInt(size === 4 ? view.getUint32(offset, true) : size === 2 ? view.getUint16(offset, true) : view.getUint8(offset));
-}
-
-/** -EOPNOTSUPP for flags, reserved fields and values that the older kernel does not know. */
-export function refuse({ refused, unknown, release }: Older, view: DataView, reasons: Reasons): Ret {
-	for (const { field, mask } of refused) {
-		const bits = read(field, view) & mask;
-		if (bits) return reasons.fail(olderChecks.bitsTooNew, field.path, bits, release);
-	}
-	for (const { field, value } of unknown)
-		if (read(field, view) === value) return reasons.fail(olderChecks.valueTooNew, field.path, value, release);
-	return 0;
-}
-
-/** Zeroes the bits of an answer that the older kernel does not report. */
-export function hide({ hidden }: Older, view: DataView): void {
-	for (const { field, mask } of hidden) {
-		const kept = read(field, view) & ~mask;
-		if (field.size === 8) view.setBigUint64(field.offset, BigInt.asUintN(64, kept), true);
-		else if (field.size === 4) view.setUint32(field.offset, Number(kept), true);
-		else view.setUint8(field.offset, Number(kept));
-	}
 }

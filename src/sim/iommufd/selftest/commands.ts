@@ -20,7 +20,9 @@ const LEAST_MEMORY = 12;
 
 /** IOMMU_TEST_CMD: the selftest driver's commands for programs that test iommufd. */
 export function testCommand(machine: MockMachine, command: Command): Ret {
-	switch (command.u32(at.op)) {
+	const op = command.u32(at.op);
+	if (command.context.system.release?.knowsTestOp(op) === false) return -EOPNOTSUPP;
+	switch (op) {
 		case OP.IOMMU_TEST_OP_ADD_RESERVED:
 			return addReserved(command);
 		case OP.IOMMU_TEST_OP_MOCK_DOMAIN:
@@ -92,7 +94,7 @@ function mockDomain(machine: MockMachine, command: Command, flags: number): Ret 
 	const { context } = command;
 	const selftest = new SelftestDevice(context);
 	let rc: Ret = 0;
-	if (!MockDevice.flagsValid(flags)) rc = -EINVAL;
+	if (!machine.iommu.driver.knowsDevice(flags)) rc = -EINVAL;
 	else {
 		const mock = new MockDevice(machine.iommu, machine.nextGroup++, flags);
 		const device = Device.bindTo(context, mock, false);

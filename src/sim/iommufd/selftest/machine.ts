@@ -1,12 +1,17 @@
 /** The selftest's mock hardware. */
 import { ioctls } from "../../../../structs/index.js";
+import type { Release } from "../../uapi/release.js";
 import { MockDriver } from "../../vendors/selftest/driver.js";
 import { type Call, defineCall } from "../dispatch.js";
 import { testCommand } from "./commands.js";
 
 /** One mock IOMMU, and devices that test commands create. */
 export class MockMachine {
-	readonly iommu = { name: "selftest", driver: new MockDriver() };
+	readonly iommu: { readonly name: string; readonly driver: MockDriver };
 	readonly call: Call = defineCall(ioctls.IOMMU_TEST_CMD, (command) => testCommand(this, command));
 	nextGroup = 0;
+
+	constructor(release?: Release) {
+		this.iommu = { name: "selftest", driver: new MockDriver(release) };
+	}
 }

@@ -101,8 +101,7 @@ export function markDirty(command: Command): Ret {
 			for (let bit = 0; byte >> bit; bit++) {
 				const page = BigInt(offset + i) * 8n + BigInt(bit);
 				if (!((byte >> bit) & 1) || page >= bits) continue;
-				tracker.mark(iova + page * pageSize);
-				count++;
+				count += tracker.mark(iova, page, pageSize);
 			}
 		});
 		return false;

@@ -1,21 +1,21 @@
 /** Dirty tracking of the mock IOMMU. */
 import { mock_aperture } from "../../../../structs/index.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import type { DirtyTracker } from "../../contract/domain.js";
+import type { PagingDomain } from "../../contract/domain.js";
 import { BTree } from "../../memory/btree.js";
-import type { MockPagingDomain } from "./domains.js";
+import type { MockTracker } from "./formats.js";
 
 const SMALL = BigInt(mock_aperture.MOCK_PAGE_SIZE);
 const PAGE = 0x1000n;
 const LARGEST = 1n << 36n;
 
 /** Dirty bits of a mock table, one for each entry. An entry maps a whole page if it can, else half of one. */
-export class MockDirty implements DirtyTracker {
+export class MockDirty implements MockTracker {
 	enabled = false;
 	/** start of a dirty entry -> its bytes */
 	readonly #entries = new BTree<bigint, bigint>(undefined, (a, b) => (a < b ? -1 : a > b ? 1 : 0));
 
-	constructor(readonly domain: MockPagingDomain) {}
+	constructor(readonly domain: PagingDomain) {}
 
 	set(enable: boolean): Ret {
 		if (enable) this.#entries.clear();
@@ -23,12 +23,11 @@ export class MockDirty implements DirtyTracker {
 		return 0;
 	}
 
-	/** Marks an IOVA as written; false if it is not mapped. */
-	mark(iova: bigint): boolean {
-		const entry = this.#entry(iova);
-		if (entry === undefined) return false;
-		this.#entries.set(entry.start, entry.size);
-		return true;
+	/** Every page counts, mapped or not. */
+	mark(start: bigint, number: bigint, pageSize: bigint): bigint {
+		const entry = this.#entry(start + number * pageSize);
+		if (entry !== undefined) this.#entries.set(entry.start, entry.size);
+		return 1n;
 	}
 
 	read(start: bigint, last: bigint, clear: boolean, visit: (start: bigint, last: bigint) => void): Ret {

@@ -1,5 +1,5 @@
 /** The mock IOMMU's page tables: kernel-managed and nested. */
-import { defines, iommu_hwpt_invalidate_selftest as ENTRY, mock_aperture, mock_nested_domain_iotlb } from "../../../../structs/index.js";
+import { defines, iommu_hwpt_invalidate_selftest as ENTRY, mock_nested_domain_iotlb } from "../../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { NestedDomain, PagingDomain } from "../../contract/domain.js";
@@ -8,7 +8,7 @@ import type { InvalidateArray, InvalidateResult } from "../../contract/invalidat
 import type { Area } from "../../iova/area.js";
 import type { Interval } from "../../iova/interval-set.js";
 import type { MockDevice } from "./device.js";
-import { MockDirty } from "./dirty.js";
+import type { MockFormat, MockTracker } from "./formats.js";
 import type { MockViommu } from "./viommu.js";
 
 /** Every second attach of this PASID to a device fails, so that tests can observe the rollback. */
@@ -25,40 +25,23 @@ function attachMock(device: MockDevice, pasid: number, viommu: MockViommu | unde
 	return 0;
 }
 
-/** What a format of mock tables can hold. */
-interface MockFormat {
-	readonly smallestPage: bigint;
-	readonly pageSizes: bigint;
-	readonly aperture: Interval;
-}
-
-/** Pages of 2 KiB, and every power of two from there to 64 GiB; IOVA from 16 MiB to 2 GiB. */
-const USUAL: MockFormat = {
-	smallestPage: BigInt(mock_aperture.MOCK_PAGE_SIZE),
-	pageSizes: (1n << 37n) - BigInt(mock_aperture.MOCK_PAGE_SIZE),
-	aperture: {
-		start: BigInt(mock_aperture.MOCK_APERTURE_START),
-		last: BigInt(mock_aperture.MOCK_APERTURE_LAST),
-	},
-};
-
-/** MOCK_IOMMUPT_HUGE: pages of 4 KiB and 1 MiB, IOVA of 38 bits. */
-const HUGE: MockFormat = { smallestPage: 0x1000n, pageSizes: 0x101000n, aperture: { start: 0n, last: (1n << 38n) - 1n } };
-
 /** A kernel-managed mock table. */
 export class MockPagingDomain extends PagingDomain {
 	readonly smallestPage: bigint;
 	readonly pageSizes: bigint;
 	readonly aperture: Interval;
-	readonly tracker: MockDirty | undefined;
+	readonly tracker: MockTracker | undefined;
 
-	constructor(iommu: IommuInstance, tracksDirty: boolean, huge: boolean) {
+	constructor(
+		iommu: IommuInstance,
+		readonly format: MockFormat,
+		tracksDirty: boolean,
+	) {
 		super(iommu);
-		const { smallestPage, pageSizes, aperture } = huge ? HUGE : USUAL;
-		this.smallestPage = smallestPage;
-		this.pageSizes = pageSizes;
-		this.aperture = aperture;
-		if (tracksDirty) this.dirty = this.tracker = new MockDirty(this);
+		this.smallestPage = format.smallestPage;
+		this.pageSizes = format.pageSizes;
+		this.aperture = format.aperture;
+		if (tracksDirty) this.dirty = this.tracker = format.tracker(this);
 	}
 
 	override attach(device: MockDevice, pasid: number): Ret {

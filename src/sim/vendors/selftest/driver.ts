@@ -1,5 +1,6 @@
 /** The simulated driver of the selftest's mock IOMMU: what the iommufd core calls. */
 import {
+	mock_flags_device as DEVICE,
 	defines,
 	iommufd_hwpt_alloc_flags as FLAG,
 	iommu_hwpt_selftest,
@@ -14,15 +15,32 @@ import type { HwInfo, IommuDriver } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
+import type { Release } from "../../uapi/release.js";
 import type { MockDevice } from "./device.js";
 import { MockNestedDomain, MockPagingDomain } from "./domains.js";
+import { HUGE, oldFormat, USUAL } from "./formats.js";
 import { mockNested } from "./nested.js";
 import { MockViommu } from "./viommu.js";
 
+const DEVICE_FLAGS = DEVICE.MOCK_FLAGS_DEVICE_NO_DIRTY | DEVICE.MOCK_FLAGS_DEVICE_PASID;
 const PAGING_FLAGS = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT | FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING | FLAG.IOMMU_HWPT_ALLOC_PASID;
 
 /** The driver of the selftest's mock IOMMU. */
 export class MockDriver implements IommuDriver {
+	readonly #release: Release | undefined;
+
+	constructor(release?: Release) {
+		this.#release = release;
+	}
+
+	/** Whether mock devices can have these flags. */
+	knowsDevice(flags: number): boolean {
+		const release = this.#release;
+		if (release === undefined) return (flags & ~DEVICE_FLAGS) === 0;
+		for (let flag = 1; flag !== 0; flag <<= 1) if (flags & flag && !release.knowsTestDevice(flag)) return false;
+		return true;
+	}
+
 	canTrackDirty(device: MockDevice): boolean {
 		return device.tracksDirty;
 	}
@@ -36,12 +54,17 @@ export class MockDriver implements IommuDriver {
 		else if (pasid === defines.IOMMU_TEST_PASID_RESERVED) device.failNext = false;
 	}
 
-	allocPaging(device: IommuDevice, flags: number, from?: AllocData): PagingDomain | Ret {
+	allocPaging(device: MockDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		if (flags & ~PAGING_FLAGS) return -EOPNOTSUPP;
+		const tracksDirty = (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0;
+		if (this.#release?.predates("selftest.page-tables")) {
+			if (from?.data === undefined) return new MockPagingDomain(device.iommu, oldFormat(this.#release, device.hugeEntries), tracksDirty);
+			this.#release.lacks("selftest.page-tables");
+			return -EOPNOTSUPP;
+		}
 		const format = from === undefined ? 0 : pagingFormat(from);
 		if (format < 0) return format;
-		const tracksDirty = (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0;
-		return new MockPagingDomain(device.iommu, tracksDirty, format === mock_iommupt.MOCK_IOMMUPT_HUGE);
+		return new MockPagingDomain(device.iommu, format === mock_iommupt.MOCK_IOMMUPT_HUGE ? HUGE : USUAL, tracksDirty);
 	}
 
 	allocNested(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {

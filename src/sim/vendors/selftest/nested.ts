@@ -11,9 +11,11 @@ import type { MockViommu } from "./viommu.js";
 /** A nested mock table, with or without a vIOMMU. */
 export function mockNested(device: IommuDevice, parent: PagingDomain, from: AllocData, viommu?: MockViommu): MockNestedDomain | Ret {
 	if (from.data === undefined || !(parent instanceof MockPagingDomain)) return -EINVAL;
-	const { size } = iommu_hwpt_selftest;
-	const bytes = copyUserData(from.process, from.data, defines.IOMMU_HWPT_DATA_SELFTEST, size, iommu_hwpt_selftest.offsets.pagetable_type);
+	const { nestedData, tooLong } = parent.format;
+	if (from.data.length > nestedData) tooLong?.();
+	const least = iommu_hwpt_selftest.offsets.pagetable_type;
+	const bytes = copyUserData(from.process, from.data, defines.IOMMU_HWPT_DATA_SELFTEST, nestedData, least);
 	if (typeof bytes === "number") return bytes;
-	const { iotlb } = iommu_hwpt_selftest.decode(bytes);
+	const iotlb = new DataView(bytes.buffer).getUint32(iommu_hwpt_selftest.offsets.iotlb, true);
 	return new MockNestedDomain(device.iommu, new Array(mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_NUM).fill(iotlb), viommu);
 }
