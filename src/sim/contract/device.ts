@@ -1,7 +1,7 @@
 /** Devices behind an IOMMU and their groups. */
-import { EBUSY, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Interval } from "../iova/interval-set.js";
+import { enterChecks, groupAttachChecks, groupReplaceChecks } from "./checks.js";
 import type { Domain } from "./domain.js";
 import type { IommuInstance } from "./driver.js";
 import { PageRequests } from "./page-request.js";
@@ -69,14 +69,18 @@ export class IommuGroup {
 
 	/** Attach where nothing is attached for the PASID. On the driver's errors nothing changes. */
 	attach(pasid: number, handle: AttachHandle): Ret {
-		if (this.attached.has(pasid)) return -EBUSY;
+		const old = this.attached.get(pasid);
+		if (old !== undefined) {
+			const { reasons } = handle.domain.iommu.driver;
+			return reasons.fail(groupAttachChecks.attachedAlready, old.owner.id, this.id, requests(pasid));
+		}
 		return this.#switch(pasid, handle, undefined);
 	}
 
 	/** Replace what is attached for the PASID. */
 	replace(pasid: number, handle: AttachHandle): Ret {
 		const old = this.attached.get(pasid);
-		if (old === undefined) return -EINVAL;
+		if (old === undefined) return handle.domain.iommu.driver.reasons.fail(groupReplaceChecks.notAttached, this.id, requests(pasid));
 		if (old.domain === handle.domain) {
 			this.attached.set(pasid, handle);
 			return 0;
@@ -108,7 +112,13 @@ export class IommuGroup {
 
 /** -EINVAL for a table of another kind of IOMMU, before the table sees the device. */
 function enter(device: IommuDevice, pasid: number, handle: AttachHandle): Ret {
-	const { driver } = device.iommu;
-	if (handle.domain.iommu.driver.constructor !== driver.constructor) return -EINVAL;
+	const { driver, name } = device.iommu;
+	const { iommu } = handle.domain;
+	if (iommu.driver.constructor !== driver.constructor) return driver.reasons.fail(enterChecks.otherDriver, iommu.name, device.name, name);
 	return handle.domain.attach(device, pasid, handle);
+}
+
+/** Which requests an attachment is for. */
+function requests(pasid: number): () => string {
+	return () => (pasid === 0 ? "requests without PASID" : `PASID ${pasid}`);
 }

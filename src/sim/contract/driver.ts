@@ -1,5 +1,6 @@
 /** The interface between the core and an IOMMU driver. */
 import type { Ret } from "../../kernel/kernel.js";
+import type { Reasons } from "../why/reasons.js";
 import type { IommuDevice } from "./device.js";
 import type { Domain, NestedDomain, PagingDomain } from "./domain.js";
 import type { AllocData } from "./user-data.js";
@@ -31,6 +32,8 @@ export type DmaOutcome =
 
 /** The operations of an IOMMU driver, the selftest's mock included; its devices are `D`. Minus the errno on failure. */
 export interface IommuDriver<D extends IommuDevice = IommuDevice> {
+	/** those of its kernel */
+	readonly reasons: Reasons;
 	/** whether the device supports dirty tracking (IOMMU_CAP_DIRTY_TRACKING) */
 	canTrackDirty(device: D): boolean;
 	/** `flags` is a combination of IOMMU_HWPT_ALLOC_*, without FAULT_ID_VALID */

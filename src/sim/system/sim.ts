@@ -59,7 +59,7 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 		this.#vendors = vendors;
 		// devices of a kind without a driver are made by IOMMU_TEST_CMD
 		if (machine === undefined || machine.iommus.some(({ kind }) => vendorOf(vendors, kind).driver === undefined))
-			this.#selftest = new MockMachine(release);
+			this.#selftest = new MockMachine(this.reasons, release);
 	}
 
 	/** the machine's hardware; undefined: it has only the selftest's mock devices. Built on first use, as most commands never need it. */
@@ -68,6 +68,7 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 			this.#hardware ??= buildHardware(this.#machine, this.#vendors, {
 				memory: this.physical,
 				hooks: this.hooks,
+				reasons: this.reasons,
 				warn: (line) => this.warn(line),
 			});
 		return this.#hardware;

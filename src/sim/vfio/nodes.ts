@@ -72,7 +72,7 @@ export class VfioNodes {
 			mates.some((d) => d.driver !== undefined && d.driver !== "vfio-pci"),
 		);
 		const node = `${noIommu ? "noiommu-" : ""}vfio${pci.vfio}`;
-		const iommu = hw ?? noIommuDevice(node, new IommuGroup(number));
+		const iommu = hw ?? noIommuDevice(node, new IommuGroup(number), this.host.reasons);
 		const isolated = noIommu || hw.iommu.driver.isolatesMsi || machine.kernel.unsafeInterrupts;
 		const device = new PciVfioDevice(node, group, pci, iommu, isolated, this.#place(pci), this.host.physical);
 		this.devices.set(node, device);

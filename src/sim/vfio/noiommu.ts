@@ -5,6 +5,7 @@ import { IommuDevice, type IommuGroup } from "../contract/device.js";
 import { PagingDomain } from "../contract/domain.js";
 import type { DmaOutcome, HwInfo, IommuDriver } from "../contract/driver.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
+import type { Reasons } from "../why/reasons.js";
 
 /** A page table that no hardware walks; it lets programs pin memory and ask for physical addresses. */
 class NoIommuDomain extends PagingDomain {
@@ -18,7 +19,8 @@ class NoIommuDomain extends PagingDomain {
 	}
 }
 
-const driver: IommuDriver = {
+const driverFor = (reasons: Reasons): IommuDriver => ({
+	reasons,
 	canTrackDirty: () => false,
 	allocPaging: (device, flags, from) => {
 		if (flags !== 0 || from?.data !== undefined) return -EOPNOTSUPP;
@@ -27,11 +29,9 @@ const driver: IommuDriver = {
 	hwInfo: (): HwInfo | Ret => -EOPNOTSUPP,
 	// Bus addresses are physical addresses.
 	dma: (_device, iova): DmaOutcome => ({ ok: true, pa: iova, length: 0x1000n - (iova & 0xfffn) }),
-};
-
-const NO_IOMMU = { name: "noiommu", driver };
+});
 
 /** A device that VFIO's no-IOMMU mode offers. */
-export function noIommuDevice(name: string, group: IommuGroup): IommuDevice {
-	return new IommuDevice(name, NO_IOMMU, group, 0, []);
+export function noIommuDevice(name: string, group: IommuGroup, reasons: Reasons): IommuDevice {
+	return new IommuDevice(name, { name: "noiommu", driver: driverFor(reasons) }, group, 0, []);
 }

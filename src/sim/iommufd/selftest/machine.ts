@@ -2,6 +2,7 @@
 import { ioctls } from "../../../../structs/index.js";
 import type { Release } from "../../uapi/release.js";
 import { MockDriver } from "../../vendors/selftest/driver.js";
+import type { Reasons } from "../../why/reasons.js";
 import { type Call, defineCall } from "../dispatch.js";
 import { testCommand } from "./commands.js";
 
@@ -11,7 +12,7 @@ export class MockMachine {
 	readonly call: Call = defineCall(ioctls.IOMMU_TEST_CMD, (command) => testCommand(this, command));
 	nextGroup = 0;
 
-	constructor(release?: Release) {
-		this.iommu = { name: "selftest", driver: new MockDriver(release) };
+	constructor(reasons: Reasons, release?: Release) {
+		this.iommu = { name: "selftest", driver: new MockDriver(reasons, release) };
 	}
 }

@@ -23,7 +23,7 @@ export class AmdPagingDomain extends HwPagingDomain {
 		super(iommu);
 		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
 		this.enforcesCoherency = true;
-		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
+		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages(iommu.driver.reasons);
 	}
 
 	/** The driver can map the last page of the address space, but not a longer range that ends with it. */

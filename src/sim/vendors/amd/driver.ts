@@ -9,6 +9,7 @@ import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import { IommuCaches } from "../../mmu/caches.js";
+import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
@@ -53,6 +54,10 @@ export class AmdDriver implements HwDriver {
 			);
 		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory));
 		this.#faults = new FaultLog(context.warn);
+	}
+
+	get reasons(): Reasons {
+		return this.context.reasons;
 	}
 
 	pasidWidth(pci: PciDevice): number {

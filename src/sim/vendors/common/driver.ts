@@ -3,6 +3,7 @@ import type { Iommu, KernelOptions, PciDevice } from "../../board/description.js
 import type { IommuDriver, IommuInstance } from "../../contract/driver.js";
 import type { PhysicalMemory } from "../../memory/physical-memory.js";
 import type { IommuCaches } from "../../mmu/caches.js";
+import type { Reasons } from "../../why/reasons.js";
 import type { HwDevice } from "./device.js";
 import type { EventOutcome, RaisedEvent } from "./event.js";
 import type { DriverHooks } from "./hooks.js";
@@ -37,6 +38,8 @@ export interface DriverContext {
 	readonly kernel: KernelOptions;
 	readonly memory: PhysicalMemory;
 	readonly hooks: DriverHooks;
+	/** takes the checks that calls do not pass, and what else there is to explain */
+	readonly reasons: Reasons;
 	/** Writes a line to the kernel log. */
 	warn(line: string): void;
 }

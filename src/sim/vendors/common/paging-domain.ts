@@ -1,11 +1,12 @@
 /** The page table of an IOAS, common to all hardware vendors, and its dirty bits. */
-import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { type DirtyTracker, PagingDomain } from "../../contract/domain.js";
 import type { Area } from "../../iova/area.js";
 import { frameOf } from "../../memory/memory-object.js";
 import type { Stage2, Stage2Page } from "../../mmu/translate.js";
 import { READ, WRITE } from "../../mmu/walk.js";
+import type { Reasons } from "../../why/reasons.js";
+import { dirtyChecks } from "./checks.js";
 
 const PAGE = 0x1000n;
 const PAGE_SHIFT = 12;
@@ -48,7 +49,10 @@ export class DirtyPages implements DirtyTracker {
 	enabled = false;
 
 	/** `always`: pages are marked and reported even while tracking is off; turning it on clears the marks */
-	constructor(readonly always = false) {}
+	constructor(
+		readonly reasons: Reasons,
+		readonly always = false,
+	) {}
 
 	set(enable: boolean): Ret {
 		if (enable && (this.always || !this.enabled)) this.#pages.clear();
@@ -65,7 +69,7 @@ export class DirtyPages implements DirtyTracker {
 	}
 
 	read(start: bigint, last: bigint, clear: boolean, visit: (start: bigint, last: bigint) => void): Ret {
-		if (!this.enabled && !this.always) return -EINVAL;
+		if (!this.enabled && !this.always) return this.reasons.fail(dirtyChecks.notTracking);
 		for (const page of [...this.#pages]) {
 			const first = page << BigInt(PAGE_SHIFT);
 			if (first > last || first + PAGE - 1n < start) continue;

@@ -16,6 +16,7 @@ import type { AllocData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import type { Release } from "../../uapi/release.js";
+import type { Reasons } from "../../why/reasons.js";
 import type { MockDevice } from "./device.js";
 import { MockNestedDomain, MockPagingDomain } from "./domains.js";
 import { HUGE, oldFormat, USUAL } from "./formats.js";
@@ -29,7 +30,10 @@ const PAGING_FLAGS = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT | FLAG.IOMMU_HWPT_ALLOC_D
 export class MockDriver implements IommuDriver {
 	readonly #release: Release | undefined;
 
-	constructor(release?: Release) {
+	constructor(
+		readonly reasons: Reasons,
+		release?: Release,
+	) {
 		this.#release = release;
 	}
 

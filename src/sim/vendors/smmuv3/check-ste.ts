@@ -5,7 +5,7 @@ import { reservedOf } from "../../../formats/words.js";
 import { EINVAL, EIO } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { AllocData } from "../../contract/user-data.js";
-import { copyStruct } from "../../contract/user-data.js";
+import { copyUserData } from "../../contract/user-data.js";
 import { decodeSte, STE_ABORT, STE_BYPASS, STE_S1, type SteStage1 } from "./stream-table.js";
 
 /** The bits that a guest may not set in the two words. */
@@ -24,10 +24,7 @@ export interface GuestSte extends SteStage1 {
  */
 export function copySte(from: AllocData): GuestSte | Ret {
 	if (from.data === undefined) return -EINVAL;
-	const { type, length, uptr } = from.data;
-	const { size } = iommu_hwpt_arm_smmuv3;
-	if (type !== DATA.IOMMU_HWPT_DATA_ARM_SMMUV3 || length !== size) return -EINVAL;
-	const bytes = copyStruct(from.process, uptr, length, size);
+	const bytes = copyUserData(from.process, from.data, DATA.IOMMU_HWPT_DATA_ARM_SMMUV3, iommu_hwpt_arm_smmuv3.size);
 	if (typeof bytes === "number") return bytes;
 	const { ste } = iommu_hwpt_arm_smmuv3.decode(bytes);
 	return checkSte(ste[0], ste[1]);

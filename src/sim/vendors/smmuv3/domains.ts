@@ -72,7 +72,7 @@ export class SmmuPagingDomain extends HwPagingDomain {
 		this.alwaysReadable = stage === 1;
 		this.enforcesCoherency = smmu.description.canwbs;
 		// table entries record what was written
-		if (dirty) this.dirty = new DirtyPages(true);
+		if (dirty) this.dirty = new DirtyPages(smmu.host.reasons, true);
 	}
 
 	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {

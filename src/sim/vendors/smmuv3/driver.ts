@@ -14,6 +14,7 @@ import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import type { IommuCaches } from "../../mmu/caches.js";
+import type { Reasons } from "../../why/reasons.js";
 import type { HwDevice } from "../common/device.js";
 import type { HwDriver } from "../common/driver.js";
 import type { EventOutcome, RaisedEvent } from "../common/event.js";
@@ -36,6 +37,10 @@ export class Smmuv3Driver implements HwDriver {
 	readonly isolatesMsi = true;
 
 	constructor(readonly smmu: Smmu) {}
+
+	get reasons(): Reasons {
+		return this.smmu.host.reasons;
+	}
 
 	get caches(): IommuCaches<CachedCd> {
 		return this.smmu.caches;

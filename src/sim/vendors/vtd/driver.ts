@@ -13,9 +13,10 @@ import type { PciDevice } from "../../board/description.js";
 import type { NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
-import { copyStruct } from "../../contract/user-data.js";
+import { copyUserData } from "../../contract/user-data.js";
 import { IommuCaches } from "../../mmu/caches.js";
 import { READ, WRITE } from "../../mmu/walk.js";
+import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
@@ -63,6 +64,10 @@ export class VtdDriver implements HwDriver {
 		this.isolatesMsi = description.interruptRemapping;
 		const page1G = (this.features.firstStagePages & (1n << 30n)) !== 0n;
 		this.translator = new VtdTranslator(this.caches, new HostMemory(context.memory), { addressBits: 52, page1G });
+	}
+
+	get reasons(): Reasons {
+		return this.context.reasons;
 	}
 
 	/** Returns the device-TLB invalidations that failed, and clears the list. */
@@ -116,8 +121,7 @@ export class VtdDriver implements HwDriver {
 		const { data, process } = from;
 		if (data?.type !== DATA.IOMMU_HWPT_DATA_VTD_S1) return -EOPNOTSUPP;
 		if (!(parent instanceof VtdPagingDomain) || !parent.nestParent) return -EINVAL;
-		if (data.length !== S1.size) return -EINVAL;
-		const bytes = copyStruct(process, data.uptr, data.length, S1.size);
+		const bytes = copyUserData(process, data, DATA.IOMMU_HWPT_DATA_VTD_S1, S1.size);
 		if (typeof bytes === "number") return bytes;
 		return new VtdNestedDomain(device.iommu, this, parent, S1.decode(bytes), this.#nextDomain++);
 	}

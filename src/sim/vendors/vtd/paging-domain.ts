@@ -35,7 +35,7 @@ export class VtdPagingDomain extends HwPagingDomain {
 		this.alwaysReadable = first;
 		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
 		this.enforcesCoherency = features.snoopControl;
-		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages();
+		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages(iommu.driver.reasons);
 	}
 
 	override attach(device: HwDevice<VtdDriver>, pasid: number): Ret {

@@ -16,6 +16,7 @@ import { type EventOutcome, numberedFault, type RaisedEvent } from "../../../../
 import { HostMemory } from "../../../../src/sim/vendors/common/host-memory.js";
 import { HwPagingDomain } from "../../../../src/sim/vendors/common/paging-domain.js";
 import type { TableTranslator } from "../../../../src/sim/vendors/common/table-translator.js";
+import type { Reasons } from "../../../../src/sim/why/reasons.js";
 
 export interface ToyIommu extends Iommu {
 	readonly kind: "toy";
@@ -41,6 +42,10 @@ export class ToyDriver implements HwDriver {
 		readonly context: DriverContext,
 	) {
 		this.caches = new IommuCaches(description.caches);
+	}
+
+	get reasons(): Reasons {
+		return this.context.reasons;
 	}
 
 	pasidWidth(pci: PciDevice): number {

@@ -1,0 +1,67 @@
+/** The checks that drivers share: the caller's structs and invalidation arrays, and what is attached to a group. */
+import { E2BIG, EBUSY, EFAULT, EINVAL } from "../../kernel/errno.js";
+import { check, checks, hook } from "../why/check.js";
+
+/** A driver's struct that comes with an allocation. */
+export const userDataChecks = checks("uAPI: iommu_hwpt_alloc, iommu_viommu_alloc", {
+	dataOtherType: check(EINVAL, "the type of the data is {type:x}, and the driver takes {known:x}", "the type must be the driver's"),
+	dataLength: check(
+		EINVAL,
+		"data_len is {length}, and the driver's struct has {size} bytes, of which {least} are needed",
+		"data_len must be that of the driver's struct",
+	),
+	dataUnreadable: check(EFAULT, "the {length} bytes at data_uptr {addr} cannot be read: {fault}", "data_uptr must point to the struct"),
+});
+
+const entryUnreadable = check(EFAULT, "entry {index} at {addr} cannot be read: {fault}", "data_uptr must point to entry_num entries");
+
+/** An entry of an invalidation array, read on its own. */
+export const entryChecks = checks("uAPI: iommu_hwpt_invalidate", {
+	entryLength: check(
+		EINVAL,
+		"entry_len is {length}, and the driver's entries have {size} bytes",
+		"entry_len must be that of the driver's entry",
+	),
+	entryUnreadable,
+});
+
+/** All entries of an invalidation array, read at once. */
+export const entriesChecks = checks("uAPI: iommu_hwpt_invalidate", {
+	entriesUnreadable: check(
+		EFAULT,
+		"the {count} entries at data_uptr {addr} cannot be read: {fault}",
+		"data_uptr must point to entry_num entries",
+	),
+	entryTail: check(
+		E2BIG,
+		"entry_len is {length}, and beyond the {size} bytes that the driver knows entry {index} is not zero",
+		"bytes that the driver does not know must be zero",
+	),
+	entryUnreadable,
+});
+
+/** Giving a page table to a device. */
+export const enterChecks = checks("observed on Linux 7.3.4", {
+	otherDriver: check(
+		EINVAL,
+		"the page table is one of {table}, and {device} is behind {iommu}, which has another driver",
+		"the page table must be one of the driver of the device's IOMMU",
+	),
+	driver: hook("attach"),
+});
+
+/** Attaching a group for a PASID. */
+export const groupAttachChecks = checks("observed on Linux 7.3.4", {
+	attachedAlready: check(
+		EBUSY,
+		"device object {owner} attached group {group} already, for {requests}",
+		"nothing may be attached for the PASID",
+	),
+	enter: enterChecks,
+});
+
+/** Replacing what a group is attached to. */
+export const groupReplaceChecks = checks("observed on Linux 7.3.4", {
+	notAttached: check(EINVAL, "group {group} is not attached for {requests}", "something must be attached for the PASID"),
+	enter: enterChecks,
+});
