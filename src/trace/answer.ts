@@ -1,5 +1,6 @@
 /** What a step answered: as recorded, or as it came. */
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../kernel/kernel.js";
+import type { Why } from "../kernel/why.js";
 import { errnoName, errnoNumber } from "./errno-names.js";
 import type { PollName, RecordedRet, Step } from "./format.js";
 
@@ -12,8 +13,15 @@ export interface Answer {
 	readonly revents?: readonly PollName[];
 	/** an IOMMU's event records; hex */
 	readonly events?: readonly string[];
+	/** the check that the call did not pass, where the kernel can tell */
+	readonly why?: Why;
 	/** a note in place of a value, such as "a file" */
 	readonly note?: string;
+}
+
+/** Whether an answer, as recorded, is an errno. */
+export function isFailure(answer: Answer): answer is Answer & { ret: number } {
+	return answer.ret !== undefined && answer.ret < 0;
 }
 
 /** A recorded ret and errno as one value, as Kernel returns it. */
@@ -24,6 +32,11 @@ export function recordedRet(step: RecordedRet): number {
 /** A value that Kernel returned, as a trace records it. */
 export function toRecordedRet(ret: number): RecordedRet {
 	return ret < 0 ? { ret: -1, errno: errnoName(-ret) } : { ret };
+}
+
+/** An answer as documents have it: a failure as ret -1 and the errno's name. */
+export function answerJson({ ret, ...rest }: Answer): object {
+	return ret === undefined ? rest : { ...toRecordedRet(ret), ...rest };
 }
 
 /** The answer of `step` as recorded in the trace. */

@@ -1,8 +1,9 @@
 /** Replays one program on one kernel. */
 import type { Kernel, Ret } from "../kernel/kernel.js";
 import { isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import { explains, type Why } from "../kernel/why.js";
 import type { Answer } from "./answer.js";
-import { pollMask, pollNames, recordedRet } from "./answer.js";
+import { isFailure, pollMask, pollNames, recordedAnswer, recordedRet } from "./answer.js";
 import { FieldError } from "./check.js";
 import { FileNames } from "./files.js";
 import type { DmaStep, FdMap, IoctlStep, MmapStep, PreadStep, PwriteStep, ReadStep, Step, WriteStep } from "./format.js";
@@ -41,8 +42,25 @@ export class ProgramReplay {
 			outcome = { note: crash(error) };
 		}
 		if (hasAnswer(step)) this.steps++;
-		if (outcome !== undefined) this.differing++;
-		return outcome;
+		if (outcome === undefined) return undefined;
+		this.differing++;
+		return this.#explained(outcome);
+	}
+
+	/** Makes a step's call; returns its answer, whatever was recorded, and why it failed where the kernel can tell. */
+	answer(step: Step): Answer {
+		return this.run(step) ?? this.#explained(recordedAnswer(step));
+	}
+
+	/** What the last call did that its answer does not show. */
+	notes(): readonly Why[] {
+		return explains(this.#kernel) ? this.#kernel.notes() : [];
+	}
+
+	/** The answer to the last call with its reason. */
+	#explained(answer: Answer): Answer {
+		const why = isFailure(answer) && explains(this.#kernel) ? this.#kernel.why(answer.ret) : undefined;
+		return why === undefined ? answer : { ...answer, why };
 	}
 
 	/** Ends the program and releases everything. Counted as differing if the kernel cannot even do that. */

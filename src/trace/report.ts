@@ -1,5 +1,5 @@
 /** The replay report, for people and as JSON. */
-import { toRecordedRet } from "./answer.js";
+import { answerJson } from "./answer.js";
 import { describeAnswers, describeArgument, describeCall } from "./describe.js";
 import type { Difference, FileReport, ReplayReport } from "./replay-files.js";
 
@@ -48,12 +48,7 @@ export function reportToJson(report: ReplayReport): object {
 }
 
 function differenceToJson({ file, line, program, number, step, expected, got }: Difference): object {
-	return { file, line, program, step: number, call: step ?? { op: "end" }, expected: answerToJson(expected), got: answerToJson(got) };
-}
-
-function answerToJson(answer: Difference["got"]): object {
-	const { ret, ...rest } = answer;
-	return ret === undefined ? rest : { ...toRecordedRet(ret), ...rest };
+	return { file, line, program, step: number, call: step ?? { op: "end" }, expected: answerJson(expected), got: answerJson(got) };
 }
 
 function counts(of: { programs: number; steps: number; differing: number }, bad: (text: string) => string): string {

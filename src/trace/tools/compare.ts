@@ -1,7 +1,7 @@
 /** Compares what two kernels answer to the programs of a trace. */
 import type { Kernel } from "../../kernel/kernel.js";
 import type { Answer } from "../answer.js";
-import { recordedAnswer, toRecordedRet } from "../answer.js";
+import { answerJson } from "../answer.js";
 import { describeAnswers, describeArgument } from "../describe.js";
 import type { TraceError } from "../error.js";
 import type { Step, TraceHeader } from "../format.js";
@@ -92,8 +92,7 @@ interface Both {
 export function* runBoth(steps: readonly Step[], left: Kernel, right: Kernel): Generator<Both> {
 	const replays = [new ProgramReplay(left), new ProgramReplay(right)] as const;
 	for (const [at, step] of steps.entries()) {
-		const answer = (replay: ProgramReplay) => replay.run(step) ?? recordedAnswer(step);
-		yield { step, number: at + 1, answers: [answer(replays[0]), answer(replays[1])] };
+		yield { step, number: at + 1, answers: [replays[0].answer(step), replays[1].answer(step)] };
 	}
 	const end = (replay: ProgramReplay): Answer => replay.end() ?? { note: "success" };
 	yield { step: undefined, number: steps.length + 1, answers: [end(replays[0]), end(replays[1])] };
@@ -137,7 +136,6 @@ function labelled(label: string, answer: readonly string[], left: string, right:
 
 /** The document `iommuctl.compare`. */
 export function comparisonToJson(file: string, { differences, cut: _, ...rest }: Comparison): object {
-	const answer = ({ ret, ...more }: Answer) => (ret === undefined ? more : { ...toRecordedRet(ret), ...more });
 	return {
 		schema: "iommuctl.compare",
 		version: 1,
@@ -148,8 +146,8 @@ export function comparisonToJson(file: string, { differences, cut: _, ...rest }:
 			program,
 			step: number,
 			call: step ?? { op: "end" },
-			left: answer(left),
-			right: answer(right),
+			left: answerJson(left),
+			right: answerJson(right),
 		})),
 	};
 }

@@ -1,9 +1,13 @@
 /** Prints traces for people and as JSON. */
 import { formatLine, formatValue, nameOf, toJson } from "../../../structs/index.js";
+import type { Kernel } from "../../kernel/kernel.js";
+import { answerJson } from "../answer.js";
 import { TraceError } from "../error.js";
 import type { IoctlStep, Step, TraceHeader } from "../format.js";
 import { hasAnswer } from "../format.js";
+import type { KernelFactory } from "../replay-files.js";
 import { requestName, requestNumber, requestStruct } from "../requests.js";
+import { type Explanation, explainSteps, explanationLines } from "./explain.js";
 import { changedLeaves, leavesOf, wholeStruct } from "./fields.js";
 import { eachProgram, type Program } from "./programs.js";
 
@@ -138,6 +142,8 @@ export interface ShowOptions {
 	/** the one program to show */
 	readonly program?: string;
 	readonly paints?: Paints;
+	/** the kernel that is asked why calls failed */
+	readonly why?: KernelFactory;
 	/** takes the text, program by program */
 	write(text: string): void;
 }
@@ -146,17 +152,30 @@ export interface ShowOptions {
 export async function showTrace(file: string, options: ShowOptions): Promise<number> {
 	const paints = options.paints ?? plainPaints;
 	let programs = 0;
+	let kernel: (() => Kernel) | undefined;
 	const visit = {
-		header: (header: TraceHeader) => options.write(`${paints.faint(headerText(header))}\n`),
+		header(header: TraceHeader) {
+			kernel = options.why?.(header);
+			options.write(`${paints.faint(headerText(header))}\n`);
+			if (kernel) options.write(`${paints.faint("# why: as the simulated kernel sees it")}\n`);
+		},
 		program(program: Program) {
 			programs++;
+			const explained = kernel ? explainSteps(program.steps, kernel()) : [];
 			const width = `${program.steps.length}`.length;
-			const lines = program.steps.map((step, at) => `${paints.faint(`${at + 1}`.padStart(width + 2))}  ${stepLine(step, paints)}`);
+			const lines = program.steps.flatMap((step, at) => [
+				`${paints.faint(`${at + 1}`.padStart(width + 2))}  ${stepLine(step, paints)}`,
+				...explanationOf(explained[at]).map((line) => `${" ".repeat(width + 6)}${paints.faint(line)}`),
+			]);
 			options.write(`${[paints.strong(program.name), ...lines].join("\n")}\n`);
 		},
 	};
 	await eachProgram(file, visit, options.program);
 	return programs;
+}
+
+function explanationOf(explanation: Explanation | undefined): string[] {
+	return explanation === undefined ? [] : explanationLines(explanation);
 }
 
 function headerText({ trace, version, ...rest }: TraceHeader): string {
@@ -174,13 +193,18 @@ function headerValue(value: unknown): string {
 /** Writes a trace as one JSON document, `iommuctl.trace`: the steps as recorded, with their structs also decoded. */
 export async function showTraceJson(file: string, shown: string, options: ShowOptions): Promise<number> {
 	let programs = 0;
+	let kernel: (() => Kernel) | undefined;
 	const visit = {
-		header: (header: TraceHeader) =>
+		header(header: TraceHeader) {
+			kernel = options.why?.(header);
 			options.write(
 				`{"schema":"iommuctl.trace","version":1,"file":${JSON.stringify(shown)},"header":${JSON.stringify(header)},"programs":[`,
-			),
+			);
+		},
 		program({ name, line, steps, lines }: Program) {
-			const document = { program: name, line, steps: steps.map((step, at) => stepJson(step, at + 1, lines[at])) };
+			const explained = kernel ? explainSteps(steps, kernel()) : undefined;
+			const told = (at: number) => (explained ? explanationJson(explained[at]) : {});
+			const document = { program: name, line, steps: steps.map((step, at) => ({ ...stepJson(step, at + 1, lines[at]), ...told(at) })) };
 			options.write(`${programs++ === 0 ? "" : ","}\n${JSON.stringify(document)}`);
 		},
 	};
@@ -199,6 +223,12 @@ export async function showTraceJson(file: string, shown: string, options: ShowOp
 	}
 	options.write("]}\n");
 	return programs;
+}
+
+function explanationJson(explanation: Explanation | undefined): object {
+	if (explanation === undefined) return { why: null };
+	const { why, notes, differs } = explanation;
+	return { why: why ?? differs?.why ?? null, notes, ...(differs && { simulated: answerJson(differs) }) };
 }
 
 function stepJson(step: Step, number: number, line: number): object {

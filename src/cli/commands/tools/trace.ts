@@ -1,5 +1,6 @@
 /** `trace`: shows, compares and shortens traces. */
 import { errnoNames } from "../../../kernel/errno.js";
+import type { KernelFactory } from "../../../trace/index.js";
 import type { Condition, Program } from "../../../trace/tools/index.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
@@ -12,7 +13,12 @@ async function show(inv: Invocation): Promise<Outcome> {
 	const { showTrace, showTraceJson } = await import("../../../trace/tools/index.js");
 	const { TraceError } = await import("../../../trace/index.js");
 	const [file] = inv.args;
-	const options = { program: programOf(inv), paints: inv.out, write: (text: string) => inv.io.stdout.write(text) };
+	const options = {
+		program: programOf(inv),
+		paints: inv.out,
+		write: (text: string) => inv.io.stdout.write(text),
+		why: await explaining(inv),
+	};
 	const programs = await typed(inv, () =>
 		inv.common.json ? showTraceJson(place(inv, file), file, options) : showTrace(place(inv, file), options),
 	).catch((error) => {
@@ -24,6 +30,14 @@ async function show(inv: Invocation): Promise<Outcome> {
 	if (programs < 0) return { ...done, exit: exitCode.usage };
 	if (programs === 0 && programOf(inv) !== undefined) throw new UsageError(`no program of ${file} is called ${programOf(inv)}`);
 	return done;
+}
+
+/** The simulated kernel that `--why` asks: on the machine of the trace, or on the one that is named. */
+async function explaining({ options, io }: Invocation): Promise<KernelFactory | undefined> {
+	const named = options.why as string | true | undefined;
+	if (named === undefined) return undefined;
+	const { kernel } = await kernelNamed(named === true ? "sim" : named, "--why", io.cwd);
+	return kernel;
 }
 
 async function diff(inv: Invocation): Promise<Outcome> {
@@ -78,9 +92,21 @@ const commands: readonly CommandSpec[] = [
 		name: "show",
 		summary: "a trace's calls, decoded, one per line",
 		args: [traceArg],
-		options: () => [programOption],
+		details: [
+			"--why runs the programs on the simulated kernel as well and tells under each call that failed which check it did not pass,",
+			"and what a call did that its answer does not show. Where the simulated kernel answers otherwise, both answers are shown.",
+		].join("\n"),
+		options: () => [
+			programOption,
+			{
+				flags: "--why [kernel]",
+				value: "kernel",
+				doc: "why calls failed: sim (the trace's machine and release), or sim:machine=vtd,uapi=6.12",
+			},
+		],
 		examples: [
 			["trace show my.jsonl", ""],
+			["trace show my.jsonl --why", "why each failed call failed"],
 			["trace show test/fixtures/golden/iova.jsonl.gz --program iova-17 --json", "with every struct's fields"],
 		],
 		run: show,
