@@ -13,7 +13,7 @@ export interface Placed {
 /** The groups that a vendor's driver has for the hooks, by the hook's name. */
 export interface VendorChecks {
 	readonly vendor: string;
-	readonly hooks: Readonly<Record<string, Group>>;
+	readonly hooks: Readonly<Partial<Record<string, Group>>>;
 }
 
 /** The checks of a group in order; where it calls the driver, those of each vendor one after another. */

@@ -25,7 +25,11 @@ export function explainSteps(steps: readonly Step[], kernel: Kernel): (Explanati
 		const recorded = recordedAnswer(step);
 		const answer = replay.answer(step);
 		const notes = replay.notes();
-		if (!sameAnswer(answer, recorded)) return { notes, differs: answer };
+		if (!sameAnswer(answer, recorded)) {
+			// With another value the bytes are beside the point.
+			const { bytes: _, ...valueOnly } = answer;
+			return { notes, differs: answer.ret === recorded.ret ? answer : valueOnly };
+		}
 		if (!isFailure(answer) && notes.length === 0) return undefined;
 		return { why: answer.why, notes };
 	});
