@@ -4,25 +4,35 @@ import { documents, nested, script } from "./cli.js";
 
 describe("EBUSY names the holder", () => {
 	test.each([
-		["destroy $ioas", "ioas 1 is held by hwpt-paging 4, hwpt-paging 5"],
-		["destroy $parent", "hwpt-paging 5 is held by hwpt-nested 6"],
-		["destroy $device.idev_id", "device 3 is held by selftest 2"],
-		["raw IOMMU_DESTROY id=1", "ioas 1 is held by hwpt-paging 4, hwpt-paging 5"],
-		["option set RLIMIT_MODE 1", "the context has 6 objects: ioas 1, selftest 2, device 3, hwpt-paging 4, hwpt-paging 5, hwpt-nested 6"],
-	])("%s", (line, note) => {
+		[
+			"destroy $ioas",
+			"destroy.in-use: ioas 1 is held by hwpt-paging 4, hwpt-paging 5: destroy selftest 2, then hwpt-nested 6, then hwpt-paging 5",
+		],
+		["destroy $parent", "destroy.in-use: hwpt-paging 5 is held by hwpt-nested 6: destroy hwpt-nested 6"],
+		["destroy $device.idev_id", "destroy.in-use: device 3 is held by selftest 2: destroy selftest 2"],
+		[
+			"raw IOMMU_DESTROY id=1",
+			"destroy.in-use: ioas 1 is held by hwpt-paging 4, hwpt-paging 5: destroy selftest 2, then hwpt-nested 6, then hwpt-paging 5",
+		],
+		[
+			"option set RLIMIT_MODE 1",
+			"option.rlimit-in-use: the context has 6 objects: ioas 1, selftest 2, device 3, hwpt-paging 4, hwpt-paging 5, hwpt-nested 6",
+		],
+	])("%s", (line, why) => {
 		const { status, stdout } = script([...nested, `expect EBUSY ${line}`]);
-		expect(stdout).toContain(`\n      note: ${note}\n`);
+		expect(stdout).toContain(`\n      why: ${why}\n`);
+		expect(stdout).not.toContain("note:");
 		expect(status).toBe(0);
 	});
 
 	test("a queue's own file", () => {
 		const { stderr } = script(["queue = fault alloc", "destroy $queue"]);
-		expect(stderr).toContain("note: fault 1 is held by its open file\n");
+		expect(stderr).toContain("why: destroy.in-use: fault 1 is held by its open file: close the file of fault 1\n");
 	});
 
 	test("a device's driver", () => {
 		expect(script(["d = device bind vfio0", "destroy $d"], "--machine", "vtd").stderr).toContain(
-			"note: device 1 is held by its driver: close the device's file\n",
+			"why: destroy.in-use: device 1 is held by its driver: close the device's file\n",
 		);
 	});
 
@@ -34,12 +44,18 @@ describe("EBUSY names the holder", () => {
 			"queue = hw-queue alloc $viommu --type SELFTEST --index 0 --nesting-parent-iova 0x1000000 --length 4k",
 			"expect EBUSY ioas unmap $ioas --iova 0x1000000 --length 64k",
 		]);
-		expect(stdout).toMatch(/note: the range is held by hw-queue \d+\n/);
+		expect(stdout).toMatch(/why: ioas-unmap.queue-holds: the area 0x1000000-0x100ffff is held by hw-queue \d+\n/);
 	});
 
 	test("in JSON", () => {
 		const call = documents(script([...nested, "destroy $ioas"], "--json")).find(({ ok }) => ok === false);
-		expect(call).toMatchObject({ notes: ["ioas 1 is held by hwpt-paging 4, hwpt-paging 5"] });
+		expect(call).toMatchObject({
+			notes: [],
+			why: {
+				check: "destroy.in-use",
+				text: "ioas 1 is held by hwpt-paging 4, hwpt-paging 5: destroy selftest 2, then hwpt-nested 6, then hwpt-paging 5",
+			},
+		});
 	});
 });
 

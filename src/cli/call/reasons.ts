@@ -68,12 +68,12 @@ const explains: readonly (readonly [call: Ioctl, errno: number, explain: Explain
 	[ioctls.VFIO_DEVICE_ATTACH_IOMMUFD_PT, ENOENT, noVirtualDevice],
 ];
 
-/** @returns nothing where the context cannot be looked into, or where several contexts might be meant */
-export async function reasonsFor({ context }: Invocation, { ioctl, errno, before }: Answer): Promise<Reasons> {
+/** A kernel that tells why needs no other reasons. @returns nothing where the context cannot be looked into, or where several contexts might be meant */
+export async function reasonsFor({ context }: Invocation, { ioctl, errno, before, why }: Answer): Promise<Reasons> {
 	const none: Reasons = { notes: [] };
 	const explain = explains.find(([call, code]) => call === ioctl && code === errno)?.[2];
 	const struct = ioctl.struct as StructType | null;
-	if (!explain || !struct || before.length < struct.size) return none;
+	if (!explain || why !== undefined || !struct || before.length < struct.size) return none;
 	const { knownHere } = await import("../graph/known.js");
 	const contexts = (await knownHere(await context.handle())).contexts();
 	const sent = struct.decode(before) as unknown as Values;

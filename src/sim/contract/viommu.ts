@@ -23,8 +23,8 @@ export interface ViommuCore {
 
 /** iommufd's half of a hardware queue. */
 export interface HwQueueCore {
-	/** Another queue depends on it: it cannot be destroyed until that queue releases it. */
-	hold(): void;
+	/** Another queue depends on it, which keeps it from being destroyed. */
+	hold(by: HwQueueCore): void;
 	letGo(): void;
 }
 

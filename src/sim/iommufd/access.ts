@@ -9,7 +9,7 @@ import type { UserMemory } from "../memory/user-memory.js";
 import type { Reasons } from "../why/reasons.js";
 import type { IommufdContext } from "./context.js";
 import type { Ioas } from "./ioas.js";
-import { IommufdObject } from "./object.js";
+import { IommufdObject, type Outsider, type Release } from "./object.js";
 
 declare module "./object.js" {
 	interface ObjectTypes {
@@ -29,10 +29,18 @@ export interface PinnedRange {
 	readonly locks: boolean;
 }
 
+/** Who has an access: in words, and what makes them let go; undefined: destroying the owner. */
+export interface Owner {
+	readonly name: string;
+	readonly release: ((access: Access) => Release) | undefined;
+}
+
 /** An in-kernel user of an IOAS: it copies data, or pins pages until an unmap asks for them. */
 export class Access extends IommufdObject implements SpaceAccess {
 	readonly type = "access";
 	ioas: Ioas | undefined;
+	/** the pages that it does not drop on request */
+	locked: PinnedRange | undefined;
 	/** in bytes */
 	readonly alignment: bigint;
 
@@ -40,6 +48,8 @@ export class Access extends IommufdObject implements SpaceAccess {
 		context: IommufdContext,
 		/** it pins pages, and drops the pins when `unmap` is called */
 		readonly pins: boolean,
+		/** whose it is */
+		readonly owner: Owner,
 		/** called to drop the pins in [iova, iova+length) */
 		readonly onUnmap: (iova: bigint, length: bigint) => void = () => {},
 		/** a driver's access keeps the context alive, the core's own do not */
@@ -48,6 +58,24 @@ export class Access extends IommufdObject implements SpaceAccess {
 		super(context);
 		if (holdsContext) context.hold();
 		this.alignment = pins ? PAGE : 1n;
+	}
+
+	override holds(): readonly IommufdObject[] {
+		return this.ioas === undefined ? [] : [this.ioas];
+	}
+
+	override get heldFrom(): Outsider | undefined {
+		const { release, name } = this.owner;
+		return release && { who: name, ...release(this) };
+	}
+
+	override get release(): Release | undefined {
+		return this.owner.release?.(this);
+	}
+
+	locks(area: Area): string | undefined {
+		const { locked } = this;
+		return locked !== undefined && locked.iova <= area.last && locked.last >= area.start ? this.owner.name : undefined;
 	}
 
 	unmap(iova: bigint, length: bigint): void {
@@ -103,6 +131,7 @@ export class Access extends IommufdObject implements SpaceAccess {
 			this.unpin(range);
 			return rc;
 		}
+		if (locks) this.locked = range;
 		return range;
 	}
 

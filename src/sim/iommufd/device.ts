@@ -7,7 +7,7 @@ import { DeviceGroup } from "./device-group.js";
 import { Hwpt } from "./hwpt.js";
 import { allocPaging } from "./hwpt-alloc.js";
 import { Ioas } from "./ioas.js";
-import { IommufdObject } from "./object.js";
+import { IommufdObject, type Outsider, type Release } from "./object.js";
 import type { Vdevice } from "./vdevice.js";
 
 declare module "./object.js" {
@@ -111,6 +111,23 @@ export class Device extends IommufdObject {
 		hwpt.automatic = true;
 		this.context.finalize(hwpt);
 		return hwpt.id;
+	}
+
+	override holds(): readonly IommufdObject[] {
+		const { attachments } = this.group;
+		return [...attachments.values()].filter(({ devices }) => devices.has(this)).map(({ hwpt }) => hwpt);
+	}
+
+	override get heldFrom(): Outsider | undefined {
+		if (this.abandoned)
+			return { who: "a driver that left PASIDs attached", verb: "close", what: "every file of the context, /dev/iommu included" };
+		return this.holdsContext ? { who: "its driver", verb: "close", what: "the device's file" } : undefined;
+	}
+
+	override get release(): Release | undefined {
+		if (this.abandoned) return this.heldFrom;
+		// The selftest's device goes with its owner.
+		return this.holdsContext ? { verb: "detach", what: `device ${this.id}` } : undefined;
 	}
 
 	override contextCloses(): void {

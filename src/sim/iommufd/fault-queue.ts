@@ -16,7 +16,7 @@ import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
 import type { Command } from "./command.js";
 import { respondWithFile } from "./file-object.js";
-import { IommufdObject } from "./object.js";
+import { IommufdObject, type Outsider } from "./object.js";
 
 declare module "./object.js" {
 	interface ObjectTypes {
@@ -27,6 +27,8 @@ declare module "./object.js" {
 /** Page requests that user space has not read yet, and those that it has read but not answered. */
 export class FaultQueue extends IommufdObject {
 	readonly type = "fault";
+	/** its file is open */
+	open = false;
 	/** not read yet */
 	readonly queued = new Fifo<FaultGroup>();
 	/** read, by cookie */
@@ -57,6 +59,10 @@ export class FaultQueue extends IommufdObject {
 		return false;
 	}
 
+	override get heldFrom(): Outsider | undefined {
+		return this.open ? { who: "its open file", verb: "close", what: `the file of fault ${this.id}` } : undefined;
+	}
+
 	override destroy(): void {
 		for (const group of this.queued.removeIf(() => true)) group.respond(RESPONSE_INVALID);
 		for (const [, group] of this.unanswered) group.respond(RESPONSE_INVALID);
@@ -73,6 +79,7 @@ export class FaultFile extends SimFile {
 	constructor(readonly queue: FaultQueue) {
 		super();
 		queue.users++;
+		queue.open = true;
 		queue.context.hold();
 	}
 
@@ -120,6 +127,7 @@ export class FaultFile extends SimFile {
 
 	protected override release(): void {
 		this.queue.users--;
+		this.queue.open = false;
 		this.queue.context.release();
 	}
 }

@@ -1,19 +1,57 @@
 /** Says what keeps an object from being destroyed, and in which order to release it. */
 import type { IommufdContext } from "./context.js";
-import type { IommufdObject } from "./object.js";
+import type { IommufdObject, Release } from "./object.js";
 
-/** Everything that holds the object, directly or through others, in an order in which all of it can go: `device 4, hwpt-nested 5`. */
+/** Objects that a text names, and steps. */
+const MOST = 8;
+
+/**
+ * Who holds the object, and what lets it go, in order:
+ * `hwpt-paging 4, hwpt-paging 5: detach device 3, then destroy hwpt-nested 6, then hwpt-paging 5`.
+ */
 export function holdersOf(context: IommufdContext, object: IommufdObject): string {
-	const order: IommufdObject[] = [];
+	const holders = holdersIn(context);
+	const seen = new Set<IommufdObject>([object]);
+	const steps: Release[] = [];
 	const visit = (held: IommufdObject): void => {
-		for (const one of context.objects) {
-			if (order.includes(one) || !one.holds().includes(held)) continue;
+		for (const one of holders.get(held) ?? []) {
+			if (seen.has(one)) continue;
+			seen.add(one);
 			visit(one);
-			order.push(one);
+			// Who goes with another needs no step, and what else holds it no longer matters.
+			if (one.release === undefined) continue;
+			if (one.release.verb === "destroy" && one.heldFrom !== undefined) steps.push(one.heldFrom);
+			steps.push(one.release);
 		}
 	};
 	visit(object);
-	const held = order.map(({ type, id, heldFrom }) => `${type} ${id}${heldFrom === undefined ? "" : ` (${heldFrom})`}`);
-	if (object.heldFrom !== undefined) held.push(object.heldFrom);
-	return held.length > 0 ? held.join(", then ") : "a call under way";
+	const direct = (holders.get(object) ?? []).map(({ type, id }) => `${type} ${id}`);
+	if (object.heldFrom !== undefined) {
+		direct.push(object.heldFrom.who);
+		steps.push(object.heldFrom);
+	}
+	return direct.length > 0 ? `${listed(direct)}: ${inOrder(steps)}` : "a call under way";
+}
+
+/** Who holds each object, by ID. */
+function holdersIn({ objects }: IommufdContext): Map<IommufdObject, IommufdObject[]> {
+	const holders = new Map<IommufdObject, IommufdObject[]>();
+	for (const holder of [...objects].sort((a, b) => a.id - b.id)) {
+		for (const held of new Set(holder.holds())) {
+			const known = holders.get(held);
+			if (known === undefined) holders.set(held, [holder]);
+			else known.push(holder);
+		}
+	}
+	return holders;
+}
+
+export function listed(names: readonly string[]): string {
+	return names.length <= MOST ? names.join(", ") : `${names.slice(0, MOST).join(", ")} and ${names.length - MOST} more`;
+}
+
+function inOrder(steps: readonly Release[]): string {
+	const words = steps.slice(0, MOST).map(({ verb, what }, i) => (steps[i - 1]?.verb === verb ? what : `${verb} ${what}`));
+	const rest = steps.length - words.length;
+	return `${words.join(", then ")}${rest > 0 ? `, and ${rest} more` : ""}`;
 }

@@ -24,18 +24,25 @@ export class HwQueue extends IommufdObject implements HwQueueCore {
 	access: Access | undefined;
 	pinned: PinnedRange | undefined;
 	ops: HwQueueOps | undefined;
+	/** the queue without which it would not work */
+	#previous: HwQueue | undefined;
 
 	constructor(readonly viommu: Viommu) {
 		super(viommu.context);
 		viommu.users++;
 	}
 
-	hold(): void {
+	hold(by: HwQueueCore): void {
 		this.users++;
+		(by as HwQueue).#previous = this;
 	}
 
 	letGo(): void {
 		this.users--;
+	}
+
+	override holds(): readonly IommufdObject[] {
+		return [this.viommu, this.access, this.#previous].filter((one) => one !== undefined);
 	}
 
 	override destroy(): void {
@@ -88,7 +95,7 @@ function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
 	const pages = (iova + length - start + 0xfffn) >> 12n;
 	if (pages << 12n > IOVA_MAX) return -ERANGE;
 	if (pages > MAX_PAGES) return -ENOMEM;
-	const access = new Access(context, true, undefined, false);
+	const access = new Access(context, true, { release: undefined, name: `hw-queue ${queue.id}` }, undefined, false);
 	access.users++;
 	context.finalize(access);
 	queue.access = access;

@@ -2,7 +2,7 @@
 import type { Domain, NestedDomain, PagingDomain } from "../contract/domain.js";
 import type { FaultQueue } from "./fault-queue.js";
 import type { Ioas } from "./ioas.js";
-import { IommufdObject } from "./object.js";
+import { IommufdObject, type Release } from "./object.js";
 import type { Viommu } from "./viommu.js";
 
 declare module "./object.js" {
@@ -28,6 +28,13 @@ export abstract class Hwpt extends IommufdObject {
 		this.domain.faultHandler = (group) => queue.deliver(group);
 	}
 
+	override holds(): readonly IommufdObject[] {
+		return this.faultQueue === undefined ? [this.below] : [this.below, this.faultQueue];
+	}
+
+	/** the object that it is made on */
+	protected abstract readonly below: IommufdObject;
+
 	protected dropFaultQueue(): void {
 		if (this.faultQueue !== undefined) this.faultQueue.users--;
 	}
@@ -51,6 +58,14 @@ export class HwptPaging extends Hwpt {
 
 	get paging(): HwptPaging {
 		return this;
+	}
+
+	protected get below(): IommufdObject {
+		return this.ioas;
+	}
+
+	override get release(): Release | undefined {
+		return this.automatic ? undefined : super.release;
 	}
 
 	override destroy(): void {
@@ -82,6 +97,10 @@ export class HwptNested extends Hwpt {
 
 	get paging(): HwptPaging {
 		return this.parent;
+	}
+
+	protected get below(): IommufdObject {
+		return this.viommu ?? this.parent;
 	}
 
 	override destroy(): void {

@@ -7,6 +7,17 @@ export interface ObjectTypes {}
 
 export type ObjectType = keyof ObjectTypes;
 
+/** Something that a program can do: `destroy`, `hwpt-nested 5`. */
+export interface Release {
+	readonly verb: string;
+	readonly what: string;
+}
+
+/** Who holds an object without being one, in words: `its open file`. */
+export interface Outsider extends Release {
+	readonly who: string;
+}
+
 /** An object with an ID in a context. */
 export abstract class IommufdObject {
 	abstract readonly type: ObjectType;
@@ -24,9 +35,14 @@ export abstract class IommufdObject {
 		return [];
 	}
 
-	/** what outside of the context holds it, in words: its open file, its driver; undefined: nothing */
-	get heldFrom(): string | undefined {
+	/** Who outside of the context holds it, and what makes them let go. */
+	get heldFrom(): Outsider | undefined {
 		return undefined;
+	}
+
+	/** What makes it let go of what it holds; undefined: it goes with what holds it. */
+	get release(): Release | undefined {
+		return { verb: "destroy", what: `${this.type} ${this.id}` };
 	}
 
 	/** Called when the context is about to destroy its objects. */

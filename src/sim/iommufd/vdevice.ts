@@ -24,6 +24,10 @@ export class Vdevice extends IommufdObject {
 		device.vdevice = this;
 	}
 
+	override holds(): readonly IommufdObject[] {
+		return [this.viommu];
+	}
+
 	override destroy(): void {
 		this.viommu.ops.removeVdevice?.(this.device.device);
 		this.viommu.vdevices.delete(this.virtId);

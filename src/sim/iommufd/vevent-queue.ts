@@ -12,7 +12,7 @@ import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
 import type { Command } from "./command.js";
 import { respondWithFile } from "./file-object.js";
-import { IommufdObject } from "./object.js";
+import { IommufdObject, type Outsider } from "./object.js";
 import type { Viommu } from "./viommu.js";
 
 declare module "./object.js" {
@@ -65,6 +65,14 @@ export class VeventQueue extends IommufdObject {
 
 	shift(): void {
 		if (this.#events.shift()?.data !== undefined) this.#held--;
+	}
+
+	override holds(): readonly IommufdObject[] {
+		return [this.viommu];
+	}
+
+	override get heldFrom(): Outsider | undefined {
+		return this.users > 0 ? { who: "its open file", verb: "close", what: `the file of veventq ${this.id}` } : undefined;
 	}
 
 	override destroy(): void {

@@ -9,7 +9,7 @@ import type { ViommuCore, ViommuOps } from "../contract/viommu.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { Command } from "./command.js";
 import type { HwptPaging } from "./hwpt.js";
-import { IommufdObject } from "./object.js";
+import { IommufdObject, type Outsider } from "./object.js";
 import { Vdevice } from "./vdevice.js";
 import type { VeventQueue } from "./vevent-queue.js";
 
@@ -27,6 +27,8 @@ export class Viommu extends IommufdObject implements ViommuCore {
 	readonly vdevices = new Map<bigint, Vdevice>();
 	/** by type */
 	readonly eventQueues = new Map<number, VeventQueue>();
+	/** mappings of its pages in programs */
+	#mappings = 0;
 
 	constructor(
 		readonly parent: HwptPaging,
@@ -49,6 +51,14 @@ export class Viommu extends IommufdObject implements ViommuCore {
 		return undefined;
 	}
 
+	override holds(): readonly IommufdObject[] {
+		return [this.parent];
+	}
+
+	override get heldFrom(): Outsider | undefined {
+		return this.#mappings > 0 ? { who: "mapped memory", verb: "unmap", what: `the memory of viommu ${this.id}` } : undefined;
+	}
+
 	report(type: number, data: Uint8Array): boolean {
 		const queue = this.eventQueues.get(type);
 		queue?.report(data);
@@ -61,6 +71,7 @@ export class Viommu extends IommufdObject implements ViommuCore {
 		// A mapping keeps the vIOMMU alive, and the context as an open file would.
 		object.onMapping = (change) => {
 			this.users += change;
+			this.#mappings += change;
 			if (change > 0) context.hold();
 			else context.release();
 		};

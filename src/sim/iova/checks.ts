@@ -93,7 +93,7 @@ export const allowChecks = checks("uAPI: iommu_ioas_allow_iovas", {
 
 /** Unmapping. */
 export const unmapChecks = checks("uAPI: iommu_ioas_unmap", {
-	queueHolds: check(EBUSY, "the area {start}-{last} is held by a hardware queue", "the hardware queue must be destroyed first"),
+	queueHolds: check(EBUSY, "the area {start}-{last} is held by {holder}", "the hardware queue must be destroyed first"),
 	partOfArea: check(ENOENT, "the area {start}-{last} extends beyond {from}-{to}", "a range must contain whole areas"),
 	accessHolds: check(
 		EDEADLOCK,

@@ -37,6 +37,8 @@ export interface SpaceDomain {
 export interface SpaceAccess {
 	/** bytes; both ends of every area must be aligned to it */
 	readonly alignment: bigint;
+	/** who locks pages of the area through it, in words */
+	locks?(area: Area): string | undefined;
 	/** Asks it to drop its pins in the range. */
 	unmap(iova: bigint, length: bigint): void;
 }
@@ -190,7 +192,7 @@ export class IovaSpace {
 		for (;;) {
 			const area = this.areas.first(start, last);
 			if (area === undefined) return { rc: 0, done };
-			if (area.locks > 0) return { rc: this.reasons.fail(unmapChecks.queueHolds, area.start, area.last), done };
+			if (area.locks > 0) return { rc: this.reasons.fail(unmapChecks.queueHolds, area.start, area.last, () => this.#lockers(area)), done };
 			if (area.start < start || area.last > last)
 				return { rc: this.reasons.fail(unmapChecks.partOfArea, area.start, area.last, start, last), done };
 			if (area.accesses > 0) {
@@ -401,6 +403,12 @@ export class IovaSpace {
 			return reasons.fail(mapChecks.addressAlignment, Number(piece.startByte & 0xfffn), this.alignment);
 		if (piece.length === 0n || (piece.length & mask) !== 0n) return reasons.fail(mapChecks.pieceLength, piece.length, this.alignment);
 		return start + piece.length - 1n > IOVA_MAX ? reasons.fail(mapChecks.pieceEnd, piece.length, start) : 0;
+	}
+
+	/** Who locks pages of the area. */
+	#lockers(area: Area): string {
+		const names = this.accesses.map((access) => access.locks?.(area)).filter((name) => name !== undefined);
+		return names.length > 0 ? names.join(", ") : "hardware";
 	}
 
 	/** An area that does not fit the alignment. */

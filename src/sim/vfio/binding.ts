@@ -2,7 +2,7 @@
 import { ENOENT, ENOSPC, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
-import { Access } from "../iommufd/access.js";
+import { Access, type Owner } from "../iommufd/access.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
 
@@ -81,12 +81,14 @@ export class PhysicalBinding implements Binding {
 	}
 }
 
+const DRIVER: Owner = { name: "its driver", release: ({ id }) => ({ verb: "close", what: `the file of the device that is access ${id}` }) };
+
 /** A device that is emulated in software: an access object, which can only be attached to an IOAS. */
 export class EmulatedBinding implements Binding {
 	readonly access: Access;
 
 	constructor(readonly context: IommufdContext) {
-		this.access = new Access(context, true);
+		this.access = new Access(context, true, DRIVER);
 		this.access.users++;
 		context.finalize(this.access);
 	}

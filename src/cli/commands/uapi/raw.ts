@@ -10,6 +10,7 @@ import {
 } from "../../../../structs/index.js";
 import { type Answer, callWithBytes } from "../../../client/call.js";
 import { DryScratch } from "../../../client/memory.js";
+import { explains } from "../../../kernel/why.js";
 import { devicePath } from "../../call/device-path.js";
 import { Draft } from "../../call/draft.js";
 import { madeIn } from "../../call/made.js";
@@ -151,7 +152,8 @@ async function run(inv: Invocation): Promise<Outcome> {
 		notes.push("the device's file could not be opened, so the call was not made");
 	} else if (typeof arg === "bigint") {
 		const ret = kernel.ioctl(fd, call.request, arg);
-		answer = { ioctl: call, ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0, before, after: before, decoded: {} };
+		const why = ret < 0 && explains(kernel) ? kernel.why(ret) : undefined;
+		answer = { ioctl: call, ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0, before, after: before, why, decoded: {} };
 	} else answer = callWithBytes(kernel, fd, call, arg);
 	if (call.request === groupCalls.VFIO_GROUP_GET_DEVICE_FD && answer.ret >= 0) inv.context.deviceFiles.add(answer.ret);
 	const good = asExpected(inv, answer.errno);

@@ -2,8 +2,10 @@
 import { ENOENT } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { SimFile } from "../../process/file.js";
-import { Access, type PinnedRange } from "../access.js";
+import { Access, type Owner, type PinnedRange } from "../access.js";
 import type { IommufdContext } from "../context.js";
+
+const OWNER: Owner = { name: "its open file", release: ({ id }) => ({ verb: "close", what: `the file of access ${id}` }) };
 
 /** The file that CREATE_ACCESS returns: the access, and its pinned ranges by number. */
 export class AccessFile extends SimFile {
@@ -15,7 +17,7 @@ export class AccessFile extends SimFile {
 
 	constructor(context: IommufdContext, pins: boolean) {
 		super();
-		this.access = new Access(context, pins, (iova, length) => this.#letGo(iova, length));
+		this.access = new Access(context, pins, OWNER, (iova, length) => this.#letGo(iova, length));
 		this.access.users++;
 		context.finalize(this.access);
 	}

@@ -13,6 +13,10 @@ export class SelftestDevice extends IommufdObject {
 	readonly type = "selftest";
 	device: Device | undefined;
 
+	override holds(): readonly IommufdObject[] {
+		return this.device === undefined ? [] : [this.device];
+	}
+
 	override destroy(): void {
 		const { device } = this;
 		if (device === undefined) return;

@@ -92,7 +92,7 @@ export class MockViommu implements ViommuOps {
 		if (this.#queues[index] !== undefined) return -EEXIST;
 		const previous = index === 0 ? undefined : this.#queues[index - 1];
 		if (index > 0 && previous === undefined) return -EIO;
-		previous?.hold();
+		previous?.hold(queue);
 		this.#queues[index] = queue;
 		return {
 			destroy: () => {
