@@ -72,8 +72,8 @@ export class FaultQueue extends IommufdObject {
 /** The queue's file: read returns struct iommu_hwpt_pgfault, write takes struct iommu_hwpt_page_response. */
 export class FaultFile extends SimFile {
 	readonly kind = "fault";
-	override readonly readRefusal = 0;
-	override readonly writeRefusal = 0;
+	override readonly canRead = true;
+	override readonly canWrite = true;
 	override readonly hasOffsets = false;
 
 	constructor(readonly queue: FaultQueue) {

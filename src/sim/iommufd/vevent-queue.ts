@@ -84,7 +84,7 @@ export class VeventQueue extends IommufdObject {
 /** The queue's file: each record is struct iommufd_vevent_header, followed by its data unless it marks lost events. */
 export class VeventFile extends SimFile {
 	readonly kind = "veventq";
-	override readonly readRefusal = 0;
+	override readonly canRead = true;
 	override readonly hasOffsets = false;
 
 	constructor(readonly queue: VeventQueue) {

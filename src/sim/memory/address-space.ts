@@ -1,6 +1,8 @@
 /** The address space of a process on the simulated kernel. */
-import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../kernel/errno.js";
+import { EFAULT } from "../../kernel/errno.js";
 import { PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
+import type { Reasons } from "../why/reasons.js";
+import { lengthChecks, mappingChecks, unmappingChecks } from "./checks.js";
 import { type MemoryObject, PAGE_SIZE } from "./memory-object.js";
 import { type Extent, pageOf, type UserMemory } from "./user-memory.js";
 
@@ -19,6 +21,8 @@ export interface Vma {
 
 /** First page that user space cannot map (x86-64 with four levels). */
 const TASK_PAGES = 2 ** 35 - 1;
+/** The end of what can be unmapped: the same with the page that guards it. */
+const UNMAP_END = 1n << 47n;
 /** mappings a process can have (Linux's vm.max_map_count) */
 const MAX_MAPPINGS = 65530;
 /** Where the search for a free range starts: at the first of them, or lower down if the range does not fit above it. */
@@ -30,19 +34,24 @@ export class AddressSpace implements UserMemory {
 	/** the view that `scan` passes on; made when first needed */
 	#window: Uint8Array | undefined;
 
+	constructor(readonly reasons: Reasons) {}
+
 	/** Map `pages` pages of an object; for address 0n a free range is chosen. The address, or minus the errno. */
 	map(addr: bigint, pages: number, object: MemoryObject, objectPage: number, prot: number): bigint {
-		if (pages <= 0 || (addr & 0xfffn) !== 0n) return BigInt(-EINVAL);
+		const { reasons } = this;
+		if (pages <= 0) return reasons.failBig(lengthChecks.lengthZero, bytes(pages));
+		if ((addr & 0xfffn) !== 0n) return reasons.failBig(mappingChecks.addressAlignment, addr);
 		let start = pageOf(addr);
 		if (addr === 0n) {
 			start = this.#findFree(pages);
-			if (start < 0) return BigInt(-ENOMEM);
+			if (start < 0) return reasons.failBig(mappingChecks.noGap, bytes(pages));
 		}
-		if (start + pages > TASK_PAGES) return BigInt(-ENOMEM);
-		if (this.#vmas.length >= MAX_MAPPINGS) return BigInt(-ENOMEM);
+		if (start + pages > TASK_PAGES) return reasons.failBig(mappingChecks.addressEnd, bytes(pages), addr, bytes(TASK_PAGES));
+		if (this.#vmas.length >= MAX_MAPPINGS) return reasons.failBig(mappingChecks.tooManyMappings, this.#vmas.length);
 		const at = this.#lowerBound(start);
 		const next = this.#vmas[at];
-		if (next !== undefined && next.start < start + pages) return BigInt(-EEXIST);
+		if (next !== undefined && next.start < start + pages)
+			return reasons.failBig(mappingChecks.addressMapped, bytes(next.start), bytes(next.end) - 1n);
 		this.#vmas.splice(at, 0, { start, end: start + pages, object, objectPage, prot });
 		object.onMapping?.(1);
 		return BigInt(start) << 12n;
@@ -50,7 +59,10 @@ export class AddressSpace implements UserMemory {
 
 	/** Unmap whatever is mapped in the range; holes are fine. */
 	unmap(addr: bigint, length: bigint): Ret {
-		if ((addr & 0xfffn) !== 0n || length <= 0n || addr + length > 1n << 47n) return -EINVAL;
+		const { reasons } = this;
+		if ((addr & 0xfffn) !== 0n) return reasons.fail(unmappingChecks.addressAlignment, addr);
+		if (length <= 0n) return reasons.fail(unmappingChecks.lengthZero, length);
+		if (addr + length > UNMAP_END) return reasons.fail(unmappingChecks.addressEnd, length, addr, UNMAP_END);
 		const from = pageOf(addr);
 		const to = pageOf(addr + length + 0xfffn);
 		const kept: Vma[] = [];
@@ -209,6 +221,11 @@ export class AddressSpace implements UserMemory {
 		}
 		return -1;
 	}
+}
+
+/** The address of a page, or the length of as many, in bytes. */
+function bytes(pages: number): bigint {
+	return BigInt(pages) << 12n;
 }
 
 /** Whether a page of anonymous memory was ever used. */

@@ -3,10 +3,13 @@ import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
 import { PAGE_SIZE } from "./memory-object.js";
 import type { UserMemory } from "./user-memory.js";
 
+/** What x86 can read: it has no memory that can be written only. */
+const READABLE = PROT_READ | PROT_WRITE;
+
 /** The first bad page of [addr, addr+length) and what is wrong with it; to be called before the memory changes. */
 export function faultAt(memory: UserMemory, addr: bigint, length: number, write: boolean): () => string {
 	return () => {
-		const prot = write ? PROT_WRITE : PROT_READ;
+		const prot = write ? PROT_WRITE : READABLE;
 		const start = addr & ~0xfffn;
 		// Whatever precedes a bad page is accessible, so halving finds the first one.
 		let good = 0;
@@ -17,7 +20,7 @@ export function faultAt(memory: UserMemory, addr: bigint, length: number, write:
 			else bad = middle;
 		}
 		const page = start + BigInt(good * PAGE_SIZE);
-		const readOnly = write && memory.accessible(page, PAGE_SIZE, PROT_READ);
+		const readOnly = write && memory.accessible(page, PAGE_SIZE, READABLE);
 		return `page 0x${page.toString(16)} is ${readOnly ? "read-only" : "not mapped"}`;
 	};
 }

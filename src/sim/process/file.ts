@@ -1,19 +1,12 @@
 /** The base class of the simulated kernel's open files. */
-import { EINVAL, ENODEV, ENOTTY } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "./caller.js";
+import { ioChecks, ioctlChecks } from "./checks.js";
+import type { UserIo } from "./io.js";
 
-/** Where read stores bytes, or write takes them from. Offsets are in bytes from the start of the caller's buffer. */
-export interface UserIo {
-	readonly length: number;
-	/** the buffer's address; undefined: it is not in the program's memory, so copying cannot fail */
-	readonly addr?: bigint;
-	/** 0 or -EFAULT */
-	put(offset: number, bytes: Uint8Array): Ret;
-	get(offset: number, into: Uint8Array): Ret;
-}
+export type { UserIo } from "./io.js";
 
 /**
  * An open file. It may be in several descriptor tables, so references are counted and dropping the last one releases
@@ -22,10 +15,13 @@ export interface UserIo {
 export abstract class SimFile {
 	#references = 1;
 	abstract readonly kind: string;
-	/** errno of reading or writing, whatever the buffer; 0: `read` or `write` answers */
-	readonly readRefusal: Ret = -EINVAL;
-	readonly writeRefusal: Ret = -EINVAL;
-	/** whether its bytes have offsets; if not, pread and pwrite are -ESPIPE */
+	/** whether it was opened for reading, and for writing; if not, that is EBADF */
+	readonly openForRead: boolean = true;
+	readonly openForWrite: boolean = true;
+	/** whether its kind has `read` and `pread`, and `write` and `pwrite`; if not, that is EINVAL whatever the buffer */
+	readonly canRead: boolean = false;
+	readonly canWrite: boolean = false;
+	/** whether its bytes have offsets; if not, pread and pwrite are ESPIPE */
 	readonly hasOffsets: boolean = true;
 	/** its pages, if the file is memory */
 	readonly memory: MemoryObject | undefined = undefined;
@@ -46,24 +42,24 @@ export abstract class SimFile {
 		if (--this.#references === 0) this.release();
 	}
 
-	ioctl(_process: Caller, _request: number, _arg: UserArg): Ret {
-		return -ENOTTY;
+	ioctl({ reasons }: Caller, _request: number, _arg: UserArg): Ret {
+		return reasons.fail(ioctlChecks.noIoctls, this.kind);
 	}
 
-	read(_process: Caller, _io: UserIo): Ret {
-		return -EINVAL;
+	read({ reasons }: Caller, _io: UserIo): Ret {
+		return reasons.fail(ioChecks.noIo, this.kind, "reads");
 	}
 
-	write(_process: Caller, _io: UserIo): Ret {
-		return -EINVAL;
+	write({ reasons }: Caller, _io: UserIo): Ret {
+		return reasons.fail(ioChecks.noIo, this.kind, "writes");
 	}
 
-	pread(_process: Caller, _io: UserIo, _offset: bigint): Ret {
-		return -EINVAL;
+	pread({ reasons }: Caller, _io: UserIo, _offset: bigint): Ret {
+		return reasons.fail(ioChecks.noIo, this.kind, "reads");
 	}
 
-	pwrite(_process: Caller, _io: UserIo, _offset: bigint): Ret {
-		return -EINVAL;
+	pwrite({ reasons }: Caller, _io: UserIo, _offset: bigint): Ret {
+		return reasons.fail(ioChecks.noIo, this.kind, "writes");
 	}
 
 	/** events ready now; files without a poll of their own are always ready */
@@ -76,9 +72,9 @@ export abstract class SimFile {
 		return [];
 	}
 
-	/** the memory to map at [offset, offset+pages), in pages, or minus the errno */
-	mmap(_offset: number, _pages: number): { object: MemoryObject; page: number } | Ret {
-		return -ENODEV;
+	/** the memory to map at [offset, offset+pages), in pages, or minus the errno; undefined: its kind cannot be mapped */
+	mmap(_offset: number, _pages: number): { object: MemoryObject; page: number } | Ret | undefined {
+		return undefined;
 	}
 
 	/** called when the last reference is dropped */

@@ -1,8 +1,9 @@
 /** The descriptor table of a process that lives on the simulated kernel. */
-import { EMFILE, ENOMEM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { FileTable } from "./caller.js";
+import { descriptorChecks } from "./checks.js";
 import { SimFile } from "./file.js";
+import type { KernelServices } from "./services.js";
 
 /** Descriptors a process can have (Linux's usual soft limit). */
 const MAX_FILES = 1024;
@@ -18,13 +19,12 @@ export class DescriptorTable implements FileTable {
 	readonly #files = new Map<number, SimFile>();
 	#lowestFree: number;
 
-	constructor(
-		/** false where the kernel has no memory for another file */
-		readonly allocation: () => boolean,
-		/** number of descriptors, from 0, that the process has without having opened them */
-		readonly foreign = 0,
-	) {
-		this.#lowestFree = Math.max(FIRST, foreign);
+	/** number of descriptors, from 0, that the process has without having opened them */
+	readonly foreign: number;
+
+	constructor(readonly system: KernelServices) {
+		this.foreign = system.foreignFiles ?? 0;
+		this.#lowestFree = Math.max(FIRST, this.foreign);
 	}
 
 	file(fd: number): SimFile | undefined {
@@ -43,7 +43,8 @@ export class DescriptorTable implements FileTable {
 	}
 
 	reserveFd(): Ret {
-		return this.allocation() ? this.#next() : -ENOMEM;
+		const { system } = this;
+		return system.allocation() ? this.#next() : system.reasons.fail(descriptorChecks.fdMemory, system.allocations);
 	}
 
 	/** Remove the file and drop its reference; false if nothing is open there. */
@@ -64,6 +65,6 @@ export class DescriptorTable implements FileTable {
 	#next(): Ret {
 		let fd = this.#lowestFree;
 		while (this.#files.has(fd)) fd++;
-		return fd >= MAX_FILES ? -EMFILE : fd;
+		return fd >= MAX_FILES ? this.system.reasons.fail(descriptorChecks.tooManyFiles, MAX_FILES) : fd;
 	}
 }

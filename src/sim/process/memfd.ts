@@ -1,15 +1,15 @@
 /** A memfd: a file of pages. Writing beyond its end extends it. */
-import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { type LocalObject, type MemoryObject, PAGE_SIZE } from "../memory/memory-object.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { Caller } from "./caller.js";
-import { SimFile, type UserIo } from "./file.js";
+import { SimFile } from "./file.js";
+import { bufferFault, type UserIo } from "./io.js";
 
 export class MemfdFile extends SimFile {
 	readonly kind = "memfd";
-	override readonly readRefusal = 0;
-	override readonly writeRefusal = 0;
+	override readonly canRead = true;
+	override readonly canWrite = true;
 	#position = 0n;
 
 	constructor(
@@ -37,15 +37,15 @@ export class MemfdFile extends SimFile {
 		return done;
 	}
 
-	override pread(_process: Caller, io: UserIo, offset: bigint): Ret {
-		return move(offset, io, this.length, (page, at, done, bytes) => {
+	override pread(process: Caller, io: UserIo, offset: bigint): Ret {
+		return move(process, true, offset, io, this.length, (page, at, done, bytes) => {
 			this.memory.readAt(page, at, bytes, 0, bytes.length);
 			return io.put(done, bytes);
 		});
 	}
 
-	override pwrite(_process: Caller, io: UserIo, offset: bigint): Ret {
-		return move(offset, io, offset + BigInt(io.length), (page, at, done, bytes) => {
+	override pwrite(process: Caller, io: UserIo, offset: bigint): Ret {
+		return move(process, false, offset, io, offset + BigInt(io.length), (page, at, done, bytes) => {
 			const rc = io.get(done, bytes);
 			// The file is extended up to the offset even if nothing can be copied.
 			this.#reach((BigInt(page) << 12n) + BigInt(rc < 0 ? at : at + bytes.length));
@@ -66,8 +66,18 @@ export class MemfdFile extends SimFile {
 	}
 }
 
-/** Copy up to `end` in pieces, each within one page of the file and one of the caller's. The number of copied bytes, or -EFAULT if there are none. */
-function move(offset: bigint, io: UserIo, end: bigint, piece: (page: number, at: number, done: number, bytes: Uint8Array) => Ret): Ret {
+/**
+ * Copy up to `end` in pieces, each within one page of the file and one of the caller's. `write`: to the caller's buffer.
+ * The number of copied bytes, or -EFAULT if there are none.
+ */
+function move(
+	process: Caller,
+	write: boolean,
+	offset: bigint,
+	io: UserIo,
+	end: bigint,
+	piece: (page: number, at: number, done: number, bytes: Uint8Array) => Ret,
+): Ret {
 	const left = end - offset;
 	const total = left <= 0n ? 0 : left < BigInt(io.length) ? Number(left) : io.length;
 	const bytes = new Uint8Array(Math.min(PAGE_SIZE, total));
@@ -76,7 +86,8 @@ function move(offset: bigint, io: UserIo, end: bigint, piece: (page: number, at:
 		const at = Number(position & 0xfffn);
 		let count = Math.min(PAGE_SIZE - at, total - done);
 		if (io.addr !== undefined) count = Math.min(count, PAGE_SIZE - Number((io.addr + BigInt(done)) & 0xfffn));
-		if (piece(Number(position >> 12n), at, done, bytes.subarray(0, count)) < 0) return done > 0 ? done : -EFAULT;
+		if (piece(Number(position >> 12n), at, done, bytes.subarray(0, count)) < 0)
+			return done > 0 ? done : bufferFault(process, io, done, count, write);
 		done += count;
 	}
 	return total;

@@ -1,5 +1,4 @@
 /** Implements the client's Kernel interface as a process on the simulated kernel. */
-import { EBADF, EFAULT, EINVAL, ENOMEM, ESPIPE } from "../../kernel/errno.js";
 import {
 	type DmaCapable,
 	type IoBuffer,
@@ -16,17 +15,28 @@ import {
 } from "../../kernel/kernel.js";
 import type { Explains, Why } from "../../kernel/why.js";
 import { AddressSpace } from "../memory/address-space.js";
+import { lengthChecks } from "../memory/checks.js";
+import { faultAt } from "../memory/fault.js";
 import { userArg } from "../memory/user-arg.js";
-import type { UserMemory } from "../memory/user-memory.js";
 import type { Reasons } from "../why/reasons.js";
 import type { Caller } from "./caller.js";
-import type { SimFile, UserIo } from "./file.js";
+import {
+	closeChecks,
+	ioChecks,
+	ioctlChecks,
+	memfdChecks,
+	mmapChecks,
+	offsetIoChecks,
+	openChecks,
+	peekChecks,
+	readWriteChecks,
+} from "./checks.js";
+import type { SimFile } from "./file.js";
 import { DescriptorTable } from "./files.js";
+import { type UserIo, userIo } from "./io.js";
 import { MemfdFile } from "./memfd.js";
 import type { DeviceNodes, KernelServices } from "./services.js";
 
-/** The most bytes that one read or write moves, as in Linux. */
-const MAX_RW = 0x7ffff000;
 /** The first address beyond user space (x86-64 with five levels). */
 const USER_END = (1n << 56n) - 0x1000n;
 /** The highest offset in a file. */
@@ -37,11 +47,12 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	implements Kernel, Caller, DmaCapable, Explains
 {
 	readonly kind = "sim";
-	readonly memory = new AddressSpace();
+	readonly memory: AddressSpace;
 	readonly #files: DescriptorTable;
 
 	constructor(readonly system: System) {
-		this.#files = new DescriptorTable(() => system.allocation(), system.foreignFiles);
+		this.memory = new AddressSpace(system.reasons);
+		this.#files = new DescriptorTable(system);
 	}
 
 	get reasons(): Reasons {
@@ -58,8 +69,9 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 
 	open(path: string, _flags?: number): Ret {
 		this.reasons.begin("open");
-		if (!this.system.allocation()) return -ENOMEM;
-		const file = this.system.open(path);
+		const { system } = this;
+		if (!system.allocation()) return this.reasons.fail(openChecks.openMemory, system.allocations);
+		const file = system.open(path);
 		return typeof file === "number" ? file : this.install(file);
 	}
 
@@ -76,48 +88,46 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	close(fd: number): Ret {
-		return this.#files.close(fd) ? 0 : -EBADF;
+		this.reasons.begin("close");
+		return this.#files.close(fd) ? 0 : this.reasons.fail(closeChecks.notOpen, fd);
 	}
 
 	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
 		this.reasons.begin("ioctl");
 		const file = this.file(fd);
-		if (file === undefined) return -EBADF;
+		if (file === undefined) return this.reasons.fail(ioctlChecks.notOpen, fd);
 		return file.ioctl(this, request >>> 0, userArg(this.memory, arg));
 	}
 
 	read(fd: number, into: IoBuffer): Ret {
 		this.reasons.begin("read");
 		const file = this.file(fd);
-		if (file === undefined) return -EBADF;
-		const rc = checkIo(file.readRefusal, into);
+		if (file === undefined) return this.reasons.fail(readWriteChecks.notOpen, fd);
+		const rc = this.#checkIo(fd, file, "reads", into);
 		return rc < 0 ? rc : file.read(this, this.#io(into));
 	}
 
 	write(fd: number, from: IoBuffer): Ret {
 		this.reasons.begin("write");
 		const file = this.file(fd);
-		if (file === undefined) return -EBADF;
-		const rc = checkIo(file.writeRefusal, from);
+		if (file === undefined) return this.reasons.fail(readWriteChecks.notOpen, fd);
+		const rc = this.#checkIo(fd, file, "writes", from);
 		return rc < 0 ? rc : file.write(this, this.#io(from));
 	}
 
 	pread(fd: number, into: IoBuffer, offset: bigint): Ret {
 		this.reasons.begin("pread");
-		// The offset is checked first, even before the descriptor.
-		if (BigInt.asIntN(64, offset) < 0n) return -EINVAL;
-		const file = this.file(fd);
-		if (file === undefined) return -EBADF;
-		const rc = file.hasOffsets ? checkIo(file.readRefusal, into, offset) : -ESPIPE;
+		const file = this.#fileWithOffsets(fd, offset);
+		if (typeof file === "number") return file;
+		const rc = this.#checkIo(fd, file, "reads", into, offset);
 		return rc < 0 ? rc : file.pread(this, this.#io(into), offset);
 	}
 
 	pwrite(fd: number, from: IoBuffer, offset: bigint): Ret {
 		this.reasons.begin("pwrite");
-		if (BigInt.asIntN(64, offset) < 0n) return -EINVAL;
-		const file = this.file(fd);
-		if (file === undefined) return -EBADF;
-		const rc = file.hasOffsets ? checkIo(file.writeRefusal, from, offset) : -ESPIPE;
+		const file = this.#fileWithOffsets(fd, offset);
+		if (typeof file === "number") return file;
+		const rc = this.#checkIo(fd, file, "writes", from, offset);
 		return rc < 0 ? rc : file.pwrite(this, this.#io(from), offset);
 	}
 
@@ -132,41 +142,47 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	mmap(request: MmapRequest): bigint {
-		this.reasons.begin("mmap");
+		const { reasons, system } = this;
+		reasons.begin("mmap");
 		const { addr, length, prot, fd, offset = 0n } = request;
-		if (length <= 0n || length > 1n << 47n) return BigInt(length > 0n ? -ENOMEM : -EINVAL);
+		if (length <= 0n) return reasons.failBig(lengthChecks.lengthZero, length);
+		if (length > 1n << 47n) return reasons.failBig(mmapChecks.tooLong, length);
 		const pages = Number((length + 0xfffn) >> 12n);
-		if (!this.system.allocation()) return BigInt(-ENOMEM);
+		if (!system.allocation()) return reasons.failBig(mmapChecks.mmapMemory, system.allocations);
 		if (fd === undefined) {
-			const object = this.system.physical.newObject(pages, "anonymous");
+			const object = system.physical.newObject(pages, "anonymous");
 			return this.memory.map(addr, pages, object, 0, prot);
 		}
 		const file = this.file(fd);
-		if (file === undefined) return BigInt(-EBADF);
-		if ((offset & 0xfffn) !== 0n || offset < 0n) return BigInt(-EINVAL);
+		if (file === undefined) return reasons.failBig(mmapChecks.notOpen, fd);
+		if ((offset & 0xfffn) !== 0n || offset < 0n) return reasons.failBig(mmapChecks.offsetAlignment, offset);
 		const backing = file.mmap(Number(offset >> 12n), pages);
+		if (backing === undefined) return reasons.failBig(mmapChecks.notMappable, file.kind);
 		if (typeof backing === "number") return BigInt(backing);
 		return this.memory.map(addr, pages, backing.object, backing.page, prot);
 	}
 
 	munmap(addr: bigint, length: bigint): Ret {
+		this.reasons.begin("munmap");
 		return this.memory.unmap(addr, length);
 	}
 
 	memfd(_name: string, length: bigint): Ret {
-		if (length < 0n || length > 1n << 62n) return -EINVAL;
-		if (!this.system.allocation()) return -ENOMEM;
+		const { reasons, system } = this;
+		reasons.begin("memfd");
+		if (length < 0n || length > 1n << 62n) return reasons.fail(memfdChecks.fileLength, length);
+		if (!system.allocation()) return reasons.fail(memfdChecks.memfdMemory, system.allocations);
 		const pages = Number((length + 0xfffn) >> 12n);
-		return this.install(new MemfdFile(this.system.physical.newObject(pages, "memfd"), length, this.system.physical));
+		return this.install(new MemfdFile(system.physical.newObject(pages, "memfd"), length, system.physical));
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {
-		return this.memory.accessible(addr, into.length, PROT_READ | PROT_WRITE) ? this.memory.read(addr, into) : -EFAULT;
+		return this.#mapped("peek", addr, into.length) ? this.memory.read(addr, into) : this.#notMapped("read", addr, into.length);
 	}
 
 	poke(addr: bigint, from: Uint8Array): Ret {
 		// As a debugger would: mapped memory can be written even if it is read-only.
-		return this.memory.accessible(addr, from.length, PROT_READ | PROT_WRITE) ? this.memory.write(addr, from, true) : -EFAULT;
+		return this.#mapped("poke", addr, from.length) ? this.memory.write(addr, from, true) : this.#notMapped("written", addr, from.length);
 	}
 
 	/** The device behind the file does DMA; other files ignore it. `buf` is an offset in the device's own buffer. */
@@ -182,38 +198,38 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	#io(buffer: IoBuffer): UserIo {
 		return userIo(this.memory, buffer);
 	}
-}
 
-/** The checks before the file's own: whether it can be read (or written) at all, whether the buffer is in user space, and whether the end has a valid offset. */
-function checkIo(refusal: Ret, buffer: IoBuffer, offset = 0n): Ret {
-	if (refusal < 0) return refusal;
-	// A buffer of iommuctl's own is in user space, and far too short to reach the last offset from 0.
-	if (offset === 0n && buffer instanceof Uint8Array) return 0;
-	const length = BigInt(buffer.length);
-	if (!(buffer instanceof Uint8Array) && (buffer.addr < 0n || buffer.addr + length > USER_END)) return -EFAULT;
-	return offset + length > OFFSET_MAX ? -EINVAL : 0;
-}
-
-/** The buffer of a read or write: one of iommuctl's own, or a range of the caller's memory. */
-export function userIo(memory: UserMemory, buffer: IoBuffer): UserIo {
-	if (buffer instanceof Uint8Array) {
-		return {
-			length: buffer.length,
-			put: (offset, bytes) => {
-				buffer.set(bytes, offset);
-				return 0;
-			},
-			get: (offset, into) => {
-				into.set(buffer.subarray(offset, offset + into.length));
-				return 0;
-			},
-		};
+	/** The file for pread or pwrite, or minus the errno. */
+	#fileWithOffsets(fd: number, offset: bigint): SimFile | Ret {
+		// The offset is checked first, even before the descriptor.
+		const signed = BigInt.asIntN(64, offset);
+		if (signed < 0n) return this.reasons.fail(offsetIoChecks.negativeOffset, () => String(signed));
+		const file = this.file(fd);
+		if (file === undefined) return this.reasons.fail(offsetIoChecks.notOpen, fd);
+		return file.hasOffsets ? file : this.reasons.fail(offsetIoChecks.noOffsets, file.kind);
 	}
-	const { addr, length } = buffer;
-	return {
-		length: Math.min(length, MAX_RW),
-		addr,
-		put: (offset, bytes) => memory.write(addr + BigInt(offset), bytes),
-		get: (offset, into) => memory.read(addr + BigInt(offset), into),
-	};
+
+	/** The checks before the file's own: whether it can be read (or written) at all, whether the buffer is in user space, and whether the end has a valid offset. */
+	#checkIo(fd: number, file: SimFile, what: "reads" | "writes", buffer: IoBuffer, offset = 0n): Ret {
+		const { reasons } = this;
+		if (!(what === "reads" ? file.openForRead : file.openForWrite)) return reasons.fail(ioChecks.openedFor, fd, what);
+		if (!(what === "reads" ? file.canRead : file.canWrite)) return reasons.fail(ioChecks.noIo, file.kind, what);
+		// A buffer of iommuctl's own is in user space, and far too short to reach the last offset from 0.
+		if (offset === 0n && buffer instanceof Uint8Array) return 0;
+		const length = BigInt(buffer.length);
+		if (!(buffer instanceof Uint8Array) && (buffer.addr < 0n || buffer.addr + length > USER_END))
+			return reasons.fail(ioChecks.bufferOutside, buffer.addr, buffer.length);
+		return offset + length > OFFSET_MAX ? reasons.fail(ioChecks.offsetEnd, buffer.length, offset) : 0;
+	}
+
+	#mapped(call: string, addr: bigint, length: number): boolean {
+		if (this.memory.accessible(addr, length, PROT_READ | PROT_WRITE)) return true;
+		// Looking at memory must not wipe out why the last call failed, so this begins only where it fails itself.
+		this.reasons.begin(call);
+		return false;
+	}
+
+	#notMapped(done: string, addr: bigint, length: number): Ret {
+		return this.reasons.fail(peekChecks.notMapped, addr, done, faultAt(this.memory, addr, length, false));
+	}
 }

@@ -24,8 +24,8 @@ const BIND_MIN = BIND.offsets.token_uuid_ptr;
 /** An open /dev/vfio/devices/vfioN, or a device opened through its group's file. */
 export class VfioDeviceFile extends SimFile {
 	readonly kind = "vfio-device";
-	override readonly readRefusal = 0;
-	override readonly writeRefusal = 0;
+	override readonly canRead = true;
+	override readonly canWrite = true;
 	#position = 0n;
 	#granted: boolean;
 

@@ -5,12 +5,13 @@ import { EFAULT, EINVAL } from "../../../src/kernel/errno.js";
 import { Pages } from "../../../src/sim/iova/pages.js";
 import { AddressSpace } from "../../../src/sim/memory/address-space.js";
 import { PhysicalMemory } from "../../../src/sim/memory/physical-memory.js";
+import { Reasons } from "../../../src/sim/why/reasons.js";
 
 const COUNT = 10;
 const ADDR = 0x10000n;
 
 function mapped() {
-	const memory = new AddressSpace();
+	const memory = new AddressSpace(new Reasons());
 	const object = new PhysicalMemory().newObject(COUNT, "anonymous");
 	memory.map(ADDR, COUNT, object, 0, 3);
 	const pages = new Pages({ type: "user", memory, uptr: ADDR }, BigInt(COUNT) * 0x1000n, true);

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../../../src/kernel/errno.js";
 import { AddressSpace } from "../../../src/sim/memory/address-space.js";
 import { PhysicalMemory } from "../../../src/sim/memory/physical-memory.js";
+import { Reasons } from "../../../src/sim/why/reasons.js";
 import { APERTURE, FIXED, Program, READ, WRITE } from "../kernel-under-test.js";
 
 const PAGE = 0x1000n;
@@ -20,7 +21,7 @@ describe("a process's memory", () => {
 		fc.assert(
 			fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
 				const physical = new PhysicalMemory();
-				const memory = new AddressSpace();
+				const memory = new AddressSpace(new Reasons());
 				const model = new Map<number, number>();
 				for (const { kind, page, count, byte } of steps) {
 					const addr = BigInt(page) * PAGE + 0x10000n;
@@ -47,7 +48,7 @@ describe("a process's memory", () => {
 	});
 
 	test("everything before a bad page is copied", () => {
-		const memory = new AddressSpace();
+		const memory = new AddressSpace(new Reasons());
 		memory.map(0x10000n, 1, new PhysicalMemory().newObject(1, "anonymous"), 0, 3);
 		expect(memory.write(0x10ffen, new Uint8Array([1, 2, 3, 4]))).toBe(-EFAULT);
 		const bytes = new Uint8Array(4);
@@ -57,7 +58,7 @@ describe("a process's memory", () => {
 
 	test("finds room by itself, even for a terabyte, and refuses impossible mappings", () => {
 		const physical = new PhysicalMemory();
-		const memory = new AddressSpace();
+		const memory = new AddressSpace(new Reasons());
 		const place = (pages: number) => memory.map(0n, pages, physical.newObject(pages, "anonymous"), 0, 3);
 		const [small, large] = [place(1), place(2 ** 28)];
 		expect(small).toBeGreaterThan(0n);
@@ -70,7 +71,7 @@ describe("a process's memory", () => {
 	});
 
 	test("read-only memory is written only if forced", () => {
-		const memory = new AddressSpace();
+		const memory = new AddressSpace(new Reasons());
 		memory.map(0x10000n, 1, new PhysicalMemory().newObject(1, "anonymous"), 0, 1);
 		expect(memory.write(0x10000n, new Uint8Array([1]))).toBe(-EFAULT);
 		expect(memory.write(0x10000n, new Uint8Array([1]), true)).toBe(0);

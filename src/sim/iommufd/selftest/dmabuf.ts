@@ -17,15 +17,15 @@ export class DmabufFile extends SimFile {
 	readonly kind = "dmabuf";
 	override readonly hasOffsets = false;
 	override readonly deviceMemory: { readonly length: bigint; revoked: boolean };
-	override readonly readRefusal: Ret;
-	override readonly writeRefusal: Ret;
+	override readonly openForRead: boolean;
+	override readonly openForWrite: boolean;
 
 	constructor(length: bigint, flags: number) {
 		super();
 		this.deviceMemory = { length, revoked: false };
 		const mode = flags & ACCESS_MODE;
-		this.readRefusal = mode === O_RDONLY || mode === O_RDWR ? -EINVAL : -EBADF;
-		this.writeRefusal = mode === O_WRONLY || mode === O_RDWR ? -EINVAL : -EBADF;
+		this.openForRead = mode === O_RDONLY || mode === O_RDWR;
+		this.openForWrite = mode === O_WRONLY || mode === O_RDWR;
 	}
 }
 
