@@ -24,6 +24,13 @@ export function isFailure(answer: Answer): answer is Answer & { ret: number } {
 	return answer.ret !== undefined && answer.ret < 0;
 }
 
+/** Whether two answers are the same. */
+export function sameAnswer(a: Answer, b: Answer): boolean {
+	const list = (answer: Answer) => [answer.ret, answer.bytes?.toLowerCase(), answer.revents?.join(), answer.events?.join(), answer.note];
+	const others = list(b);
+	return list(a).every((value, at) => value === others[at]);
+}
+
 /** A recorded ret and errno as one value, as Kernel returns it. */
 export function recordedRet(step: RecordedRet): number {
 	return step.ret === -1 && step.errno !== undefined ? -errnoNumber(step.errno) : step.ret;

@@ -29,8 +29,8 @@ export class IommuDevice {
 		readonly group: IommuGroup,
 		/** number of its PASIDs; attaching one at or above it is EINVAL */
 		readonly pasids: number,
-		/** ranges where it cannot do DMA through the page table, e.g. the MSI window */
-		readonly reserved: readonly Interval[],
+		/** ranges where it cannot do DMA through the page table, e.g. the MSI window; `what`: "msi" and so on */
+		readonly reserved: readonly (Interval & { readonly what: string })[],
 	) {
 		group.devices.push(this);
 	}

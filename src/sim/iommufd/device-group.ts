@@ -141,8 +141,8 @@ export class DeviceGroup {
 
 /** Keep the device's reserved regions out of the IOAS: -EADDRINUSE where a mapping is in the way. */
 function reserve(device: Device, hwpt: HwptPaging): Ret {
-	for (const { start, last } of device.device.reserved) {
-		const rc = hwpt.ioas.space.reserve(start, last, device, `reserved by ${device.device.name}`);
+	for (const { start, last, what } of device.device.reserved) {
+		const rc = hwpt.ioas.space.reserve(start, last, device, `${what} of ${device.device.name}`);
 		if (rc < 0) {
 			unreserve(device, hwpt);
 			return rc;

@@ -1,7 +1,7 @@
 /** Compares what two kernels answer to the programs of a trace. */
 import type { Kernel } from "../../kernel/kernel.js";
 import type { Answer } from "../answer.js";
-import { answerJson } from "../answer.js";
+import { answerJson, sameAnswer } from "../answer.js";
 import { describeAnswers, describeArgument } from "../describe.js";
 import type { TraceError } from "../error.js";
 import type { Step, TraceHeader } from "../format.js";
@@ -96,13 +96,6 @@ export function* runBoth(steps: readonly Step[], left: Kernel, right: Kernel): G
 	}
 	const end = (replay: ProgramReplay): Answer => replay.end() ?? { note: "success" };
 	yield { step: undefined, number: steps.length + 1, answers: [end(replays[0]), end(replays[1])] };
-}
-
-/** Whether two answers are the same. */
-export function sameAnswer(a: Answer, b: Answer): boolean {
-	const list = (answer: Answer) => [answer.ret, answer.bytes?.toLowerCase(), answer.revents?.join(), answer.events?.join(), answer.note];
-	const others = list(b);
-	return list(a).every((value, at) => value === others[at]);
 }
 
 /** A comparison for people: the first differences with both answers, then the counts. */

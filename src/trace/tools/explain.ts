@@ -1,12 +1,11 @@
 /** Asks a kernel that knows its checks why the calls of a recorded program failed. */
 import type { Kernel } from "../../kernel/kernel.js";
 import type { Why } from "../../kernel/why.js";
-import { type Answer, isFailure, recordedAnswer } from "../answer.js";
+import { type Answer, isFailure, recordedAnswer, sameAnswer } from "../answer.js";
 import { describeWhy } from "../describe.js";
 import { errnoName } from "../errno-names.js";
 import type { Step } from "../format.js";
 import { ProgramReplay } from "../replayer.js";
-import { sameAnswer } from "./compare.js";
 
 /** What the kernel says of a step. */
 export interface Explanation {

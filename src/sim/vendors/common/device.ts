@@ -23,7 +23,7 @@ export class HwDevice<D extends HwDriver = HwDriver> extends IommuDevice {
 		// The kernel limits PASIDs only for devices with the capability.
 		const pasids = width > 0 ? 2 ** width : Number.POSITIVE_INFINITY;
 		const regions = [...iommu.description.reserved, ...pci.reserved];
-		const reserved = regions.map(({ first, last }) => ({ start: first, last }));
+		const reserved = regions.map(({ first, last, type }) => ({ start: first, last, what: type }));
 		super(part?.name ?? formatBdf(pci.bdf), iommu, group, pasids, reserved);
 		this.maxPasidLog2 = width;
 		part?.parent.parts.push(this);
