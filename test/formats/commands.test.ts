@@ -94,7 +94,7 @@ describe("known bytes", () => {
 		const translation = bytes("1000000080000000000000008802000020410010000000002001000700000000");
 		expect(decodeSmmuEvent(translation)).toMatchObject({
 			name: "F_TRANSLATION",
-			fields: { sid: 0x80n, rnw: 1n, s2: 1n, class: 2n, address: 0x1000_4120n, ipa: 0x700_0120n },
+			fields: { sid: 0x80n, rnw: 1n, s2: 1n, class: 2n, address: 0x1000_4120n, ipa: 0x700_0000n },
 		});
 		expect(hex(withStreamId(translation, 0x1_0000_0010n))).toBe("1000000010000000000000008802000020410010000000002001000700000000");
 	});

@@ -38,11 +38,11 @@ const FAULT: Layout = {
 	nsipa: at(1, 38, 38),
 	s2: at(1, 39, 39),
 	class: at(1, 41, 40),
-	// the specification has bits 51:12; QEMU's records show the whole address
-	ipa: at(3, 63, 0),
+	ipa: at(3, 55, 12, 12),
 };
 
-const FETCH: Layout = { ...STREAM, reason: at(1, 15, 0), fetch: at(3, 63, 0) };
+const FETCHED: Layout = { fetch: at(3, 55, 3, 3) };
+const FETCH: Layout = { ...STREAM, reason: at(1, 15, 0), gpcf: at(1, 16, 16), ...FETCHED };
 
 export const SMMU_EVENT_LAYOUTS: Readonly<Record<SmmuEventName, Layout>> = {
 	F_UUT: { ...STREAM, reason: at(1, 15, 0), ...ACCESS },
@@ -55,20 +55,33 @@ export const SMMU_EVENT_LAYOUTS: Readonly<Record<SmmuEventName, Layout>> = {
 	C_BAD_SUBSTREAMID: STREAM,
 	F_CD_FETCH: FETCH,
 	C_BAD_CD: STREAM,
-	F_WALK_EABT: { ...FAULT, reason: at(1, 63, 48) },
+	F_WALK_EABT: {
+		...STREAM,
+		reason: at(1, 15, 0),
+		gpcf: at(1, 16, 16),
+		...ACCESS,
+		nsipa: at(1, 38, 38),
+		s2: at(1, 39, 39),
+		class: at(1, 41, 40),
+		...FETCHED,
+	},
 	F_TRANSLATION: FAULT,
 	F_ADDR_SIZE: FAULT,
 	F_ACCESS: FAULT,
-	F_PERMISSION: FAULT,
-	F_TLB_CONFLICT: { ...STREAM, reason: at(1, 15, 0), ...ACCESS, s2: at(1, 39, 39), ipa: at(3, 63, 0) },
+	// TTRnW: of the access to a table that was refused (CLASS TT); RnW is the transaction's
+	F_PERMISSION: { ...FAULT, ttrnw: at(1, 44, 44) },
+	F_TLB_CONFLICT: { ...STREAM, reason: at(1, 15, 0), ...ACCESS, s2: at(1, 39, 39), ipa: at(3, 55, 12, 12) },
 	F_CFG_CONFLICT: { ...STREAM, reason: at(1, 15, 0) },
+	// 7.3.19: a hint, not a request of PRI; span in pages of 4 KiB; what users and privileged software will do
 	E_PAGE_REQUEST: {
 		...STREAM,
-		prg_index: at(1, 8, 0),
-		write: at(1, 33, 33),
-		read: at(1, 34, 34),
-		execute: at(1, 35, 35),
-		last: at(1, 36, 36),
+		ux: at(1, 33, 33),
+		uw: at(1, 34, 34),
+		ur: at(1, 35, 35),
+		px: at(1, 37, 37),
+		pw: at(1, 38, 38),
+		pr: at(1, 39, 39),
+		span: at(1, 51, 44),
 		address: at(2, 63, 12, 12),
 	},
 	F_VMS_FETCH: FETCH,

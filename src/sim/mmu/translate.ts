@@ -1,5 +1,6 @@
 /** Translates a DMA access through both stages, with caches; the same for every vendor. */
 import type { Cached, IommuCaches } from "./caches.js";
+import type { WalkObserver } from "./observe.js";
 import type { PhysMemory } from "./phys-memory.js";
 import type { RangeEntry } from "./range-cache.js";
 import { type FaultKind, READ, type WalkCache, type WalkResult, WRITE } from "./walk.js";
@@ -26,8 +27,10 @@ export type Outcome =
 export interface Refusal {
 	readonly ok: false;
 	readonly kind: FaultKind;
-	/** 2: the host's tables do not map it, or refuse the access */
+	/** 2: the host's tables do not map it, or refuse the access; of a table of the guest too */
 	readonly stage: 1 | 2;
+	/** stage 2: the host maps it, but forbids the access */
+	readonly mapped: boolean;
 	/** a table of the guest was being read or updated, not the data itself */
 	readonly table: boolean;
 	readonly level: number;
@@ -45,12 +48,14 @@ export interface Space {
 	readonly context: number;
 	/** for a device that caches translations itself: its requester ID, and its PASID or NO_PASID */
 	readonly ats?: { readonly device: number; readonly context: number };
+	/** told what is read; absent: nobody draws this translation */
+	readonly observe?: WalkObserver;
 }
 
 /** One stage 1, whatever its architecture. */
 export interface Stage1 {
 	/** walks the guest's tables; `memory` is guest-physical */
-	walk(memory: PhysMemory, va: bigint, access: number, cache: WalkCache): WalkResult;
+	walk(memory: PhysMemory, va: bigint, access: number, cache: WalkCache, observe?: WalkObserver): WalkResult;
 	/** why these permissions refuse an access; undefined: they allow it */
 	refuses(perm: number, access: number): FaultKind | undefined;
 	/** a root that was already translated when its pointer was fetched: guest-physical page and host page */
@@ -60,10 +65,11 @@ export interface Stage1 {
 }
 
 /** A guest's physical memory as its IOMMU reads it: through the host's tables. */
-export function guestMemory(host: PhysMemory, stage2: Stage2, root?: Stage1["root"]): PhysMemory {
+export function guestMemory(host: PhysMemory, stage2: Stage2, root?: Stage1["root"], observe?: WalkObserver): PhysMemory {
 	const locate = (ipa: bigint, perm: number): bigint | undefined => {
 		if (root && (ipa & ~0xfffn) === root.ipa) return root.pa | (ipa & 0xfffn);
 		const page = stage2.find(ipa);
+		observe?.located(ipa, page);
 		return page && (page.perm & perm) === perm ? page.pa : undefined;
 	};
 	return {
@@ -79,8 +85,14 @@ export function guestMemory(host: PhysMemory, stage2: Stage2, root?: Stage1["roo
 }
 
 /** Translates an access through the host's tables alone; undefined if they refuse it. */
-export function translateStage2(stage2: Stage2, ipa: bigint, access: number): { ok: true; pa: bigint; length: bigint } | undefined {
+export function translateStage2(
+	stage2: Stage2,
+	ipa: bigint,
+	access: number,
+	observe?: WalkObserver,
+): { ok: true; pa: bigint; length: bigint } | undefined {
 	const page = stage2.find(ipa);
+	observe?.output(ipa, page);
 	const wanted = access & (READ | WRITE);
 	if (!page || (page.perm & wanted) !== wanted) return undefined;
 	const size = 1n << BigInt(page.shift);
@@ -89,27 +101,36 @@ export function translateStage2(stage2: Stage2, ipa: bigint, access: number): { 
 
 /** Translates one access from the caches, or by walking the tables, and caches the result. */
 export function translate(space: Space, stage1: Stage1, stage2: Stage2, host: PhysMemory, va: bigint, access: number): Outcome {
-	const { caches, domain, context, ats } = space;
+	const { caches, domain, context, ats, observe } = space;
 	const own = ats && caches.findAtc(ats.device, ats.context, va);
 	// the device caches what it may do, and asks again for what it may not
 	if (own && !stale(own.value, access) && !refusal(stage1, own.value, access)) return use(own, va);
 	const cached = caches.findIotlb(domain, context, va);
 	if (cached && !stale(cached.value, access)) {
 		const refused = refusal(stage1, cached.value, access);
-		if (refused) return { ok: false, table: false, level: 0, ipa: cached.value.ipa ?? 0n, ats: ats !== undefined, ...refused };
+		if (refused) {
+			const ipa = cached.value.ipa === undefined ? 0n : cached.value.ipa + (va - cached.first);
+			return { ok: false, table: false, mapped: true, level: 0, ipa, ats: ats !== undefined, ...refused };
+		}
 		if (ats) caches.addAtc(ats.device, { ...cached, context: ats.context, global: false });
 		return use(cached, va);
 	}
-	const walked = stage1.walk(guestMemory(host, stage2, stage1.root), va, access, caches.walkCache(domain, context));
+	const memory = guestMemory(host, stage2, stage1.root, observe);
+	const walked = stage1.walk(memory, va, access, caches.walkCache(domain, context), observe);
 	if (!walked.ok) {
 		const { fault: kind, level, entry: ipa } = walked;
-		return { ok: false, kind, stage: 1, table: kind === "table-fetch" || kind === "update", level, ipa, ats: ats !== undefined };
+		const table = kind === "table-fetch" || kind === "update";
+		const under = table ? stage2.find(ipa) : undefined;
+		const allowed = under !== undefined && (under.perm & (kind === "update" ? WRITE : READ)) !== 0;
+		const stage = table && !allowed ? 2 : 1;
+		return { ok: false, kind, stage, mapped: under !== undefined, table, level, ipa, ats: ats !== undefined };
 	}
 	const page = stage2.find(walked.pa);
+	observe?.output(walked.pa, page);
 	const wanted = access & (READ | WRITE);
 	if (!page || (page.perm & wanted) !== wanted) {
 		const kind = page ? "permission" : "not-present";
-		return { ok: false, kind, stage: 2, table: false, level: 0, ipa: walked.pa, ats: ats !== undefined };
+		return { ok: false, kind, stage: 2, mapped: page !== undefined, table: false, level: 0, ipa: walked.pa, ats: ats !== undefined };
 	}
 	const shift = Math.min(page.shift, walked.size.toString(2).length - 1);
 	const inside = va & ((1n << BigInt(shift)) - 1n);

@@ -1,4 +1,5 @@
 /** Walks Arm VMSAv8-64 stage 1 tables of every granule. */
+import type { WalkObserver } from "./observe.js";
 import type { PhysMemory } from "./phys-memory.js";
 import { EXEC, fault, PRIV, READ, USER, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 
@@ -53,7 +54,14 @@ const AP_TABLE_READ_ONLY = 1n << 62n;
 export const PRIV_EXEC = 16;
 
 /** Translates `va` for a request of `access` (READ, WRITE, EXEC, PRIV). Levels count from 0 to 3. */
-export function walkArm(memory: PhysMemory, paging: ArmPaging, va: bigint, access: number, cache?: WalkCache): WalkResult {
+export function walkArm(
+	memory: PhysMemory,
+	paging: ArmPaging,
+	va: bigint,
+	access: number,
+	cache?: WalkCache,
+	observe?: WalkObserver,
+): WalkResult {
 	const { granule, inputBits, outputBits } = paging;
 	const stride = granule - 3;
 	const levels = Math.ceil((inputBits - granule) / stride);
@@ -72,6 +80,7 @@ export function walkArm(memory: PhysMemory, paging: ArmPaging, va: bigint, acces
 		const index = BigInt.asUintN(level === first ? 64 : stride, input >> shift);
 		const at = table + (index << 3n);
 		const entry = memory.read64(at);
+		observe?.entry(level, at, entry);
 		if (entry === undefined) return fault("table-fetch", level, at);
 		if ((entry & VALID) === 0n) return fault("not-present", level, at);
 		const isTable = level < 3 && (entry & TABLE) !== 0n;
@@ -114,6 +123,8 @@ function leaf(memory: PhysMemory, paging: ArmPaging, it: Leaf): WalkResult {
 	if ((entry & AP_USER) === 0n) perm &= ~USER;
 	if ((entry & UXN) !== 0n) perm &= ~EXEC;
 	if ((entry & PXN) !== 0n) perm &= ~PRIV_EXEC;
+	// what users may write is never executed with privilege (IHI0070, 5.4: all EL0-writable regions are treated as PXN)
+	if ((perm & (USER | WRITE)) === (USER | WRITE)) perm &= ~PRIV_EXEC;
 	if (paging.writeImpliesNoExecute && (perm & WRITE) !== 0) perm &= ~(EXEC | PRIV_EXEC);
 	if (!armAllows(paging, perm, access)) return fault("permission", level, at);
 	if (clean && (access & WRITE) !== 0) entry &= ~AP_READ_ONLY;

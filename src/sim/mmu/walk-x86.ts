@@ -1,4 +1,5 @@
 /** Walks x86-64 tables of four or five levels, as VT-d and AMD hardware does. */
+import type { WalkObserver } from "./observe.js";
 import type { PhysMemory } from "./phys-memory.js";
 import { EXEC, fault, PRIV, READ, USER, type WalkCache, type WalkResult, WRITE } from "./walk.js";
 
@@ -13,6 +14,8 @@ export interface X86Paging {
 	readonly root: bigint;
 	/** bits of a physical address; an entry's address bits above are reserved. Default 52 */
 	readonly addressBits?: number;
+	/** nested: bits of the addresses that the stage beneath translates; a wider one in the root pointer or an entry faults. Default: no limit */
+	readonly outputBits?: number;
 	/** supervisor writes obey the writable bit (VT-d WPE). Default false */
 	readonly writeProtect?: boolean;
 	/** bit 63 forbids execution (NXE); if false, the bit is ignored */
@@ -44,7 +47,14 @@ const SHIFTS = [0n, 12n, 21n, 30n, 39n, 48n];
  * Translates `va` for a request of `access` (READ, WRITE, EXEC, PRIV).
  * Levels count from 1 (4K) to 5.
  */
-export function walkX86(memory: PhysMemory, paging: X86Paging, va: bigint, access: number, cache?: WalkCache): WalkResult {
+export function walkX86(
+	memory: PhysMemory,
+	paging: X86Paging,
+	va: bigint,
+	access: number,
+	cache?: WalkCache,
+	observe?: WalkObserver,
+): WalkResult {
 	const top = paging.levels === 5 ? 57n : 48n;
 	// canonical: all bits above the top one are copies of it
 	const upper = va >> (top - 1n);
@@ -54,6 +64,9 @@ export function walkX86(memory: PhysMemory, paging: X86Paging, va: bigint, acces
 	let level = start ? start.level : paging.levels;
 	let table = start ? start.table : paging.root & ADDRESS;
 	let perm = start ? start.perm : READ | WRITE | EXEC | USER;
+	const { outputBits } = paging;
+	const beyond = outputBits === undefined ? 0n : ADDRESS & ~((1n << BigInt(outputBits)) - 1n);
+	if (!start && (table & beyond) !== 0n) return fault("address-size", paging.levels, table);
 	const tooWide = paging.addressBits === undefined ? 0n : ADDRESS & ~((1n << BigInt(paging.addressBits)) - 1n);
 	const touch = paging.accessedDirty ? (paging.extendedAccessed ? A | EA : A) : 0n;
 
@@ -61,10 +74,12 @@ export function walkX86(memory: PhysMemory, paging: X86Paging, va: bigint, acces
 		const shift = SHIFTS[level];
 		const at = table + (((va >> shift) & INDEX) << 3n);
 		const entry = memory.read64(at);
+		observe?.entry(level, at, entry);
 		if (entry === undefined) return fault("table-fetch", level, at);
 		if ((entry & P) === 0n) return fault("not-present", level, at);
 		const leaf = level === 1 || (entry & PS) !== 0n;
 		if (isReserved(entry, level, leaf, tooWide, paging.page1G ?? true)) return fault("reserved", level, at);
+		if ((entry & beyond) !== 0n) return fault("address-size", level, at);
 		if ((entry & RW) === 0n) perm &= ~WRITE;
 		if ((entry & US) === 0n) perm &= ~USER;
 		if (paging.noExecute && (entry & NX) !== 0n) perm &= ~EXEC;

@@ -123,7 +123,14 @@ describe("faults", () => {
 		expect(walkArm(memory, paging, 0x2000n, READ | PRIV).ok).toBe(true);
 		tables.map(0x3000n, 0x7000n, 3, ARM_PAGE | (1n << 54n));
 		expect(walkArm(memory, paging, 0x3000n, EXEC)).toEqual(fault("permission", 3));
+		// what users may write is never executed with privilege
+		expect(walkArm(memory, paging, 0x3000n, EXEC | PRIV)).toEqual(fault("permission", 3));
+		tables.map(0x3000n, 0x7000n, 3, ARM_PAGE | ARM_READ_ONLY | (1n << 54n));
+		expect(walkArm(memory, paging, 0x3000n, EXEC)).toEqual(fault("permission", 3));
 		expect(walkArm(memory, paging, 0x3000n, EXEC | PRIV).ok).toBe(true);
+		tables.map(0x3000n, 0x7000n, 3, ARM_PAGE | ARM_READ_ONLY | (1n << 53n));
+		expect(walkArm(memory, paging, 0x3000n, EXEC).ok).toBe(true);
+		expect(walkArm(memory, paging, 0x3000n, EXEC | PRIV)).toEqual(fault("permission", 3));
 		tables.map(0x4000n, 0x8000n);
 		expect(walkArm(memory, paging, 0x4000n, EXEC).ok).toBe(true);
 		expect(walkArm(memory, { ...paging, writeImpliesNoExecute: true }, 0x4000n, EXEC).ok).toBe(false);

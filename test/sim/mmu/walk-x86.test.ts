@@ -1,9 +1,9 @@
 /** Tests of the x86-64 table walker. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { EXEC, PRIV, READ, type Translation, USER, type WalkFault, WRITE } from "../../../src/sim/mmu/walk.js";
+import { EXEC, type FaultKind, PRIV, READ, type Translation, USER, type WalkFault, WRITE } from "../../../src/sim/mmu/walk.js";
 import { walkX86, type X86Paging } from "../../../src/sim/mmu/walk-x86.js";
-import { vtdFaultReason } from "../../../src/sim/vendors/vtd/fault-log.js";
+import { vtdFaultReason } from "../../../src/sim/vendors/vtd/fault-reasons.js";
 import { garbage, SparseMemory } from "./helpers/memory.js";
 import { X86Tables } from "./helpers/tables.js";
 
@@ -139,7 +139,7 @@ describe("faults", () => {
 	});
 
 	test("VT-d's reasons", () => {
-		const reason = (kind: string, level = 1, access = READ) => vtdFaultReason({ fault: kind, level }, 4, access);
+		const reason = (kind: FaultKind, level = 1, access = READ) => vtdFaultReason({ fault: kind, level }, 4, access);
 		expect(reason("table-fetch", 4)).toBe(0x73);
 		expect(reason("table-fetch", 3)).toBe(0x70);
 		expect(reason("not-present")).toBe(0x71);

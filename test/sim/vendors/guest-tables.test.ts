@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { READ, WRITE } from "../../../src/sim/mmu/walk.js";
-import { amdEvent, decodeAmdDte, lookupGcr3 } from "../../../src/sim/vendors/amd/gcr3.js";
+import { amdEvent } from "../../../src/sim/vendors/amd/events.js";
+import { decodeAmdDte, lookupGcr3 } from "../../../src/sim/vendors/amd/gcr3.js";
 import { decodeCd, fetchCd, usesStage1 } from "../../../src/sim/vendors/smmuv3/cd.js";
 import { badSte, decodeSmmuIdr, decodeSte } from "../../../src/sim/vendors/smmuv3/stream-table.js";
 import { lookupVtdPasid } from "../../../src/sim/vendors/vtd/pasid-table.js";
@@ -104,9 +105,10 @@ describe("AMD guest CR3 table", () => {
 	});
 
 	test("events", () => {
-		expect(amdEvent("not-present", READ).code).toBe(2);
-		expect(amdEvent("table-fetch", READ).code).toBe(4);
-		expect(amdEvent("permission", WRITE).flags).toBe(0x74);
+		expect(amdEvent("not-present", READ, true).code).toBe(2);
+		expect(amdEvent("table-fetch", READ, true, true).code).toBe(4);
+		// GN, US, PR, RW, PE
+		expect(amdEvent("permission", WRITE, true).flags).toBe(0x75);
 	});
 });
 
@@ -221,7 +223,7 @@ describe("SMMUv3 stream table entries and context descriptors", () => {
 		expect(usesStage1(ste(0n, 4n, 1n), undefined)).toBe(false);
 		expect(usesStage1(ste(0n, 4n, 1n), 3)).toBe(true);
 		expect(fetchCd(memory, ste(0n, 4n, 2n), undefined, FULL)).toMatchObject({ ok: true });
-		expect(fetchCd(memory, ste(0n, 4n, 2n), 0, FULL)).toMatchObject({ event: "C_BAD_SUBSTREAMID" });
+		expect(fetchCd(memory, ste(0n, 4n, 2n), 0, FULL)).toMatchObject({ event: "F_STREAM_DISABLED" });
 		expect(fetchCd(memory, ste(0n, 0n, 0n), 1, FULL)).toMatchObject({ event: "C_BAD_SUBSTREAMID" });
 	});
 

@@ -84,7 +84,8 @@ describe("VT-d", () => {
 		tables.map(0x8000n, GUEST_END, 1, P_RW_US);
 		const leaf = tables.map(0x9000n, 0x3000n, 1, 5n);
 		expect(vtd.translate(request, 0x7000n, READ).ok).toBe(true);
-		expect(vtd.translate(request, 0x7000n, WRITE)).toMatchObject({ reason: 0x79, stage2: true });
+		// SGN.6: the host maps the page, but not for writing
+		expect(vtd.translate(request, 0x7000n, WRITE)).toMatchObject({ reason: 0x85, stage2: true });
 		expect(vtd.translate(request, 0x8000n, READ)).toMatchObject({ reason: 0x79, stage2: true });
 		expect(vtd.translate(request, 0x9000n, WRITE)).toMatchObject({ reason: 0x85, stage2: false });
 		expect(vtd.translate(request, 0xa000n, READ)).toMatchObject({ reason: 0x71, stage2: false });
@@ -201,7 +202,12 @@ describe("SMMUv3", () => {
 			stall: true,
 			event: { name: "F_PERMISSION", fields: { rnw: 0n, class: 2n } },
 		});
-		expect(smmu.translate({ ...stream, ats: true }, 0x8000n, WRITE)).toEqual({ ok: false, stall: false, ats: true });
+		expect(smmu.translate({ ...stream, ats: true }, 0x8000n, WRITE)).toEqual({
+			ok: false,
+			unrecorded: "F_TRANSLATION",
+			stall: false,
+			ats: true,
+		});
 	});
 
 	test("CD.R clear: the fault ends the transaction and nothing is recorded", () => {

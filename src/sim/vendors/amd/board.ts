@@ -36,7 +36,7 @@ export const amdBoard: BoardVendor<AmdIommu> & { readonly kind: "amd" } = {
 		arch: "x86-64",
 		iommu: {
 			name: "amdvi0",
-			efr: 0x17000f0000a9dfn,
+			efr: 0x17002f0000a9dfn,
 			efr2: 8,
 			reserved: [
 				{ first: 0xfee00000, last: 0xfeefffff, type: "msi" },

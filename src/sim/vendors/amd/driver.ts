@@ -20,9 +20,9 @@ import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import { type AmdIommu, IOMMUFD, NESTED } from "./board.js";
 import { AmdPagingDomain } from "./domains.js";
+import { amdEvent } from "./events.js";
 import { amdFaultLine, amdWhy } from "./fault-log.js";
 import { AmdFeatures } from "./features.js";
-import { amdEvent } from "./gcr3.js";
 import { amdTable } from "./gcr3-table.js";
 import { AmdNestedDomain, copyDte } from "./nested-domain.js";
 import { type AmdOutcome, AmdTranslator } from "./translate.js";
@@ -52,7 +52,7 @@ export class AmdDriver implements HwDriver {
 			context.warn(
 				`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps its entries`,
 			);
-		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory));
+		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory), this.features);
 		this.#faults = new FaultLog(context.warn);
 	}
 
@@ -138,11 +138,17 @@ export class AmdDriver implements HwDriver {
 		if (domain instanceof AmdPagingDomain) {
 			const found = throughHost(domain, iova, access);
 			if (found !== undefined) return found;
-			const event = amdEvent(domain.find(iova) === undefined ? "not-present" : "permission", access);
+			// a PASID's table has the guest's format, whoever keeps it
+			const event = amdEvent(domain.find(iova) === undefined ? "not-present" : "permission", access, pasid !== undefined);
 			return this.finish(device, iova, pasid, 0, { ok: false, event, stage2: true, ats: device.pci.ats });
 		}
 		if (!(domain instanceof AmdNestedDomain))
-			return this.finish(device, iova, pasid, 0, { ok: false, event: amdEvent("not-present", access), stage2: false, ats: false });
+			return this.finish(device, iova, pasid, 0, {
+				ok: false,
+				event: amdEvent("not-present", access, pasid !== undefined),
+				stage2: false,
+				ats: false,
+			});
 		const { dte, id, parent } = domain;
 		const request = { rid: device.requester.wire, pasid, dte, domain: id, stage2: parent, ats: device.pci.ats && dte.ats };
 		const outcome = this.translator.translate(request, iova, access);

@@ -11,6 +11,9 @@ export class AmdFeatures {
 	/** bits of PASID; 0: the kernel cannot use PASIDs */
 	readonly pasidWidth: number;
 	readonly fiveLevels: boolean;
+	/** what it checks in guests' tables: NX, and user against supervisor */
+	readonly noExecute: boolean;
+	readonly user: boolean;
 	/** levels of guest CR3 tables */
 	readonly gcr3Levels: number;
 
@@ -27,5 +30,7 @@ export class AmdFeatures {
 		this.pasidWidth = usable ? Number(has.pasmax) + 1 : 0;
 		// GATS: levels of guest tables
 		this.fiveLevels = has.gats === 1n;
+		this.noExecute = has.nxsup === 1n;
+		this.user = has.ussup === 1n;
 	}
 }

@@ -7,7 +7,8 @@ import { AmdTranslator } from "./translate.js";
 
 /** A guest CR3 table of one to three levels. */
 export function amdTable(driver: AmdDriver, base: bigint, size: number): TableTranslator {
-	const translator = new AmdTranslator(new IommuCaches<bigint>(driver.description.caches), new HostMemory(driver.context.memory));
+	const caches = new IommuCaches<bigint>(driver.description.caches);
+	const translator = new AmdTranslator(caches, new HostMemory(driver.context.memory), driver.features);
 	const dte = {
 		valid: true,
 		translationValid: true,
@@ -23,7 +24,7 @@ export function amdTable(driver: AmdDriver, base: bigint, size: number): TableTr
 		guestLevels: 4,
 	} as const;
 	return {
-		caches: translator.caches,
+		caches,
 		translate: (device, stage2, iova, access, pasid) => {
 			const request = { rid: device.requester.wire, pasid, dte, domain: 0, stage2, ats: device.pci.ats };
 			return driver.finish(device, iova, pasid, 0, translator.translate(request, iova, access));

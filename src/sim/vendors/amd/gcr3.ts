@@ -1,6 +1,7 @@
-/** Decodes AMD's guest device table entries, looks up guest CR3 tables, and maps faults to events. */
-import { AMD_EVENTS, AMD_DTE as DTE, AMD_GCR3_ENTRY as ENTRY } from "../../../formats/amd/index.js";
+/** Decodes AMD's guest device table entries, and looks up guest CR3 tables. */
+import { AMD_DTE as DTE, AMD_GCR3_ENTRY as ENTRY } from "../../../formats/amd/index.js";
 import { flagReader, maskOf, numberReader, reader, reservedOf } from "../../../formats/words.js";
+import type { WalkObserver } from "../../mmu/observe.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import { type FaultKind, fault } from "../../mmu/walk.js";
 
@@ -71,26 +72,18 @@ const ADDRESS = maskOf(ENTRY, ["address"]);
 const RESERVED = reservedOf(ENTRY);
 
 /** Finds a PASID's page table: GLX+1 levels of 512 entries each. */
-export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid: number): Gcr3Result {
+export function lookupGcr3(memory: PhysMemory, gcr3: bigint, glx: number, pasid: number, observe?: WalkObserver): Gcr3Result {
 	// a PASID with more bits than the levels cover must not alias a smaller one
 	if (glx < 0 || glx > 2 || pasid >= 2 ** Math.min(20, 9 * (glx + 1))) return fault("non-canonical", glx + 1, gcr3);
 	let table = gcr3 & ADDRESS;
 	for (let level = glx; ; level--) {
 		const at = table + BigInt((pasid >>> (9 * level)) & 0x1ff) * 8n;
 		const entry = memory.read64(at);
+		observe?.structure(`GCR3 table entry, level ${level + 1}`, at, entry === undefined ? [] : [entry]);
 		if (entry === undefined) return fault("table-fetch", level + 1, at);
 		if ((entry & VALID) === 0n) return fault("not-present", level + 1, at);
 		if ((entry & RESERVED) !== 0n) return fault("reserved", level + 1, at);
 		if (level === 0) return { ok: true, root: entry & ADDRESS, at };
 		table = entry & ADDRESS;
 	}
-}
-
-/** The event that a walk's fault is logged as: the code, and for page faults the flags PR (0x10), RW (0x20), PE (0x40), RZ (0x80), US (0x4), NX (0x8). */
-export function amdEvent(kind: FaultKind, access: number): { code: number; flags: number } {
-	if (kind === "table-fetch") return { code: AMD_EVENTS.PAGE_TAB_HARDWARE_ERROR, flags: 0 };
-	let flags = (access & 2 ? 0x20 : 0) | (access & 4 ? 0x8 : 0) | (access & 8 ? 0 : 0x4);
-	if (kind === "permission" || kind === "privilege" || kind === "update") flags |= 0x50;
-	else if (kind === "reserved") flags |= 0x90;
-	return { code: AMD_EVENTS.IO_PAGE_FAULT, flags };
 }

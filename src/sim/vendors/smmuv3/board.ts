@@ -22,8 +22,18 @@ export interface Smmuv3Iommu extends Iommu {
 
 const kind = "smmuv3";
 
+/** Deviations of QEMU's SMMUv3, which its recorded traces show. */
+export const QUIRKS = {
+	walkFaultsAsStage1: "qemu-walk-faults-as-stage-1",
+	wholeIpa: "qemu-whole-ipa",
+} as const;
+
 export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" } = {
 	kind,
+	quirks: {
+		[QUIRKS.walkFaultsAsStage1]: "a stage 2 fault on the way to a stage 1 table is recorded as stage 1's, and so reaches the guest",
+		[QUIRKS.wholeIpa]: "event records hold all bits of an IPA, where the specification has bits 55:12",
+	},
 	parse: (f, base) => ({
 		...base,
 		kind,
@@ -73,6 +83,7 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 				// the emulated SMMU walks from the root every time
 				caches: { paging: 0 },
 				reserved: recordedReserved(devices.filter(({ smmu }) => smmu === unit)),
+				quirks: Object.values(QUIRKS),
 			})),
 			deviceTlbs: false,
 			device: (device) => ({

@@ -1,6 +1,7 @@
 /** Locates, fetches and checks SMMUv3 context descriptors in a guest's table. */
 import { CD, L1CD } from "../../../formats/smmuv3/index.js";
 import { flagReader, maskOf, numberReader, reader } from "../../../formats/words.js";
+import type { WalkObserver } from "../../mmu/observe.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import type { ArmPaging } from "../../mmu/walk-arm.js";
 import { type SmmuFeatures, STE_S1, type SteStage1 } from "./stream-table.js";
@@ -42,6 +43,7 @@ export function locateCd(
 	memory: PhysMemory,
 	ste: SteStage1,
 	ssid: number | undefined,
+	observe?: WalkObserver,
 ): { ok: true; at: bigint } | Exclude<CdResult, { ok: true }> {
 	const bad = (why: string) => ({ ok: false, event: "C_BAD_SUBSTREAMID", why, at: ste.contextPtr }) as const;
 	if (ste.cdMax === 0) {
@@ -58,29 +60,43 @@ export function locateCd(
 				at: ste.contextPtr,
 			};
 		index = 0;
-	} else if (index === 0 && ste.defaultSubstream === 2) return bad("S1DSS reserves CD 0 for transactions without a substream");
+	} else if (index === 0 && ste.defaultSubstream === 2) {
+		const why = "S1DSS reserves CD 0 for transactions without a substream";
+		return { ok: false, event: "F_STREAM_DISABLED", why, at: ste.contextPtr };
+	}
 	if (index >= 2 ** ste.cdMax) return bad(`substream ${index} is beyond S1CDMax ${ste.cdMax}`);
 	if (ste.format === 0) return { ok: true, at: ste.contextPtr + BigInt(index) * 64n };
 	// leaves of 64 CDs (4K) or 1024 (64K)
 	const split = ste.format === 1 ? 6 : 10;
 	const at = ste.contextPtr + BigInt(index >>> split) * 8n;
 	const l1 = memory.read64(at);
+	observe?.structure("L1CD", at, l1 === undefined ? [] : [l1]);
 	if (l1 === undefined) return { ok: false, event: "F_CD_FETCH", why: "the L1CD cannot be read", at };
 	if ((l1 & L1_VALID) === 0n) return { ...bad("the L1CD is not valid"), at };
 	return { ok: true, at: (l1 & L1_LEAF) + BigInt(index & (2 ** split - 1)) * 64n };
 }
 
 /** Fetches and checks the CD of a substream. */
-export function fetchCd(memory: PhysMemory, ste: SteStage1, ssid: number | undefined, smmu: SmmuFeatures): CdResult {
-	const where = locateCd(memory, ste, ssid);
+export function fetchCd(
+	memory: PhysMemory,
+	ste: SteStage1,
+	ssid: number | undefined,
+	smmu: SmmuFeatures,
+	observe?: WalkObserver,
+): CdResult {
+	const where = locateCd(memory, ste, ssid, observe);
 	if (!where.ok) return where;
 	const { at } = where;
 	const words: bigint[] = [];
 	for (let i = 0n; i < 4n; i++) {
 		const word = memory.read64(at + i * 8n);
-		if (word === undefined) return { ok: false, event: "F_CD_FETCH", why: "the CD cannot be read", at: at + i * 8n };
+		if (word === undefined) {
+			observe?.structure("CD", at, []);
+			return { ok: false, event: "F_CD_FETCH", why: "the CD cannot be read", at: at + i * 8n };
+		}
 		words.push(word);
 	}
+	observe?.structure("CD", at, words);
 	const cd = decodeCd(words, smmu, ste.stallDisabled);
 	if (typeof cd === "string") return { ok: false, event: "C_BAD_CD", why: cd, at };
 	return { ok: true, cd, at };

@@ -1,10 +1,11 @@
 /** DMA of devices behind an SMMUv3: translation, event records, stalls. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
-import { encodeSmmuEvent, SMMU_EVENTS, type SmmuEventName } from "../../../formats/smmuv3/events.js";
+import { SMMU_EVENTS, type SmmuEventName } from "../../../formats/smmuv3/events.js";
 import type { Values } from "../../../formats/words.js";
 import type { DmaOutcome } from "../../contract/driver.js";
 import { EXEC, PRIV, WRITE } from "../../mmu/walk.js";
 import { throughHost } from "../common/dma.js";
+import { QUIRKS } from "./board.js";
 import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
 import type { SmmuStream } from "./stream.js";
 import { type SmmuEvent, smmuEventRecord } from "./translate.js";
@@ -62,7 +63,9 @@ function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, wh
 	);
 	if (outcome.ok) return outcome;
 	if (outcome.stall) return stalled(stream, outcome.event, iova, what, ssid);
-	if (outcome.ats) return { ok: false, ats: true, why: "the SMMU refused the translation that the device asked for" };
+	const { unrecorded } = outcome;
+	if (outcome.ats) return { ok: false, ats: true, why: `the SMMU granted the device no access in its ATS answer (${unrecorded})` };
+	if (unrecorded !== undefined) return { ok: false, why: `the SMMU answered the ATS request with Completer Abort (${unrecorded})` };
 	return outcome.event === undefined ? { ok: false, why: UNRECORDED } : recorded(stream, outcome.event);
 }
 
@@ -79,7 +82,7 @@ function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, w
 			...names(stream, pasid),
 			address: iova,
 			rnw: what & WRITE ? 0n : 1n,
-			ind: what & EXEC ? 1n : 0n,
+			ind: what & EXEC && !(what & WRITE) ? 1n : 0n,
 			pnu: what & PRIV ? 1n : 0n,
 			class: 2n,
 		},
@@ -93,7 +96,7 @@ function names(stream: SmmuStream, pasid: number | undefined): Values {
 
 /** Records an event that ends the access. The guest gets it if it concerns the guest's own stage. */
 export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
-	const record = smmuEventRecord(event);
+	const record = smmuEventRecord(event, stream.smmu.has(QUIRKS.wholeIpa));
 	const { events } = stream;
 	if (events !== undefined && !event.stage2 && FOR_GUESTS.has(event.name)) events.viommu.report(record, events.virtId);
 	else
@@ -107,7 +110,7 @@ export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
 function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
 	const stag = stream.smmu.takeStag();
 	const fields = { ...event?.fields, stall: 1n, stag: BigInt(stag) };
-	const record = event && encodeSmmuEvent(event.name, fields);
+	const record = event && smmuEventRecord({ ...event, fields }, stream.smmu.has(QUIRKS.wholeIpa));
 	stream.device.requests.report({
 		pasid: ssid,
 		group: stag,

@@ -7,7 +7,7 @@ import { IommuCaches } from "../../mmu/caches.js";
 import { HwDevice } from "../common/device.js";
 import type { DriverContext, HwIommu } from "../common/driver.js";
 import { HostMemory } from "../common/host-memory.js";
-import type { Smmuv3Iommu } from "./board.js";
+import { QUIRKS, type Smmuv3Iommu } from "./board.js";
 import { Smmuv3Driver } from "./driver.js";
 import { SmmuStream } from "./stream.js";
 import { decodeSmmuIdr, type SmmuFeatures } from "./stream-table.js";
@@ -35,7 +35,14 @@ export class Smmu implements HwIommu {
 			host.warn(
 				`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${error === "ITE" ? "timed out" : "completed with an error"}; its cache keeps its entries`,
 			);
-		this.translator = new SmmuTranslator(this.features, this.caches, new HostMemory(host.memory));
+		this.translator = new SmmuTranslator(this.features, this.caches, new HostMemory(host.memory), {
+			walkFaultsAsStage1: this.has(QUIRKS.walkFaultsAsStage1),
+		});
+	}
+
+	/** Whether it deviates from the specification in this way (QUIRKS). */
+	has(quirk: string): boolean {
+		return this.description.quirks.includes(quirk);
 	}
 
 	/** A device's stream; undefined if it is behind another IOMMU. */

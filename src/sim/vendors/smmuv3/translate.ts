@@ -2,6 +2,7 @@
 import { encodeSmmuEvent, type SmmuEventName } from "../../../formats/smmuv3/events.js";
 import type { Values } from "../../../formats/words.js";
 import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
+import type { WalkObserver } from "../../mmu/observe.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import { guestMemory, type Refusal, type Stage1, type Stage2, translate, translateStage2 } from "../../mmu/translate.js";
 import { EXEC, type FaultKind, PRIV, READ, WRITE } from "../../mmu/walk.js";
@@ -31,11 +32,13 @@ export type SmmuOutcome =
 	| { readonly ok: true; readonly pa: bigint; readonly length: bigint }
 	| {
 			readonly ok: false;
-			/** absent: nothing is recorded (aborting stream, CD.R = 0, a refused ATS request) */
+			/** absent: nothing is recorded (aborting stream, CD.R = 0, an ATS request) */
 			readonly event?: SmmuEvent;
+			/** the event that an ordinary transaction would have caused, where an ATS request causes none */
+			readonly unrecorded?: SmmuEventName;
 			/** the transaction waits; the driver fills in the event's STAG and Stall bit */
 			readonly stall: boolean;
-			/** an ATS request was refused: the device may send a page request */
+			/** an ATS request was answered without permissions: the device may send a page request */
 			readonly ats: boolean;
 	  };
 
@@ -58,24 +61,47 @@ const EVENTS: Readonly<Record<FaultKind, SmmuEventName>> = {
 	update: "F_PERMISSION",
 };
 
+/** What a translator may have besides. */
+export interface SmmuTranslatorOptions {
+	/** QUIRKS.walkFaultsAsStage1 */
+	readonly walkFaultsAsStage1?: boolean;
+	/** told what is read; absent: nobody draws its translations */
+	readonly observe?: WalkObserver;
+}
+
 /** Translates the accesses of one SMMU's streams. */
 export class SmmuTranslator {
 	constructor(
 		readonly smmu: SmmuFeatures,
 		readonly caches: IommuCaches<CachedCd>,
 		readonly host: PhysMemory,
+		readonly options: SmmuTranslatorOptions = {},
 	) {}
 
-	/** Translates an access (READ, WRITE, EXEC, PRIV) at `va` of a stream. */
+	/**
+	 * Translates an access (READ, WRITE, EXEC, PRIV) at `va` of a stream. An ATS request causes no event whatever goes wrong: a
+	 * fault of translation, of the CD's fetch too, is answered without permissions, a configuration error with Completer Abort
+	 * (IHI0070, 3.9.1.2 and 7.3.22).
+	 */
 	translate(stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
+		const outcome = this.#translate(stream, va, access);
+		if (outcome.ok || !stream.ats || outcome.event === undefined) return outcome;
+		const { name } = outcome.event;
+		return { ok: false, unrecorded: name, stall: false, ats: TRANSLATION_FAULTS.has(name) };
+	}
+
+	#translate(stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
 		const { ste } = stream;
+		const { observe } = this.options;
 		// the driver installs an invalid entry as abort
 		if (!ste.valid || ste.config === STE_ABORT) return refuse(undefined);
 		if (badSte(ste, this.smmu)) return refuse({ name: "C_BAD_STE", fields: streamFields(stream), stage2: false });
 		if (!usesStage1(ste, stream.ssid)) {
 			const { stage2 } = stream;
+			// 7.3.9: without stage 1 there are no substreams
+			if (stream.ssid !== undefined) return refuse({ name: "C_BAD_SUBSTREAMID", fields: streamFields(stream), stage2: false });
 			const mapped = stage2.find(va) !== undefined;
-			return translateStage2(stage2, va, access) ?? refuse(stage2Event(mapped, 2n, stream, va, access, va));
+			return translateStage2(stage2, va, access, observe) ?? refuse(stage2Event(mapped, 2n, stream, va, access, va));
 		}
 
 		const context = stream.ssid ?? NO_PASID;
@@ -89,7 +115,7 @@ export class SmmuTranslator {
 		const { cd, roots } = cached;
 		const half = armHalf(cd, va);
 		const stage1: Stage1 = {
-			walk: (memory, at, what, cache) => walkArm(memory, half, at, what, cache),
+			walk: (memory, at, what, cache, seen) => walkArm(memory, half, at, what, cache, seen),
 			refuses: (perm, what) => (armAllows(half, perm, what) ? undefined : "permission"),
 			root: roots[half.upper ? 1 : 0],
 		};
@@ -98,37 +124,34 @@ export class SmmuTranslator {
 			domain: stream.vmid,
 			context: cd.asid,
 			ats: stream.ats ? { device: stream.sid, context } : undefined,
+			observe,
 		};
 		const outcome = translate(space, stage1, stream.stage2, this.host, va, access);
-		if (outcome.ok) return outcome;
-		if (outcome.ats) return { ok: false, stall: false, ats: true };
-		return this.#refused(outcome, cd, half, stream, va, access);
+		return outcome.ok ? outcome : this.#refused(outcome, cd, half, stream, va, access);
 	}
 
 	#refused(at: Refusal, cd: ContextDescriptor, half: ArmPaging, stream: SmmuStream, va: bigint, access: number): SmmuOutcome {
-		let { kind, ipa } = at;
-		if (at.table) {
-			// the table's own address is what is looked up, not that of the entry in it
-			ipa &= -(1n << BigInt(half.granule));
-			if (kind === "table-fetch") kind = "not-present";
+		const { kind, ipa, table, mapped, ats } = at;
+		if (at.stage === 2) {
+			const event = stage2Event(mapped, table ? 1n : 2n, stream, va, access, ipa, kind === "update");
+			if (!table || !this.options.walkFaultsAsStage1) return refuse(event);
+			// QEMU looks the table's own address up, not that of the entry in it
+			const fields = { ...event.fields, s2: 0n, ipa: ipa & -(1n << BigInt(half.granule)) };
+			return refuse(cd.report ? { name: "F_TRANSLATION", fields, stage2: false } : undefined);
 		}
-		const stage2 = at.stage === 2;
-		const fields = {
-			...streamFields(stream),
-			...accessFields(va, access),
-			class: at.table ? 1n : 2n,
-			s2: stage2 ? 1n : 0n,
-			ipa: at.table || stage2 ? ipa : 0n,
-		};
-		const event = { name: EVENTS[kind], fields, stage2 };
-		if (stage2) return refuse(event);
-		if (cd.stall && !at.table) return { ok: false, event, stall: true, ats: false };
+		const fields = { ...streamFields(stream), ...accessFields(va, access) };
+		// the bus refused the access to a table
+		if (table) return refuse({ name: "F_WALK_EABT", fields: { ...fields, class: 1n, fetch: ipa & ~7n }, stage2: false });
+		const event = { name: EVENTS[kind], fields: { ...fields, class: 2n }, stage2: false };
+		if (ats) return refuse(event);
+		if (cd.stall) return { ok: false, event, stall: true, ats: false };
 		return refuse(cd.report ? event : undefined);
 	}
 
 	#fetch(stream: SmmuStream, va: bigint, access: number): CachedCd | Exclude<SmmuOutcome, { ok: true }> {
 		const { stage2 } = stream;
-		const got = fetchCd(guestMemory(this.host, stage2), stream.ste, stream.ssid, this.smmu);
+		const { observe } = this.options;
+		const got = fetchCd(guestMemory(this.host, stage2, undefined, observe), stream.ste, stream.ssid, this.smmu, observe);
 		if (!got.ok) {
 			if (got.event !== "F_CD_FETCH") return refuse({ name: got.event, fields: streamFields(stream), stage2: false });
 			// mapped write-only or not at all: stage 2 refused it, not the bus
@@ -145,9 +168,16 @@ export class SmmuTranslator {
 	}
 }
 
-/** Encodes an outcome's event in its 32 bytes. */
-export function smmuEventRecord(event: SmmuEvent): Uint8Array {
-	return encodeSmmuEvent(event.name, event.fields);
+/** Events that an ATS request is answered for with success and no permissions. */
+const TRANSLATION_FAULTS: ReadonlySet<SmmuEventName> = new Set(["F_TRANSLATION", "F_ADDR_SIZE", "F_ACCESS", "F_PERMISSION"]);
+
+/** An event's record, 32 bytes. Of an IPA it holds bits 55:12; `wholeIpa` (QUIRKS.wholeIpa): the low ones too. */
+export function smmuEventRecord({ name, fields }: SmmuEvent, wholeIpa = false): Uint8Array {
+	const { ipa } = fields;
+	if (ipa === undefined) return encodeSmmuEvent(name, fields);
+	const record = encodeSmmuEvent(name, { ...fields, ipa: ipa & ~0xfffn });
+	if (wholeIpa) new DataView(record.buffer).setBigUint64(24, ipa, true);
+	return record;
 }
 
 function refuse(event: SmmuEvent | undefined): Exclude<SmmuOutcome, { ok: true }> {
@@ -163,12 +193,15 @@ function accessFields(address: bigint, access: number): Values {
 	return {
 		address,
 		rnw: (access & WRITE) !== 0 ? 0n : 1n,
-		ind: (access & EXEC) !== 0 ? 1n : 0n,
+		// InD is 0 for writes
+		ind: (access & EXEC) !== 0 && (access & WRITE) === 0 ? 1n : 0n,
 		pnu: (access & PRIV) !== 0 ? 1n : 0n,
 	};
 }
 
-function stage2Event(mapped: boolean, cls: bigint, stream: SmmuStream, va: bigint, access: number, ipa: bigint): SmmuEvent {
+/** An event of the host's own tables. `cls`: 0 a CD is fetched, 1 a table is walked (`update`: written), 2 the transaction itself. */
+function stage2Event(mapped: boolean, cls: bigint, stream: SmmuStream, va: bigint, access: number, ipa: bigint, update = false): SmmuEvent {
 	const fields = { ...streamFields(stream), ...accessFields(va, access), class: cls, s2: 1n, ipa };
-	return { name: mapped ? "F_PERMISSION" : "F_TRANSLATION", fields, stage2: true };
+	if (!mapped) return { name: "F_TRANSLATION", fields, stage2: true };
+	return { name: "F_PERMISSION", fields: cls === 1n ? { ...fields, ttrnw: update ? 0n : 1n } : fields, stage2: true };
 }

@@ -27,7 +27,8 @@ import type { AtcFailure } from "../common/hooks.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import type { VtdIommu } from "./board.js";
-import { vtdFaultLine, vtdReason } from "./fault-log.js";
+import { vtdFaultLine } from "./fault-log.js";
+import { legacyReason, secondStageReason, vtdReason } from "./fault-reasons.js";
 import { VtdFeatures } from "./features.js";
 import { VtdNestedDomain } from "./nested-domain.js";
 import { VtdPagingDomain } from "./paging-domain.js";
@@ -63,7 +64,8 @@ export class VtdDriver implements HwDriver {
 		this.#faults = new FaultLog(context.warn);
 		this.isolatesMsi = description.interruptRemapping;
 		const page1G = (this.features.firstStagePages & (1n << 30n)) !== 0n;
-		this.translator = new VtdTranslator(this.caches, new HostMemory(context.memory), { addressBits: 52, page1G });
+		const limits = { addressBits: 52, guestBits: this.features.secondStageWidth, page1G };
+		this.translator = new VtdTranslator(this.caches, new HostMemory(context.memory), limits);
 	}
 
 	get reasons(): Reasons {
@@ -159,15 +161,16 @@ export class VtdDriver implements HwDriver {
 	#translate(device: HwDevice, iova: bigint, access: number, pasid: number | undefined): VtdOutcome {
 		const { requester, group, pci } = device;
 		const refuse = (reason: number, ats = false): VtdOutcome => ({ ok: false, reason, stage2: false, quiet: false, ats });
-		const { scalable } = this.features;
-		// In scalable mode the driver sets up only the device's own requester ID, not a bridge's alias.
-		if (scalable && !requester.own) return refuse(0x02);
+		const { scalable, secondStageWidth } = this.features;
+		// In scalable mode the driver sets up only the device's own requester ID, not a bridge's alias: SCT.2.
+		if (scalable && !requester.own) return refuse(0x41);
 		const domain = group.attached.get(pasid ?? 0)?.domain;
 		if (domain instanceof VtdPagingDomain) {
 			const found = throughHost(domain, iova, access);
 			if (found !== undefined) return found;
-			if (domain.stage === "second") return refuse(access & WRITE ? 0x05 : 0x06, pci.ats);
-			return refuse(domain.find(iova) === undefined ? 0x71 : 0x85, pci.ats);
+			if (domain.stage === "first") return refuse(domain.find(iova) === undefined ? 0x71 : 0x85, pci.ats);
+			if (!scalable) return refuse(legacyReason(iova, access, secondStageWidth), pci.ats);
+			return refuse(secondStageReason(domain.find(iova), iova, access, secondStageWidth), pci.ats);
 		}
 		if (!(domain instanceof VtdNestedDomain)) return refuse(scalable ? 0x59 : 0x02);
 		const request = {

@@ -51,6 +51,7 @@ export class VtdNestedDomain extends NestedDomain {
 		this.paging = {
 			levels: addr_width === 57 ? 5 : 4,
 			root: pgtbl_addr,
+			outputBits: driver.features.secondStageWidth,
 			page1G: (driver.features.firstStagePages & (1n << 30n)) !== 0n,
 			writeProtect: has(FLAG.IOMMU_VTD_S1_WPE),
 			noExecute: true,

@@ -1,6 +1,7 @@
 /** Looks up and decodes PASID table entries of guests in VT-d's scalable mode. */
 import { VTD_PASID_DIR_ENTRY as DIR, VTD_PASID_ENTRY as ENTRY } from "../../../formats/vtd/index.js";
 import { flagReader, maskOf, numberReader, reader, reservedOf } from "../../../formats/words.js";
+import type { WalkObserver } from "../../mmu/observe.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
 import type { X86Paging } from "../../mmu/walk-x86.js";
 
@@ -43,6 +44,8 @@ const DIR_FPD = maskOf(DIR, ["fpd"]);
 const DIR_RESERVED = reservedOf(DIR);
 const DIR_TABLE = maskOf(DIR, ["smptblptr"]);
 
+const ENTRY_RESERVED = Array.from({ length: 8 }, (_, word) => reservedOf(ENTRY, word));
+
 const present = flagReader(ENTRY, "p");
 const faultsDisabled = flagReader(ENTRY, "fpd");
 const addressWidth = numberReader(ENTRY, "aw");
@@ -67,7 +70,7 @@ export interface VtdPasidTable {
 }
 
 /** Looks a PASID up in the guest's directory and table. */
-export function lookupVtdPasid(memory: PhysMemory, table: VtdPasidTable, pasid: number): VtdPasidResult {
+export function lookupVtdPasid(memory: PhysMemory, table: VtdPasidTable, pasid: number, observe?: WalkObserver): VtdPasidResult {
 	const no = (reason: number, entry: bigint, faultsDisabled = false): VtdPasidResult => ({
 		ok: false,
 		reason,
@@ -79,19 +82,26 @@ export function lookupVtdPasid(memory: PhysMemory, table: VtdPasidTable, pasid: 
 	if (slot >= table.entries) return no(0x46, table.base);
 	const dirAt = (table.base & DIR_TABLE) + BigInt(slot) * 8n;
 	const dir = memory.read64(dirAt);
+	observe?.structure("PASID directory entry", dirAt, dir === undefined ? [] : [dir]);
 	if (dir === undefined) return no(0x50, dirAt);
 	const quietDir = (dir & DIR_FPD) !== 0n;
 	if ((dir & DIR_PRESENT) === 0n) return no(0x51, dirAt, quietDir);
 	if ((dir & DIR_RESERVED) !== 0n) return no(0x52, dirAt, quietDir);
 	const at = (dir & DIR_TABLE) + BigInt(pasid & 63) * 64n;
 	const words: bigint[] = [];
-	for (let i = 0n; i < 3n; i++) {
+	for (let i = 0n; i < 8n; i++) {
 		const word = memory.read64(at + i * 8n);
-		if (word === undefined) return no(0x58, at, quietDir);
+		if (word === undefined) {
+			observe?.structure("PASID table entry", at, []);
+			return no(0x58, at, quietDir);
+		}
 		words.push(word);
 	}
+	observe?.structure("PASID table entry", at, words);
 	const quiet = faultsDisabled(words);
 	if (!present(words)) return no(0x59, at, quiet);
+	// SPT.3: a reserved bit in any of the eight words of a present entry
+	if (words.some((word, i) => (word & ENTRY_RESERVED[i]) !== 0n)) return no(0x5a, at, quiet);
 	const entry = decodeVtdPasidEntry(words);
 	if (entry.type < 1 || entry.type > 4) return no(0x5b, at, quiet);
 	// FSPM 2 and 3 are reserved; so is AW for tables with a second stage
@@ -120,12 +130,23 @@ export function decodeVtdPasidEntry(words: readonly bigint[]): VtdPasidEntry {
 	};
 }
 
+/** What the unit's registers say of first-stage tables. */
+export interface VtdLimits {
+	/** bits of a host address (HAW); higher bits of an entry are reserved */
+	readonly addressBits: number;
+	/** bits of a guest-physical address: those that the second stage translates (MGAW) */
+	readonly guestBits: number;
+	/** CAP.FS1GP */
+	readonly page1G: boolean;
+}
+
 /** The walker's parameters for an entry's first stage. */
-export function vtdPagingOf(entry: VtdPasidEntry, addressBits: number, page1G: boolean): X86Paging {
+export function vtdPagingOf(entry: VtdPasidEntry, { addressBits, guestBits, page1G }: VtdLimits): X86Paging {
 	return {
 		levels: entry.levels,
 		root: entry.firstStage,
 		addressBits,
+		outputBits: guestBits,
 		page1G,
 		writeProtect: entry.writeProtect,
 		noExecute: entry.noExecute,

@@ -9,7 +9,7 @@ import type { PhysMemory } from "../../../../src/sim/mmu/phys-memory.js";
 import type { Stage2 } from "../../../../src/sim/mmu/translate.js";
 import { READ, WRITE } from "../../../../src/sim/mmu/walk.js";
 import { machineFromTraceHeader } from "../../../../src/sim/vendors/machines.js";
-import type { Smmuv3Iommu } from "../../../../src/sim/vendors/smmuv3/board.js";
+import { QUIRKS, type Smmuv3Iommu } from "../../../../src/sim/vendors/smmuv3/board.js";
 import { smmuInvalidations } from "../../../../src/sim/vendors/smmuv3/invalidations.js";
 import { decodeSmmuIdr, decodeSte, STE_BYPASS, type SteStage1 } from "../../../../src/sim/vendors/smmuv3/stream-table.js";
 import { type CachedCd, SmmuTranslator, smmuEventRecord } from "../../../../src/sim/vendors/smmuv3/translate.js";
@@ -61,9 +61,13 @@ class Replay {
 	readonly buffers = new Map<string, Uint8Array>();
 	readonly caches = new IommuCaches<CachedCd>({ paging: 0 });
 	readonly smmu: SmmuTranslator;
+	readonly wholeIpa: boolean;
 
 	constructor(iommu: Smmuv3Iommu) {
-		this.smmu = new SmmuTranslator(decodeSmmuIdr(iommu.idr), this.caches, this.host);
+		this.wholeIpa = iommu.quirks.includes(QUIRKS.wholeIpa);
+		this.smmu = new SmmuTranslator(decodeSmmuIdr(iommu.idr), this.caches, this.host, {
+			walkFaultsAsStage1: iommu.quirks.includes(QUIRKS.walkFaultsAsStage1),
+		});
 	}
 
 	// user addresses stand for host-physical ones
@@ -186,8 +190,8 @@ class Replay {
 			const got = this.smmu.translate(stream, BigInt(step.iova as string) + BigInt(i), write ? WRITE : READ);
 			if (!got.ok) {
 				if (!got.event) continue;
-				const record = smmuEventRecord(got.event);
-				expect(encodeSmmuEvent(got.event.name, decodeSmmuEvent(record).fields)).toEqual(record);
+				const record = smmuEventRecord(got.event, this.wholeIpa);
+				expect(encodeSmmuEvent(got.event.name, decodeSmmuEvent(record).fields)).toEqual(smmuEventRecord(got.event));
 				events.push(Buffer.from(record).toString("hex"));
 				continue;
 			}
