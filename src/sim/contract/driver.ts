@@ -3,7 +3,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import type { Reasons } from "../why/reasons.js";
 import type { IommuDevice } from "./device.js";
 import type { Domain, NestedDomain, PagingDomain } from "./domain.js";
-import type { AllocData } from "./user-data.js";
+import type { AllocData, GivenData } from "./user-data.js";
 import type { ViommuCore, ViommuOps } from "./viommu.js";
 
 /** One physical IOMMU. Every device is behind one; vIOMMUs and nesting parents belong to one. */
@@ -36,14 +36,14 @@ export interface IommuDriver<D extends IommuDevice = IommuDevice> {
 	readonly reasons: Reasons;
 	/** whether the device supports dirty tracking (IOMMU_CAP_DIRTY_TRACKING) */
 	canTrackDirty(device: D): boolean;
-	/** `flags` is a combination of IOMMU_HWPT_ALLOC_*, without FAULT_ID_VALID */
+	/** `flags` is a combination of IOMMU_HWPT_ALLOC_NEST_PARENT, DIRTY_TRACKING (if `canTrackDirty`) and PASID */
 	allocPaging(device: D, flags: number, from?: AllocData): PagingDomain | Ret;
 	/** called when nothing is attached for the PASID any more */
 	detached?(device: D, pasid: number): void;
 	/** whether the table includes the guest's own PASID table, so that it takes requests with any PASID */
 	guestOwnsPasids?(domain: Domain): boolean;
-	/** a user-managed table on a nesting parent */
-	allocNested?(device: D, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret;
+	/** a user-managed table on a nesting parent of this driver; `flags` is IOMMU_HWPT_ALLOC_PASID or 0 */
+	allocNested?(device: D, parent: PagingDomain, flags: number, from: GivenData): NestedDomain | Ret;
 	/** `type` is the requested type (IOMMU_HW_INFO_TYPE_*, 0: the default) */
 	hwInfo?(device: D, type: number): HwInfo | Ret | undefined;
 	/** -EOPNOTSUPP where vIOMMUs of the type do not exist for the device; checked before the parent is looked up */

@@ -17,6 +17,15 @@ export interface AllocData {
 	readonly data: UserData | undefined;
 }
 
+/** The same where the caller did pass some. */
+export interface GivenData extends AllocData {
+	readonly data: UserData;
+}
+
+export function hasData(from: AllocData): from is GivenData {
+	return from.data !== undefined;
+}
+
 /**
  * Copy a driver's struct of `size` bytes, of which the caller must pass at least `min`; bytes that it leaves out are zero.
  * -EINVAL for another type or a struct that is too short or too long, -EFAULT.

@@ -5,7 +5,7 @@ import type { IommuDevice } from "./device.js";
 import type { NestedDomain } from "./domain.js";
 import type { IommuInstance } from "./driver.js";
 import type { InvalidateArray, InvalidateResult } from "./invalidation.js";
-import type { AllocData } from "./user-data.js";
+import type { GivenData } from "./user-data.js";
 
 /** iommufd's half of a vIOMMU. */
 export interface ViommuCore {
@@ -30,7 +30,8 @@ export interface HwQueueCore {
 
 /** The driver's half of a vIOMMU. */
 export interface ViommuOps {
-	allocNested?(device: IommuDevice, flags: number, from: AllocData): NestedDomain | Ret;
+	/** a user-managed table in it; `flags` is IOMMU_HWPT_ALLOC_PASID or 0 */
+	allocNested?(device: IommuDevice, flags: number, from: GivenData): NestedDomain | Ret;
 	/** checks that a device may have a virtual ID in this vIOMMU */
 	addVdevice?(device: IommuDevice, virtId: bigint): Ret;
 	removeVdevice?(device: IommuDevice): void;

@@ -2,7 +2,7 @@
 import { iommu_hwpt_data_type as DATA, iommufd_hwpt_alloc_flags as FLAG, iommu_hwpt_alloc } from "../../../structs/index.js";
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { AllocData } from "../contract/user-data.js";
+import { type AllocData, hasData } from "../contract/user-data.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 import { type Hwpt, HwptNested, HwptPaging } from "./hwpt.js";
@@ -88,7 +88,7 @@ export function allocPaging(
 /** Allocate a user-managed table on a nesting parent, without a vIOMMU. */
 function allocNested(parent: HwptPaging, device: Device, flags: number, from: AllocData, command: Command): HwptNested | Ret {
 	const { iommu } = device.device;
-	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
+	if (flags & ~(FAULT | PASID) || !hasData(from)) return -EOPNOTSUPP;
 	if (command.lateFlags() < 0) return -EOPNOTSUPP;
 	if (iommu.driver.allocNested === undefined) return -EOPNOTSUPP;
 	if (parent.automatic || !parent.nestParent || parent.domain.iommu.driver !== iommu.driver) return -EINVAL;
@@ -101,7 +101,7 @@ function allocNested(parent: HwptPaging, device: Device, flags: number, from: Al
 
 function allocInViommu(viommu: Viommu, device: Device, flags: number, from: AllocData, command: Command): HwptNested | Ret {
 	if (viommu.iommu !== device.device.iommu) return -EINVAL;
-	if (flags & ~(FAULT | PASID) || from.data === undefined) return -EOPNOTSUPP;
+	if (flags & ~(FAULT | PASID) || !hasData(from)) return -EOPNOTSUPP;
 	if (command.lateFlags() < 0 || command.lateTypes() < 0) return -EOPNOTSUPP;
 	if (viommu.ops.allocNested === undefined) return -EOPNOTSUPP;
 	if (!viommu.context.system.allocation()) return -ENOMEM;

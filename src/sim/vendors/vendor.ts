@@ -3,8 +3,31 @@ import type { iommu_hwpt_vtd_s1_invalidate_v10 } from "../../../structs/index.js
 import type { Iommu } from "../board/description.js";
 import type { BoardVendor } from "../board/vendor.js";
 import type { CacheRow } from "../mmu/caches.js";
+import type { Group } from "../why/check.js";
 import type { DriverContext, HwIommu } from "./common/driver.js";
 import type { GuestQueue } from "./guest-queue.js";
+
+/**
+ * The places where the core asks a driver, with the checks that the driver makes there; of two kinds of page tables, those
+ * of the nested one come second. A hook that is absent checks nothing.
+ */
+export type DriverChecks = Readonly<Partial<Record<DriverHook, Group>>>;
+
+export type DriverHook =
+	| "allocPaging"
+	| "allocNested"
+	| "attach"
+	| "canMap"
+	| "readDirty"
+	| "hwInfo"
+	| "viommuSupported"
+	| "initViommu"
+	| "viommuAllocNested"
+	| "addVdevice"
+	| "invalidate"
+	| "viommuInvalidate"
+	| "hwQueueSupported"
+	| "initHwQueue";
 
 /** An extension of the uAPI beyond the current release. */
 export interface Proposal {
@@ -24,6 +47,8 @@ type EntryWithError = Pick<typeof iommu_hwpt_vtd_s1_invalidate_v10, "leaves" | "
 export interface Vendor<I extends Iommu = Iommu> extends BoardVendor<I> {
 	/** its name in texts: "VT-d" */
 	readonly title: string;
+	/** what its driver checks, by the method of the contract ring that the core calls */
+	readonly checks?: DriverChecks;
 	/** Creates one of its IOMMUs with its driver. Absent: its devices are made by IOMMU_TEST_CMD. */
 	driver?(description: I, context: DriverContext): HwIommu;
 	/** by name in --uapi */

@@ -1,12 +1,13 @@
 /** The mock IOMMU's page tables: kernel-managed and nested. */
 import { defines, iommu_hwpt_invalidate_selftest as ENTRY, mock_nested_domain_iotlb } from "../../../../structs/index.js";
-import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { IommuInstance } from "../../contract/driver.js";
 import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
 import type { Area } from "../../iova/area.js";
 import type { Interval } from "../../iova/interval-set.js";
+import type { Reasons } from "../../why/reasons.js";
+import { mockAttachChecks, mockEntryChecks, mockInvalidateChecks, mockNestedAttachChecks, mockPagingAttachChecks } from "./checks.js";
 import type { MockDevice } from "./device.js";
 import type { MockFormat, MockTracker } from "./formats.js";
 import type { MockViommu } from "./viommu.js";
@@ -18,7 +19,7 @@ function attachMock(device: MockDevice, pasid: number, viommu: MockViommu | unde
 	if (pasid !== 0) {
 		if (pasid !== FAILING_PASID) return 0;
 		device.failNext = !device.failNext;
-		return device.failNext ? 0 : -ENOMEM;
+		return device.failNext ? 0 : device.iommu.driver.reasons.fail(mockAttachChecks.mockEverySecond, pasid, device.name);
 	}
 	device.viommu = viommu;
 	device.virtId = virtId;
@@ -45,7 +46,8 @@ export class MockPagingDomain extends PagingDomain {
 	}
 
 	override attach(device: MockDevice, pasid: number): Ret {
-		if (pasid === 0 && this.dirty !== undefined && !device.tracksDirty) return -EINVAL;
+		if (pasid === 0 && this.dirty !== undefined && !device.tracksDirty)
+			return device.iommu.driver.reasons.fail(mockPagingAttachChecks.mockTracksDirty, device.name);
 		return attachMock(device, pasid, undefined, 0n);
 	}
 
@@ -67,22 +69,25 @@ export class MockNestedDomain extends NestedDomain {
 	override attach(device: MockDevice, pasid: number): Ret {
 		if (this.viommu === undefined || pasid !== 0) return attachMock(device, pasid, undefined, 0n);
 		const virtId = this.viommu.viommu.virtId(device);
-		return virtId === undefined ? -ENOENT : attachMock(device, pasid, this.viommu, virtId);
+		if (virtId === undefined) return device.iommu.driver.reasons.fail(mockNestedAttachChecks.mockNoVdevice, device.name);
+		return attachMock(device, pasid, this.viommu, virtId);
 	}
 
 	override invalidate(array: InvalidateArray): InvalidateResult {
-		if (array.type !== defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST) return { rc: -EINVAL, done: 0 };
+		const { reasons } = array.process;
+		if (array.type !== defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST)
+			return { rc: reasons.fail(mockInvalidateChecks.mockArrayType, array.type), done: 0 };
 		for (let i = 0; i < array.count; i++) {
 			const bytes = array.entry(i, ENTRY.size);
-			const rc = typeof bytes === "number" ? bytes : this.#invalidateOne(ENTRY.decode(bytes));
+			const rc = typeof bytes === "number" ? bytes : this.#invalidateOne(ENTRY.decode(bytes), reasons);
 			if (rc < 0) return { rc, done: i };
 		}
 		return { rc: 0, done: array.count };
 	}
 
-	#invalidateOne({ flags, iotlb_id }: { flags: number; iotlb_id: number }): Ret {
-		if (flags & ~defines.IOMMU_TEST_INVALIDATE_FLAG_ALL) return -EOPNOTSUPP;
-		if (iotlb_id > mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_ID_MAX) return -EINVAL;
+	#invalidateOne({ flags, iotlb_id }: { flags: number; iotlb_id: number }, reasons: Reasons): Ret {
+		if (flags & ~defines.IOMMU_TEST_INVALIDATE_FLAG_ALL) return reasons.fail(mockEntryChecks.mockEntryFlags, flags);
+		if (iotlb_id > mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_ID_MAX) return reasons.fail(mockEntryChecks.mockIotlbId, iotlb_id);
 		if (flags & defines.IOMMU_TEST_INVALIDATE_FLAG_ALL) this.iotlb.fill(0);
 		else this.iotlb[iotlb_id] = 0;
 		return 0;

@@ -7,16 +7,16 @@ import {
 	iommu_test_hw_info,
 	mock_iommupt,
 } from "../../../../structs/index.js";
-import { EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { HwInfo, IommuDriver } from "../../contract/driver.js";
-import type { AllocData } from "../../contract/user-data.js";
+import type { AllocData, GivenData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import type { Release } from "../../uapi/release.js";
 import type { Reasons } from "../../why/reasons.js";
+import { mockAllocNestedChecks, mockFormatChecks, mockInfoChecks, mockPagingChecks, mockViommuChecks } from "./checks.js";
 import type { MockDevice } from "./device.js";
 import { MockNestedDomain, MockPagingDomain } from "./domains.js";
 import { HUGE, oldFormat, USUAL } from "./formats.js";
@@ -24,7 +24,6 @@ import { mockNested } from "./nested.js";
 import { MockViommu } from "./viommu.js";
 
 const DEVICE_FLAGS = DEVICE.MOCK_FLAGS_DEVICE_NO_DIRTY | DEVICE.MOCK_FLAGS_DEVICE_PASID;
-const PAGING_FLAGS = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT | FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING | FLAG.IOMMU_HWPT_ALLOC_PASID;
 
 /** The driver of the selftest's mock IOMMU. */
 export class MockDriver implements IommuDriver {
@@ -59,26 +58,25 @@ export class MockDriver implements IommuDriver {
 	}
 
 	allocPaging(device: MockDevice, flags: number, from?: AllocData): PagingDomain | Ret {
-		if (flags & ~PAGING_FLAGS) return -EOPNOTSUPP;
 		const tracksDirty = (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) !== 0;
 		if (this.#release?.predates("selftest.page-tables")) {
 			if (from?.data === undefined) return new MockPagingDomain(device.iommu, oldFormat(this.#release, device.hugeEntries), tracksDirty);
 			this.#release.lacks("selftest.page-tables");
-			return -EOPNOTSUPP;
+			return this.reasons.fail(mockPagingChecks.mockOldPaging, from.data.type);
 		}
 		const format = from === undefined ? 0 : pagingFormat(from);
 		if (format < 0) return format;
 		return new MockPagingDomain(device.iommu, format === mock_iommupt.MOCK_IOMMUPT_HUGE ? HUGE : USUAL, tracksDirty);
 	}
 
-	allocNested(device: IommuDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {
-		if (flags & ~FLAG.IOMMU_HWPT_ALLOC_PASID) return -EOPNOTSUPP;
-		if (from.data?.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return -EOPNOTSUPP;
+	allocNested(device: IommuDevice, parent: PagingDomain, _flags: number, from: GivenData): NestedDomain | Ret {
+		const { type } = from.data;
+		if (type !== defines.IOMMU_HWPT_DATA_SELFTEST) return this.reasons.fail(mockAllocNestedChecks.mockNestedType, type);
 		return mockNested(device, parent, from);
 	}
 
 	hwInfo(_device: IommuDevice, type: number): HwInfo | Ret {
-		if (type !== 0 && type !== defines.IOMMU_HW_INFO_TYPE_SELFTEST) return -EOPNOTSUPP;
+		if (type !== 0 && type !== defines.IOMMU_HW_INFO_TYPE_SELFTEST) return this.reasons.fail(mockInfoChecks.mockInfoType, type);
 		return {
 			type: defines.IOMMU_HW_INFO_TYPE_SELFTEST,
 			data: iommu_test_hw_info.encode({ flags: 0, test_reg: defines.IOMMU_HW_INFO_SELFTEST_REGVAL }),
@@ -86,7 +84,7 @@ export class MockDriver implements IommuDriver {
 	}
 
 	viommuSupported(_device: IommuDevice, type: number): Ret {
-		return type === defines.IOMMU_VIOMMU_TYPE_SELFTEST ? 0 : -EOPNOTSUPP;
+		return type === defines.IOMMU_VIOMMU_TYPE_SELFTEST ? 0 : this.reasons.fail(mockViommuChecks.mockViommuType, type);
 	}
 
 	initViommu(viommu: ViommuCore, parent: PagingDomain, from: AllocData): ViommuOps | Ret {
@@ -98,9 +96,10 @@ export class MockDriver implements IommuDriver {
 function pagingFormat({ process, data }: AllocData): Ret {
 	if (data === undefined) return mock_iommupt.MOCK_IOMMUPT_DEFAULT;
 	const { size, offsets } = iommu_hwpt_selftest;
-	if (data.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return -EOPNOTSUPP;
+	if (data.type !== defines.IOMMU_HWPT_DATA_SELFTEST) return process.reasons.fail(mockFormatChecks.mockPagingType, data.type);
 	const bytes = copyUserData(process, data, data.type, size, offsets.pagetable_type);
 	if (typeof bytes === "number") return bytes;
 	const { pagetable_type } = iommu_hwpt_selftest.decode(bytes);
-	return pagetable_type > mock_iommupt.MOCK_IOMMUPT_HUGE ? -EOPNOTSUPP : pagetable_type;
+	if (pagetable_type <= mock_iommupt.MOCK_IOMMUPT_HUGE) return pagetable_type;
+	return process.reasons.fail(mockFormatChecks.mockPagetableType, pagetable_type);
 }

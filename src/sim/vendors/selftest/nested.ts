@@ -1,16 +1,16 @@
 /** Allocates the mock IOMMU's nested page tables. */
 import { defines, iommu_hwpt_selftest, mock_nested_domain_iotlb } from "../../../../structs/index.js";
-import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { PagingDomain } from "../../contract/domain.js";
-import { type AllocData, copyUserData } from "../../contract/user-data.js";
+import { copyUserData, type GivenData } from "../../contract/user-data.js";
+import { mockNestedChecks } from "./checks.js";
 import { MockNestedDomain, MockPagingDomain } from "./domains.js";
 import type { MockViommu } from "./viommu.js";
 
 /** A nested mock table, with or without a vIOMMU. */
-export function mockNested(device: IommuDevice, parent: PagingDomain, from: AllocData, viommu?: MockViommu): MockNestedDomain | Ret {
-	if (from.data === undefined || !(parent instanceof MockPagingDomain)) return -EINVAL;
+export function mockNested(device: IommuDevice, parent: PagingDomain, from: GivenData, viommu?: MockViommu): MockNestedDomain | Ret {
+	if (!(parent instanceof MockPagingDomain)) return from.process.reasons.fail(mockNestedChecks.mockParent, parent.iommu.name);
 	const { nestedData, tooLong } = parent.format;
 	if (from.data.length > nestedData) tooLong?.();
 	const least = iommu_hwpt_selftest.offsets.pagetable_type;
