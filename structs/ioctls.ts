@@ -28,9 +28,12 @@ export type ObjectKind = "ioas" | "hwpt" | "fault" | "viommu" | "vdevice" | "vev
 /** Kinds of files that calls open. */
 export type FileKind = "fault" | "veventq" | "access" | "vfio";
 
+/** A kind that is not declared here: a header's. */
+type OtherKind = string & {};
+
 /** An object that a successful call makes. */
 export interface MadeObject {
-	readonly object: ObjectKind;
+	readonly object: ObjectKind | OtherKind;
 	/** path of the field that returns its ID */
 	readonly id: string;
 	/** only with this value of the struct's `op` */
@@ -39,7 +42,7 @@ export interface MadeObject {
 
 /** A file that a successful call opens. */
 export interface MadeFile {
-	readonly file: FileKind;
+	readonly file: FileKind | OtherKind;
 	/** path of the field that returns its descriptor */
 	readonly fd: string;
 	/** only with this value of the struct's `op` */
@@ -64,6 +67,10 @@ export interface Ioctl {
 	readonly grew?: readonly (readonly [since: string, size: number])[];
 	/** Everything that a successful call makes. */
 	readonly makes?: readonly (MadeObject | MadeFile)[];
+	/** The header (--uapi-file) that alone declares it; none of a call of this table. */
+	readonly header?: string;
+	/** Of a header's call: the declared call whose number it takes. */
+	readonly replaces?: string;
 }
 
 /** What a row says besides the call's number and struct. */
@@ -199,25 +206,6 @@ export type StructCall = { [N in IommuCall]: (typeof ioctls)[N]["struct"] extend
 
 /** iommufd's own commands, which every context of a kernel knows; the selftest driver's comes with that driver. */
 export type CommandName = Exclude<Extract<IommuCall, `IOMMU_${string}`>, "IOMMU_TEST_CMD">;
-
-const byRequest = new Map<number, Ioctl>();
-for (const ioctl of Object.values<Ioctl>(ioctls)) {
-	if (!byRequest.has(ioctl.request)) byRequest.set(ioctl.request, ioctl);
-}
-
-/**
- * The call of a full request number. For the number that two calls share (0x3b75), the kind of file decides:
- * VFIO_DEVICE_FEATURE for a device's file, VFIO_IOMMU_DIRTY_PAGES for /dev/iommu.
- */
-export function ioctlByRequest(request: number, file: "context" | "device" = "context"): Ioctl | undefined {
-	const ioctl = byRequest.get(request);
-	return file === "device" && ioctl === ioctls.VFIO_IOMMU_DIRTY_PAGES ? ioctls.VFIO_DEVICE_FEATURE : ioctl;
-}
-
-/** The call of a uAPI name. */
-export function ioctlByName(name: string): Ioctl | undefined {
-	return Object.hasOwn(ioctls, name) ? ioctls[name as IommuCall] : undefined;
-}
 
 export const isMadeFile = (made: MadeObject | MadeFile): made is MadeFile => "file" in made;
 export const isMadeObject = (made: MadeObject | MadeFile): made is MadeObject => "object" in made;

@@ -1,5 +1,5 @@
 /** The uAPI as methods, one for each call that takes a struct. */
-import { type Init, type Ioctl, ioctls, type StructCall, type StructType } from "../../structs/index.js";
+import { type Init, type Ioctl, ioctls, rowOf, type StructCall, type StructType } from "../../structs/index.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { type Answer, callWithBytes } from "./call.js";
 
@@ -47,7 +47,7 @@ export type Iommu = { readonly [N in StructCall as (typeof methods)[N]]: Method<
 export function iommuOn(kernel: Kernel, fd: number): Iommu {
 	const made: Record<string, (fields?: object) => Answer<unknown>> = {};
 	for (const [name, method] of Object.entries(methods)) {
-		const ioctl: Ioctl = ioctls[name as StructCall];
+		const ioctl: Ioctl = rowOf(ioctls[name as StructCall]);
 		const struct = ioctl.struct as StructType;
 		const sizeField = struct.fields[0].name;
 		made[method] = (fields = {}) => callWithBytes(kernel, fd, ioctl, struct.encode({ [sizeField]: struct.size, ...fields }));

@@ -18,13 +18,16 @@ export interface SimOptions {
 	readonly uapi?: readonly string[];
 	/** the vendors whose IOMMUs the machine may have */
 	readonly vendors?: readonly Vendor[];
+	/** requests that a header gives to calls of its own: the kernel does not know them */
+	readonly replaced?: ReadonlySet<number>;
 }
 
 /** A fresh simulated kernel. Throws a MachineError for a header that makes no sense. */
-export function createSim({ machine, header, uapi = [], vendors = all }: SimOptions = {}): Sim {
+export function createSim({ machine, header, uapi = [], vendors = all, replaced }: SimOptions = {}): Sim {
 	const named = machine === undefined ? machineFromTraceHeader(header, vendors) : undefined;
 	const from = machine ?? named;
 	const sim = new Sim(from && withUapi(from, uapi, vendors), vendors, releaseOf(uapi, header));
+	if (replaced !== undefined && replaced.size > 0) sim.replaced = replaced;
 	// Programs recorded on x86 hardware enable bus mastering themselves; elsewhere it is enabled when a device is asked to do DMA.
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
 	if (isRealRecording(header)) sim.foreignFiles = RECORDERS_FILES;

@@ -5,7 +5,7 @@ import type { Answer } from "./answer.js";
 import { toRecordedRet } from "./answer.js";
 import type { Step } from "./format.js";
 import type { Difference } from "./replay-files.js";
-import { requestStruct } from "./requests.js";
+import { requestStruct, shownRequest } from "./requests.js";
 
 const LONGEST_HEX = 256;
 const ROW_BYTES = 32;
@@ -17,7 +17,7 @@ export function describeCall(step: Step | undefined): string {
 	if ("fd" in step && step.fd !== undefined) words.push(step.fd);
 	switch (step.op) {
 		case "ioctl":
-			words.push(step.request);
+			words.push(shownRequest(step));
 			if (step.arg_addr !== undefined) words.push(`at ${step.arg_addr}`);
 			if (step.arg_value !== undefined) words.push(`value ${step.arg_value}`);
 			break;

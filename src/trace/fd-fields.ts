@@ -1,12 +1,12 @@
 /** Where the structs of ioctls hold file descriptors: passed in, or opened by the call. */
-import { type FileKind, groupCalls, type Ioctl, ioctlByRequest, iommu_test_cmd, iommu_test_op, isMadeFile } from "../../structs/index.js";
+import { groupCalls, type Ioctl, ioctlByRequest, iommu_test_cmd, iommu_test_op, isMadeFile, type MadeFile } from "../../structs/index.js";
 
 /** Offsets of the fields of an ioctl's struct that hold a file descriptor: passed in, or made by the call. */
 export interface FdFields {
 	readonly in: readonly number[];
 	readonly out: readonly number[];
 	/** what kind of file the call makes */
-	readonly makes?: FileKind;
+	readonly makes?: MadeFile["file"];
 }
 
 const NONE: FdFields = { in: [], out: [] };
@@ -33,7 +33,7 @@ export function fdFields(request: number, bytes: Uint8Array): FdFields {
 
 function declared(request: number, bytes: Uint8Array): FdFields {
 	const ioctl = ioctlByRequest(request);
-	if (ioctl?.struct === iommu_test_cmd) {
+	if (ioctl?.name === "IOMMU_TEST_CMD") {
 		if (bytes.length < at.op + 4) return NONE;
 		const op = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at.op, true);
 		return remembered(knownTests, op, () => ofTest(ioctl, op));

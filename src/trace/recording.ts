@@ -8,7 +8,7 @@ import { fdFields } from "./fd-fields.js";
 import { NO_FILE_NAME } from "./files.js";
 import type { IoctlStep } from "./format.js";
 import { toHex } from "./hex.js";
-import { requestName } from "./requests.js";
+import { recordedRequest } from "./requests.js";
 import type { TraceWriter } from "./writer.js";
 
 /** A Kernel that records the calls made through it; its `exit` ends the program in the trace. */
@@ -56,7 +56,7 @@ class OpenFiles {
 
 /** Makes an ioctl; returns it as a step and what the kernel returned. */
 function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: number, arg: IoctlArg): { step: IoctlStep; ret: Ret } {
-	const call = { op: "ioctl", fd: files.name(fd), request: requestName(request) } as const;
+	const call = { op: "ioctl", fd: files.name(fd), request: recordedRequest(request) } as const;
 	if (typeof arg === "bigint") {
 		const ret = kernel.ioctl(fd, request, arg);
 		const value = ioctlByRequest(request)?.struct ? { arg_addr: address(arg) } : { arg_value: integer(arg) };

@@ -17,12 +17,25 @@ export function requestNumber(request: string): number {
 	return number;
 }
 
-/** A request as written in a trace: its name if it has one. */
+/** A request for people: its name if it has one. */
 export function requestName(request: number): string {
-	return ioctlByRequest(request)?.name ?? `0x${request.toString(16)}`;
+	return ioctlByRequest(request)?.name ?? hex(request);
 }
+
+/** A step's request for people: the name that it was recorded with, or its number's. */
+export function shownRequest({ request }: { readonly request: string }): string {
+	return ioctlByName(request) === undefined ? requestName(requestNumber(request)) : request;
+}
+
+/** A request as written in a trace: its name if every iommuctl knows it, its number where only a header does. */
+export function recordedRequest(request: number): string {
+	const call = ioctlByRequest(request);
+	return call === undefined || call.header !== undefined ? hex(request) : call.name;
+}
+
+const hex = (request: number): string => `0x${request.toString(16)}`;
 
 /** The struct that a request (as written in a step) takes; undefined if no such struct is known. */
 export function requestStruct(request: string): StructType | undefined {
-	return ioctlByRequest(requestNumber(request))?.struct ?? undefined;
+	return (ioctlByName(request) ?? ioctlByRequest(requestNumber(request)))?.struct ?? undefined;
 }

@@ -71,7 +71,7 @@ const explains: readonly (readonly [call: Ioctl, errno: number, explain: Explain
 /** A kernel that tells why needs no other reasons. @returns nothing where the context cannot be looked into, or where several contexts might be meant */
 export async function reasonsFor({ context }: Invocation, { ioctl, errno, before, why }: Answer): Promise<Reasons> {
 	const none: Reasons = { notes: [] };
-	const explain = explains.find(([call, code]) => call === ioctl && code === errno)?.[2];
+	const explain = explains.find(([call, code]) => call.name === ioctl.name && code === errno)?.[2];
 	const struct = ioctl.struct as StructType | null;
 	if (!explain || why !== undefined || !struct || before.length < struct.size) return none;
 	const { knownHere } = await import("../graph/known.js");

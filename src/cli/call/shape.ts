@@ -1,5 +1,5 @@
 /** Which options the fields of a struct become. */
-import { constantsOf, type FieldInfo, ioctls, type StructType, setInfo, shortName } from "../../../structs/index.js";
+import { constantsOf, type FieldInfo, type Ioctl, ioctls, rowOf, type StructType, setInfo, shortName } from "../../../structs/index.js";
 import type { OptionSpec } from "../frame/command.js";
 import type { CallShape, CallSpec, FieldOption } from "./spec.js";
 
@@ -9,9 +9,12 @@ const taken = new Set(["set", "tail", "hex", "dry-run", "expect", "kernel", "fd"
 /** `out_ioas_id` is set by `--out-ioas-id`, `__reserved` by `--reserved`. */
 export const optionName = (field: string): string => field.replace(/^_+/, "").replaceAll("_", "-");
 
+/** The row of a command's call: of a header's, the command has the row itself. */
+export const callOf = (call: CallSpec["ioctl"]): Ioctl => rowOf(typeof call === "string" ? ioctls[call] : call);
+
 /** Which fields a call has, and by which options they are set. */
 export function shapeOf(spec: Pick<CallSpec, "ioctl" | "member" | "rename">): CallShape {
-	const ioctl = ioctls[spec.ioctl];
+	const ioctl = callOf(spec.ioctl);
 	const struct = ioctl.struct as StructType | null;
 	const used = new Set<string>();
 	const fields: FieldOption[] = [];

@@ -41,7 +41,8 @@ export interface CallSpec<P = unknown> {
 	readonly summary: string;
 	readonly details?: string;
 	readonly examples: readonly (readonly [command: string, doc: string])[];
-	readonly ioctl: IommuCall;
+	/** by name, or its row where the call is a header's */
+	readonly ioctl: IommuCall | Ioctl;
 	/** the member of a union that this command is about: the fields of other members are not options of it */
 	readonly member?: string;
 	readonly positional?: readonly PositionalField[];

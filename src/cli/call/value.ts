@@ -1,5 +1,5 @@
 /** Commands whose ioctl takes a plain number, or nothing. */
-import { type IommuCall, ioctls } from "../../../structs/index.js";
+import type { Ioctl, IommuCall } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import { announce } from "../frame/announce.js";
 import type { Argument, CommandSpec, Invocation } from "../frame/command.js";
@@ -7,6 +7,7 @@ import { done, exitCode, type Outcome, UsageError } from "../frame/exit.js";
 import { didYouMean } from "../frame/suggest.js";
 import { parseNumber } from "./natural.js";
 import { asExpected } from "./perform.js";
+import { callOf } from "./shape.js";
 import { answerDocument, showAnswer } from "./show.js";
 
 export interface ValueArgument extends Argument {
@@ -17,7 +18,7 @@ export interface ValueArgument extends Argument {
 export interface ValueSpec {
 	readonly name: string;
 	readonly summary: string;
-	readonly ioctl: IommuCall;
+	readonly ioctl: IommuCall | Ioctl;
 	readonly value?: ValueArgument;
 	readonly examples: CommandSpec["examples"];
 }
@@ -32,7 +33,7 @@ function readValue({ value: argument }: ValueSpec, { args }: Invocation): bigint
 }
 
 async function perform(command: string, spec: ValueSpec, inv: Invocation): Promise<Outcome> {
-	const ioctl = ioctls[spec.ioctl];
+	const ioctl = callOf(spec.ioctl);
 	const arg = readValue(spec, inv);
 	if (inv.common.dryRun) {
 		const document = {

@@ -1,5 +1,5 @@
 /** The types that commands are declared with. */
-import type { FieldInfo, IommuCall } from "../../../structs/index.js";
+import type { FieldInfo } from "../../../structs/index.js";
 import type { Layout } from "../../formats/words.js";
 import type { ColourWhen, Palette } from "./colour.js";
 import type { Context, KernelChoice } from "./context.js";
@@ -120,8 +120,8 @@ export interface CommandSpec {
 	readonly args?: readonly Argument[];
 	/** made when the command is named, so that the others cost nothing */
 	readonly options?: () => readonly OptionSpec[];
-	/** the call that it makes, where it is one */
-	readonly ioctl?: IommuCall;
+	/** the name of the call that it makes, where it is one */
+	readonly ioctl?: string;
 	/** own-kernel: the command makes kernels by itself */
 	readonly groups?: readonly OptionGroup[];
 	/** command lines without `iommuctl`, each with what it does */

@@ -39,8 +39,9 @@ export const defaultMachine = "mixed";
 
 async function simulated(why: string, choice: SimChoice): Promise<KernelHandle> {
 	const { createSim, loadMachine } = await import("../../sim/index.js");
+	const { replacedRequests } = await import("../../../structs/registry.js");
 	const machine = await loadMachine(choice.machine ?? defaultMachine, choice.cwd);
-	const sim = createSim({ machine, uapi: choice.uapi });
+	const sim = createSim({ machine, uapi: choice.uapi, replaced: replacedRequests() });
 	const parts = [why, choice.machine && `machine ${machine.name}`, choice.uapi && `uAPI ${choice.uapi.join(", ")}`].filter(Boolean);
 	const which = `simulated${parts.length > 0 ? ` (${parts.join("; ")})` : ""}`;
 	return { kernel: sim.newProcess(), which, log: () => sim.log, sim };

@@ -1,5 +1,5 @@
 /** Calls that also open a file, which exit has to close too. */
-import { groupCalls, type Ioctl, ioctls, iommu_test_cmd, isMadeFile } from "../../../structs/index.js";
+import { allCalls, groupCalls, iommu_test_cmd, isMadeFile } from "../../../structs/index.js";
 
 /** Offset of the new file's descriptor in a call's struct, in bytes; with `op`, only if the struct has this one. */
 interface Descriptor {
@@ -8,7 +8,7 @@ interface Descriptor {
 }
 
 const descriptors: ReadonlyMap<number, readonly Descriptor[]> = new Map(
-	Object.values<Ioctl>(ioctls)
+	allCalls()
 		.filter(({ makes }) => makes?.some(isMadeFile))
 		.map(({ request, struct, makes = [] }) => [
 			request,

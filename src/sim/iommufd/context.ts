@@ -14,6 +14,8 @@ export interface IommufdSystem extends KernelServices {
 	/** contexts that a file still holds */
 	readonly contexts: Set<IommufdContext>;
 	readonly hooks: IommufdHooks;
+	/** requests that the programs take for calls which this kernel does not have, whatever it has at their numbers */
+	readonly replaced: ReadonlySet<number> | undefined;
 }
 
 /** Hooks into iommufd for proposals. They may be set at any time, so they are read at every call. */

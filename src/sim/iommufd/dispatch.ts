@@ -83,11 +83,12 @@ export function isCommand(request: number, extra: Call | undefined): boolean {
 export function dispatch(context: IommufdContext, process: Caller, request: number, arg: UserArg, extra: Call | undefined): Ret {
 	const nr = request & 0xff;
 	const call = nr === extra?.ioctl.nr ? extra : byNumber[nr];
-	const { release, reasons } = context.system;
+	const { release, reasons, replaced } = context.system;
 	// The size is read first, even where the number names no command.
 	if (arg.read(0, sizeBytes) < 0)
 		return reasons.fail(dispatchChecks.sizeUnreadable, arg.value, faultAt(process.memory, arg.value, 4, false));
 	if (call === undefined || call.ioctl.request !== request) return reasons.fail(dispatchChecks.unknownRequest, request);
+	if (replaced?.has(request)) return reasons.fail(dispatchChecks.unknownRequest, request);
 	reasons.within(call.ioctl.name);
 	if (release?.knows(call.ioctl) === false)
 		return reasons.fail(dispatchChecks.tooNew, call.ioctl.name, call.ioctl.since ?? CURRENT_RELEASE, release.name);

@@ -38,6 +38,7 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	dmaTurnsMasteringOn = true;
 	/** how many numbers, from 0, name files that programs have without having opened them */
 	foreignFiles = 0;
+	replaced: ReadonlySet<number> | undefined;
 	/** allocations so far */
 	allocations = 0;
 	/** the number of the allocation that fails; 0: none */

@@ -1,6 +1,7 @@
 /** Writes one program of a trace as a C function. */
 import {
 	InputError,
+	ioctlByName,
 	ioctlByRequest,
 	iommu_hwpt_page_response,
 	iommu_hwpt_pgfault,
@@ -9,7 +10,7 @@ import {
 } from "../../../structs/index.js";
 import { FieldError } from "../check.js";
 import type { IoctlStep, PollName, RecordedRet, Step, TraceNumber } from "../format.js";
-import { requestName, requestNumber, requestStruct } from "../requests.js";
+import { requestNumber, requestStruct, shownRequest } from "../requests.js";
 import { changedLeaves, type Leaf, leavesOf, wholeStruct } from "../tools/fields.js";
 
 import { pathAt } from "../tools/show.js";
@@ -155,7 +156,7 @@ export class ProgramWriter {
 
 	#ioctl(step: IoctlStep): void {
 		const request = requestNumber(step.request);
-		const name = requestName(request);
+		const name = shownRequest(step);
 		if (name.startsWith("0x") === false) this.#needs.constants.add(name, request);
 		if (step.arg === undefined) {
 			const value = step.arg_addr === undefined ? `${number(BigInt(step.arg_value ?? 0))}UL` : this.#memory(step.arg_addr);
@@ -233,10 +234,7 @@ export class ProgramWriter {
 		}
 		const file = this.#make(step.ret_fd);
 		this.#needs.helpers.add("answers");
-		this.#lines.push(
-			`${pad}${file} = ${call};`,
-			`${pad}answers(${this.#step}, "${requestName(requestNumber(step.request))}", ${file} < 0 ? -1 : 0, 0, 0);`,
-		);
+		this.#lines.push(`${pad}${file} = ${call};`, `${pad}answers(${this.#step}, "${shownRequest(step)}", ${file} < 0 ? -1 : 0, 0, 0);`);
 	}
 
 	#transfer(step: Step & { op: "read" | "write" | "pread" | "pwrite" }): void {
@@ -372,5 +370,5 @@ const mask = (names: readonly PollName[]): string => names.map((name) => `POLL${
 
 /** The kind of file that a call makes. */
 function kindOfCall(step: IoctlStep): string {
-	return ioctlByRequest(requestNumber(step.request))?.makes?.find(isMadeFile)?.file ?? "";
+	return (ioctlByName(step.request) ?? ioctlByRequest(requestNumber(step.request)))?.makes?.find(isMadeFile)?.file ?? "";
 }

@@ -1,7 +1,7 @@
 /** Exports a program of a trace as syzkaller's text. */
 import type { FieldInfo, StructType } from "../../../structs/index.js";
 import type { IoctlStep, Step } from "../format.js";
-import { requestName, requestNumber } from "../requests.js";
+import { requestNumber, shownRequest } from "../requests.js";
 import { type Leaf, wholeStruct } from "../tools/fields.js";
 import type { Program } from "../tools/programs.js";
 import { stepLine } from "../tools/show.js";
@@ -22,7 +22,7 @@ export function exportSyz(program: Program): Exported {
 			return writer.step(step);
 		} catch (error) {
 			if (!(error instanceof Untold)) throw error;
-			skipped.push(`step ${at + 1}: ${step.op === "ioctl" ? requestName(requestNumber(step.request)) : step.op}: ${error.message}`);
+			skipped.push(`step ${at + 1}: ${step.op === "ioctl" ? shownRequest(step) : step.op}: ${error.message}`);
 			return [`# left out: ${stepLine(step).replaceAll("\n", " ")}`];
 		}
 	});

@@ -3,7 +3,7 @@ import { InputError, type Ioctl, ioctlByName, ioctlByRequest, ioctls, parseValue
 import { errnoNumber } from "../../kernel/errno.js";
 import { fdFields } from "../fd-fields.js";
 import type { IoctlStep, RecordedRet, Step } from "../format.js";
-import { requestName } from "../requests.js";
+import { recordedRequest } from "../requests.js";
 import { parseStrace, type StraceCall, splitAt, stringBytes } from "./strace-parse.js";
 import type { Skipped } from "./syz.js";
 
@@ -83,7 +83,7 @@ class StraceReader {
 		const fd = this.#file(call.pid, target, found.number);
 		if (fd === undefined) return;
 		const answered = answer(call.result);
-		const step = { op: "ioctl", fd, request: requestName(found.number), ...answered } as const;
+		const step = { op: "ioctl", fd, request: recordedRequest(found.number), ...answered } as const;
 		const argument = rest.join(", ");
 		const bytes = argumentBytes(argument, found.ioctl?.struct ?? undefined, answered.ret >= 0);
 		if (bytes !== undefined) {

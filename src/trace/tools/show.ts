@@ -6,7 +6,7 @@ import { TraceError } from "../error.js";
 import type { IoctlStep, Step, TraceHeader } from "../format.js";
 import { hasAnswer } from "../format.js";
 import type { KernelFactory } from "../replay-files.js";
-import { requestName, requestNumber, requestStruct } from "../requests.js";
+import { requestStruct, shownRequest } from "../requests.js";
 import { type Explanation, explainSteps, explanationLines } from "./explain.js";
 import { changedLeaves, leavesOf, wholeStruct } from "./fields.js";
 import { eachProgram, type Program } from "./programs.js";
@@ -66,7 +66,7 @@ function callArguments(step: Step): string[] {
 		case "peek":
 			return [`${step.addr}`, `length ${step.length}`];
 		case "ioctl":
-			return [step.fd, requestName(requestNumber(step.request)), argumentText(step)];
+			return [step.fd, shownRequest(step), argumentText(step)];
 		case "poll":
 			return [step.fd, ...(step.events === undefined ? [] : [step.events.join("|")])];
 		case "dma":

@@ -1,5 +1,6 @@
 /** `compare`: a trace's programs on two kernels. */
 import { resolve } from "node:path";
+import { replacedRequests } from "../../../../structs/index.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { KernelFactory } from "../../../trace/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
@@ -38,7 +39,7 @@ export async function kernelNamed(text: string, option: string, cwd: string): Pr
 	// Wrong settings are refused before anything runs, whatever the trace's machine.
 	createSim({ machine: machine ?? (await loadMachine(defaultMachine, cwd)), uapi: settings.uapi });
 	const kernel: KernelFactory = (header) => {
-		const sim = createSim({ header, machine, uapi: settings.uapi });
+		const sim = createSim({ header, machine, uapi: settings.uapi, replaced: replacedRequests() });
 		return () => sim.newProcess();
 	};
 	return { name: text, kernel };

@@ -1,5 +1,5 @@
 /** `kernel`: which kernel answers, which calls it knows, and its log. */
-import { CURRENT_RELEASE, type Ioctl, ioctls, OLDEST_RELEASE } from "../../../../structs/index.js";
+import { allCalls, CURRENT_RELEASE, ioctls, OLDEST_RELEASE } from "../../../../structs/index.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import { announce } from "../../frame/announce.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
@@ -13,7 +13,7 @@ async function which(inv: Invocation): Promise<Outcome> {
 	const fd = await context.iommu();
 	// These calls are not the program's: they do not belong in a trace.
 	const asked = handle.unrecorded ?? handle.kernel;
-	const calls = Object.values<Ioctl>(ioctls).filter(({ name }) => name.startsWith("IOMMU_"));
+	const calls = allCalls().filter(({ name }) => name.startsWith("IOMMU_"));
 	const supported = calls.map((call) => ({ call, known: knows(asked, fd, call) }));
 	if (common.json) {
 		const document = {

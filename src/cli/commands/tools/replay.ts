@@ -1,5 +1,6 @@
 /** `replay`: recorded traces, made again and compared. */
 import { resolve } from "node:path";
+import { replacedRequests } from "../../../../structs/index.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
@@ -60,7 +61,7 @@ async function kernelFactory(choice: string, uapi?: readonly string[]): Promise<
 	const { createSim } = await import("../../../sim/index.js");
 	// One machine for all programs of a trace, as when it was recorded: what devices keep outlives a program.
 	const kernel: Factory = (header) => {
-		const sim = createSim({ header, uapi });
+		const sim = createSim({ header, uapi, replaced: replacedRequests() });
 		return () => sim.newProcess();
 	};
 	return { kernel, which: "simulated, the machine of each trace", kind: "sim" };

@@ -1,13 +1,5 @@
 /** `raw`: any ioctl request with any argument. */
-import {
-	groupCalls,
-	type Ioctl,
-	ioctlByName,
-	ioctlByRequest,
-	ioctls,
-	type StructType,
-	vfioDeviceCalls,
-} from "../../../../structs/index.js";
+import { everyCall, groupCalls, type Ioctl, ioctlByRequest, type StructType } from "../../../../structs/index.js";
 import { type Answer, callWithBytes } from "../../../client/call.js";
 import { DryScratch } from "../../../client/memory.js";
 import { explains } from "../../../kernel/why.js";
@@ -29,20 +21,21 @@ import { hexBytes, hexDump } from "../../frame/text.js";
 /** A call by its name (IOMMU_ may be left out) or by its number, known or not; `device`: of a VFIO device's file. */
 function findCall(text: string, device: boolean): Ioctl {
 	const name = text.toUpperCase();
-	const ofDevices = [...vfioDeviceCalls.values()];
-	const known = ioctlByName(name) ?? ioctlByName(`IOMMU_${name}`) ?? ofDevices.find((one) => one.name === name);
+	const calls = everyCall();
+	const known = calls.find((one) => one.name === name) ?? calls.find((one) => one.name === `IOMMU_${name}`);
 	if (known) return known;
 	if (!/^-?\d/.test(text))
 		throw new UsageError(
 			`no call is named "${text}"`,
-			didYouMean(name, [...Object.keys(ioctls).flatMap((one) => [one, one.replace(/^IOMMU_/, "")]), ...ofDevices.map((one) => one.name)]) ??
-				"give its number, for example 0x3b85",
+			didYouMean(
+				name,
+				calls.flatMap((one) => [...new Set([one.name, one.name.replace(/^IOMMU_/, "")])]),
+			) ?? "give its number, for example 0x3b85",
 		);
 	const number = parseNumber(text, "REQUEST");
 	if (number < 0n || number > 0xffffffffn) throw new UsageError(`REQUEST: ${text} is not a request number`, "0 to 0xffffffff");
 	const request = Number(number);
 	return (
-		(device ? vfioDeviceCalls.get(request) : undefined) ??
 		ioctlByRequest(request, device ? "device" : "context") ?? {
 			name: `request 0x${request.toString(16)}`,
 			request,

@@ -1,11 +1,11 @@
 /** `struct`: the uAPI's structs, listed, shown, encoded and decoded. */
 import {
+	allCalls,
 	allSets,
 	allStructs,
 	enumByName,
 	type FieldInfo,
 	type Ioctl,
-	ioctls,
 	type StructType,
 	setInfo,
 	structByName,
@@ -21,7 +21,7 @@ import { didYouMean } from "../../frame/suggest.js";
 import { hexBytes, hexDump, table } from "../../frame/text.js";
 
 function callsOf(struct: StructType): Ioctl[] {
-	return Object.values<Ioctl>(ioctls).filter((call) => call.struct?.name === struct.name);
+	return allCalls().filter((call) => call.struct?.name === struct.name);
 }
 
 /** All structs' names, with and without their prefix: both may be typed. */
@@ -32,7 +32,7 @@ function findStruct(name: string): StructType {
 	const wanted = name.replaceAll("-", "_");
 	const found = structByName(wanted) ?? structByName(`iommu_${wanted}`) ?? structByName(`vfio_${wanted}`);
 	if (found) return found;
-	const call = Object.values<Ioctl>(ioctls).find((one) => one.name === wanted.toUpperCase() && one.struct);
+	const call = allCalls().find((one) => one.name === wanted.toUpperCase() && one.struct);
 	if (call) return call.struct as StructType;
 	// today's event queues were called virtual IRQs in 2024
 	if (/virq/i.test(wanted)) return findStruct(wanted.replace(/virq/i, (old) => (old === "VIRQ" ? "VEVENTQ" : "veventq")));

@@ -1,5 +1,5 @@
 /** What may stand at the cursor of a command line, loading only the part of the command tree that the line names. */
-import { ioctls, type StructType } from "../../../../../structs/index.js";
+import { ioctlByName, type StructType } from "../../../../../structs/index.js";
 import type { CommandSpec, Family, FamilyEntry, OptionSpec } from "../../../frame/command.js";
 import { commonOptions, commonValueOptions, everywhere } from "../../../frame/common-options.js";
 import type { Context } from "../../../frame/context.js";
@@ -86,7 +86,7 @@ async function assigned(options: readonly OptionSpec[], typed: string, struct: S
 async function inCommand(spec: CommandSpec, words: readonly string[], typed: string, context: Context): Promise<Answer> {
 	const options = [...(spec.options?.() ?? []), ...commonOptions(spec), helpOption];
 	const fields = options.flatMap(({ field }) => (field ? [field] : []));
-	const struct = spec.ioctl && (ioctls[spec.ioctl].struct ?? undefined);
+	const struct = (spec.ioctl === undefined ? undefined : ioctlByName(spec.ioctl)?.struct) ?? undefined;
 	const last = words.at(-1) ?? "";
 	const open = options.find((option) => takesValue(option) && spellings(option).includes(last));
 	if (open) return await optionValues(open, typed, struct, context);

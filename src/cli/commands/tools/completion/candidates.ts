@@ -1,12 +1,11 @@
 /** Values of options and arguments: constants of the uAPI, existing objects, names of machines and structs. */
 import {
+	allCalls,
 	allSets,
 	allStructs,
 	constantsOf,
 	type FieldInfo,
-	type Ioctl,
 	ioctlByName,
-	ioctls,
 	RELEASES,
 	type StructType,
 	setInfo,
@@ -116,7 +115,7 @@ async function scripts(typed: string): Promise<Answer> {
 
 const structNames = (): Candidate[] => allStructs().map(({ name, doc }) => ({ value: name, doc }));
 const callNames = (): Candidate[] =>
-	Object.values<Ioctl>(ioctls).map(({ name, since }) => ({ value: name, doc: since ? `since Linux ${since}` : undefined }));
+	allCalls().map(({ name, since }) => ({ value: name, doc: since ? `since Linux ${since}` : undefined }));
 
 async function machines(): Promise<Answer> {
 	const { BUILTIN_MACHINES } = await import("../../../../sim/index.js");

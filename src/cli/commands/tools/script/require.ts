@@ -1,6 +1,6 @@
 /** `require` in scripts: what must be there for the rest to run. */
 import { release } from "node:os";
-import { CURRENT_RELEASE, type Ioctl, ioctlByName, ioctls, RELEASE_RANGES, RELEASES } from "../../../../../structs/index.js";
+import { allCalls, CURRENT_RELEASE, type Ioctl, ioctlByName, ioctls, RELEASE_RANGES, RELEASES } from "../../../../../structs/index.js";
 import type { Context } from "../../../frame/context.js";
 import { errnoName } from "../../../frame/errnos.js";
 import { UsageError } from "../../../frame/exit.js";
@@ -10,7 +10,10 @@ import { didYouMean } from "../../../frame/suggest.js";
 /** Returns why a requirement is not met, or undefined if it is. */
 type Check = (context: Context, what: string) => Promise<string | undefined>;
 
-const callNames = (): string[] => Object.keys(ioctls).filter((name) => name.startsWith("IOMMU_"));
+const callNames = (): string[] =>
+	allCalls()
+		.map(({ name }) => name)
+		.filter((name) => name.startsWith("IOMMU_"));
 
 async function known(context: Context, call: Ioctl): Promise<boolean> {
 	const { kernel, unrecorded } = await context.handle();
