@@ -73,7 +73,7 @@ export class SimControl {
 	}
 
 	/** Starts DMA and returns its state so far. Software-backed devices answer at once, with an errno on failure. */
-	dma(name: string, dir: Transfer["dir"], iova: bigint, data: Uint8Array, pasid?: number): Transfer | Ret {
+	dma(name: string, dir: Transfer["dir"], iova: bigint, data: Uint8Array, pasid?: number, as: Transfer["as"] = {}): Transfer | Ret {
 		const { hw, vfio } = findDevice(this.sim, name);
 		if (hw === undefined) {
 			if (pasid !== undefined) throw new ControlError(`${name} has no PASIDs`);
@@ -87,7 +87,7 @@ export class SimControl {
 			);
 		// the answer to a stalled transaction is delivered through this
 		this.requests(hw);
-		return this.transfers.start(hw, dir, iova, data, pasid);
+		return this.transfers.start(hw, dir, iova, data, pasid, as);
 	}
 
 	/** The IOMMUs that have caches. */

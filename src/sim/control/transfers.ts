@@ -1,7 +1,7 @@
 /** DMA transfers of simulated devices, which may wait for page requests along the way. */
 import type { DmaOutcome } from "../contract/driver.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
-import { READ, WRITE } from "../mmu/walk.js";
+import { EXEC, PRIV, READ, WRITE } from "../mmu/walk.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import type { DeviceRequests } from "./requests.js";
 
@@ -19,6 +19,8 @@ export interface Transfer {
 	readonly device: HwDevice;
 	readonly dir: "read" | "write";
 	readonly pasid: number | undefined;
+	/** what its requests are marked as; PCIe has these marks in the PASID prefix */
+	readonly as: { readonly privileged?: boolean; readonly execute?: boolean };
 	readonly iova: bigint;
 	/** the bytes to write, or those read so far */
 	readonly data: Uint8Array;
@@ -29,6 +31,8 @@ export interface Transfer {
 	group: number | undefined;
 	/** page requests sent so far */
 	asked: number;
+	/** why the translation that it waits for was refused */
+	refusal: string | undefined;
 	/** why it was aborted */
 	why: string | undefined;
 	/** the event record that the IOMMU wrote */
@@ -50,18 +54,27 @@ export class Transfers {
 	) {}
 
 	/** Starts a transfer and continues it until it ends or has to wait. */
-	start(device: HwDevice, dir: Transfer["dir"], iova: bigint, data: Uint8Array, pasid: number | undefined): Transfer {
+	start(
+		device: HwDevice,
+		dir: Transfer["dir"],
+		iova: bigint,
+		data: Uint8Array,
+		pasid: number | undefined,
+		as: Transfer["as"] = {},
+	): Transfer {
 		const transfer: Transfer = {
 			id: this.#next++,
 			device,
 			dir,
 			pasid,
+			as,
 			iova,
 			data,
 			done: 0,
 			state: "done",
 			group: undefined,
 			asked: 0,
+			refusal: undefined,
 			why: undefined,
 			record: undefined,
 		};
@@ -80,14 +93,14 @@ export class Transfers {
 			else if (transfer.state === "waiting" && transfer.group === group) {
 				transfer.group = undefined;
 				if (good) this.#run(transfer);
-				else this.#abort(transfer, `page request ${group} was answered INVALID`);
+				else this.#abort(transfer, `${transfer.refusal ?? "refused"}; page request ${group} was answered INVALID`);
 			}
 		}
 	}
 
 	#run(transfer: Transfer): void {
-		const { device, dir, pasid, data } = transfer;
-		const access = dir === "write" ? WRITE : READ;
+		const { device, dir, pasid, data, as } = transfer;
+		const access = (dir === "write" ? WRITE : READ) | (as.privileged ? PRIV : 0) | (as.execute ? EXEC : 0);
 		transfer.state = "done";
 		transfer.record = undefined;
 		while (transfer.done < data.length) {
@@ -111,6 +124,7 @@ export class Transfers {
 
 	#refused(transfer: Transfer, outcome: DmaOutcome & { ok: false }, at: bigint, access: number): void {
 		transfer.record = outcome.record;
+		transfer.refusal = outcome.why;
 		if (outcome.waits !== undefined) {
 			transfer.asked++;
 			transfer.group = outcome.waits;

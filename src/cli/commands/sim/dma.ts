@@ -25,9 +25,11 @@ async function dma(inv: Invocation): Promise<Outcome> {
 	if (options.iova === undefined) throw new UsageError("the address is missing", "for example --iova 0x1000");
 	const iova = parseNumber(options.iova as string, "--iova");
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const as = { privileged: options.priv === true, execute: options.exec === true };
+	if (as.execute && dir === "write") throw new UsageError("--exec marks a read: a device fetches what it executes", "give --read");
 	const data = dir === "write" ? dataToWrite(inv) : new Uint8Array(lengthOf(inv, usual));
 	const control = await changing(inv);
-	const result = control.dma(args[0], dir, iova, data, pasid);
+	const result = control.dma(args[0], dir, iova, data, pasid, as);
 	if (typeof result === "number") return await softwareResult(inv, result, dir, iova, data);
 	return await show(inv, "sim dma", result);
 }
@@ -76,7 +78,7 @@ async function softwareResult(inv: Invocation, rc: number, dir: string, iova: bi
 }
 
 async function show(inv: Invocation, command: string, transfer: Transfer): Promise<Outcome> {
-	const { id, dir, iova, data, done, state, why, record, group, asked, device, pasid } = transfer;
+	const { id, dir, iova, data, done, state, why, record, group, asked, device, pasid, as } = transfer;
 	// a transfer that waits is a success of `sim dma`, and EAGAIN only for `sim dma-result`
 	const pending = state === "waiting" || state === "held";
 	const errno = state === "aborted" ? EFAULT : pending && command === "sim dma-result" ? EAGAIN : 0;
@@ -89,6 +91,7 @@ async function show(inv: Invocation, command: string, transfer: Transfer): Promi
 		...(state === "aborted" ? [`${moved}; aborted at ${hex(iova + BigInt(done))}: ${why}`] : []),
 		...(record === undefined ? [] : [`event record ${hexBytes(record)}`]),
 		...(dir === "read" && state === "done" ? shownData(data, iova) : []),
+		...((as.privileged || as.execute) && pasid === undefined && device.part === undefined ? [NO_PREFIX] : []),
 	];
 	const file = inv.options.file as string | undefined;
 	if (dir === "read" && state === "done" && file !== undefined) writeFileSync(resolve(inv.io.cwd, file), data);
@@ -107,6 +110,8 @@ async function show(inv: Invocation, command: string, transfer: Transfer): Promi
 			device: device.name,
 			direction: dir,
 			pasid: pasid ?? null,
+			privileged: as.privileged === true,
+			execute: as.execute === true,
 			iova: hex(iova),
 			length: data.length,
 			moved: done,
@@ -125,6 +130,8 @@ async function show(inv: Invocation, command: string, transfer: Transfer): Promi
 		},
 	});
 }
+
+const NO_PREFIX = "PCIe marks requests as privileged and for execution in the PASID prefix only: with --pasid a real device can do this";
 
 function shownData(data: Uint8Array, iova: bigint): string[] {
 	const lines = hexDump(data.subarray(0, 256), iova);
@@ -147,6 +154,8 @@ export const dmaCommands: readonly CommandSpec[] = [
 			{ flags: "--write", doc: "from the device to memory" },
 			{ flags: "--read", doc: "from memory to the device" },
 			{ flags: "--pasid <pasid>", doc: "the transactions carry this PASID" },
+			{ flags: "--priv", doc: "the requests are privileged (PCIe: Privileged Mode Requested; SMMUv3: PnU)" },
+			{ flags: "--exec", doc: "the reads are for execution (PCIe: Execute Requested; SMMUv3: InD)" },
 			{ flags: "--data <hex>", doc: "what is written, repeated up to --length" },
 			{ flags: "--text <text>", doc: "the same, as text" },
 			{ flags: "--file <file>", value: "file", doc: "what is written; for a read, where the data goes" },
@@ -156,6 +165,7 @@ export const dmaCommands: readonly CommandSpec[] = [
 			["sim dma vfio0 --iova 0x1000 --write --data c0ffee --length 4k", "fills a page"],
 			["sim dma vfio3 --iova 0x7f0000001000 --read --length 64 --pasid 5", "through the table of PASID 5"],
 			["sim dma vfio0 --iova 0xdead000 --read --expect EFAULT", "a fault, as the IOMMU reports it"],
+			["sim dma vfio3 --iova 0x1000 --read --priv --exec --pasid 5", "a supervisor's instruction fetch"],
 		],
 		run: dma,
 	},

@@ -71,7 +71,9 @@ function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, wh
 
 /** Translates through the kernel's own stage 1, which mirrors the IOVA space. */
 function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, what: number, pasid?: number): DmaOutcome {
-	const found = throughHost(table, iova, what);
+	// pages of the kernel's stage 1 are users', so those that can be written are PXN
+	const refused = (what & EXEC) !== 0 && (what & PRIV) !== 0 && ((table.find(iova)?.perm ?? 0) & WRITE) !== 0;
+	const found = refused ? undefined : throughHost(table, iova, what);
 	if (found !== undefined) return found;
 	// a refused ATS request leaves no record
 	if (stream.ats) return { ok: false, ats: true, why: "the host's table does not map it, or forbids the access" };

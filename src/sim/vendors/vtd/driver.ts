@@ -15,7 +15,7 @@ import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
 import { IommuCaches } from "../../mmu/caches.js";
-import { READ, WRITE } from "../../mmu/walk.js";
+import { EXEC, PRIV, READ, WRITE } from "../../mmu/walk.js";
 import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
 import type { HwDevice } from "../common/device.js";
@@ -166,6 +166,8 @@ export class VtdDriver implements HwDriver {
 		if (scalable && !requester.own) return refuse(0x41);
 		const domain = group.attached.get(pasid ?? 0)?.domain;
 		if (domain instanceof VtdPagingDomain) {
+			// in the PASID table entries of its own first stage the driver sets neither ERE nor SRE
+			if (domain.stage === "first" && (access & (EXEC | PRIV)) !== 0) return refuse((access & EXEC) !== 0 ? 0x5c : 0x5d);
 			const found = throughHost(domain, iova, access);
 			if (found !== undefined) return found;
 			if (domain.stage === "first") return refuse(domain.find(iova) === undefined ? 0x71 : 0x85, pci.ats);
@@ -180,6 +182,8 @@ export class VtdDriver implements HwDriver {
 			stage1: domain.paging,
 			stage2: domain.parent,
 			supervisor: domain.supervisor,
+			// the uAPI has no flag for ERE
+			execute: false,
 			ats: pci.ats,
 		};
 		return this.translator.translate(request, iova, access);
