@@ -63,6 +63,7 @@ function isHardware(header: unknown): boolean {
 export { formatBdf, formatRid, parseBdf, ridOf, segmentOf } from "./board/bdf.js";
 export type { Machine } from "./board/description.js";
 export { buildTopology } from "./board/topology.js";
+export { ControlError, Refusal } from "./contract/control-error.js";
 export { SimControl } from "./control/control.js";
 export type { Sim, SimProcess } from "./control/kernel.js";
 export { findVdevice } from "./control/vdevices.js";

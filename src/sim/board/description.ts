@@ -111,7 +111,10 @@ export interface PciDevice {
 export interface SiovDevice {
 	readonly name: string;
 	readonly parent: Bdf;
+	/** its transactions carry this one unless it says otherwise */
 	readonly pasid: number;
+	/** all that it owns, `pasid` first */
+	readonly pasids: readonly number[];
 	readonly vfio: number;
 }
 

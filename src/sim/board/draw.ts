@@ -132,7 +132,12 @@ export function machineFile(machine: Machine, vendors: readonly BoardVendor[]): 
 			...(d.group === undefined ? {} : { group: d.group }),
 			...(d.reserved.length ? { reserved: d.reserved.map(reservedFile) } : {}),
 		})),
-		siov: machine.siov.map((s) => ({ ...s, parent: formatBdf(s.parent) })),
+		siov: machine.siov.map(({ name, parent, pasid, pasids, vfio }) => ({
+			name,
+			parent: formatBdf(parent),
+			...(pasids.length > 1 ? { pasids: [...pasids] } : { pasid }),
+			vfio,
+		})),
 		mdevs: machine.mdevs.map((m) => ({
 			name: m.name,
 			...(m.parent === undefined ? {} : { parent: formatBdf(m.parent) }),
@@ -187,7 +192,7 @@ function nodesOf(machine: Machine, topology: Topology): Node[] {
 				.map(
 					(s): Node => ({
 						id: safe(`s${s.name}`),
-						text: `vfio${s.vfio} ${s.name}: PASID ${hex(s.pasid)} of its parent (SIOV)`,
+						text: `vfio${s.vfio} ${s.name}: ${s.pasids.length > 1 ? "PASIDs" : "PASID"} ${s.pasids.map((pasid) => hex(pasid)).join(", ")} of its parent (SIOV)`,
 						shape: "virtual",
 						group: topology.groupOfSiov(s).number,
 						children: [],

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { formatBdf, slotOf } from "./bdf.js";
 import { builtinMachines } from "./builtin.js";
 import type { Bridge, BridgeType, Iommu, Machine, MediatedDevice, PciDevice, ReservedRegion, SiovDevice } from "./description.js";
-import { Fields, MachineError, type Path } from "./fields.js";
+import { Fields, MachineError, type Path, readInteger } from "./fields.js";
 import { buildTopology } from "./topology.js";
 import { type BoardVendor, vendorOf } from "./vendor.js";
 
@@ -126,11 +126,19 @@ function numberVfio(machine: Machine): Machine {
 /** placeholder for "no number stated" until numberVfio runs */
 const UNNUMBERED = -1;
 
+/** PASIDs have 20 bits. */
+const MAX_PASID = 0xfffff;
+
 function readSiov(f: Fields): SiovDevice {
+	const one = f.int("pasid", MAX_PASID);
+	const several = f.list("pasids").map(({ value, path }) => Number(readInteger(value, path, BigInt(MAX_PASID))));
+	if (one !== undefined && several.length > 0) f.fail("pasids", "give pasid or pasids, not both");
+	const pasids = several.length > 0 ? [...new Set(several)] : [f.need("pasid", one)];
 	return {
 		name: f.need("name", f.text("name")),
 		parent: f.need("parent", f.bdf("parent")),
-		pasid: f.need("pasid", f.int("pasid", 0xfffff)),
+		pasid: pasids[0],
+		pasids,
 		vfio: f.int("vfio", 1_000_000) ?? UNNUMBERED,
 	};
 }
@@ -183,8 +191,15 @@ function checkReferences(machine: Machine): void {
 		addVfio(s.vfio, ["siov", i]);
 		const parent = devices.get(s.parent);
 		if (!parent) throw new MachineError(["siov", i, "parent"], `no device at ${formatBdf(s.parent)}`);
-		if (s.pasid >= 2 ** parent.pasidWidth)
-			throw new MachineError(["siov", i, "pasid"], `the parent's PASIDs have ${parent.pasidWidth} bits; ${s.pasid} does not fit`);
+		for (const pasid of s.pasids)
+			if (pasid >= 2 ** parent.pasidWidth)
+				throw new MachineError(["siov", i, "pasid"], `the parent's PASIDs have ${parent.pasidWidth} bits; ${pasid} does not fit`);
+		for (const other of machine.siov.slice(0, i)) {
+			// two that own the very same PASIDs look alike, and form a group; two that overlap could not be routed
+			const shared = other.parent === s.parent ? s.pasids.find((pasid) => other.pasids.includes(pasid)) : undefined;
+			if (shared !== undefined && String(s.pasids) !== String(other.pasids))
+				throw new MachineError(["siov", i, "pasid"], `PASID ${shared} already belongs to ${other.name}`);
+		}
 	});
 	machine.mdevs.forEach((m, i) => {
 		addVfio(m.vfio, ["mdevs", i]);

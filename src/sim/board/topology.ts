@@ -223,7 +223,7 @@ export interface Senders {
  */
 export function whoSends(machine: Machine, topology: Topology, segment: number, rid: number, pasid?: number): Senders {
 	const devices = machine.devices.filter((d) => segmentOf(d.bdf) === segment && topology.requester(d.bdf).wire === rid);
-	const siov = machine.siov.filter((s) => s.pasid === pasid && devices.some((d) => d.bdf === s.parent));
+	const siov = machine.siov.filter((s) => pasid !== undefined && s.pasids.includes(pasid) && devices.some((d) => d.bdf === s.parent));
 	if (devices.length > 1) {
 		const names = devices.map((d) => formatBdf(d.bdf)).join(", ");
 		return { devices, siov, why: `${names} all send the requester ID ${formatRid(rid)}` };

@@ -13,6 +13,14 @@ export interface AttachHandle {
 	readonly owner: { readonly id: number };
 }
 
+/** A guest's whole PASID table, as the requests of its devices see it. */
+export interface PasidTable {
+	/** whether it has an entry for the PASID */
+	covers(pasid: number): boolean;
+	/** Where a page request goes; undefined: it is refused. `pasid` undefined: without PASID. */
+	route(device: IommuDevice, pasid: number | undefined): AttachHandle | undefined;
+}
+
 /** A device behind an IOMMU. */
 export class IommuDevice {
 	readonly requests = new PageRequests(this);
@@ -22,6 +30,8 @@ export class IommuDevice {
 	capabilities = 0;
 	/** width of its PASIDs in bits; 0: no PASIDs */
 	maxPasidLog2 = 0;
+	/** a guest's whole PASID table that it uses in place of what is attached */
+	pasidTable: PasidTable | undefined;
 
 	constructor(
 		readonly name: string,
@@ -48,8 +58,14 @@ export class IommuGroup {
 	readonly attached = new Map<number, AttachHandle>();
 	#owner: object | undefined;
 	#claims = 0;
+	#tenancy = {};
 
 	constructor(readonly id: number) {}
+
+	/** Identifies the time from the first claim to the last one's end: another owner, or the same one later, has another. */
+	get tenancy(): object | undefined {
+		return this.#claims > 0 ? this.#tenancy : undefined;
+	}
 
 	get owner(): object | undefined {
 		return this.#owner;
@@ -58,6 +74,7 @@ export class IommuGroup {
 	/** Claim the group's DMA for `owner`, which may claim it once for each device. false if another owner has it. */
 	claim(owner: object): boolean {
 		if (this.#claims > 0 && this.#owner !== owner) return false;
+		if (this.#claims === 0) this.#tenancy = {};
 		this.#owner = owner;
 		this.#claims++;
 		return true;

@@ -15,6 +15,16 @@ export interface PageRequest {
 	readonly addr: bigint;
 	/** the last request of its group */
 	readonly last: boolean;
+	/** sent along, and expected back in the response to a stream request (VT-d) */
+	readonly privateData?: number;
+}
+
+/** Where groups wait for user space. */
+export interface FaultHolder {
+	/** Answer the matching groups with INVALID on user space's behalf, and forget them. */
+	cancel(matches: (group: FaultGroup) => boolean): void;
+	/** Forget a group that is answered in another way. */
+	forget(group: FaultGroup): void;
 }
 
 /** The requests of one group, which share one response. */
@@ -22,6 +32,8 @@ export interface FaultGroup {
 	readonly device: IommuDevice;
 	readonly requests: readonly PageRequest[];
 	readonly handle: AttachHandle;
+	/** set by the queue that takes it */
+	holder: FaultHolder | undefined;
 	/** answers the device; called once */
 	respond(code: number): void;
 }
@@ -29,10 +41,12 @@ export interface FaultGroup {
 /** A device's page requests: incomplete groups, and groups that wait for a response. */
 export class PageRequests {
 	/** incomplete groups, by PASID and group number */
-	readonly #partial: PageRequest[] = [];
+	#partial: PageRequest[] = [];
 	readonly #pending = new Set<FaultGroup>();
 	/** called for every response, for devices that wait for it */
 	onResponse: ((requests: readonly PageRequest[], code: number) => void) | undefined;
+	/** called for a response to a group that the device does not wait for any more */
+	onUnexpected: (() => void) | undefined;
 
 	constructor(readonly device: IommuDevice) {}
 
@@ -75,10 +89,27 @@ export class PageRequests {
 	/** Handles the response to a group. */
 	answered(group: FaultGroup, code: number): void {
 		if (this.#pending.delete(group)) this.onResponse?.(group.requests, code);
+		else this.onUnexpected?.();
+	}
+
+	/** The device forgets all of its requests (a reset). User space may still read and answer them, to no effect. */
+	reset(): void {
+		this.#partial = [];
+		this.#pending.clear();
+	}
+
+	/** Ends requests whose attachment is gone: incomplete groups are dropped, and the others answered with INVALID. */
+	cancel(complete: (group: FaultGroup) => boolean, incomplete: (request: PageRequest) => boolean = () => false): void {
+		if (this.#partial.length > 0) this.#partial = this.#partial.filter((request) => !incomplete(request));
+		const holders = new Set<FaultHolder>();
+		for (const group of this.#pending) if (group.holder !== undefined && complete(group)) holders.add(group.holder);
+		for (const holder of holders) holder.cancel((group) => group.device === this.device && complete(group));
 	}
 
 	#route(pasid: number | undefined): AttachHandle | undefined {
-		const { attached } = this.device.group;
+		const { group, pasidTable } = this.device;
+		if (pasidTable !== undefined) return pasidTable.route(this.device, pasid);
+		const { attached } = group;
 		const byPasid = pasid === undefined ? undefined : attached.get(pasid);
 		if (pasid === undefined) return attached.get(0);
 		if (byPasid !== undefined) return byPasid;
@@ -90,6 +121,8 @@ export class PageRequests {
 
 /** A class, since there may be a million of them: no closure for each. */
 class PendingGroup implements FaultGroup {
+	holder: FaultHolder | undefined;
+
 	constructor(
 		readonly owner: PageRequests,
 		readonly requests: readonly PageRequest[],

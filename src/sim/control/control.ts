@@ -1,15 +1,21 @@
 /** Control of the simulated machine from outside: DMA, page requests, faults. */
-import { EFAULT } from "../../kernel/errno.js";
+import { EFAULT, EINVAL, EOPNOTSUPP, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { ControlError } from "../contract/control-error.js";
+import { ControlError, Refusal } from "../contract/control-error.js";
+import type { IommuDevice } from "../contract/device.js";
+import { GuestTable } from "../extensions/guest-table.js";
 import { GuestTables } from "../extensions/guest-tables.js";
+import { ownerOf } from "../extensions/invalidation-reports.js";
+import { foreignOwner, lookAlike, sends } from "../extensions/pasid-space.js";
 import type { CacheRow, IommuCaches } from "../mmu/caches.js";
+import type { AtcError } from "../mmu/failing-atcs.js";
 import type { Sim } from "../system/sim.js";
-import type { HwDevice } from "../vendors/common/device.js";
+import { HwDevice } from "../vendors/common/device.js";
 import type { HwIommu } from "../vendors/common/driver.js";
 import type { EventOutcome, RaisedEvent } from "../vendors/common/event.js";
 import { EmulatedBinding } from "../vfio/binding.js";
 import { findDevice, findHwDevice } from "./devices.js";
+import { RequestInterface } from "./request-interface.js";
 import { DeviceRequests } from "./requests.js";
 import { type Transfer, Transfers } from "./transfers.js";
 
@@ -27,6 +33,8 @@ export interface CachingIommu {
 /** Makes devices of the simulated machine do DMA, send page requests and fault. One for each Sim. */
 export class SimControl {
 	readonly #requests = new Map<HwDevice, DeviceRequests>();
+	/** by the function with the PRI capability */
+	readonly #interfaces = new Map<HwDevice, RequestInterface>();
 	readonly transfers: Transfers;
 	/** guests' PASID tables that were bound as a whole (the proposal of 2018) */
 	readonly guestTables: GuestTables;
@@ -36,7 +44,7 @@ export class SimControl {
 		this.transfers = new Transfers(
 			sim.physical,
 			(device, iova, access, pasid) =>
-				this.guestTables.translate(device, iova, access, pasid) ??
+				(device.pasidTable instanceof GuestTable ? device.pasidTable.translate(device, iova, access, pasid) : undefined) ??
 				device.iommu.driver.dma?.(device, iova, access, pasid) ?? { ok: false, why: "DMA through its IOMMU is not simulated" },
 			(device) => this.requests(device),
 		);
@@ -49,7 +57,7 @@ export class SimControl {
 	/** Raises a fault of a device as its IOMMU would: to the guest that has the device, else to the kernel log. Throws a ControlError. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { driver, name } = device.iommu;
-		if (driver.raise === undefined) throw new ControlError(`${name} cannot raise events`);
+		if (driver.raise === undefined) throw new ControlError(EOPNOTSUPP, `${name} cannot raise events`);
 		return driver.raise(device, event);
 	}
 
@@ -61,10 +69,41 @@ export class SimControl {
 	requests(device: HwDevice): DeviceRequests {
 		let requests = this.#requests.get(device);
 		if (requests === undefined) {
-			requests = new DeviceRequests(device, (group, good) => this.transfers.answered(device, group, good));
+			const { requestInterface: owner } = device;
+			let pri = this.#interfaces.get(owner);
+			if (pri === undefined) {
+				pri = new RequestInterface(owner);
+				this.#interfaces.set(owner, pri);
+			}
+			requests = new DeviceRequests(device, { pri, ended: (...ending) => this.transfers.ended(...ending) });
 			this.#requests.set(device, requests);
 		}
 		return requests;
+	}
+
+	/** Page request interfaces that were used or looked at. */
+	get requestInterfaces(): Iterable<RequestInterface> {
+		return this.#interfaces.values();
+	}
+
+	/** A context gave a device back: its DMA that waits gives up, and a guest's table that the owner asked for goes. */
+	unbound(device: IommuDevice): void {
+		if (device instanceof HwDevice) this.transfers.end(device, "the device was closed");
+		this.guestTables.unbound(device);
+	}
+
+	/** A device was reset, and with it what is part of it: nothing that it had under way is left, nor what it had cached. */
+	reset(device: HwDevice): void {
+		for (const each of device.resetWith) {
+			const requests = this.#requests.get(each);
+			if (requests === undefined) each.requests.reset();
+			else requests.reset();
+			this.transfers.end(each, "the device was reset");
+			const rid = each.requester.wire;
+			const contexts = each.part === undefined ? undefined : [...each.part.pasids, ...each.group.attached.keys()];
+			each.iommu.driver.caches?.forgetAtc(rid, contexts);
+			if (each.pasidTable instanceof GuestTable) for (const caches of each.pasidTable.caches) caches.forgetAtc(rid);
+		}
 	}
 
 	/** Devices whose page requests were sent or looked at. */
@@ -72,19 +111,51 @@ export class SimControl {
 		return this.#requests.values();
 	}
 
+	/** Throws a ControlError if the device's transactions cannot carry the PASID, and a Refusal (EPERM) if it belongs to another one. */
+	checkPasid(device: HwDevice, pasid: number | undefined, name = device.name): void {
+		if (pasid === undefined) return;
+		if (!sends(device, pasid)) throw new ControlError(EINVAL, `${name} is one PASID of its parent and sends no other`);
+		if (pasid >= 2 ** device.maxPasidLog2)
+			throw new ControlError(
+				EINVAL,
+				device.maxPasidLog2 === 0
+					? `${name} sends no PASIDs`
+					: `${name} sends PASIDs of ${device.maxPasidLog2} bits, and ${pasid} is wider`,
+			);
+		const owner = foreignOwner(device, pasid);
+		if (owner !== undefined) throw new Refusal(EPERM, `PASID 0x${pasid.toString(16)} of this function belongs to ${owner.name}`);
+	}
+
+	/**
+	 * Makes the next device-TLB invalidations of a device fail: those for its own PASIDs, and never for another owner's.
+	 * `pasid`: only for this one. Throws a ControlError.
+	 */
+	failInvalidations(device: HwDevice, error: AtcError, times: number, pasid?: number): void {
+		if (!device.pci.ats)
+			throw new ControlError(
+				EOPNOTSUPP,
+				`${device.name} has no ATS: it has no device TLB to invalidate`,
+				"machine show tells which devices have it",
+			);
+		this.checkPasid(device, pasid);
+		const { function: whole } = device;
+		const its = (context: number | undefined) => {
+			if (context === undefined || pasid !== undefined) return context === undefined || context === pasid;
+			return lookAlike(ownerOf(whole, context), device);
+		};
+		const { caches } = device.iommu.driver;
+		for (let i = 0; i < times; i++) caches?.failing.add(device.requester.wire, error, its);
+	}
+
 	/** Starts DMA and returns its state so far. Software-backed devices answer at once, with an errno on failure. */
 	dma(name: string, dir: Transfer["dir"], iova: bigint, data: Uint8Array, pasid?: number, as: Transfer["as"] = {}): Transfer | Ret {
 		const { hw, vfio } = findDevice(this.sim, name);
 		if (hw === undefined) {
-			if (pasid !== undefined) throw new ControlError(`${name} has no PASIDs`);
+			if (pasid !== undefined) throw new ControlError(EINVAL, `${name} has no PASIDs`);
 			const binding = vfio?.binding;
 			return binding instanceof EmulatedBinding ? binding.access.copy(iova, data, dir === "write") : -EFAULT;
 		}
-		if (pasid !== undefined && hw.part !== undefined) throw new ControlError(`${name} is one PASID of its parent and sends no other`);
-		if (pasid !== undefined && pasid >= 2 ** hw.maxPasidLog2)
-			throw new ControlError(
-				hw.maxPasidLog2 === 0 ? `${name} sends no PASIDs` : `${name} sends PASIDs of ${hw.maxPasidLog2} bits, and ${pasid} is wider`,
-			);
+		this.checkPasid(hw, pasid, name);
 		// the answer to a stalled transaction is delivered through this
 		this.requests(hw);
 		return this.transfers.start(hw, dir, iova, data, pasid, as);
@@ -100,10 +171,8 @@ export class SimControl {
 			return { name, iommu, kind, caches, hitBy: (row) => vendor.hitBy?.(row) ?? [] };
 		};
 		const own = hardware.iommus.flatMap((iommu) => (iommu.driver.caches ? [caching(iommu, iommu.name, iommu.driver.caches)] : []));
-		for (const { id, caches, devices } of this.guestTables.all) {
-			const [device] = devices.keys();
-			if (device) own.push(caching(device.iommu, `${device.iommu.name}/table${id}`, caches));
-		}
+		for (const { id, caches, iommu } of this.guestTables.all)
+			for (const each of caches) own.push(caching(iommu, `${iommu.name}/table${id}`, each));
 		return own;
 	}
 }

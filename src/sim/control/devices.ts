@@ -1,4 +1,5 @@
 /** Finds devices of the machine by the names that users give them. */
+import { ENODEV, EOPNOTSUPP } from "../../kernel/errno.js";
 import { parseBdf } from "../board/bdf.js";
 import { ControlError } from "../contract/control-error.js";
 import type { Sim } from "../system/sim.js";
@@ -19,7 +20,8 @@ const FOLDER = "/dev/vfio/devices/";
 /** Finds `vfio3`, its path, `0000:00:12.0` or the name of a virtual device. Throws a ControlError. */
 export function findDevice(sim: Sim, name: string): NamedDevice {
 	const { hardware, vfio } = sim;
-	if (hardware === undefined || vfio === undefined) throw new ControlError("this machine has no devices but the selftest's mock ones");
+	if (hardware === undefined || vfio === undefined)
+		throw new ControlError(ENODEV, "this machine has no devices but the selftest's mock ones");
 	const node = name.startsWith(FOLDER) ? name.slice(FOLDER.length) : name;
 	const direct = vfio.devices.get(node);
 	if (direct !== undefined) return { node, vfio: direct, hw: hwOf(direct) };
@@ -31,6 +33,7 @@ export function findDevice(sim: Sim, name: string): NamedDevice {
 	const hw = bdf === undefined ? undefined : hardware.devices.get(bdf);
 	if (hw !== undefined) return { node: undefined, vfio: undefined, hw };
 	throw new ControlError(
+		ENODEV,
 		`there is no device "${name}" in machine ${hardware.machine.name}`,
 		"machine show draws it, device list names its files",
 	);
@@ -40,7 +43,7 @@ export function findDevice(sim: Sim, name: string): NamedDevice {
 export function findHwDevice(sim: Sim, name: string): HwDevice {
 	const { hw } = findDevice(sim, name);
 	if (hw === undefined)
-		throw new ControlError(`${name} is backed by software: no IOMMU sees its accesses, and it never faults through one`);
+		throw new ControlError(EOPNOTSUPP, `${name} is backed by software: no IOMMU sees its accesses, and it never faults through one`);
 	return hw;
 }
 

@@ -1,10 +1,12 @@
 /** The simulated kernel with the proposals hooked in and the control of its machine. */
 import type { Machine } from "../board/description.js";
 import { type InvalidationReport, InvalidationReports } from "../extensions/invalidation-reports.js";
+import { mayAttach } from "../extensions/pasid-space.js";
 import { refuseSharedFunction } from "../extensions/siov.js";
 import { SimProcess as Process } from "../process/process.js";
 import { Sim as System } from "../system/sim.js";
 import type { Release } from "../uapi/release.js";
+import { HwDevice } from "../vendors/common/device.js";
 import { vendors as all } from "../vendors/registry.js";
 import type { Vendor } from "../vendors/vendor.js";
 import { SimControl } from "./control.js";
@@ -20,6 +22,11 @@ export class Sim extends System {
 	constructor(machine?: Machine, vendors: readonly Vendor[] = all, release?: Release) {
 		super(machine, vendors, release);
 		this.hooks.mayBind = (context, device) => refuseSharedFunction(vendors, context, device);
+		this.hooks.mayAttach = mayAttach;
+		this.hooks.unbound = (device) => this.#control?.unbound(device);
+		this.hooks.onReset = (device) => {
+			if (device instanceof HwDevice) this.control.reset(device);
+		};
 		this.hooks.onFailed = (...failure) => this.#reports.add(...failure);
 	}
 

@@ -3,7 +3,7 @@ import type { DmaOutcome } from "../contract/driver.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { EXEC, PRIV, READ, WRITE } from "../mmu/walk.js";
 import type { HwDevice } from "../vendors/common/device.js";
-import type { DeviceRequests } from "./requests.js";
+import type { DeviceRequests, Ending } from "./requests.js";
 
 export type TransferState =
 	| "done"
@@ -38,6 +38,13 @@ export interface Transfer {
 	/** the event record that the IOMMU wrote */
 	record: Uint8Array | undefined;
 }
+
+const ENDINGS: Readonly<Record<Exclude<Ending, "success">, (transfer: Transfer, group: number) => string>> = {
+	invalid: ({ refusal }, group) => `${refusal ?? "refused"}; page request ${group} was answered INVALID`,
+	failure: ({ refusal }, group) => `${refusal ?? "refused"}; page request ${group} was answered FAILURE`,
+	stopped: () => "its page requests were stopped by a failure response",
+	reset: () => "the device was reset",
+};
 
 /** Translates one access of a device; a table that a proposal put in place of the attached one comes first. */
 export type Translate = (device: HwDevice, iova: bigint, access: number, pasid: number | undefined) => DmaOutcome;
@@ -85,17 +92,26 @@ export class Transfers {
 		return transfer;
 	}
 
-	/** A page request was answered: the transfer that waited for it continues, or is aborted. */
-	answered(device: HwDevice, group: number, good: boolean): void {
+	/**
+	 * A group of page requests has ended: transfers that waited for it continue, or are aborted; those that were held back try
+	 * again. The group may be that of another device with the same requester ID.
+	 */
+	ended(device: HwDevice, group: number, how: Ending): void {
+		const held: Transfer[] = [];
 		for (const transfer of this.all.values()) {
-			if (transfer.device !== device) continue;
-			if (transfer.state === "held") this.#run(transfer);
-			else if (transfer.state === "waiting" && transfer.group === group) {
-				transfer.group = undefined;
-				if (good) this.#run(transfer);
-				else this.#abort(transfer, `${transfer.refusal ?? "refused"}; page request ${group} was answered INVALID`);
-			}
+			if (transfer.state === "held" && transfer.device.requestInterface === device.requestInterface) held.push(transfer);
+			if (transfer.state !== "waiting" || transfer.group !== group || transfer.device.function !== device.function) continue;
+			transfer.group = undefined;
+			if (how === "success") this.#run(transfer);
+			else this.#abort(transfer, ENDINGS[how](transfer, group));
 		}
+		for (const transfer of held) if (transfer.state === "held") this.#run(transfer);
+	}
+
+	/** The device has no DMA under way any more. */
+	end(device: HwDevice, why: string): void {
+		for (const transfer of this.all.values())
+			if (transfer.device === device && (transfer.state === "waiting" || transfer.state === "held")) this.#abort(transfer, why);
 	}
 
 	#run(transfer: Transfer): void {
@@ -133,7 +149,7 @@ export class Transfers {
 		}
 		const why = outcome.why ?? (outcome.record === undefined ? "aborted without a record" : "the IOMMU recorded an event");
 		const { device, pasid } = transfer;
-		if (!outcome.ats || device.pci.pri === 0 || !device.requester.own) {
+		if (!outcome.ats || device.requestInterface.pci.pri === 0 || !device.requester.own) {
 			this.#abort(transfer, why);
 			return;
 		}
@@ -142,16 +158,17 @@ export class Transfers {
 			this.#abort(transfer, `${why}; its page requests were stopped by a failure response`);
 			return;
 		}
-		if (!requests.room(1)) {
+		const pages = [{ addr: at, perm: access }];
+		const shared = requests.sharedGroup(pages, pasid);
+		const group = shared ?? requests.freeGroup();
+		if (group === undefined || (shared === undefined && !requests.room(1))) {
 			transfer.state = "held";
 			return;
 		}
 		transfer.asked++;
 		transfer.state = "waiting";
-		const group = requests.freeGroup();
 		transfer.group = group;
-		const pages = [{ addr: at & ~0xfffn, perm: access }];
-		const sent = requests.send(pages, pasid, group, true);
+		const sent = shared === undefined ? requests.send(pages, pasid, group, true) : "waits";
 		// the answer may have come at once and ended the transfer
 		if (sent !== "waits" && transfer.state === "waiting")
 			this.#abort(transfer, `${why}; page request ${group} was answered INVALID at once`);

@@ -6,11 +6,12 @@ import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
 import { HwDevice } from "../vendors/common/device.js";
 import type { Vendor } from "../vendors/vendor.js";
+import { lookAlike } from "./pasid-space.js";
 
 /**
  * Faults and failed invalidations name a device object, which is found by the physical device: so a context may
  * hold one device object for each physical function. Virtual devices of one parent could not be told
- * apart in it. -EBUSY with a line in the log; -EOPNOTSUPP if the IOMMU cannot route PASIDs to different owners.
+ * apart in it, unless they own the very same PASIDs: those look alike anyway, and a report for one serves both. -EBUSY with a line in the log; -EOPNOTSUPP if the IOMMU cannot route PASIDs to different owners.
  */
 export function refuseSharedFunction(vendors: readonly Vendor[], context: IommufdContext, device: IommuDevice): Ret {
 	if (!(device instanceof HwDevice)) return 0;
@@ -23,7 +24,7 @@ export function refuseSharedFunction(vendors: readonly Vendor[], context: Iommuf
 	const whole = device.part?.parent ?? device;
 	if (whole.parts.length === 0) return 0;
 	for (const other of [whole, ...whole.parts]) {
-		if (other === device || !(other.boundTo instanceof Device) || other.boundTo.context !== context) continue;
+		if (lookAlike(other, device) || !(other.boundTo instanceof Device) || other.boundTo.context !== context) continue;
 		log(
 			`iommufd: ${device.name} cannot be bound: ${other.name} (ID ${other.boundTo.id}) is in this context and shares its physical function, so a fault could not be attributed to one of them. Bind it to another context`,
 		);

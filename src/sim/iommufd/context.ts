@@ -1,6 +1,7 @@
 /** The state of an open /dev/iommu. */
 import type { Ret } from "../../kernel/kernel.js";
-import type { IommuDevice } from "../contract/device.js";
+import type { IommuDevice, IommuGroup } from "../contract/device.js";
+import type { Domain } from "../contract/domain.js";
 import type { KernelServices } from "../process/services.js";
 import { destroyChecks } from "./checks/dispatch.js";
 import type { DeviceGroup } from "./device-group.js";
@@ -22,6 +23,10 @@ export interface IommufdSystem extends KernelServices {
 export interface IommufdHooks {
 	/** Whether the context may bind the device: 0 or minus the errno. */
 	mayBind?: (context: IommufdContext, device: IommuDevice) => Ret;
+	/** Whether the page table may be attached for the group's PASID (0: without PASID): 0 or minus the errno. */
+	mayAttach?: (group: IommuGroup, pasid: number, domain: Domain) => Ret;
+	/** Called when a context has given the device back. */
+	unbound?: (device: IommuDevice) => void;
 }
 
 /** One open /dev/iommu: its objects and their IDs. It lives until the last file that holds it is closed. */

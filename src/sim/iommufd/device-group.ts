@@ -46,7 +46,7 @@ export class DeviceGroup {
 		if (present !== undefined) present.devices.add(device);
 		else {
 			const handle: AttachHandle = { domain: hwpt.domain, owner: device };
-			rc = this.#pasidFits(device, hwpt, pasid);
+			rc = this.#mayAttach(device, hwpt, pasid);
 			if (rc === 0) rc = this.group.attach(pasid, handle);
 			if (rc < 0) {
 				if (pasid === 0) unreserve(device, hwpt.paging);
@@ -79,7 +79,7 @@ export class DeviceGroup {
 			return rc;
 		}
 		const handle: AttachHandle = { domain: hwpt.domain, owner: device };
-		rc = this.#pasidFits(device, hwpt, pasid);
+		rc = this.#mayAttach(device, hwpt, pasid);
 		if (rc === 0) rc = this.group.replace(pasid, handle);
 		if (rc < 0) {
 			// Linux removes the reservations even where the old table, which stays, needs them in the same IOAS.
@@ -106,6 +106,10 @@ export class DeviceGroup {
 			this.group.detach(pasid);
 			hwpt.faultQueue?.abandon(present.handle);
 		}
+		device.device.requests.cancel(
+			({ handle }) => handle === present.handle,
+			(request) => (request.pasid ?? 0) === pasid || (pasid === 0 && !this.attachments.has(request.pasid ?? 0)),
+		);
 		if (pasid === 0) unreserve(device, hwpt.paging);
 		this.#put(hwpt);
 	}
@@ -118,6 +122,12 @@ export class DeviceGroup {
 
 	detachAll(device: Device): void {
 		for (const pasid of [...this.attachments.keys()]) this.detach(device, pasid);
+	}
+
+	#mayAttach(device: Device, hwpt: Hwpt, pasid: number): Ret {
+		const rc = this.#pasidFits(device, hwpt, pasid);
+		const { mayAttach } = this.context.system.hooks;
+		return rc < 0 || mayAttach === undefined ? rc : mayAttach(this.group, pasid, hwpt.domain);
 	}
 
 	/** -EINVAL if the device has no such PASID, or PASIDs would be mixed with a table not made for them. */

@@ -63,8 +63,13 @@ export class Device extends IommufdObject {
 		}
 		this.users--;
 		this.context.remove(this);
+		this.device.requests.cancel(
+			() => true,
+			() => true,
+		);
 		this.device.boundTo = undefined;
 		this.device.group.unclaim();
+		this.context.system.hooks.unbound?.(this.device);
 		if (this.holdsContext) this.context.release();
 	}
 

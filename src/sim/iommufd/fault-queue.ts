@@ -9,7 +9,7 @@ import {
 import { EINVAL, EOPNOTSUPP, ESPIPE } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import type { AttachHandle } from "../contract/device.js";
-import { type FaultGroup, RESPONSE_INVALID } from "../contract/page-request.js";
+import { type FaultGroup, type FaultHolder, RESPONSE_INVALID } from "../contract/page-request.js";
 import { Fifo } from "../memory/fifo.js";
 import { IdPool } from "../memory/id-pool.js";
 import type { Caller } from "../process/caller.js";
@@ -25,7 +25,7 @@ declare module "./object.js" {
 }
 
 /** Page requests that user space has not read yet, and those that it has read but not answered. */
-export class FaultQueue extends IommufdObject {
+export class FaultQueue extends IommufdObject implements FaultHolder {
 	readonly type = "fault";
 	/** its file is open */
 	open = false;
@@ -35,28 +35,27 @@ export class FaultQueue extends IommufdObject {
 	readonly unanswered = new IdPool<FaultGroup>(1);
 
 	deliver(group: FaultGroup): void {
+		group.holder = this;
 		this.queued.push(group);
 	}
 
 	/** The attachment is gone: answer its requests with INVALID, whether read or not, and forget their cookies. */
 	abandon(handle: AttachHandle): void {
-		for (const group of this.queued.removeIf((each) => each.handle === handle)) group.respond(RESPONSE_INVALID);
+		this.cancel((group) => group.handle === handle);
+	}
+
+	cancel(matches: (group: FaultGroup) => boolean): void {
+		for (const group of this.queued.removeIf(matches)) group.respond(RESPONSE_INVALID);
 		for (const [cookie, group] of [...this.unanswered]) {
-			if (group.handle !== handle) continue;
+			if (!matches(group)) continue;
 			this.unanswered.delete(cookie);
 			group.respond(RESPONSE_INVALID);
 		}
 	}
 
-	/** Forget a group that was answered other than through the file. false if it is not in this queue. */
-	settle(group: FaultGroup): boolean {
-		if (this.queued.removeIf((each) => each === group).length > 0) return true;
-		for (const [cookie, each] of [...this.unanswered]) {
-			if (each !== group) continue;
-			this.unanswered.delete(cookie);
-			return true;
-		}
-		return false;
+	forget(group: FaultGroup): void {
+		if (this.queued.removeIf((each) => each === group).length > 0) return;
+		for (const [cookie, each] of [...this.unanswered]) if (each === group) this.unanswered.delete(cookie);
 	}
 
 	override get heldFrom(): Outsider | undefined {

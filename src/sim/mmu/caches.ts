@@ -1,6 +1,7 @@
 /** The translation caches of an IOMMU and of the devices behind it. */
 import type { Range } from "../../formats/ranges.js";
 import type { CacheSizes } from "../board/description.js";
+import { type AtcFailure, FailingAtcs, NO_PASID } from "./failing-atcs.js";
 import { RangeCache, type RangeEntry, type RangeSelector } from "./range-cache.js";
 import type { WalkCache, WalkStart } from "./walk.js";
 
@@ -17,6 +18,8 @@ export interface Cached {
 	/** not marked dirty yet: a write walks again */
 	readonly clean?: boolean;
 }
+
+export { NO_PASID };
 
 export type CacheName = "iotlb" | "paging" | "pasid" | "atc";
 
@@ -65,9 +68,6 @@ export interface CacheStats {
 	readonly invalidations: Readonly<Record<string, { count: number; dropped: number }>>;
 }
 
-/** How a device-TLB invalidation can fail: it times out, or completes with an error (VT-d's ITE and ICE). */
-export type AtcError = "ITE" | "ICE";
-
 const zero = (): Record<CacheName, number> => ({ iotlb: 0, paging: 0, pasid: 0, atc: 0 });
 
 /**
@@ -85,14 +85,16 @@ export class IommuCaches<C = unknown> {
 	readonly #misses = zero();
 	#pasidEvictions = 0;
 	readonly #invalidations = new Map<string, { count: number; dropped: number }>();
-	/** by device: how its next invalidations will fail */
-	readonly #failing = new Map<number, AtcError[]>();
-	/** called for each invalidation that fails */
-	onAtcFailure: ((device: number, error: AtcError) => void) | undefined;
+	/** called for each invalidation that fails; true: it is submitted once more */
+	onAtcFailure: ((failure: AtcFailure) => boolean) | undefined;
 	readonly #pasidCapacity: number;
 	readonly #atcCapacity: number;
 
-	constructor(capacities: CacheSizes = {}) {
+	/** @param failing which invalidations of devices' caches will fail; the caches of one IOMMU share it */
+	constructor(
+		capacities: CacheSizes = {},
+		readonly failing: FailingAtcs = new FailingAtcs(),
+	) {
 		this.#iotlb = new RangeCache(capacities.iotlb ?? 4096);
 		this.#paging = new RangeCache(capacities.paging ?? 1024);
 		this.#pasidCapacity = capacities.pasid ?? 4096;
@@ -170,36 +172,36 @@ export class IommuCaches<C = unknown> {
 		atc.add({ ...entry, domain: 0 });
 	}
 
-	/** Makes the next invalidation of a device's own cache fail: its entries stay. */
-	failNextAtc(device: number, error: AtcError): void {
-		const queued = this.#failing.get(device);
-		if (queued) queued.push(error);
-		else this.#failing.set(device, [error]);
-	}
-
-	/** How invalidations of a device's cache will fail, in order. */
-	failing(device: number): readonly AtcError[] {
-		return this.#failing.get(device) ?? [];
-	}
-
-	#fails(device: number | undefined): boolean {
-		if (device === undefined) return false;
-		const error = this.#failing.get(device)?.shift();
-		if (error === undefined) return false;
-		if (this.#failing.get(device)?.length === 0) this.#failing.delete(device);
-		this.onAtcFailure?.(device, error);
-		return true;
+	#fails(it: Invalidation): boolean {
+		if (it.cache !== "atc" || it.device === undefined) return false;
+		for (;;) {
+			const failure = this.failing.take(it.device, it.context);
+			if (failure === undefined) return false;
+			if (this.onAtcFailure?.(failure) !== true) return true;
+		}
 	}
 
 	/** Performs and counts it. Returns the number of entries dropped. */
 	invalidate(it: Invalidation): number {
-		const dropped = it.cache === "atc" && this.#failing.size > 0 && this.#fails(it.device) ? 0 : this.#drop(it);
+		const dropped = this.failing.any && this.#fails(it) ? 0 : this.#drop(it);
 		const known = this.#invalidations.get(it.type);
 		if (known) {
 			known.count++;
 			known.dropped += dropped;
 		} else this.#invalidations.set(it.type, { count: 1, dropped });
 		return dropped;
+	}
+
+	/** Empties a device's own cache, as a reset does; `contexts`: only what it cached for these PASIDs (or NO_PASID). */
+	forgetAtc(device: number, contexts?: Iterable<number>): void {
+		if (contexts === undefined) this.#atcs.delete(device);
+		else for (const context of contexts) this.#atcs.get(device)?.invalidate({ context });
+	}
+
+	/** Drops what was cached for a device by itself and from its PASID table, as when it gets no more translations. */
+	forget(device: number): void {
+		this.forgetAtc(device);
+		for (const [key, entry] of this.#pasids) if (entry.device === device) this.#pasids.delete(key);
 	}
 
 	#drop(it: Invalidation): number {
@@ -280,9 +282,6 @@ export class IommuCaches<C = unknown> {
 		return atc ? [[it.device, atc]] : [];
 	}
 }
-
-/** In place of a PASID: the transaction carries none, and is cached separately. */
-export const NO_PASID = 0x10_0000;
 
 const pasidKey = (device: number, context: number) => device * 0x20_0000 + context;
 const atcSelector = (it: Invalidation): RangeSelector => ({ context: it.context, range: it.range });

@@ -15,7 +15,7 @@ import type { DriverHooks } from "../vendors/common/hooks.js";
 import { buildHardware, type Hardware } from "../vendors/hardware.js";
 import { vendors as allVendors } from "../vendors/registry.js";
 import type { Vendor } from "../vendors/vendor.js";
-import type { VfioHost } from "../vfio/host.js";
+import type { VfioHooks, VfioHost } from "../vfio/host.js";
 import { VfioNodes } from "../vfio/nodes.js";
 import { Reasons } from "../why/reasons.js";
 
@@ -31,7 +31,7 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	readonly reasons = new Reasons();
 	readonly log: string[] = [];
 	/** the hooks for proposals */
-	readonly hooks: DriverHooks & IommufdHooks = {};
+	readonly hooks: DriverHooks & IommufdHooks & VfioHooks = {};
 	/** contexts that a file still holds */
 	readonly contexts = new Set<IommufdContext>();
 	/** asking a device to do DMA enables its bus mastering */

@@ -46,6 +46,11 @@ export function buildHardware(machine: Machine, vendors: readonly Vendor[], cont
 		devices.set(pci.bdf, new HwDevice(pci, iommu, group, topology.requester(pci.bdf)));
 		if (usesDma(pci)) group.claim(HOST);
 	}
+	for (const device of devices.values()) {
+		const pf = device.pci.pf === undefined ? undefined : devices.get(device.pci.pf);
+		if (pf !== undefined) device.pf = pf;
+		pf?.vfs.push(device);
+	}
 	const parts = new Map<SiovDevice, HwDevice>();
 	for (const siov of machine.siov) {
 		const parent = devices.get(siov.parent);
@@ -56,7 +61,7 @@ export function buildHardware(machine: Machine, vendors: readonly Vendor[], cont
 			group = new IommuGroup(number);
 			groups.set(number, group);
 		}
-		const part = { parent, name: siov.name, pasid: siov.pasid };
+		const part = { parent, name: siov.name, pasid: siov.pasid, pasids: siov.pasids };
 		parts.set(siov, new HwDevice(parent.pci, parent.iommu, group, parent.requester, part));
 	}
 	return { machine, vendorOf: (kind) => vendorOf(vendors, kind), topology, iommus: [...iommus.values()], devices, parts };

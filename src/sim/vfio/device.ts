@@ -58,6 +58,11 @@ export abstract class VfioDevice {
 		return read === undefined ? 0 : -EINVAL;
 	}
 
+	/** The device's own state was reset: whatever it had under way is gone. */
+	wasReset(): void {
+		if (this.iommu !== undefined) this.group.host.hooks.onReset?.(this.iommu);
+	}
+
 	/** The driver's own calls. `alone`: the device was not opened through the group's file. */
 	abstract ioctl(process: Caller, request: number, arg: UserArg, alone: boolean): Ret;
 	/** Read from a region: `offset` is the region's index << 40, plus the offset in the region. */

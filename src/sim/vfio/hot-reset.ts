@@ -72,7 +72,9 @@ export function hotReset(device: PciVfioDevice, process: Caller, arg: UserArg, a
 	}
 	if (!mates.every(held)) return -EINVAL;
 	// The kernel waits for the link to come up again, which an emulated root port never reports.
-	return mates.some(({ pci }) => modelOf(pci).powerManaged) ? -ENOTTY : 0;
+	if (mates.some(({ pci }) => modelOf(pci).powerManaged)) return -ENOTTY;
+	for (const { vfio } of mates) vfio?.wasReset();
+	return 0;
 }
 
 function namedGroups(process: Caller, arg: UserArg, count: number, most: number): Set<number> | Ret {

@@ -70,6 +70,7 @@ export class MdevVfioDevice extends VfioDevice {
 				return answerIrq(arg, argsz, index, EVENTFD | (index === 0 ? MASKABLE | AUTOMASKED : NORESIZE), 1);
 			}
 			case request.VFIO_DEVICE_RESET:
+				this.wasReset();
 				return 0;
 			default:
 				return -ENOTTY;

@@ -126,7 +126,9 @@ export class PciVfioDevice extends VfioDevice {
 				return head.getUint32(0, true) < FEATURE_SIZE ? -EINVAL : -ENOTTY;
 			}
 			case request.VFIO_DEVICE_RESET:
-				return this.resets ? 0 : -EINVAL;
+				if (!this.resets) return -EINVAL;
+				this.wasReset();
+				return 0;
 			case request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
 				return hotResetInfo(this, arg, alone);
 			case request.VFIO_DEVICE_PCI_HOT_RESET:

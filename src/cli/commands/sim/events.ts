@@ -47,17 +47,15 @@ async function fail(inv: Invocation): Promise<Outcome> {
 	if (times < 1 || times > 1000) throw new UsageError(`--times: ${times} is not between 1 and 1000`);
 	const control = await changing(inv);
 	const device = control.device(args[0]);
-	if (!device.pci.ats)
-		throw new UsageError(`${device.name} has no ATS: it has no device TLB to invalidate`, "machine show tells which devices have it");
-	const at = control.iommus.filter(({ iommu }) => iommu === device.iommu);
-	for (const { caches } of at) for (let i = 0; i < times; i++) caches.failNextAtc(device.requester.wire, error);
+	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	control.failInvalidations(device, error, times, pasid);
 	return await showIo(inv, {
 		command: "sim fail",
 		call: "fail",
 		ret: 0,
 		errno: 0,
-		headline: `the next ${plural(times, "device-TLB invalidation")} of ${device.name} will ${error === "ITE" ? "time out (ITE)" : "complete with an error (ICE)"}`,
-		json: { device: device.name, error, times },
+		headline: `the next ${plural(times, "device-TLB invalidation")} of ${device.name}${pasid === undefined ? "" : ` with PASID ${hex(pasid)}`} will ${error === "ITE" ? "time out (ITE)" : "complete with an error (ICE)"}`,
+		json: { device: device.name, pasid: pasid ?? null, error, times },
 	});
 }
 
@@ -66,13 +64,18 @@ async function failures(inv: Invocation): Promise<Outcome> {
 	const { formatRid } = await import("../../../sim/index.js");
 	const all = (await inv.context.handle()).sim?.invalidationReports ?? [];
 	const failures = all.flatMap(({ iommu, reports }) => reports.map((report) => ({ iommu, ...report })));
-	const reports = failures.map((report) => ({ ...report, rid: formatRid(report.rid), deviceId: report.deviceId ?? null }));
+	const reports = failures.map((report) => ({
+		...report,
+		rid: formatRid(report.rid),
+		pasid: report.pasid ?? null,
+		deviceId: report.deviceId ?? null,
+	}));
 	if (inv.common.json) printDocument(inv, "iommuctl.sim.failures", { failures: reports });
 	else if (reports.length === 0) inv.io.stdout.write("no invalidation entry has reported an error\n");
 	else {
-		for (const { iommu, entry, error, rid, deviceId } of reports)
+		for (const { iommu, entry, error, rid, pasid, deviceId } of reports)
 			inv.io.stdout.write(
-				`${iommu}: entry ${entry}: ${error} of ${rid}, ${deviceId === null ? "not a device of the caller" : `device ID ${deviceId}`}\n`,
+				`${iommu}: entry ${entry}: ${error} of ${rid}${pasid === null ? "" : ` PASID ${hex(pasid)}`}, ${deviceId === null ? "not a device of the caller" : `device ID ${deviceId}`}\n`,
 			);
 	}
 	const last = reports.at(-1);
@@ -105,13 +108,15 @@ export const eventCommands: readonly CommandSpec[] = [
 		name: "fail",
 		summary: "make the next device-TLB invalidation of a device fail",
 		details: [
-			"What the device cached stays cached. Today's uAPI does not report it (the kernel log does); with --uapi vtd-inv-v10 the entry's last",
-			"word says ICE or ITE, and sim failures shows which device it was.",
+			"What the device cached stays cached. Today's uAPI does not report it (the kernel log does), and VT-d's driver submits an invalidation",
+			"that timed out again; with --uapi vtd-inv-v10 the entry's last word says ICE or ITE, and sim failures shows which device it was. A",
+			"virtual device fails for its own PASIDs only, and a function only for those that no virtual device owns.",
 		].join("\n"),
 		args: [deviceArg],
 		options: () => [
 			{ flags: "--ite", doc: "it times out" },
 			{ flags: "--ice", doc: "it completes with an error" },
+			{ flags: "--pasid <pasid>", doc: "only invalidations for this PASID fail" },
 			{ flags: "--times <n>", doc: "how many of the next invalidations fail (1)" },
 		],
 		groups: ["kernel"],

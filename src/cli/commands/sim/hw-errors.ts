@@ -17,24 +17,38 @@ export async function hwErrors({ inv, draft, answers }: Made): Promise<Details> 
 	if (found === undefined) return {};
 	const { entry: struct } = found;
 	const leaf = struct.leaves.find(({ name }) => name === "hw_error");
-	const errors: { entry: number; hw_error: number; text: string }[] = [];
+	const errors: { entry: number; at: number; array: number; hw_error: number; text: string }[] = [];
 	let first = 0;
+	let arrays = 0;
 	for (const { before, after } of answers) {
 		const handled = Number(draft.read(after, "entry_num"));
 		const bytes = draft.placer.fetch(draft.read(before, "data_uptr"), handled * struct.size);
+		const known = errors.length;
 		for (let at = 0; bytes !== undefined && leaf !== undefined && at < handled; at++) {
 			const entry = bytes.subarray(at * struct.size, (at + 1) * struct.size);
 			const { hw_error } = struct.decode(entry);
-			if (hw_error !== 0) errors.push({ entry: first + at, hw_error, text: showLeaf(leaf, entry) });
+			if (hw_error !== 0) errors.push({ entry: first + at, at, array: arrays, hw_error, text: showLeaf(leaf, entry) });
 		}
+		if (errors.length > known) arrays++;
 		first += handled;
 	}
 	if (errors.length === 0) return { json: { hwErrors: [] }, fields: { hw_errors: 0 } };
-	const reports = sim.invalidationReports.flatMap((each) => each.reports.slice(-errors.length));
-	const named = errors.map((error) => ({ ...error, device: reports.findLast(({ entry }) => entry === error.entry)?.deviceId ?? null }));
+	// the last arrays that reported anything are these
+	const reports = sim.invalidationReports.flatMap((each) => each.reports);
+	const last = Math.max(0, ...reports.map(({ array }) => array));
+	const named = errors.map(({ at, array, ...error }) => {
+		const its = reports.filter((report) => report.array === last - arrays + 1 + array && report.entry === at);
+		const devices = [...new Set(its.map(({ deviceId }) => deviceId ?? null))];
+		return { ...error, device: devices[0] ?? null, devices };
+	});
 	return {
-		lines: named.slice(0, mostShown).map(({ entry, text, device }) => `entry ${entry}: hw_error ${text}, device ${device ?? "unknown"}`),
-		json: { hwErrors: named.map(({ entry, hw_error, device }) => ({ entry, hw_error, device })) },
+		lines: named.slice(0, mostShown).map(({ entry, text, devices }) => `entry ${entry}: hw_error ${text}, ${whose(devices)}`),
+		json: { hwErrors: named.map(({ entry, hw_error, device, devices }) => ({ entry, hw_error, device, devices })) },
 		fields: { hw_errors: named.length, hw_error: named[0].hw_error, failed_device: named[0].device ?? 0 },
 	};
+}
+
+function whose(devices: readonly (number | null)[]): string {
+	if (devices.length === 0) return "device unknown";
+	return `${devices.length > 1 ? "devices" : "device"} ${devices.map((id) => id ?? "unknown").join(", ")}`;
 }

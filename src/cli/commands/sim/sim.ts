@@ -4,6 +4,7 @@ import { cacheCommands } from "./caches.js";
 import { dmaCommands } from "./dma.js";
 import { eventCommands } from "./events.js";
 import { explainCommands } from "./explain.js";
+import { refusableFamily } from "./refusals.js";
 import { requestCommands } from "./requests.js";
 
 const family: Family = {
@@ -14,4 +15,4 @@ const family: Family = {
 	].join("\n"),
 	commands: [...dmaCommands, ...requestCommands, ...eventCommands, ...cacheCommands, ...explainCommands],
 };
-export default family;
+export default refusableFamily(family);

@@ -16,12 +16,15 @@ export class AmdPagingDomain extends HwPagingDomain {
 	/** every power of two from a page to 256 GiB, as entries of a level can be combined */
 	readonly pageSizes = (1n << 39n) - 0x1000n;
 	readonly nestParent: boolean;
+	/** a table for PASIDs has the format of guests' tables */
+	override readonly secondStage: boolean;
 	/** guests' device table entries on top of it */
 	readonly children = new Set<AmdNestedDomain>();
 
 	constructor(iommu: IommuInstance, flags: number) {
 		super(iommu);
 		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
+		this.secondStage = (flags & FLAG.IOMMU_HWPT_ALLOC_PASID) === 0;
 		this.enforcesCoherency = true;
 		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages(iommu.driver.reasons);
 	}

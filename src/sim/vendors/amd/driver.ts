@@ -48,10 +48,12 @@ export class AmdDriver implements HwDriver {
 		this.features = new AmdFeatures(description);
 		this.isolatesMsi = description.interruptRemapping;
 		this.caches = new IommuCaches(description.caches);
-		this.caches.onAtcFailure = (device, error) =>
+		this.caches.onAtcFailure = ({ device, error }) => {
 			context.warn(
 				`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps its entries`,
 			);
+			return false;
+		};
 		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory), this.features);
 		this.#faults = new FaultLog(context.warn);
 	}

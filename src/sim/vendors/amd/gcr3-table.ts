@@ -7,7 +7,7 @@ import { AmdTranslator } from "./translate.js";
 
 /** A guest CR3 table of one to three levels. */
 export function amdTable(driver: AmdDriver, base: bigint, size: number): TableTranslator {
-	const caches = new IommuCaches<bigint>(driver.description.caches);
+	const caches = new IommuCaches<bigint>(driver.description.caches, driver.caches.failing);
 	const translator = new AmdTranslator(caches, new HostMemory(driver.context.memory), driver.features);
 	const dte = {
 		valid: true,
@@ -25,6 +25,7 @@ export function amdTable(driver: AmdDriver, base: bigint, size: number): TableTr
 	} as const;
 	return {
 		caches,
+		pasids: Math.min(1 << 20, 512 ** (dte.glx + 1)),
 		translate: (device, stage2, iova, access, pasid) => {
 			const request = { rid: device.requester.wire, pasid, dte, domain: 0, stage2, ats: device.pci.ats };
 			return driver.finish(device, iova, pasid, 0, translator.translate(request, iova, access));

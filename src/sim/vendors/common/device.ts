@@ -17,7 +17,7 @@ export class HwDevice<D extends HwDriver = HwDriver> extends IommuDevice {
 		/** the requester IDs that its transactions carry */
 		readonly requester: Requester,
 		/** a virtual device that is one PASID of its parent (Scalable IOV) */
-		readonly part?: { readonly parent: HwDevice<D>; readonly name: string; readonly pasid: number },
+		readonly part?: { readonly parent: HwDevice<D>; readonly name: string; readonly pasid: number; readonly pasids: readonly number[] },
 	) {
 		const width = iommu.driver.pasidWidth(pci);
 		// The kernel limits PASIDs only for devices with the capability.
@@ -32,6 +32,26 @@ export class HwDevice<D extends HwDriver = HwDriver> extends IommuDevice {
 
 	/** virtual devices carved out of it */
 	readonly parts: HwDevice<D>[] = [];
+	/** a virtual function's physical function */
+	pf: HwDevice<D> | undefined;
+	/** a physical function's virtual functions */
+	readonly vfs: HwDevice<D>[] = [];
+
+	/** The function whose requester ID its transactions carry: itself, or the parent that it is a part of. */
+	get function(): HwDevice<D> {
+		return this.part?.parent ?? this;
+	}
+
+	/** The function with the page request interface (PCIe, 10.5.2): virtual functions use their physical function's. */
+	get requestInterface(): HwDevice<D> {
+		const { function: own } = this;
+		return own.pf ?? own;
+	}
+
+	/** Everything that a reset of it resets. */
+	get resetWith(): readonly HwDevice<D>[] {
+		return [this, ...this.parts, ...this.vfs.flatMap((vf) => vf.resetWith)];
+	}
 
 	/** The context that its transactions are cached under; `pasid` is the attachment's, 0: without PASID. */
 	cacheContext(pasid: number): number {

@@ -1,5 +1,6 @@
 /** Faults raised on request, as a vendor's hardware would. */
 import type { Values } from "../../../formats/words.js";
+import { EINVAL } from "../../../kernel/errno.js";
 import { ControlError } from "../../contract/control-error.js";
 import type { HwDevice } from "./device.js";
 
@@ -26,9 +27,9 @@ export function numberedFault(
 	const { name } = device.iommu;
 	const { address = 0n, write = 0n, ...others } = event.fields;
 	for (const field of Object.keys(others))
-		throw new ControlError(`an event of ${name} has no field "${field}"`, "the fields are address and write");
+		throw new ControlError(EINVAL, `an event of ${name} has no field "${field}"`, "the fields are address and write");
 	const code = Number(event.what);
 	if (!Number.isInteger(code))
-		throw new ControlError(`"${event.what}" is not a fault reason of ${name}`, "give its number, for example 0x71");
+		throw new ControlError(EINVAL, `"${event.what}" is not a fault reason of ${name}`, "give its number, for example 0x71");
 	return { code, address, write: write !== 0n, pasid: event.pasid ?? device.part?.pasid };
 }

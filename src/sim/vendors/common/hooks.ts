@@ -1,14 +1,7 @@
 /** The hooks into drivers that proposals use. */
 import type { InvalidateArray } from "../../contract/invalidation.js";
-import type { AtcError } from "../../mmu/caches.js";
+import type { AtcFailure } from "../../mmu/failing-atcs.js";
 import type { HwDriver } from "./driver.js";
-
-/** A device-TLB invalidation that failed. */
-export interface AtcFailure {
-	/** requester ID */
-	readonly device: number;
-	readonly error: AtcError;
-}
 
 /** Drivers read them at every call, so they may be set at any time. */
 export interface DriverHooks {

@@ -14,6 +14,8 @@ const PAGE_SHIFT = 12;
 /** A hardware page table filled from an IOVA space; devices, and guests' tables on top, translate through it. */
 export abstract class HwPagingDomain extends PagingDomain implements Stage2 {
 	readonly smallestPage = PAGE;
+	/** it translates guest-physical addresses, so guests' tables can be nested on it */
+	readonly secondStage: boolean = true;
 	/** entries cannot forbid reading: every mapped page is readable (x86 tables) */
 	protected readonly alwaysReadable: boolean = false;
 

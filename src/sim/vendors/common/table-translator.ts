@@ -7,5 +7,7 @@ import type { HwPagingDomain } from "./paging-domain.js";
 /** Translates through the table as the vendor's hardware does. It has its own caches, as the guest chooses the domain IDs. */
 export interface TableTranslator {
 	readonly caches: IommuCaches;
+	/** how many PASIDs the hardware looks up in it: `size`, or more where an entry is for several; absent: `size` */
+	readonly pasids?: number;
 	translate(device: HwDevice, stage2: HwPagingDomain, iova: bigint, access: number, pasid: number | undefined): DmaOutcome;
 }

@@ -11,7 +11,7 @@ import { type CachedCd, SmmuTranslator } from "./translate.js";
 export function smmuTable(smmu: Smmu, base: bigint, size: number): TableTranslator {
 	const translator = new SmmuTranslator(
 		smmu.features,
-		new IommuCaches<CachedCd>(smmu.description.caches),
+		new IommuCaches<CachedCd>(smmu.description.caches, smmu.caches.failing),
 		new HostMemory(smmu.host.memory),
 	);
 	const ste = {
@@ -27,6 +27,7 @@ export function smmuTable(smmu: Smmu, base: bigint, size: number): TableTranslat
 	};
 	return {
 		caches: translator.caches,
+		pasids: size,
 		translate: (device, stage2, iova, access, pasid) => {
 			const stream = smmu.stream(device);
 			if (stream === undefined) return { ok: false };

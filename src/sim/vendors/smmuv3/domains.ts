@@ -55,6 +55,7 @@ export class SmmuPagingDomain extends HwPagingDomain {
 	readonly aperture: Interval;
 	/** streams whose transactions go through it, including nested ones */
 	readonly streams = new Set<SmmuStream>();
+	override readonly secondStage: boolean;
 	/** stage 1 tables cannot forbid reading alone */
 	protected override readonly alwaysReadable: boolean;
 
@@ -69,6 +70,7 @@ export class SmmuPagingDomain extends HwPagingDomain {
 		super(smmu);
 		const bits = stage === 1 ? TABLE_BITS : Math.min(smmu.features.outputBits, TABLE_BITS);
 		this.aperture = { start: 0n, last: (1n << BigInt(bits)) - 1n };
+		this.secondStage = stage === 2;
 		this.alwaysReadable = stage === 1;
 		this.enforcesCoherency = smmu.description.canwbs;
 		// table entries record what was written

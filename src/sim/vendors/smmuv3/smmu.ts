@@ -31,10 +31,12 @@ export class Smmu implements HwIommu {
 		this.name = description.name;
 		this.features = decodeSmmuIdr(description.idr);
 		this.caches = new IommuCaches(description.caches);
-		this.caches.onAtcFailure = (device, error) =>
+		this.caches.onAtcFailure = ({ device, error }) => {
 			host.warn(
 				`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${error === "ITE" ? "timed out" : "completed with an error"}; its cache keeps its entries`,
 			);
+			return false;
+		};
 		this.translator = new SmmuTranslator(this.features, this.caches, new HostMemory(host.memory), {
 			walkFaultsAsStage1: this.has(QUIRKS.walkFaultsAsStage1),
 		});

@@ -14,7 +14,8 @@ import type { NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
-import { IommuCaches } from "../../mmu/caches.js";
+import { IommuCaches, NO_PASID } from "../../mmu/caches.js";
+import type { AtcFailure } from "../../mmu/failing-atcs.js";
 import { EXEC, PRIV, READ, WRITE } from "../../mmu/walk.js";
 import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
@@ -23,7 +24,6 @@ import { throughHost } from "../common/dma.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
 import { type EventOutcome, numberedFault, type RaisedEvent } from "../common/event.js";
 import { FaultLog } from "../common/fault-log.js";
-import type { AtcFailure } from "../common/hooks.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import type { VtdIommu } from "./board.js";
@@ -45,8 +45,8 @@ export class VtdDriver implements HwDriver {
 	/** translates requests that go through guests' tables */
 	readonly translator: VtdTranslator;
 	readonly #faults: FaultLog;
-	/** device-TLB invalidations that failed since takeFailures */
-	#failed: AtcFailure[] = [];
+	/** takes the failures of device-TLB invalidations while a caller reports them */
+	#reported: AtcFailure[] | undefined;
 	/** the next domain ID for a guest's table; host tables need none here */
 	#nextDomain = 1;
 
@@ -56,11 +56,7 @@ export class VtdDriver implements HwDriver {
 	) {
 		this.features = new VtdFeatures(description);
 		this.caches = new IommuCaches(description.caches);
-		this.caches.onAtcFailure = (device, error) => {
-			const what = error === "ITE" ? "Invalidation Time-out Error (ITE)" : "Invalidation Completion Error (ICE)";
-			context.warn(`DMAR: VT-d detected ${what} for device [${formatRid(device)}]: its device TLB keeps its entries`);
-			this.#failed.push({ device, error });
-		};
+		this.caches.onAtcFailure = (failure) => this.#atcFailed(failure);
 		this.#faults = new FaultLog(context.warn);
 		this.isolatesMsi = description.interruptRemapping;
 		const page1G = (this.features.firstStagePages & (1n << 30n)) !== 0n;
@@ -72,11 +68,28 @@ export class VtdDriver implements HwDriver {
 		return this.context.reasons;
 	}
 
-	/** Returns the device-TLB invalidations that failed, and clears the list. */
-	takeFailures(): readonly AtcFailure[] {
-		const failed = this.#failed;
-		this.#failed = [];
+	/**
+	 * Runs invalidations whose failures the caller reports, and adds them to the result. All others are submitted again after a
+	 * time-out, which aborts the descriptor that waits for them (ITE of the fault status register), so that nothing stale is left.
+	 */
+	reporting(run: () => void): readonly AtcFailure[] {
+		const failed: AtcFailure[] = [];
+		this.#reported = failed;
+		run();
+		this.#reported = undefined;
 		return failed;
+	}
+
+	/** Whether the invalidation is submitted once more. */
+	#atcFailed(failure: AtcFailure): boolean {
+		const { device, context, error } = failure;
+		const again = error === "ITE" && this.#reported === undefined;
+		this.#reported?.push(failure);
+		const what = error === "ITE" ? "Invalidation Time-out Error (ITE)" : "Invalidation Completion Error (ICE)";
+		const whose = `[${formatRid(device)}]${context === undefined || context === NO_PASID ? "" : ` PASID 0x${context.toString(16)}`}`;
+		const then = again ? "the invalidation is submitted again" : "its device TLB keeps its entries";
+		this.context.warn(`DMAR: VT-d detected ${what} for device ${whose}: ${then}`);
+		return again;
 	}
 
 	pasidWidth(pci: PciDevice): number {

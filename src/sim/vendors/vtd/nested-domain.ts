@@ -98,17 +98,22 @@ export class VtdNestedDomain extends NestedDomain {
 	override invalidate(array: InvalidateArray): InvalidateResult {
 		if (array.type !== DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1) return { rc: -EINVAL, done: 0 };
 		const reports = this.driver.context.kernel.vendor[INV_V10];
-		this.driver.takeFailures();
 		for (let i = 0; i < array.count; i++) {
 			const bytes = array.entry(i, ENTRY.size);
 			if (typeof bytes === "number") return { rc: bytes, done: i };
 			const entry = ENTRY.decode(bytes);
-			// in the proposal the kernel writes the last word
-			const rc = this.#invalidateOne(reports ? { ...entry, __reserved: 0 } : entry);
+			if (!reports) {
+				const rc = this.#invalidateOne(entry);
+				if (rc < 0) return { rc, done: i };
+				continue;
+			}
+			let rc: Ret = 0;
+			const failed = this.driver.reporting(() => {
+				// in the proposal the kernel writes the last word
+				rc = this.#invalidateOne({ ...entry, __reserved: 0 });
+			});
+			if (rc === 0) rc = writeHwError(this.driver, array, i, failed);
 			if (rc < 0) return { rc, done: i };
-			const failed = this.driver.takeFailures();
-			const written = reports ? writeHwError(this.driver, array, i, failed) : 0;
-			if (written < 0) return { rc: written, done: i };
 		}
 		return { rc: 0, done: array.count };
 	}

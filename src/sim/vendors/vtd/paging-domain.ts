@@ -18,6 +18,7 @@ export class VtdPagingDomain extends HwPagingDomain {
 	readonly aperture: Interval;
 	readonly pageSizes: bigint;
 	readonly nestParent: boolean;
+	override readonly secondStage: boolean;
 	/** guests' tables on top of it */
 	readonly children = new Set<VtdNestedDomain>();
 	protected override readonly alwaysReadable: boolean;
@@ -33,6 +34,7 @@ export class VtdPagingDomain extends HwPagingDomain {
 		this.aperture = { start: 0n, last: (1n << BigInt(first ? features.firstStageWidth : features.secondStageWidth)) - 1n };
 		this.pageSizes = first ? features.firstStagePages : features.secondStagePages;
 		this.alwaysReadable = first;
+		this.secondStage = !first;
 		this.nestParent = (flags & FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT) !== 0;
 		this.enforcesCoherency = features.snoopControl;
 		if (flags & FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING) this.dirty = new DirtyPages(iommu.driver.reasons);

@@ -1,6 +1,7 @@
 /** `vsva`: shared virtual addressing for guests as proposed in 2017 and 2018. */
 import { queueVendors, vendors } from "../../../../sim/index.js";
 import type { Family } from "../../../frame/command.js";
+import { refusableFamily } from "../refusals.js";
 import { bind, list, unbind } from "./bind.js";
 
 /** The vendors whose guests have a queue, and the titles of those that meet a condition, for help texts. */
@@ -23,8 +24,10 @@ const family: Family = {
 			name: "bind",
 			summary: `give devices a guest's whole PASID table (${vendors.flatMap(({ pasidTable }) => pasidTable ?? []).join(", ")})`,
 			details: [
-				"The devices share the one table, and must be bound and attached to a page table that maps the guest's memory. A device",
-				"whose requester ID is not its own, or not its own alone, is refused. Only the simulated kernel has this.",
+				"The devices share the one table, with all functions of their groups, and what is cached of it. They must be bound, and attached to a",
+				"second-stage page table that maps the guest's memory. Page requests go to --fault-id, or to the fault queue of that page table.",
+				"Refused: a device that sends a bridge's requester ID, and a PASID that belongs to a virtual device or that the host has attached.",
+				"Binding the same base and size again, or --table, lets further devices join. Only the simulated kernel has this.",
 			].join("\n"),
 			args: [
 				{ name: "DEVICE", value: "device", doc: "vfio3, or vfio3=00:05.0 if the guest knows it by another requester ID", variadic: true },
@@ -32,17 +35,29 @@ const family: Family = {
 			options: () => [
 				{ flags: "--base <address>", doc: "guest-physical, page-aligned" },
 				{ flags: "--size <pasids>", doc: "PASIDs that the table has room for, a power of two" },
+				{ flags: "--fault-id <id>", value: { id: "fault_id" }, doc: "the fault queue that takes the table's page requests" },
+				{ flags: "--table <id>", doc: "a table that is bound: the devices join it" },
 			],
 			groups: ["kernel", "quiet"],
-			examples: [["vsva bind vfio3 vfio9 --base 0x10000 --size 1024", "both share it"]],
+			examples: [
+				["vsva bind vfio3 vfio9 --base 0x10000 --size 1024", "both share it"],
+				["vsva bind vfio9 --table 1", "joins later"],
+			],
 			run: bind,
 		},
 		{
 			name: "unbind",
-			summary: "take a guest's table away",
-			args: [{ name: "TABLE", doc: "its ID" }],
+			summary: "take a guest's table away from all devices, or from some",
+			details: "Page requests that wait are answered INVALID. Devices leave with all functions of their groups.",
+			args: [
+				{ name: "TABLE", doc: "its ID" },
+				{ name: "DEVICE", value: "device", doc: "only from these", optional: true, variadic: true },
+			],
 			groups: ["kernel"],
-			examples: [["vsva unbind 1", ""]],
+			examples: [
+				["vsva unbind 1", ""],
+				["vsva unbind 1 vfio9", "the others keep it"],
+			],
 			run: unbind,
 		},
 		{ name: "list", summary: "the tables that are bound", groups: ["kernel"], examples: [["vsva list", ""]], run: list },
@@ -117,4 +132,4 @@ const family: Family = {
 		},
 	],
 };
-export default family;
+export default refusableFamily(family);
