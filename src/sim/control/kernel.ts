@@ -22,7 +22,7 @@ export class Sim extends System {
 	constructor(machine?: Machine, vendors: readonly Vendor[] = all, release?: Release) {
 		super(machine, vendors, release);
 		this.hooks.mayBind = (context, device) => refuseSharedFunction(vendors, context, device);
-		this.hooks.mayAttach = mayAttach;
+		this.hooks.mayAttach = (...attaching) => mayAttach(this.reasons, ...attaching);
 		this.hooks.unbound = (device) => this.#control?.unbound(device);
 		this.hooks.onReset = (device) => {
 			if (device instanceof HwDevice) this.control.reset(device);

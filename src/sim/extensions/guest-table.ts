@@ -1,5 +1,4 @@
 /** One guest's whole PASID table: the devices that share it, their translations and their page requests. */
-import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { AttachHandle, IommuDevice, PasidTable } from "../contract/device.js";
 import { Domain } from "../contract/domain.js";
@@ -12,6 +11,8 @@ import { HwDevice } from "../vendors/common/device.js";
 import type { HwIommu } from "../vendors/common/driver.js";
 import type { HwPagingDomain } from "../vendors/common/paging-domain.js";
 import type { TableTranslator } from "../vendors/common/table-translator.js";
+import type { Reasons } from "../why/reasons.js";
+import { pasidChecks } from "./checks.js";
 import { isSecondStage } from "./pasid-space.js";
 
 /** A device that uses the table. */
@@ -38,8 +39,15 @@ interface Stage {
 
 /** In place of a page table in the handles of page requests. */
 class TableDomain extends Domain {
+	constructor(
+		iommu: HwIommu,
+		readonly reasons: Reasons,
+	) {
+		super(iommu);
+	}
+
 	override attach(): Ret {
-		return -EINVAL;
+		return this.reasons.fail(pasidChecks.guestTableAttach);
 	}
 }
 
@@ -126,7 +134,7 @@ export class GuestTable implements PasidTable {
 		const owner = device.boundTo;
 		if (!(owner instanceof Device)) return undefined;
 		if (member.handle?.owner !== owner) {
-			const domain = new TableDomain(this.iommu);
+			const domain = new TableDomain(this.iommu, owner.context.system.reasons);
 			domain.faultHandler = (group) => queue.deliver(group);
 			member.handle = { domain, owner };
 		}

@@ -1,10 +1,11 @@
 /** The PASIDs of a function are one space: which belong to whom. */
-import { EBUSY, EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuGroup } from "../contract/device.js";
 import type { Domain } from "../contract/domain.js";
 import { HwDevice } from "../vendors/common/device.js";
 import { HwPagingDomain } from "../vendors/common/paging-domain.js";
+import type { Reasons } from "../why/reasons.js";
+import { pasidChecks } from "./checks.js";
 
 /** Whether two devices are the same to an IOMMU: virtual devices that own the very same PASIDs of one function. */
 export function lookAlike(one: HwDevice, other: HwDevice): boolean {
@@ -31,15 +32,16 @@ export function sends(device: HwDevice, pasid: number): boolean {
  * Whether a page table may be attached for a PASID of the group's devices. -EBUSY: the PASID belongs to another device of the
  * same function, or is covered by a guest's whole PASID table; -EINVAL: the guest's table needs a second stage beneath it.
  */
-export function mayAttach(group: IommuGroup, pasid: number, domain: Domain): Ret {
+export function mayAttach(reasons: Reasons, group: IommuGroup, pasid: number, domain: Domain): Ret {
 	for (const device of group.devices) {
 		if (!(device instanceof HwDevice)) continue;
-		if (device.pasidTable !== undefined && (pasid !== 0 || !isSecondStage(domain))) return pasid === 0 ? -EINVAL : -EBUSY;
+		if (device.pasidTable !== undefined && pasid !== 0) return reasons.fail(pasidChecks.guestOwnsPasids, device.name, pasid);
+		if (device.pasidTable !== undefined && !isSecondStage(domain)) return reasons.fail(pasidChecks.notSecondStage, device.name);
 		if (pasid === 0) continue;
-		// what it owns first is attached without naming it
-		if (device.part?.pasid === pasid) return -EBUSY;
-		if (foreignOwner(device, pasid) !== undefined) return -EBUSY;
-		if (device.function.pasidTable?.covers(pasid)) return -EBUSY;
+		if (device.part?.pasid === pasid) return reasons.fail(pasidChecks.ownDefault, pasid, device.name);
+		const owner = foreignOwner(device, pasid);
+		if (owner !== undefined) return reasons.fail(pasidChecks.foreignPasid, pasid, device.name, owner.name);
+		if (device.function.pasidTable?.covers(pasid)) return reasons.fail(pasidChecks.coveredByGuest, pasid, device.name);
 	}
 	return 0;
 }

@@ -11,7 +11,8 @@ import { lookAlike } from "./pasid-space.js";
 /**
  * Faults and failed invalidations name a device object, which is found by the physical device: so a context may
  * hold one device object for each physical function. Virtual devices of one parent could not be told
- * apart in it, unless they own the very same PASIDs: those look alike anyway, and a report for one serves both. -EBUSY with a line in the log; -EOPNOTSUPP if the IOMMU cannot route PASIDs to different owners.
+ * apart in it, unless they own the very same PASIDs: those look alike anyway, and a report for one serves both.
+ * -EBUSY with a line in the log; -EOPNOTSUPP if the IOMMU cannot route PASIDs to different owners.
  */
 export function refuseSharedFunction(vendors: readonly Vendor[], context: IommufdContext, device: IommuDevice): Ret {
 	if (!(device instanceof HwDevice)) return 0;
