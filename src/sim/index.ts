@@ -14,7 +14,7 @@ export interface SimOptions {
 	readonly header?: unknown;
 	/** the machine; without one (and without a header that names one) only the selftest's mock devices exist */
 	readonly machine?: Machine;
-	/** the names given to --uapi; a release makes the kernel answer as that release does */
+	/** the names given to --uapi; a release makes the kernel answer as that release does. Without one, the header's `uapi` is it. */
 	readonly uapi?: readonly string[];
 	/** the vendors whose IOMMUs the machine may have */
 	readonly vendors?: readonly Vendor[];
@@ -82,6 +82,7 @@ export { respond2017 } from "./extensions/page-response.js";
 export { proposals, withUapi } from "./extensions/uapi.js";
 export { NO_PASID } from "./mmu/caches.js";
 export { type Inspection, inspect, type ObjectDetails, type ObjectView, type SpaceView } from "./system/inspect.js";
+export { isRelease } from "./uapi/release.js";
 export type { Targets } from "./vendors/guest-queue.js";
 export {
 	BUILTIN_MACHINES,

@@ -7,6 +7,8 @@ export interface TraceHeader {
 	readonly trace: "iommufd";
 	readonly version: number;
 	readonly kernel?: string;
+	/** the release that answered, such as `6.12`; absent: the current one, or not known */
+	readonly uapi?: string;
 	readonly suite?: string;
 	readonly [key: string]: unknown;
 }

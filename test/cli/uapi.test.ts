@@ -1,5 +1,5 @@
 /** --uapi: older kernels and proposals. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -59,4 +59,38 @@ test("`require uapi RELEASE` compares the kernel's release, and says so", () => 
 	expect(script(["require uapi vtd-inv-v11"]).stderr).toContain(
 		'"vtd-inv-v11" is neither a release nor a proposal\n  did you mean vtd-inv-v10?',
 	);
+});
+
+test("`require uapi` compares with >=, <, <=, > and ==", () => {
+	const met = (requirement: string, ...args: string[]) => script([`require uapi ${requirement}`, "ioas alloc"], ...args).status === 0;
+	expect([">= 6.12", "<= 6.12", "== 6.12", "> 6.11", "< 6.13"].filter((each) => !met(each, "--uapi", "6.12"))).toEqual([]);
+	expect([">= 6.13", "<= 6.11", "== 6.13", "> 6.12", "< 6.12"].filter((each) => met(each, "--uapi", "6.12"))).toEqual([]);
+	expect(script(["require uapi < 7.0"]).stdout).toContain(
+		"skipped: the simulated kernel's uAPI is that of Linux 7.3, not older than 7.0\n",
+	);
+	expect(script(["require uapi => 7.0"]).stderr).toContain("`require uapi` needs a release such as 6.12 or >= 6.12");
+});
+
+test("--expect and `expect` take several errnos, and 0 among them: one script for many kernels", () => {
+	const lines = ["expect 0|ENOTTY ioas change-process", "expect ENOENT|EINVAL destroy 77", "destroy 77 --expect 'EBUSY|ENOENT'"];
+	for (const release of ["6.12", "7.3"]) expect(script(lines, "--uapi", release).status).toBe(0);
+	const other = script(["expect EBUSY|EIO destroy 77"]);
+	expect(other.status).toBe(1);
+	expect(other.stderr).toContain("ENOENT (2): no object has this ID in this context (EBUSY|EIO was expected)");
+	expect(script(["expect 0 ioas alloc"]).stderr).toContain('"0" is not the name of an errno');
+	expect(script(["expect ENOENT|ENOWHERE destroy 7"]).stderr).toContain('"ENOWHERE" is not the name of an errno');
+});
+
+test("a recording says the release, and a replay takes it from there", () => {
+	const trace = join(mkdtempSync(join(tmpdir(), "iommuctl-uapi-")), "old.jsonl");
+	expect(script(["expect ENOTTY ioas change-process"], "--uapi", "6.12", "--record", trace).status).toBe(0);
+	expect(JSON.parse(readFileSync(trace, "utf8").split("\n")[0]).uapi).toBe("6.12");
+	expect(iommuctl(["replay", trace]).status).toBe(0);
+	expect(iommuctl(["replay", trace, "--uapi", "7.3"]).status).toBe(1);
+	const compared = iommuctl(["compare", trace, "--left", "sim", "--right", "sim:uapi=6.12"]);
+	expect(compared.status).toBe(1);
+	expect(compared.stdout).toContain("IOMMU_IOAS_CHANGE_PROCESS (since Linux 6.14); before, the call is not known: ENOTTY");
+	const { rules, differences } = JSON.parse(iommuctl(["compare", trace, "--right", "sim:uapi=6.12", "--json"]).stdout);
+	expect(rules).toMatchObject([{ name: "IOMMU_IOAS_CHANGE_PROCESS", since: "6.14", count: 1 }]);
+	expect(differences[0].rules).toEqual(["IOMMU_IOAS_CHANGE_PROCESS"]);
 });

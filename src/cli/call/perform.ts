@@ -5,7 +5,7 @@ import { readLeaf } from "../../client/leaves.js";
 import { DryScratch } from "../../client/memory.js";
 import { announce } from "../frame/announce.js";
 import type { Invocation } from "../frame/command.js";
-import { errnoByName } from "../frame/errnos.js";
+import { expectedErrnos } from "../frame/errnos.js";
 import { done, exitCode, type Outcome, UsageError } from "../frame/exit.js";
 import { didYouMean } from "../frame/suggest.js";
 import { hex, hexBytes, hexDump } from "../frame/text.js";
@@ -143,7 +143,7 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 
 /** Whether a call went as the user said it would. */
 export function asExpected({ common }: Invocation, errno: number): boolean {
-	return common.expect === undefined ? errno === 0 : errno === errnoByName(common.expect);
+	return common.expect === undefined ? errno === 0 : expectedErrnos(common.expect).includes(errno);
 }
 
 /** A file that the call needs could not be opened: that errno is the answer. */

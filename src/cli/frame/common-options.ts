@@ -1,8 +1,8 @@
 /** The options that many commands share. */
-import { CURRENT_RELEASE, OLDEST_RELEASE } from "../../../structs/release.js";
+import { NEXT_RELEASE, OLDEST_RELEASE } from "../../../structs/release.js";
 import type { CommandSpec, CommonOptions, OptionSpec } from "./command.js";
 import type { KernelChoice } from "./context.js";
-import { errnoByName } from "./errnos.js";
+import { expectedErrnos } from "./errnos.js";
 import { smallNumber } from "./small-number.js";
 
 const callGroup = "How the call is made:";
@@ -24,7 +24,7 @@ const kernelOptions: readonly OptionSpec[] = [
 	{
 		flags: "--uapi <names>",
 		value: "uapi",
-		doc: `of the simulated kernel: as old as ${OLDEST_RELEASE} ... ${CURRENT_RELEASE}, and proposals it has besides, such as vtd-inv-v10`,
+		doc: `of the simulated kernel: as old as ${OLDEST_RELEASE} ... ${NEXT_RELEASE}, and proposals it has besides, such as vtd-inv-v10`,
 		group: commonGroup,
 	},
 	{
@@ -64,7 +64,12 @@ const callOptions: readonly OptionSpec[] = [
 const dryOptions: readonly OptionSpec[] = [{ flags: "--dry-run", doc: "print the bytes, make no call", group: callGroup }];
 
 const expectOptions: readonly OptionSpec[] = [
-	{ flags: "--expect <errno>", value: "errno", doc: "exit 0 only if the call fails with this errno", group: callGroup },
+	{
+		flags: "--expect <errno>",
+		value: "errno",
+		doc: "exit 0 only if the call fails with this errno, or one of several: ENOENT|EINVAL (0: or succeeds)",
+		group: callGroup,
+	},
 ];
 
 const quietOptions: readonly OptionSpec[] = [{ flags: "-q, --quiet", doc: "print only the new ID", group: commonGroup }];
@@ -107,7 +112,7 @@ export const commonValueOptions: ReadonlySet<string> = new Set(
 /** What the common options say. @throws UsageError */
 export function readCommon(options: Readonly<Record<string, unknown>>): CommonOptions {
 	const expect = options.expect as string | undefined;
-	if (expect !== undefined) errnoByName(expect);
+	if (expect !== undefined) expectedErrnos(expect);
 	return {
 		kernel: (options.kernel as KernelChoice | undefined) ?? "auto",
 		kernelGiven: options.kernel !== undefined,

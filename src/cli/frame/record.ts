@@ -1,5 +1,6 @@
 /** Puts --record around a kernel. */
 import { release } from "node:os";
+import { CURRENT_RELEASE, RELEASES } from "../../../structs/release.js";
 import type { TraceWriter } from "../../trace/index.js";
 import { UsageError } from "./exit.js";
 import type { KernelHandle } from "./kernel-choice.js";
@@ -23,9 +24,13 @@ export async function recorded(handle: KernelHandle, file: string, fd?: number):
 	const { TraceWriter, recording } = await import("../../trace/index.js");
 	const { machineFile } = await import("../../sim/index.js");
 	const machine = handle.sim?.hardware?.machine;
+	const real = handle.kernel.kind === "real";
+	// A replay takes the release from here.
+	const uapi = real ? /^\d+\.\d+/.exec(release())?.[0] : handle.sim?.release?.name;
 	const header = {
 		kernel: handle.kernel.kind,
-		...(handle.kernel.kind === "real" && { release: release() }),
+		...(real && { release: release() }),
+		...(uapi !== undefined && uapi !== CURRENT_RELEASE && RELEASES.includes(uapi) && { uapi }),
 		...(machine && { machine: machineFile(machine) }),
 	};
 	const writer = opened(file, () => new TraceWriter(file, header));

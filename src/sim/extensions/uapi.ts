@@ -1,5 +1,5 @@
 /** The proposals that extend a simulated kernel's uAPI beyond the current release, selected by --uapi. */
-import { CURRENT_RELEASE, OLDEST_RELEASE } from "../../../structs/release.js";
+import { NEXT_RELEASE, OLDEST_RELEASE } from "../../../structs/release.js";
 import type { Machine } from "../board/description.js";
 import { MachineError } from "../board/fields.js";
 import { isRelease } from "../uapi/release.js";
@@ -21,7 +21,7 @@ export function withUapi(machine: Machine, names: readonly string[], all: readon
 		if (!Object.hasOwn(known, name))
 			throw new MachineError(
 				[],
-				`--uapi: "${name}" is neither a release (${OLDEST_RELEASE} to ${CURRENT_RELEASE}) nor a known proposal; there are ${Object.keys(known).join(", ")}`,
+				`--uapi: "${name}" is neither a release (${OLDEST_RELEASE} to ${NEXT_RELEASE}) nor a known proposal; there are ${Object.keys(known).join(", ")}`,
 			);
 		options[known[name].option] = true;
 	}

@@ -65,8 +65,9 @@ export function allocPaging(
 	if (flags & ~(NEST | DIRTY | FAULT | PASID)) return -EOPNOTSUPP;
 	const { driver } = device.device.iommu;
 	if (flags & DIRTY && !driver.canTrackDirty(device.device)) return -EOPNOTSUPP;
-	if (flags & FAULT && flags & NEST) return -EOPNOTSUPP;
-	if (flags & FAULT && ioas.context.system.release?.lacks("hwpt-alloc.fault-flag")) return -EOPNOTSUPP;
+	const { release } = ioas.context.system;
+	if (flags & FAULT && release?.lacks("hwpt-alloc.fault-flag")) return -EOPNOTSUPP;
+	if (flags & FAULT && flags & NEST && !release?.lacks("hwpt-alloc.fault-on-parent")) return -EOPNOTSUPP;
 	if (!ioas.context.system.allocation()) return -ENOMEM;
 	const domain = driver.allocPaging(device.device, flags & ~FAULT, from);
 	if (typeof domain === "number") return domain;

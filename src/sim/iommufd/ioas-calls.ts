@@ -118,7 +118,7 @@ export function newPiece(
 ): Piece | Ret {
 	if (length === 0n) return reasons.fail(pieceChecks.lengthZero);
 	const ends = origin.type !== "user" || origin.uptr + length <= IOVA_MAX;
-	if (!ends && !(length > LONGEST && release?.lacks("map.length-first")))
+	if (!ends && !release?.lacks(length > LONGEST ? "map.length-first" : "map.address-end"))
 		return reasons.fail(pieceChecks.addressEnd, length, (origin as { uptr: bigint }).uptr);
 	if (length > LONGEST) return reasons.fail(pieceChecks.tooLong, length);
 	const pages = new Pages(origin, length, writable);

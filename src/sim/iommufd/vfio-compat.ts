@@ -6,7 +6,7 @@ import {
 	vfio_iommu_type1_dma_unmap,
 	vfio_iommu_type1_info,
 } from "../../../structs/index.js";
-import { EINVAL, ENODEV, ENOTTY, EOVERFLOW } from "../../kernel/errno.js";
+import { EINVAL, ENODEV, ENOENT, ENOTTY, EOVERFLOW } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import type { UserArg } from "../memory/user-arg.js";
@@ -113,7 +113,9 @@ function unmapDma(context: IommufdContext, arg: UserArg): Ret {
 	// The size that was unmapped is reported on failure too.
 	vfio_iommu_type1_dma_unmap.encode({ ...request, size: result.done }, bytes);
 	const written = arg.write(0, bytes);
-	return written < 0 ? written : result.rc;
+	if (written < 0 || result.rc < 0) return written || result.rc;
+	const all = request.flags !== 0;
+	return result.done === 0n && !all && context.system.release?.lacks("vfio-unmap.nothing") ? -ENOENT : 0;
 }
 
 /** Type 1 (not v2) may unmap parts of a mapping: split the areas that extend beyond either end. */

@@ -13,6 +13,7 @@ import {
 	PROT_WRITE,
 	type Ret,
 } from "../../kernel/kernel.js";
+import type { ReleaseRule, TellsRules } from "../../kernel/release-rule.js";
 import type { Explains, Why } from "../../kernel/why.js";
 import { AddressSpace } from "../memory/address-space.js";
 import { lengthChecks } from "../memory/checks.js";
@@ -44,7 +45,7 @@ const OFFSET_MAX = (1n << 63n) - 1n;
 
 /** A process on the simulated kernel, with its own memory and open files. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes>
-	implements Kernel, Caller, DmaCapable, Explains
+	implements Kernel, Caller, DmaCapable, Explains, TellsRules
 {
 	readonly kind = "sim";
 	readonly memory: AddressSpace;
@@ -65,6 +66,10 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 
 	notes(): readonly Why[] {
 		return this.reasons.notes();
+	}
+
+	takeRules(): readonly ReleaseRule[] {
+		return this.system.release?.takeNoted() ?? [];
 	}
 
 	open(path: string, _flags?: number): Ret {

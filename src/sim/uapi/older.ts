@@ -1,9 +1,9 @@
 /** How an older kernel differs in one call: the size of its struct, and the fields, flags and values that it does not know. */
 import type { FieldInfo } from "../../../structs/index.js";
 import type { Ret } from "../../kernel/kernel.js";
+import type { ReleaseRule as Rule } from "../../kernel/release-rule.js";
 import type { Reasons } from "../why/reasons.js";
 import { olderChecks } from "./checks.js";
-import type { Rule } from "./rules.js";
 
 /** Bits of a field, and the rule about them. */
 export interface Bits {

@@ -12,9 +12,10 @@ import {
 } from "../../../structs/index.js";
 import { EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import type { ReleaseRule as Rule } from "../../kernel/release-rule.js";
 import type { Bits, Older } from "./older.js";
 import { ordinal } from "./ordinal.js";
-import { type ChangeName, type Rule, ruleOf } from "./rules.js";
+import { type ChangeName, ruleOf } from "./rules.js";
 import { answered, type Constant, flags, growth, testDevices, testOps, values, vfio } from "./table.js";
 
 /** What the simulated kernel is by itself. */
@@ -44,8 +45,8 @@ export class Release {
 	}
 
 	/** `since` absent: unknown, so only 7.3 and newer have it. */
-	#has(since: string | undefined): boolean {
-		return this.#number >= (since === undefined ? CURRENT : ordinal(since));
+	#has(since: string | undefined, also: readonly string[] = []): boolean {
+		return this.#number >= (since === undefined ? CURRENT : ordinal(since)) || also.includes(this.name);
 	}
 
 	/** Tells that a rule made the answer differ. */
@@ -62,12 +63,20 @@ export class Release {
 
 	/** Whether it is older than a change. */
 	predates(name: ChangeName): boolean {
-		return this.#number < ruleOf(name).number;
+		const { rule, number } = ruleOf(name);
+		return this.#number < number && !rule.also?.includes(this.name);
 	}
 
 	/** The same, and notes the change if so: to be asked where the answer depends on nothing else. */
 	lacks(name: ChangeName): boolean {
 		if (!this.predates(name)) return false;
+		this.#noted.add(ruleOf(name).rule);
+		return true;
+	}
+
+	/** Whether it is new enough for a change after 7.3, and notes the change if so: to be asked where the answer depends on nothing else. */
+	gained(name: ChangeName): boolean {
+		if (this.predates(name)) return false;
 		this.#noted.add(ruleOf(name).rule);
 		return true;
 	}
@@ -91,8 +100,9 @@ export class Release {
 		const sizes = growth.find(({ call }) => call === name)?.sizes ?? [];
 		const known = sizes.filter(([since]) => this.#has(since)).at(-1);
 		const next = sizes.find(([since]) => !this.#has(since));
-		const lacking = <T extends { readonly call: IommuCall; readonly since?: string }>(rows: readonly T[]): T[] =>
-			rows.filter(({ call, since }) => call === name && !this.#has(since));
+		const lacking = <T extends { readonly call: IommuCall; readonly since?: string; readonly also?: readonly string[] }>(
+			rows: readonly T[],
+		): T[] => rows.filter(({ call, since, also }) => call === name && !this.#has(since, also));
 		const struct = ioctl.struct as StructType;
 		const fieldAt = (path: string): FieldInfo => struct.leaves.find((leaf) => leaf.path === path) as FieldInfo;
 		const refused: Bits[] = [];
@@ -113,9 +123,8 @@ export class Release {
 		const hidden = lacking(answered).map(({ field: path, mask = ~0n, since }): Bits => {
 			return { rule: { name: `${name}.${path}`, since, before: "not reported: zero" }, field: fieldAt(path), mask };
 		});
-		for (const row of answered) {
-			if (row.call !== name || row.reserved === undefined || this.#has(row.reserved)) continue;
-			const rule = { name: `${name}.${row.field}`, since: row.reserved, before: "reserved: EOPNOTSUPP unless it is zero" };
+		for (const row of lacking(answered).filter(({ reserved }) => reserved)) {
+			const rule = { name: `${name}.${row.field}`, since: row.since, before: "reserved: EOPNOTSUPP unless it is zero" };
 			refused.push({ rule, field: fieldAt(row.field), mask: row.mask ?? ~0n });
 		}
 		const size = known?.[1] ?? ioctl.size;

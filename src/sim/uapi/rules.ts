@@ -1,17 +1,6 @@
-/** What releases do otherwise than Linux 7.3, as named rules. */
+/** What other releases do otherwise than Linux 7.3, as named rules. */
+import type { ReleaseRule as Rule } from "../../kernel/release-rule.js";
 import { ordinal } from "./ordinal.js";
-
-/** Something that a release changed. */
-export interface Rule {
-	/** what and where: `hwpt-invalidate.wrong-type`, or the name of a call, flag or operation */
-	readonly name: string;
-	/** the first release with the change; undefined: not known, so only 7.3 and newer have it */
-	readonly since: string | undefined;
-	/** what the releases before it do */
-	readonly before: string;
-	/** for a fix: the first 12 digits of the commit, and its subject in short */
-	readonly fix?: string;
-}
 
 type Change = Omit<Rule, "name"> & { readonly since: string };
 
@@ -24,9 +13,32 @@ const changes = {
 		since: "6.14",
 		before: "drivers see IOMMU_HWPT_FAULT_ID_VALID, and refuse it (EOPNOTSUPP) for a page table that the kernel manages",
 	},
+	"hwpt-alloc.fault-on-parent": {
+		since: "6.15",
+		also: ["6.12"],
+		before: "a nesting parent can have a fault queue",
+		fix: "1062d8108615 a nesting parent takes no fault queue (EOPNOTSUPP)",
+	},
+	"fault.short-read": {
+		since: "6.15",
+		also: ["6.12"],
+		before: "a read that has no room for the first group of page faults answers 0, as at the end of a file",
+		fix: "47916a54eeb2 short reads",
+	},
+	"vfio-unmap.nothing": {
+		since: "6.18",
+		also: ["6.12"],
+		before: "VFIO_IOMMU_UNMAP_DMA of a range where nothing is mapped is ENOENT",
+		fix: "afb47765f923 unmapping nothing succeeds",
+	},
 	"hwpt-invalidate.wrong-type": {
 		since: "6.13",
 		before: "an ID that is not a nested page table is ENOENT; since virtual IOMMUs are taken too, it is EINVAL",
+	},
+	"map.address-end": {
+		since: "6.3",
+		before: "memory whose end is beyond 2^64 is mapped all the same, until its pages are needed (EFAULT)",
+		fix: "e4395701330f user addresses that wrap (EOVERFLOW)",
 	},
 	"map.length-first": {
 		since: "6.13",
@@ -45,6 +57,11 @@ const changes = {
 		since: "6.19",
 		before:
 			"DIRTY marks the entry whose number is IOVA / page_size, which is that of the IOVA only where page_size is 2048, and counts what is mapped",
+	},
+	"selftest.dmabuf-get": {
+		since: "7.4",
+		before: "DMABUF_GET opens the file at the lowest free descriptor, but returns 0",
+		fix: "DMABUF_GET returns the descriptor",
 	},
 } as const satisfies Readonly<Record<string, Change>>;
 

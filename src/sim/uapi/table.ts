@@ -42,7 +42,6 @@ export const values: readonly Constant[] = [
 	{ call: "IOMMU_HWPT_ALLOC", field: "data_type", names: ["IOMMU_HWPT_DATA_VTD_S1"], since: "6.7" },
 	{ call: "IOMMU_HWPT_ALLOC", field: "data_type", names: ["IOMMU_HWPT_DATA_ARM_SMMUV3"], since: "6.13", late: true },
 	{ call: "IOMMU_HWPT_ALLOC", field: "data_type", names: ["IOMMU_HWPT_DATA_AMD_GUEST"], late: true },
-	{ call: "IOMMU_HWPT_INVALIDATE", field: "data_type", names: ["IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3"], since: "6.13" },
 	{ call: "IOMMU_VIOMMU_ALLOC", field: "type", names: ["IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV"], since: "6.17" },
 	{ call: "IOMMU_VEVENTQ_ALLOC", field: "type", names: ["IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV"], since: "6.17" },
 ];
@@ -52,17 +51,18 @@ export interface Answered {
 	readonly field: string;
 	/** bits of the field; absent: all of it */
 	readonly mask?: bigint;
-	/** until this release the field was reserved: EOPNOTSUPP unless zero */
-	readonly reserved?: string;
+	/** the field was reserved before: EOPNOTSUPP unless zero */
+	readonly reserved?: true;
 	readonly since?: string;
+	/** older long-term kernels that have it all the same */
+	readonly also?: readonly string[];
 }
 
 /** Bits that kernels report since a release; in older ones they are zero. */
 export const answered: readonly Answered[] = [
-	// The long-term kernel 6.12.117 neither reports it nor looks at what the caller has there; releases before are not measured.
-	{ call: "IOMMU_GET_HW_INFO", field: "out_max_pasid_log2", reserved: "6.12", since: "6.15" },
+	{ call: "IOMMU_GET_HW_INFO", field: "out_max_pasid_log2", reserved: true, since: "6.15", also: ["6.12"] },
 	// IOMMU_HW_CAP_PCI_PASID_EXEC and _PRIV
-	{ call: "IOMMU_GET_HW_INFO", field: "out_capabilities", mask: 0x6n, since: "6.15" },
+	{ call: "IOMMU_GET_HW_INFO", field: "out_capabilities", mask: 0x6n, since: "6.15", also: ["6.12"] },
 	// IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED
 	{ call: "IOMMU_GET_HW_INFO", field: "out_capabilities", mask: 0x8n },
 ];
@@ -81,8 +81,8 @@ export const testOps: ReadonlyMap<number, string> = new Map<number, string>([
 	[OP.IOMMU_TEST_OP_PASID_REPLACE, "6.15"],
 	[OP.IOMMU_TEST_OP_PASID_DETACH, "6.15"],
 	[OP.IOMMU_TEST_OP_PASID_CHECK_HWPT, "6.15"],
-	[OP.IOMMU_TEST_OP_DMABUF_GET, "7.0"],
-	[OP.IOMMU_TEST_OP_DMABUF_REVOKE, "7.0"],
+	[OP.IOMMU_TEST_OP_DMABUF_GET, "6.19"],
+	[OP.IOMMU_TEST_OP_DMABUF_REVOKE, "6.19"],
 ]);
 
 /** Kinds of mock devices. `until`: the release that no longer knows the flag. */

@@ -1,6 +1,7 @@
 /** `compare`: a trace's programs on two kernels. */
 import { resolve } from "node:path";
 import { replacedRequests } from "../../../../structs/index.js";
+import { CURRENT_RELEASE } from "../../../../structs/release.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { KernelFactory } from "../../../trace/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
@@ -16,8 +17,11 @@ export interface NamedKernel {
 	readonly kernel: KernelFactory;
 }
 
-/** `real`, `sim`, or `sim:uapi=6.12,machine=vtd`: a simulated one with settings. @throws UsageError, EnvironmentError */
-export async function kernelNamed(text: string, option: string, cwd: string): Promise<NamedKernel> {
+/**
+ * `real`, `sim`, or `sim:uapi=6.12,machine=vtd`: a simulated one with settings. `ofTrace`: without a release of its own it
+ * is of the one that the trace was recorded on, else of the current one. @throws UsageError, EnvironmentError
+ */
+export async function kernelNamed(text: string, option: string, cwd: string, ofTrace = false): Promise<NamedKernel> {
 	const [kind, ...rest] = text.split(":");
 	if (kind !== "real" && kind !== "sim") throw new UsageError(`${option}: "${text}" is not a kernel`, "give real, sim, or sim:uapi=6.12");
 	const settings = settingsOf(rest.join(":"), option);
@@ -34,12 +38,15 @@ export async function kernelNamed(text: string, option: string, cwd: string): Pr
 		}
 		return { name: text, kernel: () => () => openRealKernel() };
 	}
-	const { createSim, loadMachine } = await import("../../../sim/index.js");
+	const { createSim, isRelease, loadMachine } = await import("../../../sim/index.js");
 	const machine = settings.machine?.[0] === undefined ? undefined : await loadMachine(settings.machine[0], cwd);
 	// Wrong settings are refused before anything runs, whatever the trace's machine.
 	createSim({ machine: machine ?? (await loadMachine(defaultMachine, cwd)), uapi: settings.uapi });
+	const { uapi = [] } = settings;
+	const release = ofTrace || uapi.some(isRelease) ? [] : [CURRENT_RELEASE];
 	const kernel: KernelFactory = (header) => {
-		const sim = createSim({ header, machine, uapi: settings.uapi, replaced: replacedRequests() });
+		const own = [...uapi, ...(header.uapi === undefined ? [] : release)];
+		const sim = createSim({ header, machine, uapi: own, replaced: replacedRequests() });
 		return () => sim.newProcess();
 	};
 	return { name: text, kernel };
@@ -85,8 +92,9 @@ const family: Family = {
 			summary: "run a trace's programs on two kernels and show where they differ",
 			details: [
 				"Every program runs on a fresh kernel of both kinds, and their answers are compared with each other; recorded answers",
-				"do not count. A kernel is `real`, `sim`, or `sim:uapi=6.12`: a simulated one that does not know newer commands, flags and",
-				"fields (sim:machine=NAME|FILE: a machine other than the trace's). Exit 0 if they agree, 1 if they do not.",
+				"do not count. A kernel is `real`, `sim` (Linux 7.3, whatever the trace was recorded on), or `sim:uapi=6.12`: a simulated one",
+				"that answers as that release does (sim:machine=NAME|FILE: a machine other than the trace's). Where a release makes the",
+				"difference, its rule is named (docs/releases.md). Exit 0 if they agree, 1 if they do not.",
 			].join("\n"),
 			args: [{ name: "FILE", value: "file", doc: "a trace; its recorded answers are ignored" }],
 			options: () => [

@@ -1,5 +1,5 @@
 /** `kernel`: which kernel answers, which calls it knows, and its log. */
-import { allCalls, CURRENT_RELEASE, ioctls, OLDEST_RELEASE } from "../../../../structs/index.js";
+import { allCalls, CURRENT_RELEASE, ioctls, NEXT_RELEASE, OLDEST_RELEASE } from "../../../../structs/index.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import { announce } from "../../frame/announce.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
@@ -66,9 +66,9 @@ const commands: readonly CommandSpec[] = [
 		summary: "which kernel answers, and which calls it knows",
 		details: [
 			"Every call is tried with a size that no command takes, so that it does nothing.",
-			`With --uapi ${OLDEST_RELEASE} ... ${CURRENT_RELEASE} the simulated kernel answers as that release does to calls, flags, fields and types that it does`,
-			`not know: ENOTTY, E2BIG, EOPNOTSUPP. When these came is not known, so only ${CURRENT_RELEASE} has them: IOMMU_IOAS_NOIOMMU_GET_PA,`,
-			`IOMMU_HWPT_DATA_AMD_GUEST, IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED. Drivers and the selftest always answer as in ${CURRENT_RELEASE}.`,
+			`With --uapi ${OLDEST_RELEASE} ... ${NEXT_RELEASE} the simulated kernel answers as that release does: docs/releases.md lists what is known of each.`,
+			`When these came is not known, so only ${CURRENT_RELEASE} and later have them: IOMMU_IOAS_NOIOMMU_GET_PA, IOMMU_HWPT_DATA_AMD_GUEST,`,
+			`IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED. The drivers of hardware always answer as in ${CURRENT_RELEASE}.`,
 		].join("\n"),
 		groups: ["kernel", "fd"],
 		isDefault: true,

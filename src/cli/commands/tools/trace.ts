@@ -59,7 +59,7 @@ async function minimize(inv: Invocation): Promise<Outcome> {
 	const programs = some(trace, programOf(inv));
 	// Every candidate runs on a machine of its own.
 	const made = async (option: "left" | "right", name: string) => {
-		const { kernel } = await kernelNamed(name, `--${option}`, io.cwd);
+		const { kernel } = await kernelNamed(name, `--${option}`, io.cwd, options.right === undefined);
 		return () => kernel(trace.header)();
 	};
 	const left = await made("left", (options.left as string | undefined) ?? "sim");

@@ -31,7 +31,7 @@ export class DmabufFile extends SimFile {
 
 /**
  * DMABUF_GET. Linux 7.3 opens the file at the lowest free descriptor, but then returns 0 instead of that descriptor: the
- * caller has to find it.
+ * caller has to find it. Linux 7.4 returns it.
  */
 export function dmabufGet(command: Command): Ret {
 	const { process } = command;
@@ -40,7 +40,7 @@ export function dmabufGet(command: Command): Ret {
 	const fd = process.reserveFd();
 	if (fd < 0) return fd;
 	process.install(new DmabufFile((BigInt(length) + 0xfffn) & ~0xfffn, command.u32(at["dmabuf_get.open_flags"])));
-	return 0;
+	return command.context.system.release?.gained("selftest.dmabuf-get") ? fd : 0;
 }
 
 /** DMABUF_REVOKE: the buffer cannot be mapped any more (`revoked` 0: it can again). */

@@ -29,7 +29,6 @@ function attachMock(device: MockDevice, pasid: number, viommu: MockViommu | unde
 /** A kernel-managed mock table. */
 export class MockPagingDomain extends PagingDomain {
 	readonly smallestPage: bigint;
-	readonly pageSizes: bigint;
 	readonly aperture: Interval;
 	readonly tracker: MockTracker | undefined;
 
@@ -40,9 +39,13 @@ export class MockPagingDomain extends PagingDomain {
 	) {
 		super(iommu);
 		this.smallestPage = format.smallestPage;
-		this.pageSizes = format.pageSizes;
 		this.aperture = format.aperture;
 		if (tracksDirty) this.dirty = this.tracker = format.tracker(this);
+	}
+
+	override get pageSizes(): bigint {
+		this.format.differs?.();
+		return this.format.pageSizes;
 	}
 
 	override attach(device: MockDevice, pasid: number): Ret {

@@ -21,8 +21,8 @@ export interface MockFormat {
 	readonly aperture: Interval;
 	/** the most bytes of iommu_hwpt_selftest that nested tables on this one take */
 	readonly nestedData: number;
-	/** Called for data of the caller's that is longer. */
-	readonly tooLong?: () => void;
+	/** Called where an answer depends on the format being another one than Linux 7.3's. */
+	readonly differs?: () => void;
 	tracker(domain: PagingDomain): MockTracker;
 }
 
@@ -43,7 +43,7 @@ export function oldFormat(release: Release, hugeEntries: boolean): MockFormat {
 		pageSizes: SMALL | (hugeEntries ? BigInt(mock_aperture.MOCK_HUGE_PAGE_SIZE) : 0n),
 		aperture: APERTURE,
 		nestedData: iommu_hwpt_selftest.offsets.pagetable_type,
-		tooLong: () => release.lacks("selftest.page-tables"),
+		differs: () => release.lacks("selftest.page-tables"),
 		tracker: (domain) => new OldDirty(domain, release),
 	};
 }

@@ -11,8 +11,8 @@ import type { MockViommu } from "./viommu.js";
 /** A nested mock table, with or without a vIOMMU. */
 export function mockNested(device: IommuDevice, parent: PagingDomain, from: GivenData, viommu?: MockViommu): MockNestedDomain | Ret {
 	if (!(parent instanceof MockPagingDomain)) return from.process.reasons.fail(mockNestedChecks.mockParent, parent.iommu.name);
-	const { nestedData, tooLong } = parent.format;
-	if (from.data.length > nestedData) tooLong?.();
+	const { nestedData, differs } = parent.format;
+	if (from.data.length > nestedData) differs?.();
 	const least = iommu_hwpt_selftest.offsets.pagetable_type;
 	const bytes = copyUserData(from.process, from.data, defines.IOMMU_HWPT_DATA_SELFTEST, nestedData, least);
 	if (typeof bytes === "number") return bytes;

@@ -20,26 +20,38 @@ async function known(context: Context, call: Ioctl): Promise<boolean> {
 	return knows(unrecorded ?? kernel, await context.iommu(), call);
 }
 
+/** How a script compares the kernel's release with one that it names; a release alone is `>=`. */
+const comparisons: Readonly<Record<string, { readonly holds: (difference: number) => boolean; readonly words: string }>> = {
+	">=": { holds: (difference) => difference >= 0, words: "older than" },
+	"<": { holds: (difference) => difference < 0, words: "not older than" },
+	">": { holds: (difference) => difference > 0, words: "not newer than" },
+	"<=": { holds: (difference) => difference <= 0, words: "newer than" },
+	"==": { holds: (difference) => difference === 0, words: "not" },
+};
+
+/** `6.12.117-amd64` as 6012 */
+const ordinal = (text: string): number => {
+	const [major, minor] = text
+		.replace(/^v/, "")
+		.split(".")
+		.map((part) => Number.parseInt(part, 10));
+	return major * 1000 + minor;
+};
+
 /**
  * Compares a release with the one that answers: the simulated kernel's is what --uapi says, the real kernel's what uname
  * says, whatever it was built with.
  */
-async function olderThan(context: Context, wanted: string): Promise<string | undefined> {
+async function otherThan(context: Context, operator: string, wanted: string): Promise<string | undefined> {
 	const name = wanted.replace(/^v/, "");
 	if (!RELEASES.includes(name))
 		throw new UsageError(`require uapi: "${wanted}" is not a release with iommufd; those are ${RELEASE_RANGES}`);
 	const { sim, kernel } = await context.handle();
 	const simulated = kernel.kind === "sim";
 	const here = simulated ? (sim?.release?.name ?? CURRENT_RELEASE) : release();
-	const number = (text: string): number => {
-		const [major, minor] = text
-			.replace(/^v/, "")
-			.split(".")
-			.map((part) => Number.parseInt(part, 10));
-		return major * 1000 + minor;
-	};
-	if (number(here) >= number(name)) return undefined;
-	return `${simulated ? `the simulated kernel's uAPI is that of Linux ${here}` : `the kernel's release is ${here}`}, older than ${name}`;
+	const { holds, words } = comparisons[operator];
+	if (holds(ordinal(here) - ordinal(name))) return undefined;
+	return `${simulated ? `the simulated kernel's uAPI is that of Linux ${here}` : `the kernel's release is ${here}`}, ${words} ${name}`;
 }
 
 const checks: Readonly<Record<string, { readonly wants: string; readonly check: Check }>> = {
@@ -60,9 +72,11 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 		},
 	},
 	uapi: {
-		wants: "a release such as 6.12, or a proposal that --uapi takes, such as vtd-inv-v10",
+		wants: "a release such as 6.12 or >= 6.12, or a proposal that --uapi takes, such as vtd-inv-v10",
 		async check(context, what) {
-			if (/^v?\d/.test(what)) return await olderThan(context, what);
+			const [first, second] = what.split(" ");
+			if (second !== undefined) return await otherThan(context, first, second);
+			if (/^v?\d/.test(what)) return await otherThan(context, ">=", what);
 			const { proposals } = await import("../../../../sim/index.js");
 			const known = proposals();
 			if (!Object.hasOwn(known, what))
@@ -88,7 +102,9 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
  * @throws UsageError for a requirement that does not exist
  */
 export async function missing(words: readonly string[], context: Context): Promise<string | undefined> {
-	const [kind, what, ...rest] = words;
+	const [kind, ...args] = words;
+	const compared = kind === "uapi" && args.length === 2 && Object.hasOwn(comparisons, args[0]);
+	const [what, ...rest] = compared ? [args.join(" ")] : args;
 	const all = [...Object.keys(checks), "selftest"];
 	if (kind === undefined) throw new UsageError("`require` needs a requirement", `one of ${all.join(", ")}`);
 	if (kind === "selftest" && what === undefined) {

@@ -10,7 +10,7 @@ export interface Statement {
 	readonly source: string;
 	/** `name = ...`: keeps what the command answers as `$name` */
 	readonly name?: string;
-	/** `expect ERRNO ...` */
+	/** `expect ERRNO ...` or `expect ERRNO|ERRNO ...` */
 	readonly expect?: string;
 	/** the command's own words */
 	readonly words: readonly Word[];
