@@ -3,6 +3,7 @@ import { EFAULT, EINVAL, EOPNOTSUPP, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { ControlError, Refusal } from "../contract/control-error.js";
 import type { IommuDevice } from "../contract/device.js";
+import { noteDma } from "../contract/dma-notes.js";
 import { GuestTable } from "../extensions/guest-table.js";
 import { GuestTables } from "../extensions/guest-tables.js";
 import { ownerOf } from "../extensions/invalidation-reports.js";
@@ -44,8 +45,13 @@ export class SimControl {
 		this.transfers = new Transfers(
 			sim.physical,
 			(device, iova, access, pasid) =>
-				(device.pasidTable instanceof GuestTable ? device.pasidTable.translate(device, iova, access, pasid) : undefined) ??
-				device.iommu.driver.dma?.(device, iova, access, pasid) ?? { ok: false, why: "DMA through its IOMMU is not simulated" },
+				noteDma(
+					device,
+					iova,
+					pasid,
+					(device.pasidTable instanceof GuestTable ? device.pasidTable.translate(device, iova, access, pasid) : undefined) ??
+						device.iommu.driver.dma?.(device, iova, access, pasid) ?? { ok: false, why: "DMA through its IOMMU is not simulated" },
+				),
 			(device) => this.requests(device),
 		);
 	}
@@ -58,6 +64,7 @@ export class SimControl {
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { driver, name } = device.iommu;
 		if (driver.raise === undefined) throw new ControlError(EOPNOTSUPP, `${name} cannot raise events`);
+		this.sim.reasons.begin("raise");
 		return driver.raise(device, event);
 	}
 
@@ -150,6 +157,7 @@ export class SimControl {
 	/** Starts DMA and returns its state so far. Software-backed devices answer at once, with an errno on failure. */
 	dma(name: string, dir: Transfer["dir"], iova: bigint, data: Uint8Array, pasid?: number, as: Transfer["as"] = {}): Transfer | Ret {
 		const { hw, vfio } = findDevice(this.sim, name);
+		this.sim.reasons.begin("dma");
 		if (hw === undefined) {
 			if (pasid !== undefined) throw new ControlError(EINVAL, `${name} has no PASIDs`);
 			const binding = vfio?.binding;

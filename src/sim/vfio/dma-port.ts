@@ -1,7 +1,11 @@
 /** DMA of a VFIO device, translated by its IOMMU. */
 import type { IommuDevice } from "../contract/device.js";
+import { noteDma } from "../contract/dma-notes.js";
+import type { DmaOutcome } from "../contract/driver.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { READ, WRITE } from "../mmu/walk.js";
+
+const NO_DMA: DmaOutcome = { ok: false, why: "DMA through its IOMMU is not simulated" };
 
 /** The most bytes in an access that no translation covers. */
 const WIDEST = 4;
@@ -36,7 +40,7 @@ export class DmaPort {
 		const { device } = this;
 		for (let at = 0; at < length; ) {
 			const address = BigInt.asUintN(64, iova + BigInt(at));
-			const outcome = device.iommu.driver.dma?.(device, address, access) ?? { ok: false as const };
+			const outcome = noteDma(device, address, undefined, device.iommu.driver.dma?.(device, address, access) ?? NO_DMA);
 			const left = length - at;
 			if (outcome.ok) {
 				const count = outcome.length < BigInt(left) ? Number(outcome.length) : left;

@@ -1,5 +1,5 @@
 /** Checks which SMMUv3 commands, and which of their fields, a guest may send to the hardware. */
-import { mask } from "../../../formats/bits.js";
+import { hex, mask } from "../../../formats/bits.js";
 import {
 	decodeSmmuCommand,
 	SMMU_COMMANDS,
@@ -8,6 +8,9 @@ import {
 	type SmmuGuestCommandName,
 } from "../../../formats/smmuv3/index.js";
 import { type Field, maskOf, toWords } from "../../../formats/words.js";
+import type { Ret } from "../../../kernel/kernel.js";
+import type { Reasons } from "../../why/reasons.js";
+import { smmuCommandChecks } from "./checks.js";
 import type { SmmuFeatures } from "./stream-table.js";
 
 /** The bits that a guest may set in the two words of a command, without the opcode's; by opcode. */
@@ -64,25 +67,55 @@ const OPCODE = maskOf({ opcode: SMMU_OPCODE }, ["opcode"]);
 /** The largest SIZE of ATC_INV: everything. */
 const MAX_ATC_SIZE = 52n;
 
-/** Decodes a guest's command; undefined if it may not be sent to the hardware. Its VMID is ignored. */
-export function checkCommand(bytes: Uint8Array, smmu: SmmuFeatures, ats: boolean): SmmuCommand | undefined {
+/** Decodes a guest's command, number `index` of an array; -EIO if it may not be sent to the hardware. Its VMID is ignored. */
+export function checkCommand(bytes: Uint8Array, smmu: SmmuFeatures, ats: boolean, index: number, reasons: Reasons): SmmuCommand | Ret {
 	const [word0, word1] = toWords(bytes);
-	const allowed = allowedBits(smmu, ats).get(Number(word0 & OPCODE));
-	if (allowed === undefined) return undefined;
-	if ((word0 & ~OPCODE & ~allowed[0]) !== 0n || (word1 & ~allowed[1]) !== 0n) return undefined;
+	const opcode = Number(word0 & OPCODE);
+	const allowed = allowedBits(smmu, ats).get(opcode);
+	if (allowed === undefined) {
+		const { name } = decodeSmmuCommand(bytes);
+		if (name === "ATC_INV") return reasons.fail(smmuCommandChecks.smmuNoAts, index);
+		return reasons.fail(smmuCommandChecks.smmuOpcode, index, opcode, name ?? "reserved");
+	}
+	const stray0 = word0 & ~OPCODE & ~allowed[0];
+	const stray1 = word1 & ~allowed[1];
 	const command = decodeSmmuCommand(bytes);
+	const name = command.name as SmmuGuestCommandName;
+	if (stray0 !== 0n || stray1 !== 0n)
+		return reasons.fail(smmuCommandChecks.smmuCommandBits, index, name, () => strayWords(command, [stray0, stray1]));
 	const { size = 0n } = command.fields;
-	if (size > MAX_ATC_SIZE) return undefined;
-	return rangeFits(command, smmu) ? command : undefined;
+	if (size > MAX_ATC_SIZE) return reasons.fail(smmuCommandChecks.smmuAtcSize, index, Number(size));
+	return checkRange(command, smmu, index, reasons);
 }
 
-/** Whether a range has a granule (TG) and says more than the same command without a range. */
-function rangeFits({ fields }: SmmuCommand, smmu: SmmuFeatures): boolean {
-	const { tg, num = 0n, scale = 0n, ttl = 0n } = fields;
-	if (tg === undefined) return true;
+/** What a guest may not set, in words: fields with their values, and bits that belong to no field. */
+function strayWords({ name, fields, stray: beyond }: SmmuCommand, stray: readonly bigint[]): string {
+	const { layout } = SMMU_COMMANDS[name as SmmuGuestCommandName];
+	const found = Object.keys(layout)
+		.filter((field) => stray.some((bits, word) => (bits & maskOf(layout, [field], word)) !== 0n))
+		.map((field) => `${field.toUpperCase()} is ${hex(fields[field])}${needs(field)}`);
+	for (const [word, bits] of beyond.entries()) if (bits !== 0n) found.push(`word ${word} has the reserved bits ${hex(bits)}`);
+	return found.join(", ");
+}
+
+/** The feature whose absence keeps a guest from using a field, or all of its bits. */
+function needs(field: string): string {
+	if (field === "ssid" || field === "ssv" || field === "global") return ", and IDR1.SSIDSIZE is 0";
+	if (field === "asid") return ", and IDR0.ASID16 is 0";
+	if (field === "num" || field === "ttl" || field === "tg") return ", and IDR3.RIL is 0";
+	return field === "scale" ? ", and IDR3.RIL or IDR5.DS is 0" : "";
+}
+
+/** A range must have a granule (TG) and say more than the same command without a range. */
+function checkRange(command: SmmuCommand, smmu: SmmuFeatures, index: number, reasons: Reasons): SmmuCommand | Ret {
+	const { tg, num = 0n, scale = 0n, ttl = 0n } = command.fields;
+	const name = command.name as SmmuGuestCommandName;
+	if (tg === undefined) return command;
 	const plain = num === 0n && scale === 0n && ttl === 0n;
-	if (tg === 0n) return plain;
-	if (plain) return false;
+	if (tg === 0n)
+		return plain ? command : reasons.fail(smmuCommandChecks.smmuNoGranule, index, name, Number(num), Number(scale), Number(ttl));
+	if (plain) return reasons.fail(smmuCommandChecks.smmuNoRange, index, name, Number(tg));
 	// 16K tables have no level 1 blocks, unless addresses are large
-	return !(tg === 2n && ttl === 1n && !smmu.largeAddresses);
+	const level1 = tg === 2n && ttl === 1n && !smmu.largeAddresses;
+	return level1 ? reasons.fail(smmuCommandChecks.smmuLevel, index, name) : command;
 }

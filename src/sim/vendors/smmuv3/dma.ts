@@ -6,6 +6,7 @@ import type { DmaOutcome } from "../../contract/driver.js";
 import { EXEC, PRIV, WRITE } from "../../mmu/walk.js";
 import { throughHost } from "../common/dma.js";
 import { QUIRKS } from "./board.js";
+import { smmuEventChecks } from "./checks.js";
 import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
 import type { SmmuStream } from "./stream.js";
 import { type SmmuEvent, smmuEventRecord } from "./translate.js";
@@ -99,13 +100,24 @@ function names(stream: SmmuStream, pasid: number | undefined): Values {
 /** Records an event that ends the access. The guest gets it if it concerns the guest's own stage. */
 export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
 	const record = smmuEventRecord(event, stream.smmu.has(QUIRKS.wholeIpa));
-	const { events } = stream;
-	if (events !== undefined && !event.stage2 && FOR_GUESTS.has(event.name)) events.viommu.report(record, events.virtId);
-	else
-		stream.smmu.host.warn(
-			`${stream.smmu.name}: event 0x${SMMU_EVENTS[event.name].toString(16).padStart(2, "0")} ${event.name} client ${stream.device.name} sid 0x${stream.wire.toString(16)}`,
+	const { events, smmu } = stream;
+	if (events !== undefined && !event.stage2 && FOR_GUESTS.has(event.name)) {
+		if (!events.viommu.report(record, events.virtId)) smmu.host.reasons.note(smmuEventChecks.smmuNoVeventq, event.name, stream.device.name);
+	} else {
+		smmu.host.reasons.note(smmuEventChecks.smmuEventLogged, event.name, stream.device.name, () => whyLogged(stream, event));
+		smmu.host.warn(
+			`${smmu.name}: event 0x${SMMU_EVENTS[event.name].toString(16).padStart(2, "0")} ${event.name} client ${stream.device.name} sid 0x${stream.wire.toString(16)}`,
 		);
+	}
 	return { ok: false, record, why: event.name };
+}
+
+/** Why the guest does not get an event. */
+function whyLogged({ domain, device }: SmmuStream, event: SmmuEvent): string {
+	if (event.stage2) return "the host's own tables are at fault";
+	if (!FOR_GUESTS.has(event.name)) return "the driver does not forward this event";
+	if (domain instanceof SmmuNestedDomain) return `${device.name} was attached without a vDEVICE`;
+	return `${device.name} is not attached to a guest's stream table entry`;
 }
 
 /** Turns a stalled access into a page request, whose group is the transaction's tag. */

@@ -1,7 +1,6 @@
 /** SMMUv3 page tables, kernel-managed and nested, and the stream table entries that use them. */
 import { STE } from "../../../formats/smmuv3/index.js";
 import { encodeFields } from "../../../formats/words.js";
-import { EINVAL, ENOENT } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { AttachHandle, IommuDevice } from "../../contract/device.js";
 import { NestedDomain } from "../../contract/domain.js";
@@ -9,6 +8,7 @@ import type { Area } from "../../iova/area.js";
 import type { Interval } from "../../iova/interval-set.js";
 import { DirtyPages, HwPagingDomain } from "../common/paging-domain.js";
 import type { GuestSte } from "./check-ste.js";
+import { smmuNestedAttachChecks, smmuPagingAttachChecks } from "./checks.js";
 import type { Smmu } from "./smmu.js";
 import type { SmmuStream } from "./stream.js";
 import { decodeSte, STE_BYPASS, STE_S1, type SteStage1 } from "./stream-table.js";
@@ -81,7 +81,9 @@ export class SmmuPagingDomain extends HwPagingDomain {
 		// a device without PASIDs has nothing to program, so any PASID is accepted
 		if (pasid !== 0 && device.maxPasidLog2 === 0) return 0;
 		const stream = this.iommu.stream(device);
-		if (stream === undefined || (pasid !== 0 && this.stage !== 1)) return -EINVAL;
+		const { reasons } = this.iommu.host;
+		if (stream === undefined) return reasons.fail(smmuPagingAttachChecks.smmuOtherSmmu, this.iommu.name, device.name, device.iommu.name);
+		if (pasid !== 0 && this.stage !== 1) return reasons.fail(smmuPagingAttachChecks.smmuPasidStage, pasid);
 		if (pasid !== 0) stream.byPasid.set(pasid, this);
 		else {
 			install(stream, this);
@@ -129,9 +131,12 @@ export class SmmuNestedDomain extends NestedDomain {
 	/** -EINVAL: a device behind another SMMU, or a PASID; -ENOENT: stage 1 needs a vDEVICE, whose ID its events carry. */
 	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
 		const stream = this.iommu.stream(device);
-		if (stream === undefined || pasid !== 0) return -EINVAL;
+		const { reasons } = this.iommu.host;
+		if (stream === undefined) return reasons.fail(smmuNestedAttachChecks.smmuOtherSmmu, this.iommu.name, device.name, device.iommu.name);
+		if (pasid !== 0) return reasons.fail(smmuNestedAttachChecks.smmuNestedPasid, pasid);
 		const virtId = this.viommu.virtId(device);
-		if (virtId === undefined && this.ste.valid && this.ste.config === STE_S1) return -ENOENT;
+		if (virtId === undefined && this.ste.valid && this.ste.config === STE_S1)
+			return reasons.fail(smmuNestedAttachChecks.smmuNoVdevice, device.name);
 		install(stream, this);
 		stream.events = virtId === undefined ? undefined : { viommu: this.viommu, virtId };
 		return 0;

@@ -6,7 +6,6 @@ import {
 	iommu_viommu_type,
 	iommu_hw_info_type as TYPE,
 } from "../../../../structs/index.js";
-import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { PciDevice } from "../../board/description.js";
 import type { Domain, PagingDomain } from "../../contract/domain.js";
@@ -20,6 +19,7 @@ import type { HwDriver } from "../common/driver.js";
 import type { EventOutcome, RaisedEvent } from "../common/event.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import { smmuTable } from "./cd-table.js";
+import { smmuInfoChecks, smmuInitViommuChecks, smmuPagingChecks, smmuViommuChecks } from "./checks.js";
 import { access } from "./dma.js";
 import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
 import { raiseSmmu } from "./raise.js";
@@ -29,7 +29,6 @@ import { SmmuViommu } from "./viommu.js";
 
 const NEST = FLAG.IOMMU_HWPT_ALLOC_NEST_PARENT;
 const DIRTY = FLAG.IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
-const PASID = FLAG.IOMMU_HWPT_ALLOC_PASID;
 
 /** The SMMUv3 driver, for one SMMU. */
 export class Smmuv3Driver implements HwDriver {
@@ -71,9 +70,12 @@ export class Smmuv3Driver implements HwDriver {
 	allocPaging(_device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
 		const { smmu } = this;
 		const { stage1 } = smmu.features;
-		if (flags & ~(NEST | DIRTY | PASID) || from?.data !== undefined) return -EOPNOTSUPP;
+		const { reasons } = this;
+		if (from?.data !== undefined) return reasons.fail(smmuPagingChecks.smmuPagingData, from.data.type);
 		const nest = (flags & NEST) !== 0;
-		if (nest ? flags !== NEST || !smmu.nests : flags !== 0 && !stage1) return -EOPNOTSUPP;
+		if (nest && flags !== NEST) return reasons.fail(smmuPagingChecks.smmuParentFlags, flags);
+		if (nest && !smmu.nests) return reasons.fail(smmuPagingChecks.smmuNoNesting, smmu.name, smmu.stages);
+		if (flags !== 0 && !nest && !stage1) return reasons.fail(smmuPagingChecks.smmuNoStage1, flags, smmu.name);
 		if (stage1 && !nest) return new SmmuPagingDomain(smmu, 1, false, (flags & DIRTY) !== 0, 0);
 		const vmid = smmu.takeVmid();
 		return vmid < 0 ? vmid : new SmmuPagingDomain(smmu, 2, nest, false, vmid);
@@ -95,7 +97,8 @@ export class Smmuv3Driver implements HwDriver {
 	}
 
 	hwInfo(_device: HwDevice, type: number): HwInfo | Ret {
-		if (type !== TYPE.IOMMU_HW_INFO_TYPE_DEFAULT && type !== TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3) return -EOPNOTSUPP;
+		if (type !== TYPE.IOMMU_HW_INFO_TYPE_DEFAULT && type !== TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
+			return this.reasons.fail(smmuInfoChecks.smmuInfoType, type);
 		const { idr, iidr, aidr } = this.smmu.description;
 		return {
 			type: TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3,
@@ -105,13 +108,14 @@ export class Smmuv3Driver implements HwDriver {
 
 	viommuSupported(_device: HwDevice, type: number): Ret {
 		const { smmu } = this;
-		const known = type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
-		return known && smmu.nests && smmu.staysCoherent ? 0 : -EOPNOTSUPP;
+		if (type !== iommu_viommu_type.IOMMU_VIOMMU_TYPE_ARM_SMMUV3) return this.reasons.fail(smmuViommuChecks.smmuViommuType, type);
+		if (!smmu.nests) return this.reasons.fail(smmuViommuChecks.smmuNoNesting, smmu.name, smmu.stages);
+		return smmu.staysCoherent ? 0 : this.reasons.fail(smmuViommuChecks.smmuIncoherent, smmu.name);
 	}
 
 	initViommu(viommu: ViommuCore, parent: PagingDomain, _from: AllocData): ViommuOps | Ret {
-		// the parent belongs to another SMMU
-		if (!(parent instanceof SmmuPagingDomain) || parent.iommu !== viommu.iommu) return -EINVAL;
+		if (!(parent instanceof SmmuPagingDomain) || parent.iommu !== viommu.iommu)
+			return this.reasons.fail(smmuInitViommuChecks.smmuOtherParent, parent.iommu.name, viommu.iommu.name);
 		return new SmmuViommu(viommu, parent);
 	}
 

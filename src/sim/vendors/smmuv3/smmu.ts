@@ -1,5 +1,4 @@
 /** The state of a simulated SMMUv3: streams, caches, VMIDs, stall tags. */
-import { ENOSPC } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import { IdPool } from "../../memory/id-pool.js";
@@ -8,6 +7,7 @@ import { HwDevice } from "../common/device.js";
 import type { DriverContext, HwIommu } from "../common/driver.js";
 import { HostMemory } from "../common/host-memory.js";
 import { QUIRKS, type Smmuv3Iommu } from "./board.js";
+import { smmuVmidChecks } from "./checks.js";
 import { Smmuv3Driver } from "./driver.js";
 import { SmmuStream } from "./stream.js";
 import { decodeSmmuIdr, type SmmuFeatures } from "./stream-table.js";
@@ -58,6 +58,12 @@ export class Smmu implements HwIommu {
 		return stream;
 	}
 
+	/** the stages that it has, in words */
+	get stages(): string {
+		const { stage1, stage2 } = this.features;
+		return stage1 && stage2 ? "both stages" : `stage ${stage1 ? 1 : 2}`;
+	}
+
 	/** both stages can be nested */
 	get nests(): boolean {
 		return this.features.stage1 && this.features.stage2;
@@ -80,7 +86,8 @@ export class Smmu implements HwIommu {
 
 	/** Takes the lowest VMID that no stage 2 uses, from 1; -ENOSPC if all are in use. */
 	takeVmid(): Ret {
-		return this.#vmids.size >= 2 ** this.features.vmidBits - 1 ? -ENOSPC : this.#vmids.add(true);
+		const count = 2 ** this.features.vmidBits - 1;
+		return this.#vmids.size < count ? this.#vmids.add(true) : this.host.reasons.fail(smmuVmidChecks.smmuVmids, count, this.name);
 	}
 
 	/** Frees a VMID and drops its cached translations, as it may be reused. */

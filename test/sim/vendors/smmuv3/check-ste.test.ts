@@ -1,8 +1,10 @@
 /** Tests of the checks on a guest's stream table entry. */
 import { expect, test } from "vitest";
 import { EIO } from "../../../../src/kernel/errno.js";
-import { checkSte } from "../../../../src/sim/vendors/smmuv3/check-ste.js";
+import * as ste from "../../../../src/sim/vendors/smmuv3/check-ste.js";
+import { Reasons } from "../../../../src/sim/why/reasons.js";
 
+const checkSte = (word0: bigint, word1: bigint) => ste.checkSte(word0, word1, new Reasons());
 const S1 = 0xbn;
 const ok = (word0: bigint, word1 = 0n) => checkSte(word0, word1) !== -EIO;
 

@@ -4,12 +4,14 @@ import { expect, test } from "vitest";
 import { fromWords } from "../../../../src/formats/words.js";
 import { checkCommand } from "../../../../src/sim/vendors/smmuv3/commands.js";
 import { decodeSmmuIdr } from "../../../../src/sim/vendors/smmuv3/stream-table.js";
+import { Reasons } from "../../../../src/sim/why/reasons.js";
 
 const NESTED = decodeSmmuIdr([0x0d44101b, 0x02730010, 0, 0x1414, 0, 0x74]);
 const FULL = decodeSmmuIdr([0x0d4c149b, 0x02730410, 0, 0x1514, 0, 0xf4]);
 const SMALL = decodeSmmuIdr([0x0d40001b, 0x02730010, 0, 0x1014, 0, 0x74]);
 
-const accepts = (word0: bigint, word1 = 0n, smmu = NESTED, ats = false) => checkCommand(fromWords([word0, word1]), smmu, ats) !== undefined;
+const accepts = (word0: bigint, word1 = 0n, smmu = NESTED, ats = false) =>
+	typeof checkCommand(fromWords([word0, word1]), smmu, ats, 0, new Reasons()) !== "number";
 
 /** The bits of a word that may be set one at a time in an otherwise good command. */
 function single(which: 0 | 1, base: readonly [bigint, bigint], smmu = NESTED, ats = false): string {
