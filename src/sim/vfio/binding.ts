@@ -1,10 +1,10 @@
 /** How VFIO devices are bound to an iommufd context and attached in it. */
-import { ENOENT, ENOSPC, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
 import { Access, type Owner } from "../iommufd/access.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
+import { attachEmulatedChecks, attachPasidChecks, bindingChecks } from "./checks/device-file.js";
 
 /** A VFIO device in a context, from bind to unbind. */
 export interface Binding {
@@ -14,7 +14,7 @@ export interface Binding {
 	/** Attach to an IOAS or page table, replacing what is attached. The ID for the caller, or minus the errno. */
 	attach(id: number): Ret;
 	detach(): void;
-	/** undefined: PASIDs are not supported (-EOPNOTSUPP) */
+	/** undefined: PASIDs are not supported (EOPNOTSUPP) */
 	attachPasid?(pasid: number, id: number): Ret;
 	detachPasid?(pasid: number): void;
 	/** detaches everything and releases the device */
@@ -39,7 +39,7 @@ export class PhysicalBinding implements Binding {
 	static bind(context: IommufdContext, device: IommuDevice, isolated: boolean): PhysicalBinding | Ret {
 		const refused = context.system.hooks.mayBind?.(context, device) ?? 0;
 		if (refused < 0) return refused;
-		if (!isolated) return -EPERM;
+		if (!isolated) return context.system.reasons.fail(bindingChecks.notIsolated, device.name);
 		const object = Device.bindTo(context, device);
 		return typeof object === "number" ? object : new PhysicalBinding(context, object);
 	}
@@ -64,7 +64,7 @@ export class PhysicalBinding implements Binding {
 	attachPasid(pasid: number, id: number): Ret {
 		const { device } = this;
 		if (this.#pasids.has(pasid)) return device.replace(pasid, id);
-		if (pasid > MAX_PASID) return -ENOSPC;
+		if (pasid > MAX_PASID) return this.context.system.reasons.fail(attachPasidChecks.pasidTooHigh, pasid);
 		const rc = device.attach(pasid, id);
 		if (rc >= 0) this.#pasids.add(pasid);
 		return rc;
@@ -99,7 +99,7 @@ export class EmulatedBinding implements Binding {
 
 	attach(id: number): Ret {
 		const ioas = this.context.find(id, "ioas");
-		if (ioas === undefined) return -ENOENT;
+		if (ioas === undefined) return this.context.system.reasons.fail(attachEmulatedChecks.noIoas, id);
 		const rc = this.access.attach(ioas);
 		return rc < 0 ? rc : id;
 	}

@@ -5,14 +5,25 @@ import {
 	vfio_device_detach_iommufd_pt as DETACH,
 	vfio_defines as V,
 } from "../../../structs/index.js";
-import { E2BIG, EBADF, EBADFD, EBUSY, EFAULT, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP } from "../../kernel/errno.js";
+import { E2BIG } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
+import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
 import { readArg, writeU32 } from "./args.js";
+import {
+	attachChecks,
+	bindChecks,
+	detachChecks,
+	deviceFileChecks,
+	pasidArgChecks,
+	regionMmapChecks,
+	tokenChecks,
+} from "./checks/device-file.js";
 import type { VfioDevice } from "./device.js";
+import { requestName } from "./request-names.js";
 import { VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_DETACH_IOMMUFD_PT } from "./requests.js";
 
 /** VFIO_DEVICE_BIND_FLAG_TOKEN: token_uuid_ptr is valid */
@@ -39,13 +50,15 @@ export class VfioDeviceFile extends SimFile {
 	}
 
 	override ioctl(process: Caller, request: number, arg: UserArg): Ret {
-		const refused = this.device.group.host.release?.refusesDeviceCall(request, () => readArg(arg, 8)?.getUint32(4, true)) ?? 0;
+		const { reasons } = process;
+		reasons.within(requestName(request) ?? "ioctl");
+		const refused = this.device.group.host.release?.refusesDeviceCall(request, () => flagsOf(arg)) ?? 0;
 		if (refused < 0) return refused;
 		if (request === VFIO_DEVICE_BIND_IOMMUFD) return this.#bind(process, arg);
-		if (!this.#granted) return -EINVAL;
-		if (this.alone) {
-			if (request === VFIO_DEVICE_ATTACH_IOMMUFD_PT) return this.#attach(arg);
-			if (request === VFIO_DEVICE_DETACH_IOMMUFD_PT) return this.#detach(arg);
+		if (!this.#granted) return this.#notBound();
+		if (request === VFIO_DEVICE_ATTACH_IOMMUFD_PT || request === VFIO_DEVICE_DETACH_IOMMUFD_PT) {
+			if (!this.alone) return reasons.fail(deviceFileChecks.throughGroup, this.device.node);
+			return request === VFIO_DEVICE_ATTACH_IOMMUFD_PT ? this.#attach(process, arg) : this.#detach(process, arg);
 		}
 		return this.device.ioctl(process, request, arg, this.alone);
 	}
@@ -58,19 +71,19 @@ export class VfioDeviceFile extends SimFile {
 		return this.#advance(this.pwrite(process, io, this.#position));
 	}
 
-	override pread(_process: Caller, io: UserIo, offset: bigint): Ret {
-		return this.#granted ? this.device.read(io, offset) : -EINVAL;
+	override pread(process: Caller, io: UserIo, offset: bigint): Ret {
+		return this.#granted ? this.device.read(process, io, offset) : this.#notBound();
 	}
 
-	override pwrite(_process: Caller, io: UserIo, offset: bigint): Ret {
-		return this.#granted ? this.device.write(io, offset) : -EINVAL;
+	override pwrite(process: Caller, io: UserIo, offset: bigint): Ret {
+		return this.#granted ? this.device.write(process, io, offset) : this.#notBound();
 	}
 
 	/** Regions cannot be mapped here, although they have the MMAP flag as on real hardware. */
 	override mmap(): Ret {
-		if (!this.#granted) return -EINVAL;
+		if (!this.#granted) return this.#notBound();
 		this.device.group.host.warn("vfio: mapping a device's region with mmap is not simulated");
-		return -ENODEV;
+		return this.device.reasons.fail(regionMmapChecks.mmapRegion, this.device.node);
 	}
 
 	/** The device behind the file does DMA; before it is bound nothing happens. */
@@ -85,6 +98,10 @@ export class VfioDeviceFile extends SimFile {
 		if (this.alone) this.device.group.boundAlone--;
 	}
 
+	#notBound(): Ret {
+		return this.device.reasons.fail(deviceFileChecks.notBound, this.device.node);
+	}
+
 	#advance(done: Ret): Ret {
 		if (done > 0) this.#position += BigInt(done);
 		return done;
@@ -92,60 +109,85 @@ export class VfioDeviceFile extends SimFile {
 
 	/** VFIO_DEVICE_BIND_IOMMUFD: returns the object's ID in out_devid. */
 	#bind(process: Caller, arg: UserArg): Ret {
-		const head = readArg(arg, 4);
-		if (head === undefined) return -EFAULT;
-		const size = head.getUint32(0, true);
-		if (size < BIND_MIN) return -EINVAL;
-		if (size > MAX_ARG) return -E2BIG;
-		const tail = arg.checkZero(BIND.size, Math.max(size - BIND.size, 0));
-		if (tail < 0) return tail;
-		const bytes = new Uint8Array(BIND.size);
-		if (arg.read(0, bytes.subarray(0, Math.min(size, BIND.size))) < 0) return -EFAULT;
-		const { flags, iommufd, token_uuid_ptr } = BIND.decode(bytes);
-		if (flags & ~TOKEN || iommufd < 0 || !this.alone) return -EINVAL;
+		const bytes = this.#copyBind(process, arg);
+		if (typeof bytes === "number") return bytes;
+		const { reasons } = process;
 		const { device } = this;
-		if (device.group.opened) return -EBUSY;
-		if (this.#granted) return -EINVAL;
+		const { group, node } = device;
+		const { flags, iommufd, token_uuid_ptr } = BIND.decode(bytes);
+		const unknown = flags & ~TOKEN;
+		if (unknown) return reasons.fail(bindChecks.flags, flags, unknown >>> 0);
+		if (iommufd < 0) return reasons.fail(bindChecks.fdNegative, iommufd);
+		if (!this.alone) return reasons.fail(bindChecks.groupBound, node);
+		if (group.opened) return reasons.fail(bindChecks.groupOpen, group.path);
+		if (this.#granted) return reasons.fail(bindChecks.boundHere, node, idOf(device));
 		const token = (): Uint8Array | Ret => {
 			const uuid = new Uint8Array(16);
-			return process.memory.read(token_uuid_ptr, uuid) < 0 ? -EFAULT : uuid;
+			if (process.memory.read(token_uuid_ptr, uuid) >= 0) return uuid;
+			return reasons.fail(tokenChecks.tokenUnreadable, token_uuid_ptr, faultAt(process.memory, token_uuid_ptr, uuid.length, false));
 		};
 		let rc = device.checkToken(flags & TOKEN ? token : undefined);
 		if (rc < 0) return rc;
 		const file = process.file(iommufd);
-		if (file === undefined) return -EBADF;
-		if (!(file instanceof IommufdFile)) return -EBADFD;
-		if (device.opens > 0) return -EINVAL;
-		rc = device.group.host.allocation() ? device.open(file.context) : -ENOMEM;
+		if (file === undefined) return reasons.fail(bindChecks.noFile, iommufd);
+		if (!(file instanceof IommufdFile)) return reasons.fail(bindChecks.notIommufd, iommufd, file.kind);
+		if (device.opens > 0) return reasons.fail(bindChecks.boundElsewhere, node, idOf(device));
+		const { host } = group;
+		if (!host.allocation()) return reasons.fail(bindChecks.bindMemory, host.allocations);
+		rc = device.open(file.context);
 		if (rc < 0) return rc;
-		if (writeU32(arg, BIND.offsets.out_devid, device.binding?.id ?? 0) < 0) {
+		rc = writeU32(process, arg, BIND.offsets.out_devid, idOf(device));
+		if (rc < 0) {
 			device.close();
-			return -EFAULT;
+			return rc;
 		}
-		device.group.boundAlone++;
+		group.boundAlone++;
 		this.#granted = true;
 		return 0;
 	}
 
+	/** The struct of BIND as this kernel knows it. */
+	#copyBind(process: Caller, arg: UserArg): Uint8Array | Ret {
+		const { reasons, memory } = process;
+		const head = readArg(process, arg, 4);
+		if (typeof head === "number") return head;
+		const size = head.getUint32(0, true);
+		if (size < BIND_MIN) return reasons.fail(bindChecks.argszTooSmall, size, BIND_MIN);
+		if (size > MAX_ARG) return reasons.fail(bindChecks.argszTooLarge, size, MAX_ARG);
+		const tail = arg.checkZero(BIND.size, Math.max(size - BIND.size, 0));
+		if (tail === -E2BIG) return reasons.fail(bindChecks.tailNotZero, size, BIND.size);
+		if (tail < 0) return reasons.fail(bindChecks.tailUnreadable, size, arg.value, faultAt(memory, arg.value, size, false));
+		const bytes = new Uint8Array(BIND.size);
+		const known = bytes.subarray(0, Math.min(size, BIND.size));
+		if (arg.read(0, known) >= 0) return bytes;
+		return reasons.fail(bindChecks.structUnreadable, arg.value, faultAt(memory, arg.value, known.length, false));
+	}
+
 	/** VFIO_DEVICE_ATTACH_IOMMUFD_PT: returns the page table's ID in pt_id. */
-	#attach(arg: UserArg): Ret {
+	#attach(process: Caller, arg: UserArg): Ret {
+		const { reasons } = process;
 		const { binding } = this.device;
+		if (binding === undefined) return this.#notBound();
 		const fixed = ATTACH.offsets.pasid;
-		const head = readArg(arg, fixed);
-		if (head === undefined) return -EFAULT;
+		const head = readArg(process, arg, fixed);
+		if (typeof head === "number") return head;
 		const size = head.getUint32(ATTACH.offsets.argsz, true);
 		const flags = head.getUint32(ATTACH.offsets.flags, true);
 		const target = head.getUint32(ATTACH.offsets.pt_id, true);
-		if (size < fixed || flags & ~V.VFIO_DEVICE_ATTACH_PASID || binding === undefined) return -EINVAL;
+		if (size < fixed) return reasons.fail(attachChecks.argsz, size, fixed);
+		const unknown = flags & ~V.VFIO_DEVICE_ATTACH_PASID;
+		if (unknown) return reasons.fail(attachChecks.flags, flags, unknown >>> 0);
 		let pasid: number | undefined;
-		if (flags !== 0) {
-			if (binding.attachPasid === undefined) return -EOPNOTSUPP;
-			pasid = readPasid(arg, size, ATTACH.offsets.pasid);
+		let rc: Ret;
+		if (flags === 0) rc = binding.attach(target);
+		else {
+			if (binding.attachPasid === undefined) return reasons.fail(pasidArgChecks.noPasids, this.device.node);
+			pasid = readPasid(process, arg, size, ATTACH.offsets.pasid);
 			if (pasid < 0) return pasid;
+			rc = binding.attachPasid(pasid, target);
 		}
-		const rc = pasid === undefined ? binding.attach(target) : (binding.attachPasid?.(pasid, target) ?? -EOPNOTSUPP);
 		if (rc < 0) return rc;
-		const written = writeU32(arg, ATTACH.offsets.pt_id, rc);
+		const written = writeU32(process, arg, ATTACH.offsets.pt_id, rc);
 		if (written < 0) {
 			if (pasid === undefined) binding.detach();
 			else binding.detachPasid?.(pasid);
@@ -154,20 +196,24 @@ export class VfioDeviceFile extends SimFile {
 	}
 
 	/** VFIO_DEVICE_DETACH_IOMMUFD_PT: succeeds even if nothing is attached. */
-	#detach(arg: UserArg): Ret {
+	#detach(process: Caller, arg: UserArg): Ret {
+		const { reasons } = process;
 		const { binding } = this.device;
+		if (binding === undefined) return this.#notBound();
 		const fixed = DETACH.offsets.pasid;
-		const head = readArg(arg, fixed);
-		if (head === undefined) return -EFAULT;
+		const head = readArg(process, arg, fixed);
+		if (typeof head === "number") return head;
 		const size = head.getUint32(DETACH.offsets.argsz, true);
 		const flags = head.getUint32(DETACH.offsets.flags, true);
-		if (size < fixed || flags & ~V.VFIO_DEVICE_DETACH_PASID || binding === undefined) return -EINVAL;
+		if (size < fixed) return reasons.fail(detachChecks.argsz, size, fixed);
+		const unknown = flags & ~V.VFIO_DEVICE_DETACH_PASID;
+		if (unknown) return reasons.fail(detachChecks.flags, flags, unknown >>> 0);
 		if (flags === 0) {
 			binding.detach();
 			return 0;
 		}
-		if (binding.detachPasid === undefined) return -EOPNOTSUPP;
-		const pasid = readPasid(arg, size, DETACH.offsets.pasid);
+		if (binding.detachPasid === undefined) return reasons.fail(pasidArgChecks.noPasids, this.device.node);
+		const pasid = readPasid(process, arg, size, DETACH.offsets.pasid);
 		if (pasid < 0) return pasid;
 		binding.detachPasid(pasid);
 		return 0;
@@ -175,8 +221,19 @@ export class VfioDeviceFile extends SimFile {
 }
 
 /** The PASID after the fixed part, or minus the errno where `size` does not include it or it cannot be read. */
-function readPasid(arg: UserArg, size: number, offset: number): number {
-	if (size < offset + 4) return -EINVAL;
-	const view = readArg(arg, offset + 4);
-	return view === undefined ? -EFAULT : view.getUint32(offset, true);
+function readPasid(process: Caller, arg: UserArg, size: number, offset: number): number {
+	if (size < offset + 4) return process.reasons.fail(pasidArgChecks.pasidMissing, size, offset + 4);
+	const view = readArg(process, arg, offset + 4, pasidArgChecks.pasidUnreadable);
+	return typeof view === "number" ? view : view.getUint32(offset, true);
+}
+
+/** The second word of a struct; undefined where it cannot be read. */
+function flagsOf(arg: UserArg): number | undefined {
+	const bytes = new Uint8Array(8);
+	return arg.read(0, bytes) < 0 ? undefined : new DataView(bytes.buffer).getUint32(4, true);
+}
+
+/** The ID of the device's object. */
+function idOf({ binding }: VfioDevice): number {
+	return binding?.id ?? 0;
 }

@@ -1,12 +1,13 @@
 /** The base class of VFIO devices. */
-import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import type { UserIo } from "../process/file.js";
+import type { Reasons } from "../why/reasons.js";
 import type { Binding } from "./binding.js";
+import { deviceFileChecks, tokenChecks } from "./checks/device-file.js";
 import type { VfioGroup } from "./group.js";
 
 /** A device that a VFIO driver offers to user space. */
@@ -25,6 +26,10 @@ export abstract class VfioDevice {
 		readonly group: VfioGroup,
 	) {
 		group.devices.push(this);
+	}
+
+	get reasons(): Reasons {
+		return this.group.host.reasons;
 	}
 
 	/** First open. On failure, minus the errno and nothing changes. */
@@ -52,10 +57,10 @@ export abstract class VfioDevice {
 
 	/**
 	 * Check the token that a virtual function or its physical function is opened with. `read` returns the 16 bytes;
-	 * undefined: no token was passed. -EINVAL for a token where the device has none.
+	 * undefined: no token was passed. EINVAL for a token where the device has none.
 	 */
 	checkToken(read: (() => Uint8Array | Ret) | undefined): Ret {
-		return read === undefined ? 0 : -EINVAL;
+		return read === undefined ? 0 : this.reasons.fail(tokenChecks.noToken, this.node);
 	}
 
 	/** The device's own state was reset: whatever it had under way is gone. */
@@ -65,9 +70,15 @@ export abstract class VfioDevice {
 
 	/** The driver's own calls. `alone`: the device was not opened through the group's file. */
 	abstract ioctl(process: Caller, request: number, arg: UserArg, alone: boolean): Ret;
+
+	/** The driver has no such call. */
+	protected unknown(request: number): Ret {
+		return this.reasons.fail(deviceFileChecks.unknownRequest, request, this.node);
+	}
+
 	/** Read from a region: `offset` is the region's index << 40, plus the offset in the region. */
-	abstract read(io: UserIo, offset: bigint): Ret;
-	abstract write(io: UserIo, offset: bigint): Ret;
+	abstract read(process: Caller, io: UserIo, offset: bigint): Ret;
+	abstract write(process: Caller, io: UserIo, offset: bigint): Ret;
 
 	/** Enable DMA, as a program does through the command register. */
 	masterBus(): void {}

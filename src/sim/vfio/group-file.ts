@@ -1,15 +1,17 @@
 /** The group files of VFIO. */
-import { EBADF, EBADFD, EFAULT, EINVAL, EMFILE, ENODEV, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Ioas } from "../iommufd/ioas.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
+import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import { SimFile } from "../process/file.js";
 import { readArg, writeU32 } from "./args.js";
+import { containerChecks, getDeviceFdChecks, groupFileChecks, groupStatusChecks, setContainerChecks } from "./checks/group.js";
 import { VfioDeviceFile } from "./device-file.js";
-import type { VfioGroup } from "./group.js";
+import { listed, type VfioGroup } from "./group.js";
+import { requestName } from "./request-names.js";
 import * as request from "./requests.js";
 import { parseToken } from "./token.js";
 
@@ -28,19 +30,21 @@ export class VfioGroupFile extends SimFile {
 	}
 
 	override ioctl(process: Caller, number: number, arg: UserArg): Ret {
+		const { reasons } = process;
+		reasons.within(requestName(number) ?? "ioctl");
 		switch (number) {
 			case request.VFIO_GROUP_GET_STATUS:
-				return this.#status(arg);
+				return this.#status(process, arg);
 			case request.VFIO_GROUP_SET_CONTAINER:
 				return this.#setContainer(process, arg);
 			case request.VFIO_GROUP_UNSET_CONTAINER:
-				if (this.#context === undefined) return -EINVAL;
+				if (this.#context === undefined) return reasons.fail(containerChecks.noContainer, this.group.path);
 				this.#dropContext();
 				return 0;
 			case request.VFIO_GROUP_GET_DEVICE_FD:
 				return this.#openDevice(process, arg);
 			default:
-				return -ENOTTY;
+				return reasons.fail(groupFileChecks.unknownRequest, number);
 		}
 	}
 
@@ -54,25 +58,27 @@ export class VfioGroupFile extends SimFile {
 		this.#context = undefined;
 	}
 
-	#status(arg: UserArg): Ret {
-		const head = readArg(arg, 8);
-		if (head === undefined) return -EFAULT;
-		if (head.getUint32(0, true) < 8) return -EINVAL;
+	#status(process: Caller, arg: UserArg): Ret {
+		const head = readArg(process, arg, 8);
+		if (typeof head === "number") return head;
+		const argsz = head.getUint32(0, true);
+		if (argsz < 8) return process.reasons.fail(groupStatusChecks.argsz, argsz);
 		let flags = this.group.hostUses ? 0 : VIABLE;
 		if (this.#context !== undefined) flags = VIABLE | CONTAINER_SET;
-		return writeU32(arg, 4, flags);
+		return writeU32(process, arg, 4, flags);
 	}
 
 	/** Give the context an IOAS for the compatibility calls if it has none. */
 	#setContainer(process: Caller, arg: UserArg): Ret {
-		const head = readArg(arg, 4);
-		if (head === undefined) return -EFAULT;
+		const { reasons } = process;
+		const head = readArg(process, arg, 4);
+		if (typeof head === "number") return head;
 		const fd = head.getInt32(0, true);
-		if (fd < 0) return -EINVAL;
+		if (fd < 0) return reasons.fail(setContainerChecks.fdNegative, fd);
 		const file = process.file(fd);
-		if (file === undefined) return -EBADF;
-		if (this.#context !== undefined) return -EINVAL;
-		if (!(file instanceof IommufdFile)) return -EBADFD;
+		if (file === undefined) return reasons.fail(setContainerChecks.noFile, fd);
+		if (this.#context !== undefined) return reasons.fail(setContainerChecks.containerSet, this.group.path);
+		if (!(file instanceof IommufdFile)) return reasons.fail(setContainerChecks.notIommufd, fd, file.kind);
 		const { context } = file;
 		if (this.group.noIommu) context.noIommu = true;
 		else if (context.vfioIoas === undefined) {
@@ -87,18 +93,20 @@ export class VfioGroupFile extends SimFile {
 
 	/** The device of that name, bound and attached to the context's IOAS for the compatibility calls. */
 	#openDevice(process: Caller, arg: UserArg): Ret {
+		const { reasons } = process;
 		const text = readText(arg);
-		if (text === undefined) return -EFAULT;
+		if (typeof text === "number") return reasons.fail(getDeviceFdChecks.name, arg.value, noName(process, arg, text));
 		const [name, ...options] = text.split(" ");
 		const device = this.group.devices.find((each) => each.name === name);
-		if (device === undefined) return -ENODEV;
+		if (device === undefined)
+			return reasons.fail(getDeviceFdChecks.noDevice, this.group.path, name, () => listed(this.group.devices.map((each) => each.name)));
 		const given = options.find((option) => option.startsWith("vf_token="))?.slice("vf_token=".length);
 		const token = given === undefined ? undefined : parseToken(given);
-		if (given !== undefined && token === undefined) return -EINVAL;
+		if (given !== undefined && token === undefined) return reasons.fail(getDeviceFdChecks.tokenText, given);
 		let rc = device.checkToken(token && (() => token));
 		if (rc < 0) return rc;
 		const context = this.#context;
-		if (context === undefined) return -EINVAL;
+		if (context === undefined) return reasons.fail(containerChecks.noContainer, this.group.path);
 		if (device.opens > 0) device.opens++;
 		else {
 			rc = device.open(context);
@@ -110,19 +118,24 @@ export class VfioGroupFile extends SimFile {
 				return rc;
 			}
 		}
-		const fd = process.install(new VfioDeviceFile(device, false));
-		return fd < 0 ? -EMFILE : fd;
+		return process.install(new VfioDeviceFile(device, false));
 	}
 }
 
-/** A string that ends with a zero byte; undefined where it cannot be read or does not end. */
-function readText(arg: UserArg): string | undefined {
+/** A string that ends with a zero byte, or how many bytes of it can be read if it does not end. */
+function readText(arg: UserArg): string | number {
 	const bytes: number[] = [];
 	const one = new Uint8Array(1);
 	for (let i = 0; i < MAX_NAME; i++) {
-		if (arg.read(i, one) < 0) return undefined;
+		if (arg.read(i, one) < 0) return i;
 		if (one[0] === 0) return String.fromCharCode(...bytes);
 		bytes.push(one[0]);
 	}
-	return undefined;
+	return MAX_NAME;
+}
+
+/** What is wrong with a name of which `length` bytes can be read. */
+function noName({ memory }: Caller, { value }: UserArg, length: number): () => string {
+	const fault = faultAt(memory, value + BigInt(length), 1, false);
+	return () => (length === MAX_NAME ? `does not end within ${MAX_NAME} bytes` : `cannot be read: ${fault()}`);
 }

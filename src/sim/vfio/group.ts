@@ -2,6 +2,11 @@
 import type { VfioDevice } from "./device.js";
 import type { VfioHost } from "./host.js";
 
+/** Names for a text. */
+export function listed(names: readonly string[]): string {
+	return names.length === 0 ? "none" : names.join(", ");
+}
+
 /** A VFIO group: the devices of one IOMMU group, with the file that opens the group as a whole. */
 export class VfioGroup {
 	readonly devices: VfioDevice[] = [];
@@ -18,4 +23,14 @@ export class VfioGroup {
 		/** no IOMMU translates its DMA */
 		readonly noIommu: boolean,
 	) {}
+
+	/** the path of its file */
+	get path(): string {
+		return `/dev/vfio/${this.noIommu ? "noiommu-" : ""}${this.number}`;
+	}
+
+	/** the files of its devices, for a text; only those that are bound */
+	boundDevices(): string {
+		return listed(this.devices.filter(({ opens }) => opens > 0).map(({ node }) => node));
+	}
 }

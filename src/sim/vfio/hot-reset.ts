@@ -1,11 +1,11 @@
 /** VFIO's calls that reset a whole bus. */
-import { EBADF, EFAULT, EINVAL, ENODEV, ENOSPC, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import { segmentOf } from "../board/bdf.js";
+import { formatBdf, segmentOf } from "../board/bdf.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
-import { readArg } from "./args.js";
+import { readArg, writeArg } from "./args.js";
+import { busChecks, hotResetChecks, hotResetInfoChecks, resetGroupsChecks } from "./checks/device.js";
 import { VfioGroupFile } from "./group-file.js";
 import type { PciPlaceMate, PciVfioDevice } from "./pci-device.js";
 import { modelOf } from "./pci-model.js";
@@ -22,15 +22,17 @@ const OWNED = 0;
 const NOT_OWNED = 0xffffffff;
 
 /** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: which devices a reset of the device's bus affects. */
-export function hotResetInfo(device: PciVfioDevice, arg: UserArg, alone: boolean): Ret {
-	const head = readArg(arg, HEAD);
-	if (head === undefined) return -EFAULT;
+export function hotResetInfo(device: PciVfioDevice, process: Caller, arg: UserArg, alone: boolean): Ret {
+	const { reasons } = process;
+	const head = readArg(process, arg, HEAD);
+	if (typeof head === "number") return head;
 	const argsz = head.getUint32(0, true);
-	if (argsz < HEAD) return -EINVAL;
+	if (argsz < HEAD) return reasons.fail(hotResetInfoChecks.argsz, argsz, HEAD);
 	const mates = device.place.busMates();
-	if (mates === undefined) return -ENODEV;
-	if (argsz < HEAD + mates.length * ENTRY) return -ENOSPC;
-	const bytes = new Uint8Array(HEAD + mates.length * ENTRY);
+	if (mates === undefined) return reasons.fail(busChecks.rootBus, device.name);
+	const size = HEAD + mates.length * ENTRY;
+	if (argsz < size) return reasons.fail(hotResetInfoChecks.noRoom, argsz, mates.length, size);
+	const bytes = new Uint8Array(size);
 	const view = new DataView(bytes.buffer);
 	let flags = alone ? DEV_ID | DEV_ID_OWNED : 0;
 	mates.forEach((mate, i) => {
@@ -45,7 +47,7 @@ export function hotResetInfo(device: PciVfioDevice, arg: UserArg, alone: boolean
 	view.setUint32(0, argsz, true);
 	view.setUint32(4, flags, true);
 	view.setUint32(8, mates.length, true);
-	return arg.write(0, bytes) < 0 ? -EFAULT : 0;
+	return writeArg(process, arg, 0, bytes);
 }
 
 function deviceId({ vfio }: PciPlaceMate, context: IommufdContext | undefined): number {
@@ -56,13 +58,15 @@ function deviceId({ vfio }: PciPlaceMate, context: IommufdContext | undefined): 
 
 /** VFIO_DEVICE_PCI_HOT_RESET: the context, or the groups whose files are passed, must hold every device on the bus. */
 export function hotReset(device: PciVfioDevice, process: Caller, arg: UserArg, alone: boolean): Ret {
-	const head = readArg(arg, HEAD);
-	if (head === undefined) return -EFAULT;
-	const count = head.getUint32(8, true);
-	if (head.getUint32(0, true) < HEAD || head.getUint32(4, true) !== 0) return -EINVAL;
-	if (alone && count !== 0) return -EINVAL;
+	const { reasons } = process;
+	const head = readArg(process, arg, HEAD);
+	if (typeof head === "number") return head;
+	const [argsz, flags, count] = [head.getUint32(0, true), head.getUint32(4, true), head.getUint32(8, true)];
+	if (argsz < HEAD) return reasons.fail(hotResetChecks.argsz, argsz, HEAD);
+	if (flags !== 0) return reasons.fail(hotResetChecks.flags, flags);
+	if (alone && count !== 0) return reasons.fail(hotResetChecks.groupsGiven, count);
 	const mates = device.place.busMates();
-	if (mates === undefined) return -ENODEV;
+	if (mates === undefined) return reasons.fail(busChecks.rootBus, device.name);
 	const context = device.binding?.context;
 	let held = (mate: PciPlaceMate): boolean => deviceId(mate, context) !== NOT_OWNED;
 	if (!alone) {
@@ -70,22 +74,33 @@ export function hotReset(device: PciVfioDevice, process: Caller, arg: UserArg, a
 		if (typeof groups === "number") return groups;
 		held = ({ vfio }) => vfio !== undefined && groups.has(vfio.group.number);
 	}
-	if (!mates.every(held)) return -EINVAL;
+	const other = mates.find((mate) => !held(mate));
+	if (other !== undefined) return reasons.fail(hotResetChecks.notHeld, formatBdf(other.pci.bdf), () => whoHolds(other, alone));
 	// The kernel waits for the link to come up again, which an emulated root port never reports.
-	if (mates.some(({ pci }) => modelOf(pci).powerManaged)) return -ENOTTY;
+	const down = mates.find(({ pci }) => modelOf(pci).powerManaged);
+	if (down !== undefined) return reasons.fail(hotResetChecks.linkDown, formatBdf(down.pci.bdf));
 	for (const { vfio } of mates) vfio?.wasReset();
 	return 0;
 }
 
+/** Why a device is not the caller's to reset. */
+function whoHolds({ vfio, pci }: PciPlaceMate, alone: boolean): string {
+	if (vfio === undefined) return `its driver is ${pci.driver ?? "none"}`;
+	if (!alone) return `the file of its group, ${vfio.group.path}, was not passed`;
+	return vfio.iommu.group.owner === undefined ? "nobody has bound a device of its group" : "another owner has its group";
+}
+
 function namedGroups(process: Caller, arg: UserArg, count: number, most: number): Set<number> | Ret {
-	if (count === 0 || count > most) return -EINVAL;
-	const list = readArg(arg, HEAD + count * 4);
-	if (list === undefined) return -EFAULT;
+	const { reasons } = process;
+	if (count === 0 || count > most) return reasons.fail(resetGroupsChecks.groupCount, count, most);
+	const list = readArg(process, arg, HEAD + count * 4, resetGroupsChecks.groupsUnreadable);
+	if (typeof list === "number") return list;
 	const groups = new Set<number>();
 	for (let i = 0; i < count; i++) {
-		const file = process.file(list.getInt32(HEAD + i * 4, true));
-		if (file === undefined) return -EBADF;
-		if (!(file instanceof VfioGroupFile)) return -EINVAL;
+		const fd = list.getInt32(HEAD + i * 4, true);
+		const file = process.file(fd);
+		if (file === undefined) return reasons.fail(resetGroupsChecks.noFile, i, fd);
+		if (!(file instanceof VfioGroupFile)) return reasons.fail(resetGroupsChecks.notGroup, i, fd, file.kind);
 		groups.add(file.group.number);
 	}
 	return groups;

@@ -1,11 +1,11 @@
 /** Mediated devices, which software emulates. */
-import { EFAULT, EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
-import type { UserIo } from "../process/file.js";
+import { bufferFault, type UserIo } from "../process/io.js";
 import { type Binding, EmulatedBinding } from "./binding.js";
+import { irqInfoChecks, mdevRegionChecks, regionInfoChecks } from "./checks/device.js";
 import { CONFIG_REGION, regionOf, VfioDevice } from "./device.js";
 import {
 	AUTOMASKED,
@@ -25,6 +25,8 @@ import * as request from "./requests.js";
 const CONFIG_SIZE = 0xff;
 const PORT_SIZE = 8;
 const REGIONS = 9;
+/** the last kind of interrupt, after INTx */
+const MSI = 1;
 
 /** A mediated device like the kernel's sample mtty, a serial card with one port. */
 export class MdevVfioDevice extends VfioDevice {
@@ -51,46 +53,49 @@ export class MdevVfioDevice extends VfioDevice {
 		return new EmulatedBinding(context);
 	}
 
-	override ioctl(_process: Caller, number: number, arg: UserArg): Ret {
+	override ioctl(process: Caller, number: number, arg: UserArg): Ret {
+		const { reasons } = process;
 		switch (number) {
 			case request.VFIO_DEVICE_GET_INFO:
-				return answerDeviceInfo(arg, PCI);
+				return answerDeviceInfo(process, arg, PCI);
 			case request.VFIO_DEVICE_GET_REGION_INFO: {
-				const info = readRegion(arg);
+				const info = readRegion(process, arg);
 				if (typeof info === "number") return info;
-				if (info.index >= REGIONS) return -EINVAL;
-				return answerRegion(arg, info.argsz, info.index, sizeOf(info.index), READ_WRITE, false);
+				if (info.index >= REGIONS) return reasons.fail(regionInfoChecks.noRegion, info.index, REGIONS - 1);
+				return answerRegion(process, arg, info.argsz, info.index, sizeOf(info.index), READ_WRITE, false);
 			}
 			case request.VFIO_DEVICE_GET_IRQ_INFO: {
-				const info = readIrq(arg);
+				const info = readIrq(process, arg);
 				if (typeof info === "number") return info;
 				const { argsz, index } = info;
-				// INTx and MSI
-				if (index > 1) return -EINVAL;
-				return answerIrq(arg, argsz, index, EVENTFD | (index === 0 ? MASKABLE | AUTOMASKED : NORESIZE), 1);
+				if (index > MSI) return reasons.fail(irqInfoChecks.noIrq, index, MSI);
+				return answerIrq(process, arg, argsz, index, EVENTFD | (index === 0 ? MASKABLE | AUTOMASKED : NORESIZE), 1);
 			}
 			case request.VFIO_DEVICE_RESET:
 				this.wasReset();
 				return 0;
 			default:
-				return -ENOTTY;
+				return this.unknown(number);
 		}
 	}
 
-	override read(io: UserIo, offset: bigint): Ret {
+	override read(process: Caller, io: UserIo, offset: bigint): Ret {
 		const part = this.#part(offset, io.length);
-		return part === undefined || io.put(0, part.slice()) < 0 ? -EFAULT : part.length;
+		if (typeof part === "number") return part;
+		return io.put(0, part.slice()) < 0 ? bufferFault(process, io, 0, part.length, true) : part.length;
 	}
 
-	override write(io: UserIo, offset: bigint): Ret {
+	override write(process: Caller, io: UserIo, offset: bigint): Ret {
 		const part = this.#part(offset, io.length);
-		return part === undefined || io.get(0, part) < 0 ? -EFAULT : part.length;
+		if (typeof part === "number") return part;
+		return io.get(0, part) < 0 ? bufferFault(process, io, 0, part.length, false) : part.length;
 	}
 
-	#part(offset: bigint, length: number): Uint8Array | undefined {
+	#part(offset: bigint, length: number): Uint8Array | Ret {
 		const { index, at } = regionOf(offset);
 		const bytes = index === CONFIG_REGION ? this.#config : index === 0 ? this.#port : undefined;
-		return bytes === undefined || at + length > bytes.length ? undefined : bytes.subarray(at, at + length);
+		if (bytes !== undefined && at + length <= bytes.length) return bytes.subarray(at, at + length);
+		return this.reasons.fail(mdevRegionChecks.regionEnd, length, at, index, bytes?.length ?? 0);
 	}
 }
 

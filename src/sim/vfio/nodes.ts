@@ -1,14 +1,14 @@
 /** Opens the device nodes below /dev/vfio. */
-import { EBUSY, ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Bdf } from "../board/bdf.js";
 import type { MediatedDevice, PciDevice, SiovDevice } from "../board/description.js";
 import { IommuGroup } from "../contract/device.js";
 import type { SimFile } from "../process/file.js";
 import type { Hardware } from "../vendors/hardware.js";
+import { nodeChecks } from "./checks/group.js";
 import type { VfioDevice } from "./device.js";
 import { VfioDeviceFile } from "./device-file.js";
-import { VfioGroup } from "./group.js";
+import { listed, VfioGroup } from "./group.js";
 import { VfioGroupFile } from "./group-file.js";
 import type { VfioHost } from "./host.js";
 import { MdevVfioDevice } from "./mdev.js";
@@ -47,15 +47,19 @@ export class VfioNodes {
 		for (const mdev of machine.mdevs) this.#addMdev(mdev);
 	}
 
-	/** Open a path below /dev/vfio. -ENOENT, or -EBUSY for a group that is in use. */
+	/** Open a path below /dev/vfio. ENOENT, or EBUSY for a group that is in use. */
 	open(path: string): SimFile | Ret {
+		const { reasons } = this.host;
 		if (path.startsWith(DEVICES)) {
 			const device = this.devices.get(path.slice(DEVICES.length));
-			return device === undefined ? -ENOENT : new VfioDeviceFile(device, true);
+			if (device === undefined) return reasons.fail(nodeChecks.noDevice, path, () => listed([...this.devices.keys()]));
+			return new VfioDeviceFile(device, true);
 		}
 		const group = this.#groups.get(path.slice(GROUPS.length));
-		if (group === undefined) return -ENOENT;
-		return group.opened || group.boundAlone > 0 ? -EBUSY : new VfioGroupFile(group);
+		if (group === undefined) return reasons.fail(nodeChecks.noGroup, path, () => listed([...this.#groups.keys()]));
+		if (group.opened) return reasons.fail(nodeChecks.groupOpen, path);
+		if (group.boundAlone > 0) return reasons.fail(nodeChecks.groupInUse, group.boundDevices());
+		return new VfioGroupFile(group);
 	}
 
 	#addPci(pci: PciDevice): void {

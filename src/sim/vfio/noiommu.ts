@@ -1,11 +1,11 @@
 /** The stand-in IOMMU driver of VFIO's no-IOMMU mode. */
-import { EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IommuDevice, type IommuGroup } from "../contract/device.js";
 import { PagingDomain } from "../contract/domain.js";
 import type { DmaOutcome, HwInfo, IommuDriver } from "../contract/driver.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import type { Reasons } from "../why/reasons.js";
+import { noIommuInfoChecks, noIommuTableChecks } from "./checks/noiommu.js";
 
 /** A page table that no hardware walks; it lets programs pin memory and ask for physical addresses. */
 class NoIommuDomain extends PagingDomain {
@@ -23,10 +23,11 @@ const driverFor = (reasons: Reasons): IommuDriver => ({
 	reasons,
 	canTrackDirty: () => false,
 	allocPaging: (device, flags, from) => {
-		if (flags !== 0 || from?.data !== undefined) return -EOPNOTSUPP;
+		if (flags !== 0) return reasons.fail(noIommuTableChecks.tableFlags, flags, device.name);
+		if (from?.data !== undefined) return reasons.fail(noIommuTableChecks.tableData, from.data.type, device.name);
 		return new NoIommuDomain(device.iommu);
 	},
-	hwInfo: (): HwInfo | Ret => -EOPNOTSUPP,
+	hwInfo: (device): HwInfo | Ret => reasons.fail(noIommuInfoChecks.noInfo, device.name),
 	// Bus addresses are physical addresses.
 	dma: (_device, iova): DmaOutcome => ({ ok: true, pa: iova, length: 0x1000n - (iova & 0xfffn) }),
 });

@@ -1,5 +1,4 @@
 /** PCI functions bound to vfio-pci. */
-import { EACCES, EFAULT, EINVAL, EIO, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { formatBdf } from "../board/bdf.js";
 import type { PciDevice } from "../board/description.js";
@@ -8,14 +7,16 @@ import type { IommufdContext } from "../iommufd/context.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
-import type { UserIo } from "../process/file.js";
+import { bufferFault, type UserIo } from "../process/io.js";
 import { readArg } from "./args.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
+import { featureChecks, ioeventfdChecks, pciRegionChecks, resetChecks } from "./checks/device.js";
+import { tokenChecks } from "./checks/device-file.js";
 import { ConfigSpace } from "./config-space.js";
 import { CONFIG_REGION, ROM_REGION, regionOf, VfioDevice } from "./device.js";
 import { DmaPort } from "./dma-port.js";
 import { Edu } from "./edu.js";
-import type { VfioGroup } from "./group.js";
+import { listed, type VfioGroup } from "./group.js";
 import { hotReset, hotResetInfo } from "./hot-reset.js";
 import { deviceInfo, irqInfo, regionInfo, vectors } from "./pci-info.js";
 import { modelOf, type PciModel } from "./pci-model.js";
@@ -83,12 +84,17 @@ export class PciVfioDevice extends VfioDevice {
 		if (this.pci.pf !== undefined) {
 			const pf = this.place.pf();
 			if (pf === undefined) return 0;
-			return pf.#token !== undefined && given !== undefined && sameToken(given, pf.#token) ? 0 : -EACCES;
+			return pf.#takes(given) ? 0 : this.reasons.fail(tokenChecks.vfToken, this.node, pf.node, howGiven(given));
 		}
-		if (this.#token === undefined) return given === undefined ? 0 : -EINVAL;
-		if (this.#openVfs > 0) return given !== undefined && sameToken(given, this.#token) ? 0 : -EACCES;
+		if (this.#token === undefined) return given === undefined ? 0 : this.reasons.fail(tokenChecks.noToken, this.node);
+		if (this.#openVfs > 0)
+			return this.#takes(given) ? 0 : this.reasons.fail(tokenChecks.pfToken, this.node, this.#openVfs, howGiven(given));
 		if (given !== undefined) this.#token = given;
 		return 0;
+	}
+
+	#takes(given: Uint8Array | undefined): boolean {
+		return this.#token !== undefined && given !== undefined && sameToken(given, this.#token);
 	}
 
 	protected override bind(context: IommufdContext): Binding | Ret {
@@ -110,44 +116,47 @@ export class PciVfioDevice extends VfioDevice {
 	override ioctl(process: Caller, number: number, arg: UserArg, alone: boolean): Ret {
 		switch (number) {
 			case request.VFIO_DEVICE_GET_INFO:
-				return deviceInfo(this, arg);
+				return deviceInfo(this, process, arg);
 			case request.VFIO_DEVICE_GET_REGION_INFO:
-				return regionInfo(this, arg);
+				return regionInfo(this, process, arg);
 			case request.VFIO_DEVICE_GET_IRQ_INFO:
-				return irqInfo(this, arg);
+				return irqInfo(this, process, arg);
 			case request.VFIO_DEVICE_SET_IRQS:
-				return setIrqs(arg, (index) => vectors(this, index));
-			case request.VFIO_DEVICE_IOEVENTFD:
-				// No region has a place for an eventfd.
-				return readArg(arg, IOEVENTFD_SIZE) === undefined ? -EFAULT : -EINVAL;
+				return setIrqs(process, arg, (index) => vectors(this, index));
+			case request.VFIO_DEVICE_IOEVENTFD: {
+				const head = readArg(process, arg, IOEVENTFD_SIZE);
+				return typeof head === "number" ? head : this.reasons.fail(ioeventfdChecks.noPlace, this.node);
+			}
 			case request.VFIO_DEVICE_FEATURE: {
-				const head = readArg(arg, FEATURE_SIZE);
-				if (head === undefined) return -EFAULT;
-				return head.getUint32(0, true) < FEATURE_SIZE ? -EINVAL : -ENOTTY;
+				const head = readArg(process, arg, FEATURE_SIZE);
+				if (typeof head === "number") return head;
+				const argsz = head.getUint32(0, true);
+				if (argsz < FEATURE_SIZE) return this.reasons.fail(featureChecks.argsz, argsz, FEATURE_SIZE);
+				return this.reasons.fail(featureChecks.noFeature, this.node, head.getUint16(4, true));
 			}
 			case request.VFIO_DEVICE_RESET:
-				if (!this.resets) return -EINVAL;
+				if (!this.resets) return this.#noReset();
 				this.wasReset();
 				return 0;
 			case request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
-				return hotResetInfo(this, arg, alone);
+				return hotResetInfo(this, process, arg, alone);
 			case request.VFIO_DEVICE_PCI_HOT_RESET:
 				return hotReset(this, process, arg, alone);
 			default:
-				return -ENOTTY;
+				return this.unknown(number);
 		}
 	}
 
-	override read(io: UserIo, offset: bigint): Ret {
+	override read(process: Caller, io: UserIo, offset: bigint): Ret {
 		if (io.length === 0) return 0;
 		const { index, at } = regionOf(offset);
 		if (index === CONFIG_REGION) {
 			const { bytes } = this.config;
-			if (at + io.length > bytes.length) return -EFAULT;
-			return io.put(0, bytes.slice(at, at + io.length)) < 0 ? -EFAULT : io.length;
+			if (at + io.length > bytes.length) return this.reasons.fail(pciRegionChecks.configEnd, io.length, at, bytes.length);
+			return io.put(0, bytes.slice(at, at + io.length)) < 0 ? bufferFault(process, io, 0, io.length, true) : io.length;
 		}
-		if (index === ROM_REGION) return this.#rom(io, at);
-		return this.#bar(io, index, at, (position, size, done) => {
+		if (index === ROM_REGION) return this.#rom(process, io, at);
+		return this.#bar(process, io, index, at, true, (position, size, done) => {
 			const value = this.edu?.read(position, size) ?? 0n;
 			const bytes = new Uint8Array(8);
 			new DataView(bytes.buffer).setBigUint64(0, value, true);
@@ -155,17 +164,18 @@ export class PciVfioDevice extends VfioDevice {
 		});
 	}
 
-	override write(io: UserIo, offset: bigint): Ret {
+	override write(process: Caller, io: UserIo, offset: bigint): Ret {
 		if (io.length === 0) return 0;
 		const { index, at } = regionOf(offset);
 		if (index === CONFIG_REGION) {
-			if (at + io.length > this.config.bytes.length) return -EFAULT;
+			const size = this.config.bytes.length;
+			if (at + io.length > size) return this.reasons.fail(pciRegionChecks.configEnd, io.length, at, size);
 			const bytes = new Uint8Array(io.length);
-			if (io.get(0, bytes) < 0) return -EFAULT;
+			if (io.get(0, bytes) < 0) return bufferFault(process, io, 0, bytes.length, false);
 			this.config.write(at, bytes);
 			return io.length;
 		}
-		return this.#bar(io, index, at, (position, size, done) => {
+		return this.#bar(process, io, index, at, false, (position, size, done) => {
 			const bytes = new Uint8Array(8);
 			const rc = io.get(done, bytes.subarray(0, size));
 			if (rc === 0) this.edu?.write(position, size, new DataView(bytes.buffer).getBigUint64(0, true));
@@ -182,27 +192,47 @@ export class PciVfioDevice extends VfioDevice {
 	}
 
 	/** An expansion ROM that holds only its signature. */
-	#rom(io: UserIo, at: number): Ret {
+	#rom(process: Caller, io: UserIo, at: number): Ret {
 		const { rom = 0 } = this.model;
-		if (at >= rom) return -EINVAL;
+		if (at >= rom) return this.reasons.fail(pciRegionChecks.romEnd, at, rom);
 		const bytes = new Uint8Array(Math.min(io.length, rom - at));
 		for (const [i, byte] of [0x55, 0xaa].entries()) if (i >= at && i - at < bytes.length) bytes[i - at] = byte;
-		return io.put(0, bytes) < 0 ? -EFAULT : bytes.length;
+		return io.put(0, bytes) < 0 ? bufferFault(process, io, 0, bytes.length, true) : bytes.length;
 	}
 
-	/** Access registers in the widest pieces that address and length allow. */
-	#bar(io: UserIo, index: number, at: number, access: (position: number, size: number, done: number) => Ret): Ret {
+	/** Access registers in the widest pieces that address and length allow. `write`: to the caller's buffer. */
+	#bar(
+		process: Caller,
+		io: UserIo,
+		index: number,
+		at: number,
+		write: boolean,
+		access: (position: number, size: number, done: number) => Ret,
+	): Ret {
 		const bar = this.model.bars.find((each) => each.index === index);
-		if (bar === undefined || at >= bar.size) return -EINVAL;
+		if (bar === undefined || at >= bar.size) return this.reasons.fail(pciRegionChecks.noRegion, index, bar?.size ?? 0, at);
 		const length = Math.min(io.length, bar.size - at);
-		if (!bar.io && !this.config.memoryEnabled) return -EIO;
+		if (!bar.io && !this.config.memoryEnabled) return this.reasons.fail(pciRegionChecks.memoryOff, this.node);
 		for (let done = 0; done < length; ) {
 			let size = 8;
 			while ((at + done) % size !== 0 || size > length - done) size /= 2;
 			const rc = access(at + done, size, done);
-			if (rc < 0) return -EFAULT;
+			if (rc < 0) return bufferFault(process, io, done, size, write);
 			done += size;
 		}
 		return length;
 	}
+
+	#noReset(): Ret {
+		const bus = () => {
+			const mates = this.place.busMates()?.filter(({ pci }) => pci !== this.pci);
+			return mates === undefined ? "is on a root bus" : `shares its bus with ${listed(mates.map(({ pci }) => formatBdf(pci.bdf)))}`;
+		};
+		return this.reasons.fail(resetChecks.noReset, this.node, bus);
+	}
+}
+
+/** What is wrong with a token. */
+function howGiven(given: Uint8Array | undefined): string {
+	return given === undefined ? "no token was given" : "another token was given";
 }

@@ -1,9 +1,10 @@
 /** VFIO_DEVICE_SET_IRQS: what it says about its arguments. No interrupt can be set up, so nothing is there to mask. */
 import { vfio_irq_set } from "../../../structs/index.js";
-import { EFAULT, EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
 import { readArg } from "./args.js";
+import { setIrqsChecks } from "./checks/device.js";
 
 const { size: MIN, offsets: at } = vfio_irq_set;
 const DATA = 0x07;
@@ -21,21 +22,30 @@ const INTX = 0;
 const FIRST_SINGLE = 3;
 
 /** `vectors(index)`: how many interrupts of the kind the device has; undefined: there is no such kind. */
-export function setIrqs(arg: UserArg, vectors: (index: number) => number | undefined): Ret {
-	const head = readArg(arg, MIN);
-	if (head === undefined) return -EFAULT;
+export function setIrqs(process: Caller, arg: UserArg, vectors: (index: number) => number | undefined): Ret {
+	const { reasons } = process;
+	const head = readArg(process, arg, MIN);
+	if (typeof head === "number") return head;
 	const field = (offset: number) => head.getUint32(offset, true);
 	const [argsz, flags, index, start, count] = [field(at.argsz), field(at.flags), field(at.index), field(at.start), field(at.count)];
+	if (argsz < MIN) return reasons.fail(setIrqsChecks.argsz, argsz, MIN);
 	const known = vectors(index);
-	if (argsz < MIN || known === undefined || flags & ~(DATA | ACTIONS) || count >= 0xffffffff - start) return -EINVAL;
+	if (known === undefined) return reasons.fail(setIrqsChecks.noIrq, index);
+	const unknown = flags & ~(DATA | ACTIONS);
+	if (unknown) return reasons.fail(setIrqsChecks.flags, flags, unknown >>> 0);
+	if (count >= 0xffffffff - start) return reasons.fail(setIrqsChecks.countEnd, count, start);
+	if (start >= known || start + count > known) return reasons.fail(setIrqsChecks.range, start, count, known, index);
 	const size = DATA_SIZE[flags & DATA];
-	if (start >= known || start + count > known || size === undefined || argsz - MIN < count * size) return -EINVAL;
+	if (size === undefined) return reasons.fail(setIrqsChecks.dataType, flags);
+	if (argsz - MIN < count * size) return reasons.fail(setIrqsChecks.dataEnd, argsz, count, MIN + count * size);
 	const action = flags & ACTIONS;
 	const data = flags & DATA;
+	const notSetUp = () => reasons.fail(setIrqsChecks.notSetUp, index);
+	const noAction = () => reasons.fail(setIrqsChecks.noAction, flags, index);
 	if (action === TRIGGER) {
-		if (data === NONE || (index === INTX && count !== 1)) return -EINVAL;
-		if (data === BOOL) return index < FIRST_SINGLE ? -EINVAL : 0;
-		return -ENOTTY;
+		if (data === NONE || (index === INTX && count !== 1)) return notSetUp();
+		if (data === BOOL) return index < FIRST_SINGLE ? notSetUp() : 0;
+		return noAction();
 	}
-	return index === INTX && (action === MASK || action === UNMASK) ? -EINVAL : -ENOTTY;
+	return index === INTX && (action === MASK || action === UNMASK) ? notSetUp() : noAction();
 }
