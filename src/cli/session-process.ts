@@ -22,14 +22,19 @@ export async function serveSession(text: string): Promise<void> {
 async function keep(setup: SessionSetup): Promise<Kept> {
 	const fd = setup.fd ? inheritedFd : undefined;
 	let session = "";
-	let stopRecording = () => {};
+	const stops: (() => void)[] = [];
 	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
 		const { injection } = await import("./frame/inject.js");
 		let handle = setup.inject ? await injection(setup.inject)(opened) : opened;
 		if (setup.record !== undefined) {
 			const recording = await recorded(handle, setup.record, fd);
 			handle = recording.handle;
-			stopRecording = recording.close;
+			stops.push(recording.close);
+		}
+		if (setup.why) {
+			const told = await (await import("./frame/why.js")).explained(handle, fd);
+			handle = told.handle;
+			stops.push(told.close);
 		}
 		const { which } = handle;
 		// The name is known only once the kernel is there.
@@ -53,7 +58,7 @@ async function keep(setup: SessionSetup): Promise<Kept> {
 		},
 		dispose() {
 			context.dispose();
-			stopRecording();
+			for (const stop of stops.reverse()) stop();
 		},
 	};
 }

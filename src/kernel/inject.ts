@@ -2,6 +2,7 @@
 import { InputError, ioctlByName, ioctlByRequest } from "../../structs/index.js";
 import { errnoNames, errnoNumber } from "./errno.js";
 import type { Kernel, Ret } from "./kernel.js";
+import { explains, type Why } from "./why.js";
 import { wrapKernel } from "./wrap.js";
 
 /** Which invocations of a call: the first one, every `step`th after it, up to `last`. */
@@ -130,8 +131,15 @@ export function injecting(kernel: Kernel, injections: readonly Injection[]): Ker
 		counts.set(call, count);
 		return isDue(rule.when, count) ? rule.answer : undefined;
 	};
+	/** what was injected last, if the last call was answered so */
+	let injectedLast: { readonly call: string; readonly answer: bigint } | undefined;
+	const inject = (call: string): bigint | undefined => {
+		const answer = due(call);
+		injectedLast = answer === undefined ? undefined : { call, answer };
+		return answer;
+	};
 	const answer = (call: Call, make: () => Ret): Ret => {
-		const injected = due(call);
+		const injected = inject(call);
 		return injected === undefined ? make() : Number(injected);
 	};
 	return wrapKernel(kernel, {
@@ -142,6 +150,7 @@ export function injecting(kernel: Kernel, injections: readonly Injection[]): Ker
 			const own = name === undefined ? undefined : due(name);
 			const any = due("ioctl");
 			const injected = own ?? any;
+			injectedLast = injected === undefined ? undefined : { call: name ?? "ioctl", answer: injected };
 			return injected === undefined ? kernel.ioctl(fd, request, arg) : Number(injected);
 		},
 		read: (fd, into) => answer("read", () => kernel.read(fd, into)),
@@ -149,8 +158,25 @@ export function injecting(kernel: Kernel, injections: readonly Injection[]): Ker
 		pread: (fd, into, offset) => answer("pread64", () => kernel.pread(fd, into, offset)),
 		pwrite: (fd, from, offset) => answer("pwrite64", () => kernel.pwrite(fd, from, offset)),
 		poll: (fds, timeout) => answer("poll", () => kernel.poll(fds, timeout)),
-		mmap: (request) => due("mmap") ?? kernel.mmap(request),
+		mmap: (request) => inject("mmap") ?? kernel.mmap(request),
 		munmap: (addr, length) => answer("munmap", () => kernel.munmap(addr, length)),
 		memfd: (name, length) => answer("memfd_create", () => kernel.memfd(name, length)),
+		...(explains(kernel) && {
+			why(ret: Ret | bigint): Why | undefined {
+				if (injectedLast === undefined) return kernel.why(ret);
+				return injectedLast.answer === BigInt(ret) ? injectedWhy(injectedLast.call) : undefined;
+			},
+			notes: () => (injectedLast === undefined ? kernel.notes() : []),
+		}),
 	});
+}
+
+function injectedWhy(call: string): Why {
+	return {
+		check: "inject",
+		text: `${call} was not made: --inject answered it`,
+		rule: "without --inject the kernel answers",
+		values: { call },
+		source: "--inject",
+	};
 }

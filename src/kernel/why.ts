@@ -13,6 +13,8 @@ export interface Why {
 	readonly values: Readonly<Record<string, string | number>>;
 	/** where the rule is written, or how it was observed */
 	readonly source: string;
+	/** another kernel than the one that answered tells it */
+	readonly seenBy?: "simulated";
 	/** the check behind it, where one caused the other */
 	readonly because?: Why;
 }

@@ -7,13 +7,13 @@ export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable & Explains>;
 
 /**
  * A kernel with the calls in `overrides`, which passes every other call on to `kernel`. It has `dma` only if `kernel`
- * has; otherwise `overrides.dma` is ignored, and so it is with `why` and `notes`. Other members of `overrides` become members of the result.
+ * has; otherwise `overrides.dma` is ignored. Other members of `overrides` become members of the result.
  */
 export function wrapKernel<const O extends Overrides>(
 	kernel: Kernel,
 	overrides: O,
-): Kernel & Omit<O, "dma" | "why" | "notes"> & Partial<DmaCapable & Explains> {
-	const { dma, why, notes, ...own } = overrides;
+): Kernel & Omit<O, "dma"> & Partial<DmaCapable & Explains> {
+	const { dma, ...own } = overrides;
 	return {
 		kind: kernel.kind,
 		open: (path, flags) => kernel.open(path, flags),
@@ -31,10 +31,7 @@ export function wrapKernel<const O extends Overrides>(
 		poke: (addr, from) => kernel.poke(addr, from),
 		exit: () => kernel.exit(),
 		...(isDmaCapable(kernel) && { dma: dma ?? ((...given: Parameters<DmaCapable["dma"]>) => kernel.dma(...given)) }),
-		...(explains(kernel) && {
-			why: why ?? ((ret: Ret | bigint) => kernel.why(ret)),
-			notes: notes ?? (() => kernel.notes()),
-		}),
+		...(explains(kernel) && { why: (ret: Ret | bigint) => kernel.why(ret), notes: () => kernel.notes() }),
 		...own,
 	};
 }

@@ -93,5 +93,6 @@ export {
 	loadMachine,
 	machineFile,
 	machineJson,
+	probedUnit,
 } from "./vendors/machines.js";
 export { vendors } from "./vendors/registry.js";

@@ -4,7 +4,7 @@ export type { Step, TraceHeader } from "./format.js";
 export { hasAnswer, TRACE_VERSION } from "./format.js";
 export type { TraceVisitor } from "./reader.js";
 export { readTrace } from "./reader.js";
-export type { Recording } from "./recording.js";
+export type { Recording, StepSink } from "./recording.js";
 export { recording } from "./recording.js";
 export type { Difference, FileReport, KernelFactory, ReplayOptions, ReplayReport } from "./replay-files.js";
 export { replayExitCode, replayFiles } from "./replay-files.js";

@@ -6,15 +6,21 @@ import { wrapKernel } from "../kernel/wrap.js";
 import { pollNames, toRecordedRet } from "./answer.js";
 import { fdFields } from "./fd-fields.js";
 import { NO_FILE_NAME } from "./files.js";
-import type { IoctlStep } from "./format.js";
+import type { IoctlStep, Step } from "./format.js";
 import { toHex } from "./hex.js";
 import { recordedRequest } from "./requests.js";
-import type { TraceWriter } from "./writer.js";
 
 /** A Kernel that records the calls made through it; its `exit` ends the program in the trace. */
 export interface Recording extends Kernel, Partial<DmaCapable> {
 	/** Announces a file that was already open: it is recorded as if it had been opened now. */
 	adopt(fd: number, path: string): void;
+}
+
+/** Takes the calls of a program as they are made; a TraceWriter is one. */
+export interface StepSink {
+	step(step: Step): void;
+	/** The program ends. */
+	end(): void;
 }
 
 const address = (value: bigint): string => `0x${value.toString(16)}`;
@@ -89,7 +95,7 @@ function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: nu
 }
 
 /** `kernel`, with every call written to `writer`, except for calls that fail without any effect and that the format cannot express. */
-export function recording(kernel: Kernel, writer: TraceWriter): Recording {
+export function recording(kernel: Kernel, writer: StepSink): Recording {
 	const files = new OpenFiles();
 	const adopt = (fd: number, path: string): void => writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
 	return wrapKernel(kernel, {

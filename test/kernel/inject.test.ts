@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { EBUSY, ENOMEM } from "../../src/kernel/errno.js";
 import { injecting, isDue, parseInjection } from "../../src/kernel/inject.js";
 import { isDmaCapable, type Kernel } from "../../src/kernel/kernel.js";
+import { explains } from "../../src/kernel/why.js";
 import { ioctls } from "../../structs/index.js";
 import { FakeKernel } from "../trace/fake-kernel.js";
 
@@ -74,5 +75,16 @@ describe("an injecting kernel", () => {
 		const fake = new FakeKernel();
 		expect(injecting(fake, [])).toBe(fake);
 		expect(isDmaCapable(injected("read:error=EIO").kernel)).toBe(true);
+	});
+
+	it("tells that an answer was injected, and lets the kernel tell of its own", () => {
+		const why = { check: "read.x", text: "", rule: "", values: {}, source: "" };
+		const telling = Object.assign(new FakeKernel(), { why: () => why, notes: () => [why] });
+		const kernel = injecting(telling, [parseInjection("read:error=EIO:when=1")]);
+		if (!explains(kernel)) throw new Error("it does not tell why");
+		const ret = kernel.read(3, new Uint8Array(1));
+		expect([kernel.why(ret)?.check, kernel.why(-EBUSY), kernel.notes()]).toEqual(["inject", undefined, []]);
+		kernel.read(3, new Uint8Array(1));
+		expect([kernel.why(-EBUSY), kernel.notes()]).toEqual([why, [why]]);
 	});
 });

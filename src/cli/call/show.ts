@@ -86,7 +86,8 @@ export function hexLines(answer: Answer): string[] {
 
 /** The check that failed: what was wrong, what would have been right, and what led to it. */
 export function whyLines(why: Why, colours: Palette): string[] {
-	const lines = [`${colours.note("why:")} ${why.check}: ${why.text}`, `     ${why.rule}`];
+	const seen = why.seenBy === undefined ? "why:" : "why, as the simulated kernel sees it:";
+	const lines = [`${colours.note(seen)} ${why.check}: ${why.text}`, `     ${why.rule}`];
 	if (why.because) lines.push(...whyLines(why.because, colours).map((line) => `  ${line}`));
 	return lines;
 }

@@ -76,6 +76,8 @@ export interface CommonOptions {
 	/** an errno's name */
 	readonly expect?: string;
 	/** of the simulated kernel: a built-in one, or a file */
+	/** ask the simulated kernel why calls of the real one fail */
+	readonly why: boolean;
 	readonly machine?: string;
 	/** proposals that the simulated kernel's uAPI has besides */
 	readonly uapi?: readonly string[];

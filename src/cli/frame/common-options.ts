@@ -28,6 +28,11 @@ const kernelOptions: readonly OptionSpec[] = [
 		group: commonGroup,
 	},
 	{
+		flags: "--why",
+		doc: "on the real kernel: ask the simulated one why calls fail (it always says so of its own)",
+		group: commonGroup,
+	},
+	{
 		flags: "--inject <calls:error=errno>",
 		value: "injection",
 		doc: "answer calls without making them, as strace does: IOMMU_IOAS_MAP:error=ENOMEM:when=3+2",
@@ -122,6 +127,7 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 		quiet: options.quiet === true,
 		dryRun: options.dryRun === true,
 		expect,
+		why: options.why === true,
 		machine: options.machine as string | undefined,
 		uapi: (options.uapi as string | undefined)?.split(",").map((name) => name.trim()),
 		inject: options.inject as string[] | undefined,

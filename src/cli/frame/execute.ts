@@ -89,6 +89,7 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 				`this shell is in session ${session}, which has its kernel already`,
 				"`IOMMUCTL_SESSION= iommuctl ...` runs one command outside of it",
 			);
+		if (common.why) throw new UsageError("a session is asked as a whole why calls fail", "give --why to `iommuctl session start`");
 		if (common.inject !== undefined)
 			throw new UsageError("faults are injected into the whole of a session", "give --inject to `iommuctl session start`");
 		if (common.record !== undefined) throw new UsageError("a session is recorded as a whole", "give --record to `iommuctl session start`");
@@ -99,6 +100,7 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 			["--machine", common.machine !== undefined],
 			["--uapi", common.uapi !== undefined],
 			["--inject", common.inject !== undefined],
+			["--why", common.why],
 			["--record", common.record !== undefined],
 		].find(([, is]) => is);
 		if (given) throw new UsageError(`${given[0]} holds for the whole of a script`, "give it to `iommuctl run`");
@@ -114,22 +116,28 @@ interface Made {
 
 /** A context for one command; its kernel is opened when first asked for. */
 function newContext(common: CommonOptions, io: Io): Made {
-	let stopRecording = () => {};
-	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
-		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
-		if (common.record === undefined) return handle;
+	const stops: (() => void)[] = [];
+	const record = async (handle: KernelHandle, file: string): Promise<KernelHandle> => {
 		const { injectedNote, recorded } = await import("./record.js");
 		if (common.inject !== undefined && !common.json) io.stderr.write(`note: ${injectedNote}\n`);
-		const recording = await recorded(handle, resolve(io.cwd, common.record), common.fd);
-		stopRecording = recording.close;
+		const recording = await recorded(handle, resolve(io.cwd, file), common.fd);
+		stops.push(recording.close);
 		return recording.handle;
+	};
+	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
+		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
+		const kept = common.record === undefined ? handle : await record(handle, common.record);
+		if (!common.why) return kept;
+		const told = await (await import("./why.js")).explained(kept, common.fd);
+		stops.push(told.close);
+		return told.handle;
 	};
 	const context = new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd }, wrap);
 	return {
 		context,
 		dispose() {
 			context.dispose();
-			stopRecording();
+			for (const stop of stops.reverse()) stop();
 		},
 	};
 }

@@ -9,6 +9,8 @@ export interface SessionSetup {
 	readonly machine?: string;
 	readonly uapi?: readonly string[];
 	/** faults, as --inject says them */
+	/** ask the simulated kernel why calls of the real one fail */
+	readonly why?: boolean;
 	readonly inject?: readonly string[];
 	/** absolute */
 	readonly record?: string;

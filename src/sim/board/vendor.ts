@@ -20,6 +20,20 @@ export interface BoardVendor<I extends Iommu = Iommu> {
 	readonly builtin: BuiltinMachine;
 	/** The IOMMUs that a trace's header names; undefined: none of this kind. */
 	recorded?(header: TraceHeader): RecordedIommus | undefined;
+	/** A unit of the running system, in the form of a machine file without its name; undefined: it is of another kind. */
+	probe?(unit: ProbedUnit): Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A unit below /sys/class/iommu. */
+export interface ProbedUnit {
+	/** its name there: `dmar0` */
+	readonly name: string;
+	/** the text of a file below its folder, without the newline; undefined if there is none */
+	read(path: string): string | undefined;
+	/** the kernel's command line */
+	readonly kernelArguments: string;
+	/** takes what had to be assumed, in words */
+	note(text: string): void;
 }
 
 /** The vendor's part of a built-in machine, whose devices are the same for every kind. Plain data in the form of a machine file. */

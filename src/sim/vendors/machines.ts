@@ -5,7 +5,7 @@ import * as draw from "../board/draw.js";
 import * as parse from "../board/parse.js";
 import type { Topology } from "../board/topology.js";
 import * as trace from "../board/trace-header.js";
-import type { BoardVendor } from "../board/vendor.js";
+import type { BoardVendor, ProbedUnit } from "../board/vendor.js";
 import { vendors as all } from "./registry.js";
 
 type Vendors = readonly BoardVendor[];
@@ -30,5 +30,14 @@ export const machineJson = (machine: Machine, topology: Topology, vendors: Vendo
 	draw.machineJson(machine, topology, vendors);
 
 export const drawTree = (machine: Machine, topology: Topology, vendors: Vendors = all): string => draw.drawTree(machine, topology, vendors);
+
+/** A unit below /sys/class/iommu in the form of a machine file, as the vendor that knows it reads it; undefined: none does. */
+export function probedUnit(unit: ProbedUnit, vendors: Vendors = all): Readonly<Record<string, unknown>> | undefined {
+	for (const { probe } of vendors) {
+		const found = probe?.(unit);
+		if (found !== undefined) return found;
+	}
+	return undefined;
+}
 
 export { drawDot, drawMermaid } from "../board/draw.js";

@@ -1,4 +1,5 @@
 /** `machine`: machines of the simulated kernel. */
+import { resolve } from "node:path";
 import type { Machine } from "../../../sim/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
@@ -52,6 +53,19 @@ async function list({ io, common, out }: Invocation): Promise<Outcome> {
 	return done;
 }
 
+/** The machine that we run on, as a machine file. */
+async function probe({ io, common, err, options }: Invocation): Promise<Outcome> {
+	const { hostAt } = await import("../../host/host.js");
+	const { probedMachine } = await import("../../host/probed.js");
+	const root = resolve(io.cwd, (options.root as string | undefined) ?? "/");
+	const { machine, notes } = await probedMachine(hostAt(root));
+	const { buildTopology, machineJson } = await import("../../../sim/index.js");
+	for (const note of notes) io.stderr.write(`${err.note("note:")} ${note}\n`);
+	const document = machineJson(machine, buildTopology(machine));
+	io.stdout.write(`${JSON.stringify(document, null, common.json ? undefined : 2)}\n`);
+	return done;
+}
+
 const family: Family = {
 	name: "machine",
 	details: [
@@ -80,6 +94,21 @@ const family: Family = {
 				["machine show smmuv3 --format json > mine.yaml", "a file to start from"],
 			],
 			run: show,
+		},
+		{
+			name: "probe",
+			summary: "describe the machine that this runs on as a machine file",
+			details: [
+				"Reads /sys: IOMMUs with their registers, bridges, PCI devices with their drivers, groups and reserved regions, and the kernel's",
+				"options. The simulated kernel then answers as this machine's does, as far as it is described: --machine FILE. What sysfs",
+				"does not tell is assumed, and said on stderr.",
+			].join("\n"),
+			options: () => [{ flags: "--root <folder>", doc: "look below this folder instead of /" }],
+			examples: [
+				["machine probe > mine.yaml", ""],
+				["machine probe --root ./copy", "a copy of another machine's /sys and /proc"],
+			],
+			run: probe,
 		},
 		{
 			name: "list",

@@ -35,6 +35,7 @@ async function start(inv: Invocation): Promise<Outcome> {
 		machine: common.machine,
 		uapi: common.uapi,
 		inject: common.inject,
+		why: common.why,
 		record: record && resolve(io.cwd, record),
 		cwd: io.cwd,
 	};

@@ -71,4 +71,11 @@ export const amdBoard: BoardVendor<AmdIommu> & { readonly kind: "amd" } = {
 			deviceTlbs: false,
 		};
 	},
+	/** `features` is EFR, or EFR:EFR2, in hex. */
+	probe({ read }) {
+		const features = read("amd-iommu/features");
+		if (features === undefined) return undefined;
+		const [efr, efr2 = "0"] = features.split(":");
+		return { kind, efr: `0x${efr}`, efr2: `0x${efr2}` };
+	},
 };

@@ -60,6 +60,15 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 		devices: { svm: { stall: true } },
 		mixed: "SMMUv3",
 	},
+	/** Its registers are not in sysfs; only GET_HW_INFO of a bound device tells them. */
+	probe({ name, note }) {
+		if (!/^smmu3\./.test(name)) return undefined;
+		note(
+			`${name}: its ID registers are assumed to be those of the built-in machine; \`device info\` of a bound device shows the true ones`,
+		);
+		const { idr, aidr, canwbs, ats } = smmuv3Board.builtin.iommu;
+		return { kind, idr, aidr, canwbs, ats };
+	},
 	/** `hw_info`, the bytes that GET_HW_INFO returned, and every device's `smmu`. */
 	recorded(header) {
 		if (typeof header.hw_info !== "string") return undefined;

@@ -85,4 +85,15 @@ export const vtdBoard: BoardVendor<VtdIommu> & { readonly kind: "vtd" } = {
 			deviceTlbs: hasDeviceTlbs([ecap]),
 		};
 	},
+	/** The registers are there in hex; scalable mode only follows from the command line and ecap. */
+	probe({ name, read, kernelArguments, note }) {
+		const cap = read("intel-iommu/cap");
+		const ecap = read("intel-iommu/ecap");
+		if (cap === undefined || ecap === undefined) return undefined;
+		const off = /\bsm_off\b/.test(kernelArguments);
+		const scalable = offersScalable([BigInt(`0x${ecap}`)]) && !off;
+		if (scalable && !/\bsm_on\b/.test(kernelArguments))
+			note(`${name}: scalable mode is assumed to be on, as the hardware has it and the kernel's command line does not say sm_off`);
+		return { kind, cap: `0x${cap}`, ecap: `0x${ecap}`, scalable };
+	},
 };

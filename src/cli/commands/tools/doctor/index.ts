@@ -4,8 +4,8 @@ import { config, device, kernel, modules } from "./kernel.js";
 import { ffi, layouts, node, simulated } from "./runtime.js";
 import { devices, groups, iommus, lockedMemory } from "./vfio.js";
 
+export { hostAt } from "../../../host/host.js";
 export type { Finding, Host, Status } from "./check.js";
-export { hostAt } from "./host.js";
 
 const checks: readonly Check[] = [node, simulated, ffi, layouts, kernel, config, modules, device, iommus, groups, devices, lockedMemory];
 

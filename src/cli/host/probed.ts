@@ -1,0 +1,11 @@
+/** The machine that we run on, checked, for the simulated kernel. */
+import type { Machine } from "../../sim/index.js";
+import type { Host } from "./host.js";
+import { probeMachine } from "./probe.js";
+
+/** The machine that sysfs describes, and what had to be assumed. @throws MachineError where sysfs makes no sense */
+export async function probedMachine(host: Host): Promise<{ machine: Machine; notes: readonly string[] }> {
+	const { checkMachine, probedUnit } = await import("../../sim/index.js");
+	const { machine, notes } = probeMachine(host, probedUnit);
+	return { machine: checkMachine(machine), notes };
+}
