@@ -1,5 +1,5 @@
 /** Control of the simulated machine from outside: DMA, page requests, faults. */
-import { EFAULT, EINVAL, EOPNOTSUPP, EPERM } from "../../kernel/errno.js";
+import { EINVAL, EOPNOTSUPP, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { ControlError, Refusal } from "../contract/control-error.js";
 import type { IommuDevice } from "../contract/device.js";
@@ -15,6 +15,7 @@ import { HwDevice } from "../vendors/common/device.js";
 import type { HwIommu } from "../vendors/common/driver.js";
 import type { EventOutcome, RaisedEvent } from "../vendors/common/event.js";
 import { EmulatedBinding } from "../vfio/binding.js";
+import { softwareDmaChecks } from "./checks.js";
 import { findDevice, findHwDevice } from "./devices.js";
 import { RequestInterface } from "./request-interface.js";
 import { DeviceRequests } from "./requests.js";
@@ -161,7 +162,9 @@ export class SimControl {
 		if (hw === undefined) {
 			if (pasid !== undefined) throw new ControlError(EINVAL, `${name} has no PASIDs`);
 			const binding = vfio?.binding;
-			return binding instanceof EmulatedBinding ? binding.access.copy(iova, data, dir === "write") : -EFAULT;
+			if (binding instanceof EmulatedBinding) return binding.access.copy(iova, data, dir === "write");
+			const state = binding === undefined ? "is not bound to an iommufd" : "has no IOMMU: its driver makes its DMA";
+			return this.sim.reasons.fail(softwareDmaChecks.noAccess, name, state);
 		}
 		this.checkPasid(hw, pasid, name);
 		// the answer to a stalled transaction is delivered through this

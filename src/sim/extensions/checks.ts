@@ -1,5 +1,5 @@
 /** The checks of the proposals. */
-import { EBUSY, EINVAL } from "../../kernel/errno.js";
+import { EBUSY, EINVAL, EOPNOTSUPP } from "../../kernel/errno.js";
 import { check, checks } from "../why/check.js";
 
 /** Attaching a page table where the PASIDs of a function are one space. */
@@ -26,4 +26,18 @@ export const pasidChecks = checks("PCIe, 6.20 (PASID): PASIDs are the function's
 		"a PASID of a function has one owner",
 	),
 	guestTableAttach: check(EINVAL, "a guest's whole PASID table is not attached like a page table", "vsva bind gives it to a device"),
+});
+
+/** Binding virtual devices that are one PASID of a function. */
+export const siovChecks = checks("proposal of 2020 (Scalable IOV)", {
+	cannotSplit: check(
+		EOPNOTSUPP,
+		"{device} is one PASID of a function, and {iommu} cannot give PASIDs of one function to different owners",
+		"that needs an IOMMU that routes PASIDs by owner, and a function that sends PASIDs",
+	),
+	sharedFunction: check(
+		EBUSY,
+		"{other} (ID {id}) is in this context and shares the physical function of {device}",
+		"a context holds one device of a physical function, or a fault could not be attributed to one of them: bind it to another context",
+	),
 });

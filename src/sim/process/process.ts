@@ -193,6 +193,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	/** The device behind the file does DMA; other files ignore it. `buf` is an offset in the device's own buffer. */
 	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
 		this.reasons.begin("dma");
+		this.reasons.begin("dma");
 		return this.file(fd)?.dma(dir, BigInt.asUintN(64, iova), length, buf) ?? [];
 	}
 

@@ -1,5 +1,4 @@
 /** Assembles the simulated kernel from its rings. */
-import { ENOENT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Machine } from "../board/description.js";
 import { vendorOf } from "../board/vendor.js";
@@ -18,6 +17,7 @@ import type { Vendor } from "../vendors/vendor.js";
 import type { VfioHooks, VfioHost } from "../vfio/host.js";
 import { VfioNodes } from "../vfio/nodes.js";
 import { Reasons } from "../why/reasons.js";
+import { pathChecks } from "./checks.js";
 
 /** How many lines the kernel log keeps. */
 const LOG_LINES = 10_000;
@@ -91,9 +91,11 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 
 	open(path: string): SimFile | Ret {
 		if (path === "/dev/iommu") return new IommufdFile(this, this.#selftest?.call);
-		if (this.release?.hasFile(path) === false) return -ENOENT;
-		if (path.startsWith("/dev/vfio/")) return this.vfio?.open(path) ?? -ENOENT;
-		return -ENOENT;
+		const { reasons } = this;
+		const refused = this.release?.refusesFile(path, reasons) ?? 0;
+		if (refused < 0) return refused;
+		if (!path.startsWith("/dev/vfio/")) return reasons.fail(pathChecks.noNode, path);
+		return this.vfio?.open(path) ?? reasons.fail(pathChecks.noVfio, path);
 	}
 
 	/** Counts an allocation by the kernel; false if fault injection makes it fail. */

@@ -10,9 +10,10 @@ import {
 	type StructType,
 	setInfo,
 } from "../../../structs/index.js";
-import { EINVAL, ENOTTY } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { ReleaseRule as Rule } from "../../kernel/release-rule.js";
+import type { Reasons } from "../why/reasons.js";
+import { olderDeviceChecks, olderNodeChecks } from "./checks.js";
 import type { Bits, Older } from "./older.js";
 import { ordinal } from "./ordinal.js";
 import { type ChangeName, ruleOf } from "./rules.js";
@@ -160,22 +161,25 @@ export class Release {
 	}
 
 	/** 0 if it knows the VFIO device call with these flags, otherwise the errno. `readFlags` answers undefined where the flags are unreadable. */
-	refusesDeviceCall(request: number, readFlags: () => number | undefined): Ret {
+	refusesDeviceCall(request: number, readFlags: () => number | undefined, reasons: Reasons): Ret {
 		const { VFIO_DEVICE_BIND_IOMMUFD: BIND, VFIO_DEVICE_ATTACH_IOMMUFD_PT: ATTACH, VFIO_DEVICE_DETACH_IOMMUFD_PT: DETACH } = ioctls;
-		if (request !== BIND.request && request !== ATTACH.request && request !== DETACH.request) return 0;
-		if (!this.#has(vfio.devices)) return -ENOTTY;
+		const call = [BIND, ATTACH, DETACH].find((each) => each.request === request);
+		if (call === undefined) return 0;
+		if (!this.#has(vfio.devices)) return reasons.fail(olderDeviceChecks.callTooNew, call.name, vfio.devices, this.name);
 		const since = request === BIND.request ? vfio.token : vfio.pasid;
-		if (this.#has(since) || (readFlags() ?? 0) === 0) return 0;
+		if (this.#has(since)) return 0;
+		const given = readFlags() ?? 0;
+		if (given === 0) return 0;
 		const name = request === BIND.request ? "VFIO_DEVICE_BIND_FLAG_TOKEN" : "VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID";
 		this.note({ name, since, before: "not known in flags: EINVAL" });
-		return -EINVAL;
+		return reasons.fail(olderDeviceChecks.flagsTooNew, given, this.name);
 	}
 
-	/** Whether the device node exists. */
-	hasFile(path: string): boolean {
-		if (!path.startsWith("/dev/vfio/devices") || this.#has(vfio.devices)) return true;
+	/** 0 if device nodes of this kind exist, otherwise minus the errno. */
+	refusesFile(path: string, reasons: Reasons): Ret {
+		if (!path.startsWith("/dev/vfio/devices") || this.#has(vfio.devices)) return 0;
 		this.note({ name: "/dev/vfio/devices", since: vfio.devices, before: "there are no device files: ENOENT" });
-		return false;
+		return reasons.fail(olderNodeChecks.nodeTooNew, path, vfio.devices, this.name);
 	}
 }
 

@@ -52,7 +52,7 @@ export class VfioDeviceFile extends SimFile {
 	override ioctl(process: Caller, request: number, arg: UserArg): Ret {
 		const { reasons } = process;
 		reasons.within(requestName(request) ?? "ioctl");
-		const refused = this.device.group.host.release?.refusesDeviceCall(request, () => flagsOf(arg)) ?? 0;
+		const refused = this.device.group.host.release?.refusesDeviceCall(request, () => flagsOf(arg), reasons) ?? 0;
 		if (refused < 0) return refused;
 		if (request === VFIO_DEVICE_BIND_IOMMUFD) return this.#bind(process, arg);
 		if (!this.#granted) return this.#notBound();
