@@ -136,6 +136,6 @@ function enter(device: IommuDevice, pasid: number, handle: AttachHandle): Ret {
 }
 
 /** Which requests an attachment is for. */
-function requests(pasid: number): () => string {
+export function requests(pasid: number): () => string {
 	return () => (pasid === 0 ? "requests without PASID" : `PASID ${pasid}`);
 }

@@ -1,12 +1,13 @@
 /** In-kernel users of an IOAS and the pages that they pin. */
-import { EINVAL, ENOENT, ENOMEM, EOVERFLOW, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { Area } from "../iova/area.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import type { SpaceAccess } from "../iova/iova-space.js";
 import type { PageRef, Pages } from "../iova/pages.js";
+import { faultAt } from "../memory/fault.js";
 import type { UserMemory } from "../memory/user-memory.js";
 import type { Reasons } from "../why/reasons.js";
+import { accessCopyChecks, accessPinChecks, copyPartChecks, pinPartChecks } from "./checks/access.js";
 import type { IommufdContext } from "./context.js";
 import type { Ioas } from "./ioas.js";
 import { IommufdObject, type Outsider, type Release } from "./object.js";
@@ -105,20 +106,19 @@ export class Access extends IommufdObject implements SpaceAccess {
 
 	/** Pin the pages of [iova, iova+length). On -EINVAL, -EOVERFLOW, -ENOENT, -EPERM, -EFAULT nothing is pinned. */
 	pin(iova: bigint, length: bigint, write: boolean, locks = false): PinnedRange | Ret {
-		if (length === 0n) return -EINVAL;
+		const { system } = this.context;
+		const { reasons } = system;
+		if (length === 0n) return reasons.fail(accessPinChecks.pinLength);
 		const last = iova + length - 1n;
-		if (last > IOVA_MAX) return -EOVERFLOW;
+		if (last > IOVA_MAX) return reasons.fail(accessPinChecks.pinRangeEnd, length, iova);
 		const { ioas } = this;
-		if (ioas === undefined) return -ENOENT;
+		if (ioas === undefined) return reasons.fail(accessPinChecks.pinDetached, this.id);
 		const parts: { area: Area; pages: Pages; index: number; count: number }[] = [];
 		let rc: Ret = 0;
 		for (const { area, from, to } of ioas.space.walk(iova, last)) {
-			rc =
-				area === undefined
-					? -ENOENT
-					: this.context.system.allocation()
-						? pinPart(area, from, to, last, write, ioas.space.reasons)
-						: -ENOMEM;
+			if (area === undefined) rc = reasons.fail(accessPinChecks.pinGap, from);
+			else if (!system.allocation()) rc = reasons.fail(accessPinChecks.pinList, system.allocations);
+			else rc = pinPart(area, from, to, last, write, reasons);
 			if (rc < 0) break;
 			const part = area as Area;
 			const index = part.index(from);
@@ -148,17 +148,18 @@ export class Access extends IommufdObject implements SpaceAccess {
 	 * `caller` is accessed through its addresses, as long as they are mapped; all other memory page by page, as by DMA.
 	 */
 	copy(iova: bigint, data: Uint8Array, write: boolean, caller?: UserMemory): Ret {
-		if (data.length === 0) return -EINVAL;
+		const { reasons } = this.context.system;
+		if (data.length === 0) return reasons.fail(accessCopyChecks.copyLength);
 		const last = iova + BigInt(data.length) - 1n;
-		if (last > IOVA_MAX) return -EOVERFLOW;
+		if (last > IOVA_MAX) return reasons.fail(accessCopyChecks.copyEnd, data.length, iova);
 		const { ioas } = this;
-		if (ioas === undefined) return -ENOENT;
+		if (ioas === undefined) return reasons.fail(accessCopyChecks.copyDetached, this.id);
 		for (const { area, from, to } of ioas.space.walk(iova, last)) {
-			if (area === undefined) return -ENOENT;
-			if (area.closing) return -EINVAL;
-			if (!permits(area, write)) return -EPERM;
+			if (area === undefined) return reasons.fail(accessCopyChecks.copyGap, from);
+			if (area.closing) return reasons.fail(accessCopyChecks.copyClosing, area.start, area.last);
+			if (!permits(area, write)) return reasons.fail(accessCopyChecks.copyProtection, area.start, area.last, write ? "written" : "read");
 			const part = data.subarray(Number(from - iova), Number(to - iova) + 1);
-			const rc = copyPart(area, from, part, write, caller, ioas.space.reasons);
+			const rc = copyPart(area, from, part, write, caller, reasons);
 			if (rc < 0) return rc;
 		}
 		return 0;
@@ -171,11 +172,12 @@ export class Access extends IommufdObject implements SpaceAccess {
 }
 
 function pinPart(area: Area, from: bigint, to: bigint, last: bigint, write: boolean, reasons: Reasons): Ret {
-	if (area.closing) return -EINVAL;
+	if (area.closing) return reasons.fail(pinPartChecks.pinClosing, area.start, area.last);
 	// Only whole pages may follow each other, or the caller could not index them.
-	if ((area.byte(from) & 0xfffn) !== 0n) return -EINVAL;
-	if (to < last && (area.byte(area.last) & 0xfffn) !== 0xfffn) return -EINVAL;
-	if (!permits(area, write)) return -EPERM;
+	const inPage = area.byte(from) & 0xfffn;
+	if (inPage !== 0n) return reasons.fail(pinPartChecks.pinStart, from, Number(inPage));
+	if (to < last && (area.byte(area.last) & 0xfffn) !== 0xfffn) return reasons.fail(pinPartChecks.pinPartEnd, area.start, area.last);
+	if (!permits(area, write)) return reasons.fail(pinPartChecks.pinProtection, area.start, area.last, write ? "written" : "read");
 	const index = area.index(from);
 	return area.pages.pin(index, area.index(to) - index + 1, reasons);
 }
@@ -195,7 +197,10 @@ function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, ca
 	const start = area.byte(from);
 	if (origin.type === "user" && origin.memory === caller) {
 		const addr = (origin.uptr & ~0xfffn) + start;
-		return write ? origin.memory.write(addr, data) : origin.memory.read(addr, data);
+		const rc = write ? origin.memory.write(addr, data) : origin.memory.read(addr, data);
+		if (rc === 0) return 0;
+		const fault = faultAt(origin.memory, addr, data.length, write);
+		return reasons.fail(copyPartChecks.copyFault, addr, write ? "written" : "read", fault);
 	}
 	const index = area.index(from);
 	const count = area.index(from + BigInt(data.length) - 1n) - index + 1;

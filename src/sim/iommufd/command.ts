@@ -48,6 +48,12 @@ export class Command {
 		return this.context.system.reasons.fail(check, ...values);
 	}
 
+	/** What an ID names, in words. */
+	named(id: number): () => string {
+		const object = this.context.get(id);
+		return () => (object === undefined ? "no object" : `${object}`);
+	}
+
 	/** The first bad page of the caller's memory, in words. */
 	fault(addr: bigint, length: number, write: boolean): () => string {
 		return faultAt(this.process.memory, addr, length, write);

@@ -1,7 +1,7 @@
 /** A context's view of an IOMMU group. */
-import { EBUSY, EINVAL, ENOMEM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { AttachHandle, IommuGroup } from "../contract/device.js";
+import { type AttachHandle, type IommuGroup, requests } from "../contract/device.js";
+import { joinChecks, moveChecks, pasidChecks } from "./checks/attach.js";
 import type { IommufdContext } from "./context.js";
 import type { Device } from "./device.js";
 import { type Hwpt, HwptPaging } from "./hwpt.js";
@@ -38,9 +38,14 @@ export class DeviceGroup {
 
 	attach(device: Device, pasid: number, hwpt: Hwpt): Ret {
 		const present = this.attachments.get(pasid);
-		if (present?.devices.has(device)) return -EBUSY;
-		if (present !== undefined && present.hwpt !== hwpt) return -EINVAL;
-		if (!this.context.system.allocation()) return -ENOMEM;
+		const { system } = this.context;
+		const { reasons } = system;
+		if (present?.devices.has(device)) return reasons.fail(joinChecks.deviceAttached, device.id, `${present.hwpt}`, requests(pasid));
+		if (present !== undefined && present.hwpt !== hwpt) {
+			const [other] = present.devices;
+			return reasons.fail(joinChecks.groupElsewhere, other.id, `${present.hwpt}`);
+		}
+		if (!system.allocation()) return reasons.fail(joinChecks.attachMemory, system.allocations);
 		let rc = pasid === 0 ? reserve(device, hwpt.paging) : 0;
 		if (rc < 0) return rc;
 		if (present !== undefined) present.devices.add(device);
@@ -60,10 +65,13 @@ export class DeviceGroup {
 
 	replace(device: Device, pasid: number, hwpt: Hwpt): Ret {
 		const present = this.attachments.get(pasid);
-		if (present === undefined || !present.devices.has(device)) return -EINVAL;
+		const { system } = this.context;
+		const { reasons } = system;
+		if (present === undefined || !present.devices.has(device))
+			return reasons.fail(moveChecks.deviceNotAttached, device.id, requests(pasid));
 		const old = present.hwpt;
 		if (old === hwpt) return 0;
-		if (!this.context.system.allocation()) return -ENOMEM;
+		if (!system.allocation()) return reasons.fail(moveChecks.replaceMemory, system.allocations);
 		const moves = pasid === 0 && old.paging.ioas !== hwpt.paging.ioas;
 		let rc: Ret = 0;
 		const reserved: Device[] = [];
@@ -132,13 +140,15 @@ export class DeviceGroup {
 
 	/** -EINVAL if the device has no such PASID, or PASIDs would be mixed with a table not made for them. */
 	#pasidFits(device: Device, hwpt: Hwpt, pasid: number): Ret {
-		if (pasid !== 0 && !device.device.pasidValid(pasid)) return -EINVAL;
+		const { reasons } = this.context.system;
+		const { device: hardware } = device;
+		if (pasid !== 0 && !hardware.pasidValid(pasid)) return reasons.fail(pasidChecks.pasidTooHigh, pasid, hardware.name, hardware.pasids);
 		if (hwpt.pasidCompatible) {
-			const own = this.attachments.get(0);
-			return pasid !== 0 && own !== undefined && !own.hwpt.pasidCompatible ? -EINVAL : 0;
+			const own = this.attachments.get(0)?.hwpt;
+			return pasid !== 0 && own !== undefined && !own.pasidCompatible ? reasons.fail(pasidChecks.ownTable, `${own}`) : 0;
 		}
-		if (pasid !== 0) return -EINVAL;
-		for (const other of this.attachments.keys()) if (other !== 0) return -EINVAL;
+		if (pasid !== 0) return reasons.fail(pasidChecks.tableForPasid, `${hwpt}`);
+		for (const other of this.attachments.keys()) if (other !== 0) return reasons.fail(pasidChecks.pasidsAttached, `${hwpt}`, other);
 		return 0;
 	}
 

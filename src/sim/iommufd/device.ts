@@ -1,8 +1,9 @@
 /** Devices bound to a context. */
-import { EINVAL, ENOENT, EPERM } from "../../kernel/errno.js";
+import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
-import type { IommufdContext } from "./context.js";
+import { automaticChecks, bindChecks, targetChecks } from "./checks/attach.js";
+import { IommufdContext } from "./context.js";
 import { DeviceGroup } from "./device-group.js";
 import { Hwpt } from "./hwpt.js";
 import { allocPaging } from "./hwpt-alloc.js";
@@ -42,7 +43,11 @@ export class Device extends IommufdObject {
 	 * context keeps the context alive; one that exists only in the context (the selftest's) is destroyed with it.
 	 */
 	static bindTo(context: IommufdContext, device: IommuDevice, holdsContext = true): Device | Ret {
-		if (!device.group.claim(context)) return -EPERM;
+		const { group } = device;
+		if (!group.claim(context)) {
+			const owner = group.owner instanceof IommufdContext ? "another context" : "a driver of the host";
+			return context.system.reasons.fail(bindChecks.groupOwned, group.id, device.name, owner);
+		}
 		const object = new Device(context, device, DeviceGroup.of(context, device.group), holdsContext);
 		context.finalize(object);
 		return object;
@@ -89,20 +94,30 @@ export class Device extends IommufdObject {
 
 	#change(id: number, pasid: number, replacing: boolean, join: Join): Ret {
 		const target = this.context.get(id);
-		if (target === undefined) return -ENOENT;
+		const { reasons } = this.context.system;
+		if (target === undefined) return reasons.fail(targetChecks.noTarget, id);
 		if (target instanceof Hwpt) {
 			const rc = join(pasid, target);
 			return rc < 0 ? rc : target.id;
 		}
-		return target instanceof Ioas ? this.#attachAutomatic(target, pasid, replacing, join) : -EINVAL;
+		if (target instanceof Ioas) return this.#attachAutomatic(target, pasid, replacing, join);
+		return reasons.fail(targetChecks.badTarget, id, `${target}`);
 	}
 
 	#attachAutomatic(ioas: Ioas, pasid: number, replacing: boolean, join: Join): Ret {
+		const { reasons } = this.context.system;
+		let skipped = 0;
 		for (const hwpt of [...ioas.hwpts]) {
 			if (!hwpt.automatic) continue;
 			const rc = join(pasid, hwpt);
-			// -EINVAL: this table does not fit the device, but the next one may.
-			if (rc !== -EINVAL) return rc < 0 ? rc : hwpt.id;
+			if (rc === -EINVAL) {
+				// This table does not fit the device, but the next one may.
+				skipped++;
+				reasons.noteBecause(rc, automaticChecks.skipped, `${hwpt}`, ioas.id, this.id);
+				continue;
+			}
+			if (rc >= 0 && skipped > 0) reasons.note(automaticChecks.taken, this.id, `${hwpt}`, "the next one");
+			return rc < 0 ? rc : hwpt.id;
 		}
 		const hwpt = allocPaging(ioas, this, 0, undefined, replacing ? undefined : (h) => join(pasid, h));
 		if (typeof hwpt === "number") return hwpt;
@@ -115,6 +130,7 @@ export class Device extends IommufdObject {
 		}
 		hwpt.automatic = true;
 		this.context.finalize(hwpt);
+		if (skipped > 0) reasons.note(automaticChecks.taken, this.id, `${hwpt}`, "a new one");
 		return hwpt.id;
 	}
 

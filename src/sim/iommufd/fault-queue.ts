@@ -6,7 +6,6 @@ import {
 	iommu_fault_alloc,
 	iommu_hwpt_page_response as RESPONSE,
 } from "../../../structs/index.js";
-import { EINVAL, EOPNOTSUPP, ESPIPE } from "../../kernel/errno.js";
 import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import type { AttachHandle } from "../contract/device.js";
 import { type FaultGroup, type FaultHolder, RESPONSE_INVALID } from "../contract/page-request.js";
@@ -14,6 +13,8 @@ import { Fifo } from "../memory/fifo.js";
 import { IdPool } from "../memory/id-pool.js";
 import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
+import { bufferFault } from "../process/io.js";
+import { abandonChecks, faultQueueAllocChecks, faultReadChecks, faultWriteChecks } from "./checks/queues.js";
 import type { Command } from "./command.js";
 import { respondWithFile } from "./file-object.js";
 import { IommufdObject, type Outsider } from "./object.js";
@@ -45,11 +46,11 @@ export class FaultQueue extends IommufdObject implements FaultHolder {
 	}
 
 	cancel(matches: (group: FaultGroup) => boolean): void {
-		for (const group of this.queued.removeIf(matches)) group.respond(RESPONSE_INVALID);
+		for (const group of this.queued.removeIf(matches)) this.#giveUp(group);
 		for (const [cookie, group] of [...this.unanswered]) {
 			if (!matches(group)) continue;
 			this.unanswered.delete(cookie);
-			group.respond(RESPONSE_INVALID);
+			this.#giveUp(group);
 		}
 	}
 
@@ -58,13 +59,18 @@ export class FaultQueue extends IommufdObject implements FaultHolder {
 		for (const [cookie, each] of [...this.unanswered]) if (each === group) this.unanswered.delete(cookie);
 	}
 
+	#giveUp(group: FaultGroup): void {
+		this.context.system.reasons.note(abandonChecks.abandoned, group.device.name, group.requests[0].group);
+		group.respond(RESPONSE_INVALID);
+	}
+
 	override get heldFrom(): Outsider | undefined {
 		return this.open ? { who: "its open file", verb: "close", what: `the file of fault ${this.id}` } : undefined;
 	}
 
 	override destroy(): void {
-		for (const group of this.queued.removeIf(() => true)) group.respond(RESPONSE_INVALID);
-		for (const [, group] of this.unanswered) group.respond(RESPONSE_INVALID);
+		for (const group of this.queued.removeIf(() => true)) this.#giveUp(group);
+		for (const [, group] of this.unanswered) this.#giveUp(group);
 	}
 }
 
@@ -82,19 +88,23 @@ export class FaultFile extends SimFile {
 		queue.context.hold();
 	}
 
-	override read(_process: Caller, io: UserIo): Ret {
-		if (io.length % FAULT.size !== 0) return -ESPIPE;
+	override read(caller: Caller, io: UserIo): Ret {
+		const { reasons } = caller;
+		if (io.length % FAULT.size !== 0) return reasons.fail(faultReadChecks.faultReadSize, io.length);
 		const { queued, unanswered } = this.queue;
 		let done = 0;
 		for (let group = queued.first; group !== undefined; group = queued.first) {
 			const bytes = group.requests.length * FAULT.size;
 			// A group is read as a whole, or stays in the queue.
-			if (bytes > io.length - done) return done > 0 || this.queue.context.system.release?.lacks("fault.short-read") ? done : -EINVAL;
+			if (bytes > io.length - done) {
+				if (done > 0 || this.queue.context.system.release?.lacks("fault.short-read")) return done;
+				return reasons.fail(faultReadChecks.faultRoom, io.length, bytes);
+			}
 			const cookie = unanswered.add(group);
 			const rc = io.put(done, encodeGroup(group, cookie));
 			if (rc < 0) {
 				unanswered.delete(cookie);
-				return done > 0 ? done : rc;
+				return done > 0 ? done : bufferFault(caller, io, done, bytes, true);
 			}
 			queued.shift();
 			done += bytes;
@@ -102,18 +112,19 @@ export class FaultFile extends SimFile {
 		return done;
 	}
 
-	override write(_process: Caller, io: UserIo): Ret {
-		if (io.length % RESPONSE.size !== 0) return -ESPIPE;
+	override write(caller: Caller, io: UserIo): Ret {
+		const { reasons } = caller;
+		if (io.length % RESPONSE.size !== 0) return reasons.fail(faultWriteChecks.responseSize, io.length);
 		const { unanswered } = this.queue;
 		const bytes = new Uint8Array(RESPONSE.size);
 		let done = 0;
 		while (done < io.length) {
-			const rc = io.get(done, bytes);
-			if (rc < 0) return done > 0 ? done : rc;
+			if (io.get(done, bytes) < 0) return done > 0 ? done : bufferFault(caller, io, done, bytes.length, false);
 			const { cookie, code } = RESPONSE.decode(bytes);
 			const known = code === CODE.IOMMUFD_PAGE_RESP_SUCCESS || code === CODE.IOMMUFD_PAGE_RESP_INVALID;
-			const group = known ? unanswered.delete(cookie) : undefined;
-			if (group === undefined) return done > 0 ? done : -EINVAL;
+			if (!known) return done > 0 ? done : reasons.fail(faultWriteChecks.responseCode, code);
+			const group = unanswered.delete(cookie);
+			if (group === undefined) return done > 0 ? done : reasons.fail(faultWriteChecks.unknownCookie, cookie);
 			group.respond(code);
 			done += bytes.length;
 		}
@@ -156,7 +167,7 @@ function encodeGroup(group: FaultGroup, cookie: number): Uint8Array {
 /** IOMMU_FAULT_QUEUE_ALLOC */
 export function faultQueueAlloc(command: Command): Ret {
 	const at = iommu_fault_alloc.offsets;
-	if (command.u32(at.flags) !== 0) return -EOPNOTSUPP;
+	if (command.u32(at.flags) !== 0) return command.fail(faultQueueAllocChecks.flags, command.u32(at.flags));
 	const queue = new FaultQueue(command.context);
 	command.setU32(at.out_fault_id, queue.id);
 	return respondWithFile(command, queue, new FaultFile(queue), at.out_fault_fd);

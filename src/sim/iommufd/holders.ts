@@ -25,7 +25,7 @@ export function holdersOf(context: IommufdContext, object: IommufdObject): strin
 		}
 	};
 	visit(object);
-	const direct = (holders.get(object) ?? []).map(({ type, id }) => `${type} ${id}`);
+	const direct = (holders.get(object) ?? []).map(String);
 	if (object.heldFrom !== undefined) {
 		direct.push(object.heldFrom.who);
 		steps.push(object.heldFrom);

@@ -5,8 +5,8 @@ import {
 	iommu_hw_info,
 	iommu_hw_info_type as TYPE,
 } from "../../../structs/index.js";
-import { ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { getHwInfoChecks } from "./checks/hwpt.js";
 import type { Command } from "./command.js";
 
 const at = iommu_hw_info.offsets;
@@ -14,11 +14,13 @@ const at = iommu_hw_info.offsets;
 /** IOMMU_GET_HW_INFO */
 export function getHwInfo(command: Command): Ret {
 	const flags = command.u32(at.flags);
-	if (flags & ~FLAG.IOMMU_HW_INFO_FLAG_INPUT_TYPE) return -EOPNOTSUPP;
-	if (command.u32(at.out_max_pasid_log2) >>> 8 !== 0) return -EOPNOTSUPP;
+	const unknown = flags & ~FLAG.IOMMU_HW_INFO_FLAG_INPUT_TYPE;
+	if (unknown) return command.fail(getHwInfoChecks.flags, flags, unknown >>> 0);
+	const reserved = command.u32(at.out_max_pasid_log2) >>> 8;
+	if (reserved !== 0) return command.fail(getHwInfoChecks.reservedBytes, reserved);
 	const wanted = flags === 0 ? TYPE.IOMMU_HW_INFO_TYPE_DEFAULT : command.u32(at.in_data_type);
 	const object = command.context.find(command.u32(at.dev_id), "device");
-	if (object === undefined) return -ENOENT;
+	if (object === undefined) return command.fail(getHwInfoChecks.noDevice, command.u32(at.dev_id), command.named(command.u32(at.dev_id)));
 	const { device } = object;
 	const { driver } = device.iommu;
 	const info = driver.hwInfo?.(device, wanted) ?? {
@@ -42,6 +44,10 @@ function copyOut(command: Command, data: Uint8Array): Ret {
 	const room = command.u32(at.data_len);
 	const uptr = command.u64(at.data_uptr);
 	const known = Math.min(room, data.length);
-	const rc = memory.write(uptr, data.subarray(0, known));
-	return rc < 0 || room === known ? rc : memory.clear(uptr + BigInt(known), room - known);
+	const rest = uptr + BigInt(known);
+	if (memory.write(uptr, data.subarray(0, known)) < 0)
+		return command.fail(getHwInfoChecks.dataNotWritable, known, uptr, command.fault(uptr, known, true));
+	if (room > known && memory.clear(rest, room - known) < 0)
+		return command.fail(getHwInfoChecks.dataNotWritable, room - known, rest, command.fault(rest, room - known, true));
+	return 0;
 }

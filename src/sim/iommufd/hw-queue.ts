@@ -1,10 +1,10 @@
 /** Hardware queues of vIOMMUs. */
 import { iommu_hw_queue_alloc, iommu_hw_queue_type } from "../../../structs/index.js";
-import { EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW, ERANGE } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { HwQueueCore, HwQueueOps } from "../contract/viommu.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
 import { Access, type PinnedRange } from "./access.js";
+import { hwQueueAllocChecks, queueMemoryChecks } from "./checks/viommu.js";
 import type { Command } from "./command.js";
 import { IommufdObject } from "./object.js";
 import type { Viommu } from "./viommu.js";
@@ -62,20 +62,23 @@ export function hwQueueAlloc(command: Command): Ret {
 	const at = iommu_hw_queue_alloc.offsets;
 	const { context } = command;
 	const type = command.u32(at.type);
-	if (command.u32(at.flags) !== 0 || type === iommu_hw_queue_type.IOMMU_HW_QUEUE_TYPE_DEFAULT) return -EOPNOTSUPP;
+	if (command.u32(at.flags) !== 0) return command.fail(hwQueueAllocChecks.flags, command.u32(at.flags));
+	if (type === iommu_hw_queue_type.IOMMU_HW_QUEUE_TYPE_DEFAULT) return command.fail(hwQueueAllocChecks.defaultType);
 	const iova = command.u64(at.nesting_parent_iova);
 	const length = command.u64(at.length);
-	if (length === 0n) return -EINVAL;
-	if (iova + length - 1n > IOVA_MAX) return -EOVERFLOW;
+	if (length === 0n) return command.fail(hwQueueAllocChecks.lengthZero);
+	if (iova + length - 1n > IOVA_MAX) return command.fail(hwQueueAllocChecks.end, length, iova);
 	const viommu = context.find(command.u32(at.viommu_id), "viommu");
-	if (viommu === undefined) return -ENOENT;
+	if (viommu === undefined)
+		return command.fail(hwQueueAllocChecks.noViommu, command.u32(at.viommu_id), command.named(command.u32(at.viommu_id)));
 	const { ops } = viommu;
-	let rc = ops.hwQueueSupported?.(type) ?? -EOPNOTSUPP;
+	if (ops.hwQueueSupported === undefined || ops.initHwQueue === undefined) return command.fail(hwQueueAllocChecks.noHwQueues, viommu.id);
+	let rc = ops.hwQueueSupported(type);
 	if (rc < 0) return rc;
 	const queue = new HwQueue(viommu);
 	rc = pinQueue(queue, iova, length);
 	if (rc === 0) {
-		const init = ops.initHwQueue?.(queue, command.u32(at.index)) ?? -EOPNOTSUPP;
+		const init = ops.initHwQueue(queue, command.u32(at.index));
 		if (typeof init === "number") rc = init;
 		else queue.ops = init;
 	}
@@ -91,10 +94,11 @@ export function hwQueueAlloc(command: Command): Ret {
 /** Pin the queue's memory through the nesting parent. -EFAULT unless it is physically contiguous. */
 function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
 	const { viommu, context } = queue;
+	const { reasons } = context.system;
 	const start = iova & ~0xfffn;
 	const pages = (iova + length - start + 0xfffn) >> 12n;
-	if (pages << 12n > IOVA_MAX) return -ERANGE;
-	if (pages > MAX_PAGES) return -ENOMEM;
+	if (pages << 12n > IOVA_MAX) return reasons.fail(queueMemoryChecks.queueRange, pages, start);
+	if (pages > MAX_PAGES) return reasons.fail(queueMemoryChecks.queuePages, pages);
 	const access = new Access(context, true, { release: undefined, name: `hw-queue ${queue.id}` }, undefined, false);
 	access.users++;
 	context.finalize(access);
@@ -105,5 +109,5 @@ function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
 	if (typeof pinned === "number") return pinned;
 	queue.pinned = pinned;
 	// Small pages come from all over memory: no two of them are adjacent.
-	return pages > 1n ? -EFAULT : 0;
+	return pages > 1n ? reasons.fail(queueMemoryChecks.notContiguous, Number(pages)) : 0;
 }

@@ -1,10 +1,10 @@
 /** The file behind /dev/iommu. */
-import { ENXIO } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import { SimFile } from "../process/file.js";
+import { iommufdMmapChecks } from "./checks/queues.js";
 import { IommufdContext, type IommufdSystem } from "./context.js";
 import { type Call, dispatch, isCommand } from "./dispatch.js";
 import { vfioCompat } from "./vfio-compat.js";
@@ -33,7 +33,7 @@ export class IommufdFile extends SimFile {
 
 	override mmap(offset: number, pages: number): { object: MemoryObject; page: number } | Ret {
 		const object = this.context.mappable.find(offset, pages);
-		return object === undefined ? -ENXIO : { object, page: 0 };
+		return object === undefined ? this.context.system.reasons.fail(iommufdMmapChecks.notOffered, pages, offset) : { object, page: 0 };
 	}
 
 	protected override release(): void {

@@ -30,6 +30,11 @@ export abstract class IommufdObject {
 		this.id = context.takeId();
 	}
 
+	/** `hwpt-nested 5` */
+	toString(): string {
+		return `${this.type} ${this.id}`;
+	}
+
 	/** The objects that it holds: they cannot be destroyed before it is. */
 	holds(): readonly IommufdObject[] {
 		return [];
@@ -42,7 +47,7 @@ export abstract class IommufdObject {
 
 	/** What makes it let go of what it holds; undefined: it goes with what holds it. */
 	get release(): Release | undefined {
-		return { verb: "destroy", what: `${this.type} ${this.id}` };
+		return { verb: "destroy", what: `${this}` };
 	}
 
 	/** Called when the context is about to destroy its objects. */

@@ -42,7 +42,7 @@ function rlimitMode(command: Command): Ret {
 
 /** What the context has, in words. */
 function contents({ objects }: IommufdContext): string {
-	const names = [...objects].sort((a, b) => a.id - b.id).map(({ type, id }) => `${type} ${id}`);
+	const names = [...objects].sort((a, b) => a.id - b.id).map(String);
 	if (names.length === 0) return "the IDs of virtual devices whose devices went away";
 	return `${names.length} ${names.length === 1 ? "object" : "objects"}: ${listed(names)}`;
 }

@@ -5,11 +5,13 @@ import {
 	iommu_veventq_alloc,
 	iommu_veventq_type,
 } from "../../../structs/index.js";
-import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import { POLLIN, type Ret } from "../../kernel/kernel.js";
 import { Fifo } from "../memory/fifo.js";
 import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
+import { bufferFault } from "../process/io.js";
+import { veventReadChecks } from "./checks/queues.js";
+import { eventChecks, veventqAllocChecks } from "./checks/viommu.js";
 import type { Command } from "./command.js";
 import { respondWithFile } from "./file-object.js";
 import { IommufdObject, type Outsider } from "./object.js";
@@ -58,7 +60,8 @@ export class VeventQueue extends IommufdObject {
 		// The marker is always last: the next event replaces it or, if lost, updates its sequence number.
 		if (this.#events.last !== undefined && this.#events.last.data === undefined) this.#events.pop();
 		const full = this.#held === this.depth;
-		if (!full) this.#held++;
+		if (full) this.context.system.reasons.note(eventChecks.queueFull, this.id, this.depth);
+		else this.#held++;
 		this.#events.push({ sequence: this.#sequence, data: full ? undefined : data });
 		this.#sequence = (this.#sequence + 1) & SEQUENCE_MASK;
 	}
@@ -93,19 +96,19 @@ export class VeventFile extends SimFile {
 		queue.context.hold();
 	}
 
-	override read(_process: Caller, io: UserIo): Ret {
+	override read(caller: Caller, io: UserIo): Ret {
 		const { queue } = this;
 		let done = 0;
-		if (io.length < HEADER.size) return -EINVAL;
+		if (io.length < HEADER.size) return caller.reasons.fail(veventReadChecks.veventReadSize, io.length, HEADER.size);
 		for (let event = queue.first; event !== undefined; event = queue.first) {
 			const bytes = HEADER.size + (event.data?.length ?? 0);
-			if (bytes > io.length - done) return done > 0 ? done : -EINVAL;
+			if (bytes > io.length - done) return done > 0 ? done : caller.reasons.fail(veventReadChecks.veventRoom, io.length, bytes);
 			const record = new Uint8Array(bytes);
 			const flags = event.data === undefined ? FLAG.IOMMU_VEVENTQ_FLAG_LOST_EVENTS : 0;
 			HEADER.encode({ flags, sequence: event.sequence }, record);
 			if (event.data !== undefined) record.set(event.data, HEADER.size);
 			const rc = io.put(done, record);
-			if (rc < 0) return done > 0 ? done : rc;
+			if (rc < 0) return done > 0 ? done : bufferFault(caller, io, done, bytes, true);
 			queue.shift();
 			done += bytes;
 		}
@@ -126,13 +129,16 @@ export class VeventFile extends SimFile {
 export function veventqAlloc(command: Command): Ret {
 	const at = iommu_veventq_alloc.offsets;
 	const type = command.u32(at.type);
-	if (command.u32(at.flags) !== 0 || command.u32(at.__reserved) !== 0) return -EOPNOTSUPP;
-	if (type === iommu_veventq_type.IOMMU_VEVENTQ_TYPE_DEFAULT) return -EOPNOTSUPP;
+	if (command.u32(at.flags) !== 0) return command.fail(veventqAllocChecks.flags, command.u32(at.flags));
+	if (command.u32(at.__reserved) !== 0) return command.fail(veventqAllocChecks.reservedWord, command.u32(at.__reserved));
+	if (type === iommu_veventq_type.IOMMU_VEVENTQ_TYPE_DEFAULT) return command.fail(veventqAllocChecks.defaultType);
 	const depth = command.u32(at.veventq_depth);
-	if (depth === 0 || depth > MAX_DEPTH) return -EINVAL;
+	if (depth === 0 || depth > MAX_DEPTH) return command.fail(veventqAllocChecks.depth, depth);
 	const viommu = command.context.find(command.u32(at.viommu_id), "viommu");
-	if (viommu === undefined) return -ENOENT;
-	if (viommu.eventQueues.has(type)) return -EEXIST;
+	if (viommu === undefined)
+		return command.fail(veventqAllocChecks.noViommu, command.u32(at.viommu_id), command.named(command.u32(at.viommu_id)));
+	const taken = viommu.eventQueues.get(type);
+	if (taken !== undefined) return command.fail(veventqAllocChecks.typeTaken, taken.id, type);
 	const queue = new VeventQueue(viommu, type, depth);
 	command.setU32(at.out_veventq_id, queue.id);
 	return respondWithFile(command, queue, new VeventFile(queue), at.out_veventq_fd);

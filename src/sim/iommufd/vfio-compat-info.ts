@@ -7,9 +7,11 @@ import {
 	vfio_iommu_type1_info,
 	vfio_iova_range,
 } from "../../../structs/index.js";
-import { EFAULT } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
+import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
+import type { Caller } from "../process/caller.js";
+import { getInfoChecks } from "./checks/vfio-compat.js";
 import type { Ioas } from "./ioas.js";
 
 /** The number of mappings that may still be made: unlimited. */
@@ -19,13 +21,19 @@ const AVAILABLE = 0xffffffff;
  * Answer VFIO_IOMMU_GET_INFO: as much of the struct as `argsz` has room for, each capability that fits, and in argsz
  * the size of everything. `cap_offset` is set only if everything fits.
  */
-export function encodeInfo(ioas: Ioas, arg: UserArg, argsz: number): Ret {
+export function encodeInfo(ioas: Ioas, { memory, reasons }: Caller, arg: UserArg, argsz: number): Ret {
+	const write = (offset: number, bytes: Uint8Array): Ret => {
+		if (arg.write(offset, bytes) >= 0) return 0;
+		const addr = arg.value + BigInt(offset);
+		return reasons.fail(getInfoChecks.infoNotWritable, bytes.length, offset, addr, faultAt(memory, addr, bytes.length, true));
+	};
 	const info = vfio_iommu_type1_info;
 	let at: number = info.size;
 	let last = 0;
 	for (const capability of [available(), ranges(ioas)]) {
-		if (last !== 0 && argsz >= at && arg.write(last + HEADER.offsets.next, u32(at)) < 0) return -EFAULT;
-		if (argsz >= at + capability.length && arg.write(at, capability) < 0) return -EFAULT;
+		let rc = last !== 0 && argsz >= at ? write(last + HEADER.offsets.next, u32(at)) : 0;
+		if (rc === 0 && argsz >= at + capability.length) rc = write(at, capability);
+		if (rc < 0) return rc;
 		last = at;
 		at += capability.length;
 	}
@@ -35,7 +43,7 @@ export function encodeInfo(ioas: Ioas, arg: UserArg, argsz: number): Ret {
 		iova_pgsizes: pageSizes(ioas),
 		cap_offset: argsz >= at ? info.size : 0,
 	});
-	return arg.write(0, bytes.subarray(0, Math.min(argsz, info.size)));
+	return write(0, bytes.subarray(0, Math.min(argsz, info.size)));
 }
 
 function u32(value: number): Uint8Array {

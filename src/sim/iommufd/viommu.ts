@@ -1,12 +1,12 @@
 /** vIOMMU objects and the ioctls that allocate them and their vDEVICEs. */
 import { iommu_vdevice_alloc, iommu_viommu_alloc, iommu_viommu_type } from "../../../structs/index.js";
-import { EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
 import type { IommuInstance } from "../contract/driver.js";
 import type { AllocData } from "../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../contract/viommu.js";
 import type { MemoryObject } from "../memory/memory-object.js";
+import { eventChecks, vdeviceAllocChecks, viommuAllocChecks } from "./checks/viommu.js";
 import type { Command } from "./command.js";
 import type { HwptPaging } from "./hwpt.js";
 import { IommufdObject, type Outsider } from "./object.js";
@@ -61,6 +61,7 @@ export class Viommu extends IommufdObject implements ViommuCore {
 
 	report(type: number, data: Uint8Array): boolean {
 		const queue = this.eventQueues.get(type);
+		if (queue === undefined) this.context.system.reasons.note(eventChecks.noQueue, type, this.id);
 		queue?.report(data);
 		return queue !== undefined;
 	}
@@ -93,23 +94,26 @@ export function viommuAlloc(command: Command): Ret {
 	const at = iommu_viommu_alloc.offsets;
 	const { context, process } = command;
 	const type = command.u32(at.type);
-	if (command.u32(at.flags) !== 0 || type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_DEFAULT) return -EOPNOTSUPP;
+	if (command.u32(at.flags) !== 0) return command.fail(viommuAllocChecks.flags, command.u32(at.flags));
+	if (type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_DEFAULT) return command.fail(viommuAllocChecks.defaultType);
 	const device = context.find(command.u32(at.dev_id), "device");
-	if (device === undefined) return -ENOENT;
+	if (device === undefined) return command.fail(viommuAllocChecks.noDevice, command.u32(at.dev_id), command.named(command.u32(at.dev_id)));
 	const { iommu } = device.device;
 	const { driver } = iommu;
-	let rc = driver.viommuSupported?.(device.device, type) ?? -EOPNOTSUPP;
+	if (driver.viommuSupported === undefined || driver.initViommu === undefined) return command.fail(viommuAllocChecks.noViommus, iommu.name);
+	let rc = driver.viommuSupported(device.device, type);
 	if (rc < 0) return rc;
 	const parent = context.find(command.u32(at.hwpt_id), "hwpt-paging");
-	if (parent === undefined) return -ENOENT;
-	if (!parent.nestParent) return -EINVAL;
+	if (parent === undefined)
+		return command.fail(viommuAllocChecks.noParent, command.u32(at.hwpt_id), command.named(command.u32(at.hwpt_id)));
+	if (!parent.nestParent) return command.fail(viommuAllocChecks.parentNotNesting, `${parent}`);
 	const viommu = new Viommu(parent, type, iommu);
 	const length = command.u32(at.data_len);
 	const from: AllocData = {
 		process,
 		data: length === 0 ? undefined : { type, length, uptr: command.u64(at.data_uptr) },
 	};
-	const ops = driver.initViommu?.(viommu, parent.domain, from) ?? -EOPNOTSUPP;
+	const ops = driver.initViommu(viommu, parent.domain, from);
 	if (typeof ops === "number") rc = ops;
 	else {
 		viommu.ops = ops;
@@ -126,12 +130,16 @@ export function vdeviceAlloc(command: Command): Ret {
 	const at = iommu_vdevice_alloc.offsets;
 	const { context } = command;
 	const viommu = context.find(command.u32(at.viommu_id), "viommu");
-	if (viommu === undefined) return -ENOENT;
+	if (viommu === undefined)
+		return command.fail(vdeviceAllocChecks.noViommu, command.u32(at.viommu_id), command.named(command.u32(at.viommu_id)));
 	const device = context.find(command.u32(at.dev_id), "device");
-	if (device === undefined) return -ENOENT;
-	if (viommu.iommu !== device.device.iommu) return -EINVAL;
+	if (device === undefined) return command.fail(vdeviceAllocChecks.noDevice, command.u32(at.dev_id), command.named(command.u32(at.dev_id)));
+	const { name, iommu } = device.device;
+	if (viommu.iommu !== iommu) return command.fail(vdeviceAllocChecks.otherIommu, viommu.id, viommu.iommu.name, name, iommu.name);
 	const virtId = command.u64(at.virt_id);
-	if (device.vdevice !== undefined || viommu.vdevices.has(virtId)) return -EEXIST;
+	if (device.vdevice !== undefined) return command.fail(vdeviceAllocChecks.deviceTaken, name, device.vdevice.id);
+	const taken = viommu.vdevices.get(virtId);
+	if (taken !== undefined) return command.fail(vdeviceAllocChecks.idTaken, virtId, taken.id);
 	let rc = viommu.ops.addVdevice?.(device.device, virtId) ?? 0;
 	if (rc < 0) return rc;
 	const vdevice = new Vdevice(viommu, device, virtId);

@@ -60,6 +60,13 @@ export class Reasons {
 		this.onFailed?.(callId(this.#call), check);
 	}
 
+	/** The same with what failed last as its cause, whose errno was `rc`. */
+	noteBecause<T extends string>(rc: Ret, check: Check<T>, ...values: Values<T>): void {
+		const cause = this.#failure?.check.errno === -rc ? this.#failure : undefined;
+		if (this.#notes.length < MOST_NOTES) this.#notes.push({ check, values, cause });
+		this.onFailed?.(callId(this.#call), check);
+	}
+
 	/** Why the last call answered minus this errno; undefined if no check with this errno failed. */
 	why(ret: Ret | bigint): Why | undefined {
 		const failure = this.#failure;
