@@ -65,3 +65,17 @@ export const groupReplaceChecks = checks("observed on Linux 7.3.4", {
 	notAttached: check(EINVAL, "group {group} is not attached for {requests}", "something must be attached for the PASID"),
 	enter: enterChecks,
 });
+
+/** Page requests that are answered INVALID at once. */
+export const pageRequestChecks = checks("observed on Linux 7.3.4", {
+	requestNotAttached: check(
+		0,
+		"the page requests of {device}'s group {group} were answered INVALID: nothing is attached for {requests}",
+		"a page table with a fault queue must be attached for the PASID of a page request",
+	),
+	requestNoQueue: check(
+		0,
+		"the page requests of {device}'s group {group} were answered INVALID: the page table of {requests} has no fault queue",
+		"page requests go to the fault queue of the page table (HWPT_ALLOC with FAULT_ID_VALID)",
+	),
+});

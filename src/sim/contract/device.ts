@@ -4,7 +4,7 @@ import type { Interval } from "../iova/interval-set.js";
 import { enterChecks, groupAttachChecks, groupReplaceChecks } from "./checks.js";
 import type { Domain } from "./domain.js";
 import type { IommuInstance } from "./driver.js";
-import { PageRequests } from "./page-request.js";
+import { PageRequests, requestsWith } from "./page-request.js";
 
 /** Which page table a group uses for a PASID, and who attached it. */
 export interface AttachHandle {
@@ -89,7 +89,7 @@ export class IommuGroup {
 		const old = this.attached.get(pasid);
 		if (old !== undefined) {
 			const { reasons } = handle.domain.iommu.driver;
-			return reasons.fail(groupAttachChecks.attachedAlready, old.owner.id, this.id, requests(pasid));
+			return reasons.fail(groupAttachChecks.attachedAlready, old.owner.id, this.id, requestsWith(pasid));
 		}
 		return this.#switch(pasid, handle, undefined);
 	}
@@ -97,7 +97,7 @@ export class IommuGroup {
 	/** Replace what is attached for the PASID. */
 	replace(pasid: number, handle: AttachHandle): Ret {
 		const old = this.attached.get(pasid);
-		if (old === undefined) return handle.domain.iommu.driver.reasons.fail(groupReplaceChecks.notAttached, this.id, requests(pasid));
+		if (old === undefined) return handle.domain.iommu.driver.reasons.fail(groupReplaceChecks.notAttached, this.id, requestsWith(pasid));
 		if (old.domain === handle.domain) {
 			this.attached.set(pasid, handle);
 			return 0;
@@ -133,9 +133,4 @@ function enter(device: IommuDevice, pasid: number, handle: AttachHandle): Ret {
 	const { iommu } = handle.domain;
 	if (iommu.driver.constructor !== driver.constructor) return driver.reasons.fail(enterChecks.otherDriver, iommu.name, device.name, name);
 	return handle.domain.attach(device, pasid, handle);
-}
-
-/** Which requests an attachment is for. */
-export function requests(pasid: number): () => string {
-	return () => (pasid === 0 ? "requests without PASID" : `PASID ${pasid}`);
 }

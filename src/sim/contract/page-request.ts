@@ -1,4 +1,5 @@
 /** Page requests of devices and their responses. */
+import { pageRequestChecks } from "./checks.js";
 import type { AttachHandle, IommuDevice } from "./device.js";
 
 /** IOMMU_PAGE_RESP_*: how a group of page requests ended for the device. */
@@ -78,6 +79,8 @@ export class PageRequests {
 		const handle = this.#route(request.pasid);
 		const handler = handle?.domain.faultHandler;
 		if (handle === undefined || handler === undefined) {
+			const failed = handle === undefined ? pageRequestChecks.requestNotAttached : pageRequestChecks.requestNoQueue;
+			this.device.iommu.driver.reasons.note(failed, this.device.name, request.group, requestsWith(request.pasid ?? 0));
 			this.onResponse?.(requests, RESPONSE_INVALID);
 			return;
 		}
@@ -136,4 +139,9 @@ class PendingGroup implements FaultGroup {
 	respond(code: number): void {
 		this.owner.answered(this, code);
 	}
+}
+
+/** Which requests a PASID stands for, in words; 0: none. */
+export function requestsWith(pasid: number): () => string {
+	return () => (pasid === 0 ? "requests without PASID" : `PASID ${pasid}`);
 }

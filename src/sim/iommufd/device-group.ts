@@ -1,7 +1,8 @@
 /** A context's view of an IOMMU group. */
 import type { Ret } from "../../kernel/kernel.js";
-import { type AttachHandle, type IommuGroup, requests } from "../contract/device.js";
-import { joinChecks, moveChecks, pasidChecks } from "./checks/attach.js";
+import type { AttachHandle, IommuGroup } from "../contract/device.js";
+import { requestsWith } from "../contract/page-request.js";
+import { joinChecks, moveChecks, tablePasidChecks } from "./checks/attach.js";
 import type { IommufdContext } from "./context.js";
 import type { Device } from "./device.js";
 import { type Hwpt, HwptPaging } from "./hwpt.js";
@@ -40,7 +41,7 @@ export class DeviceGroup {
 		const present = this.attachments.get(pasid);
 		const { system } = this.context;
 		const { reasons } = system;
-		if (present?.devices.has(device)) return reasons.fail(joinChecks.deviceAttached, device.id, `${present.hwpt}`, requests(pasid));
+		if (present?.devices.has(device)) return reasons.fail(joinChecks.deviceAttached, device.id, `${present.hwpt}`, requestsWith(pasid));
 		if (present !== undefined && present.hwpt !== hwpt) {
 			const [other] = present.devices;
 			return reasons.fail(joinChecks.groupElsewhere, other.id, `${present.hwpt}`);
@@ -68,7 +69,7 @@ export class DeviceGroup {
 		const { system } = this.context;
 		const { reasons } = system;
 		if (present === undefined || !present.devices.has(device))
-			return reasons.fail(moveChecks.deviceNotAttached, device.id, requests(pasid));
+			return reasons.fail(moveChecks.deviceNotAttached, device.id, requestsWith(pasid));
 		const old = present.hwpt;
 		if (old === hwpt) return 0;
 		if (!system.allocation()) return reasons.fail(moveChecks.replaceMemory, system.allocations);
@@ -142,13 +143,14 @@ export class DeviceGroup {
 	#pasidFits(device: Device, hwpt: Hwpt, pasid: number): Ret {
 		const { reasons } = this.context.system;
 		const { device: hardware } = device;
-		if (pasid !== 0 && !hardware.pasidValid(pasid)) return reasons.fail(pasidChecks.pasidTooHigh, pasid, hardware.name, hardware.pasids);
+		if (pasid !== 0 && !hardware.pasidValid(pasid))
+			return reasons.fail(tablePasidChecks.pasidTooHigh, pasid, hardware.name, hardware.pasids);
 		if (hwpt.pasidCompatible) {
 			const own = this.attachments.get(0)?.hwpt;
-			return pasid !== 0 && own !== undefined && !own.pasidCompatible ? reasons.fail(pasidChecks.ownTable, `${own}`) : 0;
+			return pasid !== 0 && own !== undefined && !own.pasidCompatible ? reasons.fail(tablePasidChecks.ownTable, `${own}`) : 0;
 		}
-		if (pasid !== 0) return reasons.fail(pasidChecks.tableForPasid, `${hwpt}`);
-		for (const other of this.attachments.keys()) if (other !== 0) return reasons.fail(pasidChecks.pasidsAttached, `${hwpt}`, other);
+		if (pasid !== 0) return reasons.fail(tablePasidChecks.tableForPasid, `${hwpt}`);
+		for (const other of this.attachments.keys()) if (other !== 0) return reasons.fail(tablePasidChecks.pasidsAttached, `${hwpt}`, other);
 		return 0;
 	}
 

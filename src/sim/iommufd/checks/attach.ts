@@ -18,7 +18,7 @@ export const bindChecks = checks(SOURCE, {
 });
 
 /** Which PASIDs a page table can be attached for. */
-export const pasidChecks = checks("uAPI: iommufd_hwpt_alloc_flags", {
+export const tablePasidChecks = checks("uAPI: iommufd_hwpt_alloc_flags", {
 	pasidTooHigh: check(EINVAL, "PASID {pasid} is too high: {device} has {pasids} PASIDs", "the PASID must be one of the device's"),
 	ownTable: check(
 		EINVAL,
@@ -51,7 +51,7 @@ export const joinChecks = checks(SOURCE, {
 	),
 	attachMemory: noMemory,
 	reserve: reserveChecks,
-	pasid: pasidChecks,
+	pasid: tablePasidChecks,
 	group: groupAttachChecks,
 });
 
@@ -60,7 +60,7 @@ export const moveChecks = checks(SOURCE, {
 	deviceNotAttached: check(EINVAL, "device {device} is not attached for {requests}", "only a page table that is attached can be replaced"),
 	replaceMemory: noMemory,
 	reserve: reserveChecks,
-	pasid: pasidChecks,
+	pasid: tablePasidChecks,
 	group: groupReplaceChecks,
 });
 

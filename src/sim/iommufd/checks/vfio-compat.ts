@@ -68,10 +68,7 @@ export const unmapDmaChecks = checks(`${HEADER}: vfio_iommu_type1_dma_unmap`, {
 	range: unmapRangeChecks,
 	space: unmapChecks,
 	answerNotWritable: check(EFAULT, "the answer cannot be written to the struct at {addr}: {fault}", "the struct must be writable"),
-	nothingMapped: check(
-		ENOENT,
-		"nothing is mapped in {iova}-{last}",
-		"before Linux 6.18 a range must contain a mapping",
-		{ source: "docs/releases.md" },
-	),
+	nothingMapped: check(ENOENT, "nothing is mapped in {iova}-{last}", "before Linux 6.18 a range must contain a mapping", {
+		source: "docs/releases.md",
+	}),
 });
