@@ -2,7 +2,7 @@
 import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
-import { automaticChecks, bindChecks, targetChecks } from "./checks/attach.js";
+import { automaticChecks, claimChecks, targetChecks } from "./checks/attach.js";
 import { IommufdContext } from "./context.js";
 import { DeviceGroup } from "./device-group.js";
 import { Hwpt } from "./hwpt.js";
@@ -46,7 +46,7 @@ export class Device extends IommufdObject {
 		const { group } = device;
 		if (!group.claim(context)) {
 			const owner = group.owner instanceof IommufdContext ? "another context" : "a driver of the host";
-			return context.system.reasons.fail(bindChecks.groupOwned, group.id, device.name, owner);
+			return context.system.reasons.fail(claimChecks.groupOwned, group.id, device.name, owner);
 		}
 		const object = new Device(context, device, DeviceGroup.of(context, device.group), holdsContext);
 		context.finalize(object);

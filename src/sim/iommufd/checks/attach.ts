@@ -9,7 +9,7 @@ import { noMemory } from "./objects.js";
 const SOURCE = "observed on Linux 7.3.4";
 
 /** Binding a device to a context. */
-export const bindChecks = checks(SOURCE, {
+export const claimChecks = checks(SOURCE, {
 	groupOwned: check(
 		EPERM,
 		"group {group} of {device} belongs to {owner}",
