@@ -4,6 +4,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
+import type { Release } from "../uapi/release.js";
 import { dispatchChecks } from "./checks/dispatch.js";
 import { Command, Scratch } from "./command.js";
 import type { IommufdContext } from "./context.js";
@@ -79,13 +80,19 @@ export function isCommand(request: number, extra: Call | undefined): boolean {
 	return nr >= FIRST_NR && (byNumber[nr] !== undefined || nr < byNumber.length || nr <= (extra?.ioctl.nr ?? 0));
 }
 
+/** The last number of a command that a release knows. */
+function lastNumber(release: Release): number {
+	return byNumber.findLastIndex((call) => call !== undefined && release.older(call.ioctl) !== undefined);
+}
+
 /** An iommufd command: checks number, size and struct, then calls its handler. */
 export function dispatch(context: IommufdContext, process: Caller, request: number, arg: UserArg, extra: Call | undefined): Ret {
 	const nr = request & 0xff;
 	const call = nr === extra?.ioctl.nr ? extra : byNumber[nr];
 	const { release, reasons, replaced } = context.system;
-	// The size is read first, even where the number names no command.
-	if (arg.read(0, sizeBytes) < 0)
+	// The size is read first, even where the number names no command, but not behind the last one.
+	const behind = release !== undefined && extra === undefined && nr > lastNumber(release);
+	if (!behind && arg.read(0, sizeBytes) < 0)
 		return reasons.fail(dispatchChecks.sizeUnreadable, arg.value, faultAt(process.memory, arg.value, 4, false));
 	if (call === undefined || call.ioctl.request !== request) return reasons.fail(dispatchChecks.unknownRequest, request);
 	if (replaced?.has(request)) return reasons.fail(dispatchChecks.unknownRequest, request);

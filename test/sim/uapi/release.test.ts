@@ -1,6 +1,6 @@
 /** Tests the simulated kernel with the uAPI of older releases. */
 import { describe, expect, test } from "vitest";
-import { E2BIG, EINVAL, ENOENT, ENOTTY, EOPNOTSUPP } from "../../../src/kernel/errno.js";
+import { E2BIG, EFAULT, EINVAL, ENOENT, ENOTTY, EOPNOTSUPP } from "../../../src/kernel/errno.js";
 import { createSim, loadMachine } from "../../../src/sim/index.js";
 import { answered, flags, growth, values } from "../../../src/sim/uapi/table.js";
 import {
@@ -81,6 +81,14 @@ describe("which calls a kernel knows", () => {
 	test.each(["6.1", "6.20", "7.5", "5.19", "6", "6.2.1", "6.x"])("%s is not a release with iommufd", (release) => {
 		expect(() => createSim({ uapi: [release] })).toThrow(/is not a release with iommufd/);
 	});
+});
+
+test("behind the last command of a release nothing is read", async () => {
+	const { process, fd } = await program("6.12");
+	expect(process.ioctl(fd, ioctls.IOMMU_HWPT_INVALIDATE.request, 0x10n)).toBe(-EFAULT);
+	expect(process.ioctl(fd, ioctls.IOMMU_VIOMMU_ALLOC.request, 0x10n)).toBe(-ENOTTY);
+	const now = await program("7.3");
+	expect(now.process.ioctl(now.fd, ioctls.IOMMU_VIOMMU_ALLOC.request, 0x10n)).toBe(-EFAULT);
 });
 
 describe("a struct that grew", () => {
