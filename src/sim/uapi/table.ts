@@ -88,7 +88,7 @@ export const testOps: ReadonlyMap<number, string> = new Map<number, string>([
 /** Kinds of mock devices. `until`: the release that no longer knows the flag. */
 export const testDevices: readonly { readonly flag: number; readonly name: string; readonly since: string; readonly until?: string }[] = [
 	{ flag: MOCK.MOCK_FLAGS_DEVICE_NO_DIRTY, name: "MOCK_FLAGS_DEVICE_NO_DIRTY", since: "6.7" },
-	{ flag: 2, name: "MOCK_FLAGS_DEVICE_HUGE_IOVA", since: "6.9", until: "6.19" },
+	{ flag: 2, name: "MOCK_FLAGS_DEVICE_HUGE_IOVA", since: "6.8", until: "6.19" },
 	{ flag: MOCK.MOCK_FLAGS_DEVICE_PASID, name: "MOCK_FLAGS_DEVICE_PASID", since: "6.15" },
 ];
 
