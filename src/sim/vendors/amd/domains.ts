@@ -1,12 +1,12 @@
 /** The AMD driver's page tables for IOASes. */
 import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
-import { EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuInstance } from "../../contract/driver.js";
 import type { Area } from "../../iova/area.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
 import type { HwDevice } from "../common/device.js";
 import { DirtyPages, HwPagingDomain } from "../common/paging-domain.js";
+import { amdMapChecks } from "./checks.js";
 import type { AmdDriver } from "./driver.js";
 import type { AmdNestedDomain } from "./nested-domain.js";
 
@@ -31,7 +31,8 @@ export class AmdPagingDomain extends HwPagingDomain {
 
 	/** The driver can map the last page of the address space, but not a longer range that ends with it. */
 	override canMap(area: Area): Ret {
-		return area.last === IOVA_MAX && area.length > this.smallestPage ? -EINVAL : 0;
+		if (area.last !== IOVA_MAX || area.length <= this.smallestPage) return 0;
+		return this.iommu.driver.reasons.fail(amdMapChecks.amdLastPage, area.start, area.last);
 	}
 
 	override attach(device: HwDevice<AmdDriver>): Ret {

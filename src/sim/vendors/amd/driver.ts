@@ -1,6 +1,5 @@
 /** The simulated AMD IOMMU driver: what the iommufd core calls. */
 import { iommufd_hwpt_alloc_flags as FLAG, iommu_hw_info_type as INFO, iommu_hw_info_amd } from "../../../../structs/index.js";
-import { EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
@@ -11,6 +10,7 @@ import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import { IommuCaches } from "../../mmu/caches.js";
 import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
+import { atcChecks, endOf, eventChecks } from "../common/checks.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
@@ -19,6 +19,7 @@ import { FaultLog } from "../common/fault-log.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import { type AmdIommu, IOMMUFD, NESTED } from "./board.js";
+import { amdInfoChecks, amdNestedChecks, amdPagingChecks, amdViommuChecks } from "./checks.js";
 import { AmdPagingDomain } from "./domains.js";
 import { amdEvent } from "./events.js";
 import { amdFaultLine, amdWhy } from "./fault-log.js";
@@ -27,7 +28,7 @@ import { amdTable } from "./gcr3-table.js";
 import { AmdNestedDomain, copyDte } from "./nested-domain.js";
 import { type AmdOutcome, AmdTranslator } from "./translate.js";
 
-const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
+const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
 
 /** The AMD driver, for one IOMMU. */
 export class AmdDriver implements HwDriver {
@@ -49,6 +50,7 @@ export class AmdDriver implements HwDriver {
 		this.isolatesMsi = description.interruptRemapping;
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = ({ device, error }) => {
+			context.reasons.note(atcChecks.atcKept, formatRid(device), endOf(error));
 			context.warn(
 				`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps its entries`,
 			);
@@ -77,6 +79,7 @@ export class AmdDriver implements HwDriver {
 	/** Raises an event given by its code. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code, address, write, pasid } = numberedFault(device, event);
+		this.reasons.note(eventChecks.faultLogged, device.name, "AMD");
 		this.context.warn(amdFaultLine(device.bdf, pasid, 0, address, { code, flags: write ? 0x20 : 0 }));
 		return { record: undefined, virtId: undefined };
 	}
@@ -86,24 +89,27 @@ export class AmdDriver implements HwDriver {
 	}
 
 	allocPaging(device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
-		if (from?.data !== undefined || flags & ~(NEST | DIRTY | PASID)) return -EOPNOTSUPP;
+		const { features, reasons } = this;
+		const { name } = device.iommu;
+		if (from?.data !== undefined) return reasons.fail(amdPagingChecks.amdPagingData, from.data.type);
 		// A table for PASIDs has the guest's format, so it can neither be a parent nor track dirty pages.
-		if (flags & PASID && (this.features.pasidWidth === 0 || flags !== PASID)) return -EOPNOTSUPP;
-		if (flags & NEST && !this.features.nesting) return -EOPNOTSUPP;
-		if (flags & DIRTY && !this.features.dirtyTracking) return -EOPNOTSUPP;
+		if (flags & PASID && features.pasidWidth === 0) return reasons.fail(amdPagingChecks.amdNoPasids, name);
+		if (flags & PASID && flags !== PASID) return reasons.fail(amdPagingChecks.amdPasidFlags, flags);
+		if (flags & NEST && !features.nesting) return reasons.fail(amdPagingChecks.amdNoNesting, name);
 		return new AmdPagingDomain(device.iommu, flags);
 	}
 
 	hwInfo(_device: HwDevice, type: number): HwInfo | Ret | undefined {
 		if (!this.context.kernel.vendor[IOMMUFD]) return undefined;
-		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_AMD) return -EOPNOTSUPP;
+		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_AMD)
+			return this.reasons.fail(amdInfoChecks.amdInfoType, type);
 		const { efr, efr2 } = this.description;
 		return { type: INFO.IOMMU_HW_INFO_TYPE_AMD, data: iommu_hw_info_amd.encode({ efr, efr2 }) };
 	}
 
 	/** Accepts every type, as the driver does not check it. */
 	viommuSupported(): Ret {
-		return this.context.kernel.vendor[IOMMUFD] ? 0 : -EOPNOTSUPP;
+		return this.context.kernel.vendor[IOMMUFD] ? 0 : this.reasons.fail(amdViommuChecks.amdNoViommus);
 	}
 
 	/** In 7.3 no table can be nested through it yet; the kernel option adds what the data type is meant for. */
@@ -111,7 +117,7 @@ export class AmdDriver implements HwDriver {
 		if (!this.context.kernel.vendor[NESTED] || !(parent instanceof AmdPagingDomain)) return {};
 		return {
 			allocNested: (_device, flags, from): NestedDomain | Ret => {
-				if (flags !== 0) return -EOPNOTSUPP;
+				if (flags !== 0) return this.reasons.fail(amdNestedChecks.amdNestedFlags, flags);
 				const dte = copyDte(from, this.features.fiveLevels);
 				return typeof dte === "number" ? dte : new AmdNestedDomain(this, parent, dte, this.#nextDomain++);
 			},

@@ -42,7 +42,8 @@ const glx = numberReader(DTE, "glx");
 const gcr3 = reader(DTE, "gcr3");
 const domainId = numberReader(DTE, "domain_id");
 const ats = flagReader(DTE, "i");
-const guestPagingMode = numberReader(DTE, "guest_paging_mode");
+/** GuestPagingMode: 0 four levels, 1 five */
+export const guestPagingMode = numberReader(DTE, "guest_paging_mode");
 const LEVELS = [4, 5] as const;
 
 /** Unpacks the four words; nothing is checked. */

@@ -1,14 +1,14 @@
 /** AMD nested page tables, made from a guest's device table entry. */
 import { iommu_hwpt_data_type as DATA, iommu_hwpt_amd_guest as GUEST } from "../../../../structs/index.js";
-import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { NestedDomain } from "../../contract/domain.js";
-import type { AllocData } from "../../contract/user-data.js";
+import type { GivenData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
 import type { HwDevice } from "../common/device.js";
+import { amdDteChecks, amdNestedAttachChecks } from "./checks.js";
 import type { AmdPagingDomain } from "./domains.js";
 import type { AmdDriver } from "./driver.js";
-import { type AmdGuestDte, decodeAmdDte } from "./gcr3.js";
+import { type AmdGuestDte, decodeAmdDte, guestPagingMode } from "./gcr3.js";
 
 /** Guest CR3 tables have up to three levels; GLX 3 is reserved. */
 const GLX_RESERVED = 3;
@@ -31,7 +31,10 @@ export class AmdNestedDomain extends NestedDomain {
 
 	/** -EINVAL: a host PASID, or a device behind another IOMMU. Drops what was cached for the device. */
 	override attach(device: HwDevice, pasid: number): Ret {
-		if (pasid !== 0 || device.iommu.driver !== this.driver) return -EINVAL;
+		const { reasons } = this.driver;
+		if (pasid !== 0) return reasons.fail(amdNestedAttachChecks.amdNestedPasid, pasid);
+		if (device.iommu.driver !== this.driver)
+			return reasons.fail(amdNestedAttachChecks.amdOtherIommu, this.iommu.name, device.name, device.iommu.name);
 		this.#users.add(device);
 		this.driver.forget(device);
 		return 0;
@@ -55,13 +58,15 @@ export class AmdNestedDomain extends NestedDomain {
 }
 
 /** Copies the entry that came with an allocation. -EINVAL, -EFAULT; -EOPNOTSUPP for levels that the host lacks. */
-export function copyDte(from: AllocData, fiveLevels: boolean): AmdGuestDte | Ret {
-	if (from.data === undefined) return -EOPNOTSUPP;
-	const bytes = copyUserData(from.process, from.data, DATA.IOMMU_HWPT_DATA_AMD_GUEST, GUEST.size, GUEST.size);
+export function copyDte(from: GivenData, fiveLevels: boolean): AmdGuestDte | Ret {
+	const { reasons } = from.process;
+	const bytes = copyUserData(from.process, from.data, DATA.IOMMU_HWPT_DATA_AMD_GUEST, GUEST.size);
 	if (typeof bytes === "number") return bytes;
-	const dte = decodeAmdDte(GUEST.decode(bytes).dte);
-	if (dte.hostMode !== 0 || dte.hostRoot !== 0n) return -EINVAL;
-	if (dte.valid && dte.guestValid && dte.gcr3 === 0n) return -EINVAL;
-	if (dte.guestLevels === undefined || dte.glx === GLX_RESERVED) return -EINVAL;
-	return dte.guestLevels === 5 && !fiveLevels ? -EOPNOTSUPP : dte;
+	const words = GUEST.decode(bytes).dte;
+	const dte = decodeAmdDte(words);
+	if (dte.hostMode !== 0 || dte.hostRoot !== 0n) return reasons.fail(amdDteChecks.amdHostTable, dte.hostMode, dte.hostRoot);
+	if (dte.valid && dte.guestValid && dte.gcr3 === 0n) return reasons.fail(amdDteChecks.amdNoGcr3);
+	if (dte.guestLevels === undefined) return reasons.fail(amdDteChecks.amdGuestMode, guestPagingMode(words));
+	if (dte.glx === GLX_RESERVED) return reasons.fail(amdDteChecks.amdGlx);
+	return dte.guestLevels === 5 && !fiveLevels ? reasons.fail(amdDteChecks.amdFiveLevels) : dte;
 }

@@ -1,8 +1,10 @@
 /** The state of a simulated SMMUv3: streams, caches, VMIDs, stall tags. */
 import type { Ret } from "../../../kernel/kernel.js";
+import { formatRid } from "../../board/bdf.js";
 import type { IommuDevice } from "../../contract/device.js";
 import { IdPool } from "../../memory/id-pool.js";
 import { IommuCaches } from "../../mmu/caches.js";
+import { atcChecks, endOf } from "../common/checks.js";
 import { HwDevice } from "../common/device.js";
 import type { DriverContext, HwIommu } from "../common/driver.js";
 import { HostMemory } from "../common/host-memory.js";
@@ -32,9 +34,8 @@ export class Smmu implements HwIommu {
 		this.features = decodeSmmuIdr(description.idr);
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = ({ device, error }) => {
-			host.warn(
-				`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${error === "ITE" ? "timed out" : "completed with an error"}; its cache keeps its entries`,
-			);
+			host.reasons.note(atcChecks.atcKept, formatRid(device), endOf(error));
+			host.warn(`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${endOf(error)}; its cache keeps its entries`);
 			return false;
 		};
 		this.translator = new SmmuTranslator(this.features, this.caches, new HostMemory(host.memory), {

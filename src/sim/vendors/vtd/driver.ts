@@ -6,19 +6,19 @@ import {
 	iommu_hw_info_vtd,
 	iommu_hwpt_vtd_s1 as S1,
 } from "../../../../structs/index.js";
-import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
 import type { NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
-import type { AllocData } from "../../contract/user-data.js";
+import type { AllocData, GivenData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
 import { IommuCaches, NO_PASID } from "../../mmu/caches.js";
 import type { AtcFailure } from "../../mmu/failing-atcs.js";
 import { EXEC, PRIV, READ, WRITE } from "../../mmu/walk.js";
 import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
+import { atcChecks, endOf, eventChecks } from "../common/checks.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
@@ -27,6 +27,7 @@ import { FaultLog } from "../common/fault-log.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import type { VtdIommu } from "./board.js";
+import { vtdInfoChecks, vtdNestedChecks, vtdPagingChecks, vtdQuietChecks } from "./checks.js";
 import { vtdFaultLine } from "./fault-log.js";
 import { legacyReason, secondStageReason, vtdReason } from "./fault-reasons.js";
 import { VtdFeatures } from "./features.js";
@@ -35,7 +36,7 @@ import { VtdPagingDomain } from "./paging-domain.js";
 import { vtdTable } from "./pasid-directory.js";
 import { type CachedVtdPasid, type VtdOutcome, VtdTranslator } from "./translate.js";
 
-const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_DIRTY_TRACKING: DIRTY, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
+const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
 
 /** The VT-d driver, for one unit. */
 export class VtdDriver implements HwDriver {
@@ -84,6 +85,7 @@ export class VtdDriver implements HwDriver {
 	#atcFailed(failure: AtcFailure): boolean {
 		const { device, context, error } = failure;
 		const again = error === "ITE" && this.#reported === undefined;
+		if (!again) this.reasons.note(atcChecks.atcKept, formatRid(device), endOf(error));
 		this.#reported?.push(failure);
 		const what = error === "ITE" ? "Invalidation Time-out Error (ITE)" : "Invalidation Completion Error (ICE)";
 		const whose = `[${formatRid(device)}]${context === undefined || context === NO_PASID ? "" : ` PASID 0x${context.toString(16)}`}`;
@@ -112,6 +114,7 @@ export class VtdDriver implements HwDriver {
 	/** Raises a fault given by its reason. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code, address, write, pasid } = numberedFault(device, event);
+		this.reasons.note(eventChecks.faultLogged, device.name, "VT-d");
 		this.context.warn(vtdFaultLine(device.requester.wire, pasid, address, write ? WRITE : READ, code));
 		return { record: undefined, virtId: undefined };
 	}
@@ -122,20 +125,19 @@ export class VtdDriver implements HwDriver {
 
 	/** Allocates a first-stage table, unless the hardware lacks it or a flag needs the second stage. */
 	allocPaging(device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
-		const { features } = this;
-		if (from?.data !== undefined) return -EOPNOTSUPP;
+		const { features, reasons } = this;
+		if (from?.data !== undefined) return reasons.fail(vtdPagingChecks.vtdPagingData, from.data.type);
 		if (features.firstStage && (flags & ~PASID) === 0) return new VtdPagingDomain(device.iommu, features, "first", flags);
-		if (flags & ~(NEST | DIRTY | PASID)) return -EOPNOTSUPP;
-		if ((flags & NEST && !features.nesting) || (flags & DIRTY && !features.dirtyTracking)) return -EOPNOTSUPP;
-		if (!features.secondStage) return -EOPNOTSUPP;
+		const { name } = device.iommu;
+		if (flags & NEST && !features.nesting)
+			return reasons.fail(vtdPagingChecks.vtdNoNesting, name, features.scalable ? "ECAP.NEST is 0" : "it is in legacy mode");
+		if (!features.secondStage) return reasons.fail(vtdPagingChecks.vtdNoSecondStage, flags, name);
 		return new VtdPagingDomain(device.iommu, features, "second", flags);
 	}
 
-	allocNested(device: HwDevice, parent: PagingDomain, flags: number, from: AllocData): NestedDomain | Ret {
-		if (!this.features.nesting || flags & ~PASID) return -EOPNOTSUPP;
+	allocNested(device: HwDevice, parent: VtdPagingDomain, _flags: number, from: GivenData): NestedDomain | Ret {
 		const { data, process } = from;
-		if (data?.type !== DATA.IOMMU_HWPT_DATA_VTD_S1) return -EOPNOTSUPP;
-		if (!(parent instanceof VtdPagingDomain) || !parent.nestParent) return -EINVAL;
+		if (data.type !== DATA.IOMMU_HWPT_DATA_VTD_S1) return this.reasons.fail(vtdNestedChecks.vtdNestedType, data.type);
 		const bytes = copyUserData(process, data, DATA.IOMMU_HWPT_DATA_VTD_S1, S1.size);
 		if (typeof bytes === "number") return bytes;
 		return new VtdNestedDomain(device.iommu, this, parent, S1.decode(bytes), this.#nextDomain++);
@@ -143,7 +145,8 @@ export class VtdDriver implements HwDriver {
 
 	hwInfo(_device: HwDevice, type: number): HwInfo | Ret {
 		const { cap, ecap, errata } = this.description;
-		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD) return -EOPNOTSUPP;
+		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD)
+			return this.reasons.fail(vtdInfoChecks.vtdInfoType, type);
 		const data = iommu_hw_info_vtd.encode({ flags: errata ? 1 : 0, cap_reg: cap, ecap_reg: ecap });
 		return { type: INFO.IOMMU_HW_INFO_TYPE_INTEL_VTD, data };
 	}
@@ -167,6 +170,7 @@ export class VtdDriver implements HwDriver {
 		if (outcome.ok) return outcome;
 		const { reason, quiet, ats } = outcome;
 		const sent = pasid ?? device.part?.pasid;
+		if (!ats && quiet) this.reasons.note(vtdQuietChecks.vtdFaultQuiet, device.name, iova);
 		if (!ats && !quiet) this.#faults.add(vtdFaultLine(device.requester.wire, sent, iova, access, reason));
 		return { ok: false, ats, why: `fault reason 0x${reason.toString(16).padStart(2, "0")}: ${vtdReason(reason)}` };
 	}

@@ -2,6 +2,7 @@
 import { iommu_hwpt_invalidate_data_type as DATA, iommu_hwpt_vtd_s1_invalidate_v10 as ENTRY } from "../../../../structs/index.js";
 import type { Vendor } from "../vendor.js";
 import { INV_V10, type VtdIommu, vtdBoard } from "./board.js";
+import { vtdChecks } from "./checks.js";
 import { VtdDriver } from "./driver.js";
 import { vtdHitBy } from "./invalidations.js";
 import { vtdQueue } from "./queue.js";
@@ -9,6 +10,7 @@ import { vtdQueue } from "./queue.js";
 export const vtd: Vendor<VtdIommu> = {
 	...vtdBoard,
 	title: "VT-d",
+	checks: vtdChecks,
 	driver: (description, context) => ({ name: description.name, description, driver: new VtdDriver(description, context) }),
 	proposals: {
 		"vtd-inv-v10": {

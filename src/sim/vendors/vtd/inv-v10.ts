@@ -3,8 +3,10 @@ import { iommu_hwpt_vtd_s1_invalidate_v10 as ENTRY, iommu_hwpt_vtd_s1_invalidate
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
 import type { InvalidateArray } from "../../contract/invalidation.js";
+import { faultAt } from "../../memory/fault.js";
 import { NO_PASID } from "../../mmu/caches.js";
 import type { AtcFailure } from "../../mmu/failing-atcs.js";
+import { vtdErrorChecks } from "./checks.js";
 import type { VtdDriver } from "./driver.js";
 
 /** Writes `hw_error` back into a handled entry: 0, or ICE and ITE. -EFAULT. */
@@ -21,5 +23,8 @@ export function writeHwError(driver: VtdDriver, array: InvalidateArray, entry: n
 	}
 	const bytes = new Uint8Array(4);
 	new DataView(bytes.buffer).setUint32(0, word, true);
-	return array.process.memory.write(array.address(entry) + BigInt(ENTRY.offsets.hw_error), bytes);
+	const { memory, reasons } = array.process;
+	const addr = array.address(entry) + BigInt(ENTRY.offsets.hw_error);
+	if (memory.write(addr, bytes) >= 0) return 0;
+	return reasons.fail(vtdErrorChecks.vtdErrorNotWritable, entry, addr, faultAt(memory, addr, bytes.length, true));
 }

@@ -5,7 +5,6 @@ import {
 	iommu_hwpt_vtd_s1_invalidate_flags as ENTRY_FLAG,
 	iommu_hwpt_vtd_s1_flags as FLAG,
 } from "../../../../structs/index.js";
-import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { NestedDomain } from "../../contract/domain.js";
 import type { IommuInstance } from "../../contract/driver.js";
@@ -13,6 +12,7 @@ import type { InvalidateArray, InvalidateResult } from "../../contract/invalidat
 import type { X86Paging } from "../../mmu/walk-x86.js";
 import type { HwDevice } from "../common/device.js";
 import { INV_V10 } from "./board.js";
+import { vtdEntryChecks, vtdInvalidateChecks, vtdInvalidationChecks } from "./checks.js";
 import type { VtdDriver } from "./driver.js";
 import { writeHwError } from "./inv-v10.js";
 import { vtdS1Invalidation } from "./invalidations.js";
@@ -88,15 +88,19 @@ export class VtdNestedDomain extends NestedDomain {
 
 	/** Checks that the hardware's PASID table entry can hold the configuration; else -EINVAL. */
 	#check(): Ret {
-		const { features } = this.driver;
+		const { features, reasons } = this.driver;
+		const { name } = this.iommu;
 		const { flags, addr_width } = this.config;
-		if (flags & BigInt(FLAG.IOMMU_VTD_S1_SRE) && !features.supervisor) return -EINVAL;
-		if (flags & BigInt(FLAG.IOMMU_VTD_S1_EAFE) && !features.extendedAccessed) return -EINVAL;
-		return addr_width === 48 || (addr_width === 57 && features.fiveLevels) ? 0 : -EINVAL;
+		if (flags & BigInt(FLAG.IOMMU_VTD_S1_SRE) && !features.supervisor) return reasons.fail(vtdEntryChecks.vtdNoSupervisor, name);
+		if (flags & BigInt(FLAG.IOMMU_VTD_S1_EAFE) && !features.extendedAccessed)
+			return reasons.fail(vtdEntryChecks.vtdNoExtendedAccessed, name);
+		if (addr_width === 57 && !features.fiveLevels) return reasons.fail(vtdEntryChecks.vtdNoFiveLevels, name);
+		return addr_width === 48 || addr_width === 57 ? 0 : reasons.fail(vtdEntryChecks.vtdAddrWidth, addr_width);
 	}
 
 	override invalidate(array: InvalidateArray): InvalidateResult {
-		if (array.type !== DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1) return { rc: -EINVAL, done: 0 };
+		if (array.type !== DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1)
+			return { rc: this.driver.reasons.fail(vtdInvalidateChecks.vtdArrayType, array.type), done: 0 };
 		const reports = this.driver.context.kernel.vendor[INV_V10];
 		for (let i = 0; i < array.count; i++) {
 			const bytes = array.entry(i, ENTRY.size);
@@ -121,9 +125,11 @@ export class VtdNestedDomain extends NestedDomain {
 	#invalidateOne(entry: { addr: bigint; npages: bigint; flags: number; __reserved: number }): Ret {
 		const { addr, npages, flags } = entry;
 		const leaf = ENTRY_FLAG.IOMMU_VTD_INV_FLAGS_LEAF;
-		if (flags & ~leaf || entry.__reserved !== 0) return -EOPNOTSUPP;
-		if ((addr & 0xfffn) !== 0n || (npages === ALL_PAGES && addr !== 0n)) return -EINVAL;
-		const { caches } = this.driver;
+		const { caches, reasons } = this.driver;
+		if (flags & ~leaf) return reasons.fail(vtdInvalidationChecks.vtdEntryFlags, flags);
+		if (entry.__reserved !== 0) return reasons.fail(vtdInvalidationChecks.vtdEntryReserved, entry.__reserved);
+		if ((addr & 0xfffn) !== 0n) return reasons.fail(vtdInvalidationChecks.vtdEntryAddr, addr);
+		if (npages === ALL_PAGES && addr !== 0n) return reasons.fail(vtdInvalidationChecks.vtdEntryEverything, addr);
 		for (const each of vtdS1Invalidation({ addr, npages, leaf: (flags & leaf) !== 0 }, this.id, this.#contexts())) caches.invalidate(each);
 		return 0;
 	}

@@ -1,6 +1,5 @@
 /** VT-d page tables for IOASes, and attach checks shared with nested ones. */
 import { iommufd_hwpt_alloc_flags as FLAG } from "../../../../structs/index.js";
-import { EINVAL, ENODEV } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { IommuDevice } from "../../contract/device.js";
 import type { Domain } from "../../contract/domain.js";
@@ -9,6 +8,7 @@ import type { Area } from "../../iova/area.js";
 import type { Interval } from "../../iova/interval-set.js";
 import type { HwDevice } from "../common/device.js";
 import { DirtyPages, HwPagingDomain } from "../common/paging-domain.js";
+import { vtdFaultChecks, vtdMapChecks } from "./checks.js";
 import type { VtdDriver } from "./driver.js";
 import type { VtdFeatures } from "./features.js";
 import type { VtdNestedDomain } from "./nested-domain.js";
@@ -49,7 +49,8 @@ export class VtdPagingDomain extends HwPagingDomain {
 
 	/** Erratum 772415: hardware may write through read-only entries of a nesting parent. */
 	override canMap(area: Area): Ret {
-		return this.nestParent && !area.writable ? -EINVAL : 0;
+		if (!this.nestParent || area.writable) return 0;
+		return this.iommu.driver.reasons.fail(vtdMapChecks.vtdReadOnly, area.start);
 	}
 
 	override unmapped(area: Area): void {
@@ -65,5 +66,6 @@ export function needsPasidEntry(device: IommuDevice): boolean {
 
 /** Checks that a device can use a table with a fault queue: -ENODEV without PRI. */
 export function enableFaults(domain: Domain, device: HwDevice): Ret {
-	return domain.faultHandler === undefined || device.pci.pri > 0 ? 0 : -ENODEV;
+	if (domain.faultHandler === undefined || device.pci.pri > 0) return 0;
+	return device.iommu.driver.reasons.fail(vtdFaultChecks.vtdNoPri, device.name);
 }
