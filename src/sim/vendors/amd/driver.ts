@@ -10,7 +10,7 @@ import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import { IommuCaches } from "../../mmu/caches.js";
 import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
-import { atcChecks, endOf, eventChecks } from "../common/checks.js";
+import { atcChecks, endOf, loggedChecks } from "../common/checks.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
@@ -79,7 +79,7 @@ export class AmdDriver implements HwDriver {
 	/** Raises an event given by its code. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code, address, write, pasid } = numberedFault(device, event);
-		this.reasons.note(eventChecks.faultLogged, device.name, "AMD");
+		this.reasons.note(loggedChecks.faultLogged, device.name, "AMD");
 		this.context.warn(amdFaultLine(device.bdf, pasid, 0, address, { code, flags: write ? 0x20 : 0 }));
 		return { record: undefined, virtId: undefined };
 	}

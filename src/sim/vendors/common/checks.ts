@@ -13,7 +13,7 @@ export const atcChecks = checks("PCI Express Base Specification, 10.3.1 Invalida
 });
 
 /** Faults of vendors whose guests get no events. */
-export const eventChecks = checks("observed on Linux 7.3.4", {
+export const loggedChecks = checks("observed on Linux 7.3.4", {
 	faultLogged: check(
 		0,
 		"the fault of {device} went to the kernel log: guests get no faults of {vendor}",

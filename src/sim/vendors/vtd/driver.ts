@@ -18,7 +18,7 @@ import type { AtcFailure } from "../../mmu/failing-atcs.js";
 import { EXEC, PRIV, READ, WRITE } from "../../mmu/walk.js";
 import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
-import { atcChecks, endOf, eventChecks } from "../common/checks.js";
+import { atcChecks, endOf, loggedChecks } from "../common/checks.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
@@ -114,7 +114,7 @@ export class VtdDriver implements HwDriver {
 	/** Raises a fault given by its reason. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code, address, write, pasid } = numberedFault(device, event);
-		this.reasons.note(eventChecks.faultLogged, device.name, "VT-d");
+		this.reasons.note(loggedChecks.faultLogged, device.name, "VT-d");
 		this.context.warn(vtdFaultLine(device.requester.wire, pasid, address, write ? WRITE : READ, code));
 		return { record: undefined, virtId: undefined };
 	}
