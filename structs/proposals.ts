@@ -1,8 +1,10 @@
 /** Structs that were proposed and never became uAPI; logs, old patches and out-of-tree kernels contain them. */
 // They are not part of the pinned facts.
+import { noFlags, size } from "./common.js";
 import { array, bit, bits, struct, u32, u64 } from "./dsl.js";
 import { iommu_hwpt_vtd_s1_invalidate_flags } from "./invalidate.js";
 import { derivedSet } from "./sets.js";
+import { iommu_veventq_type } from "./viommu.js";
 
 const proposal = true;
 
@@ -23,6 +25,21 @@ export const iommu_hwpt_vtd_s1_invalidate_v10 = struct(
 		hw_error: u32.of(iommu_hwpt_vtd_s1_invalidate_error).out().note("what went wrong with an entry that was submitted"),
 	},
 	"one entry of a VT-d first-stage invalidation, with the hardware's error written back",
+	{ proposal },
+);
+
+/** 24 bytes as posted: neither a depth nor a reserved word, which today's iommu_veventq_alloc has. */
+export const iommu_virq_alloc = struct(
+	"iommu_virq_alloc",
+	{
+		size,
+		flags: noFlags,
+		viommu_id: u32.as("id").note("the virtual IOMMU"),
+		type: u32.of(iommu_veventq_type).note("which events to report"),
+		out_virq_id: u32.as("id").out().note("ID of the new virtual IRQ"),
+		out_virq_fd: u32.as("fd").out().note("file to read events from"),
+	},
+	"make a queue for a virtual IOMMU's events, by its name of 2024; today iommu_veventq_alloc",
 	{ proposal },
 );
 

@@ -56,6 +56,11 @@ export class Draft {
 		if (!this.given(path)) this.#values.set(path, value);
 	}
 
+	/** Flags that another option implies: they are added to those that the user gave, except to a field set raw. */
+	imply(path: string, flags: number | bigint): void {
+		if (!this.#forced.some(([field]) => field.path === path)) this.#values.set(path, this.get(path) | BigInt(flags));
+	}
+
 	get(path: string): bigint {
 		const value = this.#values.get(path) ?? 0n;
 		return typeof value === "bigint" ? value : value[0];

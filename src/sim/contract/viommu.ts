@@ -14,8 +14,8 @@ export interface ViommuCore {
 	findDevice(virtId: bigint): IommuDevice | undefined;
 	/** The virtual ID of the device. */
 	virtId(device: IommuDevice): bigint | undefined;
-	/** Send an event to the vEVENTQ of the type. false if there is none. */
-	report(type: number, data: Uint8Array): boolean;
+	/** Send an event to the vEVENTQ of the type: `lost` if it is full, undefined if there is none. */
+	report(type: number, data: Uint8Array): "queued" | "lost" | undefined;
 	/** Pages that user space can map at an offset (in pages) of the context's file; a mapping keeps the vIOMMU alive. */
 	newMappable(pages: number): { readonly object: MemoryObject; readonly offset: number };
 	removeMappable(offset: number): void;

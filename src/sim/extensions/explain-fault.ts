@@ -6,6 +6,8 @@ import { Device } from "../iommufd/device.js";
 import { Hwpt } from "../iommufd/hwpt.js";
 import type { Sim } from "../system/sim.js";
 import type { HwDevice } from "../vendors/common/device.js";
+import { GuestTable } from "./guest-table.js";
+import { foreignOwner, lookAlike } from "./pasid-space.js";
 
 /** A device that may have caused a fault, and where the fault is reported. */
 export interface FaultOwner {
@@ -18,8 +20,10 @@ export interface FaultOwner {
 	/** undefined: bound to no context */
 	readonly bound: { readonly context: number; readonly deviceId: number } | undefined;
 	readonly vdevice: { readonly id: number; readonly virtId: bigint; readonly viommu: number } | undefined;
-	/** the page table that the PASID is attached to */
+	/** the page table that the PASID is attached to; of a guest's whole PASID table, the one beneath it */
 	readonly hwpt: number | undefined;
+	/** the guest's whole PASID table that has the PASID */
+	readonly guestTable: number | undefined;
 	/** where its page requests go */
 	readonly faultQueue: number | undefined;
 	/** where its other faults go: event queues of its virtual IOMMU, by type */
@@ -47,9 +51,20 @@ export function explainFault(sim: Sim, segment: number, rid: number, pasid: numb
 	const hw = (list: readonly (HwDevice | undefined)[]) => list.filter((each) => each !== undefined);
 	const functions = hw(senders.devices.map((device) => devices.get(device.bdf)));
 	const virtual = hw(senders.siov.map((device) => parts.get(device)));
-	if (senders.why !== undefined) why.push(`${senders.why}: they cannot be told apart, so they form one group`);
-	// a PASID that was carved out belongs to its virtual device, not to the parent
-	const owners = (senders.siov.length > 0 ? virtual : functions).map((device) => ownerOf(sim, device, pasid));
+	if (senders.why !== undefined && senders.devices.length > 1)
+		why.push(`${senders.why}: they cannot be told apart, so they form one group`);
+	// a PASID that was carved out, or given to a virtual device, belongs to that and not to the parent
+	const taken =
+		pasid === undefined ? undefined : functions.map((device) => foreignOwner(device, pasid)).find((owner) => owner !== undefined);
+	const found = virtual.length > 0 ? virtual : taken !== undefined ? [taken] : functions;
+	// of those that look the same to the IOMMU in one context, the first one gets the report, and its answer serves all
+	const [first] = found.filter(({ boundTo }) => boundTo !== undefined);
+	const alike = first === undefined ? [] : found.filter((other) => other !== first && lookAlike(first, other));
+	if (alike.length > 0)
+		why.push(
+			`${[first, ...alike].map(({ name }) => name).join(", ")} look the same to the IOMMU: a request of either is reported once, for the first, and the answer serves both`,
+		);
+	const owners = found.filter((device) => !alike.includes(device)).map((device) => ownerOf(sim, device, pasid));
 	const unseen = senders.devices.filter((device) => !devices.has(device.bdf));
 	for (const device of unseen) why.push(`${formatBdf(device.bdf)} sends it too, but no IOMMU translates for it`);
 	if (owners.length === 0 && unseen.length === 0)
@@ -59,16 +74,25 @@ export function explainFault(sim: Sim, segment: number, rid: number, pasid: numb
 	const [only] = owners;
 	if (owners.length === 1 && only.bound === undefined) why.push(`${only.name} is not bound to a context: its faults go to the kernel log`);
 	if (owners.length === 1 && only.bound !== undefined && only.faultQueue === undefined)
-		why.push("its page table has no fault queue: page requests are answered INVALID");
-	return { segment, rid, pasid, owners, attributed: owners.length === 1 && senders.why === undefined, why };
+		why.push(
+			only.hwpt === undefined && only.guestTable === undefined
+				? "no page table is attached for it: page requests are answered INVALID"
+				: "its page table has no fault queue: page requests are answered INVALID",
+		);
+	return { segment, rid, pasid, owners, attributed: owners.length === 1, why };
 }
 
 function ownerOf(sim: Sim, device: HwDevice, pasid: number | undefined): FaultOwner {
 	const object = device.boundTo instanceof Device ? device.boundTo : undefined;
-	const { attached } = device.group;
-	const own = attached.get(0);
-	const sent = device.part === undefined ? pasid : undefined;
-	const handle = attached.get(sent ?? 0) ?? (own && device.iommu.driver.guestOwnsPasids?.(own.domain) ? own : undefined);
+	const { group, pasidTable, part } = device;
+	const own = group.attached.get(0);
+	const sent = part !== undefined && pasid === part.pasid ? undefined : pasid;
+	const table = pasidTable instanceof GuestTable && (sent === undefined || pasidTable.covers(sent)) ? pasidTable : undefined;
+	const route = pasidTable === undefined ? undefined : pasidTable.route(device, sent);
+	const handle =
+		pasidTable !== undefined
+			? table && own
+			: (group.attached.get(sent ?? 0) ?? (own && device.iommu.driver.guestOwnsPasids?.(own.domain) ? own : undefined));
 	const hwpt = object && handle && hwptOf(object.context, handle.domain);
 	const vdevice = object?.vdevice;
 	return {
@@ -79,7 +103,8 @@ function ownerOf(sim: Sim, device: HwDevice, pasid: number | undefined): FaultOw
 		bound: object && { context: contextNumber(sim, object.context), deviceId: object.id },
 		vdevice: vdevice && { id: vdevice.id, virtId: vdevice.virtId, viommu: vdevice.viommu.id },
 		hwpt: hwpt?.id,
-		faultQueue: hwpt?.faultQueue?.id,
+		guestTable: table?.id,
+		faultQueue: table?.queue !== undefined && route !== undefined ? table.queue.id : hwpt?.faultQueue?.id,
 		eventQueues: vdevice ? [...vdevice.viommu.eventQueues.values()].map((queue) => ({ type: queue.eventType, id: queue.id })) : [],
 	};
 }

@@ -56,7 +56,7 @@ export class VeventQueue extends IommufdObject {
 	}
 
 	/** Queue an event; if there is no room it is lost, and the marker ends the queue. */
-	report(data: Uint8Array): void {
+	report(data: Uint8Array): "queued" | "lost" {
 		// The marker is always last: the next event replaces it or, if lost, updates its sequence number.
 		if (this.#events.last !== undefined && this.#events.last.data === undefined) this.#events.pop();
 		const full = this.#held === this.depth;
@@ -64,6 +64,7 @@ export class VeventQueue extends IommufdObject {
 		else this.#held++;
 		this.#events.push({ sequence: this.#sequence, data: full ? undefined : data });
 		this.#sequence = (this.#sequence + 1) & SEQUENCE_MASK;
+		return full ? "lost" : "queued";
 	}
 
 	shift(): void {

@@ -59,11 +59,10 @@ export class Viommu extends IommufdObject implements ViommuCore {
 		return this.#mappings > 0 ? { who: "mapped memory", verb: "unmap", what: `the memory of viommu ${this.id}` } : undefined;
 	}
 
-	report(type: number, data: Uint8Array): boolean {
+	report(type: number, data: Uint8Array): "queued" | "lost" | undefined {
 		const queue = this.eventQueues.get(type);
 		if (queue === undefined) this.context.system.reasons.note(eventChecks.noQueue, type, this.id);
-		queue?.report(data);
-		return queue !== undefined;
+		return queue?.report(data);
 	}
 
 	newMappable(pages: number): { readonly object: MemoryObject; readonly offset: number } {

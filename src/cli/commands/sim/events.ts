@@ -1,5 +1,6 @@
 /** `sim event`, `sim fail` and `sim failures`: faults of devices, and invalidations that fail. */
 import { SMMU_EVENT_LAYOUTS } from "../../../formats/smmuv3/events.js";
+import type { SimControl } from "../../../sim/index.js";
 import { splitPairs } from "../../call/entries/encode.js";
 import { showIo } from "../../call/io-result.js";
 import { parseNumber } from "../../call/natural.js";
@@ -16,26 +17,42 @@ async function event(inv: Invocation): Promise<Outcome> {
 		splitPairs(args.slice(2).join(","), args[1]).map(([name, value]) => [name.toLowerCase(), parseNumber(value, name)]),
 	);
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
-	const { record, virtId } = control.raise(device, { what: args[1], fields, pasid });
+	const raised = control.raise(device, { what: args[1], fields, pasid });
+	const { record, fate } = raised;
+	const virtId = "virtId" in raised ? raised.virtId : undefined;
+	const group = "group" in raised ? raised.group : undefined;
 	return await showIo(inv, {
 		command: "sim event",
 		call: "event",
 		ret: 0,
 		errno: 0,
-		headline:
-			virtId === undefined
-				? "raised; no guest sees it, the kernel log has it"
-				: `raised; the event queue reports it for device ${hex(virtId)}`,
+		headline: `raised; ${fateText(raised)}`,
 		lines: record === undefined ? [] : [`record ${hexBytes(record)}`],
 		json: {
 			device: device.name,
 			event: args[1],
-			delivered: virtId !== undefined,
+			fate,
+			delivered: fate === "queued",
 			virtId: virtId === undefined ? null : hex(virtId),
+			group: group ?? null,
+			why: "why" in raised ? raised.why : null,
 			record: record === undefined ? null : hexBytes(record),
 		},
-		fields: { delivered: virtId === undefined ? 0 : 1 },
+		fields: { delivered: fate === "queued" ? 1 : 0, group: group ?? 0 },
 	});
+}
+
+function fateText(raised: ReturnType<SimControl["raise"]>): string {
+	switch (raised.fate) {
+		case "queued":
+			return `the event queue reports it for device ${hex(raised.virtId)}`;
+		case "lost":
+			return `the event queue of device ${hex(raised.virtId)} is full, so it is lost`;
+		case "page-request":
+			return `it stalls, and the fault queue has it as page request group ${raised.group}`;
+		case "unhandled":
+			return `nobody takes it (${raised.why}): the kernel log has it`;
+	}
 }
 
 async function fail(inv: Invocation): Promise<Outcome> {

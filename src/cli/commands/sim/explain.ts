@@ -1,7 +1,8 @@
 /** `sim explain-fault`: which device caused a fault. */
+import { ENODEV, ENOTUNIQ } from "../../../kernel/errno.js";
 import { parseNumber } from "../../call/natural.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
-import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
+import { exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { hex } from "../../frame/text.js";
 import { controlOf, printDocument } from "./control.js";
 
@@ -32,18 +33,20 @@ async function explain(inv: Invocation): Promise<Outcome> {
 				bound: owner.bound ?? null,
 				vdevice: owner.vdevice ? { ...owner.vdevice, virtId: hex(owner.vdevice.virtId) } : null,
 				hwpt: owner.hwpt ?? null,
+				guestTable: owner.guestTable ?? null,
 				faultQueue: owner.faultQueue ?? null,
 			})),
 			why: told.why,
 		});
 	else {
 		const lines = told.owners.map((owner) => {
-			const { name, node, group, kind, bound, vdevice, hwpt, faultQueue, eventQueues } = owner;
+			const { name, node, group, kind, bound, vdevice, hwpt, guestTable, faultQueue, eventQueues } = owner;
 			return [
 				`${out.name(node ?? name)}${node === undefined ? "" : ` (${name})`}${kind === "siov" ? ", one PASID of its parent" : ""}, group ${group}`,
 				bound === undefined ? "not bound to any context" : `device ${bound.deviceId} of context ${bound.context}`,
 				...(vdevice ? [`virtual device ${vdevice.id}: ${hex(vdevice.virtId)} in virtual IOMMU ${vdevice.viommu}`] : []),
-				...(hwpt === undefined ? [] : [`page table ${hwpt}`]),
+				...(guestTable === undefined ? [] : [`the guest's PASID table ${guestTable}`]),
+				...(hwpt === undefined ? [] : [guestTable === undefined ? `page table ${hwpt}` : `on page table ${hwpt}`]),
 				...(faultQueue === undefined ? [] : [`page requests go to fault queue ${faultQueue}`]),
 				...eventQueues.map(({ type, id }) => `events of type ${type} go to event queue ${id}`),
 			].join("; ");
@@ -58,8 +61,8 @@ async function explain(inv: Invocation): Promise<Outcome> {
 	}
 	const [only] = told.owners;
 	return {
-		...done,
 		exit: told.attributed ? exitCode.done : exitCode.failed,
+		errno: told.attributed ? 0 : told.owners.length === 0 ? ENODEV : ENOTUNIQ,
 		value: told.attributed ? only.bound?.deviceId : undefined,
 		fields: told.attributed ? { context: only.bound?.context ?? 0, queue: only.faultQueue ?? 0, vdevice: only.vdevice?.id ?? 0 } : {},
 	};
@@ -71,8 +74,9 @@ export const explainCommands: readonly CommandSpec[] = [
 		summary: "which device caused a fault, by requester ID and PASID, and where its report goes",
 		details: [
 			"Attributes a fault as the first /dev/iommu proposal (2021) asks: to the device, its virtual device, its context and queue. If",
-			"that cannot be decided, it shows why and exits with 1: behind a PCIe-to-PCI bridge requester IDs are not the devices' own, and",
-			"devices that share requester ID and PASID look alike. Mediated devices backed by software never fault through the IOMMU.",
+			"that cannot be decided, it shows why and fails: ENODEV if no device sends the ID, ENOTUNIQ if several do (behind a PCIe-to-PCI",
+			"bridge requester IDs are not the devices' own). Virtual devices that own the very same PASIDs look alike: the first one gets the",
+			"report, and its answer serves both. Mediated devices backed by software never fault through the IOMMU.",
 		].join("\n"),
 		args: [{ name: "RID", doc: "00:12.0, 0001:00:12.0, or a number" }],
 		options: () => [

@@ -28,7 +28,7 @@ const deviceArg: Argument = {
 
 /** VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID */
 function fillPasidFlag(draft: Draft): void {
-	if (draft.given("pasid")) draft.fill("flags", 1n);
+	if (draft.given("pasid")) draft.imply("flags", 1);
 }
 
 /** The path of the device's file, by its name or by the ID that bind gave it. @throws UsageError */
@@ -128,7 +128,7 @@ const specs: readonly CallSpec[] = [
 			if (!draft.given("iommufd")) draft.fill("iommufd", draft.dry ? 3n : BigInt(await draft.inv.context.iommu()));
 			const token = draft.inv.options.token as string | undefined;
 			if (token !== undefined) {
-				draft.fill("flags", 1n);
+				draft.imply("flags", 1);
 				draft.fill("token_uuid_ptr", draft.placer.place(parseUuid(token, "--token")));
 			}
 			return await logLength(draft);
@@ -170,7 +170,7 @@ const specs: readonly CallSpec[] = [
 		ioctl: "IOMMU_GET_HW_INFO",
 		positional: [{ name: "ID", doc: "the device's ID in the context, or the name of a device that was bound here", field: "dev_id" }],
 		prepare(draft) {
-			if (draft.given("in_data_type")) draft.fill("flags", 1n);
+			if (draft.given("in_data_type")) draft.imply("flags", 1);
 			draft.fill("data_len", BigInt(infoRoom));
 			const room = draft.get("data_len");
 			if (room > 0n) draft.fill("data_uptr", draft.placer.place(new Uint8Array(Number(room < 1n << 20n ? room : BigInt(infoRoom)))));

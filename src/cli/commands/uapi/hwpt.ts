@@ -122,7 +122,7 @@ const specs: readonly CallSpec[] = [
 		extra: () => payloadOptions(hwptPayloads),
 		prepare(draft) {
 			placePayload(draft, hwptPayloads, "data_type");
-			if (draft.given("fault_id")) draft.fill("flags", BigInt(iommufd_hwpt_alloc_flags.IOMMU_HWPT_FAULT_ID_VALID));
+			if (draft.given("fault_id")) draft.imply("flags", iommufd_hwpt_alloc_flags.IOMMU_HWPT_FAULT_ID_VALID);
 		},
 		examples: [
 			["hwpt alloc 4 1 --flags NEST_PARENT", "for device 4, over IOAS 1, to nest on"],

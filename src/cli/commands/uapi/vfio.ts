@@ -106,7 +106,7 @@ const specs: readonly CallSpec[] = [
 		ioctl: "VFIO_IOMMU_UNMAP_DMA",
 		extra: () => [{ flags: "--all", doc: "everything: the flag ALL with IOVA and size 0" }],
 		prepare(draft) {
-			if (draft.inv.options.all === true) draft.fill("flags", BigInt(vfio_defines.VFIO_DMA_UNMAP_FLAG_ALL));
+			if (draft.inv.options.all === true) draft.imply("flags", vfio_defines.VFIO_DMA_UNMAP_FLAG_ALL);
 		},
 		examples: [
 			["vfio unmap-dma --iova 0x1000000 --size 64k", ""],

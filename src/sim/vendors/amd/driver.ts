@@ -81,7 +81,7 @@ export class AmdDriver implements HwDriver {
 		const { code, address, write, pasid } = numberedFault(device, event);
 		this.reasons.note(loggedChecks.faultLogged, device.name, "AMD");
 		this.context.warn(amdFaultLine(device.bdf, pasid, 0, address, { code, flags: write ? 0x20 : 0 }));
-		return { record: undefined, virtId: undefined };
+		return { record: undefined, fate: "unhandled", why: "guests have no event queue" };
 	}
 
 	canTrackDirty(): boolean {

@@ -12,12 +12,19 @@ export interface RaisedEvent {
 	readonly pasid: number | undefined;
 }
 
-export interface EventOutcome {
+/** Who got a fault. */
+export type EventFate =
+	/** the guest's event queue, which reports it for the device with this virtual ID; `lost`: the queue was full */
+	| { readonly fate: "queued" | "lost"; readonly virtId: bigint }
+	/** the fault queue, as a page request of this group */
+	| { readonly fate: "page-request"; readonly group: number }
+	/** nobody: the kernel log has it */
+	| { readonly fate: "unhandled"; readonly why: string };
+
+export type EventOutcome = EventFate & {
 	/** the IOMMU's own record, with the physical stream ID */
 	readonly record: Uint8Array | undefined;
-	/** the virtual stream ID in the guest's event queue; undefined: it went to the kernel log */
-	readonly virtId: bigint | undefined;
-}
+};
 
 /** Checks a fault given by number, with an address and a direction. Throws a ControlError for anything else. */
 export function numberedFault(

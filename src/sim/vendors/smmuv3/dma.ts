@@ -1,15 +1,17 @@
 /** DMA of devices behind an SMMUv3: translation, event records, stalls. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
-import { SMMU_EVENTS, type SmmuEventName } from "../../../formats/smmuv3/events.js";
+import type { SmmuEventName } from "../../../formats/smmuv3/events.js";
 import type { Values } from "../../../formats/words.js";
 import type { DmaOutcome } from "../../contract/driver.js";
 import { EXEC, PRIV, WRITE } from "../../mmu/walk.js";
 import { throughHost } from "../common/dma.js";
+import type { EventFate } from "../common/event.js";
 import { QUIRKS } from "./board.js";
 import { smmuEventChecks } from "./checks.js";
 import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
 import type { SmmuStream } from "./stream.js";
 import { type SmmuEvent, smmuEventRecord } from "./translate.js";
+import { unhandledLine } from "./unhandled.js";
 
 /** The events that the driver forwards to guests. */
 export const FOR_GUESTS = new Set<SmmuEventName>([
@@ -97,37 +99,59 @@ function names(stream: SmmuStream, pasid: number | undefined): Values {
 	return { sid: BigInt(stream.wire), ...(pasid === undefined ? {} : { ssv: 1n, ssid: BigInt(pasid) }) };
 }
 
-/** Records an event that ends the access. The guest gets it if it concerns the guest's own stage. */
-export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome {
+/** Records an event that ends the access. The guest gets it if it concerns the guest's own stage; else it is printed. */
+export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome & { ok: false } {
 	const record = smmuEventRecord(event, stream.smmu.has(QUIRKS.wholeIpa));
-	const { events, smmu } = stream;
-	if (events !== undefined && !event.stage2 && FOR_GUESTS.has(event.name)) {
-		if (!events.viommu.report(record, events.virtId)) smmu.host.reasons.note(smmuEventChecks.smmuNoVeventq, event.name, stream.device.name);
-	} else {
-		smmu.host.reasons.note(smmuEventChecks.smmuEventLogged, event.name, stream.device.name, () => whyLogged(stream, event));
-		smmu.host.warn(
-			`${smmu.name}: event 0x${SMMU_EVENTS[event.name].toString(16).padStart(2, "0")} ${event.name} client ${stream.device.name} sid 0x${stream.wire.toString(16)}`,
-		);
-	}
+	deliver(stream, event, record);
 	return { ok: false, record, why: event.name };
 }
 
-/** Why the guest does not get an event. */
-function whyLogged({ domain, device }: SmmuStream, event: SmmuEvent): string {
+/** Sends a record to the event queue of the guest that has the device, or prints it as unhandled. */
+export function deliver(stream: SmmuStream, event: SmmuEvent, record: Uint8Array): EventFate {
+	const { events, device, smmu } = stream;
+	const { warn, reasons } = smmu.host;
+	const reason = whyLogged(stream, event);
+	if (reason !== undefined || events === undefined) {
+		const why = reason ?? "no guest has the device";
+		reasons.note(smmuEventChecks.smmuEventLogged, event.name, device.name, why);
+		warn(unhandledLine(stream, event, why));
+		return { fate: "unhandled", why };
+	}
+	const fate = events.viommu.report(record, events.virtId);
+	if (fate !== undefined) return { fate, virtId: events.virtId };
+	reasons.note(smmuEventChecks.smmuNoVeventq, event.name, device.name);
+	const why = "the virtual IOMMU has no event queue";
+	warn(unhandledLine(stream, event, why));
+	return { fate: "unhandled", why };
+}
+
+/** Why the guest does not get an event; undefined: it does. */
+function whyLogged({ domain, device, events }: SmmuStream, event: SmmuEvent): string | undefined {
 	if (event.stage2) return "the host's own tables are at fault";
 	if (!FOR_GUESTS.has(event.name)) return "the driver does not forward this event";
+	if (events !== undefined) return undefined;
 	if (domain instanceof SmmuNestedDomain) return `${device.name} was attached without a vDEVICE`;
 	return `${device.name} is not attached to a guest's stream table entry`;
 }
 
-/** Turns a stalled access into a page request, whose group is the transaction's tag. */
+/** Turns a stalled access into a page request, whose group is the transaction's tag. Without a queue for it, it is printed. */
 function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
-	const stag = stream.smmu.takeStag();
-	const fields = { ...event?.fields, stall: 1n, stag: BigInt(stag) };
-	const record = event && smmuEventRecord({ ...event, fields }, stream.smmu.has(QUIRKS.wholeIpa));
-	stream.device.requests.report({
+	const tag = BigInt(stream.smmu.takeStag());
+	const stall = event && { ...event, fields: { ...event.fields, stall: 1n, stag: tag } };
+	const record = stall && smmuEventRecord(stall, stream.smmu.has(QUIRKS.wholeIpa));
+	const waits = requested(stream, Number(tag), iova, what, ssid);
+	if (!waits && stall !== undefined) stream.smmu.host.warn(unhandledLine(stream, stall, NO_QUEUE));
+	return { ok: false, record, waits: waits ? Number(tag) : undefined, why: event?.name };
+}
+
+export const NO_QUEUE = "no fault queue takes its page request, which was answered INVALID";
+
+/** Reports a stalled transaction as a page request; false: it was answered at once. */
+export function requested(stream: SmmuStream, tag: number, iova: bigint, what: number, ssid: number | undefined): boolean {
+	const { requests } = stream.device;
+	requests.report({
 		pasid: ssid,
-		group: stag,
+		group: tag,
 		perm:
 			(what & WRITE ? PERM.IOMMU_PGFAULT_PERM_WRITE : PERM.IOMMU_PGFAULT_PERM_READ) |
 			(what & EXEC ? PERM.IOMMU_PGFAULT_PERM_EXEC : 0) |
@@ -135,6 +159,5 @@ function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint,
 		addr: iova,
 		last: true,
 	});
-	const waits = [...stream.device.requests.pending].some((group) => group.requests.some((request) => request.group === stag));
-	return { ok: false, record, waits: waits ? stag : undefined, why: event?.name };
+	return [...requests.pending].some((group) => group.requests.some((request) => request.group === tag));
 }

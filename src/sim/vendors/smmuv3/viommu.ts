@@ -93,8 +93,8 @@ export class SmmuViommu implements ViommuOps {
 		return { rc: 0, done: count };
 	}
 
-	/** Sends an SMMU record to the guest, with the virtual ID that the device had when it was attached. false: there is no queue for it. */
-	report(record: Uint8Array, virtId: bigint): boolean {
+	/** Sends an SMMU record to the guest, with the virtual ID that the device had when it was attached; undefined: it has no event queue. */
+	report(record: Uint8Array, virtId: bigint): "queued" | "lost" | undefined {
 		return this.viommu.report(iommu_veventq_type.IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, withStreamId(record, virtId));
 	}
 

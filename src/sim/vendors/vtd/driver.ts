@@ -116,7 +116,7 @@ export class VtdDriver implements HwDriver {
 		const { code, address, write, pasid } = numberedFault(device, event);
 		this.reasons.note(loggedChecks.faultLogged, device.name, "VT-d");
 		this.context.warn(vtdFaultLine(device.requester.wire, pasid, address, write ? WRITE : READ, code));
-		return { record: undefined, virtId: undefined };
+		return { record: undefined, fate: "unhandled", why: "guests have no event queue" };
 	}
 
 	canTrackDirty(): boolean {

@@ -73,7 +73,7 @@ export class ToyDriver implements HwDriver {
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code } = numberedFault(device, event);
 		this.context.warn(`toy: fault ${code} of ${device.name}`);
-		return { record: undefined, virtId: undefined };
+		return { record: undefined, fate: "unhandled", why: "guests have no event queue" };
 	}
 
 	bindTable(base: bigint): TableTranslator {
