@@ -86,6 +86,6 @@ export const automaticChecks = checks(SOURCE, {
 });
 
 /** Attaching a device to a page table or an IOAS. */
-export const attachChecks = { join: joinChecks, automatic: automaticChecks, target: targetChecks };
+export const attachDeviceChecks = { join: joinChecks, automatic: automaticChecks, target: targetChecks };
 /** The same for a device that is attached. */
-export const replaceChecks = { move: moveChecks, automatic: automaticChecks, target: targetChecks };
+export const replaceDeviceChecks = { move: moveChecks, automatic: automaticChecks, target: targetChecks };

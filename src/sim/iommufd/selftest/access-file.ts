@@ -1,9 +1,9 @@
 /** The selftest's files for accesses. */
-import { ENOENT } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { SimFile } from "../../process/file.js";
 import { Access, type Owner, type PinnedRange } from "../access.js";
 import type { IommufdContext } from "../context.js";
+import { accessIoasChecks } from "./checks.js";
 
 const OWNER: Owner = { name: "its open file", release: ({ id }) => ({ verb: "close", what: `the file of access ${id}` }) };
 
@@ -25,7 +25,8 @@ export class AccessFile extends SimFile {
 	/** Use another IOAS. */
 	replaceIoas(id: number): Ret {
 		const ioas = this.access.context.find(id, "ioas");
-		return ioas === undefined ? -ENOENT : this.access.attach(ioas);
+		if (ioas === undefined) return this.access.context.system.reasons.fail(accessIoasChecks.noIoas, id);
+		return this.access.attach(ioas);
 	}
 
 	keep(range: PinnedRange): number {

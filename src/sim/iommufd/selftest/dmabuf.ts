@@ -1,9 +1,9 @@
 /** The selftest's DMA-bufs: files of device memory that can be mapped into an IOAS and revoked. */
 import { iommu_test_cmd } from "../../../../structs/index.js";
-import { EBADF, EINVAL } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { SimFile } from "../../process/file.js";
 import type { Command } from "../command.js";
+import { dmabufGetChecks, dmabufRevokeChecks } from "./checks.js";
 
 const at = iommu_test_cmd.offsets;
 /** bytes */
@@ -36,7 +36,7 @@ export class DmabufFile extends SimFile {
 export function dmabufGet(command: Command): Ret {
 	const { process } = command;
 	const length = command.u32(at["dmabuf_get.length"]);
-	if (length === 0 || length > LONGEST) return -EINVAL;
+	if (length === 0 || length > LONGEST) return command.fail(dmabufGetChecks.dmabufLength, length);
 	const fd = process.reserveFd();
 	if (fd < 0) return fd;
 	process.install(new DmabufFile((BigInt(length) + 0xfffn) & ~0xfffn, command.u32(at["dmabuf_get.open_flags"])));
@@ -45,9 +45,10 @@ export function dmabufGet(command: Command): Ret {
 
 /** DMABUF_REVOKE: the buffer cannot be mapped any more (`revoked` 0: it can again). */
 export function dmabufRevoke(command: Command): Ret {
-	const file = command.process.file(command.s32(at["dmabuf_revoke.dmabuf_fd"]));
-	if (file === undefined) return -EBADF;
-	if (!(file instanceof DmabufFile)) return -EINVAL;
+	const fd = command.s32(at["dmabuf_revoke.dmabuf_fd"]);
+	const file = command.process.file(fd);
+	if (file === undefined) return command.fail(dmabufRevokeChecks.noFile, fd);
+	if (!(file instanceof DmabufFile)) return command.fail(dmabufRevokeChecks.notDmabuf, fd, file.kind);
 	file.deviceMemory.revoked = command.u32(at["dmabuf_revoke.revoked"]) !== 0;
 	return 0;
 }

@@ -1,6 +1,5 @@
 /** The selftest's commands that check mappings, pins and dirty bits. */
 import { iommu_test_cmd } from "../../../../structs/index.js";
-import { EFAULT, EINVAL, EIO, ENOENT, EOVERFLOW } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { PROT_READ, PROT_WRITE } from "../../../kernel/kernel.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
@@ -9,6 +8,7 @@ import { type Extent, pageOf, type UserMemory } from "../../memory/user-memory.j
 import { MockPagingDomain } from "../../vendors/selftest/domains.js";
 import type { Command } from "../command.js";
 import type { HwptPaging } from "../hwpt.js";
+import { checkMapChecks, checkRefsChecks, markDirtyChecks, mockTableChecks } from "./checks.js";
 
 const at = iommu_test_cmd.offsets;
 /** The most bits that one command may set. */
@@ -16,9 +16,9 @@ const MAX_BITS = 1n << 27n;
 
 function findMockHwpt(command: Command): { hwpt: HwptPaging; domain: MockPagingDomain } | Ret {
 	const hwpt = command.context.find(command.u32(at.id), "hwpt-paging");
-	if (hwpt === undefined) return -ENOENT;
+	if (hwpt === undefined) return command.fail(mockTableChecks.noPageTable, command.u32(at.id), command.named(command.u32(at.id)));
 	const { domain } = hwpt;
-	return domain instanceof MockPagingDomain ? { hwpt, domain } : -EINVAL;
+	return domain instanceof MockPagingDomain ? { hwpt, domain } : command.fail(mockTableChecks.notMock, `${hwpt}`);
 }
 
 /** The page that a user address maps now. */
@@ -34,20 +34,21 @@ export function checkMap(command: Command): Ret {
 	const uptr = command.u64(at["check_map.uptr"]);
 	if (typeof found === "number") return found;
 	const page = found.domain.smallestPage;
-	if (iova % page !== 0n || length % page !== 0n || uptr % page !== 0n) return -EINVAL;
-	if (uptr + length > IOVA_MAX) return -EINVAL;
+	if (iova % page !== 0n || length % page !== 0n || uptr % page !== 0n)
+		return command.fail(checkMapChecks.alignment, iova, length, uptr, page);
+	if (uptr + length > IOVA_MAX) return command.fail(checkMapChecks.end, length, uptr);
 	const { space } = found.hwpt.ioas;
 	for (let done = 0n; done < length; ) {
 		const left = length - done;
 		const user = userExtent(command.process.memory, uptr + done, left);
-		if (user === undefined) return -EFAULT;
+		if (user === undefined) return command.fail(checkMapChecks.unreadable, uptr + done);
 		const area = space.find(iova + done);
-		if (area === undefined) return -EINVAL;
+		if (area === undefined) return command.fail(checkMapChecks.notMapped, iova + done);
 		const byte = area.byte(iova + done);
 		const inPage = byte & 0xfffn;
 		const mapped = area.pages.pinnedExtent(Number(byte >> 12n), user.count);
 		const same = mapped?.object === user.object && mapped.page === user.page && inPage === ((uptr + done) & 0xfffn);
-		if (!same) return -EINVAL;
+		if (!same) return command.fail(checkMapChecks.otherPage, iova + done, uptr + done);
 		const alike = (BigInt(mapped.count) << 12n) - inPage;
 		const inArea = area.last - (iova + done) + 1n;
 		done += alike < inArea ? alike : inArea;
@@ -66,16 +67,20 @@ export function checkRefs(command: Command): Ret {
 	const { memory } = command.process;
 	const length = command.u64(at["check_refs.length"]);
 	const uptr = command.u64(at["check_refs.uptr"]);
-	if ((length & 0xfffn) !== 0n || (uptr & 0xfffn) !== 0n) return -EINVAL;
-	if (uptr + length > IOVA_MAX) return -EINVAL;
+	if ((length & 0xfffn) !== 0n || (uptr & 0xfffn) !== 0n) return command.fail(checkRefsChecks.alignment, length, uptr);
+	if (uptr + length > IOVA_MAX) return command.fail(checkRefsChecks.end, length, uptr);
 	const refs = command.u32(at["check_refs.refs"]);
 	const count = pageOf(length);
 	let done = 0;
 	for (const { object, page, count: run } of memory.extents(pageOf(uptr), count, false)) {
-		if (object.pins.firstOther(page, page + run, refs) < page + run) return -EIO;
+		const other = object.pins.firstOther(page, page + run, refs);
+		if (other < page + run) {
+			const at = uptr + (BigInt(done + other - page) << 12n);
+			return command.fail(checkRefsChecks.otherCount, at, object.pins.at(other), refs);
+		}
 		done += run;
 	}
-	return done < count ? -EFAULT : 0;
+	return done < count ? command.fail(checkRefsChecks.unreadable, uptr + (BigInt(done) << 12n)) : 0;
 }
 
 /** Pretend that the device wrote to the pages whose bits are set. */
@@ -84,17 +89,17 @@ export function markDirty(command: Command): Ret {
 	const length = command.u64(at["dirty.length"]);
 	const pageSize = command.u64(at["dirty.page_size"]);
 	const uptr = command.u64(at["dirty.uptr"]);
-	if (pageSize === 0n || length === 0n || uptr === 0n) return -EINVAL;
-	if (iova % pageSize !== 0n || length % pageSize !== 0n) return -EINVAL;
+	if (pageSize === 0n || length === 0n || uptr === 0n) return command.fail(markDirtyChecks.missing, pageSize, length, uptr);
+	if (iova % pageSize !== 0n || length % pageSize !== 0n) return command.fail(markDirtyChecks.alignment, iova, length, pageSize);
 	const bits = length / pageSize;
-	if (bits > MAX_BITS) return -EOVERFLOW;
+	if (bits > MAX_BITS) return command.fail(markDirtyChecks.tooManyBits, bits);
 	const found = findMockHwpt(command);
 	if (typeof found === "number") return found;
 	const { tracker } = found.domain;
-	if (tracker === undefined || !tracker.enabled) return -EINVAL;
+	if (tracker === undefined || !tracker.enabled) return command.fail(markDirtyChecks.notTracking, `${found.hwpt}`);
 	const { memory } = command.process;
 	const total = Number((bits + 7n) >> 3n);
-	if (!memory.accessible(uptr, total, PROT_READ | PROT_WRITE)) return -EFAULT;
+	if (!memory.accessible(uptr, total, PROT_READ | PROT_WRITE)) return command.fail(markDirtyChecks.bitmap, total, uptr);
 	let count = 0n;
 	memory.scan(uptr, total, (offset, bytes) => {
 		bytes.forEach((byte, i) => {
