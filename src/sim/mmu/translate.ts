@@ -46,6 +46,8 @@ export interface Space {
 	readonly domain: number;
 	/** PASID or ASID */
 	readonly context: number;
+	/** a cached translation allows reading whatever stage 2 says */
+	readonly hitsAllowReads?: boolean;
 	/** for a device that caches translations itself: its requester ID, and its PASID or NO_PASID */
 	readonly ats?: { readonly device: number; readonly context: number };
 	/** told what is read; absent: nobody draws this translation */
@@ -140,7 +142,13 @@ export function translate(space: Space, stage1: Stage1, stage2: Stage2, host: Ph
 		first: va - inside,
 		shift,
 		global: stage1.globals === true && walked.global,
-		value: { pa: page.pa - inside, perm: walked.perm, parent: page.perm, ipa: walked.pa - inside, clean: walked.clean },
+		value: {
+			pa: page.pa - inside,
+			perm: walked.perm,
+			parent: page.perm | (space.hitsAllowReads ? READ : 0),
+			ipa: walked.pa - inside,
+			clean: walked.clean,
+		},
 	};
 	caches.addIotlb(entry);
 	if (ats) caches.addAtc(ats.device, { ...entry, context: ats.context, global: false });
@@ -157,10 +165,11 @@ function stale(cached: Cached, access: number): boolean {
 	return cached.clean === true && (access & WRITE) !== 0;
 }
 
-/** Checks a cached translation: stage 1 first, then stage 2's write permission. */
+/** Checks a cached translation: stage 1 first, then stage 2. */
 function refusal(stage1: Stage1, cached: Cached, access: number): { kind: FaultKind; stage: 1 | 2 } | undefined {
 	const kind = stage1.refuses(cached.perm, access);
 	if (kind) return { kind, stage: 1 };
-	if ((access & WRITE) !== 0 && cached.parent !== undefined && (cached.parent & WRITE) === 0) return { kind: "permission", stage: 2 };
+	const wanted = access & (READ | WRITE);
+	if (cached.parent !== undefined && (cached.parent & wanted) !== wanted) return { kind: "permission", stage: 2 };
 	return undefined;
 }

@@ -26,6 +26,7 @@ const kind = "smmuv3";
 export const QUIRKS = {
 	walkFaultsAsStage1: "qemu-walk-faults-as-stage-1",
 	wholeIpa: "qemu-whole-ipa",
+	hitsAllowReads: "qemu-tlb-hits-allow-reads",
 } as const;
 
 export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" } = {
@@ -33,6 +34,7 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 	quirks: {
 		[QUIRKS.walkFaultsAsStage1]: "a stage 2 fault on the way to a stage 1 table is recorded as stage 1's, and so reaches the guest",
 		[QUIRKS.wholeIpa]: "event records hold all bits of an IPA, where the specification has bits 55:12",
+		[QUIRKS.hitsAllowReads]: "a TLB hit checks stage 2 for writes only: a page that forbids reading can be read once it was written",
 	},
 	parse: (f, base) => ({
 		...base,

@@ -56,6 +56,8 @@ export class SmmuPagingDomain extends HwPagingDomain {
 	/** streams whose transactions go through it, including nested ones */
 	readonly streams = new Set<SmmuStream>();
 	override readonly secondStage: boolean;
+	/** what the quirk of TLB hits needs to know of the TLB, see translate.ts */
+	readonly written = new Set<bigint>();
 	/** stage 1 tables cannot forbid reading alone */
 	protected override readonly alwaysReadable: boolean;
 
@@ -98,6 +100,7 @@ export class SmmuPagingDomain extends HwPagingDomain {
 	/** Nested translations are cached by the guest's addresses, which the kernel does not know, so all of them are dropped. */
 	override unmapped(area: Area): void {
 		super.unmapped(area);
+		for (const page of this.written) if (page >= area.start >> 12n && page <= area.last >> 12n) this.written.delete(page);
 		if (!this.nestParent) return;
 		this.iommu.flushVmid(this.vmid, "unmap");
 		for (const { ats, wire } of this.streams) if (ats) this.iommu.caches.invalidate({ type: "unmap/atc", cache: "atc", device: wire });
@@ -105,7 +108,9 @@ export class SmmuPagingDomain extends HwPagingDomain {
 
 	/** Drops the TLB entries with the last device: from then on unmapping does not reach the hardware. */
 	leave(stream: SmmuStream): void {
-		if (this.streams.delete(stream) && this.streams.size === 0 && this.stage === 2) this.iommu.flushVmid(this.vmid, "detach");
+		if (!this.streams.delete(stream) || this.streams.size > 0 || this.stage !== 2) return;
+		this.written.clear();
+		this.iommu.flushVmid(this.vmid, "detach");
 	}
 
 	override free(): void {

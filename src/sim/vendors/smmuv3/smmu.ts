@@ -40,6 +40,7 @@ export class Smmu implements HwIommu {
 		};
 		this.translator = new SmmuTranslator(this.features, this.caches, new HostMemory(host.memory), {
 			walkFaultsAsStage1: this.has(QUIRKS.walkFaultsAsStage1),
+			hitsAllowReads: this.has(QUIRKS.hitsAllowReads),
 		});
 	}
 

@@ -4,7 +4,11 @@ import type { SmmuDomain, SmmuPagingDomain } from "./domains.js";
 import type { Smmu } from "./smmu.js";
 import type { SmmuViommu } from "./viommu.js";
 
-/** The receiver of a device's events: fixed when the device is attached, whatever happens to its vDEVICE later. */
+/**
+ * The receiver of a device's events: that of the moment when its table was attached. vDEVICEs that come, go or change their ID
+ * later, tables that are refused and tables that are attached already change nothing; a table without a vDEVICE (bypass, abort)
+ * and a table of the kernel have none. Source: golden hw/README.md, "Real events", and hw/smmuv3-late.
+ */
 export interface EventTarget {
 	readonly viommu: SmmuViommu;
 	readonly virtId: bigint;

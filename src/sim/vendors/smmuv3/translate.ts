@@ -4,7 +4,7 @@ import type { Values } from "../../../formats/words.js";
 import { type IommuCaches, NO_PASID } from "../../mmu/caches.js";
 import type { WalkObserver } from "../../mmu/observe.js";
 import type { PhysMemory } from "../../mmu/phys-memory.js";
-import { guestMemory, type Refusal, type Stage1, type Stage2, translate, translateStage2 } from "../../mmu/translate.js";
+import { guestMemory, type Refusal, type Stage1, type Stage2, type Stage2Page, translate, translateStage2 } from "../../mmu/translate.js";
 import { EXEC, type FaultKind, PRIV, READ, WRITE } from "../../mmu/walk.js";
 import { type ArmPaging, armAllows, walkArm } from "../../mmu/walk-arm.js";
 import { armHalf, type ContextDescriptor, fetchCd, usesStage1 } from "./cd.js";
@@ -16,12 +16,18 @@ export interface CachedCd {
 	readonly roots: readonly [lower: Stage1["root"], upper: Stage1["root"]];
 }
 
+/** Stage 2, and what of it is in the TLB where that makes a difference. */
+export interface SmmuStage2 extends Stage2 {
+	/** Pages that forbid reading and that were written through stage 2 alone: their address >> 12. */
+	readonly written?: Set<bigint>;
+}
+
 export interface SmmuStream {
 	readonly sid: number;
 	/** the nesting parent's */
 	readonly vmid: number;
 	readonly ste: SteStage1;
-	readonly stage2: Stage2;
+	readonly stage2: SmmuStage2;
 	/** substream ID, if the transaction has one */
 	readonly ssid?: number;
 	/** the device caches translations itself, as EATS allows */
@@ -65,6 +71,8 @@ const EVENTS: Readonly<Record<FaultKind, SmmuEventName>> = {
 export interface SmmuTranslatorOptions {
 	/** QUIRKS.walkFaultsAsStage1 */
 	readonly walkFaultsAsStage1?: boolean;
+	/** QUIRKS.hitsAllowReads */
+	readonly hitsAllowReads?: boolean;
 	/** told what is read; absent: nobody draws its translations */
 	readonly observe?: WalkObserver;
 }
@@ -100,8 +108,8 @@ export class SmmuTranslator {
 			const { stage2 } = stream;
 			// 7.3.9: without stage 1 there are no substreams
 			if (stream.ssid !== undefined) return refuse({ name: "C_BAD_SUBSTREAMID", fields: streamFields(stream), stage2: false });
-			const mapped = stage2.find(va) !== undefined;
-			return translateStage2(stage2, va, access, observe) ?? refuse(stage2Event(mapped, 2n, stream, va, access, va));
+			const page = stage2.find(va);
+			return this.#throughStage2(stage2, page, va, access) ?? refuse(stage2Event(page !== undefined, 2n, stream, va, access, va));
 		}
 
 		const context = stream.ssid ?? NO_PASID;
@@ -125,9 +133,21 @@ export class SmmuTranslator {
 			context: cd.asid,
 			ats: stream.ats ? { device: stream.sid, context } : undefined,
 			observe,
+			hitsAllowReads: this.options.hitsAllowReads,
 		};
 		const outcome = translate(space, stage1, stream.stage2, this.host, va, access);
 		return outcome.ok ? outcome : this.#refused(outcome, cd, half, stream, va, access);
+	}
+
+	/** By stage 2 alone. QUIRKS.hitsAllowReads: a page that forbids reading can be read once a write has brought it into the TLB. */
+	#throughStage2(stage2: SmmuStage2, page: Stage2Page | undefined, va: bigint, access: number): ReturnType<typeof translateStage2> {
+		const { hitsAllowReads, observe } = this.options;
+		const written = hitsAllowReads ? stage2.written : undefined;
+		if (written === undefined || page === undefined || (page.perm & READ) !== 0) return translateStage2(stage2, va, access, observe);
+		const hit = written.has(va >> 12n);
+		const done = translateStage2(stage2, va, hit ? access & ~READ : access, observe);
+		if (done !== undefined && !hit) written.add(va >> 12n);
+		return done;
 	}
 
 	#refused(at: Refusal, cd: ContextDescriptor, half: ArmPaging, stream: SmmuStream, va: bigint, access: number): SmmuOutcome {

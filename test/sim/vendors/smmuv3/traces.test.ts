@@ -67,6 +67,7 @@ class Replay {
 		this.wholeIpa = iommu.quirks.includes(QUIRKS.wholeIpa);
 		this.smmu = new SmmuTranslator(decodeSmmuIdr(iommu.idr), this.caches, this.host, {
 			walkFaultsAsStage1: iommu.quirks.includes(QUIRKS.walkFaultsAsStage1),
+			hitsAllowReads: iommu.quirks.includes(QUIRKS.hitsAllowReads),
 		});
 	}
 
