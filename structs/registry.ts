@@ -86,6 +86,9 @@ export function ioctlByName(name: string): Ioctl | undefined {
 	return found && vfioDeviceCalls.get(found.request)?.name === name ? undefined : found;
 }
 
+/** The call of a uAPI name, also of those of devices' files that are not part of iommufd. */
+export const ioctlNamed = (name: string): Ioctl | undefined => callsByName.get(name);
+
 /** The row of a call as it is now: a header may have made its struct longer. */
 export const rowOf = (call: { readonly name: string }): Ioctl => callsByName.get(call.name) ?? (call as Ioctl);
 

@@ -1,5 +1,6 @@
 /** Injects answers into calls, by strace's syntax. */
-import { InputError, ioctlByName, ioctlByRequest } from "../../structs/index.js";
+import { groupCalls, InputError, ioctlByRequest, ioctlNamed } from "../../structs/index.js";
+import { DeviceFiles } from "./device-files.js";
 import { errnoNames, errnoNumber } from "./errno.js";
 import type { Kernel, Ret } from "./kernel.js";
 import { explains, type Why } from "./why.js";
@@ -15,7 +16,7 @@ export interface When {
 
 /** One `--inject`: these calls are not made, and return this answer. */
 export interface Injection {
-	/** names of system calls, and of ioctls (`IOMMU_IOAS_MAP`) */
+	/** names of system calls, and of ioctls (`IOMMU_IOAS_MAP`), as they are called on the file that they are made on */
 	readonly calls: ReadonlySet<string>;
 	/** minus the errno, or the value */
 	readonly answer: bigint;
@@ -74,7 +75,7 @@ function parseSet(text: string, whole: string): ReadonlySet<string> {
 	return new Set(
 		names.map((name) => {
 			const call = ALIASES[name] ?? name;
-			if ((CALLS as readonly string[]).includes(call) || ioctlByName(call)) return call;
+			if ((CALLS as readonly string[]).includes(call) || ioctlNamed(call)) return call;
 			throw bad(whole, `"${name}" is not a known call; use ${CALLS.join(", ")}, all, or an ioctl's name`);
 		}),
 	);
@@ -142,16 +143,28 @@ export function injecting(kernel: Kernel, injections: readonly Injection[]): Ker
 		const injected = inject(call);
 		return injected === undefined ? make() : Number(injected);
 	};
+	const files = new DeviceFiles<number>();
 	return wrapKernel(kernel, {
-		open: (path, flags) => answer("open", () => kernel.open(path, flags)),
-		close: (fd) => answer("close", () => kernel.close(fd)),
+		open(path, flags) {
+			const fd = answer("open", () => kernel.open(path, flags));
+			if (fd >= 0) files.opened(fd, path);
+			return fd;
+		},
+		close: (fd) =>
+			answer("close", () => {
+				files.closed(fd);
+				return kernel.close(fd);
+			}),
 		ioctl(fd, request, arg) {
-			const name = ioctlByRequest(request)?.name;
+			const name = ioctlByRequest(request, files.kind(fd))?.name;
 			const own = name === undefined ? undefined : due(name);
 			const any = due("ioctl");
 			const injected = own ?? any;
 			injectedLast = injected === undefined ? undefined : { call: name ?? "ioctl", answer: injected };
-			return injected === undefined ? kernel.ioctl(fd, request, arg) : Number(injected);
+			if (injected !== undefined) return Number(injected);
+			const ret = kernel.ioctl(fd, request, arg);
+			if (request === groupCalls.VFIO_GROUP_GET_DEVICE_FD && ret >= 0) files.returned(ret);
+			return ret;
 		},
 		read: (fd, into) => answer("read", () => kernel.read(fd, into)),
 		write: (fd, from) => answer("write", () => kernel.write(fd, from)),

@@ -1,9 +1,11 @@
 /** Reads a trace line by line, checks it and passes it to a visitor. */
+import { DeviceFiles } from "../kernel/device-files.js";
 import { checkHeader, checkStep, FieldError } from "./check.js";
 import { TraceError } from "./error.js";
 import type { Step, TraceHeader } from "./format.js";
 import { findJsonFault } from "./json-column.js";
 import { readLines } from "./lines.js";
+import { requestOn } from "./requests.js";
 
 /** Called for each part of a trace. A FieldError thrown from here gets file, line and column. */
 export interface TraceVisitor {
@@ -63,9 +65,40 @@ class SeenSteps {
 	}
 }
 
+/** Names a program's ioctls by the file that they are made on, whichever of its names, or its number, the trace has. */
+class NamesByFile {
+	readonly #files = new DeviceFiles<string>();
+	/** by the step as it is written, of those that are renamed */
+	readonly #renamed = { context: new WeakMap<Step, Step>(), device: new WeakMap<Step, Step>() };
+
+	begin(): void {
+		this.#files.clear();
+	}
+
+	/** The step, or a copy of it with another name for its request. */
+	of(step: Step): Step {
+		if (step.op === "open") {
+			if (step.fd !== undefined) this.#files.opened(step.fd, step.path);
+			return step;
+		}
+		if (step.op !== "ioctl") return step;
+		if (step.ret_fd !== undefined) this.#files.returned(step.ret_fd);
+		const file = this.#files.kind(step.fd);
+		const request = requestOn(step.request, file);
+		if (request === step.request) return step;
+		let renamed = this.#renamed[file].get(step);
+		if (renamed === undefined) {
+			renamed = { ...step, request };
+			this.#renamed[file].set(step, renamed);
+		}
+		return renamed;
+	}
+}
+
 /** Tracks its place in the file: before the header, between programs, in one, or in one that is skipped. */
 class Parser {
 	readonly #seen = new SeenSteps();
+	readonly #names = new NamesByFile();
 	#state: "start" | "between" | "inside" | "skipping" = "start";
 	#name = "";
 	readonly #visitor: TraceVisitor;
@@ -78,7 +111,7 @@ class Parser {
 		if (this.#state === "inside") {
 			const seen = this.#seen.get(text);
 			if (seen !== undefined) {
-				this.#visitor.step(seen, line);
+				this.#visitor.step(this.#names.of(seen), line);
 				return;
 			}
 		}
@@ -96,7 +129,7 @@ class Parser {
 		} else if (this.#state === "inside") {
 			checkStep(value);
 			this.#seen.add(text, value);
-			this.#visitor.step(value, line);
+			this.#visitor.step(this.#names.of(value), line);
 		}
 	}
 
@@ -104,6 +137,7 @@ class Parser {
 		if (typeof name !== "string" || name === "") throw new FieldError("program", '"program" is not a name');
 		if (this.#state !== "between") throw new FieldError("program", `program ${name} begins before ${this.#name} has ended`);
 		this.#name = name;
+		this.#names.begin();
 		this.#state = this.#visitor.program(name, line) ? "inside" : "skipping";
 	}
 

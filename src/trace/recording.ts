@@ -1,5 +1,6 @@
 /** Writes every call that a program makes into a trace. */
 import { groupCalls, ioctlByRequest } from "../../structs/index.js";
+import { DeviceFiles } from "../kernel/device-files.js";
 import type { DmaCapable, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
 import { isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
@@ -32,6 +33,8 @@ const integer = (value: bigint): string | number => (value <= Number.MAX_SAFE_IN
 class OpenFiles {
 	readonly #names = new Map<number, string>();
 	readonly #counts = new Map<string, number>();
+	/** which of them are VFIO devices' */
+	readonly devices = new DeviceFiles<number>();
 
 	has(fd: number): boolean {
 		return this.#names.has(fd);
@@ -52,20 +55,23 @@ class OpenFiles {
 
 	remove(fd: number): void {
 		this.#names.delete(fd);
+		this.devices.closed(fd);
 	}
 
 	clear(): void {
 		this.#names.clear();
+		this.devices.clear();
 		this.#counts.clear();
 	}
 }
 
 /** Makes an ioctl; returns it as a step and what the kernel returned. */
 function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: number, arg: IoctlArg): { step: IoctlStep; ret: Ret } {
-	const call = { op: "ioctl", fd: files.name(fd), request: recordedRequest(request) } as const;
+	const file = files.devices.kind(fd);
+	const call = { op: "ioctl", fd: files.name(fd), request: recordedRequest(request, file) } as const;
 	if (typeof arg === "bigint") {
 		const ret = kernel.ioctl(fd, request, arg);
-		const value = ioctlByRequest(request)?.struct ? { arg_addr: address(arg) } : { arg_value: integer(arg) };
+		const value = ioctlByRequest(request, file)?.struct ? { arg_addr: address(arg) } : { arg_value: integer(arg) };
 		return { step: { ...call, ...value, ...toRecordedRet(ret) }, ret };
 	}
 	const fields = fdFields(request, arg);
@@ -82,6 +88,7 @@ function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: nu
 	const fd_out = Object.fromEntries(made.map((offset) => [offset, files.add(after.readInt32LE(offset), fields.makes ?? "file")]));
 	for (const offset of made) after.writeInt32LE(0, offset);
 	const returned = request === groupCalls.VFIO_GROUP_GET_DEVICE_FD && ret >= 0;
+	if (returned) files.devices.returned(ret);
 	const step: IoctlStep = {
 		...call,
 		arg: toHex(before),
@@ -97,7 +104,10 @@ function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: nu
 /** `kernel`, with every call written to `writer`, except for calls that fail without any effect and that the format cannot express. */
 export function recording(kernel: Kernel, writer: StepSink): Recording {
 	const files = new OpenFiles();
-	const adopt = (fd: number, path: string): void => writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
+	const adopt = (fd: number, path: string): void => {
+		writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
+		files.devices.opened(fd, path);
+	};
 	return wrapKernel(kernel, {
 		adopt,
 		open(path, flags) {

@@ -1,6 +1,6 @@
 /** Request numbers and their names in traces. */
 import type { StructType } from "../../structs/index.js";
-import { ioctlByName, ioctlByRequest } from "../../structs/index.js";
+import { ioctlByRequest, ioctlNamed } from "../../structs/index.js";
 import { FieldError } from "./check.js";
 
 const numbers = new Map<string, number>();
@@ -10,7 +10,7 @@ const NUMBER = /^(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})$/;
 export function requestNumber(request: string): number {
 	const known = numbers.get(request);
 	if (known !== undefined) return known;
-	const number = NUMBER.test(request) ? Number(request) : ioctlByName(request)?.request;
+	const number = NUMBER.test(request) ? Number(request) : ioctlNamed(request)?.request;
 	if (number === undefined || number > 0xffffffff)
 		throw new FieldError("request", `ioctl: no request is called ${JSON.stringify(request)}`);
 	numbers.set(request, number);
@@ -24,18 +24,35 @@ export function requestName(request: number): string {
 
 /** A step's request for people: the name that it was recorded with, or its number's. */
 export function shownRequest({ request }: { readonly request: string }): string {
-	return ioctlByName(request) === undefined ? requestName(requestNumber(request)) : request;
+	return ioctlNamed(request) === undefined ? requestName(requestNumber(request)) : request;
 }
 
-/** A request as written in a trace: its name if every iommuctl knows it, its number where only a header does. */
-export function recordedRequest(request: number): string {
-	const call = ioctlByRequest(request);
+/** A request as written in a trace: its name on this kind of file if every iommuctl knows it, its number where only a header does. */
+export function recordedRequest(request: number, file: "context" | "device"): string {
+	const call = ioctlByRequest(request, file);
 	return call === undefined || call.header !== undefined ? hex(request) : call.name;
+}
+
+const onFile = { context: new Map<string, string>(), device: new Map<string, string>() };
+
+/**
+ * A request with the name that it has on this kind of file, where the kind makes a difference: VFIO numbers mean one thing on a
+ * device and another on /dev/iommu, and a trace may have the number, or either name. Any other request stays as it is written.
+ */
+export function requestOn(request: string, file: "context" | "device"): string {
+	let name = onFile[file].get(request);
+	if (name === undefined) {
+		const number = requestNumber(request);
+		const differs = ioctlByRequest(number, "device") !== ioctlByRequest(number, "context");
+		name = differs ? (ioctlByRequest(number, file)?.name ?? hex(number)) : request;
+		onFile[file].set(request, name);
+	}
+	return name;
 }
 
 const hex = (request: number): string => `0x${request.toString(16)}`;
 
 /** The struct that a request (as written in a step) takes; undefined if no such struct is known. */
 export function requestStruct(request: string): StructType | undefined {
-	return (ioctlByName(request) ?? ioctlByRequest(requestNumber(request)))?.struct ?? undefined;
+	return (ioctlNamed(request) ?? ioctlByRequest(requestNumber(request)))?.struct ?? undefined;
 }

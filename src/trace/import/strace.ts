@@ -83,7 +83,7 @@ class StraceReader {
 		const fd = this.#file(call.pid, target, found.number);
 		if (fd === undefined) return;
 		const answered = answer(call.result);
-		const step = { op: "ioctl", fd, request: recordedRequest(found.number), ...answered } as const;
+		const step = { op: "ioctl", fd, request: recordedRequest(found.number, "context"), ...answered } as const;
 		const argument = rest.join(", ");
 		const bytes = argumentBytes(argument, found.ioctl?.struct ?? undefined, answered.ret >= 0);
 		if (bytes !== undefined) {
