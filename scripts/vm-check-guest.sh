@@ -11,6 +11,18 @@ cp -a "$root"/{bin,dist,package.json,scripts,src,structs,test,vitest.config.ts} 
 ln -s "$root/node_modules" /run/p/node_modules
 cd /run/p || exit 3
 iommuctl() { /run/node /run/p/bin/iommuctl.js "$@"; }
+# Programs that map memory where this run of Node has its own: another run has it elsewhere.
+again() {
+	for program in $(sed -n 's/.*: program \(.*\), step [0-9]*: not run from here on.*/\1/p' /run/said | sort -u); do
+		for try in {1..40}; do
+			iommuctl replay "$1" --kernel real --program "$program" >/run/said2 2>&1
+			rc=$?
+			[ $rc = 3 ] || break
+		done
+		echo "$program alone, try $try: $(sed -n 2p /run/said2)"
+		[ $rc = 0 ] || failed "$1: $program: exit $rc"
+	done
+}
 # A stack trace for every injected fault makes the console the slowest part.
 for one in failslab fail_page_alloc fail_iommufd; do echo 0 >/sys/kernel/debug/$one/verbose; done
 
@@ -19,10 +31,14 @@ for part; do
 	case $part in
 	golden)
 		for file in test/fixtures/golden/*.jsonl.gz; do
-			# Its programs use any number as a file and any address as memory: in this process both may be Node's own.
-			[ "$file" = test/fixtures/golden/fuzz.jsonl.gz ] && continue
-			iommuctl replay "$file" --kernel real 2>&1 | tail -n 20
-			[ "${PIPESTATUS[0]}" = 0 ] || failed "$file differs"
+			iommuctl replay "$file" --kernel real >/run/said 2>&1
+			rc=$?
+			tail -n 20 /run/said
+			case $rc in
+			0) ;;
+			3) again "$file" ;;
+			*) failed "$file differs" ;;
+			esac
 		done
 		;;
 	scripts)

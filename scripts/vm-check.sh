@@ -3,7 +3,7 @@
 # usage: scripts/vm-check.sh VM [golden] [scripts] [tests] [exports]        (no part named: all of them)
 # VM is a program that boots a Linux 7.3 with CONFIG_IOMMUFD_TEST on this machine's root file system and runs a job there as root:
 #   VM --share DIR --timeout SECONDS JOB [ARG...]       DIR is the job's current folder, writable; its output is printed
-# golden:   every suite of test/fixtures/golden replays without a difference (not fuzz, see vm-check-guest.sh)
+# golden:   every suite of test/fixtures/golden replays without a difference
 # scripts:  scripts/examples and scripts/repro print what they print on the simulated kernel, IDs too
 # tests:    the tests that can run on a real kernel pass (IOMMUCTL_TEST_KERNEL=real)
 # exports:  what these scripts do, recorded on the simulated kernel and exported as C, gets the same answers

@@ -30,7 +30,7 @@ export function createSim({ machine, header, uapi = [], vendors = all, replaced 
 	if (replaced !== undefined && replaced.size > 0) sim.replaced = replaced;
 	// Programs recorded on x86 hardware enable bus mastering themselves; elsewhere it is enabled when a device is asked to do DMA.
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
-	if (isRealRecording(header)) sim.foreignFiles = RECORDERS_FILES;
+	sim.foreignFiles = recordersFiles(header);
 	return sim;
 }
 
@@ -47,8 +47,10 @@ function releaseOf(uapi: readonly string[], header: unknown): Release | undefine
 	throw new MachineError([], `${where}: ${JSON.stringify(name)} is not a release with iommufd; those are ${RELEASE_RANGES}`);
 }
 
-/** What recorded the traces of a real kernel had files of its own; the programs' numbers began behind them. */
-const RECORDERS_FILES = 10;
+/** How many files, from number 0 on, whatever recorded a trace had itself: a real kernel's traces may name them, and their programs' numbers begin behind them. */
+export function recordersFiles(header: unknown): number {
+	return isRealRecording(header) ? 10 : 0;
+}
 
 /** Whether the header names the release of a real kernel. */
 function isRealRecording(header: unknown): boolean {

@@ -35,9 +35,21 @@ export interface Difference {
 	readonly got: Answer;
 }
 
+/** A program whose rest could not be run in this process. */
+export interface Blocked {
+	readonly file: string;
+	readonly line: number;
+	readonly program: string;
+	/** the step's number in its program, from 1 */
+	readonly number: number;
+	readonly reason: string;
+	/** steps with a recorded answer that were not run */
+	readonly steps: number;
+}
+
 export interface Counts {
 	readonly programs: number;
-	/** steps with a recorded answer */
+	/** steps with a recorded answer that were run */
 	readonly steps: number;
 	/** steps that were answered differently */
 	readonly differing: number;
@@ -52,6 +64,7 @@ export interface FileReport extends Counts {
 export interface ReplayReport extends Counts {
 	readonly files: readonly FileReport[];
 	readonly differences: readonly Difference[];
+	readonly blocked: readonly Blocked[];
 	/** the one program that was asked for */
 	readonly program?: string;
 }
@@ -61,9 +74,10 @@ const SHOWN = 10;
 /** Replays each file's programs on a kernel and compares every recorded answer. Bad files are in the report, not thrown. */
 export async function replayFiles(files: readonly string[], options: ReplayOptions): Promise<ReplayReport> {
 	const differences: Difference[] = [];
+	const blocked: Blocked[] = [];
 	const reports: FileReport[] = [];
 	for (const file of files) {
-		const replay = new FileReplay(file, options, differences);
+		const replay = new FileReplay(file, options, differences, blocked);
 		const report = await replay.run();
 		options.onFile?.(report);
 		reports.push(report);
@@ -75,14 +89,16 @@ export async function replayFiles(files: readonly string[], options: ReplayOptio
 		steps: sum((report) => report.steps),
 		differing: sum((report) => report.differing),
 		differences,
+		blocked,
 		program: options.program,
 	};
 }
 
-/** Exit code of a replay: 2 for a bad file or a program that was not found, 1 for differences, else 0. */
+/** Exit code of a replay: 2 for a bad file or a program that was not found, 1 for differences, 3 for programs that could not be run to their end, else 0. */
 export function replayExitCode(report: ReplayReport): number {
 	if (report.files.some((file) => file.error) || (report.program !== undefined && report.programs === 0)) return exitCode.usage;
-	return report.differing === 0 ? exitCode.done : exitCode.failed;
+	if (report.differing > 0) return exitCode.failed;
+	return report.blocked.length > 0 ? exitCode.environment : exitCode.done;
 }
 
 class FileReplay implements TraceVisitor {
@@ -96,11 +112,15 @@ class FileReplay implements TraceVisitor {
 	readonly #file: string;
 	readonly #options: ReplayOptions;
 	readonly #differences: Difference[];
+	readonly #blocked: Blocked[];
+	/** where the running program was blocked */
+	#place: { line: number; number: number } | undefined;
 
-	constructor(file: string, options: ReplayOptions, differences: Difference[]) {
+	constructor(file: string, options: ReplayOptions, differences: Difference[], blocked: Blocked[]) {
 		this.#file = file;
 		this.#options = options;
 		this.#differences = differences;
+		this.#blocked = blocked;
 	}
 
 	async run(): Promise<FileReport> {
@@ -138,6 +158,7 @@ class FileReplay implements TraceVisitor {
 		this.#number++;
 		const got = replay.run(step);
 		if (got !== undefined) this.#differs(step, line, recordedAnswer(step), got);
+		if (replay.blocked !== undefined) this.#place ??= { line, number: this.#number };
 	}
 
 	end(line: number): void {
@@ -145,6 +166,15 @@ class FileReplay implements TraceVisitor {
 		this.#number++;
 		const got = replay.end();
 		if (got !== undefined) this.#differs(undefined, line, { note: "success" }, got);
+		if (this.#place !== undefined && replay.blocked !== undefined)
+			this.#blocked.push({
+				file: this.#file,
+				...this.#place,
+				program: this.#name,
+				reason: replay.blocked,
+				steps: replay.notCompared,
+			});
+		this.#place = undefined;
 		this.#steps += replay.steps;
 		this.#differing += replay.differing;
 		this.#replay = undefined;

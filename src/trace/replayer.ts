@@ -1,4 +1,5 @@
 /** Replays one program on one kernel. */
+import { EEXIST } from "../kernel/errno.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
 import { isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { explains, type Why } from "../kernel/why.js";
@@ -23,6 +24,10 @@ export class ProgramReplay {
 	steps = 0;
 	/** those that were answered differently, and calls without a recorded answer (which always succeeded) that failed */
 	differing = 0;
+	/** steps with a recorded answer that were not run, see `blocked` */
+	notCompared = 0;
+	/** why the rest of the program cannot be run in this process */
+	blocked: string | undefined;
 	readonly #files = new FileNames();
 	readonly #pollFd = { fd: 0, events: 0, revents: 0 };
 	readonly #pollFds = [this.#pollFd];
@@ -34,6 +39,10 @@ export class ProgramReplay {
 
 	/** Makes a step's call; returns the answer if it differs from the recorded one. FieldError for a step that makes no sense here. */
 	run(step: Step): Answer | undefined {
+		if (this.blocked !== undefined) {
+			if (hasAnswer(step)) this.notCompared++;
+			return undefined;
+		}
 		let outcome: Outcome;
 		try {
 			outcome = this.#attempt(step);
@@ -200,6 +209,11 @@ export class ProgramReplay {
 		const file = step.memfd === undefined ? {} : { fd: this.#files.number(step.memfd, "memfd"), offset: BigInt(step.offset ?? 0) };
 		const got = this.#kernel.mmap({ addr, length: BigInt(step.length), prot, ...file });
 		if (got === addr) return undefined;
+		if (got === BigInt(-EEXIST) && this.#kernel.kind === "real") {
+			// When it was recorded the program had nothing there, so it has nothing there now: what is there is this process's own.
+			this.blocked = `iommuctl's own memory is where the program maps ${step.length} bytes at 0x${addr.toString(16)}`;
+			return undefined;
+		}
 		return got < 0n ? { ret: Number(got) } : { note: `memory at 0x${got.toString(16)}` };
 	}
 

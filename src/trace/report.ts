@@ -22,6 +22,12 @@ export function formatReport(report: ReplayReport, options: FormatOptions = {}):
 	const lines = report.files.flatMap((file) => formatFile(file, bad, options.withoutErrors === true));
 	if (report.files.length > 1) lines.push(`all: ${counts(report, bad)}`);
 	for (const difference of report.differences) lines.push("", ...formatDifference(difference, options));
+	for (const { file, line, program, number, reason, steps } of report.blocked)
+		lines.push(
+			"",
+			bad(`${file}:${line}: program ${program}, step ${number}: not run from here on (${steps} steps with an answer): ${reason}`),
+			`  every start places it elsewhere, so try again: iommuctl replay ${file} --program ${program} --kernel real`,
+		);
 	const more = report.differing - report.differences.length;
 	if (more > 0 && report.differences.length > 0) lines.push("", `(${more} more; --max N shows more)`);
 	if (report.program !== undefined && report.programs === 0) lines.push("", bad(`no program is called ${report.program}`));
@@ -44,6 +50,9 @@ export function reportToJson(report: ReplayReport): object {
 		steps: report.steps,
 		differing: report.differing,
 		differences: report.differences.map(differenceToJson),
+		...(report.blocked.length > 0 && {
+			blocked: report.blocked.map(({ number, ...rest }) => ({ ...rest, step: number })),
+		}),
 	};
 }
 

@@ -56,6 +56,34 @@ describe.runIf(onReal)("on the real kernel", () => {
 		expect(ran.stderr).toContain("kernel: real (the shell's /dev/iommu), session given\n");
 	});
 
+	test("a replayed program's files have the numbers that they had when it was recorded, and Node's own are not among them", () => {
+		const map = (fd: number, answer: object) => ({
+			op: "ioctl",
+			fd: "iommu1",
+			request: "IOMMU_IOAS_MAP_FILE",
+			arg: `280000000700000001000000${Buffer.from(Int32Array.of(fd).buffer).toString("hex")}00000000000000000010000000000000${Buffer.from(BigUint64Array.of(BigInt(fd) << 20n).buffer).toString("hex")}`,
+			...answer,
+		});
+		const bad = { ret: -1, errno: "EBADF" };
+		const steps = [
+			{ op: "open", path: "/dev/iommu", fd: "iommu1" },
+			{ op: "ioctl", fd: "iommu1", request: "IOMMU_IOAS_ALLOC", arg: "0c0000000000000000000000", ret: 0, out: "0c0000000000000001000000" },
+			// 0 to 9 were files of what recorded it, and 10 is the program's
+			...[3, 9, 10].map((fd) => map(fd, { ret: 0 })),
+			...[11, 12, 13, 16, 20, 63].map((fd) => map(fd, bad)),
+			{ op: "open", path: "/dev/iommu", fd: "iommu2" },
+			map(11, { ret: 0 }),
+		];
+		const file = join(folder, "numbers.jsonl");
+		const lines = [{ trace: "iommufd", version: 1, kernel: "7.3.4" }, { program: "one" }, ...steps, { op: "end" }];
+		// twice, as the numbers are taken again between two programs
+		lines.push({ program: "two" }, ...steps, { op: "end" });
+		writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+		const ran = iommuctl(["replay", file, "--kernel", "real"]);
+		expect(ran.stdout).toContain("2 programs, 22 steps, 0 differing");
+		expect(ran.status).toBe(0);
+	});
+
 	test("doctor does not take the mock for an IOMMU", () => {
 		const checks = documents(iommuctl(["doctor", "--json"]))[0].checks as unknown as { id: string; status: string; found: string }[];
 		const found = checks.find(({ id }) => id === "hardware");

@@ -1,6 +1,8 @@
 /** Tests of replaying whole files, and of the report. */
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { Kernel } from "../../src/kernel/kernel.js";
+import { wrapKernel } from "../../src/kernel/wrap.js";
 import { formatReport, replayExitCode, replayFiles, reportToJson } from "../../src/trace/index.js";
 import { InputError } from "../../structs/index.js";
 import { FakeKernel } from "./fake-kernel.js";
@@ -44,6 +46,24 @@ describe("replayFiles", () => {
 		]);
 		expect(made.map((kernel) => kernel.ended)).toEqual([1, 1, 1, 1, 1, 1]);
 		expect(replayExitCode(report)).toBe(1);
+	});
+
+	test("a program whose memory this process has itself is not run any further, and the report says so", async () => {
+		const taken = (kind: Kernel["kind"]): Kernel => wrapKernel(Object.assign(new FakeKernel(), { kind }), { mmap: () => -17n });
+		const map = { op: "mmap", addr: "0x100000000", length: 4096, prot: "rw" };
+		const file = traceFile({ one: [OPEN, GOOD, map, GOOD, GOOD], two: [OPEN, GOOD] });
+		const report = await replayFiles([file], { kernel: () => () => taken("real") });
+		expect(report).toMatchObject({ programs: 2, steps: 2, differing: 0 });
+		expect(report.blocked).toMatchObject([{ file, line: 5, program: "one", number: 3, steps: 2 }]);
+		expect(replayExitCode(report)).toBe(3);
+		expect(formatReport(report)).toContain(
+			`${file}:5: program one, step 3: not run from here on (2 steps with an answer): iommuctl's own memory is where the program maps 4096 bytes at 0x100000000\n` +
+				`  every start places it elsewhere, so try again: iommuctl replay ${file} --program one --kernel real\n`,
+		);
+		expect(reportToJson(report)).toMatchObject({ blocked: [{ line: 5, program: "one", step: 3, steps: 2 }] });
+		// where the process is no real one, memory that is taken is a difference
+		const simulated = await replayFiles([file], { kernel: () => () => taken("sim") });
+		expect(simulated).toMatchObject({ steps: 4, differing: 1, blocked: [] });
 	});
 
 	test("passes the header to the function that makes the machine", async () => {

@@ -12,6 +12,7 @@ async function run({ args, options, common, io, out, err }: Invocation): Promise
 	if (common.machine !== undefined) throw new UsageError("--machine: a trace itself says which machine it is about", "leave it out");
 	const { formatReport, replayExitCode, replayFiles, reportToJson } = await import("../../../trace/index.js");
 	const factory = await kernelFactory(common.kernel, common.uapi);
+	if (typeof factory === "number") return { ...done, exit: factory };
 	const { injecting, parseInjection } = await import("../../../kernel/inject.js");
 	const injections = (common.inject ?? []).map(parseInjection);
 	if (!common.json) io.stderr.write(`${err.faint(`kernel: ${factory.which}`)}\n`);
@@ -44,7 +45,8 @@ async function run({ args, options, common, io, out, err }: Invocation): Promise
 
 type Factory = import("../../../trace/index.js").KernelFactory;
 
-async function kernelFactory(choice: string, uapi?: readonly string[]): Promise<{ kernel: Factory; which: string; kind: string }> {
+/** How to make kernels; or the exit code of the process that has replayed them. */
+async function kernelFactory(choice: string, uapi?: readonly string[]): Promise<{ kernel: Factory; which: string; kind: string } | number> {
 	if (choice === "real") {
 		const { openRealKernel, explainOpenFailure } = await import("../../../kernel/real/index.js");
 		// Fails at once if there is no FFI, or no /dev/iommu.
@@ -55,7 +57,11 @@ async function kernelFactory(choice: string, uapi?: readonly string[]): Promise<
 			const { message, hint } = explainOpenFailure(iommuPath, -fd);
 			throw new EnvironmentError(message, hint);
 		}
-		return { kernel: () => () => openRealKernel(), which: "real", kind: "real" };
+		const { inProcessWithLowFiles, withLowFiles } = await import("../../frame/low-files.js");
+		const exit = inProcessWithLowFiles();
+		if (exit !== undefined) return exit;
+		const { recordersFiles } = await import("../../../sim/index.js");
+		return { kernel: (header) => () => withLowFiles(openRealKernel, recordersFiles(header)), which: "real", kind: "real" };
 	}
 	// Traces are about known machines: without --kernel real they run on the simulated ones, whatever this machine has.
 	const { createSim } = await import("../../../sim/index.js");
@@ -77,7 +83,8 @@ const family: Family = {
 			details: [
 				"A trace is JSON lines, plain or .gz: programs of recorded calls and what a kernel answered. Every program runs on a",
 				"fresh kernel; after a difference it goes on. Without --kernel real the simulated kernel answers.",
-				"Exit 0 if no answer differs, 1 if some do, 2 if a file is malformed (what comes before is counted).",
+				"Exit 0 if no answer differs, 1 if some do, 2 if a file is malformed (what comes before is counted), 3 if a program could",
+				"not be run to its end as this process has its own memory where the program maps its (--kernel real only; try it again).",
 			].join("\n"),
 			args: [{ name: "FILE", value: "file", doc: "a trace; - is stdin", variadic: true }],
 			options: () => [
