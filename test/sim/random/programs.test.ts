@@ -3,10 +3,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createSim } from "../../../src/sim/index.js";
 import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
+import { RELEASES } from "../../../structs/index.js";
 import { type Answer, RandomProgram } from "./program.js";
 import { programOf, runProgram, soak, vfioPaths } from "./soak.js";
 
 const steps = fc.array(fc.integer({ min: 0 }), { minLength: 1, maxLength: 400, size: "max" });
+const release = fc.constantFrom(undefined, undefined, ...RELEASES);
 const machine = fc.constantFrom(undefined, undefined, undefined, "mixed", "vtd", "smmuv3", "amd");
 
 function answers(machine: string | undefined, seeds: readonly number[]): Answer[] {
@@ -18,8 +20,8 @@ function answers(machine: string | undefined, seeds: readonly number[]): Answer[
 describe("whatever a program calls", () => {
 	test("IDs are unique, holders exist and are counted, areas are disjoint, and nothing is left when it ends", () => {
 		fc.assert(
-			fc.property(machine, fc.constantFrom(0, 10), steps, (name, wild, seeds) => {
-				expect(runProgram({ machine: name, wild, steps: seeds })).toBeUndefined();
+			fc.property(machine, release, fc.constantFrom(0, 10), steps, (name, old, wild, seeds) => {
+				expect(runProgram({ machine: name, release: old, wild, steps: seeds })).toBeUndefined();
 			}),
 			{ numRuns: 150 },
 		);

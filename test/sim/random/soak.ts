@@ -26,6 +26,8 @@ export interface Failure {
 /** A program that can be run again, whole or in part. */
 export interface SoakProgram {
 	readonly machine: string | undefined;
+	/** the kernel's release; undefined: 7.3 */
+	readonly release?: string;
 	/** percentage of calls with meaningless bytes */
 	readonly wild: number;
 	/** one seed for each step */
@@ -64,8 +66,9 @@ export function soak(seed: number, calls: number): SoakResult {
 
 /** Runs a program, and checks for failures during the run and at its end. */
 export function runProgram(program: SoakProgram, onAnswer?: (answer: Answer, ms: number, step: number) => void): Failure | undefined {
-	const { machine, wild, steps } = program;
-	const process = createSim(machine === undefined ? {} : { machine: checkMachine(BUILTIN_MACHINES[machine]) }).newProcess();
+	const { machine, release, wild, steps } = program;
+	const uapi = release === undefined ? [] : [release];
+	const process = createSim({ uapi, ...(machine !== undefined && { machine: checkMachine(BUILTIN_MACHINES[machine]) }) }).newProcess();
 	const objects = watchMemory(process);
 	let step = 0;
 	try {
