@@ -5,7 +5,7 @@ import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import type { Release } from "../uapi/release.js";
-import { dispatchChecks } from "./checks/dispatch.js";
+import { dispatchChecks, memoryChecks, unknownCommandChecks } from "./checks/dispatch.js";
 import { Command, Scratch } from "./command.js";
 import type { IommufdContext } from "./context.js";
 import { getDirtyBitmap, setDirtyTracking } from "./dirty-calls.js";
@@ -32,8 +32,13 @@ export interface Call {
 /** Calls that cannot fail for lack of memory: they free it, or only look. */
 const FREE = new Set<Ioctl>([ioctls.IOMMU_DESTROY, ioctls.IOMMU_IOAS_UNMAP, ioctls.IOMMU_OPTION, ioctls.IOMMU_VFIO_IOAS]);
 
+/** Whether a call allocates memory, which may fail. */
+export function allocates(ioctl: Ioctl): boolean {
+	return !FREE.has(ioctl);
+}
+
 export function defineCall(ioctl: Ioctl, handler: Handler): Call {
-	return { ioctl, handler, scratch: new Scratch(ioctl.size), allocates: !FREE.has(ioctl) };
+	return { ioctl, handler, scratch: new Scratch(ioctl.size), allocates: allocates(ioctl) };
 }
 
 /** The lowest number of iommufd's own commands; those below are VFIO's. */
@@ -92,11 +97,13 @@ export function dispatch(context: IommufdContext, process: Caller, request: numb
 	const { release, reasons, replaced } = context.system;
 	// The size is read first, even where the number names no command, but not behind the last one.
 	const behind = release !== undefined && extra === undefined && nr > lastNumber(release);
-	if (!behind && arg.read(0, sizeBytes) < 0)
-		return reasons.fail(dispatchChecks.sizeUnreadable, arg.value, faultAt(process.memory, arg.value, 4, false));
-	if (call === undefined || call.ioctl.request !== request) return reasons.fail(dispatchChecks.unknownRequest, request);
-	if (replaced?.has(request)) return reasons.fail(dispatchChecks.unknownRequest, request);
+	const readable = behind || arg.read(0, sizeBytes) >= 0;
+	if (call === undefined || call.ioctl.request !== request || replaced?.has(request)) {
+		if (!readable) return reasons.fail(unknownCommandChecks.argumentUnreadable, arg.value, faultAt(process.memory, arg.value, 4, false));
+		return reasons.fail(unknownCommandChecks.unknownCommand, request);
+	}
 	reasons.within(call.ioctl.name);
+	if (!readable) return reasons.fail(dispatchChecks.sizeUnreadable, arg.value, faultAt(process.memory, arg.value, 4, false));
 	if (release?.knows(call.ioctl) === false)
 		return reasons.fail(dispatchChecks.tooNew, call.ioctl.name, call.ioctl.since ?? CURRENT_RELEASE, release.name);
 	const older = release?.older(call.ioctl);
@@ -106,6 +113,6 @@ export function dispatch(context: IommufdContext, process: Caller, request: numb
 	const command = new Command(context, process, arg, size, call.scratch, older);
 	const rc = command.copyIn();
 	if (rc < 0) return rc;
-	if (call.allocates && !context.system.allocation()) return reasons.fail(dispatchChecks.outOfMemory, context.system.allocations);
+	if (call.allocates && !context.system.allocation()) return reasons.fail(memoryChecks.outOfMemory, context.system.allocations);
 	return call.handler(command);
 }

@@ -12,7 +12,7 @@ import { faultAt } from "../memory/fault.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import type { Reasons } from "../why/reasons.js";
-import { dispatchChecks } from "./checks/dispatch.js";
+import { unknownCommandChecks } from "./checks/dispatch.js";
 import {
 	argChecks,
 	checkExtensionChecks,
@@ -48,7 +48,7 @@ for (const [name, handler] of Object.entries<Handler>(handlers)) byRequest.set(i
 export function vfioCompat(context: IommufdContext, process: Caller, request: number, arg: UserArg): Ret {
 	const { reasons } = context.system;
 	const call = byRequest.get(request);
-	if (call === undefined) return reasons.fail(dispatchChecks.unknownRequest, request);
+	if (call === undefined) return reasons.fail(unknownCommandChecks.unknownCommand, request);
 	reasons.within(call.name);
 	return call.handler(context, process, arg);
 }

@@ -5,16 +5,25 @@ import { check, checks } from "../../why/check.js";
 
 const SOURCE = "include/uapi/linux/iommufd.h, General ioctl format";
 
+/** A request that is no command. */
+export const unknownCommandChecks = checks(SOURCE, {
+	argumentUnreadable: check(
+		EFAULT,
+		"the argument {addr} cannot be read: {fault}",
+		"the argument must point to a struct that starts with its size, even where the request is not a command",
+	),
+	unknownCommand: check(
+		ENOTTY,
+		"request {request:x} is not a command of /dev/iommu",
+		"the request must be one that the kernel knows, with all of its 32 bits",
+	),
+});
+
 export const dispatchChecks = checks(SOURCE, {
 	sizeUnreadable: check(
 		EFAULT,
 		"the argument {addr} cannot be read: {fault}",
 		"the argument must point to a struct that starts with its size",
-	),
-	unknownRequest: check(
-		ENOTTY,
-		"request {request:x} is not a command of /dev/iommu",
-		"the request must be one that the kernel knows, with all of its 32 bits",
 	),
 	tooNew: check(ENOTTY, "{call} came with Linux {since}, and this kernel is {release}", "the kernel must be new enough to know the call"),
 	sizeTooSmall: check(
@@ -34,6 +43,10 @@ export const dispatchChecks = checks(SOURCE, {
 	),
 	structUnreadable: check(EFAULT, "the struct at {addr} cannot be read: {fault}", "all of the struct's bytes must be readable"),
 	older: olderChecks,
+});
+
+/** After the struct is read, for the calls that allocate memory. */
+export const memoryChecks = checks(SOURCE, {
 	outOfMemory: check(ENOMEM, "allocation {number} of this kernel was made to fail", "the kernel must have memory for the call", {
 		source: "fail-nth",
 	}),

@@ -32,6 +32,8 @@ const at = iommu_test_cmd.offsets;
 const LEAST_MEMORY = 12;
 
 type OpName = keyof typeof OP;
+/** The names that IDs of checks begin with. */
+export type TestCallName = OpName extends infer N ? (N extends `IOMMU_TEST_OP_${infer Rest}` ? `IOMMU_TEST_${Rest}` : never) : never;
 type Handler = (command: Command, machine: MockMachine) => Ret;
 
 /** The handler of each operation. */
