@@ -69,6 +69,7 @@ export { ControlError, Refusal } from "./contract/control-error.js";
 export { SimControl } from "./control/control.js";
 export type { Sim, SimProcess } from "./control/kernel.js";
 export { findVdevice } from "./control/vdevices.js";
+export { walkDevice, walkTable } from "./control/walks.js";
 export { explainFault } from "./extensions/explain-fault.js";
 export {
 	batches,
@@ -85,6 +86,7 @@ export { proposals, withUapi } from "./extensions/uapi.js";
 export { NO_PASID } from "./mmu/caches.js";
 export { type Inspection, inspect, type ObjectDetails, type ObjectView, type SpaceView } from "./system/inspect.js";
 export { isRelease } from "./uapi/release.js";
+export type { DrawnStep, DrawnWalk } from "./vendors/common/draw-walk.js";
 export type { Targets } from "./vendors/guest-queue.js";
 export {
 	BUILTIN_MACHINES,

@@ -8,6 +8,7 @@ import type { FaultQueue } from "../iommufd/fault-queue.js";
 import { type Invalidation, type IommuCaches, NO_PASID } from "../mmu/caches.js";
 import type { AtcFailure } from "../mmu/failing-atcs.js";
 import { HwDevice } from "../vendors/common/device.js";
+import type { DrawnWalk } from "../vendors/common/draw-walk.js";
 import type { HwIommu } from "../vendors/common/driver.js";
 import type { HwPagingDomain } from "../vendors/common/paging-domain.js";
 import type { TableTranslator } from "../vendors/common/table-translator.js";
@@ -151,6 +152,17 @@ export class GuestTable implements PasidTable {
 		if (stage === undefined)
 			return { ok: false, why: "the device is not attached to a second-stage page table, which would map the guest's memory" };
 		return stage.translator.translate(device, stage.domain, iova, access, pasid);
+	}
+
+	/** Draws how an access of one of its devices is translated; undefined: it cannot be drawn. Changes nothing. */
+	walk(device: HwDevice, iova: bigint, access: number, pasid: number | undefined): DrawnWalk | undefined {
+		const domain = device.group.attached.get(0)?.domain;
+		if (isSecondStage(domain)) {
+			const translator = this.#stages.get(domain)?.translator ?? this.newTranslator();
+			return translator.walk?.(device, domain, iova, access, pasid);
+		}
+		const why = "the device is not attached to a second-stage page table, which would map the guest's memory";
+		return { tables: "the guest's PASID table, on nothing", steps: [], end: { ok: false, fault: "none", why }, cached: [] };
 	}
 
 	/** Drops what the caches of its devices have; entries with their requester IDs as the IOMMU sees them. Returns how many. */

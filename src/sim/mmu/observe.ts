@@ -1,12 +1,11 @@
 /** Records what a translation reads on its way, for those who draw it. */
 import type { PhysMemory } from "./phys-memory.js";
 import type { Stage2Page } from "./translate.js";
-import { READ, WRITE } from "./walk.js";
 
 /** Told what a translation reads, in order. Translations that nobody draws have none. */
 export interface WalkObserver {
-	/** A guest-physical address of a table was looked up in the host's tables; undefined: it is not mapped. */
-	located(ipa: bigint, page: Stage2Page | undefined): void;
+	/** A table's guest-physical address was looked up in the host's tables, for `access`; undefined: it is not mapped. */
+	located(ipa: bigint, page: Stage2Page | undefined, access: number): void;
 	/** A walker read an entry at a guest-physical address; `value` undefined: it could not. */
 	entry(level: number, at: bigint, value: bigint | undefined): void;
 	/** A structure that selects the tables was read. `words` is empty if it could not be. */
@@ -27,33 +26,34 @@ export interface WalkStep {
 	readonly address: bigint;
 	/** what was read; empty if it could not be read, and for mappings of the host */
 	readonly words: readonly bigint[];
-	/** of a mapping of the host: the host-physical address, and READ and WRITE; absent: there is no mapping */
-	readonly page?: { readonly pa: bigint; readonly perm: number; readonly shift: number };
-	/** of a mapping of the host: it is the translation's own output, not the way to a table */
-	readonly last?: boolean;
+	/** of a mapping of the host; absent: it does not map the address */
+	readonly page?: Stage2Page;
 }
 
 /** Collects the steps of one translation. */
 export class WalkRecorder implements WalkObserver {
 	readonly steps: WalkStep[] = [];
 
-	located(ipa: bigint, page: Stage2Page | undefined): void {
-		const known = this.steps.at(-1);
-		// the words of one structure are read one by one
-		if (known?.stage === 2 && known.address >> 12n === ipa >> 12n) return;
+	located(ipa: bigint, page: Stage2Page | undefined, access: number): void {
+		const before = this.steps.at(-1);
+		// the words of a structure are read one by one, and an entry that was just read may be written
+		const same = before !== undefined && before.address >> 12n === ipa >> 12n;
+		const allowed = page !== undefined && (page.perm & access) === access;
+		if (same && (before.stage === 2 || allowed)) return;
 		this.steps.push({ stage: 2, address: ipa, words: [], page });
 	}
 
 	entry(level: number, at: bigint, value: bigint | undefined): void {
-		this.steps.push({ stage: 1, level, address: at, words: value === undefined ? [] : [value] });
+		// an entry that could not be read: the mapping before it says why
+		if (value !== undefined) this.steps.push({ stage: 1, level, address: at, words: [value] });
 	}
 
 	structure(name: string, at: bigint, words: readonly bigint[]): void {
-		this.steps.push({ stage: 0, name, address: at, words });
+		if (words.length > 0) this.steps.push({ stage: 0, name, address: at, words });
 	}
 
 	output(ipa: bigint, page: Stage2Page | undefined): void {
-		this.steps.push({ stage: 2, address: ipa, words: [], page, last: true });
+		this.steps.push({ stage: 2, address: ipa, words: [], page });
 	}
 }
 
@@ -73,6 +73,3 @@ export class ShadowMemory implements PhysMemory {
 		return true;
 	}
 }
-
-/** `R`, `W` of a mapping. */
-export const permText = (perm: number): string => `${perm & READ ? "R" : ""}${perm & WRITE ? "W" : ""}` || "no access";

@@ -71,7 +71,7 @@ export function guestMemory(host: PhysMemory, stage2: Stage2, root?: Stage1["roo
 	const locate = (ipa: bigint, perm: number): bigint | undefined => {
 		if (root && (ipa & ~0xfffn) === root.ipa) return root.pa | (ipa & 0xfffn);
 		const page = stage2.find(ipa);
-		observe?.located(ipa, page);
+		observe?.located(ipa, page, perm);
 		return page && (page.perm & perm) === perm ? page.pa : undefined;
 	};
 	return {

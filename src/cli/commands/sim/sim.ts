@@ -6,6 +6,7 @@ import { eventCommands } from "./events.js";
 import { explainCommands } from "./explain.js";
 import { refusableFamily } from "./refusals.js";
 import { requestCommands } from "./requests.js";
+import { walkCommand } from "./walk.js";
 
 const family: Family = {
 	name: "sim",
@@ -13,6 +14,6 @@ const family: Family = {
 		"The simulated machine's hardware: its devices do DMA, ask for pages and fail; its IOMMUs cache. It lives as long as the kernel",
 		"that the command runs on, so most of this belongs in a script (iommuctl run) or a session.",
 	].join("\n"),
-	commands: [...dmaCommands, ...requestCommands, ...eventCommands, ...cacheCommands, ...explainCommands],
+	commands: [...dmaCommands, ...requestCommands, ...eventCommands, ...cacheCommands, ...explainCommands, walkCommand],
 };
 export default refusableFamily(family);

@@ -12,6 +12,8 @@ import type { Family } from "../../frame/command.js";
 import { UsageError } from "../../frame/exit.js";
 import { hex, plural, sizeText } from "../../frame/text.js";
 import { hwErrors } from "../sim/hw-errors.js";
+import { refusable } from "../sim/refusals.js";
+import { walkHwptCommand } from "../sim/walk.js";
 
 const hwpt = { name: "HWPT", doc: "the page table's ID", field: "hwpt_id" };
 
@@ -193,6 +195,6 @@ const specs: readonly CallSpec[] = [
 const family: Family = {
 	name: "hwpt",
 	details: "A hardware page table maps a device's IOVAs: kernel-managed from an IOAS, or nested, the guest's own over a nesting parent.",
-	commands: specs.map((spec) => callCommand("hwpt", spec)),
+	commands: [...specs.map((spec) => callCommand("hwpt", spec)), refusable(walkHwptCommand, "hwpt")],
 };
 export default family;

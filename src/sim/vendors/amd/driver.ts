@@ -13,6 +13,7 @@ import { pciCapabilities } from "../common/capabilities.js";
 import { atcChecks, endOf, loggedChecks } from "../common/checks.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
+import type { DrawnWalk } from "../common/draw-walk.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
 import { type EventOutcome, numberedFault, type RaisedEvent } from "../common/event.js";
 import { FaultLog } from "../common/fault-log.js";
@@ -21,12 +22,13 @@ import type { TableTranslator } from "../common/table-translator.js";
 import { type AmdIommu, IOMMUFD, NESTED } from "./board.js";
 import { amdInfoChecks, amdNestedChecks, amdPagingChecks, amdViommuChecks } from "./checks.js";
 import { AmdPagingDomain } from "./domains.js";
+import { drawAmd, tablesOf } from "./draw.js";
 import { amdEvent } from "./events.js";
 import { amdFaultLine, amdWhy } from "./fault-log.js";
 import { AmdFeatures } from "./features.js";
 import { amdTable } from "./gcr3-table.js";
 import { AmdNestedDomain, copyDte } from "./nested-domain.js";
-import { type AmdOutcome, AmdTranslator } from "./translate.js";
+import { type AmdOutcome, type AmdRequest, AmdTranslator } from "./translate.js";
 
 const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
 
@@ -140,29 +142,51 @@ export class AmdDriver implements HwDriver {
 	}
 
 	dma(device: HwDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
+		const domain = this.#tableOf(device, pasid);
+		const from = { rid: device.requester.wire, pasid, ats: device.pci.ats };
+		const outcome = this.#through(domain, from, iova, access, this.translator);
+		return this.finish(device, iova, pasid, domain instanceof AmdNestedDomain ? domain.id : 0, outcome);
+	}
+
+	walk(device: HwDevice, iova: bigint, access: number, pasid?: number): DrawnWalk {
+		const domain = this.#tableOf(device, pasid);
+		const from = { rid: device.requester.wire, pasid, ats: device.pci.ats };
+		return drawAmd(this, tablesOf(domain), iova, this.caches, (through) => this.#through(domain, from, iova, access, through));
+	}
+
+	walkTable(domain: Domain, iova: bigint, access: number, pasid?: number): DrawnWalk {
+		return drawAmd(this, tablesOf(domain), iova, this.caches, (through) => this.#through(domain, { rid: 0, pasid }, iova, access, through));
+	}
+
+	/** The table for a device's requests of a PASID; a guest's entry serves all PASIDs for which the host attached none. */
+	#tableOf(device: HwDevice, pasid: number | undefined): Domain | undefined {
 		const { attached } = device.group;
 		const own = attached.get(0)?.domain;
-		const domain = attached.get(pasid ?? 0)?.domain ?? (own instanceof AmdNestedDomain ? own : undefined);
+		return attached.get(pasid ?? 0)?.domain ?? (own instanceof AmdNestedDomain ? own : undefined);
+	}
+
+	/** Translates a request through a table. */
+	#through(
+		domain: Domain | undefined,
+		from: Pick<AmdRequest, "rid" | "pasid" | "ats">,
+		iova: bigint,
+		access: number,
+		through: AmdTranslator,
+	): AmdOutcome {
+		const { pasid, ats = false } = from;
 		if (domain instanceof AmdPagingDomain) {
-			const found = throughHost(domain, iova, access);
+			const found = throughHost(domain, iova, access, through.observe);
 			if (found !== undefined) return found;
 			// a PASID's table has the guest's format, whoever keeps it
 			const event = amdEvent(domain.find(iova) === undefined ? "not-present" : "permission", access, pasid !== undefined);
-			return this.finish(device, iova, pasid, 0, { ok: false, event, stage2: true, ats: device.pci.ats });
+			return { ok: false, event, stage2: true, ats };
 		}
 		if (!(domain instanceof AmdNestedDomain))
-			return this.finish(device, iova, pasid, 0, {
-				ok: false,
-				event: amdEvent("not-present", access, pasid !== undefined),
-				stage2: false,
-				ats: false,
-			});
+			return { ok: false, event: amdEvent("not-present", access, pasid !== undefined), stage2: false, ats: false };
 		const { dte, id, parent } = domain;
-		const request = { rid: device.requester.wire, pasid, dte, domain: id, stage2: parent, ats: device.pci.ats && dte.ats };
-		const outcome = this.translator.translate(request, iova, access);
+		const outcome = through.translate({ ...from, dte, domain: id, stage2: parent, ats: ats && dte.ats }, iova, access);
 		// without PPR the guest does not allow page requests from the device
-		const told = outcome.ok || dte.pageRequests ? outcome : { ...outcome, ats: false };
-		return this.finish(device, iova, pasid, id, told);
+		return outcome.ok || dte.pageRequests ? outcome : { ...outcome, ats: false };
 	}
 
 	/** Describes a refusal, and logs it unless it was an ATS request, which only the device sees. */

@@ -3,9 +3,12 @@ import { amdEventName } from "../../../formats/amd/events.js";
 import { formatBdf } from "../../board/bdf.js";
 import type { AmdEvent } from "./events.js";
 
+/** A fault's event by name. */
+export const amdFaultName = ({ code }: AmdEvent): string => amdEventName(code) ?? `event ${code}`;
+
 /** Describes a fault. */
 export function amdWhy({ code, flags }: AmdEvent): string {
-	return `${amdEventName(code) ?? `event ${code}`}, flags 0x${flags.toString(16)}`;
+	return `${amdFaultName({ code, flags })}, flags 0x${flags.toString(16)}`;
 }
 
 /** A line of the kernel log for a fault that nobody else received. */

@@ -1,9 +1,13 @@
 /** Translates through a guest's whole CR3 table that is bound to devices. */
+import { hex } from "../../../formats/bits.js";
 import { IommuCaches } from "../../mmu/caches.js";
+import type { HwDevice } from "../common/device.js";
 import { HostMemory } from "../common/host-memory.js";
+import type { HwPagingDomain } from "../common/paging-domain.js";
 import type { TableTranslator } from "../common/table-translator.js";
+import { drawAmd } from "./draw.js";
 import type { AmdDriver } from "./driver.js";
-import { AmdTranslator } from "./translate.js";
+import { type AmdRequest, AmdTranslator } from "./translate.js";
 
 /** A guest CR3 table of one to three levels. */
 export function amdTable(driver: AmdDriver, base: bigint, size: number): TableTranslator {
@@ -23,12 +27,17 @@ export function amdTable(driver: AmdDriver, base: bigint, size: number): TableTr
 		ats: true,
 		guestLevels: 4,
 	} as const;
+	const requestOf = (device: HwDevice, stage2: HwPagingDomain, pasid: number | undefined): AmdRequest => {
+		return { rid: device.requester.wire, pasid, dte, domain: 0, stage2, ats: device.pci.ats };
+	};
 	return {
 		caches,
 		pasids: Math.min(1 << 20, 512 ** (dte.glx + 1)),
-		translate: (device, stage2, iova, access, pasid) => {
-			const request = { rid: device.requester.wire, pasid, dte, domain: 0, stage2, ats: device.pci.ats };
-			return driver.finish(device, iova, pasid, 0, translator.translate(request, iova, access));
-		},
+		walk: (device, stage2, iova, access, pasid) =>
+			drawAmd(driver, `the guest's CR3 table at ${hex(base)}, on the host's table`, iova, caches, (through) =>
+				through.translate(requestOf(device, stage2, pasid), iova, access),
+			),
+		translate: (device, stage2, iova, access, pasid) =>
+			driver.finish(device, iova, pasid, 0, translator.translate(requestOf(device, stage2, pasid), iova, access)),
 	};
 }

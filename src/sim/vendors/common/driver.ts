@@ -1,10 +1,12 @@
 /** The interface of a hardware driver: what it needs, and what it provides beyond the core's driver interface. */
 import type { Iommu, KernelOptions, PciDevice } from "../../board/description.js";
+import type { Domain } from "../../contract/domain.js";
 import type { IommuDriver, IommuInstance } from "../../contract/driver.js";
 import type { PhysicalMemory } from "../../memory/physical-memory.js";
 import type { IommuCaches } from "../../mmu/caches.js";
 import type { Reasons } from "../../why/reasons.js";
 import type { HwDevice } from "./device.js";
+import type { DrawnWalk } from "./draw-walk.js";
 import type { EventOutcome, RaisedEvent } from "./event.js";
 import type { DriverHooks } from "./hooks.js";
 import type { TableTranslator } from "./table-translator.js";
@@ -29,6 +31,10 @@ export interface HwDriver extends IommuDriver<HwDevice> {
 	readonly splitsFunctions?: boolean;
 	/** Makes a translator for a guest's whole PASID table: `base` is guest-physical, `size` the number of PASIDs, a power of two. */
 	bindTable?(base: bigint, size: number): TableTranslator;
+	/** Draws how an access of a device (READ, WRITE, EXEC, PRIV) is translated, by the tables as they are now. Changes nothing. */
+	walk?(device: HwDevice, iova: bigint, access: number, pasid?: number): DrawnWalk;
+	/** The same for a page table, whoever uses it. */
+	walkTable?(domain: Domain, iova: bigint, access: number, pasid?: number): DrawnWalk;
 	/** Raises a non-recoverable fault of a device, as the IOMMU would. Throws a ControlError. */
 	raise?(device: HwDevice, event: RaisedEvent): EventOutcome;
 }

@@ -1,8 +1,10 @@
 /** Translates through a guest's whole context descriptor table that is bound to devices. */
+import { hex } from "../../../formats/bits.js";
 import { IommuCaches } from "../../mmu/caches.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import { recorded } from "./dma.js";
+import { drawSmmu } from "./draw.js";
 import type { Smmu } from "./smmu.js";
 import { STE_S1 } from "./stream-table.js";
 import { type CachedCd, SmmuTranslator } from "./translate.js";
@@ -28,6 +30,11 @@ export function smmuTable(smmu: Smmu, base: bigint, size: number): TableTranslat
 	return {
 		caches: translator.caches,
 		pasids: size,
+		walk: (device, stage2, iova, access, pasid) => {
+			const from = { sid: device.requester.wire, vmid: 0, ste, stage2, ssid: pasid };
+			const tables = `the guest's ${size} context descriptors at ${hex(base)}, stage 1 on the host's stage 2`;
+			return drawSmmu(smmu, tables, iova, translator.caches, (through) => through.translate(from, iova, access));
+		},
 		translate: (device, stage2, iova, access, pasid) => {
 			const stream = smmu.stream(device);
 			if (stream === undefined) return { ok: false };

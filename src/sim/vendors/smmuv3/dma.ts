@@ -10,7 +10,7 @@ import { QUIRKS } from "./board.js";
 import { smmuEventChecks } from "./checks.js";
 import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
 import type { SmmuStream } from "./stream.js";
-import { type SmmuEvent, smmuEventRecord } from "./translate.js";
+import { type SmmuEvent, type SmmuOutcome, type SmmuStream as SmmuRequest, type SmmuTranslator, smmuEventRecord } from "./translate.js";
 import { unhandledLine } from "./unhandled.js";
 
 /** The events that the driver forwards to guests. */
@@ -25,66 +25,97 @@ export const FOR_GUESTS = new Set<SmmuEventName>([
 	"F_PERMISSION",
 ]);
 
-const DETACHED: DmaOutcome = { ok: false, why: "nothing is attached, so the stream table entry says abort" };
+const DETACHED: Resolved = { ok: false, stall: false, ats: false, why: "nothing is attached, so the stream table entry says abort" };
 const UNRECORDED = "the stream table entry says abort, or the context descriptor says not to record faults";
+
+/** How an access ended before anybody was told of it. */
+export type Resolved =
+	| (DmaOutcome & { ok: true })
+	/** `why`: in words, where there is no event */
+	| (Exclude<SmmuOutcome, { ok: true }> & { readonly why?: string });
 
 /** Translates one access of a device, or aborts it with the SMMU's record and the driver's handling of it. */
 export function access(stream: SmmuStream, iova: bigint, what: number, pasid?: number): DmaOutcome {
+	const outcome = resolve(stream, iova, what, pasid, stream.smmu.translator);
+	if (outcome.ok) return outcome;
+	if (outcome.stall) return stalled(stream, outcome.event, iova, what, pasid);
+	const { unrecorded, event, why } = outcome;
+	if (outcome.ats) return { ok: false, ats: true, why: why ?? `the SMMU granted the device no access in its ATS answer (${unrecorded})` };
+	if (unrecorded !== undefined) return { ok: false, why: `the SMMU answered the ATS request with Completer Abort (${unrecorded})` };
+	return event === undefined ? { ok: false, why: why ?? UNRECORDED } : recorded(stream, event);
+}
+
+/** Translates one access of a device by what it is attached to. Tells nobody. */
+export function resolve(stream: SmmuStream, iova: bigint, what: number, pasid: number | undefined, through: SmmuTranslator): Resolved {
 	const { domain } = stream;
-	if (domain instanceof SmmuNestedDomain) return throughStreams(stream, domain, iova, what, pasid);
-	if (pasid !== undefined) return withPasid(stream, domain, iova, what, pasid);
+	if (domain instanceof SmmuNestedDomain) return throughStreams(stream, domain, iova, what, pasid, through);
+	if (pasid !== undefined) return withPasid(stream, domain, iova, what, pasid, through);
 	if (domain === undefined) return DETACHED;
-	return domain.stage === 1 ? hostStage1(stream, domain, iova, what) : throughStreams(stream, domain, iova, what, undefined);
+	if (domain.stage === 1) return hostStage1(stream, domain, iova, what, undefined, through);
+	return throughStreams(stream, domain, iova, what, undefined, through);
 }
 
 /** Translates through the host's own context descriptors, one for each attached PASID. */
-function withPasid(stream: SmmuStream, domain: SmmuPagingDomain | undefined, iova: bigint, what: number, pasid: number): DmaOutcome {
+function withPasid(
+	stream: SmmuStream,
+	domain: SmmuPagingDomain | undefined,
+	iova: bigint,
+	what: number,
+	pasid: number,
+	through: SmmuTranslator,
+): Resolved {
 	const { byPasid, device } = stream;
 	const table = byPasid.get(pasid);
-	if (table !== undefined) return hostStage1(stream, table, iova, what, pasid);
+	if (table !== undefined) return hostStage1(stream, table, iova, what, pasid, through);
 	if (domain === undefined && byPasid.size === 0) return DETACHED;
 	const inTable = (domain === undefined || domain.stage === 1) && pasid < 2 ** device.maxPasidLog2;
-	return recorded(stream, { name: inTable ? "C_BAD_CD" : "C_BAD_SUBSTREAMID", fields: names(stream, pasid), stage2: false });
+	return refused({ name: inTable ? "C_BAD_CD" : "C_BAD_SUBSTREAMID", fields: names(stream, pasid), stage2: false });
 }
 
-function throughStreams(stream: SmmuStream, domain: SmmuDomain, iova: bigint, what: number, ssid: number | undefined): DmaOutcome {
-	const { smmu } = stream;
+function throughStreams(
+	stream: SmmuStream,
+	domain: SmmuDomain,
+	iova: bigint,
+	what: number,
+	ssid: number | undefined,
+	through: SmmuTranslator,
+): Resolved {
+	// the guest allows ATS by EATS
+	return throughTable(domain, { sid: stream.wire, ssid, ats: stream.ats && domain.ste.ats === 1 }, iova, what, through);
+}
+
+/** Translates through a stream table entry. */
+export function throughTable(
+	domain: SmmuDomain,
+	from: Pick<SmmuRequest, "sid" | "ssid" | "ats">,
+	iova: bigint,
+	what: number,
+	through: SmmuTranslator,
+): Resolved {
 	const parent: SmmuPagingDomain = domain instanceof SmmuNestedDomain ? domain.parent : domain;
-	const { ste } = domain;
-	const outcome = smmu.translator.translate(
-		{
-			sid: stream.wire,
-			vmid: parent.vmid,
-			ste,
-			stage2: parent,
-			ssid,
-			// the guest allows it by EATS
-			ats: stream.ats && ste.ats === 1,
-		},
-		iova,
-		what,
-	);
-	if (outcome.ok) return outcome;
-	if (outcome.stall) return stalled(stream, outcome.event, iova, what, ssid);
-	const { unrecorded } = outcome;
-	if (outcome.ats) return { ok: false, ats: true, why: `the SMMU granted the device no access in its ATS answer (${unrecorded})` };
-	if (unrecorded !== undefined) return { ok: false, why: `the SMMU answered the ATS request with Completer Abort (${unrecorded})` };
-	return outcome.event === undefined ? { ok: false, why: UNRECORDED } : recorded(stream, outcome.event);
+	return through.translate({ ...from, vmid: parent.vmid, ste: domain.ste, stage2: parent }, iova, what);
 }
 
 /** Translates through the kernel's own stage 1, which mirrors the IOVA space. */
-function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, what: number, pasid?: number): DmaOutcome {
+export function hostStage1(
+	stream: SmmuStream | undefined,
+	table: SmmuPagingDomain,
+	iova: bigint,
+	what: number,
+	pasid: number | undefined,
+	through: SmmuTranslator,
+): Resolved {
 	// pages of the kernel's stage 1 are users', so those that can be written are PXN
-	const refused = (what & EXEC) !== 0 && (what & PRIV) !== 0 && ((table.find(iova)?.perm ?? 0) & WRITE) !== 0;
-	const found = refused ? undefined : throughHost(table, iova, what);
-	if (found !== undefined) return found;
+	const forbidden = (what & EXEC) !== 0 && (what & PRIV) !== 0 && ((table.find(iova)?.perm ?? 0) & WRITE) !== 0;
+	const found = throughHost(table, iova, what, through.options.observe);
+	if (found !== undefined && !forbidden) return found;
 	// a refused ATS request leaves no record
-	if (stream.ats) return { ok: false, ats: true, why: "the host's table does not map it, or forbids the access" };
+	if (stream?.ats) return { ...refused(undefined), ats: true, why: "the host's table does not map it, or forbids the access" };
 	const name = table.find(iova) === undefined ? "F_TRANSLATION" : "F_PERMISSION";
-	return recorded(stream, {
+	return refused({
 		name,
 		fields: {
-			...names(stream, pasid),
+			...(stream && names(stream, pasid)),
 			address: iova,
 			rnw: what & WRITE ? 0n : 1n,
 			ind: what & EXEC && !(what & WRITE) ? 1n : 0n,
@@ -93,6 +124,10 @@ function hostStage1(stream: SmmuStream, table: SmmuPagingDomain, iova: bigint, w
 		},
 		stage2: false,
 	});
+}
+
+function refused(event: SmmuEvent | undefined): Exclude<SmmuOutcome, { ok: true }> {
+	return { ok: false, event, stall: false, ats: false };
 }
 
 function names(stream: SmmuStream, pasid: number | undefined): Values {

@@ -6,8 +6,10 @@ import {
 	iommu_viommu_type,
 	iommu_hw_info_type as TYPE,
 } from "../../../../structs/index.js";
+import { EINVAL, ENODEV } from "../../../kernel/errno.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { PciDevice } from "../../board/description.js";
+import { ControlError } from "../../contract/control-error.js";
 import type { Domain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
@@ -15,13 +17,15 @@ import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import type { IommuCaches } from "../../mmu/caches.js";
 import type { Reasons } from "../../why/reasons.js";
 import type { HwDevice } from "../common/device.js";
+import type { DrawnWalk } from "../common/draw-walk.js";
 import type { HwDriver } from "../common/driver.js";
 import type { EventOutcome, RaisedEvent } from "../common/event.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import { smmuTable } from "./cd-table.js";
 import { smmuInfoChecks, smmuInitViommuChecks, smmuPagingChecks, smmuViommuChecks } from "./checks.js";
-import { access } from "./dma.js";
+import { access, hostStage1, resolve, throughTable } from "./dma.js";
 import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
+import { drawSmmu, tablesOf } from "./draw.js";
 import { raiseSmmu } from "./raise.js";
 import type { Smmu } from "./smmu.js";
 import type { CachedCd } from "./translate.js";
@@ -117,6 +121,23 @@ export class Smmuv3Driver implements HwDriver {
 		if (!(parent instanceof SmmuPagingDomain) || parent.iommu !== viommu.iommu)
 			return this.reasons.fail(smmuInitViommuChecks.smmuOtherParent, parent.iommu.name, viommu.iommu.name);
 		return new SmmuViommu(viommu, parent);
+	}
+
+	walk(device: HwDevice, iova: bigint, what: number, pasid?: number): DrawnWalk {
+		const stream = this.smmu.stream(device);
+		if (stream === undefined) throw new ControlError(ENODEV, `${device.name} is behind another SMMU`);
+		const table = (pasid === undefined ? undefined : stream.byPasid.get(pasid)) ?? stream.domain;
+		return drawSmmu(this.smmu, tablesOf(table), iova, this.caches, (through) => resolve(stream, iova, what, pasid, through));
+	}
+
+	walkTable(domain: Domain, iova: bigint, what: number, pasid?: number): DrawnWalk {
+		if (!(domain instanceof SmmuPagingDomain || domain instanceof SmmuNestedDomain))
+			throw new ControlError(EINVAL, "this table is another SMMU's");
+		return drawSmmu(this.smmu, tablesOf(domain), iova, this.caches, (through) =>
+			domain instanceof SmmuPagingDomain && domain.stage === 1
+				? hostStage1(undefined, domain, iova, what, pasid, through)
+				: throughTable(domain, { sid: 0, ssid: pasid }, iova, what, through),
+		);
 	}
 
 	dma(device: HwDevice, iova: bigint, what: number, pasid?: number): DmaOutcome {

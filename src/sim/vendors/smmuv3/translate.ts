@@ -180,6 +180,7 @@ export class SmmuTranslator {
 		const roots: Stage1["root"][] = [];
 		for (const half of [got.cd.lower, got.cd.upper]) {
 			const page = half.disabled ? undefined : stage2.find(half.ttb);
+			if (!half.disabled) observe?.located(half.ttb, page, READ);
 			if (!half.disabled && (!page || (page.perm & READ) === 0))
 				return refuse(stage2Event(page !== undefined, 1n, stream, va, access, half.ttb));
 			roots.push(page && { ipa: half.ttb & ~0xfffn, pa: page.pa & ~0xfffn });

@@ -6,10 +6,11 @@ import {
 	iommu_hw_info_vtd,
 	iommu_hwpt_vtd_s1 as S1,
 } from "../../../../structs/index.js";
+import { hex } from "../../../formats/bits.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
-import type { NestedDomain, PagingDomain } from "../../contract/domain.js";
+import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData, GivenData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
@@ -21,6 +22,7 @@ import { pciCapabilities } from "../common/capabilities.js";
 import { atcChecks, endOf, loggedChecks } from "../common/checks.js";
 import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
+import type { DrawnWalk } from "../common/draw-walk.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
 import { type EventOutcome, numberedFault, type RaisedEvent } from "../common/event.js";
 import { FaultLog } from "../common/fault-log.js";
@@ -28,13 +30,14 @@ import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import type { VtdIommu } from "./board.js";
 import { vtdInfoChecks, vtdNestedChecks, vtdPagingChecks, vtdQuietChecks } from "./checks.js";
+import { drawVtd } from "./draw.js";
 import { vtdFaultLine } from "./fault-log.js";
 import { legacyReason, secondStageReason, vtdReason } from "./fault-reasons.js";
 import { VtdFeatures } from "./features.js";
 import { VtdNestedDomain } from "./nested-domain.js";
 import { VtdPagingDomain } from "./paging-domain.js";
 import { vtdTable } from "./pasid-directory.js";
-import { type CachedVtdPasid, type VtdOutcome, VtdTranslator } from "./translate.js";
+import { type CachedVtdPasid, type VtdOutcome, type VtdRequest, VtdTranslator } from "./translate.js";
 
 const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
 
@@ -162,7 +165,16 @@ export class VtdDriver implements HwDriver {
 	}
 
 	dma(device: HwDevice, iova: bigint, access: number, pasid?: number): DmaOutcome {
-		return this.finish(device, iova, access, pasid, this.#translate(device, iova, access, pasid));
+		return this.finish(device, iova, access, pasid, this.#translate(device, iova, access, pasid, this.translator));
+	}
+
+	walk(device: HwDevice, iova: bigint, access: number, pasid?: number): DrawnWalk {
+		const domain = device.group.attached.get(pasid ?? 0)?.domain;
+		return drawVtd(this, tablesOf(domain), iova, this.caches, (through) => this.#translate(device, iova, access, pasid, through));
+	}
+
+	walkTable(domain: Domain, iova: bigint, access: number, pasid?: number): DrawnWalk {
+		return drawVtd(this, tablesOf(domain), iova, this.caches, (through) => this.#through(domain, { rid: 0, pasid }, iova, access, through));
 	}
 
 	/** Describes a refusal, and logs it unless it was an ATS request, which only the device sees. */
@@ -175,34 +187,55 @@ export class VtdDriver implements HwDriver {
 		return { ok: false, ats, why: `fault reason 0x${reason.toString(16).padStart(2, "0")}: ${vtdReason(reason)}` };
 	}
 
-	#translate(device: HwDevice, iova: bigint, access: number, pasid: number | undefined): VtdOutcome {
+	#translate(device: HwDevice, iova: bigint, access: number, pasid: number | undefined, through: VtdTranslator): VtdOutcome {
 		const { requester, group, pci } = device;
-		const refuse = (reason: number, ats = false): VtdOutcome => ({ ok: false, reason, stage2: false, quiet: false, ats });
-		const { scalable, secondStageWidth } = this.features;
 		// In scalable mode the driver sets up only the device's own requester ID, not a bridge's alias: SCT.2.
-		if (scalable && !requester.own) return refuse(0x41);
-		const domain = group.attached.get(pasid ?? 0)?.domain;
+		if (this.features.scalable && !requester.own) return refuse(0x41);
+		const from = { rid: requester.wire, pasid: pasid ?? device.part?.pasid, ats: pci.ats };
+		return this.#through(group.attached.get(pasid ?? 0)?.domain, from, iova, access, through);
+	}
+
+	/** Translates a request through a table. */
+	#through(
+		domain: Domain | undefined,
+		from: Pick<VtdRequest, "rid" | "pasid" | "ats">,
+		iova: bigint,
+		access: number,
+		through: VtdTranslator,
+	): VtdOutcome {
+		const { scalable, secondStageWidth } = this.features;
+		const { ats } = from;
 		if (domain instanceof VtdPagingDomain) {
 			// in the PASID table entries of its own first stage the driver sets neither ERE nor SRE
 			if (domain.stage === "first" && (access & (EXEC | PRIV)) !== 0) return refuse((access & EXEC) !== 0 ? 0x5c : 0x5d);
-			const found = throughHost(domain, iova, access);
+			const found = throughHost(domain, iova, access, through.observe);
 			if (found !== undefined) return found;
-			if (domain.stage === "first") return refuse(domain.find(iova) === undefined ? 0x71 : 0x85, pci.ats);
-			if (!scalable) return refuse(legacyReason(iova, access, secondStageWidth), pci.ats);
-			return refuse(secondStageReason(domain.find(iova), iova, access, secondStageWidth), pci.ats);
+			if (domain.stage === "first") return refuse(domain.find(iova) === undefined ? 0x71 : 0x85, ats);
+			if (!scalable) return refuse(legacyReason(iova, access, secondStageWidth), ats);
+			return refuse(secondStageReason(domain.find(iova), iova, access, secondStageWidth), ats);
 		}
 		if (!(domain instanceof VtdNestedDomain)) return refuse(scalable ? 0x59 : 0x02);
 		const request = {
-			rid: requester.wire,
-			pasid: pasid ?? device.part?.pasid,
+			...from,
 			domain: domain.id,
 			stage1: domain.paging,
 			stage2: domain.parent,
 			supervisor: domain.supervisor,
 			// the uAPI has no flag for ERE
 			execute: false,
-			ats: pci.ats,
 		};
-		return this.translator.translate(request, iova, access);
+		return through.translate(request, iova, access);
 	}
+}
+
+function refuse(reason: number, ats = false): VtdOutcome {
+	return { ok: false, reason, stage2: false, quiet: false, ats };
+}
+
+/** What a table is, for a drawing. */
+function tablesOf(domain: Domain | undefined): string {
+	if (domain instanceof VtdPagingDomain) return `the host's ${domain.stage} stage`;
+	if (!(domain instanceof VtdNestedDomain)) return "no table";
+	const { levels, root } = domain.paging;
+	return `the guest's first stage of ${levels} levels, root ${hex(root)}, on the host's second stage`;
 }
