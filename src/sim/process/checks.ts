@@ -8,11 +8,13 @@ const outOfMemory = check(ENOMEM, "allocation {number} of this kernel was made t
 	source: "fail-nth",
 });
 
-/** Finding a descriptor for a new file. */
-export const descriptorChecks = checks("open(2)", {
-	fdMemory: outOfMemory,
+/** Putting a new file into the descriptor table. */
+export const fdTableChecks = checks("open(2)", {
 	tooManyFiles: check(EMFILE, "all {most} descriptors of the process are in use", "RLIMIT_NOFILE limits the open files of a process"),
 });
+
+/** Reserving a descriptor for the file of an object. */
+export const descriptorChecks = checks("open(2)", { fdMemory: outOfMemory, table: fdTableChecks });
 
 /** open, before the path is looked up */
 export const openChecks = checks("open(2)", { openMemory: outOfMemory });
@@ -61,7 +63,7 @@ export const mmapChecks = checks("mmap(2)", {
 export const memfdChecks = checks("memfd_create(2), ftruncate(2)", {
 	fileLength: check(EINVAL, "length is {length}", "length must be between 0 and 2^62"),
 	memfdMemory: outOfMemory,
-	descriptor: descriptorChecks,
+	descriptor: fdTableChecks,
 });
 
 /** Looking at a program's memory, and changing it. */

@@ -1,7 +1,7 @@
 /** The descriptor table of a process that lives on the simulated kernel. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { FileTable } from "./caller.js";
-import { descriptorChecks } from "./checks.js";
+import { descriptorChecks, fdTableChecks } from "./checks.js";
 import { SimFile } from "./file.js";
 import type { KernelServices } from "./services.js";
 
@@ -65,6 +65,6 @@ export class DescriptorTable implements FileTable {
 	#next(): Ret {
 		let fd = this.#lowestFree;
 		while (this.#files.has(fd)) fd++;
-		return fd >= MAX_FILES ? this.system.reasons.fail(descriptorChecks.tooManyFiles, MAX_FILES) : fd;
+		return fd >= MAX_FILES ? this.system.reasons.fail(fdTableChecks.tooManyFiles, MAX_FILES) : fd;
 	}
 }

@@ -14,16 +14,17 @@ import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
 import { readArg, writeU32 } from "./args.js";
 import {
+	aloneChecks,
 	attachChecks,
 	bindChecks,
+	boundChecks,
 	detachChecks,
-	deviceFileChecks,
 	pasidArgChecks,
 	regionMmapChecks,
 	tokenChecks,
 } from "./checks/device-file.js";
 import type { VfioDevice } from "./device.js";
-import { requestName } from "./request-names.js";
+import { deviceCallName } from "./request-names.js";
 import { VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_DETACH_IOMMUFD_PT } from "./requests.js";
 
 /** VFIO_DEVICE_BIND_FLAG_TOKEN: token_uuid_ptr is valid */
@@ -51,13 +52,13 @@ export class VfioDeviceFile extends SimFile {
 
 	override ioctl(process: Caller, request: number, arg: UserArg): Ret {
 		const { reasons } = process;
-		reasons.within(requestName(request) ?? "ioctl");
+		reasons.within(deviceCallName(request));
 		const refused = this.device.group.host.release?.refusesDeviceCall(request, () => flagsOf(arg), reasons) ?? 0;
 		if (refused < 0) return refused;
 		if (request === VFIO_DEVICE_BIND_IOMMUFD) return this.#bind(process, arg);
 		if (!this.#granted) return this.#notBound();
 		if (request === VFIO_DEVICE_ATTACH_IOMMUFD_PT || request === VFIO_DEVICE_DETACH_IOMMUFD_PT) {
-			if (!this.alone) return reasons.fail(deviceFileChecks.throughGroup, this.device.node);
+			if (!this.alone) return reasons.fail(aloneChecks.throughGroup, this.device.node);
 			return request === VFIO_DEVICE_ATTACH_IOMMUFD_PT ? this.#attach(process, arg) : this.#detach(process, arg);
 		}
 		return this.device.ioctl(process, request, arg, this.alone);
@@ -99,7 +100,7 @@ export class VfioDeviceFile extends SimFile {
 	}
 
 	#notBound(): Ret {
-		return this.device.reasons.fail(deviceFileChecks.notBound, this.device.node);
+		return this.device.reasons.fail(boundChecks.notBound, this.device.node);
 	}
 
 	#advance(done: Ret): Ret {

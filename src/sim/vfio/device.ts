@@ -7,7 +7,7 @@ import type { Caller } from "../process/caller.js";
 import type { UserIo } from "../process/file.js";
 import type { Reasons } from "../why/reasons.js";
 import type { Binding } from "./binding.js";
-import { deviceFileChecks, tokenChecks } from "./checks/device-file.js";
+import { deviceCallChecks, tokenChecks } from "./checks/device-file.js";
 import type { VfioGroup } from "./group.js";
 
 /** A device that a VFIO driver offers to user space. */
@@ -73,7 +73,7 @@ export abstract class VfioDevice {
 
 	/** The driver has no such call. */
 	protected unknown(request: number): Ret {
-		return this.reasons.fail(deviceFileChecks.unknownRequest, request, this.node);
+		return this.reasons.fail(deviceCallChecks.unknownDeviceCall, this.node, request);
 	}
 
 	/** Read from a region: `offset` is the region's index << 40, plus the offset in the region. */

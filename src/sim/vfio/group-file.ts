@@ -8,10 +8,10 @@ import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import { SimFile } from "../process/file.js";
 import { readArg, writeU32 } from "./args.js";
-import { containerChecks, getDeviceFdChecks, groupFileChecks, groupStatusChecks, setContainerChecks } from "./checks/group.js";
+import { containerChecks, getDeviceFdChecks, groupCallChecks, groupStatusChecks, setContainerChecks } from "./checks/group.js";
 import { VfioDeviceFile } from "./device-file.js";
 import { listed, type VfioGroup } from "./group.js";
-import { requestName } from "./request-names.js";
+import { groupCallName } from "./request-names.js";
 import * as request from "./requests.js";
 import { parseToken } from "./token.js";
 
@@ -31,7 +31,7 @@ export class VfioGroupFile extends SimFile {
 
 	override ioctl(process: Caller, number: number, arg: UserArg): Ret {
 		const { reasons } = process;
-		reasons.within(requestName(number) ?? "ioctl");
+		reasons.within(groupCallName(number));
 		switch (number) {
 			case request.VFIO_GROUP_GET_STATUS:
 				return this.#status(process, arg);
@@ -44,7 +44,7 @@ export class VfioGroupFile extends SimFile {
 			case request.VFIO_GROUP_GET_DEVICE_FD:
 				return this.#openDevice(process, arg);
 			default:
-				return reasons.fail(groupFileChecks.unknownRequest, number);
+				return reasons.fail(groupCallChecks.unknownGroupCall, number);
 		}
 	}
 

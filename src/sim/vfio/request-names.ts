@@ -4,9 +4,19 @@ import * as requests from "./requests.js";
 /** A call of VFIO's files. */
 export type VfioRequest = keyof typeof requests;
 
-const names = new Map(Object.entries(requests).map(([name, request]) => [request, name as VfioRequest]));
+function named(prefix: string): ReadonlyMap<number, string> {
+	return new Map(Object.entries(requests).flatMap(([name, request]) => (name.startsWith(prefix) ? [[request, name]] : [])));
+}
 
-/** The name of a request; undefined: VFIO has none with this number. */
-export function requestName(request: number): VfioRequest | undefined {
-	return names.get(request);
+const deviceCalls = named("VFIO_DEVICE_");
+const groupCalls = named("VFIO_GROUP_");
+
+/** The name of a device file's request; `ioctl` for an unknown one. */
+export function deviceCallName(request: number): string {
+	return deviceCalls.get(request) ?? "ioctl";
+}
+
+/** The same for a group's file. */
+export function groupCallName(request: number): string {
+	return groupCalls.get(request) ?? "ioctl";
 }

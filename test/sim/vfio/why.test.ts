@@ -119,7 +119,7 @@ describe("a device's calls", () => {
 	test("that it does not know, or whose struct is too small", () => {
 		const p = new Program();
 		const { fd } = p.bound(0);
-		expect(why(p, p.kernel.ioctl(fd, 0x3b99, 0n), ENOTTY)).toBe("ioctl.unknown-request: request 0x3b99 is not one that vfio0 knows");
+		expect(why(p, p.kernel.ioctl(fd, 0x3b99, 0n), ENOTTY)).toBe("ioctl.unknown-device-call: vfio0 does not know request 0x3b99");
 		expect(why(p, p.kernel.ioctl(fd, GET_INFO, words(8)), EINVAL)).toBe(
 			"vfio-device-get-info.argsz: argsz is 8, less than the 16 bytes that this call needs",
 		);
@@ -210,6 +210,6 @@ describe("a group's file", () => {
 		expect(why(p, p.attach(fd, 1), ENOTTY)).toBe(
 			"vfio-device-attach-iommufd-pt.through-group: vfio0 was opened through its group's file, which attaches it",
 		);
-		expect(why(p, p.kernel.ioctl(group, 0x3b99, 0n), ENOTTY)).toBe("ioctl.unknown-request: request 0x3b99 is not one of a group's file");
+		expect(why(p, p.kernel.ioctl(group, 0x3b99, 0n), ENOTTY)).toBe("ioctl.unknown-group-call: a group's file does not know request 0x3b99");
 	});
 });

@@ -21,15 +21,23 @@ import { argReadChecks, UNREADABLE } from "./args.js";
 const CDEV = "Documentation/driver-api/vfio.rst, VFIO device cdev";
 const TOKENS = "uAPI: vfio_device_bind_iommufd, token_uuid_ptr";
 
-/** What each call of a device's file needs. */
-export const deviceFileChecks = checks(CDEV, {
+/** What every call of a device's file but BIND needs first. */
+export const boundChecks = checks(CDEV, {
 	notBound: check(EINVAL, "{device} is not bound through this file", "VFIO_DEVICE_BIND_IOMMUFD must come first"),
+});
+
+/** What ATTACH and DETACH need. */
+export const aloneChecks = checks(CDEV, {
 	throughGroup: check(
 		ENOTTY,
 		"{device} was opened through its group's file, which attaches it",
 		"the device must have been opened as /dev/vfio/devices/vfioN",
 	),
-	unknownRequest: check(ENOTTY, "request {request:x} is not one that {device} knows", "the request must be one of the device's driver"),
+});
+
+/** Calls that the device's driver does not have. */
+export const deviceCallChecks = checks("include/uapi/linux/vfio.h", {
+	unknownDeviceCall: check(ENOTTY, "{device} does not know request {request:x}", "the request must be one of the device's driver"),
 });
 
 /** The tokens of SR-IOV functions. */

@@ -21,8 +21,8 @@ export const nodeChecks = checks("Documentation/driver-api/vfio.rst", {
 });
 
 /** Calls that a group's file does not know. */
-export const groupFileChecks = checks("include/uapi/linux/vfio.h", {
-	unknownRequest: check(ENOTTY, "request {request:x} is not one of a group's file", "the request must be a VFIO_GROUP_* call"),
+export const groupCallChecks = checks("include/uapi/linux/vfio.h", {
+	unknownGroupCall: check(ENOTTY, "a group's file does not know request {request:x}", "the request must be a VFIO_GROUP_* call"),
 });
 
 export const groupStatusChecks = checks("uAPI: vfio_group_status", {

@@ -1,0 +1,38 @@
+/** The checks of the calls that all files have, and of memory, in the order in which the kernel makes them. */
+import { mappingChecks, unmappingChecks } from "../memory/checks.js";
+import {
+	bufferChecks,
+	closeChecks,
+	fdTableChecks,
+	ioctlChecks,
+	memfdChecks,
+	mmapChecks,
+	offsetIoChecks,
+	openChecks,
+	peekChecks,
+	readWriteChecks,
+} from "../process/checks.js";
+import { olderNodeChecks } from "../uapi/checks.js";
+import { vfioFileChecks } from "../vfio/contract.js";
+import type { Group } from "../why/check.js";
+import { pathChecks } from "./checks.js";
+
+/** read and write, then what files of one kind check */
+const io: Group = { all: readWriteChecks, vfio: vfioFileChecks.io, buffer: bufferChecks };
+const offsetIo: Group = { all: offsetIoChecks, vfio: vfioFileChecks.io, buffer: bufferChecks };
+
+/** A program's own calls, by their names in IDs of checks. */
+export const fileContract = {
+	open: { all: openChecks, older: olderNodeChecks, path: pathChecks, vfio: vfioFileChecks.open, descriptor: fdTableChecks },
+	close: closeChecks,
+	ioctl: { all: ioctlChecks, vfio: vfioFileChecks.ioctl },
+	read: io,
+	write: io,
+	pread: offsetIo,
+	pwrite: offsetIo,
+	mmap: { all: mmapChecks, vfio: vfioFileChecks.mmap, space: mappingChecks },
+	munmap: unmappingChecks,
+	memfd: memfdChecks,
+	peek: peekChecks,
+	poke: peekChecks,
+} satisfies Record<string, Group>;
