@@ -1,4 +1,5 @@
 /** The checks of the calls that all files have, and of memory, in the order in which the kernel makes them. */
+import { fileContract as iommufdFiles } from "../iommufd/contract.js";
 import { mappingChecks, unmappingChecks } from "../memory/checks.js";
 import {
 	bufferChecks,
@@ -17,20 +18,19 @@ import { vfioFileChecks } from "../vfio/contract.js";
 import type { Group } from "../why/check.js";
 import { pathChecks } from "./checks.js";
 
-/** read and write, then what files of one kind check */
-const io: Group = { all: readWriteChecks, vfio: vfioFileChecks.io, buffer: bufferChecks };
+/** pread and pwrite, and then what files of one kind check */
 const offsetIo: Group = { all: offsetIoChecks, vfio: vfioFileChecks.io, buffer: bufferChecks };
 
 /** A program's own calls, by their names in IDs of checks. */
 export const fileContract = {
 	open: { all: openChecks, older: olderNodeChecks, path: pathChecks, vfio: vfioFileChecks.open, descriptor: fdTableChecks },
 	close: closeChecks,
-	ioctl: { all: ioctlChecks, vfio: vfioFileChecks.ioctl },
-	read: io,
-	write: io,
+	ioctl: { all: ioctlChecks, ...iommufdFiles.ioctl, vfio: vfioFileChecks.ioctl },
+	read: { all: readWriteChecks, ...iommufdFiles.read, vfio: vfioFileChecks.io },
+	write: { all: readWriteChecks, ...iommufdFiles.write, vfio: vfioFileChecks.io },
 	pread: offsetIo,
 	pwrite: offsetIo,
-	mmap: { all: mmapChecks, vfio: vfioFileChecks.mmap, space: mappingChecks },
+	mmap: { all: mmapChecks, ...iommufdFiles.mmap, vfio: vfioFileChecks.mmap, space: mappingChecks },
 	munmap: unmappingChecks,
 	memfd: memfdChecks,
 	peek: peekChecks,

@@ -64,7 +64,7 @@ export class PhysicalBinding implements Binding {
 	attachPasid(pasid: number, id: number): Ret {
 		const { device } = this;
 		if (this.#pasids.has(pasid)) return device.replace(pasid, id);
-		if (pasid > MAX_PASID) return this.context.system.reasons.fail(attachPasidChecks.pasidTooHigh, pasid);
+		if (pasid > MAX_PASID) return this.context.system.reasons.fail(attachPasidChecks.pasidUntracked, pasid);
 		const rc = device.attach(pasid, id);
 		if (rc >= 0) this.#pasids.add(pasid);
 		return rc;

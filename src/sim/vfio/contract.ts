@@ -1,5 +1,7 @@
 /** The checks of VFIO's calls in the order in which the kernel makes them. */
 import type { IommuCall } from "../../../structs/index.js";
+import { attachDeviceChecks, claimChecks, moveChecks } from "../iommufd/checks/attach.js";
+import { accessSpaceChecks } from "../iova/checks.js";
 import { fdTableChecks } from "../process/checks.js";
 import { olderDeviceChecks } from "../uapi/checks.js";
 import { type Group, hook } from "../why/check.js";
@@ -20,12 +22,12 @@ import {
 } from "./checks/device.js";
 import {
 	aloneChecks,
-	attachChecks,
 	attachEmulatedChecks,
+	attachPtChecks,
 	bindChecks,
 	bindingChecks,
 	boundChecks,
-	detachChecks,
+	detachPtChecks,
 	deviceCallChecks,
 	regionMmapChecks,
 } from "./checks/device-file.js";
@@ -37,7 +39,7 @@ import type { VfioRequest } from "./request-names.js";
 type VfioCall = VfioRequest | Extract<IommuCall, `VFIO_DEVICE_${string}` | `VFIO_GROUP_${string}`>;
 
 /** Binding a device of any kind to a context. */
-const binding: Group = { proposals: hook("mayBind"), driver: bindingChecks };
+const binding: Group = { proposals: hook("mayBind"), driver: bindingChecks, iommufd: claimChecks };
 
 /** A call of the device's driver, which not every driver has. */
 const deviceCall = (own: Group): Group => ({ bound: boundChecks, known: deviceCallChecks, own });
@@ -47,16 +49,26 @@ export const vfioContract = {
 	VFIO_GROUP_GET_STATUS: groupStatusChecks,
 	VFIO_GROUP_SET_CONTAINER: setContainerChecks,
 	VFIO_GROUP_UNSET_CONTAINER: containerChecks,
-	VFIO_GROUP_GET_DEVICE_FD: { own: getDeviceFdChecks, binding, emulated: attachEmulatedChecks, descriptor: fdTableChecks },
+	VFIO_GROUP_GET_DEVICE_FD: {
+		own: getDeviceFdChecks,
+		binding,
+		attach: attachDeviceChecks,
+		emulated: attachEmulatedChecks,
+		access: accessSpaceChecks,
+		descriptor: fdTableChecks,
+	},
 	VFIO_DEVICE_BIND_IOMMUFD: { older: olderDeviceChecks, own: bindChecks, binding, respond: argWriteChecks },
 	VFIO_DEVICE_ATTACH_IOMMUFD_PT: {
 		older: olderDeviceChecks,
 		bound: boundChecks,
 		alone: aloneChecks,
-		own: attachChecks,
+		own: attachPtChecks,
+		attach: attachDeviceChecks,
+		replace: moveChecks,
+		access: accessSpaceChecks,
 		respond: argWriteChecks,
 	},
-	VFIO_DEVICE_DETACH_IOMMUFD_PT: { older: olderDeviceChecks, bound: boundChecks, alone: aloneChecks, own: detachChecks },
+	VFIO_DEVICE_DETACH_IOMMUFD_PT: { older: olderDeviceChecks, bound: boundChecks, alone: aloneChecks, own: detachPtChecks },
 	VFIO_DEVICE_GET_INFO: deviceCall(deviceInfoChecks),
 	VFIO_DEVICE_GET_REGION_INFO: deviceCall(regionInfoChecks),
 	VFIO_DEVICE_GET_IRQ_INFO: deviceCall(irqInfoChecks),

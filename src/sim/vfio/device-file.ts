@@ -15,10 +15,10 @@ import { SimFile, type UserIo } from "../process/file.js";
 import { readArg, writeU32 } from "./args.js";
 import {
 	aloneChecks,
-	attachChecks,
+	attachPtChecks,
 	bindChecks,
 	boundChecks,
-	detachChecks,
+	detachPtChecks,
 	pasidArgChecks,
 	regionMmapChecks,
 	tokenChecks,
@@ -175,9 +175,9 @@ export class VfioDeviceFile extends SimFile {
 		const size = head.getUint32(ATTACH.offsets.argsz, true);
 		const flags = head.getUint32(ATTACH.offsets.flags, true);
 		const target = head.getUint32(ATTACH.offsets.pt_id, true);
-		if (size < fixed) return reasons.fail(attachChecks.argsz, size, fixed);
+		if (size < fixed) return reasons.fail(attachPtChecks.argsz, size, fixed);
 		const unknown = flags & ~V.VFIO_DEVICE_ATTACH_PASID;
-		if (unknown) return reasons.fail(attachChecks.flags, flags, unknown >>> 0);
+		if (unknown) return reasons.fail(attachPtChecks.flags, flags, unknown >>> 0);
 		let pasid: number | undefined;
 		let rc: Ret;
 		if (flags === 0) rc = binding.attach(target);
@@ -206,9 +206,9 @@ export class VfioDeviceFile extends SimFile {
 		if (typeof head === "number") return head;
 		const size = head.getUint32(DETACH.offsets.argsz, true);
 		const flags = head.getUint32(DETACH.offsets.flags, true);
-		if (size < fixed) return reasons.fail(detachChecks.argsz, size, fixed);
+		if (size < fixed) return reasons.fail(detachPtChecks.argsz, size, fixed);
 		const unknown = flags & ~V.VFIO_DEVICE_DETACH_PASID;
-		if (unknown) return reasons.fail(detachChecks.flags, flags, unknown >>> 0);
+		if (unknown) return reasons.fail(detachPtChecks.flags, flags, unknown >>> 0);
 		if (flags === 0) {
 			binding.detach();
 			return 0;

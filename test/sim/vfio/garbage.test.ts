@@ -1,6 +1,13 @@
 /** Feeds random calls to VFIO's files. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { proposalChecks } from "../../../src/sim/extensions/contract.js";
+import { fileContract } from "../../../src/sim/system/contract.js";
+import { vendors } from "../../../src/sim/vendors/registry.js";
+import { noIommuChecks, vfioContract } from "../../../src/sim/vfio/contract.js";
+import type { Group } from "../../../src/sim/why/check.js";
+import { inOrder } from "../../../src/sim/why/contract.js";
+import { callId } from "../../../src/sim/why/reasons.js";
 import { Program } from "./program.js";
 
 const REQUESTS = [...Array.from({ length: 0x20 }, (_, i) => 0x3b64 + i), ...Array.from({ length: 0x18 }, (_, i) => 0x3b80 + i)];
@@ -38,10 +45,25 @@ const step = fc.oneof(
 	{ weight: 1, arbitrary: fc.record({ op: fc.constant("dma" as const), file: fc.nat(7), iova: word, length: fc.nat(64) }) },
 );
 
+const hooks = [noIommuChecks, proposalChecks, ...vendors.map(({ kind, checks = {} }) => ({ vendor: kind, hooks: checks }))];
+/** the checks of each call's contract, by its name in IDs */
+const contracts = new Map(
+	Object.entries<Group>({ ...vfioContract, ...fileContract }).map(([call, group]) => [
+		callId(call),
+		new Set([...inOrder(group, hooks)].map(({ check }) => check)),
+	]),
+);
+/** checks that failed in a call whose contract does not have them */
+const missing = new Set<string>();
+
 test("whatever calls a program makes on device and group files, each is answered and nothing is left at exit", () => {
 	const property = fc.property(fc.constantFrom("vtd", "legacy", "amd"), fc.array(step, { maxLength: 60 }), (kind, steps) => {
 		const p = new Program(kind as "vtd");
 		const { kernel } = p;
+		p.sim.reasons.onFailed = (call, failed) => {
+			const known = contracts.get(call);
+			if (known !== undefined && !known.has(failed)) missing.add(`${call}.${failed.name}`);
+		};
 		const files = [p.iommu, p.bound(0).fd, p.bound(1).fd, p.bound(9).fd, kernel.open("/dev/vfio/3"), p.device(2), p.device(7), p.device(8)];
 		const ioas = p.ioas();
 		p.attach(files[1], ioas);
@@ -59,6 +81,8 @@ test("whatever calls a program makes on device and group files, each is answered
 				rc = s.write ? kernel.pwrite(files[s.file], bytes, offset) : kernel.pread(files[s.file], bytes, offset);
 			}
 			expect(Number.isInteger(rc) && rc > -4096).toBe(true);
+			// whoever is refused learns why
+			if (rc < 0) expect(kernel.why(rc)).toBeDefined();
 		}
 		kernel.exit();
 		expect(p.sim.contexts.size).toBe(0);
@@ -66,4 +90,5 @@ test("whatever calls a program makes on device and group files, each is answered
 			expect([device.opens, device.group.opened, device.group.boundAlone]).toEqual([0, false, 0]);
 	});
 	fc.assert(property, { numRuns: 300 });
+	expect([...missing]).toEqual([]);
 });

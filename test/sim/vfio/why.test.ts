@@ -183,7 +183,7 @@ describe("attaching", () => {
 		expect(why(p, attach(8, 0), EINVAL)).toMatch(/^vfio-device-attach-iommufd-pt\.argsz: argsz is 8/);
 		expect(why(p, attach(16, 2), EINVAL)).toBe("vfio-device-attach-iommufd-pt.flags: flags is 0x2, with unknown bits 0x2");
 		expect(why(p, attach(12, 1), EINVAL)).toBe("vfio-device-attach-iommufd-pt.pasid-missing: argsz is 12, and pasid needs 16");
-		expect(why(p, p.attach(fd, 1, 0x80000000), ENOSPC)).toBe("vfio-device-attach-iommufd-pt.pasid-too-high: pasid is 0x80000000");
+		expect(why(p, p.attach(fd, 1, 0x80000000), ENOSPC)).toBe("vfio-device-attach-iommufd-pt.pasid-untracked: pasid is 0x80000000");
 	});
 });
 

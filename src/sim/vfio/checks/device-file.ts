@@ -112,7 +112,7 @@ export const pasidArgChecks = checks("uAPI: vfio_device_attach_iommufd_pt", {
 
 /** Attaching a PASID of a device behind an IOMMU. */
 export const attachPasidChecks = checks("observed on Linux 7.3.4", {
-	pasidTooHigh: check(ENOSPC, "pasid is {pasid:x}", "pasid must be at most 0x7fffffff, what VFIO can keep track of"),
+	pasidUntracked: check(ENOSPC, "pasid is {pasid:x}", "pasid must be at most 0x7fffffff, what VFIO can keep track of"),
 });
 
 /** Attaching a device that software emulates. */
@@ -120,7 +120,7 @@ export const attachEmulatedChecks = checks("uAPI: vfio_device_attach_iommufd_pt"
 	noIoas: check(ENOENT, "no IOAS has the ID {id}", "software emulates the device, so pt_id must be the ID of an IOAS"),
 });
 
-export const attachChecks = checks("uAPI: vfio_device_attach_iommufd_pt", {
+export const attachPtChecks = checks("uAPI: vfio_device_attach_iommufd_pt", {
 	fixed: argReadChecks,
 	argsz: check(
 		EINVAL,
@@ -133,7 +133,7 @@ export const attachChecks = checks("uAPI: vfio_device_attach_iommufd_pt", {
 	emulated: attachEmulatedChecks,
 });
 
-export const detachChecks = checks("uAPI: vfio_device_detach_iommufd_pt", {
+export const detachPtChecks = checks("uAPI: vfio_device_detach_iommufd_pt", {
 	fixed: argReadChecks,
 	argsz: check(
 		EINVAL,
