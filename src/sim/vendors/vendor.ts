@@ -48,7 +48,7 @@ export interface Vendor<I extends Iommu = Iommu> extends BoardVendor<I> {
 	/** its name in texts: "VT-d" */
 	readonly title: string;
 	/** what its driver checks, by the method of the contract ring that the core calls */
-	readonly checks?: DriverChecks;
+	readonly checks: DriverChecks;
 	/** Creates one of its IOMMUs with its driver. Absent: its devices are made by IOMMU_TEST_CMD. */
 	driver?(description: I, context: DriverContext): HwIommu;
 	/** by name in --uapi */

@@ -16,7 +16,17 @@ import { type EventOutcome, numberedFault, type RaisedEvent } from "../../../../
 import { HostMemory } from "../../../../src/sim/vendors/common/host-memory.js";
 import { HwPagingDomain } from "../../../../src/sim/vendors/common/paging-domain.js";
 import type { TableTranslator } from "../../../../src/sim/vendors/common/table-translator.js";
+import type { DriverChecks } from "../../../../src/sim/vendors/vendor.js";
+import { check, checks } from "../../../../src/sim/why/check.js";
 import type { Reasons } from "../../../../src/sim/why/reasons.js";
+
+const toyPagingChecks = checks("the toy's manual", {
+	toyFlags: check(EOPNOTSUPP, "flags is {flags:x}", "toys have no flags"),
+	toyData: check(EOPNOTSUPP, "data of type {type} came with the allocation", "toys take no data"),
+});
+
+/** What the driver checks where the core asks it. */
+export const toyChecks: DriverChecks = { allocPaging: toyPagingChecks };
 
 export interface ToyIommu extends Iommu {
 	readonly kind: "toy";
@@ -61,7 +71,8 @@ export class ToyDriver implements HwDriver {
 	}
 
 	allocPaging(device: HwDevice, flags: number, from?: AllocData): PagingDomain | Ret {
-		return flags !== 0 || from?.data !== undefined ? -EOPNOTSUPP : new ToyDomain(device.iommu);
+		if (flags !== 0) return this.reasons.fail(toyPagingChecks.toyFlags, flags);
+		return from?.data === undefined ? new ToyDomain(device.iommu) : this.reasons.fail(toyPagingChecks.toyData, from.data.type);
 	}
 
 	dma(device: HwDevice, iova: bigint, access: number): DmaOutcome {

@@ -2,7 +2,7 @@
 import { toWords } from "../../../../src/formats/words.js";
 import type { GuestQueue } from "../../../../src/sim/vendors/guest-queue.js";
 import type { Vendor } from "../../../../src/sim/vendors/vendor.js";
-import { ToyDriver, type ToyIommu } from "./driver.js";
+import { ToyDriver, type ToyIommu, toyChecks } from "./driver.js";
 
 const queue: GuestQueue = {
 	about: "toy words",
@@ -17,6 +17,7 @@ const queue: GuestQueue = {
 export const toy: Vendor<ToyIommu> = {
 	kind: "toy",
 	title: "Toy",
+	checks: toyChecks,
 	kernelOptions: { toy_faster: false },
 	quirks: { "toy-slow": "it takes its time" },
 	parse: (f, base) => ({ ...base, kind: "toy", width: f.need("width", f.int("width", 20)) }),
