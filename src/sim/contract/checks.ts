@@ -1,5 +1,5 @@
 /** The checks that drivers share: the caller's structs and invalidation arrays, and what is attached to a group. */
-import { E2BIG, EBUSY, EFAULT, EINVAL } from "../../kernel/errno.js";
+import { E2BIG, EFAULT, EINVAL } from "../../kernel/errno.js";
 import { check, checks, hook } from "../why/check.js";
 
 /** A driver's struct that comes with an allocation. */
@@ -48,22 +48,6 @@ export const enterChecks = checks("observed on Linux 7.3.4", {
 		"the page table must be one of the driver of the device's IOMMU",
 	),
 	driver: hook("attach"),
-});
-
-/** Attaching a group for a PASID. */
-export const groupAttachChecks = checks("observed on Linux 7.3.4", {
-	attachedAlready: check(
-		EBUSY,
-		"device object {owner} attached group {group} already, for {requests}",
-		"nothing may be attached for the PASID",
-	),
-	enter: enterChecks,
-});
-
-/** Replacing what a group is attached to. */
-export const groupReplaceChecks = checks("observed on Linux 7.3.4", {
-	notAttached: check(EINVAL, "group {group} is not attached for {requests}", "something must be attached for the PASID"),
-	enter: enterChecks,
 });
 
 /** Page requests that are answered INVALID at once. */

@@ -1,10 +1,10 @@
 /** Devices behind an IOMMU and their groups. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { Interval } from "../iova/interval-set.js";
-import { enterChecks, groupAttachChecks, groupReplaceChecks } from "./checks.js";
+import { enterChecks } from "./checks.js";
 import type { Domain } from "./domain.js";
 import type { IommuInstance } from "./driver.js";
-import { PageRequests, requestsWith } from "./page-request.js";
+import { PageRequests } from "./page-request.js";
 
 /** Which page table a group uses for a PASID, and who attached it. */
 export interface AttachHandle {
@@ -84,21 +84,10 @@ export class IommuGroup {
 		if (--this.#claims === 0) this.#owner = undefined;
 	}
 
-	/** Attach where nothing is attached for the PASID. On the driver's errors nothing changes. */
+	/** Attach for a PASID, in place of what is attached, if anything is. On the driver's errors nothing changes. */
 	attach(pasid: number, handle: AttachHandle): Ret {
 		const old = this.attached.get(pasid);
-		if (old !== undefined) {
-			const { reasons } = handle.domain.iommu.driver;
-			return reasons.fail(groupAttachChecks.attachedAlready, old.owner.id, this.id, requestsWith(pasid));
-		}
-		return this.#switch(pasid, handle, undefined);
-	}
-
-	/** Replace what is attached for the PASID. */
-	replace(pasid: number, handle: AttachHandle): Ret {
-		const old = this.attached.get(pasid);
-		if (old === undefined) return handle.domain.iommu.driver.reasons.fail(groupReplaceChecks.notAttached, this.id, requestsWith(pasid));
-		if (old.domain === handle.domain) {
+		if (old?.domain === handle.domain) {
 			this.attached.set(pasid, handle);
 			return 0;
 		}

@@ -89,7 +89,7 @@ export class DeviceGroup {
 		}
 		const handle: AttachHandle = { domain: hwpt.domain, owner: device };
 		rc = this.#mayAttach(device, hwpt, pasid);
-		if (rc === 0) rc = this.group.replace(pasid, handle);
+		if (rc === 0) rc = this.group.attach(pasid, handle);
 		if (rc < 0) {
 			// Linux removes the reservations even where the old table, which stays, needs them in the same IOAS.
 			if (pasid === 0) for (const member of present.devices) unreserve(member, hwpt.paging);

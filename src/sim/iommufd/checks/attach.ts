@@ -1,6 +1,6 @@
 /** The checks of binding devices and attaching them to page tables. */
 import { EBUSY, EINVAL, ENOENT, EPERM } from "../../../kernel/errno.js";
-import { groupAttachChecks, groupReplaceChecks } from "../../contract/checks.js";
+import { enterChecks } from "../../contract/checks.js";
 import { reserveChecks } from "../../iova/checks.js";
 import { check, checks } from "../../why/check.js";
 import { pagingChecks } from "./hwpt.js";
@@ -52,7 +52,7 @@ export const joinChecks = checks(SOURCE, {
 	attachMemory: noMemory,
 	reserve: reserveChecks,
 	pasid: tablePasidChecks,
-	group: groupAttachChecks,
+	enter: enterChecks,
 });
 
 /** Moving a device's group to another page table. */
@@ -61,7 +61,7 @@ export const moveChecks = checks(SOURCE, {
 	replaceMemory: noMemory,
 	reserve: reserveChecks,
 	pasid: tablePasidChecks,
-	group: groupReplaceChecks,
+	enter: enterChecks,
 });
 
 /** What a device can be attached to. */

@@ -79,11 +79,6 @@ export const amdNestedChecks = checks(DRIVER, {
 });
 
 export const amdNestedAttachChecks = checks(DRIVER, {
-	amdNestedPasid: check(
-		EINVAL,
-		"the page table is a guest's device table entry, and it is attached for PASID {pasid}",
-		"a guest's device table entry is attached without PASID",
-	),
 	amdOtherIommu: check(
 		EINVAL,
 		"the page table is one of {table}, and {device} is behind {iommu}",

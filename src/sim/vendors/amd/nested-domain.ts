@@ -29,10 +29,9 @@ export class AmdNestedDomain extends NestedDomain {
 		parent.children.add(this);
 	}
 
-	/** -EINVAL: a host PASID, or a device behind another IOMMU. Drops what was cached for the device. */
-	override attach(device: HwDevice, pasid: number): Ret {
+	/** Without PASID, as the core makes sure. -EINVAL: a device behind another IOMMU. Drops what was cached for the device. */
+	override attach(device: HwDevice): Ret {
 		const { reasons } = this.driver;
-		if (pasid !== 0) return reasons.fail(amdNestedAttachChecks.amdNestedPasid, pasid);
 		if (device.iommu.driver !== this.driver)
 			return reasons.fail(amdNestedAttachChecks.amdOtherIommu, this.iommu.name, device.name, device.iommu.name);
 		this.#users.add(device);

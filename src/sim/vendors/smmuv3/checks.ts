@@ -88,16 +88,10 @@ const smmuOtherSmmu = check(
 
 export const smmuPagingAttachChecks = checks(DRIVER, {
 	smmuOtherSmmu,
-	smmuPasidStage: check(EINVAL, "the page table is stage 2, and it is attached for PASID {pasid}", "a table for a PASID must be stage 1"),
 });
 
 export const smmuNestedAttachChecks = checks(DRIVER, {
 	smmuOtherSmmu,
-	smmuNestedPasid: check(
-		EINVAL,
-		"the page table is a guest's stream table entry, and it is attached for PASID {pasid}",
-		"a guest's stream table entry is attached without PASID",
-	),
 	smmuNoVdevice: check(
 		ENOENT,
 		"{device} has no vDEVICE in the vIOMMU of the page table, whose Config is stage 1",

@@ -85,7 +85,6 @@ export class SmmuPagingDomain extends HwPagingDomain {
 		const stream = this.iommu.stream(device);
 		const { reasons } = this.iommu.host;
 		if (stream === undefined) return reasons.fail(smmuPagingAttachChecks.smmuOtherSmmu, this.iommu.name, device.name, device.iommu.name);
-		if (pasid !== 0 && this.stage !== 1) return reasons.fail(smmuPagingAttachChecks.smmuPasidStage, pasid);
 		if (pasid !== 0) stream.byPasid.set(pasid, this);
 		else {
 			install(stream, this);
@@ -133,12 +132,11 @@ export class SmmuNestedDomain extends NestedDomain {
 		return this.viommu.parent;
 	}
 
-	/** -EINVAL: a device behind another SMMU, or a PASID; -ENOENT: stage 1 needs a vDEVICE, whose ID its events carry. */
-	override attach(device: IommuDevice, pasid: number, _handle: AttachHandle): Ret {
+	/** Without PASID, as the core makes sure. -EINVAL: a device behind another SMMU; -ENOENT: stage 1 needs a vDEVICE, whose ID its events carry. */
+	override attach(device: IommuDevice): Ret {
 		const stream = this.iommu.stream(device);
 		const { reasons } = this.iommu.host;
 		if (stream === undefined) return reasons.fail(smmuNestedAttachChecks.smmuOtherSmmu, this.iommu.name, device.name, device.iommu.name);
-		if (pasid !== 0) return reasons.fail(smmuNestedAttachChecks.smmuNestedPasid, pasid);
 		const virtId = this.viommu.virtId(device);
 		if (virtId === undefined && this.ste.valid && this.ste.config === STE_S1)
 			return reasons.fail(smmuNestedAttachChecks.smmuNoVdevice, device.name);
