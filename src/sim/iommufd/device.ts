@@ -1,7 +1,7 @@
 /** Devices bound to a context. */
 import { EINVAL } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { IommuDevice } from "../contract/device.js";
+import type { IommuDevice, IommuGroup } from "../contract/device.js";
 import { automaticChecks, claimChecks, targetChecks } from "./checks/attach.js";
 import { IommufdContext } from "./context.js";
 import { DeviceGroup } from "./device-group.js";
@@ -44,10 +44,7 @@ export class Device extends IommufdObject {
 	 */
 	static bindTo(context: IommufdContext, device: IommuDevice, holdsContext = true): Device | Ret {
 		const { group } = device;
-		if (!group.claim(context)) {
-			const owner = group.owner instanceof IommufdContext ? "another context" : "a driver of the host";
-			return context.system.reasons.fail(claimChecks.groupOwned, group.id, device.name, owner);
-		}
+		if (!group.claim(context)) return context.system.reasons.fail(claimChecks.groupOwned, group.id, device.name, ownerOf(group));
 		const object = new Device(context, device, DeviceGroup.of(context, device.group), holdsContext);
 		context.finalize(object);
 		return object;
@@ -158,4 +155,14 @@ export class Device extends IommufdObject {
 	override destroy(): void {
 		this.group.forget();
 	}
+}
+
+/** Who owns a group, in words: contexts count from 1 in the order in which they were opened. */
+function ownerOf({ owner, devices }: IommuGroup): () => string {
+	return () => {
+		if (!(owner instanceof IommufdContext)) return "a driver of the host";
+		const number = [...owner.system.contexts].indexOf(owner) + 1;
+		const bound = devices.flatMap(({ boundTo, name }) => (boundTo instanceof Device ? `${name} as device ${boundTo.id}` : []));
+		return `context ${number}, which has ${bound.join(" and ")}`;
+	};
 }

@@ -39,6 +39,25 @@ function bind(process: Awaited<ReturnType<typeof program>>["process"], fd: numbe
 	return { device, id: struct.decode(bytes).out_devid };
 }
 
+describe("what an older release lacks of VFIO", () => {
+	test("is named: device files, and flags of their calls", async () => {
+		const early = await program("6.2");
+		expect(early.process.open("/dev/vfio/devices/vfio0")).toBe(-ENOENT);
+		expect(early.process.why(-ENOENT)).toMatchObject({
+			check: "open.node-too-new",
+			text: "there is no /dev/vfio/devices/vfio0: device files came with Linux 6.6, and this kernel is 6.2",
+		});
+		const later = await program("6.12");
+		const { device } = bind(later.process, later.fd);
+		const { request, struct } = ioctls.VFIO_DEVICE_ATTACH_IOMMUFD_PT;
+		expect(later.process.ioctl(device, request, struct.encode({ argsz: struct.size, flags: 1, pt_id: 1, pasid: 1 }))).toBe(-EINVAL);
+		expect(later.process.why(-EINVAL)).toMatchObject({
+			check: "vfio-device-attach-iommufd-pt.flags-too-new",
+			text: "flags is 0x1, and Linux 6.12 knows none in this call",
+		});
+	});
+});
+
 describe("the table", () => {
 	test("names only calls, fields and constants that exist", () => {
 		for (const { call, field, names } of [...flags, ...values]) {

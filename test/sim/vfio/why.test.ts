@@ -75,6 +75,17 @@ describe("binding", () => {
 		expect(why(p, p.bind(p.device(1)), EBUSY)).toBe("vfio-device-bind-iommufd.group-open: /dev/vfio/1 is open");
 	});
 
+	test("names the context that has the group", () => {
+		const p = new Program();
+		const { id } = p.bound(1);
+		expect(why(p, p.bind(p.device(2), p.kernel.open("/dev/iommu")), EPERM)).toBe(
+			`vfio-device-bind-iommufd.group-owned: group 1 of 0000:00:11.1 belongs to context 1, which has 0000:00:11.0 as device ${id}`,
+		);
+		expect(why(p, p.bind(p.device(4)), EPERM)).toBe(
+			"vfio-device-bind-iommufd.group-owned: group 3 of 0000:00:13.0 belongs to a driver of the host",
+		);
+	});
+
 	test("names interrupts that are not isolated", () => {
 		const p = new Program("noir", { unsafe_interrupts: false });
 		expect(why(p, p.bind(p.device(0)), EPERM)).toBe(
