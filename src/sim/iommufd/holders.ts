@@ -12,16 +12,17 @@ const MOST = 8;
 export function holdersOf(context: IommufdContext, object: IommufdObject): string {
 	const holders = holdersIn(context);
 	const seen = new Set<IommufdObject>([object]);
+	const early: Release[] = [];
 	const steps: Release[] = [];
 	const visit = (held: IommufdObject): void => {
 		for (const one of holders.get(held) ?? []) {
 			if (seen.has(one)) continue;
 			seen.add(one);
 			visit(one);
-			// Who goes with another needs no step, and what else holds it no longer matters.
+			// What goes with its holder needs no step.
 			if (one.release === undefined) continue;
 			if (one.release.verb === "destroy" && one.heldFrom !== undefined) steps.push(one.heldFrom);
-			steps.push(one.release);
+			(one.goesEarly ? early : steps).push(one.release);
 		}
 	};
 	visit(object);
@@ -30,7 +31,7 @@ export function holdersOf(context: IommufdContext, object: IommufdObject): strin
 		direct.push(object.heldFrom.who);
 		steps.push(object.heldFrom);
 	}
-	return direct.length > 0 ? `${listed(direct)}: ${inOrder(steps)}` : "a call under way";
+	return direct.length > 0 ? `${listed(direct)}: ${inOrder([...early, ...steps])}` : "a call under way";
 }
 
 /** Who holds each object, by ID. */

@@ -50,6 +50,11 @@ export abstract class IommufdObject {
 		return { verb: "destroy", what: `${this}` };
 	}
 
+	/** It would go with what it belongs to, so a program that releases things one by one has to begin with it. */
+	get goesEarly(): boolean {
+		return false;
+	}
+
 	/** Called when the context is about to destroy its objects. */
 	contextCloses(): void {}
 

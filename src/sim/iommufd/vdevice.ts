@@ -28,6 +28,11 @@ export class Vdevice extends IommufdObject {
 		return [this.viommu];
 	}
 
+	/** its device takes it along */
+	override get goesEarly(): boolean {
+		return true;
+	}
+
 	override destroy(): void {
 		this.viommu.ops.removeVdevice?.(this.device.device);
 		this.viommu.vdevices.delete(this.virtId);
