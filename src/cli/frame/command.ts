@@ -10,7 +10,7 @@ import type { Io } from "./io.js";
  * What a word may be, for completion. `assignment` is `field=value` of the command's struct (of `struct encode`, `raw`: of
  * what the word before names), `injection` what --inject takes, `id` an object that a field of this name may stand for,
  * `fieldsOf` a struct's fields joined by commas, with names for the bits of its words; `names` one of them, or several joined
- * by commas; `recordOf` a field of the record that the word before names.
+ * by commas; `recordOf` a field of the record that the word before names; `commands` a hardware command and its fields, joined by commas.
  */
 export type ValueKind =
 	| "file"
@@ -28,7 +28,8 @@ export type ValueKind =
 	| { readonly id: string }
 	| { readonly fieldsOf: string; readonly bits?: Layout }
 	| { readonly names: readonly string[]; readonly several?: boolean }
-	| { readonly recordOf: Readonly<Record<string, Layout>> };
+	| { readonly recordOf: Readonly<Record<string, Layout>> }
+	| { readonly commands: Readonly<Record<string, readonly Layout[]>> };
 
 /** A word that follows the command, by position. */
 export interface Argument {
