@@ -1,8 +1,13 @@
 /** Tests of what the VT-d driver says of calls that fail, and of accesses that did not arrive. */
 import { describe, expect, test } from "vitest";
+import { iommuOn } from "../../../../src/client/iommu.js";
 import { EINVAL, ENODEV } from "../../../../src/kernel/errno.js";
+import { PROT_READ } from "../../../../src/kernel/kernel.js";
 import { createSim } from "../../../../src/sim/index.js";
+import type { HwIommu } from "../../../../src/sim/vendors/common/driver.js";
 import type { VtdIommu } from "../../../../src/sim/vendors/vtd/board.js";
+import type { VtdDriver } from "../../../../src/sim/vendors/vtd/driver.js";
+import type { VtdPagingDomain } from "../../../../src/sim/vendors/vtd/paging-domain.js";
 import {
 	iommu_hwpt_vtd_s1_invalidate as ENTRY,
 	ioctls,
@@ -14,6 +19,7 @@ import {
 import { MEMORY, machine, Program } from "../../vfio/program.js";
 
 const NEST = 1;
+const DIRTY = 2;
 const FAULT = 4;
 
 /** The check's ID and the text for the call that has just answered `rc`. */
@@ -112,6 +118,84 @@ describe("nested tables", () => {
 			`${call}.entry-unreadable: entry 0 at 0x7000 cannot be read: page 0x7000 is not mapped`,
 		);
 	});
+});
+
+/** A program on a unit whose registers lack these bits. */
+function lacking(bits: { cap?: bigint; ecap?: bigint }): Program {
+	const on = machine("vtd");
+	const [unit] = on.iommus as readonly VtdIommu[];
+	const changed = { ...unit, cap: unit.cap & ~(bits.cap ?? 0n), ecap: unit.ecap & ~(bits.ecap ?? 0n) };
+	return new Program("vtd", {}, createSim({ machine: { ...on, iommus: [changed as VtdIommu] } }));
+}
+
+test("features of the unit that are missing, and what kernel-managed tables do not take", () => {
+	const noSecond = lacking({ ecap: 1n << 46n });
+	expect(why(noSecond, noSecond.hwpt(noSecond.bound(0).id, noSecond.ioas(), NEST))).toBe(
+		"hwpt-alloc.vtd-no-second-stage: flags is 0x1, and mmu has no second stage",
+	);
+	const fourLevels = lacking({ cap: 1n << 60n });
+	const { id, fd } = fourLevels.bound(0);
+	const nested = fourLevels.hwpt(id, fourLevels.hwpt(id, fourLevels.ioas(), NEST), 0, s1(57));
+	expect(why(fourLevels, fourLevels.attach(fd, nested))).toMatch(
+		/\.vtd-no-five-levels: addr_width is 57, and mmu has no tables of five levels/,
+	);
+	expect(why(fourLevels, fourLevels.hwpt(id, fourLevels.ioas(), 0, s1(48)))).toBe(
+		"hwpt-alloc.vtd-paging-data: data of type 1 came with the allocation",
+	);
+	const { ret, errno } = iommuOn(fourLevels.kernel, fourLevels.iommu).getHwInfo({ dev_id: id, flags: 1, in_data_type: 2 });
+	expect([ret, why(fourLevels, -errno)]).toEqual([-1, "get-hw-info.vtd-info-type: in_data_type is 0x2"]);
+});
+
+test("dirty bits are read only while they are tracked", () => {
+	const p = new Program();
+	const calls = iommuOn(p.kernel, p.iommu);
+	const ioas = p.ioas();
+	const hwpt_id = p.hwpt(p.bound(0).id, ioas, DIRTY);
+	p.map(ioas, 0n);
+	const { errno } = calls.hwptGetDirtyBitmap({ hwpt_id, iova: 0n, length: 0x1000n, page_size: 0x1000n, data: MEMORY });
+	expect(why(p, -errno)).toBe("hwpt-get-dirty-bitmap.not-tracking: dirty tracking of the page table is off");
+});
+
+test("the proposed error word needs entries that can be written", () => {
+	const p = new Program("vtd", { vtd_inv_v10: true });
+	const { id } = p.bound(0);
+	const hwpt_id = p.hwpt(id, p.hwpt(id, p.ioas(), NEST), 0, s1(48));
+	const list = p.kernel.mmap({ addr: 0x3_0000_0000n, length: 0x1000n, prot: PROT_READ });
+	const { errno } = iommuOn(p.kernel, p.iommu).hwptInvalidate({
+		hwpt_id,
+		data_type: 0,
+		data_uptr: list,
+		entry_len: ENTRY.size,
+		entry_num: 1,
+	});
+	expect(why(p, -errno)).toBe(
+		"hwpt-invalidate.vtd-error-not-writable: hw_error of entry 0 at 0x300000014 cannot be written: page 0x300000000 is read-only",
+	);
+});
+
+test("notes tell of faults that only the log has, or nobody, and of device TLBs that keep entries", () => {
+	const p = new Program();
+	const { fd } = p.bound(3);
+	const ioas = p.ioas();
+	p.map(ioas, 0n, 0x20000n);
+	p.attach(fd, ioas);
+	const device = p.sim.control.device("0000:00:12.0");
+	const { driver } = device.iommu as HwIommu<VtdDriver>;
+	const notes = () => p.kernel.notes().map(({ check, text }) => `${check}: ${text}`);
+	p.sim.control.raise(device, { what: "0x71", fields: {}, pasid: undefined });
+	expect(notes()).toEqual(["raise.fault-logged: the fault of 0000:00:12.0 went to the kernel log: guests get no faults of VT-d"]);
+	// a directory whose entry says FPD, and is not present
+	p.kernel.poke(MEMORY + 0x10000n, Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0));
+	const stage2 = device.group.attached.get(0)?.domain as VtdPagingDomain;
+	driver.bindTable(0x10000n, 64).translate(device, stage2, 0x5000n, 1, 3);
+	expect(notes().at(-1)).toBe(
+		"raise.vtd-fault-quiet: the fault of 0000:00:12.0 at iova 0x5000 was not recorded: the guest's PASID table says so (FPD)",
+	);
+	driver.caches.failing.add(device.requester.wire, "ICE");
+	p.detach(fd);
+	expect(notes()).toEqual([
+		expect.stringMatching(/\.atc-kept: the device TLB of \[00:12\.0\] keeps its entries: its invalidation completed with an error$/),
+	]);
 });
 
 test("DMA that did not arrive is noted with the fault reason", () => {
