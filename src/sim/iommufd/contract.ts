@@ -1,7 +1,8 @@
 /** The checks of each call on /dev/iommu, and on the files that its calls make, in the order in which the kernel makes them. */
 import { type CommandName, ioctls } from "../../../structs/index.js";
 import { pageRequestChecks } from "../contract/checks.js";
-import type { Group } from "../why/check.js";
+import { dmaChecks } from "../contract/dma-notes.js";
+import { type Group, hook } from "../why/check.js";
 import { destroyChecks, dispatchChecks, memoryChecks, respondChecks, unknownCommandChecks } from "./checks/dispatch.js";
 import * as hwpt from "./checks/hwpt.js";
 import * as ioas from "./checks/ioas.js";
@@ -66,9 +67,11 @@ export const fileContract = {
 	mmap: { iommufd: queues.iommufdMmapChecks },
 } satisfies Record<string, Group>;
 
-/** What happens to page requests and events in any call that makes a device act: notes, not errnos. */
+/** What happens to DMA, page requests and events in any call that makes a device act: notes, not errnos. */
 export const deviceNotes = {
+	dma: dmaChecks,
 	request: pageRequestChecks,
 	abandoned: queues.abandonChecks,
 	event: viommu.eventChecks,
+	driver: hook("notes"),
 } satisfies Group;

@@ -27,7 +27,9 @@ export type DriverHook =
 	| "invalidate"
 	| "viommuInvalidate"
 	| "hwQueueSupported"
-	| "initHwQueue";
+	| "initHwQueue"
+	/** not a method: what it notes when a device acts */
+	| "notes";
 
 /** An extension of the uAPI beyond the current release. */
 export interface Proposal {

@@ -2,7 +2,7 @@
 import { EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import { userDataChecks } from "../../contract/checks.js";
 import { check, checks } from "../../why/check.js";
-import { dirtyChecks } from "../common/checks.js";
+import { atcChecks, dirtyChecks, loggedChecks } from "../common/checks.js";
 import type { DriverChecks } from "../vendor.js";
 
 const DRIVER = "observed on Linux 7.3.4";
@@ -95,4 +95,5 @@ export const amdChecks: DriverChecks = {
 	hwInfo: amdInfoChecks,
 	viommuSupported: amdViommuChecks,
 	viommuAllocNested: amdNestedChecks,
+	notes: { fault: loggedChecks, atc: atcChecks },
 };

@@ -2,6 +2,7 @@
 import { EINVAL, EIO, ENOENT, ENOMEM, ENOSPC, EOPNOTSUPP } from "../../../kernel/errno.js";
 import { entriesChecks, userDataChecks } from "../../contract/checks.js";
 import { check, checks } from "../../why/check.js";
+import { atcChecks } from "../common/checks.js";
 import type { DriverChecks } from "../vendor.js";
 
 const DRIVER = "observed on Linux 7.3.4";
@@ -193,4 +194,5 @@ export const smmuChecks: DriverChecks = {
 	viommuAllocNested: smmuNestedChecks,
 	addVdevice: smmuVdeviceChecks,
 	viommuInvalidate: smmuInvalidateChecks,
+	notes: { event: smmuEventChecks, atc: atcChecks },
 };

@@ -2,7 +2,7 @@
 import { EFAULT, EINVAL, ENODEV, EOPNOTSUPP } from "../../../kernel/errno.js";
 import { entryChecks, userDataChecks } from "../../contract/checks.js";
 import { check, checks } from "../../why/check.js";
-import { dirtyChecks } from "../common/checks.js";
+import { atcChecks, dirtyChecks, loggedChecks } from "../common/checks.js";
 import type { DriverChecks } from "../vendor.js";
 
 const DRIVER = "observed on Linux 7.3.4";
@@ -110,4 +110,5 @@ export const vtdChecks: DriverChecks = {
 	readDirty: dirtyChecks,
 	hwInfo: vtdInfoChecks,
 	invalidate: vtdInvalidateChecks,
+	notes: { fault: loggedChecks, quiet: vtdQuietChecks, atc: atcChecks },
 };
