@@ -2,7 +2,7 @@
 import { iommu_hwpt_data_type as DATA, iommufd_hwpt_alloc_flags as FLAG, iommu_hwpt_alloc } from "../../../structs/index.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { type AllocData, hasData } from "../contract/user-data.js";
-import { hwptAllocChecks, inViommuChecks, nestedChecks, pagingChecks } from "./checks/hwpt.js";
+import { hwptAllocChecks, inViommuChecks, nestedChecks, newTableChecks, pagingChecks } from "./checks/hwpt.js";
 import type { Command } from "./command.js";
 import type { Device } from "./device.js";
 import { type Hwpt, HwptNested, HwptPaging } from "./hwpt.js";
@@ -72,7 +72,7 @@ export function allocPaging(
 	const { release } = system;
 	if (flags & FAULT && release?.lacks("hwpt-alloc.fault-flag")) return reasons.fail(pagingChecks.faultPaging);
 	if (flags & FAULT && flags & NEST && !release?.lacks("hwpt-alloc.fault-on-parent")) return reasons.fail(pagingChecks.faultNest);
-	if (!system.allocation()) return reasons.fail(pagingChecks.pagingMemory, system.allocations);
+	if (!system.allocation()) return reasons.fail(newTableChecks.pagingMemory, system.allocations);
 	const domain = driver.allocPaging(device.device, flags & ~FAULT, from);
 	if (typeof domain === "number") return domain;
 	const hwpt = new HwptPaging(ioas, domain, (flags & PASID) !== 0, (flags & NEST) !== 0);

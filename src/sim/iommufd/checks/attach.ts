@@ -3,7 +3,7 @@ import { EBUSY, EINVAL, ENOENT, EPERM } from "../../../kernel/errno.js";
 import { enterChecks } from "../../contract/checks.js";
 import { reserveChecks } from "../../iova/checks.js";
 import { check, checks } from "../../why/check.js";
-import { pagingChecks } from "./hwpt.js";
+import { newTableChecks } from "./hwpt.js";
 import { noMemory } from "./objects.js";
 
 const SOURCE = "observed on Linux 7.3.4";
@@ -82,10 +82,10 @@ export const automaticChecks = checks(SOURCE, {
 		"device {device} is attached to {table}, {what}",
 		"a device is attached to the first automatic page table of the IOAS that fits it, or to a new one",
 	),
-	paging: pagingChecks,
+	table: newTableChecks,
 });
 
 /** Attaching a device to a page table or an IOAS. */
-export const attachDeviceChecks = { join: joinChecks, automatic: automaticChecks, target: targetChecks };
+export const attachDeviceChecks = { target: targetChecks, join: joinChecks, automatic: automaticChecks };
 /** The same for a device that is attached. */
-export const replaceDeviceChecks = { move: moveChecks, automatic: automaticChecks, target: targetChecks };
+export const replaceDeviceChecks = { target: targetChecks, move: moveChecks, automatic: automaticChecks };

@@ -9,6 +9,13 @@ import { dataMissing, noDevice, noMemory, noPageTable } from "./objects.js";
 const ALLOC = "uAPI: iommu_hwpt_alloc";
 
 /** A new page table for an IOAS, by HWPT_ALLOC or by attaching a device to the IOAS. */
+export const newTableChecks = checks(ALLOC, {
+	pagingMemory: noMemory,
+	driver: hook("allocPaging"),
+	space: domainChecks,
+});
+
+/** HWPT_ALLOC of a page table for an IOAS. */
 export const pagingChecks = checks(ALLOC, {
 	pagingFlags: check(
 		EOPNOTSUPP,
@@ -24,9 +31,7 @@ export const pagingChecks = checks(ALLOC, {
 		source: "docs/releases.md",
 	}),
 	faultNest: check(EOPNOTSUPP, "flags has FAULT_ID_VALID and NEST_PARENT", "a nesting parent cannot have a fault queue"),
-	pagingMemory: noMemory,
-	driver: hook("allocPaging"),
-	space: domainChecks,
+	table: newTableChecks,
 });
 
 /** A page table of the guest on a nesting parent. */
