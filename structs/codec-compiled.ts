@@ -53,8 +53,14 @@ export function compile<T>(fields: readonly FieldInfo[]): Compiled<T> | undefine
 	}
 }
 
-const fixed = (field: FieldInfo): boolean =>
-	field.fields ? field.fields.every(fixed) : field.length === undefined || (field.length > 0 && field.scalar !== undefined);
+/** The types that have a view. */
+const VIEWED: ReadonlySet<string> = new Set(["u8", "u16", "u32", "s32", "u64"]);
+
+const fixed = (field: FieldInfo): boolean => {
+	if (field.fields) return field.fields.every(fixed);
+	if (field.scalar !== undefined && !VIEWED.has(field.scalar.name)) return false;
+	return field.length === undefined || (field.length > 0 && field.scalar !== undefined);
+};
 
 const slot = (scalar: Pick<Scalar, "name" | "size">, offset: number): string => {
 	const shift = Math.log2(scalar.size);

@@ -68,7 +68,7 @@ export function elementOf(field: FieldInfo): { step: number; fields?: readonly F
 
 function writeScalar(scalar: Scalar, value: unknown, view: DataView, at: number, where: string): void {
 	const n = checked(value, ...range(scalar), scalar.name, where);
-	if (scalar.size === 8) view.setBigUint64(at, n, true);
+	if (scalar.size === 8) view.setBigUint64(at, BigInt.asUintN(64, n), true);
 	else if (scalar.size === 4) view.setUint32(at, Number(n) >>> 0, true);
 	else if (scalar.size === 2) view.setUint16(at, Number(n), true);
 	else view.setUint8(at, Number(n));
@@ -76,7 +76,8 @@ function writeScalar(scalar: Scalar, value: unknown, view: DataView, at: number,
 
 function checked(value: unknown, least: bigint, most: bigint, type: string, where: string): bigint {
 	const n = typeof value === "bigint" ? value : typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
-	if (n === undefined) throw new InputError(`${where}: expected ${type === "u64" ? "a bigint" : "a whole number"}, got ${show(value)}`);
+	if (n === undefined)
+		throw new InputError(`${where}: expected ${type === "u64" || type === "s64" ? "a bigint" : "a whole number"}, got ${show(value)}`);
 	if (n < least || n > most)
 		throw new InputError(`${where}: ${show(value)} does not fit ${type} (${least} to ${most === U64_MAX ? "2^64-1" : most})`);
 	return n;
@@ -102,9 +103,11 @@ function readField(field: FieldInfo, view: DataView, base: number, end: number):
 }
 
 function readScalar(scalar: Scalar, view: DataView, at: number): number | bigint {
-	if (scalar.size === 8) return view.getBigUint64(at, true);
-	if (scalar.size === 4) return scalar.signed ? view.getInt32(at, true) : view.getUint32(at, true);
-	return scalar.size === 2 ? view.getUint16(at, true) : view.getUint8(at);
+	const { size, signed } = scalar;
+	if (size === 8) return signed ? view.getBigInt64(at, true) : view.getBigUint64(at, true);
+	if (size === 4) return signed ? view.getInt32(at, true) : view.getUint32(at, true);
+	if (size === 2) return signed ? view.getInt16(at, true) : view.getUint16(at, true);
+	return signed ? view.getInt8(at) : view.getUint8(at);
 }
 
 function isList(value: unknown): value is ArrayLike<unknown> {

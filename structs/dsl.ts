@@ -64,7 +64,10 @@ export const u8: Scalar<number> = new ScalarDecl<number>("u8", 1);
 export const u16: Scalar<number> = new ScalarDecl<number>("u16", 2);
 export const u32: Scalar<number> = new ScalarDecl<number>("u32", 4);
 export const u64: Scalar<bigint> = new ScalarDecl<bigint>("u64", 8);
+export const s8: Scalar<number> = new ScalarDecl<number>("s8", 1, true);
+export const s16: Scalar<number> = new ScalarDecl<number>("s16", 2, true);
 export const s32: Scalar<number> = new ScalarDecl<number>("s32", 4, true);
+export const s64: Scalar<bigint> = new ScalarDecl<bigint>("s64", 8, true);
 
 /** A user address. */
 export const ptr = u64.as("ptr");

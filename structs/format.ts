@@ -2,7 +2,7 @@
 import { readFields } from "./codec-plain.js";
 import { countingFields } from "./json.js";
 import type { FieldInfo } from "./layout.js";
-import { inDecimal, nameOf } from "./names.js";
+import { hexText, inDecimal, nameOf } from "./names.js";
 import type { StructType } from "./struct-type.js";
 
 export interface FormatOptions {
@@ -73,7 +73,7 @@ export function formatValue(field: FieldInfo, value: unknown, options: Pick<Form
 /** A number as its kind is shown. */
 function formatNumber(field: FieldInfo, value: number | bigint): string {
 	const plain = Number(value) === 0 || inDecimal(field, value);
-	return plain ? value.toString() : `0x${value.toString(16)}`;
+	return plain ? value.toString() : hexText(value);
 }
 
 function formatElement(element: Readonly<Record<string, number | bigint>>): string {

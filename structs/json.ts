@@ -2,6 +2,7 @@
 import { elementOf } from "./codec-plain.js";
 import { InputError } from "./errors.js";
 import type { FieldInfo } from "./layout.js";
+import { hexText } from "./names.js";
 import { type FieldValue, parseValue } from "./parse.js";
 import type { StructType } from "./struct-type.js";
 import { orNearest } from "./suggest.js";
@@ -38,7 +39,7 @@ function fieldToJson(field: FieldInfo, value: unknown): Json {
 	return scalarToJson(value);
 }
 
-const scalarToJson = (value: unknown): Json => (typeof value === "bigint" ? `0x${value.toString(16)}` : Number(value));
+const scalarToJson = (value: unknown): Json => (typeof value === "bigint" ? hexText(value) : Number(value));
 
 /**
  * The value that a JSON object describes, ready to encode: numbers, or strings in any form that `parseValue` takes.

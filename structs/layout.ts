@@ -82,11 +82,12 @@ export function shapeOf(field: FieldDecl): { readonly size: number; readonly ali
 	}
 }
 
-/** A named member as one field; an anonymous union or a word of bit fields as its members. */
+/** A named member as one field; an anonymous union or struct, or a word of bit fields, as its members. */
 function describe(name: string, field: FieldDecl, at: Place): FieldInfo[] {
 	const anonymous = name.startsWith("$");
 	if (field.kind === "bits") return describeBits(field.parts, at);
 	if (field.kind === "union" && anonymous) return [...place(field.members, { ...at, overlap: true, select: field.select }).fields];
+	if (field.kind === "struct" && anonymous) return [...place(field.decl, { ...at, overlap: false, select: undefined }).fields];
 	const path = at.prefix + name;
 	const inner = { offset: at.offset, prefix: `${path}.`, dir: at.dir };
 	const when = at.select && name in at.select.when ? { when: { by: at.select.by, value: at.select.when[name] } } : {};

@@ -37,6 +37,9 @@ export function nameOf(field: Constants, value: number | bigint, full = false): 
 	return [...found.map(([name]) => display(name)), ...(rest ? [`0x${rest.toString(16)}`] : [])].join("|");
 }
 
+/** A number in hex; negative ones with the sign in front. */
+export const hexText = (value: number | bigint): string => (value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
+
 /** Kinds of numbers that are read as patterns or places. */
 const hexRoles: ReadonlySet<string | undefined> = new Set(["len", "iova", "ptr", "bits"]);
 

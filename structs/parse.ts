@@ -2,7 +2,7 @@
 import { range } from "./codec-plain.js";
 import { InputError } from "./errors.js";
 import type { FieldInfo } from "./layout.js";
-import { nameOf, valueOfName } from "./names.js";
+import { hexText, nameOf, valueOfName } from "./names.js";
 import { setInfo } from "./sets.js";
 import type { StructType } from "./struct-type.js";
 import { orNearest } from "./suggest.js";
@@ -137,5 +137,5 @@ export function parseFields(type: StructType, text: string, where = ""): Record<
 export function valueText(field: FieldInfo, value: FieldValue): string {
 	if (Array.isArray(value)) return value.map((element) => valueText({ ...field, length: undefined }, element)).join(",");
 	if (typeof value === "object") throw new InputError(`${field.path} is a struct, not a value`);
-	return nameOf(field, value) ?? (typeof value === "bigint" ? `0x${value.toString(16)}` : `${value}`);
+	return nameOf(field, value) ?? (typeof value === "bigint" ? hexText(value) : `${value}`);
 }

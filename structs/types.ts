@@ -1,7 +1,7 @@
 /** The types of the declaration language: what a declaration is, and the type of the values it describes. */
 import type { ConstSet } from "./sets.js";
 
-export type ScalarName = "u8" | "u16" | "u32" | "u64" | "s32";
+export type ScalarName = "u8" | "u16" | "u32" | "u64" | "s8" | "s16" | "s32" | "s64";
 /** Who fills a field: the caller, the kernel, or one and then the other. */
 export type Direction = "in" | "out" | "inout";
 /** What a number stands for; help, completion and printing depend on it. "bits": a register, or any pattern of bits. */

@@ -27,7 +27,16 @@ export interface WitnessLayout {
 	readonly offsets: Readonly<Record<string, number>>;
 }
 
-const scalarNames = { u8: "uint8", u16: "uint16", u32: "uint32", u64: "uint64", s32: "int32" } as const;
+const scalarNames = {
+	u8: "uint8",
+	u16: "uint16",
+	u32: "uint32",
+	u64: "uint64",
+	s8: "int8",
+	s16: "int16",
+	s32: "int32",
+	s64: "int64",
+} as const;
 
 /** Size and offsets of a struct as ref-struct-di computes them. */
 export function witnessLayout(type: StructType, modules: RefModules): WitnessLayout {

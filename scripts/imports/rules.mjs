@@ -4,6 +4,8 @@
 const FLOORS = {
 	structs: [],
 	"src/formats": ["structs"],
+	"src/headers": ["structs"],
+	"src/btf": ["structs"],
 	"src/kernel": ["structs"],
 	"src/kernel/real": ["structs", "src/kernel"],
 	"src/sim": ["structs", "src/formats", "src/kernel"],
@@ -11,7 +13,18 @@ const FLOORS = {
 	// The caller of these two decides which kernel they drive.
 	"src/session": ["structs", "src/kernel", "src/client", "src/trace"],
 	"src/trace": ["structs", "src/kernel", "src/client", "src/session"],
-	"src/cli": ["structs", "src/formats", "src/kernel", "src/kernel/real", "src/sim", "src/client", "src/session", "src/trace"],
+	"src/cli": [
+		"structs",
+		"src/formats",
+		"src/headers",
+		"src/btf",
+		"src/kernel",
+		"src/kernel/real",
+		"src/sim",
+		"src/client",
+		"src/session",
+		"src/trace",
+	],
 };
 
 /** The folders of src/sim, bottom first. What lies in src/sim itself is above all of them. */
