@@ -12,6 +12,9 @@ export const families: readonly FamilyEntry[] = [
 		entry("veventq", "virtual event queues", async () => (await import("./commands/uapi/veventq.js")).default),
 		entry("hw-queue", "hardware queues of a virtual IOMMU", async () => (await import("./commands/uapi/viommu.js")).hwQueue),
 		entry("destroy", "destroy an object by its ID", async () => (await import("./commands/uapi/destroy.js")).default),
+		entry("call", "any call by its name: its struct's fields are options", async () =>
+			(await import("./commands/uapi/call.js")).callFamily(),
+		),
 		entry("raw", "any request number with any bytes", async () => (await import("./commands/uapi/raw.js")).default),
 		entry("struct", "the uAPI's structs: list, show, encode, decode", async () => (await import("./commands/uapi/struct.js")).default),
 	]),

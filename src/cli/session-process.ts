@@ -21,6 +21,11 @@ export async function serveSession(text: string): Promise<void> {
 
 async function keep(setup: SessionSetup): Promise<Kept> {
 	const fd = setup.fd ? inheritedFd : undefined;
+	if (setup.uapiFiles && setup.uapiFiles.length > 0) {
+		const { useUapiFiles } = await import("./frame/uapi-files.js");
+		// `session start` has said what there is to say of them.
+		useUapiFiles({ files: setup.uapiFiles, quiet: true }, { cwd: setup.cwd }, () => {});
+	}
 	let session = "";
 	const stops: (() => void)[] = [];
 	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {

@@ -30,7 +30,7 @@ export interface IoResult {
 export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome> {
 	const { io, common, context } = inv;
 	const { command, call, ret, errno, meaning, problem, headline, lines = [], json, value, fields } = result;
-	const good = problem === undefined && asExpected(inv, errno);
+	const good = problem === undefined && asExpected(inv, { errno, ret });
 	const kept = errno === 0 ? value : undefined;
 	if (common.json) {
 		const { kernel, which } = await context.handle();

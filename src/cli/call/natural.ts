@@ -1,5 +1,5 @@
 /** Reads and shows values the way people write them: sizes, ranges, hex bytes, UUIDs. */
-import { type FieldInfo, formatValue, inDecimal, parseNumber as parseOne, parseValue } from "../../../structs/index.js";
+import { type FieldInfo, formatValue, hexText, inDecimal, parseNumber as parseOne, parseValue } from "../../../structs/index.js";
 import { readLeaf } from "../../client/leaves.js";
 import { UsageError } from "../frame/exit.js";
 import type { FieldValue } from "./draft.js";
@@ -102,6 +102,6 @@ export function kindOf(field: FieldInfo, value: bigint): number | bigint {
 
 /** The same for JSON: 64-bit numbers as hex strings, the others as numbers. */
 export function jsonLeaf(field: FieldInfo, bytes: Uint8Array): string | number | (string | number)[] {
-	const json = (value: bigint) => (field.scalar?.size === 8 ? `0x${value.toString(16)}` : Number(value));
+	const json = (value: bigint) => (field.scalar?.size === 8 ? hexText(value) : Number(value));
 	return field.length === undefined ? json(readLeaf(bytes, field)) : elements(field, bytes).map(json);
 }

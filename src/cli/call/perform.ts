@@ -5,8 +5,8 @@ import { readLeaf } from "../../client/leaves.js";
 import { DryScratch } from "../../client/memory.js";
 import { announce } from "../frame/announce.js";
 import type { Invocation } from "../frame/command.js";
-import { expectedErrnos } from "../frame/errnos.js";
 import { done, exitCode, type Outcome, UsageError } from "../frame/exit.js";
+import { isExpected, type Went } from "../frame/expectation.js";
 import { didYouMean } from "../frame/suggest.js";
 import { hex, hexBytes, hexDump } from "../frame/text.js";
 import { devicePath } from "./device-path.js";
@@ -115,7 +115,7 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 	if (fd < 0) draft.notes.push("the device's file could not be opened, so the call was not made");
 	const made: Made<P> = { inv, draft, answer, answers, fd, prepared };
 	const details = fd < 0 ? undefined : await spec.after?.(made);
-	const value = answer.errno === 0 ? (details?.value ?? newId(spec, shape, answer, inv.common.json)) : undefined;
+	const value = answer.errno === 0 ? (details?.value ?? newId(spec, shape, answer, inv.common.json) ?? positive(answer)) : undefined;
 	const reasons = await reasonsFor(inv, answer);
 	draft.notes.push(...reasons.notes);
 	const shown: Shown = {
@@ -129,7 +129,7 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 		details,
 		notes: draft.notes,
 		value,
-		good: asExpected(inv, answer.errno),
+		good: asExpected(inv, answer),
 	};
 	if (inv.common.json) inv.io.stdout.write(`${JSON.stringify(await answerDocument(shown))}\n`);
 	else showAnswer(shown);
@@ -142,8 +142,8 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 }
 
 /** Whether a call went as the user said it would. */
-export function asExpected({ common }: Invocation, errno: number): boolean {
-	return common.expect === undefined ? errno === 0 : expectedErrnos(common.expect).includes(errno);
+export function asExpected({ common }: Invocation, went: Went): boolean {
+	return isExpected(common.expect, went);
 }
 
 /** A file that the call needs could not be opened: that errno is the answer. */
@@ -166,10 +166,14 @@ function newId(spec: CallSpec, shape: CallShape, answer: Answer, json: boolean):
 	return json ? (own.field.size <= 4 ? Number(value) : value) : kindOf(own.field, value);
 }
 
-function answerFields(shape: CallShape, { after }: Answer): Record<string, number | bigint> {
-	return Object.fromEntries(
+/** A value that is an answer: most calls return 0 and answer in their struct. */
+const positive = ({ ret }: Answer): number | undefined => (ret > 0 ? ret : undefined);
+
+function answerFields(shape: CallShape, { after, ret }: Answer): Record<string, number | bigint> {
+	const fields = Object.fromEntries(
 		shape.fields.filter(({ field }) => field.length === undefined).map(({ field }) => [field.name, kindOf(field, readLeaf(after, field))]),
 	);
+	return "ret" in fields ? fields : { ...fields, ret };
 }
 
 /** Bytes of a piece of memory that a dry run prints for people. */

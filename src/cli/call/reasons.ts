@@ -68,16 +68,15 @@ const explains: readonly (readonly [call: Ioctl, errno: number, explain: Explain
 	[ioctls.VFIO_DEVICE_ATTACH_IOMMUFD_PT, ENOENT, noVirtualDevice],
 ];
 
-/** A kernel that tells why needs no notes that say it again. @returns nothing where the context cannot be looked into, or where several contexts might be meant */
+/** A kernel that tells why needs no other reasons. @returns nothing where the context cannot be looked into, or where several contexts might be meant */
 export async function reasonsFor({ context }: Invocation, { ioctl, errno, before, why }: Answer): Promise<Reasons> {
 	const none: Reasons = { notes: [] };
 	const explain = explains.find(([call, code]) => call.name === ioctl.name && code === errno)?.[2];
 	const struct = ioctl.struct as StructType | null;
-	if (!explain || !struct || before.length < struct.size) return none;
+	if (!explain || why !== undefined || !struct || before.length < struct.size) return none;
 	const { knownHere } = await import("../graph/known.js");
 	const contexts = (await knownHere(await context.handle())).contexts();
 	const sent = struct.decode(before) as unknown as Values;
 	const found = contexts.map((one) => explain(one, sent)).filter((one) => one !== undefined);
-	if (found.length !== 1) return none;
-	return why === undefined ? found[0] : { ...found[0], notes: [] };
+	return found.length === 1 ? found[0] : none;
 }

@@ -4,7 +4,10 @@ import type { OptionSpec } from "../frame/command.js";
 import type { CallShape, CallSpec, FieldOption } from "./spec.js";
 
 /** Names that common options have already. */
-const taken = new Set(["set", "tail", "hex", "dry-run", "expect", "kernel", "fd", "quiet", "json", "color", "help"]);
+const taken = new Set([
+	...["set", "tail", "hex", "dry-run", "expect", "kernel", "machine", "uapi", "uapi-file", "inject", "record", "fd", "quiet", "json"],
+	...["pretty", "color", "help", "on-fd", "on-device"],
+]);
 
 /** `out_ioas_id` is set by `--out-ioas-id`, `__reserved` by `--reserved`. */
 export const optionName = (field: string): string => field.replace(/^_+/, "").replaceAll("_", "-");
@@ -22,6 +25,7 @@ export function shapeOf(spec: Pick<CallSpec, "ioctl" | "member" | "rename">): Ca
 		let option = spec.rename?.[field.path] ?? optionName(field.name);
 		// Two members may have the same name: the later one goes by its whole path.
 		if (used.has(option) || taken.has(option)) option = optionName(field.path.replaceAll(".", "_"));
+		if (used.has(option) || taken.has(option)) option = `field-${option}`;
 		used.add(option);
 		fields.push({ field, option });
 	}

@@ -131,7 +131,9 @@ export function showAnswer(shown: Shown): void {
 	} else if (good) {
 		lines.push(`${colours.good("ok")}  ${title} failed as expected: ${errnoText(name, answer.errno, meaningOf(shown))}`);
 	} else if (answer.errno === 0) {
-		lines.push(`${colours.bad("failed")}  ${title} succeeded, but ${inv.common.expect} was expected`);
+		lines.push(
+			`${colours.bad("failed")}  ${title} ${answer.ret > 0 ? `returned ${answer.ret}` : "succeeded"}, but ${inv.common.expect} was expected`,
+		);
 	} else {
 		const wanted = inv.common.expect === undefined ? "" : ` (${inv.common.expect} was expected)`;
 		lines.push(`${colours.bad("failed")}  ${title}: ${errnoText(name, answer.errno, meaningOf(shown))}${wanted}`);

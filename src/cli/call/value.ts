@@ -1,8 +1,9 @@
 /** Commands whose ioctl takes a plain number, or nothing. */
 import type { Ioctl, IommuCall } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
+import type { Ret } from "../../kernel/kernel.js";
 import { announce } from "../frame/announce.js";
-import type { Argument, CommandSpec, Invocation } from "../frame/command.js";
+import type { Argument, CommandSpec, Invocation, OptionSpec } from "../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../frame/exit.js";
 import { didYouMean } from "../frame/suggest.js";
 import { parseNumber } from "./natural.js";
@@ -19,12 +20,17 @@ export interface ValueSpec {
 	readonly name: string;
 	readonly summary: string;
 	readonly ioctl: IommuCall | Ioctl;
+	readonly details?: string;
 	readonly value?: ValueArgument;
+	/** options of its own */
+	readonly extra?: () => readonly OptionSpec[];
+	/** the file to call on; without: the open /dev/iommu */
+	target?(inv: Invocation): Promise<Ret>;
 	readonly examples: CommandSpec["examples"];
 }
 
 function readValue({ value: argument }: ValueSpec, { args }: Invocation): bigint {
-	if (!argument) return 0n;
+	if (!argument || (argument.optional && args[0] === undefined)) return 0n;
 	const named = argument.names.get(args[0].toUpperCase());
 	if (named !== undefined) return named;
 	if (/^[A-Za-z_]/.test(args[0]))
@@ -52,11 +58,12 @@ async function perform(command: string, spec: ValueSpec, inv: Invocation): Promi
 	}
 	await announce(inv);
 	const kernel = await inv.context.kernel();
-	const ret = kernel.ioctl(await inv.context.iommu(), ioctl.request, arg);
+	const fd = spec.target ? await spec.target(inv) : await inv.context.iommu();
+	const ret = fd < 0 ? fd : kernel.ioctl(fd, ioctl.request, arg);
 	const none = new Uint8Array();
 	const answer: Answer = { ioctl, ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0, before: none, after: none, decoded: {} };
 	const value = ret < 0 ? undefined : ret;
-	const good = asExpected(inv, answer.errno);
+	const good = asExpected(inv, answer);
 	const shown = {
 		inv,
 		command,
@@ -77,7 +84,9 @@ export function valueCommand(object: string, spec: ValueSpec): CommandSpec {
 	return {
 		name: spec.name,
 		summary: spec.summary,
+		details: spec.details,
 		args: spec.value ? [spec.value] : [],
+		options: spec.extra,
 		groups: ["kernel", "fd", "expect", "quiet", "dry"],
 		examples: spec.examples,
 		run: (inv) => perform(`${object} ${spec.name}`, spec, inv),

@@ -10,7 +10,7 @@ import type { Io } from "./io.js";
  * What a word may be, for completion. `assignment` is `field=value` of the command's struct (of `struct encode`, `raw`: of
  * what the word before names), `injection` what --inject takes, `id` an object that a field of this name may stand for,
  * `fieldsOf` a struct's fields joined by commas, with names for the bits of its words; `names` one of them, or several joined
- * by commas; `recordOf` a field of the record that the word before names; `commands` a hardware command and its fields, joined by commas.
+ * by commas; `recordOf` a field of the record that the word before names.
  */
 export type ValueKind =
 	| "file"
@@ -28,8 +28,7 @@ export type ValueKind =
 	| { readonly id: string }
 	| { readonly fieldsOf: string; readonly bits?: Layout }
 	| { readonly names: readonly string[]; readonly several?: boolean }
-	| { readonly recordOf: Readonly<Record<string, Layout>> }
-	| { readonly commands: Readonly<Record<string, readonly Layout[]>> };
+	| { readonly recordOf: Readonly<Record<string, Layout>> };
 
 /** A word that follows the command, by position. */
 export interface Argument {
@@ -88,6 +87,8 @@ export interface CommonOptions {
 	readonly record?: string;
 	/** an open /dev/iommu */
 	readonly fd?: number;
+	/** headers whose calls and structs are there too */
+	readonly uapiFile?: readonly string[];
 }
 
 /** One command on its way: what was typed, where it writes, what it works on. */
@@ -143,7 +144,11 @@ export interface Family {
 	 * the session's kernel and may take long
 	 */
 	readonly apart?: boolean;
+	/** its actions are the calls of the uAPI, with their fields as options: the man page does not repeat them */
+	readonly generated?: boolean;
 	readonly commands: readonly CommandSpec[];
+	/** the action's name for a word, where it may be written in other ways */
+	meant?(word: string): string;
 }
 
 /** What is known about an object before its commands are loaded. */

@@ -2,7 +2,7 @@
 import { NEXT_RELEASE, OLDEST_RELEASE } from "../../../structs/release.js";
 import type { CommandSpec, CommonOptions, OptionSpec } from "./command.js";
 import type { KernelChoice } from "./context.js";
-import { expectedErrnos } from "./errnos.js";
+import { checkExpectation } from "./expectation.js";
 import { smallNumber } from "./small-number.js";
 
 const callGroup = "How the call is made:";
@@ -72,7 +72,7 @@ const expectOptions: readonly OptionSpec[] = [
 	{
 		flags: "--expect <errno>",
 		value: "errno",
-		doc: "exit 0 only if the call fails with this errno, or one of several: ENOENT|EINVAL (0: or succeeds)",
+		doc: "exit 0 only if the call fails with this errno, or one of several: ENOENT|EINVAL (0: or succeeds; ret=5: or returns 5)",
 		group: callGroup,
 	},
 ];
@@ -80,6 +80,13 @@ const expectOptions: readonly OptionSpec[] = [
 const quietOptions: readonly OptionSpec[] = [{ flags: "-q, --quiet", doc: "print only the new ID", group: commonGroup }];
 
 const always: readonly OptionSpec[] = [
+	{
+		flags: "--uapi-file <header>",
+		value: "file",
+		doc: "a C header or a diff of one: its calls, structs and constants are there too",
+		repeat: true,
+		group: commonGroup,
+	},
 	{ flags: "--json", doc: "answer as one JSON document", group: commonGroup },
 	{ flags: "--pretty", doc: "--json, indented for people", group: commonGroup },
 	{ flags: "--color <when>", doc: "colour: auto, always or never", choices: ["auto", "always", "never"], group: commonGroup },
@@ -117,7 +124,7 @@ export const commonValueOptions: ReadonlySet<string> = new Set(
 /** What the common options say. @throws UsageError */
 export function readCommon(options: Readonly<Record<string, unknown>>): CommonOptions {
 	const expect = options.expect as string | undefined;
-	if (expect !== undefined) expectedErrnos(expect);
+	if (expect !== undefined) checkExpectation(expect);
 	return {
 		kernel: (options.kernel as KernelChoice | undefined) ?? "auto",
 		kernelGiven: options.kernel !== undefined,
@@ -132,6 +139,7 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 		uapi: (options.uapi as string | undefined)?.split(",").map((name) => name.trim()),
 		inject: options.inject as string[] | undefined,
 		record: options.record as string | undefined,
+		uapiFile: options.uapiFile as string[] | undefined,
 		fd:
 			options.fd === undefined
 				? undefined

@@ -17,12 +17,3 @@ export function errnoByName(text: string): number {
 	}
 	return number;
 }
-
-/**
- * What --expect names: an errno, or several as in ENOENT|EINVAL, of which any will do. Among several, 0 is success.
- * @throws UsageError
- */
-export function expectedErrnos(text: string): readonly number[] {
-	const names = text.split("|");
-	return names.map((name) => (name === "0" && names.length > 1 ? 0 : errnoByName(name)));
-}

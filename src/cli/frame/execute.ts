@@ -10,6 +10,7 @@ import type { Io } from "./io.js";
 import type { KernelHandle } from "./kernel-choice.js";
 import { CommandTree, HelpShown, type Parsed } from "./program.js";
 import { reportProblem } from "./report.js";
+import { uapiFiles, uapiFileWords } from "./uapi-choice.js";
 import { version } from "./version.js";
 
 /** The command line of these objects. */
@@ -56,6 +57,12 @@ async function dispatch(
 	err: Invocation["err"],
 ): Promise<Outcome> {
 	const { io } = options;
+	// What a header declares becomes part of commands: before they are looked up. A script or a session has its headers already.
+	const headers = options.context === undefined ? uapiFiles(uapiFileWords(argv), io) : [];
+	if (headers.length > 0) {
+		const { useUapiFiles } = await import("./uapi-files.js");
+		for (const one of headers) useUapiFiles(one, io, (text) => io.stderr.write(`${err.note("note:")} ${text}\n`));
+	}
 	const words = await named(tree, objectFirst(tree, argv));
 	if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
 		io.stdout.write(`${version}\n`);
@@ -92,6 +99,8 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 		if (common.why) throw new UsageError("a session is asked as a whole why calls fail", "give --why to `iommuctl session start`");
 		if (common.inject !== undefined)
 			throw new UsageError("faults are injected into the whole of a session", "give --inject to `iommuctl session start`");
+		if (common.uapiFile !== undefined)
+			throw new UsageError("a session has the headers that it was started with", "give --uapi-file to `iommuctl session start`");
 		if (common.record !== undefined) throw new UsageError("a session is recorded as a whole", "give --record to `iommuctl session start`");
 	} else if (context !== undefined) {
 		const given = [
@@ -102,6 +111,7 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 			["--inject", common.inject !== undefined],
 			["--why", common.why],
 			["--record", common.record !== undefined],
+			["--uapi-file", common.uapiFile !== undefined],
 		].find(([, is]) => is);
 		if (given) throw new UsageError(`${given[0]} holds for the whole of a script`, "give it to `iommuctl run`");
 	}
@@ -163,11 +173,12 @@ async function named(tree: CommandTree, words: readonly string[]): Promise<strin
 	if (!entry) return [...words];
 	const [, action, ...rest] = words;
 	if (action === undefined || action.startsWith("-")) return [entry.name, ...words.slice(1)];
-	const { commands } = await entry.load();
+	const { commands, meant } = await entry.load();
 	if (action === "help" && (commands[0].name !== "" || rest.length === 0)) return await named(tree, [entry.name, ...rest, "--help"]);
 	const single = commands.length === 1 && commands[0].name === "";
-	const found = single ? undefined : byName(commands, action, `${entry.name}: the action`);
-	return [entry.name, found?.name ?? action, ...rest];
+	const typed = meant?.(action) ?? action;
+	const found = single ? undefined : byName(commands, typed, `${entry.name}: the action`);
+	return [entry.name, found?.name ?? typed, ...rest];
 }
 
 function colourAsked(argv: readonly string[]): ColourWhen | undefined {

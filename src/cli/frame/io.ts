@@ -43,7 +43,7 @@ export interface Io {
  * The bytes of a file that the command line names.
  * @param option the option that names it, with its dashes @throws UsageError if it cannot be read
  */
-export function readInput(io: Io, file: string, option?: string): Uint8Array {
+export function readInput(io: Pick<Io, "cwd" | "files">, file: string, option?: string): Uint8Array {
 	try {
 		const known = io.files?.get(file);
 		if (known instanceof Error) throw known;

@@ -14,6 +14,8 @@ export interface SessionSetup {
 	readonly inject?: readonly string[];
 	/** absolute */
 	readonly record?: string;
+	/** headers, as --uapi-file and IOMMUCTL_UAPI_FILE name them */
+	readonly uapiFiles?: readonly string[];
 	/** what file names are relative to */
 	readonly cwd: string;
 }

@@ -20,6 +20,12 @@ function optionText({ doc, choices }: OptionSpec): string {
 	return choices ? `${doc} (${choices.join(", ")})` : doc;
 }
 
+/** An action whose options are the fields of a call. */
+const generated = (object: string, spec: CommandSpec): string[] => [
+	subsection(usage(object, spec)),
+	paragraph(`${capital(spec.summary)}.`),
+];
+
 /** An action: how it is called, what it does, and what it takes that not all commands take. */
 function action(object: string, spec: CommandSpec): string[] {
 	const own = spec.options?.() ?? [];
@@ -35,12 +41,12 @@ function action(object: string, spec: CommandSpec): string[] {
 
 const example = ([line, doc]: readonly [string, string]): string => `    ${doc ? `# ${doc}\n    ` : ""}iommuctl ${line}`;
 
-function object(name: string, summary: string, { commands, details }: Family): string[] {
+function object(name: string, summary: string, { commands, details, generated: brief }: Family): string[] {
 	return [
 		section(name),
 		paragraph(`${capital(summary)}.`),
 		...(details ? [prose(details)] : []),
-		...commands.flatMap((spec) => action(name, spec)),
+		...commands.flatMap((spec) => (brief ? generated : action)(name, spec)),
 	];
 }
 
@@ -62,6 +68,7 @@ const exits: readonly (readonly [code: string, what: string])[] = [
 
 const environment: readonly (readonly [name: string, what: string])[] = [
 	["IOMMUCTL_SESSION", 'the session that commands run in; `eval "$(iommuctl session start)"` sets it, empty is none'],
+	["IOMMUCTL_UAPI_FILE", "headers whose calls, structs and constants are there too, as with --uapi-file; several with colons between them"],
 	["IOMMUCTL_DEBUG", "if not empty, internal errors are shown with a stack trace"],
 	["NO_COLOR, FORCE_COLOR", "no colour, or colour even if the output is not a terminal; --color overrides them"],
 ];

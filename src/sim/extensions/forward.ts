@@ -72,7 +72,6 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 /** Encodes a descriptor of `vendor`'s queue from its name and fields. Throws a RangeError that says what is wrong. */
 export function encodeDescriptor({ kind, queue }: QueueVendor, name: string, fields: Readonly<Values>, size: number): Uint8Array {
-	if (!Object.hasOwn(queue.descriptors, name))
-		throw new RangeError(`no ${kind} descriptor is called "${name}"; there are ${Object.keys(queue.descriptors).join(", ")}`);
+	if (!queue.names.includes(name)) throw new RangeError(`no ${kind} descriptor is called "${name}"; there are ${queue.names.join(", ")}`);
 	return queue.encode(name, fields, size);
 }

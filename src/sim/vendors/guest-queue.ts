@@ -1,5 +1,5 @@
 /** The interface of a vendor's guest invalidation queue, and the possible fates of its descriptors. */
-import type { Layout, Values } from "../../formats/words.js";
+import type { Values } from "../../formats/words.js";
 import type { Invalidation } from "../mmu/caches.js";
 
 /** How one descriptor of a guest's queue is handled. */
@@ -40,8 +40,8 @@ export interface GuestQueue {
 	readonly about: string;
 	/** possible descriptor sizes in bytes, the usual one first */
 	readonly sizes: readonly [number, ...number[]];
-	/** the descriptors by name, and their fields */
-	readonly descriptors: Readonly<Record<string, { readonly layout: Layout }>>;
+	/** the names of the descriptors */
+	readonly names: readonly string[];
 	/** Encodes a descriptor from its name and fields. Throws a RangeError that says what is wrong. */
 	encode(name: string, fields: Readonly<Values>, size: number): Uint8Array;
 	/** Decodes a descriptor and decides its fate. */

@@ -25,7 +25,16 @@ function inside(field: FieldDecl): string[] {
 	return [...namedInside(field.decl), ...(field.name ? [field.name] : [])];
 }
 
-const TYPES = { u8: "uint8_t", u16: "uint16_t", u32: "uint32_t", u64: "aligned_u64", s32: "int32_t" } as const;
+const TYPES = {
+	u8: "uint8_t",
+	u16: "uint16_t",
+	u32: "uint32_t",
+	u64: "aligned_u64",
+	s8: "int8_t",
+	s16: "int16_t",
+	s32: "int32_t",
+	s64: "int64_t",
+} as const;
 const indent = (depth: number): string => "\t".repeat(depth);
 
 function members(decl: Decls, used: Used, depth: number): string[] {

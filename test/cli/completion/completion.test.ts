@@ -87,13 +87,6 @@ describe("what may stand at the cursor", () => {
 		[["sim", "page-request", "vfio0", "--perm", "READ,P"], ["READ,PRIV"]],
 		[["vsva", "forward", "--op", "PASID_I"], ["PASID_IOTLB"]],
 		[
-			["vsva", "forward", "--op", "pasid_iotlb,pasid=5,a"],
-			["pasid_iotlb,pasid=5,am=", "pasid_iotlb,pasid=5,address="],
-		],
-		[["vsva", "forward", "--op", "TLBI_NH_VA,as"], ["TLBI_NH_VA,asid="]],
-		[["vsva", "forward", "--op", "NONSENSE,"], []],
-		[["ioas", "alloc", "--inject", "VFIO_DEVICE_RES"], ["VFIO_DEVICE_RESET:error="]],
-		[
 			["--kernel", ""],
 			["auto", "real", "sim"],
 		],

@@ -3,10 +3,12 @@ import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { btf } from "../../../src/cli/commands/tools/doctor/btf.js";
 import { type Finding, hostAt } from "../../../src/cli/commands/tools/doctor/index.js";
 import * as kernel from "../../../src/cli/commands/tools/doctor/kernel.js";
 import * as runtime from "../../../src/cli/commands/tools/doctor/runtime.js";
 import * as vfio from "../../../src/cli/commands/tools/doctor/vfio.js";
+import { BtfWriter, iommufd } from "../../btf/writer.js";
 import { documents, iommuctl, temporaryFolder } from "../cli.js";
 
 const folders = temporaryFolder();
@@ -46,6 +48,28 @@ describe("what is looked at", () => {
 		expect(older.more).toContain("IOMMU_VIOMMU_ALLOC came with 6.13");
 		expect(older.more?.join()).not.toContain("IOMMU_FAULT_QUEUE_ALLOC");
 		expect(await kernel.kernel(hostAt("/", { platform: "darwin" }))).toMatchObject({ status: "missing", found: "this is darwin" });
+	});
+
+	test("the layouts in the kernel's types", async () => {
+		expect(await btf(system())).toMatchObject({ id: "btf", status: "note", found: expect.stringContaining("no /sys/kernel/btf/vmlinux") });
+		const vmlinux = (bytes: Uint8Array) => system({ "/sys/kernel/btf/vmlinux": bytes });
+		expect(await btf(vmlinux(iommufd().bytes()))).toMatchObject({ status: "ok", found: "3 structs and enums as declared" });
+		expect(await btf(vmlinux(new BtfWriter().bytes()))).toMatchObject({
+			status: "note",
+			found: expect.stringContaining("built without iommufd"),
+		});
+		expect(await btf(vmlinux(Buffer.from("none")))).toMatchObject({ status: "note", found: expect.stringContaining("is not understood") });
+		const older = iommufd();
+		const module = new BtfWriter(older.end);
+		module.struct("iommu_hwpt_alloc", 24, [["size", 2, 0]]);
+		const both = {
+			"/sys/kernel/btf/vmlinux": older.bytes(),
+			"/sys/kernel/btf/iommufd": module.bytes(),
+			"/sys/kernel/btf/snd": Buffer.from("not looked at"),
+		};
+		const found = (await btf(system(both))) as Finding;
+		expect(found).toMatchObject({ status: "note", found: expect.stringContaining("3 structs and enums as declared, 1 other") });
+		expect(found.more).toContain("iommu_hwpt_alloc: size 48, in the kernel's 24");
 	});
 
 	test("the configuration, plain or compressed", async () => {

@@ -12,13 +12,12 @@ import { APERTURE, MAX, must, PAGE, Program, rc } from "../kernel-under-test.js"
 const BASE = APERTURE.start;
 
 /** A table that tracks dirty pages, with 64 pages mapped. */
-function tracking(smallLeaves = true) {
+function tracking() {
 	const program = new Program();
 	const ioas = program.ioas();
 	// A leaf gets dirty as a whole, and its size follows from which memory is in one piece: leaves of one page.
 	const small = { option_id: OPTION.IOMMU_OPTION_HUGE_PAGES, op: OPTION_OP.IOMMU_OPTION_OP_SET, object_id: ioas, val64: 0n };
-	// Then nothing can be mapped by half pages.
-	if (smallLeaves) expect(rc(program.iommu.option(small))).toBe(0);
+	expect(rc(program.iommu.option(small))).toBe(0);
 	const { dev } = program.mock(ioas);
 	const hwpt = program.hwpt(dev, ioas, HWPT.IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 	expect(program.map(ioas, BASE, program.memory(64n * PAGE), 64n * PAGE)).toBe(0);
@@ -75,41 +74,6 @@ describe("a dirty bitmap over a range", () => {
 		expect(bitmap({ length: 128n * PAGE })).toEqual([1, 64]);
 		expect(bitmap({ length: 128n * PAGE })).toEqual([]);
 		expect(bitmap({ iova: BASE + 66n * PAGE, length: PAGE })).toEqual([0]);
-	});
-});
-
-describe("a written page shows with its whole entry of the mock's table, in pages of 2 KiB", () => {
-	const HALF = 2048n;
-
-	/** Maps memory from a byte of its first page on, and writes to 2 KiB pages one by one: which ones show? */
-	function shown(iova: bigint, from: bigint, length: bigint, writes: readonly number[]): number[][] {
-		const { program, ioas, hwpt, set, bitmap } = tracking((iova | from) % PAGE === 0n);
-		const far = BASE + 128n * PAGE;
-		expect(program.map(ioas, far + iova, program.memory(3n * PAGE) + from, length)).toBe(0);
-		set(1);
-		return writes.map((number) => {
-			const uptr = program.place(new Uint8Array([1 << number]));
-			const dirty = { iova: far, length: 16n * HALF, page_size: HALF, uptr };
-			must(program.iommu.testCmd({ op: OP.IOMMU_TEST_OP_DIRTY, id: hwpt, dirty }));
-			return bitmap({ iova: far + iova, length, page_size: HALF }).map((bit) => bit + Number(iova / HALF));
-		});
-	}
-
-	test("which is a page where IOVA and memory lie alike in theirs", () => {
-		expect(shown(0n, 0n, 3n * PAGE, [0, 1, 4])).toEqual([
-			[0, 1],
-			[0, 1],
-			[4, 5],
-		]);
-	});
-
-	test("and half a page at the ends of a mapping that begins and ends within pages", () => {
-		expect(shown(HALF, HALF, 2n * PAGE, [1, 2, 3, 4])).toEqual([[1], [2, 3], [2, 3], [4]]);
-	});
-
-	test("and half a page everywhere where they do not lie alike", () => {
-		expect(shown(HALF, 0n, 2n * PAGE, [1, 2, 3, 4])).toEqual([[1], [2], [3], [4]]);
-		expect(shown(0n, HALF, 2n * PAGE, [0, 1])).toEqual([[0], [1]]);
 	});
 });
 

@@ -45,7 +45,7 @@ export const refusableFamily = (family: Family): Family => ({
 function judged(inv: Invocation, spec: CommandSpec, outcome: Outcome): Outcome {
 	const { expect } = inv.common;
 	if (expect === undefined || (outcome.exit !== exitCode.done && outcome.exit !== exitCode.failed)) return outcome;
-	const good = asExpected(inv, outcome.errno);
+	const good = asExpected(inv, { errno: outcome.errno, ret: outcome.value ?? 0 });
 	const exit = good ? exitCode.done : exitCode.failed;
 	if (!good && outcome.exit === exitCode.done) inv.io.stderr.write(`${inv.err.bad("failed")}  ${spec.name} did not fail with ${expect}\n`);
 	return { ...outcome, exit };

@@ -7,6 +7,7 @@ import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { injectedNote } from "../../frame/record.js";
 import type { SessionSetup } from "../../frame/session-setup.js";
 import { table } from "../../frame/text.js";
+import { uapiFiles } from "../../frame/uapi-choice.js";
 
 const schema = { schema: "iommuctl.session", version: 1 } as const;
 const variable = "IOMMUCTL_SESSION";
@@ -37,6 +38,7 @@ async function start(inv: Invocation): Promise<Outcome> {
 		inject: common.inject,
 		why: common.why,
 		record: record && resolve(io.cwd, record),
+		uapiFiles: uapiFiles(inv.common.uapiFile ?? [], io).flatMap(({ files }) => files),
 		cwd: io.cwd,
 	};
 	// Checked here, where the number is the one that the user knows.

@@ -3,6 +3,8 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { iommu_hw_info_type } from "../../../../structs/index.js";
 import { hwInfoPayloads, payloadOfType } from "../../../client/payloads.js";
+import { ENODEV } from "../../../kernel/errno.js";
+import type { Kernel } from "../../../kernel/kernel.js";
 import { callCommand } from "../../call/command.js";
 import { deviceFolder, devicePath } from "../../call/device-path.js";
 import type { Draft } from "../../call/draft.js";
@@ -40,16 +42,26 @@ function pathOf({ context, args }: Invocation): string {
 
 const target = (inv: Invocation): Promise<number> => inv.context.deviceFile(pathOf(inv));
 
-const inOrder = (names: readonly string[]): string[] => [...names].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+/** The search for devices ends after this many missing names in a row. */
+const gap = 8;
 
-/** The files in /dev/vfio/devices. A simulated kernel's are looked up, as it cannot list a folder. */
-function deviceNames({ kernel, sim }: KernelHandle): string[] {
-	if (kernel.kind === "sim") return inOrder([...(sim?.vfio?.devices.keys() ?? [])]);
-	try {
-		return inOrder(readdirSync(deviceFolder));
-	} catch {
-		return [];
+function deviceNames(kernel: Kernel): string[] {
+	if (kernel.kind === "real") {
+		try {
+			return readdirSync(deviceFolder).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+		} catch {
+			return [];
+		}
 	}
+	// A simulated kernel cannot list a folder: the names are tried one after another.
+	const found: string[] = [];
+	for (let at = 0, missed = 0; missed < gap; at++) {
+		const fd = kernel.open(`${deviceFolder}/vfio${at}`);
+		if (fd >= 0) kernel.close(fd);
+		missed = fd >= 0 || fd === -ENODEV ? 0 : missed + 1;
+		if (missed === 0) found.push(`vfio${at}`);
+	}
+	return found;
 }
 
 /** The device's name on its bus: 0000:00:10.0, or a virtual device's name. null if it is not known. */
@@ -66,7 +78,7 @@ async function list(inv: Invocation): Promise<Outcome> {
 	await announce(inv);
 	const handle = await inv.context.handle();
 	const { kernel, which } = handle;
-	const devices = deviceNames(handle).map((name) => {
+	const devices = deviceNames(kernel).map((name) => {
 		const path = devicePath(name);
 		return { name, path, device: busName(handle, name), id: inv.context.deviceIds.get(path) ?? null };
 	});

@@ -3,10 +3,10 @@ import { everyCall, groupCalls, type Ioctl, ioctlByRequest, type StructType } fr
 import { type Answer, callWithBytes } from "../../../client/call.js";
 import { DryScratch } from "../../../client/memory.js";
 import { explains } from "../../../kernel/why.js";
-import { devicePath } from "../../call/device-path.js";
 import { Draft } from "../../call/draft.js";
 import { madeIn } from "../../call/made.js";
-import { parseFd, parseField, parseHexBytes, parseLength, parseNumber } from "../../call/natural.js";
+import { parseField, parseHexBytes, parseLength, parseNumber } from "../../call/natural.js";
+import { onDevice, onFileOptions, onFileTarget } from "../../call/on-file.js";
 import { asExpected, findField } from "../../call/perform.js";
 import { reasonsFor } from "../../call/reasons.js";
 import { leavesOf } from "../../call/shape.js";
@@ -85,16 +85,6 @@ function withFields(inv: Invocation, call: Ioctl, bytes: Uint8Array, sets: reado
 	return whole.subarray(0, bytes.length);
 }
 
-/** What a number means goes by the file that it is sent to. */
-const onDevice = ({ context, options }: Invocation): boolean =>
-	options.onDevice !== undefined || (options.onFd !== undefined && context.isDeviceFile(parseFd(options.onFd as string, "--on-fd")));
-
-async function target({ context, options }: Invocation): Promise<number> {
-	if (options.onFd !== undefined) return parseFd(options.onFd as string, "--on-fd");
-	if (options.onDevice !== undefined) return await context.deviceFile(devicePath(options.onDevice as string));
-	return await context.iommu();
-}
-
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, options, common, io, out } = inv;
 	const call = findCall(args[0], onDevice(inv));
@@ -136,7 +126,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	}
 	await announce(inv);
 	const kernel = await inv.context.kernel();
-	const fd = await target(inv);
+	const fd = await onFileTarget(inv);
 	let answer: Answer;
 	const notOpened = fd < 0 && options.onDevice !== undefined;
 	const notes = shortNotes(call, before, typeof arg === "bigint");
@@ -149,7 +139,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		answer = { ioctl: call, ret: ret < 0 ? -1 : ret, errno: ret < 0 ? -ret : 0, before, after: before, why, decoded: {} };
 	} else answer = callWithBytes(kernel, fd, call, arg);
 	if (call.request === groupCalls.VFIO_GROUP_GET_DEVICE_FD && answer.ret >= 0) inv.context.deviceFiles.add(answer.ret);
-	const good = asExpected(inv, answer.errno);
+	const good = asExpected(inv, answer);
 	// As for the call's own command: the ID of what was made, or else the return value.
 	const value = answer.errno === 0 ? (madeIn(call, answer.after) ?? answer.ret) : undefined;
 	const details = call.struct || common.hex || before.length === 0 ? undefined : { lines: hexLines(answer) };
@@ -213,8 +203,7 @@ const family: Family = {
 				{ flags: "--length <n>", doc: "place exactly this many bytes, cut or padded with zeroes" },
 				{ flags: "--arg-addr <address>", doc: "pass this address as it is" },
 				{ flags: "--arg-value <number>", doc: "pass this number as it is" },
-				{ flags: "--on-fd <fd>", doc: "call on this file of the program instead of /dev/iommu" },
-				{ flags: "--on-device <device>", value: "device", doc: "call on a VFIO device's file: vfio0" },
+				...onFileOptions,
 			],
 			groups: ["kernel", "fd", "call", "dry", "expect", "quiet"],
 			examples: [

@@ -3,6 +3,7 @@ import {
 	allCalls,
 	allSets,
 	allStructs,
+	detailsOf,
 	enumByName,
 	type FieldInfo,
 	type Ioctl,
@@ -19,6 +20,8 @@ import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { readInputOrStdin } from "../../frame/io.js";
 import { didYouMean } from "../../frame/suggest.js";
 import { hexBytes, hexDump, table } from "../../frame/text.js";
+import { wrapText } from "../../frame/wrap-text.js";
+import { checkCommand } from "./struct-check.js";
 
 function callsOf(struct: StructType): Ioctl[] {
 	return allCalls().filter((call) => call.struct?.name === struct.name);
@@ -130,13 +133,14 @@ async function show({ args, common, io, out }: Invocation): Promise<Outcome> {
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 		return done;
 	}
+	const more = detailsOf(struct.name);
 	const lines = [
 		`${out.strong(`struct ${struct.name}`)}, ${struct.size} bytes: ${struct.doc}`,
-		...calls.map(({ name, request, minSize, size, since }) => {
+		...calls.map(({ name, request, minSize, size, since, header }) => {
 			const least = minSize > 0 && minSize < size ? `, at least ${minSize} bytes` : "";
-			return `  ${name} 0x${request.toString(16)}${least}${since ? `, since Linux ${since}` : ""}`;
+			return `  ${name} 0x${request.toString(16)}${least}${since ? `, since Linux ${since}` : ""}${header ? `, from ${header}` : ""}`;
 		}),
-		"",
+		...(more ? ["", ...more.split("\n\n").flatMap((paragraph) => [...wrapText(paragraph, io.stdout.columns), ""])] : [""]),
 		...table([["offset", "size", "type", "field", "", ""], ...fieldRows(struct.fields, 0)], io.stdout.columns).map((line) =>
 			line.trimEnd(),
 		),
@@ -284,6 +288,7 @@ const commands: readonly CommandSpec[] = [
 		],
 		run: decode,
 	},
+	checkCommand(findStruct),
 ];
 
 const family: Family = {

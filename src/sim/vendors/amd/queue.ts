@@ -6,7 +6,7 @@ import { amdInvalidations } from "./invalidations.js";
 export const amdQueue: GuestQueue = {
 	about: "AMD commands",
 	sizes: [16],
-	descriptors: AMD_COMMANDS,
+	names: Object.keys(AMD_COMMANDS),
 	encode: (name, fields) => encodeAmdCommand(name as AmdCommandName, fields),
 	forward(bytes) {
 		const command = decodeAmdCommand(bytes);

@@ -16,7 +16,7 @@ const TAKEN: ReadonlySet<string> = new Set(SMMU_GUEST_COMMANDS);
 export const smmuQueue: GuestQueue = {
 	about: "SMMUv3 commands",
 	sizes: [16],
-	descriptors: SMMU_COMMANDS,
+	names: Object.keys(SMMU_COMMANDS),
 	encode: (name, fields) => encodeSmmuCommand(name as SmmuCommandName, fields),
 	forward(bytes, targets) {
 		const command = decodeSmmuCommand(bytes);

@@ -20,7 +20,7 @@ const ALL_PAGES = (1n << 64n) - 1n;
 export const vtdQueue: GuestQueue = {
 	about: "VT-d descriptors (128 or 256 bits)",
 	sizes: [16, 32],
-	descriptors: VTD_DESCRIPTORS,
+	names: Object.keys(VTD_DESCRIPTORS),
 	encode: (name, fields, size) => encodeVtdDescriptor(name as VtdDescriptorName, fields, size as 16 | 32),
 	forward(bytes, targets) {
 		const descriptor = decodeVtdDescriptor(bytes);

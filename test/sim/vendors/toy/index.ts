@@ -7,7 +7,7 @@ import { ToyDriver, type ToyIommu, toyChecks } from "./driver.js";
 const queue: GuestQueue = {
 	about: "toy words",
 	sizes: [8],
-	descriptors: { FORGET: { layout: { pasid: { at: [[0, 63, 0]] } } } },
+	names: ["FORGET"],
 	encode: (_name, { pasid = 0n }) => new Uint8Array(BigUint64Array.of(pasid).buffer),
 	forward: (bytes) => ({ name: "FORGET", fields: { pasid: toWords(bytes)[0] }, fate: { kind: "lost", why: "it is a toy" } }),
 	invalidations: (bytes) => [{ type: "FORGET", cache: "pasid", context: Number(toWords(bytes)[0]) }],

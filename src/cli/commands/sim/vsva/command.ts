@@ -1,6 +1,4 @@
 /** `vsva`: shared virtual addressing for guests as proposed in 2017 and 2018. */
-
-import type { Layout } from "../../../../formats/words.js";
 import { queueVendors, vendors } from "../../../../sim/index.js";
 import type { Family } from "../../../frame/command.js";
 import { refusableFamily } from "../refusals.js";
@@ -14,16 +12,6 @@ const titles = (holds: (vendor: (typeof queues)[number]) => unknown): string =>
 		.map(({ title }) => title)
 		.join(", ");
 const widths = [...new Set(queues.flatMap(({ queue }) => queue.sizes.map((bytes) => String(bytes * 8))))];
-
-/** The fields of every descriptor by name; of each vendor that has one of this name. */
-function layouts(): Record<string, Layout[]> {
-	const found: Record<string, Layout[]> = {};
-	for (const [name, { layout }] of queues.flatMap(({ queue }) => Object.entries(queue.descriptors))) {
-		found[name] ??= [];
-		found[name].push(layout);
-	}
-	return found;
-}
 
 const family: Family = {
 	name: "vsva",
@@ -87,7 +75,7 @@ const family: Family = {
 				{ flags: "--from <file>", value: "file", doc: "the file with the queue; - is stdin" },
 				{
 					flags: "--op <fields>",
-					value: { commands: layouts() },
+					value: { names: [...new Set(queues.flatMap(({ queue }) => queue.names))] },
 					doc: "a descriptor by its name and fields: PASID_IOTLB,pasid=5,granularity=3,address=0x1000; may be repeated",
 					repeat: true,
 				},

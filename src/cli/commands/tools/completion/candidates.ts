@@ -4,7 +4,6 @@ import {
 	allSets,
 	allStructs,
 	constantsOf,
-	everyCall,
 	type FieldInfo,
 	ioctlByName,
 	RELEASES,
@@ -107,18 +106,6 @@ function record(layout: Layout, typed: string): Answer {
 	return { candidates: Object.keys(named ?? {}).map((name) => ({ value: typed.slice(0, at + 1) + name })) };
 }
 
-/** `NAME,field=value,...` of a hardware command. */
-function command(layouts: Readonly<Record<string, readonly Layout[]>>, typed: string): Answer {
-	const [name, ...fields] = typed.split(",");
-	if (fields.length === 0) return { candidates: names(Object.keys(layouts)), open: true };
-	const last = fields.pop() ?? "";
-	const used = new Set(fields.map((field) => field.split("=")[0]));
-	const known = layouts[name.toUpperCase()] ?? [];
-	const all = known.flatMap((layout) => record(layout, last).candidates).filter(({ value }) => !used.has(value.replace(/=$/, "")));
-	const before = typed.slice(0, typed.length - last.length);
-	return { candidates: [...new Set(all.map(({ value }) => before + value))].map((value) => ({ value })), open: true };
-}
-
 /** Scripts that iommuctl comes with, once it is clear that one is meant; files anyway. */
 async function scripts(typed: string): Promise<Answer> {
 	if (!/^(?:e|r)/.test(typed)) return { candidates: [], files: true };
@@ -179,7 +166,6 @@ async function valuesOf(
 		if ("id" in kind) return { candidates: await objects(context, kind.id) };
 		if ("names" in kind) return kind.several ? listed(typed, names(kind.names)) : { candidates: names(kind.names) };
 		if ("fieldsOf" in kind) return await payload(structByName(kind.fieldsOf), kind.bits, typed, context);
-		if ("commands" in kind) return command(kind.commands, typed);
 		const named = Object.entries(kind.recordOf).find(([name]) => name === before[0]?.toUpperCase());
 		return named ? record(named[1], typed) : nothing;
 	}
@@ -195,7 +181,7 @@ async function valuesOf(
 		case "uapi":
 			return await uapi(typed);
 		case "injection":
-			return { candidates: [{ value: "ioctl:error=" }, ...everyCall().map(({ name }) => ({ value: `${name}:error=` }))], open: true };
+			return { candidates: [{ value: "ioctl:error=" }, ...callNames().map(({ value }) => ({ value: `${value}:error=` }))], open: true };
 		case "assignment":
 			return await assignment(struct, typed, context);
 		case "errno":
@@ -226,14 +212,12 @@ async function vfioDevices(context: Context): Promise<Candidate[]> {
 async function ofMachine(machine: Machine | undefined): Promise<Candidate[]> {
 	if (machine === undefined) return [];
 	const { formatBdf } = await import("../../../../sim/index.js");
-	const { devices, siov, mdevs, kernel } = machine;
+	const { devices, siov, mdevs } = machine;
 	const all = [
-		...devices
-			.filter(({ iommu }) => iommu !== undefined || kernel.noiommu)
-			.map(({ vfio, bdf, model, iommu }) => ({ vfio, prefix: iommu === undefined ? "noiommu-" : "", doc: `${formatBdf(bdf)} ${model}` })),
-		...[...siov, ...mdevs].map(({ vfio, name }) => ({ vfio, prefix: "", doc: name })),
+		...devices.map(({ vfio, bdf, model }) => ({ vfio, doc: `${formatBdf(bdf)} ${model}` })),
+		...[...siov, ...mdevs].map(({ vfio, name }) => ({ vfio, doc: name })),
 	];
-	return all.filter(({ vfio }) => vfio !== undefined).map(({ vfio, prefix, doc }) => ({ value: `${prefix}vfio${vfio}`, doc }));
+	return all.filter(({ vfio }) => vfio !== undefined).map(({ vfio, doc }) => ({ value: `vfio${vfio}`, doc }));
 }
 
 /** Sessions that are running. */

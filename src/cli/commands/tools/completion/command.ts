@@ -1,6 +1,7 @@
 /** `completion`: the shells' scripts, and the answers that they ask for. */
 import type { CommandSpec, Family, Invocation } from "../../../frame/command.js";
 import { done, type Outcome } from "../../../frame/exit.js";
+import { uapiFileWords } from "../../../frame/uapi-choice.js";
 import type { Shell } from "./shells.js";
 
 /** One line: descriptions are shown beside the words. */
@@ -19,6 +20,12 @@ const script = (shell: Shell, example: string): CommandSpec => ({
 
 async function run({ args, commandLine, context, io }: Invocation): Promise<Outcome> {
 	const { answer } = await import("./answer.js");
+	// A session has its headers; elsewhere those of the line count.
+	const files = context.live === undefined ? uapiFileWords(args.slice(0, -1)) : [];
+	if (files.length > 0) {
+		const { useUapiFiles } = await import("../../../frame/uapi-files.js");
+		useUapiFiles({ files, quiet: true }, io, () => {});
+	}
 	const found = await answer(commandLine.families, args.length === 0 ? [""] : args, context);
 	const lines = found.candidates.map(({ value, doc }) => `${value}\t${oneLine(doc ?? "")}`);
 	io.stdout.write(`${[...lines, `:${(found.files ? 1 : 0) | (found.open ? 2 : 0)}`].join("\n")}\n`);
