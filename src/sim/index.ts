@@ -87,6 +87,7 @@ export { NO_PASID } from "./mmu/caches.js";
 export { type Inspection, inspect, type ObjectDetails, type ObjectView, type SpaceView } from "./system/inspect.js";
 export { isRelease } from "./uapi/release.js";
 export type { DrawnStep, DrawnWalk } from "./vendors/common/draw-walk.js";
+export type { QueueView, RegisterView } from "./vendors/common/records.js";
 export type { Targets } from "./vendors/guest-queue.js";
 export {
 	BUILTIN_MACHINES,

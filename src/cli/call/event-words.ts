@@ -1,5 +1,6 @@
 /** What a virtual event's record says, in words. */
 import { iommu_vevent_arm_smmuv3, iommu_vevent_tegra241_cmdqv } from "../../../structs/index.js";
+import { smmuEventWords } from "../../formats/smmuv3/event-words.js";
 import { decodeSmmuEvent } from "../../formats/smmuv3/events.js";
 import { toWords } from "../../formats/words.js";
 import { hex } from "../frame/text.js";
@@ -20,11 +21,15 @@ export function eventWords(struct: string, data: Uint8Array): EventWords | undef
 
 function smmuWords(record: Uint8Array): EventWords {
 	const { name, type, fields } = decodeSmmuEvent(record);
-	const title = name ?? `event type ${hex(type)}`;
 	const set = Object.entries(fields).filter(([, value]) => value !== 0n);
 	return {
-		text: [title, ...set.map(([field, value]) => `${field}=${hex(value)}`)].join(" "),
-		json: { name: name ?? null, type, fields: Object.fromEntries(set.map(([field, value]) => [field, hex(value)])) },
+		text: smmuEventWords(record),
+		json: {
+			name: name ?? null,
+			type,
+			words: smmuEventWords(record),
+			fields: Object.fromEntries(set.map(([field, value]) => [field, hex(value)])),
+		},
 	};
 }
 

@@ -2,4 +2,5 @@
 export * from "./commands.js";
 export * from "./device-table.js";
 export * from "./events.js";
+export * from "./ppr.js";
 export * from "./registers.js";

@@ -1,4 +1,7 @@
 /** Addresses of PCI functions: reads, writes and takes them apart. */
+import { formatRid } from "../../formats/rid.js";
+
+export { formatRid };
 
 /**
  * A PCI function's address as one number: segment << 16 | bus << 8 | device << 3 | function,
@@ -24,12 +27,6 @@ export function makeBdf(segment: number, bus: number, device: number, fn: number
 export function formatBdf(bdf: Bdf): string {
 	const segment = Math.floor(bdf / 0x10000);
 	return `${segment.toString(16).padStart(4, "0")}:${formatRid(bdf & 0xffff)}`;
-}
-
-/** A requester ID as `bus:device.function`. */
-export function formatRid(rid: number): string {
-	const h = (n: number) => n.toString(16).padStart(2, "0");
-	return `${h(rid >> 8)}:${h((rid >> 3) & 31)}.${rid & 7}`;
 }
 
 export const segmentOf = (bdf: Bdf): number => Math.floor(bdf / 0x10000);

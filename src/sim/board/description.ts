@@ -44,6 +44,12 @@ export interface CacheSizes {
 	readonly atc?: number;
 }
 
+/** How many records the queues have room for that the IOMMU reports to its driver in; absent: as many as Linux gives them. */
+export interface QueueSizes {
+	readonly events?: number;
+	readonly page_requests?: number;
+}
+
 /** The fields that every kind of IOMMU has; each vendor adds its own. */
 export interface Iommu {
 	/** the vendor's kind (BoardVendor.kind) */
@@ -52,6 +58,7 @@ export interface Iommu {
 	/** regions that every device behind it reserves */
 	readonly reserved: readonly ReservedRegion[];
 	readonly caches: CacheSizes;
+	readonly queues: QueueSizes;
 	/** how it deviates from its specification (names of BoardVendor.quirks) */
 	readonly quirks: readonly string[];
 }

@@ -152,11 +152,13 @@ function reservedFile(r: ReservedRegion): Record<string, unknown> {
 
 function iommuFile(iommu: Iommu, vendor: BoardVendor): Record<string, unknown> {
 	const caches = Object.entries(iommu.caches).filter(([, entries]) => entries !== undefined);
+	const queues = Object.entries(iommu.queues).filter(([, entries]) => entries !== undefined);
 	return {
 		name: iommu.name,
 		kind: iommu.kind,
 		...vendor.file(iommu),
 		...(caches.length ? { caches: Object.fromEntries(caches) } : {}),
+		...(queues.length ? { queues: Object.fromEntries(queues) } : {}),
 		...(iommu.quirks.length ? { quirks: [...iommu.quirks] } : {}),
 		...(iommu.reserved.length ? { reserved: iommu.reserved.map(reservedFile) } : {}),
 	};

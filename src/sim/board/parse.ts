@@ -67,7 +67,15 @@ function readIommu(f: Fields, vendors: readonly BoardVendor[]): Iommu {
 	}));
 	const vendor = vendorOf(vendors, kind);
 	const quirks = f.choices("quirks", Object.keys(vendor.quirks ?? {}));
-	return vendor.parse(f, { kind, name, reserved, caches, quirks });
+	const queues = f.map("queues", (q) => ({ events: queueSize(q, "events"), page_requests: queueSize(q, "page_requests") }));
+	return vendor.parse(f, { kind, name, reserved, caches, quirks, queues });
+}
+
+/** The number of records that a queue has room for; hardware wants a power of two. */
+function queueSize(f: Fields, name: string): number | undefined {
+	const size = f.int(name, 1 << 19);
+	if (size !== undefined && (size === 0 || (size & (size - 1)) !== 0)) f.fail(name, `${size} is not a power of two`);
+	return size;
 }
 
 function readBridge(f: Fields): Bridge {

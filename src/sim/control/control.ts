@@ -1,5 +1,5 @@
 /** Control of the simulated machine from outside: DMA, page requests, faults. */
-import { EINVAL, EOPNOTSUPP, EPERM } from "../../kernel/errno.js";
+import { EINVAL, ENODEV, EOPNOTSUPP, EPERM } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { ControlError, Refusal } from "../contract/control-error.js";
 import type { IommuDevice } from "../contract/device.js";
@@ -14,6 +14,7 @@ import type { Sim } from "../system/sim.js";
 import { HwDevice } from "../vendors/common/device.js";
 import type { HwIommu } from "../vendors/common/driver.js";
 import type { EventOutcome, RaisedEvent } from "../vendors/common/event.js";
+import type { HardwareLog } from "../vendors/common/records.js";
 import { EmulatedBinding } from "../vfio/binding.js";
 import { softwareDmaChecks } from "./checks.js";
 import { findDevice, findHwDevice } from "./devices.js";
@@ -170,6 +171,36 @@ export class SimControl {
 		// the answer to a stalled transaction is delivered through this
 		this.requests(hw);
 		return this.transfers.start(hw, dir, iova, data, pasid, as);
+	}
+
+	/** The IOMMU of this name. Throws a ControlError. */
+	iommu(name: string): HwIommu {
+		const all = this.sim.hardware?.iommus ?? [];
+		const found = all.find((iommu) => iommu.name === name);
+		if (found === undefined)
+			throw new ControlError(
+				ENODEV,
+				`no IOMMU is called "${name}"`,
+				all.length === 0 ? "this machine has none" : `there are ${all.map((iommu) => iommu.name).join(", ")}`,
+			);
+		return found;
+	}
+
+	/** Keeps the IOMMU's driver from reading faults and page requests. Throws a ControlError. */
+	hold(name: string): void {
+		this.#log(name).hold();
+	}
+
+	/** Lets the driver read what is there, and devices that found no room ask again. Throws a ControlError. */
+	release(name: string): void {
+		this.#log(name).release();
+		this.transfers.retry(this.iommu(name));
+	}
+
+	#log(name: string): HardwareLog {
+		const { log } = this.iommu(name).driver;
+		if (log === undefined) throw new ControlError(EOPNOTSUPP, `what ${name} records is not simulated`);
+		return log;
 	}
 
 	/** The IOMMUs that have caches. */

@@ -1,6 +1,6 @@
 /** A device's side of page requests: sends them, tracks those outstanding, counts the responses. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../structs/index.js";
-import { type FaultGroup, RESPONSE_INVALID, RESPONSE_SUCCESS } from "../contract/page-request.js";
+import { type FaultGroup, type PageRequest, RESPONSE_INVALID, RESPONSE_SUCCESS } from "../contract/page-request.js";
 import { lookAlike } from "../extensions/pasid-space.js";
 import { EXEC, PRIV, READ, WRITE } from "../mmu/walk.js";
 import type { HwDevice } from "../vendors/common/device.js";
@@ -45,6 +45,8 @@ export class DeviceRequests {
 	/** the interface that it sends requests through */
 	readonly pri: RequestInterface;
 	readonly #ended: Around["ended"];
+	/** requests that the IOMMU's driver has not read */
+	#unread: PageRequest[] = [];
 	/** a response is under way that is neither SUCCESS nor INVALID */
 	#failing = false;
 
@@ -95,6 +97,8 @@ export class DeviceRequests {
 	reset(): void {
 		const { requests } = this.device;
 		const groups = [...requests.pending].map((each) => each.requests[0].group);
+		groups.push(...this.#unread.filter(({ last }) => last).map(({ group }) => group));
+		this.#unread = [];
 		requests.reset();
 		this.pri.reset(this.device);
 		for (const group of groups) this.#ended(this.device, group, "reset");
@@ -102,7 +106,7 @@ export class DeviceRequests {
 
 	/** requests that wait for a response, including those of incomplete groups */
 	get outstanding(): number {
-		let count = this.device.requests.partial.length;
+		let count = this.device.requests.partial.length + this.#unread.length;
 		for (const { requests } of this.device.requests.pending) count += requests.length;
 		return count;
 	}
@@ -126,6 +130,7 @@ export class DeviceRequests {
 			for (const { requests } of device.requests.pending) used.add(requests[0].group);
 			for (const { group } of device.requests.partial) used.add(group);
 		}
+		for (const user of this.#sameRequester()) for (const { group } of user.#unread) used.add(group);
 		let group = 0;
 		while (used.has(group)) group++;
 		return group <= MAX_GROUP ? group : undefined;
@@ -175,14 +180,42 @@ export class DeviceRequests {
 		group: number,
 		complete: boolean,
 		privateData?: number,
-	): "waits" | "refused" | "partial" {
+	): "waits" | "refused" | "partial" | "lost" {
+		let lost = false;
 		pages.forEach(({ addr, perm }, i) => {
 			this.counts.sent++;
 			const last = complete && i === pages.length - 1;
-			this.device.requests.report({ pasid, group, perm: toPerm(perm), addr: addr & PAGE, last, privateData });
+			lost = !this.#arrives({ pasid, group, perm: toPerm(perm), addr: addr & PAGE, last, privateData }) || lost;
 		});
+		// the response to a lost group is the IOMMU's own, and says nothing about its pages
+		if (lost && complete) this.counts.success++;
+		if (lost) {
+			// the driver ignores what it finds of a group that lacks a request
+			this.#unread = this.#unread.filter((each) => each.group !== group || each.pasid !== pasid);
+			return "lost";
+		}
 		if (!complete) return "partial";
-		return this.find(group, pasid) === undefined ? "refused" : "waits";
+		return this.find(group, pasid) !== undefined || this.#unread.some((each) => each.group === group) ? "waits" : "refused";
+	}
+
+	/** A request arrives at the IOMMU, whose driver reads it now or later. False: there was no room for it. */
+	#arrives(request: PageRequest): boolean {
+		const { log } = this.device.iommu.driver;
+		if (log === undefined) {
+			this.device.requests.report(request);
+			return true;
+		}
+		this.#unread.push(request);
+		const read = () => {
+			const at = this.#unread.indexOf(request);
+			return at >= 0 && this.#unread.splice(at, 1).length > 0;
+		};
+		const arrived = log.pageRequest(this.device, request, () => {
+			// a reset device has forgotten it
+			if (read()) this.device.requests.report(request);
+		});
+		if (!arrived) read();
+		return arrived;
 	}
 }
 

@@ -108,6 +108,11 @@ export class Transfers {
 		for (const transfer of held) if (transfer.state === "held") this.#run(transfer);
 	}
 
+	/** The IOMMU's driver has read what was there: devices that found no room for their requests try again. */
+	retry(iommu: HwDevice["iommu"]): void {
+		for (const transfer of [...this.all.values()]) if (transfer.state === "held" && transfer.device.iommu === iommu) this.#run(transfer);
+	}
+
 	/** The device has no DMA under way any more. */
 	end(device: HwDevice, why: string): void {
 		for (const transfer of this.all.values())
@@ -169,6 +174,12 @@ export class Transfers {
 		transfer.state = "waiting";
 		transfer.group = group;
 		const sent = shared === undefined ? requests.send(pages, pasid, group, true) : "waits";
+		if (sent === "lost") {
+			// answered SUCCESS by the IOMMU itself: the device tries again, when there may be room
+			transfer.state = "held";
+			transfer.group = undefined;
+			return;
+		}
 		// the answer may have come at once and ended the transfer
 		if (sent !== "waits" && transfer.state === "waiting")
 			this.#abort(transfer, `${why}; page request ${group} was answered INVALID at once`);

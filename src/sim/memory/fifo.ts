@@ -15,6 +15,11 @@ export class Fifo<T> {
 		return this.size > 0 ? this.#items[this.#items.length - 1] : undefined;
 	}
 
+	/** All items, the oldest first. */
+	items(): readonly T[] {
+		return this.#items.slice(this.#head);
+	}
+
 	push(item: T): void {
 		this.#items.push(item);
 	}

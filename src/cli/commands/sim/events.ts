@@ -50,6 +50,10 @@ function fateText(raised: ReturnType<SimControl["raise"]>): string {
 			return `the event queue of device ${hex(raised.virtId)} is full, so it is lost`;
 		case "page-request":
 			return `it stalls, and the fault queue has it as page request group ${raised.group}`;
+		case "held":
+			return "the driver has not read the record yet: sim release lets it";
+		case "overflowed":
+			return "there was no room for the record, so it is lost";
 		case "unhandled":
 			return `nobody takes it (${raised.why}): the kernel log has it`;
 	}

@@ -55,13 +55,14 @@ async function request(inv: Invocation): Promise<Outcome> {
 		};
 	};
 	const refusal = refuse();
-	let sent: "waits" | "refused" | "partial" = "refused";
+	let sent: "waits" | "refused" | "partial" | "lost" = "refused";
 	if (refusal === undefined && group !== undefined)
 		sent = shared === undefined ? requests.send(pages, pasid, group, options.incomplete !== true, privateData) : "waits";
 	const fate = {
 		waits: "waits for a response",
 		refused: "was answered INVALID at once: no fault queue takes it",
 		partial: "is not complete yet",
+		lost: "found no room in the IOMMU's queue and is lost: its last request is answered SUCCESS by the IOMMU itself",
 	}[sent];
 	return await showIo(inv, {
 		command: "sim page-request",

@@ -1,5 +1,6 @@
 /** The simulated AMD IOMMU driver: what the iommufd core calls. */
 import { iommufd_hwpt_alloc_flags as FLAG, iommu_hw_info_type as INFO, iommu_hw_info_amd } from "../../../../structs/index.js";
+import { AMD_EVENTS, AMD_FAULT_FLAGS } from "../../../formats/amd/events.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
@@ -15,7 +16,7 @@ import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DrawnWalk } from "../common/draw-walk.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
-import { type EventOutcome, numberedFault, type RaisedEvent } from "../common/event.js";
+import { type EventOutcome, fateOf, numberedFault, type RaisedEvent } from "../common/event.js";
 import { FaultLog } from "../common/fault-log.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
@@ -27,6 +28,7 @@ import { amdEvent } from "./events.js";
 import { amdFaultLine, amdWhy } from "./fault-log.js";
 import { AmdFeatures } from "./features.js";
 import { amdTable } from "./gcr3-table.js";
+import { AmdLog } from "./log.js";
 import { AmdNestedDomain, copyDte } from "./nested-domain.js";
 import { type AmdOutcome, type AmdRequest, AmdTranslator } from "./translate.js";
 
@@ -41,6 +43,7 @@ export class AmdDriver implements HwDriver {
 	/** translates requests that go through guests' tables */
 	readonly translator: AmdTranslator;
 	readonly #faults: FaultLog;
+	readonly log: AmdLog;
 	/** the next domain ID for a guest's table; host tables need none here */
 	#nextDomain = 1;
 
@@ -53,13 +56,17 @@ export class AmdDriver implements HwDriver {
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = ({ device, error }) => {
 			context.reasons.note(atcChecks.atcKept, formatRid(device), endOf(error));
-			context.warn(
-				`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps its entries`,
+			const code = error === "ITE" ? AMD_EVENTS.IOTLB_INV_TIMEOUT : AMD_EVENTS.INVALID_DEVICE_REQUEST;
+			this.log.event(code, { device_id: BigInt(device) }, () =>
+				context.warn(
+					`AMD-Vi: Event logged [${error === "ITE" ? "IOTLB_INV_TIMEOUT" : "INVALID_DEVICE_REQUEST"} device=${formatRid(device)}]: its cache keeps its entries`,
+				),
 			);
 			return false;
 		};
 		this.translator = new AmdTranslator(this.caches, new HostMemory(context.memory), this.features);
 		this.#faults = new FaultLog(context.warn);
+		this.log = new AmdLog(description);
 	}
 
 	get reasons(): Reasons {
@@ -82,8 +89,15 @@ export class AmdDriver implements HwDriver {
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code, address, write, pasid } = numberedFault(device, event);
 		this.reasons.note(loggedChecks.faultLogged, device.name, "AMD");
-		this.context.warn(amdFaultLine(device.bdf, pasid, 0, address, { code, flags: write ? 0x20 : 0 }));
-		return { record: undefined, fate: "unhandled", why: "guests have no event queue" };
+		const raised = { code, flags: (write ? AMD_FAULT_FLAGS.rw : 0) | (pasid === undefined ? 0 : AMD_FAULT_FLAGS.gn | AMD_FAULT_FLAGS.us) };
+		const fate = fateOf(
+			(take) => this.log.fault({ rid: device.requester.wire, pasid, domain: 0, address }, raised, take),
+			() => {
+				this.context.warn(amdFaultLine(device.bdf, pasid, 0, address, raised));
+				return { fate: "unhandled", why: "guests have no event queue" };
+			},
+		);
+		return { ...fate, record: undefined };
 	}
 
 	canTrackDirty(): boolean {
@@ -193,7 +207,8 @@ export class AmdDriver implements HwDriver {
 	finish(device: HwDevice, iova: bigint, pasid: number | undefined, domain: number, outcome: AmdOutcome): DmaOutcome {
 		if (outcome.ok) return outcome;
 		const { event, ats } = outcome;
-		if (!ats) this.#faults.add(amdFaultLine(device.bdf, pasid, domain, iova, event));
+		const from = { rid: device.requester.wire, pasid, domain, address: iova };
+		if (!ats) this.log.fault(from, event, () => this.#faults.add(amdFaultLine(device.bdf, pasid, domain, iova, event)));
 		return { ok: false, ats, why: amdWhy(event) };
 	}
 }

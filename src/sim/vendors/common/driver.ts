@@ -9,6 +9,7 @@ import type { HwDevice } from "./device.js";
 import type { DrawnWalk } from "./draw-walk.js";
 import type { EventOutcome, RaisedEvent } from "./event.js";
 import type { DriverHooks } from "./hooks.js";
+import type { HardwareLog } from "./records.js";
 import type { TableTranslator } from "./table-translator.js";
 
 /** A physical IOMMU of a machine, with the driver that runs it. */
@@ -27,6 +28,8 @@ export interface HwDriver extends IommuDriver<HwDevice> {
 	capabilities(pci: PciDevice): number;
 	/** the caches of the IOMMU and of the devices behind it; absent: it has none */
 	readonly caches?: IommuCaches;
+	/** what it reports to the driver: fault records, page requests, registers; absent: this is not simulated */
+	readonly log?: HardwareLog;
 	/** PASIDs of one function can be given to different owners (Scalable IOV) */
 	readonly splitsFunctions?: boolean;
 	/** Makes a translator for a guest's whole PASID table: `base` is guest-physical, `size` the number of PASIDs, a power of two. */

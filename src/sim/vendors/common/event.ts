@@ -18,6 +18,8 @@ export type EventFate =
 	| { readonly fate: "queued" | "lost"; readonly virtId: bigint }
 	/** the fault queue, as a page request of this group */
 	| { readonly fate: "page-request"; readonly group: number }
+	/** the driver has not read the IOMMU's record yet; `overflowed`: there was no room for the record */
+	| { readonly fate: "held" | "overflowed" }
 	/** nobody: the kernel log has it */
 	| { readonly fate: "unhandled"; readonly why: string };
 
@@ -39,4 +41,14 @@ export function numberedFault(
 	if (!Number.isInteger(code))
 		throw new ControlError(EINVAL, `"${event.what}" is not a fault reason of ${name}`, "give its number, for example 0x71");
 	return { code, address, write: write !== 0n, pasid: event.pasid ?? device.part?.pasid };
+}
+
+/**
+ * Writes a record, and tells what became of the fault: what `deliver` says if the driver reads it at once; else the record is held
+ * back, or lost for want of room. `write` returns whether there was room.
+ */
+export function fateOf(write: (take: () => void) => boolean, deliver: () => EventFate): EventFate {
+	const told: EventFate[] = [];
+	const written = write(() => told.push(deliver()));
+	return told[0] ?? { fate: written ? "held" : "overflowed" };
 }

@@ -52,8 +52,8 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 		arch: "aarch64",
 		iommu: {
 			name: "smmu0",
-			// both stages, ATS, PRI, stall, HTTU, 16-bit ASIDs and VMIDs, 2-level CDs, 16-bit SSIDs, RIL, FWB
-			idr: [0x0c4d149b, 0x02730410, 0, 0x1514, 0, 0x74],
+			// both stages, ATS, PRI (a queue of 512), stall, HTTU, 16-bit ASIDs and VMIDs, 2-level CDs, 16-bit SSIDs, RIL, FWB
+			idr: [0x0c4d149b, 0x02734c10, 0, 0x1514, 0, 0x74],
 			aidr: 1,
 			canwbs: true,
 			ats: true,

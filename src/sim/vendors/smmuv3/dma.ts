@@ -137,7 +137,7 @@ function names(stream: SmmuStream, pasid: number | undefined): Values {
 /** Records an event that ends the access. The guest gets it if it concerns the guest's own stage; else it is printed. */
 export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome & { ok: false } {
 	const record = smmuEventRecord(event, stream.smmu.has(QUIRKS.wholeIpa));
-	deliver(stream, event, record);
+	stream.smmu.log.event(record, () => deliver(stream, event, record));
 	return { ok: false, record, why: event.name };
 }
 
@@ -174,8 +174,14 @@ function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint,
 	const tag = BigInt(stream.smmu.takeStag());
 	const stall = event && { ...event, fields: { ...event.fields, stall: 1n, stag: tag } };
 	const record = stall && smmuEventRecord(stall, stream.smmu.has(QUIRKS.wholeIpa));
-	const waits = requested(stream, Number(tag), iova, what, ssid);
-	if (!waits && stall !== undefined) stream.smmu.host.warn(unhandledLine(stream, stall, NO_QUEUE));
+	// until the driver has read the record, the transaction waits
+	let waits = true;
+	const take = () => {
+		waits = requested(stream, Number(tag), iova, what, ssid);
+		if (!waits && stall !== undefined) stream.smmu.host.warn(unhandledLine(stream, stall, NO_QUEUE));
+	};
+	if (record === undefined) take();
+	else stream.smmu.log.event(record, take, true);
 	return { ok: false, record, waits: waits ? Number(tag) : undefined, why: event?.name };
 }
 

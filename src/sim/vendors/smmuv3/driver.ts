@@ -26,6 +26,7 @@ import { smmuInfoChecks, smmuInitViommuChecks, smmuPagingChecks, smmuViommuCheck
 import { access, hostStage1, resolve, throughTable } from "./dma.js";
 import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
 import { drawSmmu, tablesOf } from "./draw.js";
+import type { SmmuLog } from "./log.js";
 import { raiseSmmu } from "./raise.js";
 import type { Smmu } from "./smmu.js";
 import type { CachedCd } from "./translate.js";
@@ -43,6 +44,10 @@ export class Smmuv3Driver implements HwDriver {
 
 	get reasons(): Reasons {
 		return this.smmu.host.reasons;
+	}
+
+	get log(): SmmuLog {
+		return this.smmu.log;
 	}
 
 	get caches(): IommuCaches<CachedCd> {

@@ -5,7 +5,7 @@ import { EINVAL, ENODEV } from "../../../kernel/errno.js";
 import { ControlError } from "../../contract/control-error.js";
 import { EXEC, PRIV, READ, WRITE } from "../../mmu/walk.js";
 import type { HwDevice } from "../common/device.js";
-import type { EventOutcome, RaisedEvent } from "../common/event.js";
+import { type EventOutcome, fateOf, type RaisedEvent } from "../common/event.js";
 import { QUIRKS } from "./board.js";
 import { deliver, NO_QUEUE, requested } from "./dma.js";
 import type { Smmu } from "./smmu.js";
@@ -29,10 +29,22 @@ export function raiseSmmu(smmu: Smmu, device: HwDevice, event: RaisedEvent): Eve
 		if (error instanceof RangeError) throw new ControlError(EINVAL, `${name}: ${error.message}`);
 		throw error;
 	}
-	if (fields.stall !== 1n || raised.stage2) return { ...deliver(stream, raised, record), record };
+	if (fields.stall !== 1n || raised.stage2) {
+		const fate = fateOf(
+			(take) => smmu.log.event(record, take),
+			() => deliver(stream, raised, record),
+		);
+		return { ...fate, record };
+	}
 	const tag = fields.stag === undefined ? smmu.takeStag() : Number(fields.stag);
 	const access = (fields.rnw === 1n ? READ : WRITE) | (fields.ind === 1n ? EXEC : 0) | (fields.pnu === 1n ? PRIV : 0);
-	if (requested(stream, tag, fields.address ?? 0n, access, event.pasid)) return { fate: "page-request", group: tag, record };
-	smmu.host.warn(unhandledLine(stream, raised, NO_QUEUE));
-	return { fate: "unhandled", why: NO_QUEUE, record };
+	const fate = fateOf(
+		(take) => smmu.log.event(record, take, true),
+		() => {
+			if (requested(stream, tag, fields.address ?? 0n, access, event.pasid)) return { fate: "page-request", group: tag };
+			smmu.host.warn(unhandledLine(stream, raised, NO_QUEUE));
+			return { fate: "unhandled", why: NO_QUEUE };
+		},
+	);
+	return { ...fate, record };
 }

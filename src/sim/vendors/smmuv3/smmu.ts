@@ -11,6 +11,7 @@ import { HostMemory } from "../common/host-memory.js";
 import { QUIRKS, type Smmuv3Iommu } from "./board.js";
 import { smmuVmidChecks } from "./checks.js";
 import { Smmuv3Driver } from "./driver.js";
+import { SmmuLog } from "./log.js";
 import { SmmuStream } from "./stream.js";
 import { decodeSmmuIdr, type SmmuFeatures } from "./stream-table.js";
 import { type CachedCd, SmmuTranslator } from "./translate.js";
@@ -21,6 +22,7 @@ export class Smmu implements HwIommu {
 	readonly name: string;
 	readonly features: SmmuFeatures;
 	readonly caches: IommuCaches<CachedCd>;
+	readonly log: SmmuLog;
 	readonly translator: SmmuTranslator;
 	readonly #streams = new Map<IommuDevice, SmmuStream>();
 	readonly #vmids = new IdPool<true>(1);
@@ -32,8 +34,10 @@ export class Smmu implements HwIommu {
 	) {
 		this.name = description.name;
 		this.features = decodeSmmuIdr(description.idr);
+		this.log = new SmmuLog(description);
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = ({ device, error }) => {
+			this.log.invalidationError();
 			host.reasons.note(atcChecks.atcKept, formatRid(device), endOf(error));
 			host.warn(`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${endOf(error)}; its cache keeps its entries`);
 			return false;

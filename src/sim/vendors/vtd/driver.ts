@@ -24,7 +24,7 @@ import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DrawnWalk } from "../common/draw-walk.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
-import { type EventOutcome, numberedFault, type RaisedEvent } from "../common/event.js";
+import { type EventOutcome, fateOf, numberedFault, type RaisedEvent } from "../common/event.js";
 import { FaultLog } from "../common/fault-log.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
@@ -34,6 +34,7 @@ import { drawVtd } from "./draw.js";
 import { vtdFaultLine } from "./fault-log.js";
 import { legacyReason, secondStageReason, vtdReason } from "./fault-reasons.js";
 import { VtdFeatures } from "./features.js";
+import { VtdLog } from "./log.js";
 import { VtdNestedDomain } from "./nested-domain.js";
 import { VtdPagingDomain } from "./paging-domain.js";
 import { vtdTable } from "./pasid-directory.js";
@@ -49,6 +50,7 @@ export class VtdDriver implements HwDriver {
 	/** translates requests that go through guests' tables */
 	readonly translator: VtdTranslator;
 	readonly #faults: FaultLog;
+	readonly log: VtdLog;
 	/** takes the failures of device-TLB invalidations while a caller reports them */
 	#reported: AtcFailure[] | undefined;
 	/** the next domain ID for a guest's table; host tables need none here */
@@ -62,6 +64,7 @@ export class VtdDriver implements HwDriver {
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = (failure) => this.#atcFailed(failure);
 		this.#faults = new FaultLog(context.warn);
+		this.log = new VtdLog(description);
 		this.isolatesMsi = description.interruptRemapping;
 		const page1G = (this.features.firstStagePages & (1n << 30n)) !== 0n;
 		const limits = { addressBits: 52, guestBits: this.features.secondStageWidth, page1G };
@@ -87,6 +90,7 @@ export class VtdDriver implements HwDriver {
 	/** Whether the invalidation is submitted once more. */
 	#atcFailed(failure: AtcFailure): boolean {
 		const { device, context, error } = failure;
+		this.log.invalidationError(error, device);
 		const again = error === "ITE" && this.#reported === undefined;
 		if (!again) this.reasons.note(atcChecks.atcKept, formatRid(device), endOf(error));
 		this.#reported?.push(failure);
@@ -118,8 +122,16 @@ export class VtdDriver implements HwDriver {
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
 		const { code, address, write, pasid } = numberedFault(device, event);
 		this.reasons.note(loggedChecks.faultLogged, device.name, "VT-d");
-		this.context.warn(vtdFaultLine(device.requester.wire, pasid, address, write ? WRITE : READ, code));
-		return { record: undefined, fate: "unhandled", why: "guests have no event queue" };
+		const access = write ? WRITE : READ;
+		const fault = { rid: device.requester.wire, pasid, address, access, reason: code, request: false };
+		const fate = fateOf(
+			(take) => this.log.fault(fault, take),
+			() => {
+				this.context.warn(vtdFaultLine(fault.rid, pasid, address, access, code));
+				return { fate: "unhandled", why: "guests have no event queue" };
+			},
+		);
+		return { ...fate, record: undefined };
 	}
 
 	canTrackDirty(): boolean {
@@ -183,7 +195,12 @@ export class VtdDriver implements HwDriver {
 		const { reason, quiet, ats } = outcome;
 		const sent = pasid ?? device.part?.pasid;
 		if (!ats && quiet) this.reasons.note(vtdQuietChecks.vtdFaultQuiet, device.name, iova);
-		if (!ats && !quiet) this.#faults.add(vtdFaultLine(device.requester.wire, sent, iova, access, reason));
+		if (!ats && !quiet) {
+			const rid = device.requester.wire;
+			// a device with ATS asks for translations before it sends anything
+			const fault = { rid, pasid: sent, address: iova, access, reason, request: device.pci.ats };
+			this.log.fault(fault, () => this.#faults.add(vtdFaultLine(rid, sent, iova, access, reason)));
+		}
 		return { ok: false, ats, why: `fault reason 0x${reason.toString(16).padStart(2, "0")}: ${vtdReason(reason)}` };
 	}
 
