@@ -3,6 +3,7 @@ import { EFAULT } from "../../kernel/errno.js";
 import { PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
 import type { Reasons } from "../why/reasons.js";
 import { lengthChecks, mappingChecks, unmappingChecks } from "./checks.js";
+import { IntervalCounter } from "./interval-counter.js";
 import { type MemoryObject, PAGE_SIZE } from "./memory-object.js";
 import { type Extent, pageOf, type UserMemory } from "./user-memory.js";
 
@@ -17,7 +18,11 @@ export interface Vma {
 	/** index of the object's page at `start` */
 	readonly objectPage: number;
 	readonly prot: number;
+	/** the object's pages that were used through this mapping; kept only where it cannot be read, see `extents` */
+	present?: IntervalCounter;
 }
+
+type Visit = (object: MemoryObject, page: number, offset: number, at: number, count: number) => void;
 
 /** First page that user space cannot map (x86-64 with four levels). */
 const TASK_PAGES = 2 ** 35 - 1;
@@ -99,14 +104,14 @@ export class AddressSpace implements UserMemory {
 
 	/** Copy out of memory. 0, or -EFAULT (everything before the bad page is copied). */
 	read(addr: bigint, into: Uint8Array): Ret {
-		return this.#each(addr, into.length, READABLE, (object, page, offset, at, count) => object.readAt(page, offset, into, at, count));
+		const visit: Visit = (object, page, offset, at, count) => object.readAt(page, offset, into, at, count);
+		return this.#each(addr, into.length, READABLE, visit, "read");
 	}
 
 	/** Copy into memory, with `force` even if it is read-only. 0, or -EFAULT (everything before the bad page is copied). */
 	write(addr: bigint, from: Uint8Array, force = false): Ret {
-		return this.#each(addr, from.length, force ? READABLE : PROT_WRITE, (object, page, offset, at, count) =>
-			object.writeAt(page, offset, from, at, count),
-		);
+		const visit: Visit = (object, page, offset, at, count) => object.writeAt(page, offset, from, at, count);
+		return this.#each(addr, from.length, force ? READABLE : PROT_WRITE, visit, "write");
 	}
 
 	/**
@@ -142,7 +147,7 @@ export class AddressSpace implements UserMemory {
 
 	/** Write zeroes; untouched pages stay untouched. 0, or -EFAULT. */
 	clear(addr: bigint, length: number): Ret {
-		return this.#each(addr, length, PROT_WRITE, (object, page, offset, _at, count) => object.clearAt(page, offset, count));
+		return this.#each(addr, length, PROT_WRITE, (object, page, offset, _at, count) => object.clearAt(page, offset, count), "write");
 	}
 
 	/** Whether all of [addr, addr+length) can be read (or written). */
@@ -163,11 +168,12 @@ export class AddressSpace implements UserMemory {
 			if (vma === undefined || !(vma.prot & (write ? PROT_WRITE : READABLE))) break;
 			const first = vma.objectPage + (at - vma.start);
 			// To be pinned for reading, a page of write-only memory must be there already.
-			const present = write || (vma.prot & PROT_READ) !== 0 || isPresent(vma.object, first);
-			if (!present) break;
-			const room = vma.prot & PROT_READ || write ? Math.min(end, vma.end) - at : 1;
+			const readable = (vma.prot & PROT_READ) !== 0;
+			if (!write && !readable && !isPresent(vma, first)) break;
+			const room = readable || write ? Math.min(end, vma.end) - at : 1;
 			const exists = Math.min(room, vma.object.pages - first);
 			if (exists <= 0) break;
+			if (!readable && write) makePresent(vma, first, exists);
 			found.push({ object: vma.object, page: first, count: exists });
 			at += exists;
 			if (exists < room) break;
@@ -175,12 +181,8 @@ export class AddressSpace implements UserMemory {
 		return found;
 	}
 
-	#each(
-		addr: bigint,
-		length: number,
-		prot: number,
-		visit: (object: MemoryObject, page: number, offset: number, at: number, count: number) => void,
-	): Ret {
+	/** `use`: what becomes of the pages, if they are not only looked up */
+	#each(addr: bigint, length: number, prot: number, visit: Visit, use?: "read" | "write"): Ret {
 		let page = pageOf(addr);
 		let offset = Number(addr & 0xfffn);
 		for (let at = 0; at < length; ) {
@@ -189,6 +191,8 @@ export class AddressSpace implements UserMemory {
 			const objectPage = vma.objectPage + (page - vma.start);
 			if (objectPage >= vma.object.pages) return -EFAULT;
 			const count = Math.min(PAGE_SIZE - offset, length - at);
+			if ((vma.prot & PROT_READ) === 0 && (use === "write" || (use === "read" && vma.object.kind === "memfd")))
+				makePresent(vma, objectPage, 1);
 			visit(vma.object, objectPage, offset, at, count);
 			at += count;
 			offset = 0;
@@ -228,7 +232,19 @@ function bytes(pages: number): bigint {
 	return BigInt(pages) << 12n;
 }
 
-/** Whether a page of anonymous memory was ever used. */
-function isPresent(object: MemoryObject, page: number): boolean {
-	return object.kind === "anonymous" && (object.nextTouched(page) === page || object.pins.at(page) > 0);
+/** Whether a page is there: a write brought it in, or a pin for writing; a read only if the memory is a file's. */
+function isPresent({ object, present }: Vma, page: number): boolean {
+	return (present?.at(page) ?? 0) > 0 || (object.kind === "anonymous" && object.nextTouched(page) === page);
+}
+
+function makePresent(vma: Vma, page: number, count: number): void {
+	vma.present ??= new IntervalCounter();
+	const { present } = vma;
+	const end = page + count;
+	for (let at = page; at < end; ) {
+		const before = present.at(at);
+		const next = present.firstOther(at, end, before);
+		if (before === 0) present.add(at, next, 1);
+		at = next;
+	}
 }

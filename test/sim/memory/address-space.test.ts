@@ -92,4 +92,43 @@ describe("a process's memory", () => {
 		expect(program.map(ioas, APERTURE.start + PAGE, fresh, PAGE, FIXED | READ | WRITE)).toBe(0);
 		expect(program.map(ioas, APERTURE.start + 2n * PAGE, fresh, PAGE, FIXED | READ)).toBe(0);
 	});
+
+	test.each(["anonymous", "a file's"])("write-only memory that was pinned for writing and let go counts as used: %s", (kind) => {
+		const program = new Program();
+		const { kernel } = program;
+		const ioas = program.ioas();
+		program.mock(ioas);
+		const file = kind === "anonymous" ? {} : { fd: kernel.memfd("m", 8n * PAGE) };
+		const writeOnly = () => kernel.mmap({ addr: 0n, length: 4n * PAGE, prot: 2, ...file });
+		const memory = writeOnly();
+		const pin = (pages: bigint, flags: number) => {
+			const ret = program.map(ioas, APERTURE.start, memory, pages * PAGE, FIXED | flags);
+			if (ret === 0) program.unmap(ioas, APERTURE.start, pages * PAGE);
+			return ret;
+		};
+		expect(pin(1n, READ)).toBe(-EFAULT);
+		expect(pin(2n, READ | WRITE)).toBe(0);
+		expect(pin(2n, READ)).toBe(0);
+		expect(pin(3n, READ)).toBe(-EFAULT);
+		// what was used through one mapping is not there in another, nor in a new one at the same place
+		expect(program.map(ioas, APERTURE.start, writeOnly(), PAGE, FIXED | READ)).toBe(-EFAULT);
+		expect(kernel.munmap(memory, 4n * PAGE)).toBe(0);
+		expect(kernel.mmap({ addr: memory, length: 4n * PAGE, prot: 2, ...file })).toBe(memory);
+		expect(pin(1n, READ)).toBe(-EFAULT);
+	});
+
+	test("reading makes a page of a file's write-only memory present, but not one of anonymous memory", () => {
+		const program = new Program();
+		const { kernel } = program;
+		const ioas = program.ioas();
+		program.mock(ioas);
+		const fd = kernel.memfd("m", PAGE);
+		const [anonymous, shared] = [{}, { fd }].map((file) => kernel.mmap({ addr: 0n, length: PAGE, prot: 2, ...file }));
+		for (const memory of [anonymous, shared]) program.peek(memory, 4);
+		expect(program.map(ioas, APERTURE.start, anonymous, PAGE, FIXED | READ)).toBe(-EFAULT);
+		expect(program.map(ioas, APERTURE.start, shared, PAGE, FIXED | READ)).toBe(0);
+		// zeroes that are written are a use
+		kernel.poke(anonymous, new Uint8Array(1));
+		expect(program.map(ioas, APERTURE.start + PAGE, anonymous, PAGE, FIXED | READ)).toBe(0);
+	});
 });
