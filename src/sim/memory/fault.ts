@@ -20,7 +20,8 @@ export function faultAt(memory: UserMemory, addr: bigint, length: number, write:
 			else bad = middle;
 		}
 		const page = start + BigInt(good * PAGE_SIZE);
-		const readOnly = write && memory.accessible(page, PAGE_SIZE, READABLE);
-		return `page 0x${page.toString(16)} is ${readOnly ? "read-only" : "not mapped"}`;
+		if (!memory.accessible(page, PAGE_SIZE, READABLE)) return `page 0x${page.toString(16)} is not mapped`;
+		// Reading reaches every mapped page; what is refused is to pin a write-only one that was not used yet.
+		return `page 0x${page.toString(16)} is ${write ? "read-only" : "write-only, and nothing was written to it yet"}`;
 	};
 }
