@@ -15,9 +15,11 @@ import { HwDevice } from "../vendors/common/device.js";
 import type { HwIommu } from "../vendors/common/driver.js";
 import type { EventOutcome, RaisedEvent } from "../vendors/common/event.js";
 import type { HardwareLog } from "../vendors/common/records.js";
+import type { GuestQueue } from "../vendors/guest-queue.js";
 import { EmulatedBinding } from "../vfio/binding.js";
 import { softwareDmaChecks } from "./checks.js";
 import { findDevice, findHwDevice } from "./devices.js";
+import { type QueueRow, runQueue } from "./guest-queue.js";
 import { RequestInterface } from "./request-interface.js";
 import { DeviceRequests } from "./requests.js";
 import { type Transfer, Transfers } from "./transfers.js";
@@ -99,6 +101,14 @@ export class SimControl {
 	unbound(device: IommuDevice): void {
 		if (device instanceof HwDevice) this.transfers.end(device, "the device was closed");
 		this.guestTables.unbound(device);
+	}
+
+	/** Runs descriptors of a guest's queue on a table that is bound as a whole, and tells what became of each. */
+	runQueue(queue: GuestQueue, table: GuestTable, descriptors: readonly Uint8Array[]): QueueRow[] {
+		const rows = runQueue(queue, table, descriptors, (device) => this.requests(device));
+		for (const { index, name, error, devices, why } of rows)
+			if (devices.length > 0) this.sim.warn(`${table.iommu.name}: guest table ${table.id}: descriptor ${index} ${name}: ${error}: ${why}`);
+		return rows;
 	}
 
 	/** A device was reset, and with it what is part of it: nothing that it had under way is left, nor what it had cached. */

@@ -33,9 +33,18 @@ export function splitQueue(bytes: Uint8Array, size: number): Uint8Array[] {
 	return Array.from({ length: Math.floor(bytes.length / size) }, (_, at) => bytes.subarray(at * size, (at + 1) * size));
 }
 
-/** Decides how each descriptor is handled. */
+/** Decides how each descriptor is handled. Nothing is fetched behind one at which the hardware stops its queue. */
 export function forward(queue: GuestQueue, descriptors: readonly Uint8Array[], targets: Targets): Forwarded[] {
-	return descriptors.map((bytes, index) => ({ index, ...queue.forward(bytes, targets) }));
+	let stopped: { readonly index: number; readonly error: string } | undefined;
+	return descriptors.map((bytes, index) => {
+		const judged = queue.forward(bytes, targets);
+		if (stopped !== undefined) {
+			const why = `not fetched: the queue stops at descriptor ${stopped.index} (${stopped.error})`;
+			return { index, ...judged, fate: { kind: "lost" as const, why } };
+		}
+		if (judged.stops !== undefined) stopped = { index, error: judged.stops };
+		return { index, ...judged };
+	});
 }
 
 /** Groups the entries for each target into arrays, in order, at most `batch` entries in each. */

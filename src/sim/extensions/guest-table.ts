@@ -146,8 +146,7 @@ export class GuestTable implements PasidTable {
 	translate(device: HwDevice, iova: bigint, access: number, pasid: number | undefined): DmaOutcome {
 		const member = this.#members.get(device);
 		if (member === undefined) return { ok: false, why: "the guest's table was taken away" };
-		const domain = device.group.attached.get(0)?.domain;
-		if (domain !== member.domain) this.#move(device, member, domain);
+		this.#follow(device, member);
 		const { stage } = member;
 		if (stage === undefined)
 			return { ok: false, why: "the device is not attached to a second-stage page table, which would map the guest's memory" };
@@ -165,9 +164,16 @@ export class GuestTable implements PasidTable {
 		return { tables: "the guest's PASID table, on nothing", steps: [], end: { ok: false, fault: "none", why }, cached: [] };
 	}
 
-	/** Drops what the caches of its devices have; entries with their requester IDs as the IOMMU sees them. Returns how many. */
+	/** Drops what the caches of its devices have; requester IDs are those on the wire. Returns how many entries. */
 	invalidate(it: Invalidation): number {
-		return this.caches.reduce((sum, caches) => sum + caches.invalidate(it), 0);
+		for (const [device, member] of this.#members) this.#follow(device, member);
+		let stages = [...this.#stages.values()];
+		// a device has one cache, which is filled through what it is attached to
+		if (it.cache === "atc" && it.device !== undefined)
+			stages = [...this.#members].flatMap(([device, { stage }]) =>
+				stage !== undefined && device instanceof HwDevice && device.requester.wire === it.device ? [stage] : [],
+			);
+		return [...new Set(stages.map(({ translator }) => translator.caches))].reduce((sum, caches) => sum + caches.invalidate(it), 0);
 	}
 
 	/** Returns the device-TLB invalidations that failed, and clears the list. */
@@ -175,6 +181,12 @@ export class GuestTable implements PasidTable {
 		const failed = this.#failed;
 		this.#failed = [];
 		return failed;
+	}
+
+	/** The device may have been attached to another page table in the meantime. */
+	#follow(device: IommuDevice, member: Member): void {
+		const domain = device.group.attached.get(0)?.domain;
+		if (domain !== member.domain) this.#move(device, member, domain);
 	}
 
 	/** The device goes over to another second stage: what it and the IOMMU cached for it is dropped, and no one else's. */

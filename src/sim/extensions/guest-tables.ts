@@ -8,6 +8,7 @@ import { IommufdContext } from "../iommufd/context.js";
 import { HwDevice } from "../vendors/common/device.js";
 import type { Hardware } from "../vendors/hardware.js";
 import { GuestTable } from "./guest-table.js";
+import { Notifiers } from "./notifiers.js";
 import { foreignOwner, isSecondStage } from "./pasid-space.js";
 
 /** The devices, each with the requester ID that the guest knows it by. */
@@ -31,6 +32,7 @@ export function aliasOf(hardware: Hardware, device: HwDevice, shared = true): st
 /** The guest PASID tables that are bound: base and size, for one device or several. */
 export class GuestTables {
 	readonly #tables = new Map<number, GuestTable>();
+	readonly notifiers = new Notifiers();
 	#next = 1;
 
 	constructor(readonly hardware: Hardware | undefined) {}
@@ -111,6 +113,7 @@ export class GuestTables {
 		table.leave(device);
 		if (table.devices.size > 0 || !this.#tables.delete(table.id)) return;
 		table.free();
+		this.notifiers.gone(table.id);
 	}
 
 	/** The devices with all functions of their groups. Throws a Refusal if one of them cannot have the table. */

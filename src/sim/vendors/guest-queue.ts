@@ -1,6 +1,7 @@
 /** The interface of a vendor's guest invalidation queue, and the possible fates of its descriptors. */
 import type { Values } from "../../formats/words.js";
 import type { Invalidation } from "../mmu/caches.js";
+import type { AtcError } from "../mmu/failing-atcs.js";
 
 /** How one descriptor of a guest's queue is handled. */
 export type Fate =
@@ -30,8 +31,28 @@ export interface Judged {
 	readonly name: string;
 	readonly fields: Readonly<Values>;
 	readonly fate: Fate;
-	/** nothing after it may overtake it */
+	/** it completes once everything before it is done, and nothing after it may overtake it */
 	readonly waits?: boolean;
+	/** the hardware would stop its queue here: the error's name */
+	readonly stops?: string;
+	/** it answers page requests */
+	readonly response?: QueueResponse;
+}
+
+/** A response to page requests, in a guest's queue. */
+export interface QueueResponse {
+	/** the guest's requester ID of the device */
+	readonly rid: number;
+	/** undefined: without PASID; null: the response does not say */
+	readonly pasid: number | undefined | null;
+	readonly group: number;
+	readonly code: "success" | "invalid" | "failure";
+}
+
+/** How hardware reports a device-TLB invalidation that failed: under which name, and whether its queue stops then. */
+export interface CompletionError {
+	readonly name: string;
+	readonly stops: boolean;
 }
 
 /** A vendor's queue. */
@@ -48,6 +69,8 @@ export interface GuestQueue {
 	forward(bytes: Uint8Array, targets: Targets): Judged;
 	/** The invalidations of a descriptor for caches that use the guest's own IDs (a table that was bound as a whole). */
 	invalidations(bytes: Uint8Array): Invalidation[];
+	/** what becomes of device-TLB invalidations that fail; absent: nothing fails */
+	readonly completionErrors?: Readonly<Record<AtcError, CompletionError>>;
 	/** the kind of object whose invalidation arrays the entries go to */
 	readonly target: "hwpt" | "viommu";
 	/** the guest's PASIDs and domain IDs can select among several targets */

@@ -1,21 +1,26 @@
 /** The hardware errors that the handled entries of an invalidation array report. */
 import { showLeaf } from "../../call/natural.js";
 import type { Details, Made } from "../../call/spec.js";
+import type { Invocation } from "../../frame/command.js";
 
 /** The most errors shown as text; the JSON has all. */
 const mostShown = 16;
 
-/** With a proposal that reports it (vtd-inv-v10): the `hw_error` of each entry that was handled and failed, and its device. */
-export async function hwErrors({ inv, draft, answers }: Made): Promise<Details> {
+/** The struct of an entry with its `hw_error`, where a proposal that the kernel has reports it for arrays of this type. */
+export async function entryWithError(inv: Invocation, type: number | undefined) {
 	const { sim } = await inv.context.handle();
-	if (sim?.hardware === undefined) return {};
+	if (sim?.hardware === undefined) return undefined;
 	const { proposals } = await import("../../../sim/index.js");
 	const { vendor } = sim.hardware.machine.kernel;
 	const on = Object.values(proposals()).flatMap(({ option, entryErrors }) => (vendor[option] && entryErrors ? [entryErrors] : []));
-	const type = answers.length === 0 ? undefined : Number(draft.read(answers[0].before, "data_type"));
-	const found = on.find((each) => each.type === type);
-	if (found === undefined) return {};
-	const { entry: struct } = found;
+	return on.find((each) => each.type === type)?.entry;
+}
+
+/** With a proposal that reports it (vtd-inv-v10): the `hw_error` of each entry that was handled and failed, and its device. */
+export async function hwErrors({ inv, draft, answers }: Made): Promise<Details> {
+	const { sim } = await inv.context.handle();
+	const struct = await entryWithError(inv, answers.length === 0 ? undefined : Number(draft.read(answers[0].before, "data_type")));
+	if (sim === undefined || struct === undefined) return {};
 	const leaf = struct.leaves.find(({ name }) => name === "hw_error");
 	const errors: { entry: number; at: number; array: number; hw_error: number; text: string }[] = [];
 	let first = 0;

@@ -1,6 +1,6 @@
 /** Forwards a guest's AMD command buffer. */
-import { AMD_COMMANDS, type AmdCommandName, decodeAmdCommand, encodeAmdCommand } from "../../../formats/amd/commands.js";
-import type { Fate, GuestQueue } from "../guest-queue.js";
+import { AMD_COMMANDS, type AmdCommand, type AmdCommandName, decodeAmdCommand, encodeAmdCommand } from "../../../formats/amd/commands.js";
+import type { Fate, GuestQueue, QueueResponse } from "../guest-queue.js";
 import { amdInvalidations } from "./invalidations.js";
 
 export const amdQueue: GuestQueue = {
@@ -10,12 +10,29 @@ export const amdQueue: GuestQueue = {
 	encode: (name, fields) => encodeAmdCommand(name as AmdCommandName, fields),
 	forward(bytes) {
 		const command = decodeAmdCommand(bytes);
-		return { name: command.name ?? `opcode ${command.opcode}`, fields: command.fields, fate: fateOf(command.name) };
+		return {
+			name: command.name ?? `opcode ${command.opcode}`,
+			fields: command.fields,
+			fate: fateOf(command.name),
+			waits: command.name === "COMPLETION_WAIT",
+			stops: command.name === undefined ? "ILLEGAL_COMMAND_ERROR" : undefined,
+			response: responseOf(command),
+		};
 	},
+	// the command processor halts until software restarts it (AMD 48882, IOTLB_INV_TIMEOUT)
+	completionErrors: { ITE: { name: "IOTLB_INV_TIMEOUT", stops: true }, ICE: { name: "INVALID_DEVICE_REQUEST", stops: false } },
 	// a guest's table is a single domain, whatever ID the guest gives it
 	invalidations: (bytes) => amdInvalidations(decodeAmdCommand(bytes)).map(({ domain: _, ...rest }) => rest),
 	target: "hwpt",
 };
+
+const CODES: Readonly<Record<number, QueueResponse["code"]>> = { 0: "success", 1: "invalid", 15: "failure" };
+
+function responseOf({ name, fields }: AmdCommand): QueueResponse | undefined {
+	if (name !== "COMPLETE_PPR_REQUEST") return undefined;
+	const n = (field: string) => Number(fields[field] ?? 0n);
+	return { rid: n("device_id"), pasid: n("gn") ? n("pasid") : undefined, group: n("tag"), code: CODES[n("code")] ?? "failure" };
+}
 
 function fateOf(name: string | undefined): Fate {
 	switch (name) {

@@ -3,7 +3,7 @@ import { hex } from "../../../formats/bits.js";
 import { IommuCaches } from "../../mmu/caches.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
-import { recorded } from "./dma.js";
+import { finish } from "./dma.js";
 import { drawSmmu } from "./draw.js";
 import type { Smmu } from "./smmu.js";
 import { STE_S1 } from "./stream-table.js";
@@ -39,10 +39,7 @@ export function smmuTable(smmu: Smmu, base: bigint, size: number): TableTranslat
 			const stream = smmu.stream(device);
 			if (stream === undefined) return { ok: false };
 			const from = { sid: stream.wire, vmid: 0, ste, stage2, ssid: pasid, ats: stream.ats };
-			const outcome = translator.translate(from, iova, access);
-			if (outcome.ok) return outcome;
-			if (outcome.event === undefined) return { ok: false, ats: outcome.ats };
-			return recorded(stream, outcome.event);
+			return finish(stream, translator.translate(from, iova, access), iova, access, pasid);
 		},
 	};
 }

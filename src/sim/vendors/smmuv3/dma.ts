@@ -36,7 +36,11 @@ export type Resolved =
 
 /** Translates one access of a device, or aborts it with the SMMU's record and the driver's handling of it. */
 export function access(stream: SmmuStream, iova: bigint, what: number, pasid?: number): DmaOutcome {
-	const outcome = resolve(stream, iova, what, pasid, stream.smmu.translator);
+	return finish(stream, resolve(stream, iova, what, pasid, stream.smmu.translator), iova, what, pasid);
+}
+
+/** What becomes of an access that was translated, or not: then it stalls, is recorded, or is refused without a record. */
+export function finish(stream: SmmuStream, outcome: Resolved, iova: bigint, what: number, pasid: number | undefined): DmaOutcome {
 	if (outcome.ok) return outcome;
 	if (outcome.stall) return stalled(stream, outcome.event, iova, what, pasid);
 	const { unrecorded, event, why } = outcome;

@@ -8,7 +8,7 @@ import {
 	type SmmuCommand,
 	type SmmuCommandName,
 } from "../../../formats/smmuv3/index.js";
-import type { Fate, GuestQueue, Targets } from "../guest-queue.js";
+import type { Fate, GuestQueue, QueueResponse, Targets } from "../guest-queue.js";
 import { smmuInvalidations } from "./invalidations.js";
 
 const TAKEN: ReadonlySet<string> = new Set(SMMU_GUEST_COMMANDS);
@@ -24,12 +24,30 @@ export const smmuQueue: GuestQueue = {
 			name: command.name ?? `opcode 0x${command.opcode.toString(16)}`,
 			fields: command.fields,
 			fate: fateOf(command, bytes, targets),
+			waits: command.name === "SYNC",
+			stops: command.name === undefined ? "CERROR_ILL" : undefined,
+			response: responseOf(command),
 		};
 	},
+	// the queue stops at the SYNC that waits for the ATC_INV (IHI0070, CMD_SYNC)
+	completionErrors: { ITE: { name: "CERROR_ATC_INV_SYNC", stops: true }, ICE: { name: "CERROR_ATC_INV_SYNC", stops: true } },
 	invalidations: (bytes) => smmuInvalidations(decodeSmmuCommand(bytes), 0),
 	target: "viommu",
 	array: { type: DATA.IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, entryLength: ENTRY.size },
 };
+
+/** RESP of PRI_RESP: deny, fail, success; and of RESUME: terminate, retry, abort. */
+const PRI_CODES = ["failure", "invalid", "success"] as const;
+const RETRY = 1;
+
+function responseOf({ name, fields }: SmmuCommand): QueueResponse | undefined {
+	const n = (field: string) => Number(fields[field] ?? 0n);
+	if (name === "PRI_RESP")
+		return { rid: n("sid"), pasid: n("ssv") ? n("ssid") : undefined, group: n("prg_index"), code: PRI_CODES[n("resp")] ?? "failure" };
+	// a stalled transaction is named by its tag alone
+	if (name === "RESUME") return { rid: n("sid"), pasid: null, group: n("stag"), code: n("resp") === RETRY ? "success" : "invalid" };
+	return undefined;
+}
 
 /** An SMMUv3 command as an entry of a virtual IOMMU's invalidation array, if it is one. */
 function fateOf(command: SmmuCommand, bytes: Uint8Array, targets: Targets): Fate {

@@ -12,7 +12,7 @@ import {
 	type VtdDescriptorName,
 	vtdRange,
 } from "../../../formats/vtd/descriptors.js";
-import type { Fate, GuestQueue, Targets } from "../guest-queue.js";
+import type { Fate, GuestQueue, QueueResponse, Targets } from "../guest-queue.js";
 import { vtdInvalidations } from "./invalidations.js";
 
 const ALL_PAGES = (1n << 64n) - 1n;
@@ -25,13 +25,31 @@ export const vtdQueue: GuestQueue = {
 	forward(bytes, targets) {
 		const descriptor = decodeVtdDescriptor(bytes);
 		const { name, type, fields } = descriptor;
-		return { name: name ?? `type ${type}`, fields, fate: fateOf(descriptor, targets), waits: name === "WAIT" };
+		return {
+			name: name ?? `type ${type}`,
+			fields,
+			fate: fateOf(descriptor, targets),
+			waits: name === "WAIT",
+			// Invalidation Queue Error: the head stays at the descriptor until software clears the error
+			stops: descriptor.invalid === undefined ? undefined : "IQE",
+			response: responseOf(descriptor),
+		};
 	},
+	// after a time-out no descriptor is fetched until software clears ITE, and waits that are pending are aborted
+	completionErrors: { ITE: { name: "ITE", stops: true }, ICE: { name: "ICE", stops: false } },
 	invalidations: (bytes) => vtdInvalidations(decodeVtdDescriptor(bytes)),
 	target: "hwpt",
 	maps: true,
 	array: { type: DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, entryLength: ENTRY.size },
 };
+
+const CODES: Readonly<Record<number, QueueResponse["code"]>> = { 0: "success", 1: "invalid", 15: "failure" };
+
+function responseOf({ name, fields, invalid }: VtdDescriptor): QueueResponse | undefined {
+	if (name !== "PAGE_GROUP_RESPONSE" || invalid !== undefined) return undefined;
+	const n = (field: string) => Number(fields[field] ?? 0n);
+	return { rid: n("rid"), pasid: n("pasid_present") ? n("pasid") : undefined, group: n("group"), code: CODES[n("code")] ?? "failure" };
+}
 
 /** A VT-d descriptor as an entry of a stage 1 invalidation array, if it is one. */
 function fateOf(descriptor: VtdDescriptor, targets: Targets): Fate {

@@ -72,14 +72,24 @@ export async function unbind(inv: Invocation): Promise<Outcome> {
 export async function list(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
 	const tables = [...control.guestTables.all];
-	if (inv.common.json) printDocument(inv, "iommuctl.vsva.tables", { tables: tables.map(tableDocument) });
+	const notifiers = [...control.guestTables.notifiers.all];
+	if (inv.common.json)
+		printDocument(inv, "iommuctl.vsva.tables", {
+			tables: tables.map(tableDocument),
+			notifiers: notifiers.map(({ id, vendor, table, told }) => ({ notifier: id, vendor, table: table ?? null, told })),
+		});
 	else if (tables.length === 0) inv.io.stdout.write("no guest's PASID table is bound\n");
 	else
 		for (const { id, kind, base, size, devices } of tables)
 			inv.io.stdout.write(
 				`${id}  ${kind}  ${plural(size, "PASID")} at ${hex(base)}  ${[...devices].map(([device, rid]) => `${device.name}=${hex(rid)}`).join(" ")}\n`,
 			);
-	return { ...done, fields: { tables: tables.length } };
+	if (!inv.common.json)
+		for (const { id, vendor, table, told } of notifiers)
+			inv.io.stdout.write(
+				`notifier ${id}  ${vendor}  ${table === undefined ? "invalidation arrays" : `table ${table}`}  ${plural(told, "descriptor")}\n`,
+			);
+	return { ...done, fields: { tables: tables.length, notifiers: notifiers.length } };
 }
 
 function tableDocument({ id, kind, base, size, devices, queue }: Table): Record<string, unknown> {

@@ -1,6 +1,6 @@
 /** `vsva`: shared virtual addressing for guests as proposed in 2017 and 2018. */
 import { queueVendors, vendors } from "../../../../sim/index.js";
-import type { Family } from "../../../frame/command.js";
+import type { Family, OptionSpec } from "../../../frame/command.js";
 import { refusableFamily } from "../refusals.js";
 import { bind, list, unbind } from "./bind.js";
 
@@ -12,6 +12,47 @@ const titles = (holds: (vendor: (typeof queues)[number]) => unknown): string =>
 		.map(({ title }) => title)
 		.join(", ");
 const widths = [...new Set(queues.flatMap(({ queue }) => queue.sizes.map((bytes) => String(bytes * 8))))];
+
+const vendorOption: OptionSpec = { flags: "--vendor <name>", doc: "whose queue it is", choices: queues.map(({ kind }) => kind) };
+
+/** What the guest's queue holds. */
+const queueOptions = (): readonly OptionSpec[] => [
+	vendorOption,
+	{ flags: "--from <file>", value: "file", doc: "the file with the queue; - is stdin" },
+	{
+		flags: "--op <fields>",
+		value: { names: [...new Set(queues.flatMap(({ queue }) => queue.names))] },
+		doc: "a descriptor by its name and fields: PASID_IOTLB,pasid=5,granularity=3,address=0x1000; may be repeated",
+		repeat: true,
+	},
+	{ flags: "--hex <hex>", doc: "descriptors in hex; may be repeated", repeat: true },
+	{ flags: "--format <form>", doc: "the form of --from, if it cannot be guessed", choices: ["binary", "hex", "json"] },
+	{
+		flags: "--width <bits>",
+		doc: `width of ${titles(({ queue }) => queue.sizes.length > 1)}'s descriptors (${widths[0]})`,
+		choices: widths,
+	},
+];
+
+/** Where its descriptors go. */
+const targetOptions: readonly OptionSpec[] = [
+	{
+		flags: "--hwpt <id>",
+		value: { id: "hwpt_id" },
+		doc: `${titles(({ queue }) => queue.array && queue.target === "hwpt")}: the nested page table that entries go to`,
+	},
+	{
+		flags: "--viommu <id>",
+		value: { id: "viommu_id" },
+		doc: `${titles(({ queue }) => queue.target === "viommu")}: the virtual IOMMU`,
+	},
+	{
+		flags: "--map <key=n:id>",
+		doc: `${titles(({ queue }) => queue.maps)}: pasid=5:ID or did=3:ID, if there are several page tables`,
+		repeat: true,
+	},
+	{ flags: "--table <id>", doc: "hand the queue to this table of vsva bind" },
+];
 
 const family: Family = {
 	name: "vsva",
@@ -68,40 +109,12 @@ const family: Family = {
 				`${queues.map(({ queue }) => queue.about).join(", ")}: bytes, hex, or JSON (an array, or one object per line,`,
 				'{"op":"PASID_IOTLB","pasid":5,"did":1,"granularity":3,"address":"0x1000","am":0}). Consecutive descriptors for one target',
 				"go in one call. Every descriptor that is not forwarded is listed with the reason: the VMM handles it itself (vmm), it needs no",
-				"call (covered), or it is lost. --table hands the queue to a table of `vsva bind` instead.",
+				"call (covered), or it is lost. --table hands the queue to a table of `vsva bind` instead. As in hardware, nothing is fetched behind a",
+				"descriptor that stops the queue (IQE), and a wait behind a failed invalidation (ITE, ICE) is not completed: such a queue fails with EIO.",
 			].join("\n"),
 			options: () => [
-				{ flags: "--vendor <name>", doc: "whose queue it is", choices: queues.map(({ kind }) => kind) },
-				{ flags: "--from <file>", value: "file", doc: "the file with the queue; - is stdin" },
-				{
-					flags: "--op <fields>",
-					value: { names: [...new Set(queues.flatMap(({ queue }) => queue.names))] },
-					doc: "a descriptor by its name and fields: PASID_IOTLB,pasid=5,granularity=3,address=0x1000; may be repeated",
-					repeat: true,
-				},
-				{ flags: "--hex <hex>", doc: "descriptors in hex; may be repeated", repeat: true },
-				{ flags: "--format <form>", doc: "the form of --from, if it cannot be guessed", choices: ["binary", "hex", "json"] },
-				{
-					flags: "--width <bits>",
-					doc: `width of ${titles(({ queue }) => queue.sizes.length > 1)}'s descriptors (${widths[0]})`,
-					choices: widths,
-				},
-				{
-					flags: "--hwpt <id>",
-					value: { id: "hwpt_id" },
-					doc: `${titles(({ queue }) => queue.array && queue.target === "hwpt")}: the nested page table that entries go to`,
-				},
-				{
-					flags: "--viommu <id>",
-					value: { id: "viommu_id" },
-					doc: `${titles(({ queue }) => queue.target === "viommu")}: the virtual IOMMU`,
-				},
-				{
-					flags: "--map <key=n:id>",
-					doc: `${titles(({ queue }) => queue.maps)}: pasid=5:ID or did=3:ID, if there are several page tables`,
-					repeat: true,
-				},
-				{ flags: "--table <id>", doc: "hand the queue to this table of vsva bind" },
+				...queueOptions(),
+				...targetOptions,
 				{ flags: "--device <name>", value: "device", doc: "the device whose queue it is; refused if its requester ID is not its own" },
 				{ flags: "--batch <n>", doc: "the most entries of one call (2^19)" },
 				{ flags: "--strict", doc: "exit 1 if anything is lost" },
@@ -112,6 +125,32 @@ const family: Family = {
 				["vsva forward --vendor smmuv3 --from commands.jsonl --viommu 6 --dry-run", "only the arrays and the report"],
 			],
 			run: async (inv) => (await import("./forward.js")).forwardQueue(inv),
+		},
+		{
+			name: "register",
+			summary: "forward what a guest's queue gets from now on, as forward would, until unregister",
+			details: "The notifier of the proposals. What the guest writes into its queue (vsva queue) reaches every notifier of that vendor.",
+			options: () => [vendorOption, ...targetOptions],
+			groups: ["kernel", "quiet"],
+			examples: [["vsva register --table 1", ""]],
+			run: async (inv) => (await import("./forward.js")).register(inv),
+		},
+		{
+			name: "unregister",
+			summary: "forward nothing more",
+			args: [{ name: "NOTIFIER", doc: "its ID" }],
+			groups: ["kernel"],
+			examples: [["vsva unregister 1", ""]],
+			run: async (inv) => (await import("./forward.js")).unregister(inv),
+		},
+		{
+			name: "queue",
+			summary: "the guest writes descriptors into its queue; notifiers forward them",
+			details: "Without a notifier (vsva register) nobody learns of them: caches keep what they have.",
+			options: queueOptions,
+			groups: ["kernel", "fd"],
+			examples: [["vsva queue --op PASID_IOTLB,pasid=5,did=7,granularity=2 --op WAIT,status_write=1", ""]],
+			run: async (inv) => (await import("./forward.js")).guestQueue(inv),
 		},
 		{
 			name: "convert-response",
