@@ -43,6 +43,15 @@ export const AMD_FAULT_FLAGS = {
 	tr: 0x100,
 } as const;
 
+/** A page fault's flags in words: `write, not present`. */
+export function amdFlagWords(flags: number): string {
+	const { gn, nx, us, i, pr, rw, pe, rz, tr } = AMD_FAULT_FLAGS;
+	const has = (flag: number) => (flags & flag) !== 0;
+	const access = has(i) ? "interrupt" : has(rw) ? "write" : has(nx) ? "read for execution" : "read";
+	const page = !has(pr) ? "not present" : has(pe) ? "the page forbids it" : has(rz) ? "a reserved bit is set" : "present";
+	return [has(gn) && !has(us) ? `privileged ${access}` : access, page, ...(has(tr) ? ["translation request"] : [])].join(", ");
+}
+
 const CODE: Layout = { code: at(0, 63, 60) };
 const DEVICE: Layout = { device_id: at(0, 15, 0) };
 /** The domain ID; with GN, and for requests of PASIDs, the PASID: its upper bits stand apart. */

@@ -1,7 +1,15 @@
 /** What an SMMUv3 event record says, in words. */
+import type { Values } from "../words.js";
 import { decodeSmmuEvent } from "./events.js";
 
 const CLASSES = ["fetching the CD", "walking stage 1"];
+
+/** The access that an event is about: `privileged read`; undefined: the event is about none. */
+export function smmuAccessWords({ rnw, ind, pnu }: Readonly<Values>): string | undefined {
+	if (rnw === undefined) return undefined;
+	const access = rnw === 0n ? "write" : ind === 1n ? "instruction read" : "read";
+	return pnu === 1n ? `privileged ${access}` : access;
+}
 
 /** In words: `F_TRANSLATION, sid 0x42, iova 0x3000, read`. */
 export function smmuEventWords(record: Uint8Array): string {
@@ -25,10 +33,8 @@ export function smmuEventWords(record: Uint8Array): string {
 				if (fields[prefix + suffix] === 1n) said.push(`${who} ${what}`);
 		return said.join(", ");
 	}
-	if (fields.rnw !== undefined) {
-		const access = fields.rnw === 0n ? "write" : fields.ind === 1n ? "instruction read" : "read";
-		said.push(fields.pnu === 1n ? `privileged ${access}` : access);
-	}
+	const access = smmuAccessWords(fields);
+	if (access !== undefined) said.push(access);
 	const cls = fields.class === undefined ? undefined : CLASSES[Number(fields.class)];
 	if (cls !== undefined) said.push(cls);
 	if (fields.s2 === 1n) {

@@ -117,11 +117,11 @@ test("AMD: user and supervisor pages, NX, and read-only for everybody", () => {
 	];
 	expect(outcomes(guest, "amd")).toEqual([
 		"done",
-		"IO_PAGE_FAULT, flags 0x71",
-		"IO_PAGE_FAULT, flags 0x55",
+		"IO_PAGE_FAULT, flags 0x71 (privileged write, the page forbids it)",
+		"IO_PAGE_FAULT, flags 0x55 (read, the page forbids it)",
 		"done",
-		"IO_PAGE_FAULT, flags 0x57",
-		"IO_PAGE_FAULT, flags 0x7",
+		"IO_PAGE_FAULT, flags 0x57 (read for execution, the page forbids it)",
+		"IO_PAGE_FAULT, flags 0x7 (read for execution, not present)",
 	]);
 });
 

@@ -1,6 +1,6 @@
 /** What an AMD IOMMU reports: the event log, the log of page requests, and their registers. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
-import { AMD_FAULT_FLAGS, amdEventName, decodeAmdEvent, encodeAmdEvent } from "../../../formats/amd/events.js";
+import { AMD_FAULT_FLAGS, amdEventName, amdFlagWords, decodeAmdEvent, encodeAmdEvent } from "../../../formats/amd/events.js";
 import { AMD_LOG_INDEX, AMD_PPR, AMD_PPR_CODE, AMD_STATUS } from "../../../formats/amd/ppr.js";
 import { formatRid } from "../../../formats/rid.js";
 import { decodeFields, encodeFields, type Layout, type Values } from "../../../formats/words.js";
@@ -119,19 +119,9 @@ export function eventWords(words: readonly bigint[]) {
 		...(device_id === undefined ? [] : [`device ${formatRid(Number(device_id))}`]),
 		...(who === undefined ? [] : [`${fields.gn === 1n ? "PASID" : "domain"} 0x${who.toString(16)}`]),
 		`address 0x${address.toString(16)}`,
-		...(fields.pr === undefined ? [] : flagWords(fields)),
+		...(fields.pr === undefined ? [] : [amdFlagWords(Number(words[0] >> 48n) & 0xfff)]),
 	];
 	return { name, fields, text: text.join(", ") };
-}
-
-/** The flags of a page fault in words. */
-function flagWords({ gn, us, nx, rw, pr, pe, rz, tr, i }: Readonly<Values>): string[] {
-	const access = i ? "interrupt" : rw ? "write" : nx ? "read for execution" : "read";
-	return [
-		gn && !us ? `privileged ${access}` : access,
-		...(pr ? [pe ? "the page forbids it" : rz ? "a reserved bit is set" : "present"] : ["not present"]),
-		...(tr ? ["translation request"] : []),
-	];
 }
 
 function requestWords(words: readonly bigint[]) {
