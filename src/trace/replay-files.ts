@@ -149,7 +149,7 @@ class FileReplay implements TraceVisitor {
 		this.#name = name;
 		this.#number = 0;
 		this.#programs++;
-		this.#replay = new ProgramReplay(this.#newKernel());
+		this.#replay = new ProgramReplay(this.#newKernel(), true);
 		return true;
 	}
 

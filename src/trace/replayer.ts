@@ -33,7 +33,11 @@ export class ProgramReplay {
 	readonly #pollFds = [this.#pollFd];
 	readonly #kernel: Kernel;
 
-	constructor(kernel: Kernel) {
+	/** `mayBlock`: a program that needs memory which this process has itself is `blocked`; otherwise that step differs, as any other would */
+	constructor(
+		kernel: Kernel,
+		readonly mayBlock = false,
+	) {
 		this.#kernel = kernel;
 	}
 
@@ -209,7 +213,7 @@ export class ProgramReplay {
 		const file = step.memfd === undefined ? {} : { fd: this.#files.number(step.memfd, "memfd"), offset: BigInt(step.offset ?? 0) };
 		const got = this.#kernel.mmap({ addr, length: BigInt(step.length), prot, ...file });
 		if (got === addr) return undefined;
-		if (got === BigInt(-EEXIST) && this.#kernel.kind === "real") {
+		if (this.mayBlock && got === BigInt(-EEXIST) && this.#kernel.kind === "real") {
 			// When it was recorded the program had nothing there, so it has nothing there now: what is there is this process's own.
 			this.blocked = `iommuctl's own memory is where the program maps ${step.length} bytes at 0x${addr.toString(16)}`;
 			return undefined;

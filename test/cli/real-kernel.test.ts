@@ -82,6 +82,8 @@ describe.runIf(onReal)("on the real kernel", () => {
 		const ran = iommuctl(["replay", file, "--kernel", "real"]);
 		expect(ran.stdout).toContain("2 programs, 22 steps, 0 differing");
 		expect(ran.status).toBe(0);
+		expect(iommuctl(["replay", file, "--kernel", "sim"]).status).toBe(0);
+		expect(iommuctl(["compare", file, "--left", "sim", "--right", "real"]).status).toBe(0);
 	});
 
 	test("doctor does not take the mock for an IOMMU", () => {

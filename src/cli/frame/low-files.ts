@@ -10,6 +10,8 @@ import { wrapKernel } from "../../kernel/wrap.js";
 const FIRST = 3;
 const LAST = 63;
 const MARK = "IOMMUCTL_LOW_FILES";
+/** whether this is the process where they are kept, and how many programs run there just now */
+const here = { kept: false, programs: 0 };
 
 /**
  * Runs this process's command line again in a process where the low file numbers were taken when Node started, so that Node's
@@ -20,6 +22,7 @@ const MARK = "IOMMUCTL_LOW_FILES";
 export function inProcessWithLowFiles(): number | undefined {
 	if (process.env[MARK] !== undefined) {
 		delete process.env[MARK];
+		here.kept = true;
 		return undefined;
 	}
 	const none = openSync("/dev/null", "r");
@@ -34,15 +37,17 @@ export function inProcessWithLowFiles(): number | undefined {
 }
 
 /**
- * A program's kernel, in the process of `inProcessWithLowFiles`: the low numbers are free until the program ends, except for the
- * first `taken`, from 0 on.
+ * A program's kernel. In the process of `inProcessWithLowFiles` the low numbers are free until the program ends, except for the
+ * first `taken`, from 0 on; elsewhere nothing changes. Of programs that run at the same time the first one gets them.
  */
 export function withLowFiles(make: () => Kernel, taken: number): Kernel {
-	for (let fd = Math.max(FIRST, taken); fd <= LAST; fd++) closeSync(fd);
 	const kernel = make();
+	if (!here.kept) return kernel;
+	if (here.programs++ === 0) for (let fd = Math.max(FIRST, taken); fd <= LAST; fd++) closeSync(fd);
 	return wrapKernel(kernel, {
 		exit() {
 			kernel.exit();
+			if (--here.programs > 0) return;
 			let fd = 0;
 			while (fd <= LAST) fd = openSync("/dev/null", "r");
 			closeSync(fd);

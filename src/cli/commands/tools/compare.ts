@@ -36,7 +36,9 @@ export async function kernelNamed(text: string, option: string, cwd: string, ofT
 			const { message, hint } = explainOpenFailure(iommuPath, -fd);
 			throw new EnvironmentError(`${option} real: ${message}`, hint);
 		}
-		return { name: text, kernel: () => () => openRealKernel() };
+		const { withLowFiles } = await import("../../frame/low-files.js");
+		const { recordersFiles } = await import("../../../sim/index.js");
+		return { name: text, kernel: (header) => () => withLowFiles(openRealKernel, recordersFiles(header)) };
 	}
 	const { createSim, isRelease, loadMachine } = await import("../../../sim/index.js");
 	const machine = settings.machine?.[0] === undefined ? undefined : await loadMachine(settings.machine[0], cwd);
@@ -72,6 +74,11 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const { compareFile, comparisonToJson, formatComparison } = await import("../../../trace/tools/index.js");
 	const left = await kernelNamed((options.left as string | undefined) ?? "sim", "--left", io.cwd);
 	const right = await kernelNamed((options.right as string | undefined) ?? "real", "--right", io.cwd);
+	if (inv.place === undefined && [left, right].some(({ name }) => name === "real")) {
+		const { inProcessWithLowFiles } = await import("../../frame/low-files.js");
+		const exit = inProcessWithLowFiles();
+		if (exit !== undefined) return { ...done, exit };
+	}
 	const program = options.program as string | undefined;
 	const max = options.max === undefined ? 1 : smallNumber(options.max as string, "--max");
 	const path = resolve(io.cwd, args[0]);
