@@ -68,6 +68,7 @@ export { buildTopology } from "./board/topology.js";
 export { ControlError, Refusal } from "./contract/control-error.js";
 export { SimControl } from "./control/control.js";
 export type { Sim, SimProcess } from "./control/kernel.js";
+export { describedDevice, offersText } from "./control/devices.js";
 export { findVdevice } from "./control/vdevices.js";
 export { walkDevice, walkTable } from "./control/walks.js";
 export { explainFault } from "./extensions/explain-fault.js";

@@ -138,6 +138,30 @@ describe("scripts/examples", () => {
 	});
 });
 
+describe("examples on a machine with one kind of IOMMU", () => {
+	const folder = join(root, "scripts/examples");
+	/** what an example requires decides where it runs */
+	const files = readdirSync(folder).map((file) => {
+		const text = readFileSync(join(folder, file), "utf8");
+		const kinds = [...text.matchAll(/^require device (vtd|smmuv3|amd|siov0)\b/gm)].map(([, kind]) => (kind === "siov0" ? "vtd" : kind));
+		return { file, kinds: [...new Set(kinds)], uapi: /Run it.* (--uapi \S+)/.exec(text)?.[1].split(" ") ?? [] };
+	});
+
+	test.each(files.filter(({ kinds }) => kinds.length === 1))(
+		"$file runs on $kinds, and says elsewhere what there is",
+		({ file, kinds, uapi }) => {
+			const on = (machine: string) => iommuctl(["run", join(folder, file), "--kernel", "sim", "--machine", machine, ...uapi]);
+			const own = on(kinds[0]);
+			expect(own.stderr + own.stdout.slice(-300)).toMatch(/\d+ commands: \d+ ok\n$/);
+			expect(own.status).toBe(0);
+			const other = ["vtd", "amd"].find((kind) => kind !== kinds[0]) as string;
+			const elsewhere = on(other);
+			expect(elsewhere.status).toBe(77);
+			expect(elsewhere.stdout).toMatch(new RegExp(`skipped: .*: machine ${other} offers vfio0 to vfio\\d+ behind ${other} \\(solo, `));
+		},
+	);
+});
+
 describe("scripts that iommuctl comes with", () => {
 	const elsewhere = temporaryFolder();
 

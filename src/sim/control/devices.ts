@@ -5,6 +5,7 @@ import { ControlError } from "../contract/control-error.js";
 import type { Sim } from "../system/sim.js";
 import { HwDevice } from "../vendors/common/device.js";
 import type { VfioDevice } from "../vfio/device.js";
+import { MdevVfioDevice } from "../vfio/mdev.js";
 
 /** A device of the machine that a user named. */
 export interface NamedDevice {
@@ -45,6 +46,44 @@ export function findHwDevice(sim: Sim, name: string): HwDevice {
 	if (hw === undefined)
 		throw new ControlError(EOPNOTSUPP, `${name} is backed by software: no IOMMU sees its accesses, and it never faults through one`);
 	return hw;
+}
+
+/** A device with a file in /dev/vfio/devices, as a machine describes it. */
+export interface OfferedDevice {
+	/** vfioN */
+	readonly node: string;
+	/** the PCI address, or the name of a virtual device */
+	readonly name: string;
+	/** of the IOMMU that translates for it, or `mdev`; undefined: none does */
+	readonly kind: string | undefined;
+	readonly role: string | undefined;
+}
+
+/** The devices that a program can open, by number. */
+export function offeredDevices(sim: Sim): OfferedDevice[] {
+	return [...(sim.vfio?.devices ?? [])].map(([node, device]) => {
+		const hw = hwOf(device);
+		const kind = hw === undefined ? (device instanceof MdevVfioDevice ? "mdev" : undefined) : hw.iommu.description.kind;
+		return { node, name: device.name, kind, role: hw?.part === undefined ? hw?.pci.role : undefined };
+	});
+}
+
+/** The first device that all words describe: a kind of IOMMU, a role, a name. */
+export function describedDevice(sim: Sim, words: readonly string[]): OfferedDevice | undefined {
+	return offeredDevices(sim).find(({ kind, role, name }) => words.every((word) => word === kind || word === role || word === name));
+}
+
+/** What the machine offers, in words: "vfio0 to vfio10 behind smmuv3 (solo, fnA, svm), vfio11 (mtty0)". */
+export function offersText(sim: Sim): string {
+	const all = offeredDevices(sim);
+	const kinds = [...new Set(all.map(({ kind }) => kind))];
+	const parts = kinds.map((kind) => {
+		const its = all.filter((each) => each.kind === kind);
+		const nodes = its.length > 1 ? `${its[0].node} to ${its[its.length - 1].node}` : its[0].node;
+		const names = [...new Set(its.map(({ role, name }) => role ?? name))].join(", ");
+		return `${nodes}${kind === undefined || kind === "mdev" ? "" : ` behind ${kind}`} (${names})`;
+	});
+	return `machine ${sim.hardware?.machine.name ?? "selftest"} offers ${parts.join("; ") || "no device"}`;
 }
 
 function hwOf({ iommu }: VfioDevice): HwDevice | undefined {

@@ -16,6 +16,7 @@ import type { Argument, Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import type { KernelHandle } from "../../frame/kernel-choice.js";
 import { table } from "../../frame/text.js";
+import { deviceFindCommand } from "../sim/device-find.js";
 import { logged, logLength } from "../sim/log-hint.js";
 
 export { devicePath } from "../../call/device-path.js";
@@ -196,6 +197,7 @@ const family: Family = {
 	details: "VFIO devices are files in /dev/vfio/devices. `iommuctl selftest mock-domain` makes a mock device of the selftest driver.",
 	commands: [
 		{ name: "list", summary: "list the VFIO devices", groups: ["kernel"], examples: [["device list", ""]], run: list },
+		deviceFindCommand,
 		...specs.map((spec) => callCommand("device", spec)),
 		{
 			name: "close",

@@ -8,7 +8,7 @@ import { knows } from "../../../frame/knows.js";
 import { didYouMean } from "../../../frame/suggest.js";
 
 /** Returns why a requirement is not met, or undefined if it is. */
-type Check = (context: Context, what: string) => Promise<string | undefined>;
+type Check = (context: Context, what: string, more: readonly string[]) => Promise<string | undefined>;
 
 const callNames = (): string[] =>
 	allCalls()
@@ -54,7 +54,7 @@ async function otherThan(context: Context, operator: string, wanted: string): Pr
 	return `${simulated ? `the simulated kernel's uAPI is that of Linux ${here}` : `the kernel's release is ${here}`}, ${words} ${name}`;
 }
 
-const checks: Readonly<Record<string, { readonly wants: string; readonly check: Check }>> = {
+const checks: Readonly<Record<string, { readonly wants: string; readonly several?: boolean; readonly check: Check }>> = {
 	kernel: {
 		wants: "real or sim",
 		async check(context, what) {
@@ -88,11 +88,21 @@ const checks: Readonly<Record<string, { readonly wants: string; readonly check: 
 		},
 	},
 	device: {
-		wants: "a VFIO device: vfio0, or the path of its file",
-		async check(context, what) {
-			const { devicePath } = await import("../../uapi/device.js");
-			const fd = await context.deviceFile(devicePath(what));
-			return fd >= 0 ? undefined : `${devicePath(what)} cannot be opened: ${errnoName(-fd)}`;
+		wants: "a VFIO device: vfio0, the path of its file, or what it is (smmuv3 svm)",
+		several: true,
+		async check(context, what, more) {
+			const { sim } = await context.handle();
+			const offers = sim && (await import("../../../../sim/index.js"));
+			if (/^(vfio\d+$|\/)/.test(what) && more.length === 0) {
+				const { devicePath } = await import("../../uapi/device.js");
+				const fd = await context.deviceFile(devicePath(what));
+				if (fd >= 0) return undefined;
+				return `${devicePath(what)} cannot be opened: ${errnoName(-fd)}${sim && offers ? `; ${offers.offersText(sim)}` : ""}`;
+			}
+			if (sim === undefined || offers === undefined) return "the kernel is real: what its devices are is not known here";
+			return offers.describedDevice(sim, [what, ...more]) === undefined
+				? `no device is ${[what, ...more].join(" and ")}: ${offers.offersText(sim)}`
+				: undefined;
 		},
 	},
 };
@@ -115,6 +125,6 @@ export async function missing(words: readonly string[], context: Context): Promi
 		if (kind === "selftest") throw new UsageError("`require selftest` takes no argument");
 		throw new UsageError(`"${kind}" cannot be required`, didYouMean(kind, all) ?? `one of ${all.join(", ")}`);
 	}
-	if (what === undefined || rest.length > 0) throw new UsageError(`\`require ${kind}\` needs ${wanted.wants}`);
-	return await wanted.check(context, what);
+	if (what === undefined || (rest.length > 0 && !wanted.several)) throw new UsageError(`\`require ${kind}\` needs ${wanted.wants}`);
+	return await wanted.check(context, what, rest);
 }
