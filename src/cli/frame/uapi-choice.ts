@@ -10,15 +10,15 @@ export interface UapiFiles {
 }
 
 export const uapiFileVariable = "IOMMUCTL_UAPI_FILE";
-const option = "--uapi-file";
+export const uapiFileOption = "--uapi-file";
 
 /** The values of --uapi-file among words, up to a `--`. */
 export function uapiFileWords(words: readonly string[]): string[] {
 	const end = words.indexOf("--");
 	const own = end < 0 ? words : words.slice(0, end);
 	return own.flatMap((word, at) => {
-		if (word.startsWith(`${option}=`)) return [word.slice(option.length + 1)];
-		return word === option && own[at + 1] !== undefined ? [own[at + 1]] : [];
+		if (word.startsWith(`${uapiFileOption}=`)) return [word.slice(uapiFileOption.length + 1)];
+		return word === uapiFileOption && own[at + 1] !== undefined ? [own[at + 1]] : [];
 	});
 }
 

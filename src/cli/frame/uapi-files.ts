@@ -5,7 +5,7 @@ import { readHeader } from "../../headers/index.js";
 import { UsageError } from "./exit.js";
 import { type Io, readInput } from "./io.js";
 import { plural } from "./text.js";
-import { replacedText, type UapiFiles } from "./uapi-choice.js";
+import { replacedText, type UapiFiles, uapiFileOption, uapiFileVariable } from "./uapi-choice.js";
 
 /** Files that were read: in a script or a session once for all of its commands. */
 const taken = new Set<string>();
@@ -16,15 +16,16 @@ const taken = new Set<string>();
  * @throws UsageError for a file that cannot be read, or in which there is nothing
  */
 export function useUapiFiles({ files, quiet }: UapiFiles, io: Pick<Io, "cwd" | "files">, note: (text: string) => void): void {
+	const option = quiet ? uapiFileVariable : uapiFileOption;
 	for (const file of files) {
 		const path = resolve(io.cwd, file);
 		if (taken.has(path)) continue;
-		const text = Buffer.from(readInput(io, file, "--uapi-file")).toString();
+		const text = Buffer.from(readInput(io, file, option)).toString();
 		const { addition, declared, problems } = readHeader(text, basename(file));
 		if (declared.structs.length + declared.sets.length + declared.calls.length === 0) {
 			const [first] = problems;
 			throw new UsageError(
-				first === undefined ? `--uapi-file: ${file} declares nothing` : `${file}:${first.line}: ${first.message}`,
+				first === undefined ? `${option}: ${file} declares nothing` : `${file}:${first.line}: ${first.message}`,
 				"a C header of iommufd is expected, or a unified diff of one",
 			);
 		}

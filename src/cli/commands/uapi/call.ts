@@ -63,8 +63,15 @@ function commandOf(call: Ioctl): CommandSpec {
 	);
 }
 
-/** The family as the uAPI is now: made when the command is used, after headers were read. */
+let family: Family | undefined;
+
+/** The family as the uAPI is once headers were read: made when the command is first used. */
 export function callFamily(): Family {
+	family ??= makeFamily();
+	return family;
+}
+
+function makeFamily(): Family {
 	const calls = everyCall();
 	const names = new Set(calls.map(({ name }) => name));
 	return {
