@@ -44,6 +44,8 @@ export class PageRequests {
 	/** incomplete groups, by PASID and group number */
 	#partial: PageRequest[] = [];
 	readonly #pending = new Set<FaultGroup>();
+	/** requests in the IOMMU's queue, which its driver has not read */
+	#unread: PageRequest[] = [];
 	/** called for every response, for devices that wait for it */
 	onResponse: ((requests: readonly PageRequest[], code: number) => void) | undefined;
 	/** called for a response to a group that the device does not wait for any more */
@@ -59,6 +61,27 @@ export class PageRequests {
 	/** requests of groups that are not complete */
 	get partial(): readonly PageRequest[] {
 		return this.#partial;
+	}
+
+	/** requests that the IOMMU's driver has not read */
+	get unread(): readonly PageRequest[] {
+		return this.#unread;
+	}
+
+	/** A request is in the IOMMU's queue. The driver reports it by `read`, unless the device has forgotten it by then. */
+	queue(request: PageRequest): { read(): void } {
+		this.#unread.push(request);
+		return {
+			read: () => {
+				const at = this.#unread.indexOf(request);
+				if (at >= 0) this.report(this.#unread.splice(at, 1)[0]);
+			},
+		};
+	}
+
+	/** Forgets requests of a group that the driver has not read, and never will report. */
+	ignore(group: number, pasid: number | undefined): void {
+		this.#unread = this.#unread.filter((each) => each.group !== group || each.pasid !== pasid);
 	}
 
 	/** Take a request from the device; a complete group goes to its page table or is refused. */
@@ -98,11 +121,15 @@ export class PageRequests {
 	/** The device forgets all of its requests (a reset). User space may still read and answer them, to no effect. */
 	reset(): void {
 		this.#partial = [];
+		this.#unread = [];
 		this.#pending.clear();
 	}
 
-	/** Ends requests whose attachment is gone: incomplete groups are dropped, and the others answered with INVALID. */
+	/** Ends requests whose attachment is gone: incomplete groups are dropped, and the others answered with INVALID, read by the driver or not. */
 	cancel(complete: (group: FaultGroup) => boolean, incomplete: (request: PageRequest) => boolean = () => false): void {
+		const gone = this.#unread.filter(incomplete);
+		if (gone.length > 0) this.#unread = this.#unread.filter((request) => !incomplete(request));
+		for (const request of gone) if (request.last) this.onResponse?.([request], RESPONSE_INVALID);
 		if (this.#partial.length > 0) this.#partial = this.#partial.filter((request) => !incomplete(request));
 		const holders = new Set<FaultHolder>();
 		for (const group of this.#pending) if (group.holder !== undefined && complete(group)) holders.add(group.holder);

@@ -45,8 +45,6 @@ export class DeviceRequests {
 	/** the interface that it sends requests through */
 	readonly pri: RequestInterface;
 	readonly #ended: Around["ended"];
-	/** requests that the IOMMU's driver has not read */
-	#unread: PageRequest[] = [];
 	/** a response is under way that is neither SUCCESS nor INVALID */
 	#failing = false;
 
@@ -97,8 +95,7 @@ export class DeviceRequests {
 	reset(): void {
 		const { requests } = this.device;
 		const groups = [...requests.pending].map((each) => each.requests[0].group);
-		groups.push(...this.#unread.filter(({ last }) => last).map(({ group }) => group));
-		this.#unread = [];
+		groups.push(...requests.unread.filter(({ last }) => last).map(({ group }) => group));
 		requests.reset();
 		this.pri.reset(this.device);
 		for (const group of groups) this.#ended(this.device, group, "reset");
@@ -106,7 +103,8 @@ export class DeviceRequests {
 
 	/** requests that wait for a response, including those of incomplete groups */
 	get outstanding(): number {
-		let count = this.device.requests.partial.length + this.#unread.length;
+		const { partial, unread } = this.device.requests;
+		let count = partial.length + unread.length;
 		for (const { requests } of this.device.requests.pending) count += requests.length;
 		return count;
 	}
@@ -130,7 +128,7 @@ export class DeviceRequests {
 			for (const { requests } of device.requests.pending) used.add(requests[0].group);
 			for (const { group } of device.requests.partial) used.add(group);
 		}
-		for (const user of this.#sameRequester()) for (const { group } of user.#unread) used.add(group);
+		for (const { device } of this.#sameRequester()) for (const { group } of device.requests.unread) used.add(group);
 		let group = 0;
 		while (used.has(group)) group++;
 		return group <= MAX_GROUP ? group : undefined;
@@ -139,6 +137,8 @@ export class DeviceRequests {
 	/** Whether the group number waits for a response, or is collected by another device or for another PASID. */
 	inUse(group: number, pasid: number | undefined): boolean {
 		for (const { device } of this.#sameRequester()) {
+			for (const each of device.requests.unread)
+				if (each.group === group && (each.last || device !== this.device || each.pasid !== pasid)) return true;
 			for (const { requests } of device.requests.pending) if (requests[0].group === group) return true;
 			for (const each of device.requests.partial) if (each.group === group && (device !== this.device || each.pasid !== pasid)) return true;
 		}
@@ -191,31 +191,21 @@ export class DeviceRequests {
 		if (lost && complete) this.counts.success++;
 		if (lost) {
 			// the driver ignores what it finds of a group that lacks a request
-			this.#unread = this.#unread.filter((each) => each.group !== group || each.pasid !== pasid);
+			this.device.requests.ignore(group, pasid);
 			return "lost";
 		}
 		if (!complete) return "partial";
-		return this.find(group, pasid) !== undefined || this.#unread.some((each) => each.group === group) ? "waits" : "refused";
+		return this.find(group, pasid) !== undefined || this.device.requests.unread.some((each) => each.group === group) ? "waits" : "refused";
 	}
 
 	/** A request arrives at the IOMMU, whose driver reads it now or later. False: there was no room for it. */
 	#arrives(request: PageRequest): boolean {
-		const { log } = this.device.iommu.driver;
-		if (log === undefined) {
-			this.device.requests.report(request);
-			return true;
-		}
-		this.#unread.push(request);
-		const read = () => {
-			const at = this.#unread.indexOf(request);
-			return at >= 0 && this.#unread.splice(at, 1).length > 0;
-		};
-		const arrived = log.pageRequest(this.device, request, () => {
-			// a reset device has forgotten it
-			if (read()) this.device.requests.report(request);
-		});
-		if (!arrived) read();
-		return arrived;
+		const { requests, iommu } = this.device;
+		const { read } = requests.queue(request);
+		const { log } = iommu.driver;
+		if (log !== undefined) return log.pageRequest(this.device, request, read);
+		read();
+		return true;
 	}
 }
 

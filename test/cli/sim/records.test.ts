@@ -186,6 +186,66 @@ describe("VT-d", () => {
 	});
 });
 
+describe("what goes while the driver has not read it", () => {
+	const asking = [...vtd, "sim hold dmar0", "sim page-request vfio3 --addr 0x7000", "t = sim dma vfio3 --iova 0x2000 --read"];
+
+	test("requests of a detached device are answered INVALID at once, and never reported", () => {
+		const lines = [
+			...asking,
+			"device detach vfio3",
+			"sim requests",
+			"expect EFAULT sim dma-result $t",
+			"sim release dmar0",
+			"fault read $q",
+		];
+		const text = script(lines, "--machine", "vtd").stdout;
+		expect(text).toContain("0 of 32 outstanding; 2 sent, 0 SUCCESS, 2 INVALID");
+		expect(text).toContain("nothing is queued");
+	});
+
+	test("another context that gets the device does not get them", () => {
+		const lines = [
+			...asking,
+			"device detach vfio3",
+			"device attach vfio3 $n",
+			"sim requests",
+			"sim release dmar0",
+			"fault read $q",
+			"sim page-request vfio3 --addr 0x9000",
+			"fault read $q",
+		];
+		const text = script(lines, "--machine", "vtd").stdout;
+		expect(text.match(/nothing is queued/g)).toHaveLength(1);
+		expect(text).toMatch(/1 page fault read[\s\S]*0x9000/);
+	});
+
+	test("an SMMU's event does not go to a guest that got the device later", () => {
+		const lines = [
+			"d = device bind vfio0",
+			"i = ioas alloc",
+			"ioas map $i --iova 0 --length 1M",
+			"p = hwpt alloc $d $i --flags NEST_PARENT",
+			"v = viommu alloc $d $p --type ARM_SMMUV3",
+			"vd = vdevice alloc $v $d 0x42",
+			"n = hwpt alloc $d $v --smmuv3 v=1,config=BYPASS",
+			"device attach vfio0 $n",
+			"q = veventq alloc $v --type ARM_SMMUV3 --veventq-depth 8",
+			"sim hold smmu0",
+			"sim event vfio0 F_TRANSLATION address=0x3000 rnw=1 class=2",
+			"device detach vfio0",
+			"destroy $vd",
+			"vdevice alloc $v $d 0x43",
+			"device attach vfio0 $n",
+			"sim release smmu0",
+			"veventq read $q",
+			"kernel log",
+		];
+		const text = script(lines, "--machine", "smmuv3").stdout;
+		expect(text).toContain("no event is queued");
+		expect(text).toContain("was attached to another table before the driver read it");
+	});
+});
+
 describe("SMMUv3", () => {
 	const smmu = [
 		"d = device bind vfio0",

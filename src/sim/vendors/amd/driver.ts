@@ -1,6 +1,7 @@
 /** The simulated AMD IOMMU driver: what the iommufd core calls. */
 import { iommufd_hwpt_alloc_flags as FLAG, iommu_hw_info_type as INFO, iommu_hw_info_amd } from "../../../../structs/index.js";
 import { AMD_EVENTS, AMD_FAULT_FLAGS } from "../../../formats/amd/events.js";
+import { fromWords } from "../../../formats/words.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
@@ -28,7 +29,7 @@ import { amdEvent } from "./events.js";
 import { amdFaultLine, amdWhy } from "./fault-log.js";
 import { AmdFeatures } from "./features.js";
 import { amdTable } from "./gcr3-table.js";
-import { AmdLog } from "./log.js";
+import { AmdLog, amdFaultRecord } from "./log.js";
 import { AmdNestedDomain, copyDte } from "./nested-domain.js";
 import { type AmdOutcome, type AmdRequest, AmdTranslator } from "./translate.js";
 
@@ -90,14 +91,15 @@ export class AmdDriver implements HwDriver {
 		const { code, address, write, pasid } = numberedFault(device, event);
 		this.reasons.note(loggedChecks.faultLogged, device.name, "AMD");
 		const raised = { code, flags: (write ? AMD_FAULT_FLAGS.rw : 0) | (pasid === undefined ? 0 : AMD_FAULT_FLAGS.gn | AMD_FAULT_FLAGS.us) };
+		const from = { rid: device.requester.wire, pasid, domain: 0, address };
 		const fate = fateOf(
-			(take) => this.log.fault({ rid: device.requester.wire, pasid, domain: 0, address }, raised, take),
+			(take) => this.log.fault(from, raised, take),
 			() => {
 				this.context.warn(amdFaultLine(device.bdf, pasid, 0, address, raised));
 				return { fate: "unhandled", why: "guests have no event queue" };
 			},
 		);
-		return { ...fate, record: undefined };
+		return { ...fate, record: fromWords(amdFaultRecord(from, raised)) };
 	}
 
 	canTrackDirty(): boolean {

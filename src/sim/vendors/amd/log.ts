@@ -1,6 +1,6 @@
 /** What an AMD IOMMU reports: the event log, the log of page requests, and their registers. */
 import { iommu_hwpt_pgfault_perm as PERM } from "../../../../structs/index.js";
-import { AMD_FAULT_FLAGS, amdEventName, amdFlagWords, decodeAmdEvent, encodeAmdEvent } from "../../../formats/amd/events.js";
+import { AMD_EVENTS, AMD_FAULT_FLAGS, amdEventName, amdFlagWords, decodeAmdEvent, encodeAmdEvent } from "../../../formats/amd/events.js";
 import { AMD_LOG_INDEX, AMD_PPR, AMD_PPR_CODE, AMD_STATUS } from "../../../formats/amd/ppr.js";
 import { formatRid } from "../../../formats/rid.js";
 import { decodeFields, encodeFields, type Layout, type Values } from "../../../formats/words.js";
@@ -8,9 +8,19 @@ import type { PageRequest } from "../../contract/page-request.js";
 import type { HwDevice } from "../common/device.js";
 import { type HardwareLog, RecordQueue, Registers } from "../common/records.js";
 import type { AmdIommu } from "./board.js";
+import type { AmdEvent } from "./events.js";
 
 /** How many entries each log has as Linux sets it up: 8 KiB of 16 bytes. */
 const ENTRIES = 512;
+
+/** Whose access faulted, and where. */
+export interface AmdFault {
+	readonly rid: number;
+	readonly pasid: number | undefined;
+	/** the domain ID */
+	readonly domain: number;
+	readonly address: bigint;
+}
 
 /** The reports of one IOMMU. */
 export class AmdLog implements HardwareLog {
@@ -56,19 +66,8 @@ export class AmdLog implements HardwareLog {
 	}
 
 	/** Logs a page fault (or another event of an access) with its flags. */
-	fault(
-		it: { readonly rid: number; readonly pasid: number | undefined; readonly domain: number; readonly address: bigint },
-		{ code, flags }: { readonly code: number; readonly flags: number },
-		take: () => void,
-	): boolean {
-		const { rid, pasid, domain, address } = it;
-		if (amdEventName(code) === undefined || code > 4) {
-			return this.#events.write([(BigInt(code & 0xf) << 60n) | BigInt(rid), address], this.held, take);
-		}
-		// with GN the entry names the PASID
-		const who = (flags & AMD_FAULT_FLAGS.gn) !== 0 ? (pasid ?? 0) : domain;
-		const word = (BigInt(code) << 60n) | (BigInt(flags) << 48n) | (BigInt(who & 0xffff) << 32n) | (BigInt(who >> 16) << 16n) | BigInt(rid);
-		return this.#events.write([word, address], this.held, take);
+	fault(it: AmdFault, event: AmdEvent, take: () => void): boolean {
+		return this.#events.write(amdFaultRecord(it, event), this.held, take);
 	}
 
 	pageRequest({ requester }: HwDevice, request: PageRequest, take: () => void): boolean {
@@ -107,6 +106,16 @@ export class AmdLog implements HardwareLog {
 	queues() {
 		return [this.#events.view(eventWords), this.#requests.view(requestWords)];
 	}
+}
+
+/** The two words of an event that an access caused. */
+export function amdFaultRecord({ rid, pasid, domain, address }: AmdFault, { code, flags }: AmdEvent): bigint[] {
+	const start = (BigInt(code & 0xf) << 60n) | BigInt(rid);
+	// only events of accesses have flags and say whose they are
+	if (amdEventName(code) === undefined || code > AMD_EVENTS.PAGE_TAB_HARDWARE_ERROR) return [start, address];
+	// with GN the entry names the PASID
+	const who = (flags & AMD_FAULT_FLAGS.gn) !== 0 ? (pasid ?? 0) : domain;
+	return [start | (BigInt(flags) << 48n) | (BigInt(who & 0xffff) << 32n) | (BigInt(who >> 16) << 16n), address];
 }
 
 /** An event's name, device, PASID or domain, address, and its flags in words. */

@@ -141,15 +141,19 @@ function names(stream: SmmuStream, pasid: number | undefined): Values {
 /** Records an event that ends the access. The guest gets it if it concerns the guest's own stage; else it is printed. */
 export function recorded(stream: SmmuStream, event: SmmuEvent): DmaOutcome & { ok: false } {
 	const record = smmuEventRecord(event, stream.smmu.has(QUIRKS.wholeIpa));
-	stream.smmu.log.event(record, () => deliver(stream, event, record));
+	const { events } = stream;
+	stream.smmu.log.event(record, () => deliver(stream, event, record, events));
 	return { ok: false, record, why: event.name };
 }
 
-/** Sends a record to the event queue of the guest that has the device, or prints it as unhandled. */
-export function deliver(stream: SmmuStream, event: SmmuEvent, record: Uint8Array): EventFate {
+/**
+ * Sends a record to the event queue of the guest that has the device, or prints it as unhandled. `then`: the receiver when the
+ * event happened.
+ */
+export function deliver(stream: SmmuStream, event: SmmuEvent, record: Uint8Array, then = stream.events): EventFate {
 	const { events, device, smmu } = stream;
 	const { warn, reasons } = smmu.host;
-	const reason = whyLogged(stream, event);
+	const reason = then === events ? whyLogged(stream, event) : `${device.name} was attached to another table before the driver read it`;
 	if (reason !== undefined || events === undefined) {
 		const why = reason ?? "no guest has the device";
 		reasons.note(smmuEventChecks.smmuEventLogged, event.name, device.name, why);
@@ -180,8 +184,9 @@ function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint,
 	const record = stall && smmuEventRecord(stall, stream.smmu.has(QUIRKS.wholeIpa));
 	// until the driver has read the record, the transaction waits
 	let waits = true;
+	const { read } = requested(stream, Number(tag), iova, what, ssid);
 	const take = () => {
-		waits = requested(stream, Number(tag), iova, what, ssid);
+		waits = read();
 		if (!waits && stall !== undefined) stream.smmu.host.warn(unhandledLine(stream, stall, NO_QUEUE));
 	};
 	if (record === undefined) take();
@@ -191,10 +196,10 @@ function stalled(stream: SmmuStream, event: SmmuEvent | undefined, iova: bigint,
 
 export const NO_QUEUE = "no fault queue takes its page request, which was answered INVALID";
 
-/** Reports a stalled transaction as a page request; false: it was answered at once. */
-export function requested(stream: SmmuStream, tag: number, iova: bigint, what: number, ssid: number | undefined): boolean {
+/** A stalled transaction as a page request. `read`: the driver reports it; false: it was answered at once. */
+export function requested(stream: SmmuStream, tag: number, iova: bigint, what: number, ssid: number | undefined): { read(): boolean } {
 	const { requests } = stream.device;
-	requests.report({
+	const { read } = requests.queue({
 		pasid: ssid,
 		group: tag,
 		perm:
@@ -204,5 +209,10 @@ export function requested(stream: SmmuStream, tag: number, iova: bigint, what: n
 		addr: iova,
 		last: true,
 	});
-	return [...requests.pending].some((group) => group.requests.some((request) => request.group === tag));
+	return {
+		read() {
+			read();
+			return [...requests.pending].some((group) => group.requests.some((request) => request.group === tag));
+		},
+	};
 }

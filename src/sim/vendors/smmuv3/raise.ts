@@ -29,19 +29,21 @@ export function raiseSmmu(smmu: Smmu, device: HwDevice, event: RaisedEvent): Eve
 		if (error instanceof RangeError) throw new ControlError(EINVAL, `${name}: ${error.message}`);
 		throw error;
 	}
+	const { events } = stream;
 	if (fields.stall !== 1n || raised.stage2) {
 		const fate = fateOf(
 			(take) => smmu.log.event(record, take),
-			() => deliver(stream, raised, record),
+			() => deliver(stream, raised, record, events),
 		);
 		return { ...fate, record };
 	}
 	const tag = fields.stag === undefined ? smmu.takeStag() : Number(fields.stag);
 	const access = (fields.rnw === 1n ? READ : WRITE) | (fields.ind === 1n ? EXEC : 0) | (fields.pnu === 1n ? PRIV : 0);
+	const stalled = requested(stream, tag, fields.address ?? 0n, access, event.pasid);
 	const fate = fateOf(
 		(take) => smmu.log.event(record, take, true),
 		() => {
-			if (requested(stream, tag, fields.address ?? 0n, access, event.pasid)) return { fate: "page-request", group: tag };
+			if (stalled.read()) return { fate: "page-request", group: tag };
 			smmu.host.warn(unhandledLine(stream, raised, NO_QUEUE));
 			return { fate: "unhandled", why: NO_QUEUE };
 		},

@@ -7,6 +7,7 @@ import {
 	iommu_hwpt_vtd_s1 as S1,
 } from "../../../../structs/index.js";
 import { hex } from "../../../formats/bits.js";
+import { fromWords } from "../../../formats/words.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import { formatRid } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
@@ -34,7 +35,7 @@ import { drawVtd } from "./draw.js";
 import { vtdFaultLine } from "./fault-log.js";
 import { legacyReason, secondStageReason, vtdReason } from "./fault-reasons.js";
 import { VtdFeatures } from "./features.js";
-import { VtdLog } from "./log.js";
+import { VtdLog, vtdFaultRecord } from "./log.js";
 import { VtdNestedDomain } from "./nested-domain.js";
 import { VtdPagingDomain } from "./paging-domain.js";
 import { vtdTable } from "./pasid-directory.js";
@@ -131,7 +132,7 @@ export class VtdDriver implements HwDriver {
 				return { fate: "unhandled", why: "guests have no event queue" };
 			},
 		);
-		return { ...fate, record: undefined };
+		return { ...fate, record: fromWords(vtdFaultRecord(fault)) };
 	}
 
 	canTrackDirty(): boolean {

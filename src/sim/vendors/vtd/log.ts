@@ -81,20 +81,7 @@ export class VtdLog implements HardwareLog {
 
 	/** Records a fault; `take`: what the driver does with it. While all registers are in use, faults are lost (PFO): false. */
 	fault(fault: VtdFault, take: () => void): boolean {
-		const { rid, pasid, address, access, reason, request } = fault;
-		const fields = {
-			fi: address & ~0xfffn,
-			sid: BigInt(rid),
-			t1: (access & WRITE) !== 0 ? 0n : 1n,
-			priv: (access & PRIV) !== 0 ? 1n : 0n,
-			exe: (access & EXEC) !== 0 ? 1n : 0n,
-			pp: pasid === undefined ? 0n : 1n,
-			pv: BigInt(pasid ?? 0),
-			fr: BigInt(reason) & 0xffn,
-			at: request ? 1n : 0n,
-			f: 1n,
-		};
-		return this.#faults.write(encodeFields(VTD_FRCD, fields, [0n, 0n]), this.held, take);
+		return this.#faults.write(vtdFaultRecord(fault), this.held, take);
 	}
 
 	/** A device-TLB invalidation failed. The error bits stay until the driver clears them. */
@@ -147,6 +134,23 @@ export class VtdLog implements HardwareLog {
 	queues() {
 		return [this.#faults.view(faultWords), this.#errors.view(errorWords), this.#requests.view(requestWords)];
 	}
+}
+
+/** The two words of a fault recording register. */
+export function vtdFaultRecord({ rid, pasid, address, access, reason, request }: VtdFault): bigint[] {
+	const fields = {
+		fi: address & ~0xfffn,
+		sid: BigInt(rid),
+		t1: (access & WRITE) !== 0 ? 0n : 1n,
+		priv: (access & PRIV) !== 0 ? 1n : 0n,
+		exe: (access & EXEC) !== 0 ? 1n : 0n,
+		pp: pasid === undefined ? 0n : 1n,
+		pv: BigInt(pasid ?? 0),
+		fr: BigInt(reason) & 0xffn,
+		at: request ? 1n : 0n,
+		f: 1n,
+	};
+	return encodeFields(VTD_FRCD, fields, [0n, 0n]);
 }
 
 function faultWords(words: readonly bigint[]) {
