@@ -3,6 +3,7 @@
 import { RESPONSE_INVALID, RESPONSE_SUCCESS } from "../contract/page-request.js";
 import type { GuestTable } from "../extensions/guest-table.js";
 import { NO_PASID } from "../mmu/caches.js";
+import type { AtcFailure } from "../mmu/failing-atcs.js";
 import type { HwDevice } from "../vendors/common/device.js";
 import type { GuestQueue, QueueResponse } from "../vendors/guest-queue.js";
 import type { DeviceRequests } from "./requests.js";
@@ -23,6 +24,8 @@ export interface QueueRow {
 	readonly error: string | null;
 	/** devices whose invalidation failed, each with its PASID */
 	readonly devices: readonly { readonly name: string; readonly pasid: number | null }[];
+	/** the same as the IOMMU has them */
+	readonly failures: readonly AtcFailure[];
 	readonly why: string | null;
 }
 
@@ -66,6 +69,7 @@ function runOne(
 		dropped: 0,
 		error: null,
 		devices: [],
+		failures: [],
 		why: null,
 		...more,
 	});
@@ -109,7 +113,7 @@ function runOne(
 		pasid: context === undefined || context === NO_PASID ? null : context,
 	}));
 	const why = `${devices.map(({ name: each }) => each).join(", ")} did not complete it: what the device has cached stays`;
-	return row("failed", { dropped, error: errors[0].name, devices, why });
+	return row("failed", { dropped, error: errors[0].name, devices, failures, why });
 }
 
 /** Answers page requests of a device. Why it could not; undefined: it did. */

@@ -3,6 +3,7 @@ import type { Ret } from "../../kernel/kernel.js";
 import type { AttachHandle, IommuDevice, PasidTable } from "../contract/device.js";
 import { Domain } from "../contract/domain.js";
 import type { DmaOutcome } from "../contract/driver.js";
+import type { FaultGroup } from "../contract/page-request.js";
 import { Device } from "../iommufd/device.js";
 import type { FaultQueue } from "../iommufd/fault-queue.js";
 import { type Invalidation, type IommuCaches, NO_PASID } from "../mmu/caches.js";
@@ -28,6 +29,8 @@ interface Member {
 	stage: Stage | undefined;
 	/** names its requests in the table's own queue */
 	handle: AttachHandle | undefined;
+	/** groups that waited already: they are not the table's */
+	readonly earlier: ReadonlySet<FaultGroup>;
 }
 
 /** The table over one second stage. Devices that share both share what is cached. */
@@ -98,7 +101,14 @@ export class GuestTable implements PasidTable {
 	}
 
 	join(device: HwDevice, rid: number): void {
-		this.#members.set(device, { rid, tenancy: device.group.tenancy, domain: undefined, stage: undefined, handle: undefined });
+		this.#members.set(device, {
+			rid,
+			tenancy: device.group.tenancy,
+			domain: undefined,
+			stage: undefined,
+			handle: undefined,
+			earlier: new Set(device.requests.pending),
+		});
 		device.pasidTable = this;
 		device.iommu.driver.caches?.forgetAtc(device.requester.wire, [NO_PASID]);
 	}
@@ -108,7 +118,7 @@ export class GuestTable implements PasidTable {
 		const member = this.#members.get(device);
 		if (member === undefined) return;
 		device.requests.cancel(
-			() => true,
+			(group) => !member.earlier.has(group),
 			() => true,
 		);
 		this.#move(device, member, undefined);

@@ -9,7 +9,7 @@ import type { HwDriver } from "../vendors/common/driver.js";
 
 /** A failed entry of an invalidation array, and the device whose TLB it was for. An entry that failed for several has several. */
 export interface InvalidationReport {
-	/** number of the array among those that report failures, over all IOMMUs, from 1 */
+	/** number of the array among those that report failures, over all IOMMUs, from 1; 0: a guest's queue, whose descriptor `entry` is */
 	readonly array: number;
 	/** index of the entry in its array */
 	readonly entry: number;

@@ -286,6 +286,7 @@ test("page requests reach the fault queue of the page table beneath, or its own:
 	expect(ran.status).toBe(0);
 	expect(ran.stdout).toContain("group 0 of 1 request waits for a response");
 	expect(ran.stdout).toContain("2  WAIT  not completed: descriptor 1 failed (ITE)");
+	expect(ran.stdout).toContain("dmar0/table1: descriptor 1: ITE of 00:10.0 PASID 0x5, device ID 1");
 });
 
 test("a device without PRI has no use for a fault queue", () => {

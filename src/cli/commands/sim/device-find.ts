@@ -28,7 +28,8 @@ async function find(inv: Invocation): Promise<Outcome> {
 export const deviceFindCommand: CommandSpec = {
 	name: "find",
 	summary: "the number of a device's file, by what the device is",
-	details: "The first device that all words describe. So a script runs on every machine that has such a device. Only the simulated kernel knows.",
+	details:
+		"The first device that all words describe. So a script runs on every machine that has such a device. Only the simulated kernel knows.",
 	args: [{ name: "WHAT", doc: "a kind of IOMMU, a role (machine show), or a name: smmuv3 svm, siov0, 0000:00:12.0", variadic: true }],
 	groups: ["kernel", "expect", "quiet"],
 	examples: [

@@ -94,9 +94,9 @@ async function failures(inv: Invocation): Promise<Outcome> {
 	if (inv.common.json) printDocument(inv, "iommuctl.sim.failures", { failures: reports });
 	else if (reports.length === 0) inv.io.stdout.write("no invalidation entry has reported an error\n");
 	else {
-		for (const { iommu, entry, error, rid, pasid, deviceId } of reports)
+		for (const { iommu, array, entry, error, rid, pasid, deviceId } of reports)
 			inv.io.stdout.write(
-				`${iommu}: entry ${entry}: ${error} of ${rid}${pasid === null ? "" : ` PASID ${hex(pasid)}`}, ${deviceId === null ? "not a device of the caller" : `device ID ${deviceId}`}\n`,
+				`${iommu}: ${array === 0 ? "descriptor" : "entry"} ${entry}: ${error} of ${rid}${pasid === null ? "" : ` PASID ${hex(pasid)}`}, ${deviceId === null ? "not a device of the caller" : `device ID ${deviceId}`}\n`,
 			);
 	}
 	const last = reports.at(-1);
@@ -146,7 +146,7 @@ export const eventCommands: readonly CommandSpec[] = [
 	},
 	{
 		name: "failures",
-		summary: "invalidation entries that reported an error (vtd-inv-v10), each with the device's ID",
+		summary: "invalidation entries (vtd-inv-v10) and descriptors of guests' queues that reported an error, each with the device's ID",
 		groups: ["kernel"],
 		examples: [["sim failures", ""]],
 		run: failures,

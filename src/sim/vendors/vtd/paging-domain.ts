@@ -66,6 +66,6 @@ export function needsPasidEntry(device: IommuDevice): boolean {
 
 /** Checks that a device can use a table with a fault queue: -ENODEV without PRI. */
 export function enableFaults(domain: Domain, device: HwDevice): Ret {
-	if (domain.faultHandler === undefined || device.pci.pri > 0) return 0;
+	if (domain.faultHandler === undefined || device.requestInterface.pci.pri > 0) return 0;
 	return device.iommu.driver.reasons.fail(vtdFaultChecks.vtdNoPri, device.name);
 }

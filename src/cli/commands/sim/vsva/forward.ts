@@ -223,7 +223,7 @@ async function toTable(inv: Invocation, { kind, queue }: QueueVendor, id: number
 		printDocument(inv, "iommuctl.vsva.forward", {
 			vendor: kind,
 			table: id,
-			descriptors: rows.map((row) => ({ ...row, done: row.state === "done" })),
+			descriptors: rows.map(({ failures: _, ...row }) => ({ ...row, done: row.state === "done" })),
 		});
 	else {
 		const { out, io } = inv;
