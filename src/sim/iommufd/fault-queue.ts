@@ -124,6 +124,8 @@ export class FaultFile extends SimFile {
 			const known = code === CODE.IOMMUFD_PAGE_RESP_SUCCESS || code === CODE.IOMMUFD_PAGE_RESP_INVALID;
 			if (!known) return done > 0 ? done : reasons.fail(faultWriteChecks.responseCode, code);
 			const group = unanswered.delete(cookie);
+			// Cookies start at 1, but a response with 0 makes 0 one of them, while any is unanswered.
+			if (group === undefined && cookie === 0) unanswered.freeZero();
 			if (group === undefined) return done > 0 ? done : reasons.fail(faultWriteChecks.unknownCookie, cookie);
 			group.respond(code);
 			done += bytes.length;

@@ -5,7 +5,10 @@ export class IdPool<T> {
 	readonly #free: number[] = [];
 	#next: number;
 
-	constructor(readonly first: number) {
+	#first: number;
+
+	constructor(first: number) {
+		this.#first = first;
 		this.#next = first;
 	}
 
@@ -35,9 +38,16 @@ export class IdPool<T> {
 		if (this.#items.size > 0) this.#give(id);
 		else {
 			this.#free.length = 0;
-			this.#next = this.first;
+			this.#next = this.#first;
 		}
 		return item;
+	}
+
+	/** Frees 0 in a pool that starts at 1, although it was not in use. As in Linux, it is a number like any other from then on, unless the pool is empty. */
+	freeZero(): void {
+		if (this.#items.size === 0 || this.#first === 0) return;
+		this.#first = 0;
+		this.#give(0);
 	}
 
 	#give(id: number): void {
