@@ -168,3 +168,15 @@ test("AMD: PASID faults have GN and US, and the log has the flags in words", () 
 	expect(text).toContain("IO_PAGE_FAULT device=0000:00:12.0 pasid=0x5 domain=0x0000 address=0x3000 flags=0x0005] read, not present");
 	expect(text).toContain("address=0x3000 flags=0x0020] write, not present");
 });
+
+test("events of AMD can be named; codes that do not exist, and addresses that are too wide, are refused", () => {
+	const named = iommuctl(["sim", "event", "vfio3", "invalid_device_request", "address=0x3000", "--machine", "amd", "--json"]);
+	expect(JSON.parse(named.stdout)).toMatchObject({ details: { fate: "unhandled", record: "90000000000000800030000000000000" } });
+	const wrong = iommuctl(["sim", "event", "vfio3", "16", "--machine", "amd"]);
+	expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("IO_PAGE_FAULT")]);
+	expect(iommuctl(["sim", "event", "vfio3", "256", "--machine", "vtd"]).status).toBe(2);
+	for (const command of ["walk", "dma"]) {
+		const wide = iommuctl(["sim", command, "vfio3", "--iova", "0x10000000000000000", "--read"].slice(0, command === "walk" ? 5 : 6));
+		expect([wide.status, wide.stderr]).toEqual([2, expect.stringContaining("not an address of 64 bits")]);
+	}
+});

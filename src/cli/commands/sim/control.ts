@@ -1,8 +1,10 @@
 /** What the commands that act on the simulated machine share. */
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import type { SimControl } from "../../../sim/index.js";
+import { parseNumber } from "../../call/natural.js";
 import { announce } from "../../frame/announce.js";
 import type { Argument, Invocation } from "../../frame/command.js";
+import { UsageError } from "../../frame/exit.js";
 
 /** The control of the simulated machine that this command's kernel runs on. @throws EnvironmentError on a real kernel */
 export async function controlOf(inv: Invocation): Promise<SimControl> {
@@ -35,6 +37,14 @@ export function printDocument(inv: Invocation, schema: string, body: object): vo
 	const { place } = inv;
 	const at = place && { file: place.file, line: place.line, name: place.name ?? null };
 	inv.io.stdout.write(`${JSON.stringify({ schema, version: 1, ...at, ...body })}\n`);
+}
+
+/** The address given by --iova, which has 64 bits at most. */
+export function iovaOf({ options }: Invocation): bigint {
+	if (options.iova === undefined) throw new UsageError("the address is missing", "for example --iova 0x1000");
+	const iova = parseNumber(options.iova as string, "--iova");
+	if (iova >> 64n !== 0n) throw new UsageError(`--iova: ${options.iova} is not an address of 64 bits`);
+	return iova;
 }
 
 export const deviceArg: Argument = {

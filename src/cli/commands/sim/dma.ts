@@ -9,7 +9,7 @@ import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { type Outcome, UsageError } from "../../frame/exit.js";
 import { readInput } from "../../frame/io.js";
 import { hex, hexBytes, hexDump } from "../../frame/text.js";
-import { changing, controlOf, deviceArg } from "./control.js";
+import { changing, controlOf, deviceArg, iovaOf } from "./control.js";
 
 type Transfer = Exclude<ReturnType<SimControl["dma"]>, number>;
 
@@ -22,8 +22,7 @@ async function dma(inv: Invocation): Promise<Outcome> {
 	if ((options.read === true) === (options.write === true))
 		throw new UsageError("a direction is missing, or both are given", "--write: the device writes to memory; --read: it reads");
 	const dir = options.write === true ? "write" : "read";
-	if (options.iova === undefined) throw new UsageError("the address is missing", "for example --iova 0x1000");
-	const iova = parseNumber(options.iova as string, "--iova");
+	const iova = iovaOf(inv);
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
 	const as = { privileged: options.priv === true, execute: options.exec === true };
 	if (as.execute && dir === "write") throw new UsageError("--exec marks a read: a device fetches what it executes", "give --read");

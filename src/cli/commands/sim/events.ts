@@ -110,7 +110,8 @@ export const eventCommands: readonly CommandSpec[] = [
 		details: [
 			"The event is named as the IOMMU in front of the device names it. Where guests have an event queue (SMMUv3): by its name, with its",
 			"fields (address, rnw, class, ipa, s2 ...); the guest gets it, with the virtual stream ID, if the device is attached to a nested",
-			"table and has a virtual device. Elsewhere: by the number of a fault reason or event code, with address and write; the kernel log gets it.",
+			"table and has a virtual device. Elsewhere: by the number of a fault reason (VT-d) or an event code or name (AMD), with address and write; the kernel",
+			"log gets it.",
 		].join("\n"),
 		args: [
 			deviceArg,
@@ -122,6 +123,7 @@ export const eventCommands: readonly CommandSpec[] = [
 		examples: [
 			["sim event vfio11 F_TRANSLATION address=0x1000 rnw=1 class=2", ""],
 			["sim event vfio0 0x71 address=0x1000", "VT-d: first-stage entry not present"],
+			["sim event vfio0 IO_PAGE_FAULT address=0x1000 write=1", "AMD"],
 		],
 		run: event,
 	},

@@ -88,7 +88,7 @@ export class AmdDriver implements HwDriver {
 
 	/** Raises an event given by its code. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
-		const { code, address, write, pasid } = numberedFault(device, event);
+		const { code, address, write, pasid } = numberedFault(device, event, AMD_EVENTS, 0xf);
 		this.reasons.note(loggedChecks.faultLogged, device.name, "AMD");
 		const raised = { code, flags: (write ? AMD_FAULT_FLAGS.rw : 0) | (pasid === undefined ? 0 : AMD_FAULT_FLAGS.gn | AMD_FAULT_FLAGS.us) };
 		const from = { rid: device.requester.wire, pasid, domain: 0, address };

@@ -32,14 +32,21 @@ export type EventOutcome = EventFate & {
 export function numberedFault(
 	device: HwDevice,
 	event: RaisedEvent,
+	/** the codes that have names */
+	names: Readonly<Record<string, number>> = {},
+	largest = 0xff,
 ): { readonly code: number; readonly address: bigint; readonly write: boolean; readonly pasid: number | undefined } {
 	const { name } = device.iommu;
 	const { address = 0n, write = 0n, ...others } = event.fields;
 	for (const field of Object.keys(others))
 		throw new ControlError(EINVAL, `an event of ${name} has no field "${field}"`, "the fields are address and write");
-	const code = Number(event.what);
-	if (!Number.isInteger(code))
-		throw new ControlError(EINVAL, `"${event.what}" is not a fault reason of ${name}`, "give its number, for example 0x71");
+	const named = event.what.toUpperCase();
+	const code = Object.hasOwn(names, named) ? names[named] : Number(event.what);
+	if (!Number.isInteger(code) || code < 0 || code > largest) {
+		const all = Object.keys(names);
+		const hint = all.length === 0 ? "give its number, for example 0x71" : `give its number, or a name: ${all.join(", ")}`;
+		throw new ControlError(EINVAL, `"${event.what}" is not a fault reason of ${name}`, hint);
+	}
 	return { code, address, write: write !== 0n, pasid: event.pasid ?? device.part?.pasid };
 }
 
