@@ -110,7 +110,7 @@ export class SimControl {
 
 	/** Runs descriptors of a guest's queue on a table that is bound as a whole, and tells what became of each. */
 	runQueue(queue: GuestQueue, table: GuestTable, descriptors: readonly Uint8Array[]): QueueRow[] {
-		const rows = runQueue(queue, table, descriptors, (device) => this.requests(device));
+		const rows = runQueue(queue, table, descriptors, { requests: (device) => this.requests(device), memory: this.sim.physical });
 		for (const { index, name, error, failures, why } of rows) {
 			if (failures.length === 0) continue;
 			this.sim.warn(`${table.iommu.name}: guest table ${table.id}: descriptor ${index} ${name}: ${error}: ${why}`);

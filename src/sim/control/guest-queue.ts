@@ -2,6 +2,7 @@
 
 import { RESPONSE_INVALID, RESPONSE_SUCCESS } from "../contract/page-request.js";
 import type { GuestTable } from "../extensions/guest-table.js";
+import type { PhysicalMemory } from "../memory/physical-memory.js";
 import { NO_PASID } from "../mmu/caches.js";
 import type { AtcFailure } from "../mmu/failing-atcs.js";
 import type { HwDevice } from "../vendors/common/device.js";
@@ -38,16 +39,23 @@ interface Progress {
 
 const NO_TARGETS = { otherwise: 0, pasids: new Map(), domains: new Map() };
 
-/** @param requests the page requests of a device */
+/** What a queue needs of the machine. */
+interface Around {
+	/** the page requests of a device */
+	readonly requests: (device: HwDevice) => DeviceRequests;
+	readonly memory: PhysicalMemory;
+}
+
+/** Runs descriptors in order, and tells what became of each. */
 export function runQueue(
 	queue: GuestQueue,
 	table: GuestTable,
 	descriptors: readonly Uint8Array[],
-	requests: (device: HwDevice) => DeviceRequests,
+	{ requests, memory }: Around,
 ): QueueRow[] {
 	const progress: Progress = { failed: undefined, stops: false, stopped: undefined };
 	return descriptors.map((bytes, index) => {
-		const row = runOne(queue, table, bytes, index, progress, requests);
+		const row = runOne(queue, table, bytes, index, progress, { requests, memory });
 		if (row.state === "failed") progress.failed ??= row;
 		return row;
 	});
@@ -59,9 +67,9 @@ function runOne(
 	bytes: Uint8Array,
 	index: number,
 	progress: Progress,
-	requests: (device: HwDevice) => DeviceRequests,
+	{ requests, memory }: Around,
 ): QueueRow {
-	const { name, stops, waits, response, fate } = queue.forward(bytes, NO_TARGETS);
+	const { name, stops, waits, status, response, fate } = queue.forward(bytes, NO_TARGETS);
 	const row = (state: QueueRow["state"], more: Partial<QueueRow> = {}): QueueRow => ({
 		index,
 		name,
@@ -81,7 +89,14 @@ function runOne(
 		return progress.stopped;
 	}
 	if (waits) {
-		if (failed === undefined) return row("done");
+		if (failed === undefined) {
+			if (status === undefined) return row("done");
+			const pa = table.locate(status.address);
+			const text = `0x${status.address.toString(16)}`;
+			return pa !== undefined && memory.write(pa, status.data)
+				? row("done", { why: `its status is written to ${text}` })
+				: row("failed", { why: `its status address ${text} is not in the guest's memory` });
+		}
 		const why = `descriptor ${failed.index} failed${failed.error === null ? "" : ` (${failed.error})`}: its status is not written`;
 		const pending = row("pending", { error: failed.error, why });
 		if (progress.stops) progress.stopped = pending;

@@ -8,6 +8,7 @@ import { Device } from "../iommufd/device.js";
 import type { FaultQueue } from "../iommufd/fault-queue.js";
 import { type Invalidation, type IommuCaches, NO_PASID } from "../mmu/caches.js";
 import type { AtcFailure } from "../mmu/failing-atcs.js";
+import { WRITE } from "../mmu/walk.js";
 import { HwDevice } from "../vendors/common/device.js";
 import type { DrawnWalk } from "../vendors/common/draw-walk.js";
 import type { HwIommu } from "../vendors/common/driver.js";
@@ -184,6 +185,14 @@ export class GuestTable implements PasidTable {
 				stage !== undefined && device instanceof HwDevice && device.requester.wire === it.device ? [stage] : [],
 			);
 		return [...new Set(stages.map(({ translator }) => translator.caches))].reduce((sum, caches) => sum + caches.invalidate(it), 0);
+	}
+
+	/** Where a guest-physical address is in the host's memory, for what the guest's IOMMU itself writes; undefined: not mapped for writing. */
+	locate(address: bigint): bigint | undefined {
+		for (const [device, member] of this.#members) this.#follow(device, member);
+		const [stage] = this.#stages.values();
+		const page = stage?.domain.find(address);
+		return page !== undefined && (page.perm & WRITE) !== 0 ? page.pa : undefined;
 	}
 
 	/** Returns the device-TLB invalidations that failed, and clears the list. */

@@ -33,6 +33,8 @@ export interface Judged {
 	readonly fate: Fate;
 	/** it completes once everything before it is done, and nothing after it may overtake it */
 	readonly waits?: boolean;
+	/** what a completed wait writes to the guest's memory; undefined: nothing */
+	readonly status?: { readonly address: bigint; readonly data: Uint8Array };
 	/** the hardware would stop its queue here: the error's name */
 	readonly stops?: string;
 	/** it answers page requests */

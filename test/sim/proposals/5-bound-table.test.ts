@@ -187,6 +187,15 @@ describe("what the guest's queue says", () => {
 		expect(states([forward(pages, tlb("0x80"), wait)])).toEqual(["done", "done", "done"]);
 	});
 
+	test("a wait that is done writes its status to the guest's memory; one that is not leaves it alone", () => {
+		const status = "WAIT,status_write=1,status_data=0x77,status_address=0x20000";
+		const read = "mem read $ram.user_va+0x20000 4";
+		expect(run([...bound, forward(pages, status), read], ...multi)).toContain("77 00 00 00");
+		const failed = run([...bound, "sim fail vfio0 --ite", `expect EIO ${forward(tlb("0x80"), status)}`, read], ...multi);
+		expect(failed).toMatch(/00 00 00 00 +\.{4}/);
+		expect(states([forward("WAIT,status_write=1,status_address=0x40000000")])).toEqual(["failed"]);
+	});
+
 	test("a time-out aborts the wait, and nothing behind it is fetched", () => {
 		expect(states(["sim fail vfio0 --ite", forward(tlb("0x80"), tlb("0x88"), wait, pages)])).toEqual([
 			"failed ITE",

@@ -194,3 +194,57 @@ test("SMMUv3 without ATS: the transaction stalls, and RESUME by its tag lets it 
 	expect(shown).toMatch(/PASID_VALID\|LAST_PAGE \(0x3\) +1 +5 +0 +WRITE/);
 	expect(shown).toContain("6c 61 74 65");
 });
+
+describe("through today's uAPI", () => {
+	test("VT-d: a table for one PASID, on a nesting parent, with a fault queue", () => {
+		const shown = run(
+			[
+				...memory("vfio3"),
+				...tables(ram),
+				"q = fault alloc",
+				"own = hwpt alloc $d $parent --vtd-s1 pgtbl_addr=0x1000,addr_width=48 --flags ALLOC_PASID",
+				"five = hwpt alloc $d $parent --vtd-s1 pgtbl_addr=0x1000,addr_width=48 --flags ALLOC_PASID --fault-id $q",
+				"device attach vfio3 $own",
+				"device attach vfio3 $five --pasid 5",
+				"x = sim dma vfio3 --iova 0x2000 --write --text late --pasid 5",
+				"fault read $q",
+				`mem write ${ram}+0x4010 --words 0x6007`,
+				"fault respond $q 1 SUCCESS",
+				"sim dma-result $x",
+				"y = sim dma vfio3 --iova 0x3000 --write --pasid 5",
+				"device detach vfio3 --pasid 5",
+				"expect EFAULT sim dma-result $y",
+			],
+			"--machine",
+			"vtd",
+		);
+		// the option that implies a flag adds it to those that are given
+		expect(shown).toMatch(/PASID_VALID\|LAST_PAGE \(0x3\) +1 +5 +0 +WRITE/);
+	});
+
+	test("SMMUv3: the guest's stream table entry has its context descriptors, and the nested table the fault queue", () => {
+		const [, { pasidTable, map }] = guests;
+		const shown = run(
+			[
+				...memory("vfio3"),
+				...pasidTable,
+				"viommu = viommu alloc $d $parent --type ARM_SMMUV3",
+				"vdevice alloc $viommu $d 0x42",
+				"q = fault alloc",
+				"nested = hwpt alloc $d $viommu --smmuv3 v=1,config=S1,s1contextptr=0x10000,s1cdmax=6,s1dss=2,eats=1 --fault-id $q",
+				"device attach vfio3 $nested",
+				"x = sim dma vfio3 --iova 0x2000 --write --text late --pasid 5",
+				"fault read $q",
+				map,
+				"fault respond $q 1 SUCCESS",
+				"sim dma-result $x",
+				"y = sim dma vfio3 --iova 0x3000 --write --pasid 5",
+				"device attach vfio3 $parent",
+				"expect EFAULT sim dma-result $y",
+			],
+			"--machine",
+			"smmuv3",
+		);
+		expect(shown).toMatch(/PASID_VALID\|LAST_PAGE \(0x3\) +1 +5 +0 +WRITE/);
+	});
+});

@@ -1,18 +1,20 @@
 /** `sim cache` and `sim stats`: what IOMMUs and devices have cached. */
+import { ENODEV } from "../../../kernel/errno.js";
 import type { SimControl } from "../../../sim/index.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
-import { done, type Outcome, UsageError } from "../../frame/exit.js";
+import { done, type Outcome } from "../../frame/exit.js";
 import { hex, plural, table } from "../../frame/text.js";
 import { controlOf, printDocument } from "./control.js";
 
 type Caching = SimControl["iommus"][number];
 
 /** The IOMMUs asked about: one by its name, or all. */
-function asked(control: SimControl, name: string | undefined): readonly Caching[] {
+async function asked(control: SimControl, name: string | undefined): Promise<readonly Caching[]> {
 	const all = control.iommus;
 	const found = name === undefined ? all : all.filter((each) => each.name === name);
 	if (found.length === 0)
-		throw new UsageError(
+		throw new (await import("../../../sim/index.js")).ControlError(
+			ENODEV,
 			name === undefined ? "this machine has no IOMMU that caches" : `no IOMMU is called "${name}"`,
 			`there are ${all.map((each) => each.name).join(", ") || "none"}`,
 		);
@@ -26,7 +28,7 @@ function permText(perm: number | undefined): string {
 async function cache(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
 	const { NO_PASID, formatRid } = await import("../../../sim/index.js");
-	const rows = asked(control, inv.args[0]).flatMap(({ name, caches, ...iommu }) =>
+	const rows = (await asked(control, inv.args[0])).flatMap(({ name, caches, ...iommu }) =>
 		caches.list().map((row) => ({
 			iommu: name,
 			cache: row.cache,
@@ -67,7 +69,7 @@ async function cache(inv: Invocation): Promise<Outcome> {
 
 async function stats(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
-	const rows = asked(control, inv.args[0]).map(({ name, kind, caches }) => ({ iommu: name, kind, ...caches.stats() }));
+	const rows = (await asked(control, inv.args[0])).map(({ name, kind, caches }) => ({ iommu: name, kind, ...caches.stats() }));
 	if (inv.common.json) {
 		printDocument(inv, "iommuctl.sim.stats", { iommus: rows });
 		return done;

@@ -1,7 +1,7 @@
 /** `sim dma` and `sim dma-result`: a device reads or writes memory. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { EAGAIN, EFAULT } from "../../../kernel/errno.js";
+import { EAGAIN, EFAULT, ENOENT } from "../../../kernel/errno.js";
 import type { SimControl } from "../../../sim/index.js";
 import { showIo } from "../../call/io-result.js";
 import { parseHexBytes, parseNumber } from "../../call/natural.js";
@@ -37,7 +37,10 @@ async function result(inv: Invocation): Promise<Outcome> {
 	const control = await controlOf(inv);
 	const id = Number(parseNumber(inv.args[0], "the transfer's ID"));
 	const transfer = control.transfers.all.get(id);
-	if (transfer === undefined) throw new UsageError(`there is no transfer ${id}`, "sim dma prints the ID of a transfer that waits");
+	if (transfer === undefined) {
+		const { ControlError } = await import("../../../sim/index.js");
+		throw new ControlError(ENOENT, `there is no transfer ${id}`, "sim dma prints the ID of a transfer that waits");
+	}
 	return await show(inv, "sim dma-result", transfer);
 }
 

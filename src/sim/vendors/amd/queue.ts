@@ -1,6 +1,6 @@
 /** Forwards a guest's AMD command buffer. */
 import { AMD_COMMANDS, type AmdCommand, type AmdCommandName, decodeAmdCommand, encodeAmdCommand } from "../../../formats/amd/commands.js";
-import type { Fate, GuestQueue, QueueResponse } from "../guest-queue.js";
+import type { Fate, GuestQueue, Judged, QueueResponse } from "../guest-queue.js";
 import { amdInvalidations } from "./invalidations.js";
 
 export const amdQueue: GuestQueue = {
@@ -16,6 +16,7 @@ export const amdQueue: GuestQueue = {
 			fate: fateOf(command.name),
 			waits: command.name === "COMPLETION_WAIT",
 			stops: command.name === undefined ? "ILLEGAL_COMMAND_ERROR" : undefined,
+			status: statusOf(command),
 			response: responseOf(command),
 		};
 	},
@@ -25,6 +26,12 @@ export const amdQueue: GuestQueue = {
 	invalidations: (bytes) => amdInvalidations(decodeAmdCommand(bytes)).map(({ domain: _, ...rest }) => rest),
 	target: "hwpt",
 };
+
+/** S: the store data goes to the store address. */
+function statusOf({ name, fields }: AmdCommand): Judged["status"] {
+	if (name !== "COMPLETION_WAIT" || fields.s !== 1n || !fields.store_address) return undefined;
+	return { address: fields.store_address, data: new Uint8Array(BigUint64Array.of(fields.store_data ?? 0n).buffer) };
+}
 
 const CODES: Readonly<Record<number, QueueResponse["code"]>> = { 0: "success", 1: "invalid", 15: "failure" };
 

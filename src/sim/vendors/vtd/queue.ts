@@ -12,7 +12,7 @@ import {
 	type VtdDescriptorName,
 	vtdRange,
 } from "../../../formats/vtd/descriptors.js";
-import type { Fate, GuestQueue, QueueResponse, Targets } from "../guest-queue.js";
+import type { Fate, GuestQueue, Judged, QueueResponse, Targets } from "../guest-queue.js";
 import { vtdInvalidations } from "./invalidations.js";
 
 const ALL_PAGES = (1n << 64n) - 1n;
@@ -32,6 +32,7 @@ export const vtdQueue: GuestQueue = {
 			waits: name === "WAIT",
 			// Invalidation Queue Error: the head stays at the descriptor until software clears the error
 			stops: descriptor.invalid === undefined ? undefined : "IQE",
+			status: statusOf(descriptor),
 			response: responseOf(descriptor),
 		};
 	},
@@ -42,6 +43,12 @@ export const vtdQueue: GuestQueue = {
 	maps: true,
 	array: { type: DATA.IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, entryLength: ENTRY.size },
 };
+
+/** SW: the status data goes to the status address. */
+function statusOf({ name, fields }: VtdDescriptor): Judged["status"] {
+	if (name !== "WAIT" || fields.status_write !== 1n || !fields.status_address) return undefined;
+	return { address: fields.status_address, data: new Uint8Array(Uint32Array.of(Number(fields.status_data ?? 0n)).buffer) };
+}
 
 const CODES: Readonly<Record<number, QueueResponse["code"]>> = { 0: "success", 1: "invalid", 15: "failure" };
 

@@ -1,6 +1,6 @@
 /** `vsva forward`: turns a guest's invalidation queue into calls. */
 import { iommuOn } from "../../../../client/iommu.js";
-import { EIO, EOPNOTSUPP } from "../../../../kernel/errno.js";
+import { EINVAL, EIO, EOPNOTSUPP } from "../../../../kernel/errno.js";
 import {
 	aliasOf,
 	batches,
@@ -144,8 +144,9 @@ async function vendorOf(inv: Invocation, tableId: number | undefined): Promise<Q
 	}
 	const found = (await controlOf(inv)).guestTables.get(tableId);
 	const theirs = all.find(({ kind }) => kind === found.kind);
-	if (theirs === undefined) throw new UsageError(`guests of ${found.kind} have no queue`);
-	if (given !== undefined && given !== theirs) throw new UsageError(`table ${tableId} is a table of ${found.kind}, not of ${given.kind}`);
+	if (theirs === undefined) throw new ControlError(EOPNOTSUPP, `guests of ${found.kind} have no queue`);
+	if (given !== undefined && given !== theirs)
+		throw new ControlError(EINVAL, `table ${tableId} is a table of ${found.kind}, not of ${given.kind}`);
 	return theirs;
 }
 
@@ -229,7 +230,7 @@ async function toTable(inv: Invocation, { kind, queue }: QueueVendor, id: number
 		const { out, io } = inv;
 		for (const { index, name, state, dropped, error, why } of rows) {
 			const text = {
-				done: `done${dropped > 0 || queue.invalidations(descriptors[index]).length > 0 ? `, ${plural(dropped, "cached entry")} dropped` : ""}`,
+				done: `done${dropped > 0 || queue.invalidations(descriptors[index]).length > 0 ? `, ${plural(dropped, "cached entry")} dropped` : ""}${why === null ? "" : `: ${why}`}`,
 				nothing: `nothing done: ${why}`,
 				failed: `${out.bad("failed")}${error === null ? "" : ` (${error})`}: ${why}`,
 				pending: `${out.bad("not completed")}: ${why}`,
