@@ -20,7 +20,12 @@ export interface Transfer {
 	readonly dir: "read" | "write";
 	readonly pasid: number | undefined;
 	/** what its requests are marked as; PCIe has these marks in the PASID prefix */
-	readonly as: { readonly privileged?: boolean; readonly execute?: boolean };
+	readonly as: {
+		readonly privileged?: boolean;
+		readonly execute?: boolean;
+		/** it asks for the translation first (ATS), whether or not it may */
+		readonly ats?: boolean;
+	};
 	readonly iova: bigint;
 	/** the bytes to write, or those read so far */
 	readonly data: Uint8Array;
@@ -126,7 +131,8 @@ export class Transfers {
 		transfer.record = undefined;
 		while (transfer.done < data.length) {
 			const at = BigInt.asUintN(64, transfer.iova + BigInt(transfer.done));
-			const outcome = this.translate(device, at, access, pasid);
+			const forbidden = as.ats ? device.iommu.driver.refuseAts?.(device, at, access, pasid) : undefined;
+			const outcome = forbidden ?? this.translate(device, at, access, pasid);
 			if (!outcome.ok) {
 				this.#refused(transfer, outcome, at, access);
 				return;

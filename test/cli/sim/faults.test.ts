@@ -180,3 +180,48 @@ test("events of AMD can be named; codes that do not exist, and addresses that ar
 		expect([wide.status, wide.stderr]).toEqual([2, expect.stringContaining("not an address of 64 bits")]);
 	}
 });
+
+describe("translation requests (ATS) that are not allowed", () => {
+	test("SMMUv3: F_BAD_ATS_TREQ, and nothing where the entry says abort or EATS allows them", () => {
+		const table = (ste: string) => [
+			"d = device bind vfio6",
+			"i = ioas alloc",
+			"ram = ioas map $i --iova 0 --length 1M",
+			"p = hwpt alloc $d $i --flags NEST_PARENT",
+			"v = viommu alloc $d $p --type ARM_SMMUV3",
+			"vdevice alloc $v $d 0x42",
+			`n = hwpt alloc $d $v --smmuv3 ${ste}`,
+			"device attach vfio6 $n",
+			"q = veventq alloc $v --type ARM_SMMUV3 --veventq-depth 4",
+			"sim dma vfio6 --iova 0x3000 --write --ats",
+			"veventq read $q",
+			"sim records smmu0",
+		];
+		const events = (ste: string) => /EVENTQ: [\s\S]*?PRIQ/.exec(script(table(ste), "--machine", "smmuv3", "--keep-going").stdout)?.[0];
+		for (const ste of ["v=1,config=S1,s1contextptr=0x10000", "v=1,config=BYPASS"]) {
+			expect(events(ste)).toContain("F_BAD_ATS_TREQ, sid 0x100, iova 0x3000, write");
+			expect(script(table(ste), "--machine", "smmuv3", "--keep-going").stdout).toContain("no event is queued");
+		}
+		expect(events("v=1,config=ABORT")).toContain("empty");
+		expect(events("v=1,config=S1,s1contextptr=0x10000,eats=1")).toContain("empty");
+	});
+
+	test("VT-d: the context entry blocks them; AMD: INVALID_DEVICE_REQUEST", () => {
+		const lines = [
+			"d = device bind vfio0",
+			"i = ioas alloc",
+			"ioas map $i --iova 0 --length 4k",
+			"device attach vfio0 $i",
+			"sim dma vfio0 --iova 0 --read --ats",
+			"sim dma vfio0 --iova 0 --read",
+		];
+		expect(reasons(lines, "vtd")).toEqual(["0x44", "done"]);
+		expect(outcomes(lines, "amd")).toEqual([expect.stringContaining("INVALID_DEVICE_REQUEST"), "done"]);
+		expect(
+			outcomes(
+				lines.map((line) => line.replaceAll("vfio0", "vfio3")),
+				"vtd",
+			),
+		).toEqual(["done", "done"]);
+	});
+});

@@ -24,7 +24,7 @@ async function dma(inv: Invocation): Promise<Outcome> {
 	const dir = options.write === true ? "write" : "read";
 	const iova = iovaOf(inv);
 	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
-	const as = { privileged: options.priv === true, execute: options.exec === true };
+	const as = { privileged: options.priv === true, execute: options.exec === true, ats: options.ats === true };
 	if (as.execute && dir === "write") throw new UsageError("--exec marks a read: a device fetches what it executes", "give --read");
 	const data = dir === "write" ? dataToWrite(inv) : new Uint8Array(lengthOf(inv, usual));
 	const control = await changing(inv);
@@ -114,6 +114,7 @@ async function show(inv: Invocation, command: string, transfer: Transfer): Promi
 			pasid: pasid ?? null,
 			privileged: as.privileged === true,
 			execute: as.execute === true,
+			ats: as.ats === true,
 			iova: hex(iova),
 			length: data.length,
 			moved: done,
@@ -158,6 +159,7 @@ export const dmaCommands: readonly CommandSpec[] = [
 			{ flags: "--pasid <pasid>", doc: "the transactions carry this PASID" },
 			{ flags: "--priv", doc: "the requests are privileged (PCIe: Privileged Mode Requested; SMMUv3: PnU)" },
 			{ flags: "--exec", doc: "the reads are for execution (PCIe: Execute Requested; SMMUv3: InD)" },
+			{ flags: "--ats", doc: "the device asks for the translation first, even where ATS is not enabled for it" },
 			{ flags: "--data <hex>", doc: "what is written, repeated up to --length" },
 			{ flags: "--text <text>", doc: "the same, as text" },
 			{ flags: "--file <file>", value: "file", doc: "what is written; for a read, where the data goes" },

@@ -3,13 +3,14 @@ import { iommufd_hwpt_alloc_flags as FLAG, iommu_hw_info_type as INFO, iommu_hw_
 import { AMD_EVENTS, AMD_FAULT_FLAGS } from "../../../formats/amd/events.js";
 import { fromWords } from "../../../formats/words.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import { formatRid } from "../../board/bdf.js";
+import { formatBdf, formatRid } from "../../board/bdf.js";
 import type { PciDevice } from "../../board/description.js";
 import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.js";
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData } from "../../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../../contract/viommu.js";
 import { IommuCaches } from "../../mmu/caches.js";
+import { PRIV } from "../../mmu/walk.js";
 import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
 import { atcChecks, endOf, loggedChecks } from "../common/checks.js";
@@ -34,6 +35,9 @@ import { AmdNestedDomain, copyDte } from "./nested-domain.js";
 import { type AmdOutcome, type AmdRequest, AmdTranslator } from "./translate.js";
 
 const { IOMMU_HWPT_ALLOC_NEST_PARENT: NEST, IOMMU_HWPT_ALLOC_PASID: PASID } = FLAG;
+
+/** INVALID_DEVICE_REQUEST's type for a translation request while I is 0. */
+const TRANSLATION_NOT_ENABLED = 1n;
 
 /** The AMD driver, for one IOMMU. */
 export class AmdDriver implements HwDriver {
@@ -162,6 +166,30 @@ export class AmdDriver implements HwDriver {
 		const from = { rid: device.requester.wire, pasid, ats: device.pci.ats };
 		const outcome = this.#through(domain, from, iova, access, this.translator);
 		return this.finish(device, iova, pasid, domain instanceof AmdNestedDomain ? domain.id : 0, outcome);
+	}
+
+	/** Without I in the device table entry, a translation request is an INVALID_DEVICE_REQUEST (specification, 2.5.9). */
+	refuseAts(device: HwDevice, iova: bigint, access: number, pasid?: number): (DmaOutcome & { ok: false }) | undefined {
+		const domain = this.#tableOf(device, pasid);
+		if (device.pci.ats && (!(domain instanceof AmdNestedDomain) || domain.dte.ats)) return undefined;
+		const code = AMD_EVENTS.INVALID_DEVICE_REQUEST;
+		const id = pasid ?? 0;
+		const fields = {
+			device_id: BigInt(device.requester.wire),
+			domain_or_pasid: BigInt(id & 0xffff),
+			pasid_high: BigInt(id >> 16),
+			gn: pasid === undefined ? 0n : 1n,
+			us: (access & PRIV) === 0 ? 1n : 0n,
+			tr: 1n,
+			type: TRANSLATION_NOT_ENABLED,
+			address: iova,
+		};
+		this.log.event(code, fields, () =>
+			this.#faults.add(
+				`AMD-Vi: Event logged [INVALID_DEVICE_REQUEST device=${formatBdf(device.bdf)}${pasid === undefined ? "" : ` pasid=0x${pasid.toString(16)}`} address=0x${iova.toString(16)}]: a translation request, which its entry does not allow`,
+			),
+		);
+		return { ok: false, why: "INVALID_DEVICE_REQUEST: the device table entry does not allow translation requests (I = 0)" };
 	}
 
 	walk(device: HwDevice, iova: bigint, access: number, pasid?: number): DrawnWalk {

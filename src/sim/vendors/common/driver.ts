@@ -1,7 +1,7 @@
 /** The interface of a hardware driver: what it needs, and what it provides beyond the core's driver interface. */
 import type { Iommu, KernelOptions, PciDevice } from "../../board/description.js";
 import type { Domain } from "../../contract/domain.js";
-import type { IommuDriver, IommuInstance } from "../../contract/driver.js";
+import type { DmaOutcome, IommuDriver, IommuInstance } from "../../contract/driver.js";
 import type { PhysicalMemory } from "../../memory/physical-memory.js";
 import type { IommuCaches } from "../../mmu/caches.js";
 import type { Reasons } from "../../why/reasons.js";
@@ -34,6 +34,8 @@ export interface HwDriver extends IommuDriver<HwDevice> {
 	readonly splitsFunctions?: boolean;
 	/** Makes a translator for a guest's whole PASID table: `base` is guest-physical, `size` the number of PASIDs, a power of two. */
 	bindTable?(base: bigint, size: number): TableTranslator;
+	/** Answers a device's translation request (ATS) that its entry forbids, with the record that this leaves; undefined: the device may send it. */
+	refuseAts?(device: HwDevice, iova: bigint, access: number, pasid?: number): (DmaOutcome & { ok: false }) | undefined;
 	/** Draws how an access of a device (READ, WRITE, EXEC, PRIV) is translated, by the tables as they are now. Changes nothing. */
 	walk?(device: HwDevice, iova: bigint, access: number, pasid?: number): DrawnWalk;
 	/** The same for a page table, whoever uses it. */

@@ -10,6 +10,7 @@ import { QUIRKS } from "./board.js";
 import { smmuEventChecks } from "./checks.js";
 import { type SmmuDomain, SmmuNestedDomain, type SmmuPagingDomain } from "./domains.js";
 import type { SmmuStream } from "./stream.js";
+import { STE_ABORT, STE_S1 } from "./stream-table.js";
 import { type SmmuEvent, type SmmuOutcome, type SmmuStream as SmmuRequest, type SmmuTranslator, smmuEventRecord } from "./translate.js";
 import { unhandledLine } from "./unhandled.js";
 
@@ -128,6 +129,21 @@ export function hostStage1(
 		},
 		stage2: false,
 	});
+}
+
+/**
+ * Answers a translation request with UR where ATS is not for this stream: with F_BAD_ATS_TREQ, unless the entry says abort (IHI0070,
+ * 7.3.6 and 3.9.1.2). Undefined: the stream may send it. The driver gives entries of the host ATS where the device and the SMMU have it.
+ */
+export function forbiddenAts(stream: SmmuStream, iova: bigint, what: number, pasid?: number): (DmaOutcome & { ok: false }) | undefined {
+	const { domain, ats } = stream;
+	const entry = domain instanceof SmmuNestedDomain ? domain.ste : undefined;
+	const aborts = domain === undefined || (entry !== undefined && (!entry.valid || entry.config === STE_ABORT));
+	if (aborts) return { ok: false, why: "the stream table entry says abort, so the SMMU answered the ATS request with Unsupported Request" };
+	if (ats && (entry === undefined || (entry.config === STE_S1 && entry.ats === 1))) return undefined;
+	const access = { rnw: what & WRITE ? 0n : 1n, ind: what & EXEC && !(what & WRITE) ? 1n : 0n, pnu: what & PRIV ? 1n : 0n };
+	const fields = { ...names(stream, pasid), ...access, address: iova, span: 1n };
+	return recorded(stream, { name: "F_BAD_ATS_TREQ", fields, stage2: false });
 }
 
 function refused(event: SmmuEvent | undefined): Exclude<SmmuOutcome, { ok: true }> {

@@ -23,7 +23,7 @@ import type { EventOutcome, RaisedEvent } from "../common/event.js";
 import type { TableTranslator } from "../common/table-translator.js";
 import { smmuTable } from "./cd-table.js";
 import { smmuInfoChecks, smmuInitViommuChecks, smmuPagingChecks, smmuViommuChecks } from "./checks.js";
-import { access, hostStage1, resolve, throughTable } from "./dma.js";
+import { access, forbiddenAts, hostStage1, resolve, throughTable } from "./dma.js";
 import { install, SmmuNestedDomain, SmmuPagingDomain } from "./domains.js";
 import { drawSmmu, tablesOf } from "./draw.js";
 import type { SmmuLog } from "./log.js";
@@ -126,6 +126,11 @@ export class Smmuv3Driver implements HwDriver {
 		if (!(parent instanceof SmmuPagingDomain) || parent.iommu !== viommu.iommu)
 			return this.reasons.fail(smmuInitViommuChecks.smmuOtherParent, parent.iommu.name, viommu.iommu.name);
 		return new SmmuViommu(viommu, parent);
+	}
+
+	refuseAts(device: HwDevice, iova: bigint, what: number, pasid?: number): (DmaOutcome & { ok: false }) | undefined {
+		const stream = this.smmu.stream(device);
+		return stream && forbiddenAts(stream, iova, what, pasid);
 	}
 
 	walk(device: HwDevice, iova: bigint, what: number, pasid?: number): DrawnWalk {

@@ -181,6 +181,16 @@ export class VtdDriver implements HwDriver {
 		return this.finish(device, iova, access, pasid, this.#translate(device, iova, access, pasid, this.translator));
 	}
 
+	/** The driver sets DTE in the context entries of devices with ATS; elsewhere such requests are blocked (SCT.5, LCT.5). */
+	refuseAts(device: HwDevice, iova: bigint, access: number, pasid?: number): (DmaOutcome & { ok: false }) | undefined {
+		if (device.pci.ats) return undefined;
+		const reason = this.features.scalable ? 0x44 : 0x0d;
+		const rid = device.requester.wire;
+		const fault = { rid, pasid, address: iova, access, reason, request: true };
+		this.log.fault(fault, () => this.#faults.add(vtdFaultLine(rid, pasid, iova, access, reason)));
+		return { ok: false, why: `fault reason ${hex(reason, 2)}: ${vtdReason(reason)}` };
+	}
+
 	walk(device: HwDevice, iova: bigint, access: number, pasid?: number): DrawnWalk {
 		const domain = device.group.attached.get(pasid ?? 0)?.domain;
 		return drawVtd(this, tablesOf(domain), iova, this.caches, (through) => this.#translate(device, iova, access, pasid, through));
