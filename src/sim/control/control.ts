@@ -5,11 +5,10 @@ import { ControlError, Refusal } from "../contract/control-error.js";
 import type { IommuDevice } from "../contract/device.js";
 import { noteDma } from "../contract/dma-notes.js";
 import { GuestTable } from "../extensions/guest-table.js";
-import { GuestTables } from "../extensions/guest-tables.js";
-import { type InvalidationReport, ownerOf } from "../extensions/invalidation-reports.js";
+import { aliasOf, GuestTables } from "../extensions/guest-tables.js";
+import { ownerOf } from "../extensions/invalidation-reports.js";
 import { foreignOwner, lookAlike, sends } from "../extensions/pasid-space.js";
-import { Device } from "../iommufd/device.js";
-import { type CacheRow, type IommuCaches, NO_PASID } from "../mmu/caches.js";
+import type { CacheRow, IommuCaches } from "../mmu/caches.js";
 import type { AtcError } from "../mmu/failing-atcs.js";
 import type { Sim } from "../system/sim.js";
 import { HwDevice } from "../vendors/common/device.js";
@@ -21,6 +20,7 @@ import { EmulatedBinding } from "../vfio/binding.js";
 import { softwareDmaChecks } from "./checks.js";
 import { findDevice, findHwDevice } from "./devices.js";
 import { type QueueRow, runQueue } from "./guest-queue.js";
+import { QueueReports } from "./queue-reports.js";
 import { RequestInterface } from "./request-interface.js";
 import { DeviceRequests } from "./requests.js";
 import { type Transfer, Transfers } from "./transfers.js";
@@ -36,13 +36,11 @@ export interface CachingIommu {
 	hitBy(row: CacheRow): string[];
 }
 
-/** How many failures are kept for each bound table. */
-const MOST_REPORTS = 10_000;
-
 /** Makes devices of the simulated machine do DMA, send page requests and fault. One for each Sim. */
 export class SimControl {
 	readonly #requests = new Map<HwDevice, DeviceRequests>();
-	readonly #queueReports = new Map<string, InvalidationReport[]>();
+	/** failed invalidations of guests' queues that ran on bound tables */
+	readonly queueReports: QueueReports;
 	/** by the function with the PRI capability */
 	readonly #interfaces = new Map<HwDevice, RequestInterface>();
 	readonly transfers: Transfers;
@@ -51,6 +49,7 @@ export class SimControl {
 
 	constructor(readonly sim: Sim) {
 		this.guestTables = new GuestTables(sim.hardware);
+		this.queueReports = new QueueReports((line) => sim.warn(line));
 		this.transfers = new Transfers(
 			sim.physical,
 			(device, iova, access, pasid) =>
@@ -62,6 +61,7 @@ export class SimControl {
 						device.iommu.driver.dma?.(device, iova, access, pasid) ?? { ok: false, why: "DMA through its IOMMU is not simulated" },
 				),
 			(device) => this.requests(device),
+			(device) => device.requestInterface.pci.pri > 0 && (sim.hardware === undefined || aliasOf(sim.hardware, device) === undefined),
 		);
 	}
 
@@ -111,26 +111,8 @@ export class SimControl {
 	/** Runs descriptors of a guest's queue on a table that is bound as a whole, and tells what became of each. */
 	runQueue(queue: GuestQueue, table: GuestTable, descriptors: readonly Uint8Array[]): QueueRow[] {
 		const rows = runQueue(queue, table, descriptors, { requests: (device) => this.requests(device), memory: this.sim.physical });
-		for (const { index, name, error, failures, why } of rows) {
-			if (failures.length === 0) continue;
-			this.sim.warn(`${table.iommu.name}: guest table ${table.id}: descriptor ${index} ${name}: ${error}: ${why}`);
-			const iommu = `${table.iommu.name}/table${table.id}`;
-			const known = this.#queueReports.get(iommu) ?? [];
-			this.#queueReports.set(iommu, known);
-			for (const { device: rid, context, error: kind } of failures) {
-				const pasid = context === NO_PASID ? undefined : context;
-				const owner = [...table.devices.keys()].find(({ requester }) => requester.wire === rid)?.boundTo;
-				const deviceId = owner instanceof Device ? owner.id : undefined;
-				known.push({ array: 0, entry: index, error: kind, rid, pasid, deviceId });
-			}
-			known.splice(0, Math.max(0, known.length - MOST_REPORTS));
-		}
+		for (const row of rows) this.queueReports.add(table, row);
 		return rows;
-	}
-
-	/** Failed invalidations of guests' queues that ran on bound tables, by table. */
-	get queueReports(): readonly { readonly iommu: string; readonly reports: readonly InvalidationReport[] }[] {
-		return [...this.#queueReports].map(([iommu, reports]) => ({ iommu, reports }));
 	}
 
 	/** A device was reset, and with it what is part of it: nothing that it had under way is left, nor what it had cached. */

@@ -43,6 +43,6 @@ export class Sim extends System {
 	/** Invalidation entries that reported an error, by IOMMU, oldest first. */
 	get invalidationReports(): readonly { readonly iommu: string; readonly reports: readonly InvalidationReport[] }[] {
 		const own = (this.hardware?.iommus ?? []).map(({ name, driver }) => ({ iommu: name, reports: this.#reports.of(driver) }));
-		return [...own, ...(this.#control?.queueReports ?? [])];
+		return [...own, ...(this.#control?.queueReports.all ?? [])];
 	}
 }

@@ -63,6 +63,8 @@ export class Transfers {
 		readonly memory: PhysicalMemory,
 		readonly translate: Translate,
 		readonly requests: (device: HwDevice) => DeviceRequests,
+		/** the device has PRI, and nobody shares its requester ID */
+		readonly mayAsk: (device: HwDevice) => boolean,
 	) {}
 
 	/** Starts a transfer and continues it until it ends or has to wait. */
@@ -160,7 +162,7 @@ export class Transfers {
 		}
 		const why = outcome.why ?? (outcome.record === undefined ? "aborted without a record" : "the IOMMU recorded an event");
 		const { device, pasid } = transfer;
-		if (!outcome.ats || device.requestInterface.pci.pri === 0 || !device.requester.own) {
+		if (!outcome.ats || !this.mayAsk(device)) {
 			this.#abort(transfer, why);
 			return;
 		}

@@ -101,7 +101,11 @@ describe("devices that share it", () => {
 	test("functions that send function 0's requester ID are forced to share, whichever is named", () => {
 		for (const named of ["vfio3", "vfio4"]) {
 			const lines = [...memory("vfio3"), "device bind vfio4", ...directory(), "device attach vfio3 $parent", "device attach vfio4 $parent"];
-			expect(run([...lines, `vsva bind ${named} ${base}`, dma("vfio3"), dma("vfio4")], ...multi)).toContain("for 2 devices");
+			const refused = ["vfio3", "vfio4"].flatMap((device) => [
+				`expect EOPNOTSUPP sim page-request ${device} --addr 0x2000 --pasid 5`,
+				`expect EFAULT sim dma ${device} --iova 0x2000 --read --pasid 5`,
+			]);
+			expect(run([...lines, `vsva bind ${named} ${base}`, dma("vfio3"), dma("vfio4"), ...refused], ...multi)).toContain("for 2 devices");
 		}
 	});
 

@@ -133,7 +133,7 @@ const family: Family = {
 			options: () => [vendorOption, ...targetOptions],
 			groups: ["kernel", "quiet"],
 			examples: [["vsva register --table 1", ""]],
-			run: async (inv) => (await import("./forward.js")).register(inv),
+			run: async (inv) => (await import("./notifier.js")).register(inv),
 		},
 		{
 			name: "unregister",
@@ -141,7 +141,7 @@ const family: Family = {
 			args: [{ name: "NOTIFIER", doc: "its ID" }],
 			groups: ["kernel"],
 			examples: [["vsva unregister 1", ""]],
-			run: async (inv) => (await import("./forward.js")).unregister(inv),
+			run: async (inv) => (await import("./notifier.js")).unregister(inv),
 		},
 		{
 			name: "queue",
@@ -150,7 +150,7 @@ const family: Family = {
 			options: queueOptions,
 			groups: ["kernel", "fd"],
 			examples: [["vsva queue --op PASID_IOTLB,pasid=5,did=7,granularity=2 --op WAIT,status_write=1", ""]],
-			run: async (inv) => (await import("./forward.js")).guestQueue(inv),
+			run: async (inv) => (await import("./notifier.js")).guestQueue(inv),
 		},
 		{
 			name: "convert-response",
