@@ -22,7 +22,7 @@ const guest = (cd = CD, more = "") => [
 ];
 const queue = (depth: number) => `ev = veventq alloc $viommu --type ARM_SMMUV3 --veventq-depth ${depth}`;
 const fault = "expect EFAULT sim dma vfio3 --iova 0x3000 --read --length 4";
-const unhandled = "unhandled event 0x10 F_TRANSLATION client 0000:00:12.0 sid 0x90 ssid none iova 0x3000 ipa 0x0 class IN flags RnW: ";
+const unhandled = "unhandled event 0x10 F_TRANSLATION client 0000:00:12.0 sid 0x90 ssid none iova 0x3000 ipa 0x0 class IN flags RnW (read): ";
 
 describe("other stage-1 events", () => {
 	test("without an event queue are printed with every field, and no message claims a queue: r04", () => {
@@ -76,7 +76,7 @@ describe("stage 2", () => {
 			"mem write $ram.user_va+0x12000 --words 0x900003",
 			"expect EFAULT sim dma vfio3 --iova 0x1000 --read",
 		];
-		expect(logOf(walk, ...smmu)).toMatch(/unhandled event 0x10 .* iova 0x1000 ipa 0x900000 class TT flags RnW,S2: /);
+		expect(logOf(walk, ...smmu)).toMatch(/unhandled event 0x10 .* iova 0x1000 ipa 0x900000 class TT flags RnW,S2 \(read\): /);
 	});
 
 	test("raised on purpose it stays with the host too, even as a stall", () => {
@@ -118,7 +118,7 @@ describe("stalls", () => {
 
 	test("without a fault queue are answered INVALID and printed", () => {
 		const log = logOf([...guest(STALLING_CD), queue(2), "expect EFAULT sim dma vfio3 --iova 0x3000 --read --length 4"], ...smmu);
-		expect(log).toMatch(/unhandled event 0x10 .* stag 0x0 class IN flags RnW,STALL: no fault queue takes its page request/);
+		expect(log).toMatch(/unhandled event 0x10 .* stag 0x0 class IN flags RnW,STALL \(read\): no fault queue takes its page request/);
 	});
 });
 
