@@ -186,6 +186,20 @@ describe("VT-d", () => {
 	});
 });
 
+test("requests of a virtual device carry its PASID, which its reports leave out", () => {
+	const lines = [
+		"d = device bind vfio11",
+		"i = ioas alloc",
+		"q = fault alloc",
+		"h = hwpt alloc $d $i --fault-id $q",
+		"device attach vfio11 $h",
+		"sim page-request vfio11 --addr 0x7000",
+		"sim records dmar0",
+	];
+	const [iommu] = records(lines, "vtd");
+	expect(texts(iommu, "page request queue")).toEqual(["device 00:12.0, PASID 0x40, group 0, its last, iova 0x7000, read"]);
+});
+
 describe("what goes while the driver has not read it", () => {
 	const asking = [...vtd, "sim hold dmar0", "sim page-request vfio3 --addr 0x7000", "t = sim dma vfio3 --iova 0x2000 --read"];
 

@@ -137,6 +137,8 @@ describe("VT-d", () => {
 		const text = script(commands, "--machine", "vtd").stdout;
 		expect(text).toMatch(/stage 1 {2}PTE {4}0x4018 {2}= 0x0 {5}not present {3}<-- 0x71/);
 		expect(text).toContain("fault reason 0x71: the first-stage entry is not present");
+		// a table of the host alone has no second stage
+		expect(text).toMatch(/page table 3, read at 0x1000: the host's second stage\n {4}host {4}0x1000 {4}RW -> /);
 	});
 });
 

@@ -66,7 +66,8 @@ function show(inv: Invocation, it: Asked, drawn: DrawnWalk, who: string, subject
 	const { out } = inv;
 	const pasid = it.pasid === undefined ? "" : `, PASID ${it.pasid}`;
 	const lines = [`${out.name(who)}${pasid}, ${accessWords(it.access)} at ${hex(it.iova)}: ${drawn.tables}`];
-	const rows = table(steps.map(row)).map((line) => `  ${line.trimEnd()}`);
+	const beneath = steps.some(({ stage }) => stage !== 2) ? "stage 2" : "host";
+	const rows = table(steps.map((step) => row(step, beneath))).map((line) => `  ${line.trimEnd()}`);
 	if (!end.ok && rows.length > 0) rows.push(`${rows.pop()}   ${out.bad(`<-- ${end.fault}`)}`);
 	lines.push(...rows);
 	lines.push(end.ok ? `  ${out.good(`-> ${hex(end.pa)}`)}, ${end.length} bytes from there` : `  ${out.bad(end.why)}`);
@@ -80,12 +81,11 @@ function show(inv: Invocation, it: Asked, drawn: DrawnWalk, who: string, subject
 	return outcome;
 }
 
-const stages = ["", "stage 1", "stage 2"];
-
-function row({ stage, name, address, words, flags, next }: DrawnStep): string[] {
+/** `beneath`: what mappings of the host are called. */
+function row({ stage, name, address, words, flags, next }: DrawnStep, beneath: string): string[] {
 	const value = words.map((word) => hex(word)).join(" ");
 	return [
-		stages[stage],
+		["", "stage 1", beneath][stage],
 		stage === 2 ? "" : name,
 		hex(address),
 		stage === 2 ? "" : `= ${value}`,

@@ -70,8 +70,10 @@ export class AmdLog implements HardwareLog {
 		return this.#events.write(amdFaultRecord(it, event), this.held, take);
 	}
 
-	pageRequest({ requester }: HwDevice, request: PageRequest, take: () => void): boolean {
-		const { pasid, group, perm, addr, last } = request;
+	pageRequest({ requester, part }: HwDevice, request: PageRequest, take: () => void): boolean {
+		// the PASID of a virtual device is on the wire, though not in its reports
+		const pasid = request.pasid ?? part?.pasid;
+		const { group, perm, addr, last } = request;
 		const has = (bit: number) => ((perm & bit) !== 0 ? 1n : 0n);
 		const fields = {
 			code: AMD_PPR_CODE,

@@ -82,8 +82,10 @@ export class SmmuLog implements HardwareLog {
 		this.#failing = false;
 	}
 
-	pageRequest({ requester }: HwDevice, request: PageRequest, take: () => void): boolean {
-		const { pasid, group, perm, addr, last } = request;
+	pageRequest({ requester, part }: HwDevice, request: PageRequest, take: () => void): boolean {
+		// the PASID of a virtual device is on the wire, though not in its reports
+		const pasid = request.pasid ?? part?.pasid;
+		const { group, perm, addr, last } = request;
 		const has = (bit: number) => ((perm & bit) !== 0 ? 1n : 0n);
 		// X and Priv are 0 without a substream
 		const prefix = (bit: number) => (pasid === undefined ? 0n : has(bit));

@@ -97,8 +97,10 @@ export class VtdLog implements HardwareLog {
 		});
 	}
 
-	pageRequest({ requester }: HwDevice, request: PageRequest, take: () => void): boolean {
-		const { pasid, group, perm, addr, last, privateData } = request;
+	pageRequest({ requester, part }: HwDevice, request: PageRequest, take: () => void): boolean {
+		// the PASID of a virtual device is on the wire, though not in its reports
+		const pasid = request.pasid ?? part?.pasid;
+		const { group, perm, addr, last, privateData } = request;
 		const has = (bit: number) => ((perm & bit) !== 0 ? 1n : 0n);
 		const fields = {
 			type: VTD_PAGE_REQUEST_TYPE,
