@@ -2,6 +2,7 @@
 import { reserved, size } from "./common.js";
 import { defines } from "./defines.js";
 import { array, id, ptr, struct, u8, u32, u64, union } from "./dsl.js";
+import { iommu_hw_info_type_riscv } from "./proposals-riscv.js";
 import { enumSet, flagSet } from "./sets.js";
 
 export const iommu_hw_info_type = enumSet(
@@ -41,7 +42,10 @@ export const iommu_hw_info_arm_smmuv3_flags = flagSet(
 	"invalidation commands have to be issued twice",
 );
 
-const type = u32.of(iommu_hw_info_type, { IOMMU_HW_INFO_TYPE_SELFTEST: defines.IOMMU_HW_INFO_TYPE_SELFTEST });
+const type = u32.of(iommu_hw_info_type, {
+	...iommu_hw_info_type_riscv,
+	IOMMU_HW_INFO_TYPE_SELFTEST: defines.IOMMU_HW_INFO_TYPE_SELFTEST,
+});
 const out = { dir: "out" } as const;
 
 export const iommu_hw_info = struct(

@@ -2,6 +2,7 @@
 import { reserved, size } from "./common.js";
 import { defines } from "./defines.js";
 import { array, id, ptr, struct, u32, u64 } from "./dsl.js";
+import { iommu_hwpt_data_type_riscv } from "./proposals-riscv.js";
 import { enumSet, flagSet } from "./sets.js";
 
 export const iommufd_hwpt_alloc_flags = flagSet(
@@ -44,7 +45,7 @@ export const iommu_hwpt_alloc = struct(
 		out_hwpt_id: id.note("ID of the new page table"),
 		__reserved: reserved,
 		data_type: u32
-			.of(iommu_hwpt_data_type, { IOMMU_HWPT_DATA_SELFTEST: defines.IOMMU_HWPT_DATA_SELFTEST })
+			.of(iommu_hwpt_data_type, { ...iommu_hwpt_data_type_riscv, IOMMU_HWPT_DATA_SELFTEST: defines.IOMMU_HWPT_DATA_SELFTEST })
 			.note("what data_uptr points to"),
 		data_len: u32.as("len").note("bytes at data_uptr"),
 		data_uptr: ptr.note("the hardware-specific data, see data_type"),

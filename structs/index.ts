@@ -16,6 +16,7 @@ export type { FieldInfo, Layout } from "./layout.js";
 export { constantsOf, hexText, inDecimal, nameOf, shortName, valueOfName } from "./names.js";
 export * from "./parse.js";
 export * from "./proposals.js";
+export * from "./proposals-riscv.js";
 export * from "./registry.js";
 export * from "./release.js";
 export * from "./selftest.js";

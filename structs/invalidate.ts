@@ -2,6 +2,7 @@
 import { reserved, size } from "./common.js";
 import { defines } from "./defines.js";
 import { array, id, ptr, struct, u32, u64 } from "./dsl.js";
+import { iommu_hwpt_invalidate_data_type_riscv } from "./proposals-riscv.js";
 import { enumSet, flagSet } from "./sets.js";
 
 export const iommu_hwpt_invalidate_data_type = enumSet(
@@ -16,8 +17,9 @@ export const iommu_hwpt_vtd_s1_invalidate_flags = flagSet(
 	"only leaf entries changed",
 );
 
-/** Types that only the selftest driver takes; the same numbers on a page table and on a virtual IOMMU. */
-const selftestTypes = {
+/** A proposal's type, and those that only the selftest driver takes; the same numbers on a page table and on a virtual IOMMU. */
+const otherTypes = {
+	...iommu_hwpt_invalidate_data_type_riscv,
 	IOMMU_HWPT_INVALIDATE_DATA_SELFTEST: defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST,
 	IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST: defines.IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST,
 	IOMMU_HWPT_INVALIDATE_DATA_SELFTEST_INVALID: defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST_INVALID,
@@ -30,7 +32,7 @@ export const iommu_hwpt_invalidate = struct(
 		size,
 		hwpt_id: id.note("the nested page table, or the virtual IOMMU"),
 		data_uptr: ptr.note("array of entries"),
-		data_type: u32.of(iommu_hwpt_invalidate_data_type, selftestTypes).note("type of the entries"),
+		data_type: u32.of(iommu_hwpt_invalidate_data_type, otherTypes).note("type of the entries"),
 		entry_len: u32.as("len").note("bytes from one entry to the next"),
 		entry_num: u32.inout().note("number of entries; comes back as the number handled, on failure too"),
 		__reserved: reserved,

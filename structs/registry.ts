@@ -8,6 +8,7 @@ import * as invalidate from "./invalidate.js";
 import * as ioas from "./ioas.js";
 import { type Ioctl, ioctls } from "./ioctls.js";
 import * as proposals from "./proposals.js";
+import * as proposalsRiscv from "./proposals-riscv.js";
 import * as selftest from "./selftest.js";
 import * as selftestCmd from "./selftest-cmd.js";
 import * as selftestEnums from "./selftest-enums.js";
@@ -33,6 +34,7 @@ const families = [
 	vfio,
 	vfioDefines,
 	proposals,
+	proposalsRiscv,
 ];
 
 const structsByName = new Map<string, StructType>();

@@ -4,14 +4,20 @@ import {
 	defines,
 	iommu_hw_info_amd,
 	iommu_hw_info_arm_smmuv3,
+	iommu_hw_info_riscv_iommu,
 	iommu_hw_info_tegra241_cmdqv,
 	iommu_hw_info_type,
+	iommu_hw_info_type_riscv,
 	iommu_hw_info_vtd,
 	iommu_hwpt_amd_guest,
 	iommu_hwpt_arm_smmuv3,
 	iommu_hwpt_data_type,
+	iommu_hwpt_data_type_riscv,
 	iommu_hwpt_invalidate_data_type,
+	iommu_hwpt_invalidate_data_type_riscv,
 	iommu_hwpt_invalidate_selftest,
+	iommu_hwpt_riscv_iommu,
+	iommu_hwpt_riscv_iommu_invalidate,
 	iommu_hwpt_selftest,
 	iommu_hwpt_vtd_s1,
 	iommu_hwpt_vtd_s1_invalidate,
@@ -55,6 +61,12 @@ export const hwptPayloads: readonly Payload[] = [
 	payload("vtd-s1", iommu_hwpt_data_type.IOMMU_HWPT_DATA_VTD_S1, iommu_hwpt_vtd_s1, "pgtbl_addr=0x100000,addr_width=48"),
 	payload("smmuv3", iommu_hwpt_data_type.IOMMU_HWPT_DATA_ARM_SMMUV3, iommu_hwpt_arm_smmuv3, "v=1,config=S1,s1contextptr=0x100000", STE),
 	payload("amd", iommu_hwpt_data_type.IOMMU_HWPT_DATA_AMD_GUEST, iommu_hwpt_amd_guest, "dte=1,0,0,0"),
+	payload(
+		"riscv",
+		iommu_hwpt_data_type_riscv.IOMMU_HWPT_DATA_RISCV_IOMMU,
+		iommu_hwpt_riscv_iommu,
+		"dc_len=32,dc_uptr=0x7f0000000000,event_len=32,out_event_uptr=0x7f0000000100",
+	),
 	payload("selftest", defines.IOMMU_HWPT_DATA_SELFTEST, iommu_hwpt_selftest, "iotlb=0xbadbeef"),
 ];
 
@@ -73,6 +85,12 @@ export const invalidatePayloads: readonly Payload[] = [
 		"op=TLBI_NH_VA,asid=1,addr=0x1000",
 		smmuv3Command,
 	),
+	payload(
+		"riscv",
+		iommu_hwpt_invalidate_data_type_riscv.IOMMU_HWPT_INVALIDATE_DATA_RISCV_IOMMU,
+		iommu_hwpt_riscv_iommu_invalidate,
+		"cmd=0x1,0",
+	),
 	payload("selftest", defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST, iommu_hwpt_invalidate_selftest, "iotlb_id=2"),
 	payload("viommu-selftest", defines.IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST, iommu_viommu_invalidate_selftest, "vdev_id=0x99,cache_id=1"),
 ];
@@ -89,6 +107,7 @@ export const hwInfoPayloads: readonly Payload[] = [
 	payload("smmuv3", iommu_hw_info_type.IOMMU_HW_INFO_TYPE_ARM_SMMUV3, iommu_hw_info_arm_smmuv3, ""),
 	payload("tegra241", iommu_hw_info_type.IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV, iommu_hw_info_tegra241_cmdqv, ""),
 	payload("amd", iommu_hw_info_type.IOMMU_HW_INFO_TYPE_AMD, iommu_hw_info_amd, ""),
+	payload("riscv", iommu_hw_info_type_riscv.IOMMU_HW_INFO_TYPE_RISCV_IOMMU, iommu_hw_info_riscv_iommu, ""),
 	payload("selftest", defines.IOMMU_HW_INFO_TYPE_SELFTEST, iommu_test_hw_info, ""),
 ];
 

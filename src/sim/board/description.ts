@@ -6,7 +6,7 @@ export interface Machine {
 	readonly name: string;
 	/** its purpose, in one line */
 	readonly about?: string;
-	readonly arch: "x86-64" | "aarch64" | "mixed";
+	readonly arch: "x86-64" | "aarch64" | "riscv64" | "mixed";
 	readonly kernel: KernelOptions;
 	readonly iommus: readonly Iommu[];
 	readonly bridges: readonly Bridge[];

@@ -21,7 +21,7 @@ export function checkMachine(raw: unknown, vendors: readonly BoardVendor[]): Mac
 	const machine = numberVfio({
 		name: f.need("name", f.text("name")),
 		about: f.text("about"),
-		arch: f.choice("arch", ["x86-64", "aarch64", "mixed"]) ?? "x86-64",
+		arch: f.choice("arch", ["x86-64", "aarch64", "riscv64", "mixed"]) ?? "x86-64",
 		kernel: f.map("kernel", (k) => ({
 			unsafeInterrupts: k.bool("unsafe_interrupts", false),
 			sriov: k.bool("sriov", false),
