@@ -1,6 +1,7 @@
 /** Every layout of src/formats, by name, and values that fit one. */
 import fc from "fast-check";
 import * as amd from "../../src/formats/amd/index.js";
+import * as riscv from "../../src/formats/riscv/index.js";
 import * as smmuv3 from "../../src/formats/smmuv3/index.js";
 import * as vtd from "../../src/formats/vtd/index.js";
 import { type Field, type Layout, limitOf } from "../../src/formats/words.js";
@@ -16,7 +17,7 @@ function* layoutsIn(name: string, value: unknown, depth = 0): Generator<[name: s
 		for (const [key, each] of Object.entries(value)) yield* layoutsIn(key === "layout" ? name : `${name} ${key}`, each, depth + 1);
 }
 
-export const LAYOUTS: readonly [name: string, layout: Layout][] = Object.entries({ amd, smmuv3, vtd }).flatMap(([vendor, module]) =>
+export const LAYOUTS: readonly [name: string, layout: Layout][] = Object.entries({ amd, riscv, smmuv3, vtd }).flatMap(([vendor, module]) =>
 	Object.entries(module).flatMap(([name, value]) => [...layoutsIn(`${vendor} ${name}`, value)]),
 );
 

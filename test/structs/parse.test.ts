@@ -95,7 +95,7 @@ describe("values of a field", () => {
 		[
 			field(iommu_hwpt_alloc, "data_type"),
 			"VTD_S1|NONE",
-			'data_type: "VTD_S1|NONE" is not known; known names are NONE, VTD_S1, ARM_SMMUV3, AMD_GUEST, SELFTEST',
+			'data_type: "VTD_S1|NONE" is not known; known names are NONE, VTD_S1, ARM_SMMUV3, AMD_GUEST, RISCV_IOMMU, SELFTEST',
 		],
 		[field(iommu_destroy, "id"), "one", 'id: "one" is not a number; write 4096, 0x1000, 4k, 2M or 1G'],
 		[field(page_response_msg, "page_req_group_id"), "512", "page_req_group_id: 512 does not fit 9 bits (0 to 511)"],

@@ -83,7 +83,7 @@ describe("machine files", () => {
 		[
 			"an unknown kind",
 			SMALL.replace("kind: vtd", "kind: vtx"),
-			'm.yaml:3: iommus[0].kind: "vtx" is not one of vtd, smmuv3, amd, selftest',
+			'm.yaml:3: iommus[0].kind: "vtx" is not one of vtd, smmuv3, amd, riscv, selftest',
 		],
 		["page requests without ATS", SMALL.replace("pasid_width: 20", "pri: 4"), /^m\.yaml:9: devices\[1\]\.pri: page requests need ATS/],
 		["broken YAML", `${SMALL}   oops`, /^m\.yaml:\d+: /],

@@ -5,11 +5,14 @@ import { IommuCaches } from "../../../src/sim/mmu/caches.js";
 import { ShadowMemory, WalkRecorder } from "../../../src/sim/mmu/observe.js";
 import type { Stage2 } from "../../../src/sim/mmu/translate.js";
 import { READ, WRITE } from "../../../src/sim/mmu/walk.js";
+import type { ProcessContext } from "../../../src/sim/vendors/riscv/contexts.js";
+import { RiscvTranslator } from "../../../src/sim/vendors/riscv/translate.js";
 import { decodeSmmuIdr, decodeSte } from "../../../src/sim/vendors/smmuv3/stream-table.js";
 import { type CachedCd, SmmuTranslator } from "../../../src/sim/vendors/smmuv3/translate.js";
 import type { VtdPasidEntry } from "../../../src/sim/vendors/vtd/pasid-table.js";
 import { VtdTranslator } from "../../../src/sim/vendors/vtd/translate.js";
 import { SparseMemory } from "../mmu/helpers/memory.js";
+import { contextOf, featuresOf } from "./riscv/guest.js";
 
 /** Table entries that lead to one of the first pages, with any low bits; the last two pages are read-only or not mapped. */
 const entry = fc.tuple(fc.nat(9), fc.nat(0xfff)).map(([page, low]) => (BigInt(page) << 12n) | BigInt(low));
@@ -60,6 +63,28 @@ test("SMMUv3", () => {
 			const got = drawn.translate(stream, BigInt(va), access);
 			expect(words(memory)).toEqual(before);
 			expect(got).toEqual(new SmmuTranslator(idr, new IommuCaches<CachedCd>(), memory).translate(stream, BigInt(va), access));
+			expect(recorder.steps.length).toBeLessThan(20);
+		}),
+	);
+});
+
+test("RISC-V", () => {
+	fc.assert(
+		fc.property(tables, fc.nat(0x1fff), fc.nat(15), fc.boolean(), (entries, va, access, directory) => {
+			const memory = memoryOf(entries);
+			// process 0 with ENS and SUM in a directory at 0x5000; its table is at 0
+			memory.write64(0x5000n, 7n);
+			memory.write64(0x5008n, 8n << 60n);
+			const before = words(memory);
+			const context = contextOf(directory ? { pdtv: 1n, dpe: 1n, sade: 1n, fsc_mode: 1n, fsc_ppn: 5n } : { sade: 1n, fsc_mode: 8n });
+			const request = { rid: 1, context, domain: 1, stage2, pasid: directory ? 0 : undefined };
+			const recorder = new WalkRecorder();
+			const drawn = new RiscvTranslator(new IommuCaches<ProcessContext>(), new ShadowMemory(memory), featuresOf(), recorder);
+			const got = drawn.translate(request, BigInt(va), access);
+			expect(words(memory)).toEqual(before);
+			expect(got).toEqual(
+				new RiscvTranslator(new IommuCaches<ProcessContext>(), memory, featuresOf()).translate(request, BigInt(va), access),
+			);
 			expect(recorder.steps.length).toBeLessThan(20);
 		}),
 	);

@@ -25,6 +25,7 @@ const IOMMUS = {
 	/** without interrupt remapping (ecap bit 3) */
 	noir: { kind: "vtd", cap: 0x80d2008c222f0606n, ecap: 0xf46n, reserved: [MSI] },
 	amd: { kind: "amd", efr: 0x17000f000029d7n, efr2: 8, reserved: [MSI] },
+	riscv: { kind: "riscv", capabilities: 0x1f803068610n },
 } as const;
 
 /** A small machine: solo edu, two functions of a slot, an edu with a host driver's neighbour, two behind a PCI bridge, PF and VF. */

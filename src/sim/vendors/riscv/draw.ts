@@ -1,6 +1,6 @@
 /** Draws how a RISC-V IOMMU translates an access. */
 import { hex } from "../../../formats/bits.js";
-import { RISCV_PC, RISCV_PDT_ENTRY, RISCV_PTE } from "../../../formats/riscv/index.js";
+import { RISCV_MODES, RISCV_PC, RISCV_PDT_ENTRY, RISCV_PTE } from "../../../formats/riscv/index.js";
 import { decodeFields } from "../../../formats/words.js";
 import type { Domain } from "../../contract/domain.js";
 import { IommuCaches } from "../../mmu/caches.js";
@@ -55,8 +55,14 @@ function describe({ stage, level = 0, name = "", words }: WalkStep) {
 		const { ppn, ...flags } = decodeFields(RISCV_PDT_ENTRY, words);
 		return { name, flags: setFields(flags), next: ppn << 12n };
 	}
-	const { ppn, ...flags } = decodeFields(RISCV_PC, words);
-	return { name, flags: setFields(flags), next: ppn << 12n };
+	const { ppn, pscid, mode, ...flags } = decodeFields(RISCV_PC, words);
+	return { name, flags: [...setFields(flags), `PSCID=${pscid}`, modeName(Number(mode))], next: mode === 0n ? undefined : ppn << 12n };
+}
+
+/** `Sv39` */
+function modeName(mode: number): string {
+	const found = Object.entries(RISCV_MODES).find(([, value]) => value === mode);
+	return found === undefined ? `MODE=${mode}` : `${found[0][0]}${found[0].slice(1).toLowerCase()}`;
 }
 
 function describeEntry(level: number, words: readonly bigint[]) {

@@ -13,6 +13,7 @@ import type { Domain, NestedDomain, PagingDomain } from "../../contract/domain.j
 import type { DmaOutcome, HwInfo } from "../../contract/driver.js";
 import type { AllocData, GivenData } from "../../contract/user-data.js";
 import { IommuCaches } from "../../mmu/caches.js";
+import { READ, WRITE } from "../../mmu/walk.js";
 import type { Reasons } from "../../why/reasons.js";
 import { pciCapabilities } from "../common/capabilities.js";
 import { atcChecks, endOf, loggedChecks } from "../common/checks.js";
@@ -20,7 +21,7 @@ import type { HwDevice } from "../common/device.js";
 import { throughHost } from "../common/dma.js";
 import type { DrawnWalk } from "../common/draw-walk.js";
 import type { DriverContext, HwDriver } from "../common/driver.js";
-import { type EventOutcome, numberedFault, type RaisedEvent } from "../common/event.js";
+import { type EventOutcome, fateOf, numberedFault, type RaisedEvent } from "../common/event.js";
 import { FaultLog } from "../common/fault-log.js";
 import { HostMemory } from "../common/host-memory.js";
 import type { TableTranslator } from "../common/table-translator.js";
@@ -31,6 +32,7 @@ import { RiscvPagingDomain } from "./domains.js";
 import { drawRiscv, tablesOf } from "./draw.js";
 import { CAUSE, guestPageFault, pageFault, type RiscvFault, riscvFaultLine, riscvWhy } from "./faults.js";
 import { RiscvFeatures } from "./features.js";
+import { RiscvLog } from "./log.js";
 import { copyContext, RiscvNestedDomain } from "./nested-domain.js";
 import { riscvTable } from "./process-directory.js";
 import { type RiscvOutcome, type RiscvRequest, RiscvTranslator } from "./translate.js";
@@ -46,6 +48,7 @@ export class RiscvDriver implements HwDriver {
 	readonly caches: IommuCaches<ProcessContext>;
 	/** translates requests that go through guests' device contexts */
 	readonly translator: RiscvTranslator;
+	readonly log: RiscvLog;
 	readonly #faults: FaultLog;
 	/** the next tag for a guest's table; host tables need none here */
 	#nextDomain = 1;
@@ -65,6 +68,7 @@ export class RiscvDriver implements HwDriver {
 		};
 		this.translator = new RiscvTranslator(this.caches, new HostMemory(context.memory), this.features);
 		this.#faults = new FaultLog(context.warn);
+		this.log = new RiscvLog(description);
 	}
 
 	get reasons(): Reasons {
@@ -91,10 +95,18 @@ export class RiscvDriver implements HwDriver {
 
 	/** Raises a fault given by its cause. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
-		const { code, address } = numberedFault(device, event);
+		const { code, address, write, pasid } = numberedFault(device, event);
+		const fault = { cause: code, iotval2: 0n };
+		const rid = device.requester.wire;
 		this.reasons.note(loggedChecks.faultLogged, device.name, "RISC-V");
-		this.context.warn(riscvFaultLine(this.description.name, device.requester.wire, address, { cause: code, iotval2: 0n }));
-		return { record: undefined, fate: "unhandled", why: "guests have no event queue" };
+		const fate = fateOf(
+			(take) => this.log.fault({ rid, pasid, iova: address, access: write ? WRITE : READ, ats: false }, fault, take),
+			() => {
+				this.context.warn(riscvFaultLine(this.description.name, rid, address, fault));
+				return { fate: "unhandled", why: "guests have no event queue" };
+			},
+		);
+		return { ...fate, record: undefined };
 	}
 
 	canTrackDirty(): boolean {
@@ -188,12 +200,14 @@ export class RiscvDriver implements HwDriver {
 		return found ?? refuse(domain.secondStage ? guestPageFault(access, iova) : pageFault(access));
 	}
 
-	/** Describes a refusal, and logs it unless it was an ATS request that was answered, or the guest does not want to know. */
-	finish(device: HwDevice, iova: bigint, _access: number, _pasid: number | undefined, outcome: RiscvOutcome): DmaOutcome {
+	/** Describes a refusal, and records it unless it was an ATS request that was answered, or the guest does not want to know. */
+	finish(device: HwDevice, iova: bigint, access: number, pasid: number | undefined, outcome: RiscvOutcome): DmaOutcome {
 		if (outcome.ok) return outcome;
 		const { fault, requested, ats, quiet } = outcome;
-		const { wire } = device.requester;
-		if (!quiet) this.#faults.add(riscvFaultLine(this.description.name, wire, iova, fault));
+		const { name } = this.description;
+		const rid = device.requester.wire;
+		if (!quiet)
+			this.log.fault({ rid, pasid, iova, access, ats: requested }, fault, () => this.#faults.add(riscvFaultLine(name, rid, iova, fault)));
 		else if (!requested) this.reasons.note(riscvNotes.riscvFaultQuiet, device.name, iova);
 		return { ok: false, ats, why: riscvWhy(fault.cause) };
 	}
