@@ -110,7 +110,7 @@ export const eventCommands: readonly CommandSpec[] = [
 		details: [
 			"The event is named as the IOMMU in front of the device names it. Where guests have an event queue (SMMUv3): by its name, with its",
 			"fields (address, rnw, class, ipa, s2 ...); the guest gets it, with the virtual stream ID, if the device is attached to a nested",
-			"table and has a virtual device. Elsewhere: by the number of a fault reason (VT-d) or an event code or name (AMD), with address and write; the kernel",
+			"table and has a virtual device. Elsewhere: by the number of a fault reason (VT-d) or cause (RISC-V), or an event code or name (AMD), with address and write; the kernel",
 			"log gets it.",
 		].join("\n"),
 		args: [

@@ -107,6 +107,7 @@ export const recordCommands: readonly CommandSpec[] = [
 		details: [
 			"VT-d: fault recording registers, page request descriptors, invalidation errors, with FSTS, IQERCD (ITESID, ICESID), PQH, PQT and PRS.",
 			"SMMUv3: EVENTQ and PRIQ records with PROD, CONS, GERROR and CMDQ_CONS. AMD: event and PPR log with head, tail and status.",
+			"RISC-V: fault queue and page request queue with head, tail, fqcsr, pqcsr and ipsr.",
 			"The driver reads a record as it comes, so registers show what they hold now and what the driver found last. sim hold keeps it from reading.",
 		].join("\n"),
 		args: [{ ...iommuArg, doc: "only this one, by its name in the machine", optional: true }],

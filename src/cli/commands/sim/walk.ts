@@ -136,7 +136,7 @@ const options = (): readonly OptionSpec[] => [
 const details = [
 	"Each structure and entry that the IOMMU reads on the way is shown with its address, its value and its flags; in between, what the host maps",
 	"beneath (stage 2). Addresses of the guest's tables are guest-physical. Where the translation ends in a fault, the last line is marked with it:",
-	"a fault reason (VT-d), an event (SMMUv3, AMD). The walk is that of the hardware, by the tables as they are now: nothing is cached, marked or",
+	"a fault reason (VT-d), an event (SMMUv3, AMD), a cause (RISC-V). The walk is that of the hardware, by the tables as they are now: nothing is cached, marked or",
 	"reported by it. --expect EFAULT asks for a fault.",
 ].join("\n");
 
