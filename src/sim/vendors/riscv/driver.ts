@@ -95,7 +95,7 @@ export class RiscvDriver implements HwDriver {
 
 	/** Raises a fault given by its cause. It goes to the kernel log, as guests have no event queue. */
 	raise(device: HwDevice, event: RaisedEvent): EventOutcome {
-		const { code, address, write, pasid } = numberedFault(device, event);
+		const { code, address, write, pasid } = numberedFault(device, event, {}, 0xfff);
 		const fault = { cause: code, iotval2: 0n };
 		const rid = device.requester.wire;
 		this.reasons.note(loggedChecks.faultLogged, device.name, "RISC-V");
