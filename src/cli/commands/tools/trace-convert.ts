@@ -31,7 +31,15 @@ async function exportTrace(inv: Invocation): Promise<Outcome> {
 interface Taken {
 	readonly text: string;
 	readonly calls: number;
-	readonly skipped: readonly { readonly line: number; readonly what: string; readonly why: string }[];
+	readonly skipped: readonly Line[];
+	/** lines that were imported, and what the trace cannot say of them */
+	readonly notes?: readonly Line[];
+}
+
+interface Line {
+	readonly line: number;
+	readonly what: string;
+	readonly why: string;
 }
 
 async function importText(inv: Invocation): Promise<Outcome> {
@@ -41,13 +49,14 @@ async function importText(inv: Invocation): Promise<Outcome> {
 		throw new UsageError("trace import: exactly one form is needed", "--syz or --strace");
 	const source = await textOf(inv, file);
 	const name = basename(file === "-" ? "stdin" : file).replace(/\.[^.]*$/, "") || "imported";
-	const { text, calls, skipped } = await (options.strace === true ? fromStrace : fromSyz)(inv, source, name);
+	const { text, calls, skipped, notes = [] } = await (options.strace === true ? fromStrace : fromSyz)(inv, source, name);
 	if (options.strace === true && calls === 0 && skipped.length === 0)
 		throw new UsageError(
 			`${file} has no ioctl: it is not a strace log of a program that uses /dev/iommu`,
 			"strace -f -y -e trace=openat,close,mmap,ioctl -o FILE writes one",
 		);
 	deliver(inv, text);
+	for (const { line, what, why } of notes) io.stderr.write(`${err.note("note:")} ${file}:${line}: ${what}: ${why}\n`);
 	for (const { line, what, why } of skipped) io.stderr.write(`${err.note("skipped:")} ${file}:${line}: ${what}: ${why}\n`);
 	io.stderr.write(`${err.faint(`${plural(calls, "call")} imported, ${plural(skipped.length, "line")} skipped`)}\n`);
 	return done;
@@ -65,13 +74,16 @@ async function fromStrace({ common }: Invocation, source: string, name: string):
 
 async function fromSyz(inv: Invocation, source: string, name: string): Promise<Taken> {
 	const { importSyz } = await import("../../../trace/import/syz.js");
+	const { importC, isCReproducer } = await import("../../../trace/import/syz-c.js");
 	const { recordSteps } = await import("../../../trace/import/record-steps.js");
 	const { TRACE_VERSION } = await import("../../../trace/index.js");
 	const { traceText } = await import("../../../trace/tools/index.js");
 	const { announce } = await import("../../frame/announce.js");
 	await announce(inv);
 	const kernel = await inv.context.kernel();
-	const { steps, result } = recordSteps(kernel, (recorded) => importSyz(source, inv.args[0], recorded));
+	const { steps, result } = recordSteps(kernel, (recorded) =>
+		isCReproducer(source) ? importC(source, recorded) : importSyz(source, inv.args[0], recorded),
+	);
 	const header = { trace: "iommufd", version: TRACE_VERSION, source: "syzkaller", kernel: kernel.kind } as const;
 	return { text: traceText(header, [{ name, steps }]), ...result };
 }
