@@ -147,7 +147,7 @@ describe("trace import --syz of C", () => {
 			{ line: 46, what: "ioctl", why: "0x5401 is not a request of iommufd or VFIO" },
 			{ line: 47, what: "setpgrp", why: "is not a known call" },
 		]);
-		expect(notes).toEqual([{ line: 31, what: "ioctl", why: "inject_fault(1): its allocation 1 was made to fail" }]);
+		expect(notes).toEqual([{ line: 33, what: "ioctl", why: "inject_fault(1): its allocation 1 was made to fail" }]);
 		expect(calls).toBe(9);
 	});
 
