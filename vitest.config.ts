@@ -4,6 +4,8 @@ export default defineConfig({
 	test: {
 		include: ["test/**/*.test.ts"],
 		globalSetup: ["test/own-tmp.ts", "test/build-once.ts"],
+		// `npm run contract` counts which checks of the contract are reached.
+		setupFiles: process.env.IOMMUCTL_WITNESSES === undefined ? [] : ["test/witness.ts"],
 		// Two cores are what we count on: more workers than that only wait for each other.
 		pool: "forks",
 		maxWorkers: 2,

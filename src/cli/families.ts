@@ -69,6 +69,11 @@ export const families: readonly FamilyEntry[] = [
 			async () => (await import("./commands/tools/doctor/command.js")).default,
 		),
 		entry(
+			"contract",
+			"what a call checks, in the order in which the kernel does",
+			async () => (await import("./commands/tools/contract.js")).default,
+		),
+		entry(
 			"completion",
 			"shell completion for bash, zsh and fish",
 			async () => (await import("./commands/tools/completion/command.js")).default,

@@ -2,6 +2,7 @@
 import { RELEASE_RANGES } from "../../structs/release.js";
 import type { Machine } from "./board/description.js";
 import { MachineError } from "./board/fields.js";
+import { type CallContract, contracts } from "./control/contracts.js";
 import { Sim } from "./control/kernel.js";
 import { withUapi } from "./extensions/uapi.js";
 import { isRelease, Release } from "./uapi/release.js";
@@ -32,6 +33,11 @@ export function createSim({ machine, header, uapi = [], vendors = all, replaced 
 	sim.dmaTurnsMasteringOn = !(named !== undefined && isHardware(header));
 	sim.foreignFiles = recordersFiles(header);
 	return sim;
+}
+
+/** What every call checks, in order; the release is CURRENT_RELEASE. */
+export function contract(vendors: readonly Vendor[] = all): CallContract[] {
+	return contracts(vendors);
 }
 
 /** The release that --uapi names, else the one that a trace's header does; undefined: 7.3. */
@@ -66,6 +72,7 @@ export { formatBdf, formatRid, parseBdf, ridOf, segmentOf } from "./board/bdf.js
 export type { Machine } from "./board/description.js";
 export { buildTopology } from "./board/topology.js";
 export { ControlError, Refusal } from "./contract/control-error.js";
+export type { CallContract, ContractCheck } from "./control/contracts.js";
 export { SimControl } from "./control/control.js";
 export { describedDevice, offersText } from "./control/devices.js";
 export type { Sim, SimProcess } from "./control/kernel.js";

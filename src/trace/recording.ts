@@ -1,8 +1,8 @@
 /** Writes every call that a program makes into a trace. */
 import { groupCalls, ioctlByRequest } from "../../structs/index.js";
 import { DeviceFiles } from "../kernel/device-files.js";
-import type { DmaCapable, FailsAllocations, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
-import { failsAllocations, isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import type { DmaCapable, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
+import { isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { pollNames, toRecordedRet } from "./answer.js";
 import { fdFields } from "./fd-fields.js";
@@ -12,7 +12,7 @@ import { toHex } from "./hex.js";
 import { recordedRequest } from "./requests.js";
 
 /** A Kernel that records the calls made through it; its `exit` ends the program in the trace. */
-export interface Recording extends Kernel, Partial<DmaCapable & FailsAllocations> {
+export interface Recording extends Kernel, Partial<DmaCapable> {
 	/** Announces a file that was already open: it is recorded as if it had been opened now. */
 	adopt(fd: number, path: string): void;
 }
@@ -104,7 +104,6 @@ function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: nu
 /** `kernel`, with every call written to `writer`, except for calls that fail without any effect and that the format cannot express. */
 export function recording(kernel: Kernel, writer: StepSink): Recording {
 	const files = new OpenFiles();
-	let failing = 0;
 	const adopt = (fd: number, path: string): void => {
 		writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
 		files.devices.opened(fd, path);
@@ -127,7 +126,7 @@ export function recording(kernel: Kernel, writer: StepSink): Recording {
 		},
 		ioctl(fd, request, arg) {
 			const { step, ret } = recordedIoctl(kernel, files, fd, request, arg);
-			writer.step(failing === 0 ? step : { ...step, fail_nth: failing });
+			writer.step(step);
 			return ret;
 		},
 		read(fd, into) {
@@ -192,12 +191,6 @@ export function recording(kernel: Kernel, writer: StepSink): Recording {
 			files.clear();
 			writer.end();
 		},
-		...(failsAllocations(kernel) && {
-			failNth(n: number): boolean {
-				failing = n;
-				return kernel.failNth(n);
-			},
-		}),
 		...(isDmaCapable(kernel) && {
 			dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
 				const events = kernel.dma(fd, dir, iova, length, buf);

@@ -71,7 +71,9 @@ describe("an ENOENT of attaching", () => {
 	test("names the virtual device that is missing", () => {
 		for (const line of ["device attach vfio0 $s1", "raw VFIO_DEVICE_ATTACH_IOMMUFD_PT pt_id=$s1 --on-device vfio0"]) {
 			const { stderr } = script([...guest, line], "--machine", "smmuv3");
-			expect(stderr).toContain("ENOENT (2): viommu 4, which hwpt-nested 5 belongs to, has no virtual device for this device");
+			expect(stderr).toContain(
+				"why: vfio-device-attach-iommufd-pt.smmu-no-vdevice: 0000:00:10.0 has no vDEVICE in the vIOMMU of the page table, whose Config is stage 1\n",
+			);
 		}
 	});
 

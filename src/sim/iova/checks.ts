@@ -40,7 +40,6 @@ export const pinChecks = checks(MAP, {
 
 /** Mapping. */
 export const mapChecks = checks(MAP, {
-	totalLength: check(EOVERFLOW, "the length is {length}", "the length must be below 2^64"),
 	lengthAlignment: check(
 		EINVAL,
 		"length {length} is not a multiple of {alignment}",
@@ -74,7 +73,6 @@ export const mapChecks = checks(MAP, {
 		"a part of {length} bytes is not a multiple of {alignment}",
 		"every part of the source must be a multiple of the IOAS's alignment",
 	),
-	pieceEnd: check(EOVERFLOW, "{length} bytes from iova {iova} end beyond 2^64", "the range must end below 2^64"),
 	areaMemory: check(ENOMEM, "allocation {number} of this kernel was made to fail", "the kernel must have memory for the call", {
 		source: "fail-nth",
 	}),

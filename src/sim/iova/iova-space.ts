@@ -153,7 +153,6 @@ export class IovaSpace {
 		let length = 0n;
 		for (const piece of pieces) length += piece.length;
 		const { reasons } = this;
-		if (length > IOVA_MAX) return reasons.failBig(mapChecks.totalLength, length);
 		if (length & (this.alignment - 1n)) return reasons.failBig(mapChecks.lengthAlignment, length, this.alignment);
 		const at = iova ?? place(this, pieces[0], length);
 		if (at < 0n) return at;
@@ -164,7 +163,7 @@ export class IovaSpace {
 		const areas: Area[] = [];
 		let start = at;
 		for (const piece of pieces) {
-			const rc = this.#checkPiece(start, piece, prot);
+			const rc = this.#checkPiece(piece, prot);
 			if (rc < 0) return BigInt(rc);
 			if (!this.services.allocation()) return reasons.failBig(mapChecks.areaMemory, this.services.allocations);
 			areas.push(new Area(start, start + piece.length - 1n, piece.pages, piece.startByte, prot.readable, prot.writable));
@@ -395,14 +394,14 @@ export class IovaSpace {
 		return area === undefined ? 0 : reasons.fail(mapChecks.iovaMapped, iova, last, area.start, area.last);
 	}
 
-	#checkPiece(start: bigint, piece: Piece, prot: Protection): Ret {
+	#checkPiece(piece: Piece, prot: Protection): Ret {
 		const { reasons } = this;
 		if (prot.writable && !piece.pages.writable) return reasons.fail(mapChecks.readOnlySource);
 		const mask = this.alignment - 1n;
 		if ((piece.startByte & 0xfffn & mask) !== 0n)
 			return reasons.fail(mapChecks.addressAlignment, Number(piece.startByte & 0xfffn), this.alignment);
 		if (piece.length === 0n || (piece.length & mask) !== 0n) return reasons.fail(mapChecks.pieceLength, piece.length, this.alignment);
-		return start + piece.length - 1n > IOVA_MAX ? reasons.fail(mapChecks.pieceEnd, piece.length, start) : 0;
+		return 0;
 	}
 
 	/** Who locks pages of the area. */

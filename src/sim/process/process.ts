@@ -1,7 +1,6 @@
 /** Implements the client's Kernel interface as a process on the simulated kernel. */
 import {
 	type DmaCapable,
-	type FailsAllocations,
 	type IoBuffer,
 	type IoctlArg,
 	type Kernel,
@@ -46,7 +45,7 @@ const OFFSET_MAX = (1n << 63n) - 1n;
 
 /** A process on the simulated kernel, with its own memory and open files. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes>
-	implements Kernel, Caller, DmaCapable, FailsAllocations, Explains, TellsRules
+	implements Kernel, Caller, DmaCapable, Explains, TellsRules
 {
 	readonly kind = "sim";
 	readonly memory: AddressSpace;
@@ -67,10 +66,6 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 
 	notes(): readonly Why[] {
 		return this.reasons.notes();
-	}
-
-	failNth(n: number): boolean {
-		return this.system.failNth(n);
 	}
 
 	takeRules(): readonly ReleaseRule[] {

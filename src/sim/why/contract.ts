@@ -16,15 +16,26 @@ export interface VendorChecks {
 	readonly hooks: Readonly<Partial<Record<string, Group>>>;
 }
 
-/** The checks of a group in order; where it calls the driver, those of each vendor one after another. */
-export function* inOrder(group: Group, vendors: readonly VendorChecks[], vendor?: string): Generator<Placed> {
+/** The checks of a group in order, each where it comes first; where the code calls the driver, those of each vendor one after another. */
+export function inOrder(group: Group, vendors: readonly VendorChecks[]): Placed[] {
+	const placed = new Map<string, Placed>();
+	for (const one of everyPlace(group, vendors)) {
+		const { check, vendor } = one;
+		// Groups may share a check, and then each has its own object of it.
+		const key = [vendor, check.name, check.text].join("\n");
+		if (!placed.has(key)) placed.set(key, one);
+	}
+	return [...placed.values()];
+}
+
+function* everyPlace(group: Group, vendors: readonly VendorChecks[], vendor?: string): Generator<Placed> {
 	for (const entry of Object.values(group)) {
 		if (isCheck(entry)) yield { check: entry, vendor };
 		else if (isHook(entry)) {
 			for (const { vendor: name, hooks } of vendors) {
 				const own = hooks[entry.hook];
-				if (own !== undefined) yield* inOrder(own, vendors, name);
+				if (own !== undefined) yield* everyPlace(own, vendors, name);
 			}
-		} else yield* inOrder(entry, vendors, vendor);
+		} else yield* everyPlace(entry, vendors, vendor);
 	}
 }

@@ -11,8 +11,7 @@ export interface StraceCall {
 	readonly result: string;
 }
 
-/** the process (-f) and the time (-t, -tt, -ttt, -r) before a call */
-const PREFIX = /^(?:\[pid\s+(\d+)\]\s+|(\d+)\s+)?\s*(?:\d\d:\d\d:\d\d(?:\.\d+)?\s+|\d+\.\d+\s+)?(?:\(\+\s*\d+\.\d+\)\s+)?/;
+const PREFIX = /^(?:\[pid\s+(\d+)\]\s+|(\d+)\s+)?(?:\d\d:\d\d:\d\d(?:\.\d+)?\s+|\d+\.\d+\s+)?/;
 const UNFINISHED = /\s*<unfinished \.\.\.>\s*$/;
 const RESUMED = /^<\.\.\. (\w+) resumed>\s?/;
 

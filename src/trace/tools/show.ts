@@ -66,7 +66,7 @@ function callArguments(step: Step): string[] {
 		case "peek":
 			return [`${step.addr}`, `length ${step.length}`];
 		case "ioctl":
-			return [step.fd, shownRequest(step), argumentText(step), ...(step.fail_nth ? [`fail_nth ${step.fail_nth}`] : [])];
+			return [step.fd, shownRequest(step), argumentText(step)];
 		case "poll":
 			return [step.fd, ...(step.events === undefined ? [] : [step.events.join("|")])];
 		case "dma":

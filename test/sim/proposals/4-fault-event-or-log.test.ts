@@ -22,7 +22,8 @@ const guest = (cd = CD, more = "") => [
 ];
 const queue = (depth: number) => `ev = veventq alloc $viommu --type ARM_SMMUV3 --veventq-depth ${depth}`;
 const fault = "expect EFAULT sim dma vfio3 --iova 0x3000 --read --length 4";
-const unhandled = "unhandled event 0x10 F_TRANSLATION client 0000:00:12.0 sid 0x90 ssid none iova 0x3000 ipa 0x0 class IN flags RnW (read): ";
+const unhandled =
+	"unhandled event 0x10 F_TRANSLATION client 0000:00:12.0 sid 0x90 ssid none iova 0x3000 ipa 0x0 class IN flags RnW (read): ";
 
 describe("other stage-1 events", () => {
 	test("without an event queue are printed with every field, and no message claims a queue: r04", () => {

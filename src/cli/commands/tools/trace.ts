@@ -34,9 +34,9 @@ async function show(inv: Invocation): Promise<Outcome> {
 
 /** The simulated kernel that `--why` asks: on the machine of the trace, or on the one that is named. */
 async function explaining({ options, io }: Invocation): Promise<KernelFactory | undefined> {
-	const named = options.why as string | true | undefined;
-	if (named === undefined) return undefined;
-	const { kernel } = await kernelNamed(named === true ? "sim" : named, "--why", io.cwd);
+	const named = options.as as string | undefined;
+	if (options.why !== true && named === undefined) return undefined;
+	const { kernel } = await kernelNamed(named ?? "sim", "--as", io.cwd);
 	return kernel;
 }
 
@@ -99,14 +99,14 @@ const commands: readonly CommandSpec[] = [
 		options: () => [
 			programOption,
 			{
-				flags: "--why [kernel]",
-				value: "kernel",
-				doc: "why calls failed: sim (the trace's machine and release), or sim:machine=vtd,uapi=6.12",
+				flags: "--why",
+				doc: "why calls failed, as the simulated kernel sees it on the trace's machine and release",
 			},
+			{ flags: "--as <kernel>", value: "kernel", doc: "the same on another one: sim:machine=vtd,uapi=6.12" },
 		],
 		examples: [
 			["trace show my.jsonl", ""],
-			["trace show my.jsonl --why", "why each failed call failed"],
+			["trace show --why my.jsonl", "why each failed call failed"],
 			["trace show test/fixtures/golden/iova.jsonl.gz --program iova-17 --json", "with every struct's fields"],
 		],
 		run: show,
