@@ -1,4 +1,5 @@
 /** The uAPI as data: every struct, call, enum, flag set and define of Linux 7.3's iommufd, declared once. */
+export * from "./arithmetic.js";
 export * from "./defines.js";
 export * from "./describe.js";
 export * from "./dsl.js";

@@ -1,4 +1,5 @@
 /** Values as people write them: `4k`, `0x1000`, `FIXED_IOVA|READABLE`, `addr=0x1000,npages=4,flags=LEAF`. */
+import { ExpressionError, evaluate, parseExpression } from "./arithmetic.js";
 import { range } from "./codec-plain.js";
 import { InputError } from "./errors.js";
 import type { FieldInfo } from "./layout.js";
@@ -12,8 +13,28 @@ export type FieldValue = number | bigint | FieldValue[] | { [name: string]: Fiel
 
 const UNITS = "kmgtpe";
 
-/** A number: decimal, 0x, 0o or 0b, with `_` between digits; decimal numbers may also end in k, M, G, T, P or E (powers of 1024). */
+/**
+ * A number: decimal, 0x, 0o or 0b, with `_` between digits; decimal numbers may also end in k, M, G, T, P or E (powers of 1024).
+ * Or an expression of numbers: `4k*16`, `1<<63`, `BIT(63)`, `0x1000-1`.
+ */
 export function parseNumber(text: string, where = "number"): bigint {
+	return /[-+*/%<>&^~()]/.test(text) && !/^\s*-?[\da-z_]*\s*$/i.test(text) ? parseSum(text, where) : parseLiteral(text, where);
+}
+
+/** @throws InputError */
+function parseSum(text: string, where: string): bigint {
+	try {
+		return evaluate(parseExpression(text, (one) => parseLiteral(one, where)));
+	} catch (error) {
+		if (!(error instanceof ExpressionError) || error.message.startsWith(`${where}: `)) throw error;
+		throw new InputError(
+			`${where}: "${text}" is not a number; write 4096, 0x1000, 4k, 2M or 1G`,
+			/[*/%<>&^~()]/.test(text) ? error.message : undefined,
+		);
+	}
+}
+
+function parseLiteral(text: string, where: string): bigint {
 	const leading = /^-?0+(\d+(?:[kmgtpe](?:i?b)?)?)$/i.exec(text.trim());
 	if (leading && leading[1] !== "0") {
 		const [, rest] = leading;
@@ -62,7 +83,9 @@ function parseSymbolic(field: FieldInfo, text: string, where: string): bigint {
 		: [text.trim()];
 	if (words.length === 0 || words[0] === "") throw new InputError(`${where}: no value given`);
 	return words.reduce(
-		(sum, word) => sum | (field.set && !/^-?\d/.test(word) ? BigInt(valueOfName(field, word, where)) : parseNumber(word, where)),
+		(sum, word) =>
+			sum |
+			(field.set && !/^-?\d|^[~(]|^(?:BIT|GENMASK)\(/.test(word) ? BigInt(valueOfName(field, word, where)) : parseNumber(word, where)),
 		0n,
 	);
 }

@@ -2,7 +2,12 @@
 
 /** The files of a program, by their numbers or by their names in a trace. */
 export class DeviceFiles<File> {
-	readonly #devices = new Set<File>();
+	readonly #devices: Set<File>;
+
+	/** @param from those of the program that this one is a child of */
+	constructor(from?: DeviceFiles<File>) {
+		this.#devices = new Set(from ? from.#devices : []);
+	}
 
 	/** A file was opened by its path. */
 	opened(file: File, path: string): void {

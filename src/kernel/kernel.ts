@@ -96,3 +96,14 @@ export interface DmaCapable {
 export function isDmaCapable(kernel: Kernel): kernel is Kernel & DmaCapable {
 	return "dma" in kernel;
 }
+
+/** A kernel whose program can have child processes, which are programs of their own. */
+export interface ForkCapable {
+	/** A child with the same open files and a copy of the memory; `exit` ends it. `name`: for recordings */
+	fork(name: string): Kernel;
+}
+
+/** Whether `kernel` has `fork`. */
+export function isForkCapable(kernel: Kernel): kernel is Kernel & ForkCapable {
+	return "fork" in kernel;
+}

@@ -32,6 +32,10 @@ class RemoteSink {
 	write(text: string | Uint8Array): void {
 		this.#io.send(this.#kind, typeof text === "string" ? Buffer.from(text) : text);
 	}
+
+	flush(): void {
+		this.#io.flush();
+	}
 }
 
 /** What a forwarded command reads and writes: the caller's files, output and input. */

@@ -97,6 +97,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
 		else ret(step, op);
 		if (step.ret === -1 ? step.fd !== undefined : step.fd === undefined) bad("fd", op, "must be present if and only if the open succeeded");
 	},
+	fork: (step, op) => text(step, op, "process"),
+	exit: (step, op) => text(step, op, "process"),
 	close: (step, op) => text(step, op, "fd"),
 	memfd(step, op) {
 		text(step, op, "fd");
@@ -184,6 +186,7 @@ export function checkStep(step: Fields): asserts step is Fields & Step {
 		);
 	}
 	check(step, op);
+	if (step.process !== undefined) text(step, op, "process");
 }
 
 /** Throws a FieldError if the first line is not the header of a trace that this version can read. */

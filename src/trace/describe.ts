@@ -15,6 +15,7 @@ export function describeCall(step: Step | undefined): string {
 	if (step === undefined) return "end of the program";
 	const words: (string | number)[] = [step.op];
 	if ("fd" in step && step.fd !== undefined) words.push(step.fd);
+	if (step.process !== undefined) words.push(`of process ${step.process}`);
 	switch (step.op) {
 		case "ioctl":
 			words.push(shownRequest(step));

@@ -11,6 +11,13 @@ export const NO_FILE_NAME = "none";
 export class FileNames {
 	readonly #numbers = new Map([[NO_FILE_NAME, NO_FILE]]);
 
+	/** The same names: of a child process. */
+	copy(): FileNames {
+		const copy = new FileNames();
+		for (const [name, fd] of this.#numbers) copy.#numbers.set(name, fd);
+		return copy;
+	}
+
 	/** The name's number; throws FieldError for a name that no step has made. `field` is the field of the step that holds it. */
 	number(name: string, field: string): number {
 		const fd = this.#numbers.get(name);

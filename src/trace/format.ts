@@ -142,8 +142,23 @@ export interface DmaStep {
 	readonly events?: readonly string[];
 }
 
-/** Everything that a program does, except its `end`, which the reader handles. */
-export type Step =
+/** The program gets a child, with its open files and a copy of its memory. */
+export interface ForkStep {
+	readonly op: "fork";
+	/** the child's name, which its steps have as `process` */
+	readonly process: string;
+}
+
+/** The child ends. */
+export interface ExitStep {
+	readonly op: "exit";
+	readonly process: string;
+}
+
+/** Everything that a program does, except its `end`, which the reader handles. `process`: the child that does it. */
+export type Step = (
+	| ForkStep
+	| ExitStep
 	| OpenStep
 	| CloseStep
 	| MemfdStep
@@ -157,7 +172,8 @@ export type Step =
 	| PreadStep
 	| PwriteStep
 	| PollStep
-	| DmaStep;
+	| DmaStep
+) & { readonly process?: string };
 
 /**
  * Whether a step recorded an answer, so that replay counts it: every ioctl, read, write, pread,

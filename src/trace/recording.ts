@@ -2,7 +2,7 @@
 import { groupCalls, ioctlByRequest } from "../../structs/index.js";
 import { DeviceFiles } from "../kernel/device-files.js";
 import type { DmaCapable, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
-import { isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import { isDmaCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { pollNames, toRecordedRet } from "./answer.js";
 import { fdFields } from "./fd-fields.js";
@@ -31,10 +31,19 @@ const integer = (value: bigint): string | number => (value <= Number.MAX_SAFE_IN
 
 /** The names of a program's open files: their kind and a number. */
 class OpenFiles {
-	readonly #names = new Map<number, string>();
-	readonly #counts = new Map<string, number>();
+	readonly #names: Map<number, string>;
+	readonly #counts: Map<string, number>;
 	/** which of them are VFIO devices' */
-	readonly devices = new DeviceFiles<number>();
+	readonly devices: DeviceFiles<number>;
+	readonly #isChild: boolean;
+
+	/** @param parent whose files a child process has too; names differ over all processes */
+	constructor(parent?: OpenFiles) {
+		this.#names = new Map(parent ? parent.#names : []);
+		this.#counts = parent ? parent.#counts : new Map();
+		this.#isChild = parent !== undefined;
+		this.devices = new DeviceFiles(parent?.devices);
+	}
 
 	has(fd: number): boolean {
 		return this.#names.has(fd);
@@ -61,7 +70,7 @@ class OpenFiles {
 	clear(): void {
 		this.#names.clear();
 		this.devices.clear();
-		this.#counts.clear();
+		if (!this.#isChild) this.#counts.clear();
 	}
 }
 
@@ -103,7 +112,10 @@ function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: nu
 
 /** `kernel`, with every call written to `writer`, except for calls that fail without any effect and that the format cannot express. */
 export function recording(kernel: Kernel, writer: StepSink): Recording {
-	const files = new OpenFiles();
+	return recordingOf(kernel, writer, new OpenFiles());
+}
+
+function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Recording {
 	const adopt = (fd: number, path: string): void => {
 		writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
 		files.devices.opened(fd, path);
@@ -191,6 +203,12 @@ export function recording(kernel: Kernel, writer: StepSink): Recording {
 			files.clear();
 			writer.end();
 		},
+		...(isForkCapable(kernel) && {
+			fork(name: string): Kernel {
+				writer.step({ op: "fork", process: name });
+				return recordingOf(kernel.fork(name), ofProcess(writer, name), new OpenFiles(files));
+			},
+		}),
 		...(isDmaCapable(kernel) && {
 			dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
 				const events = kernel.dma(fd, dir, iova, length, buf);
@@ -199,6 +217,14 @@ export function recording(kernel: Kernel, writer: StepSink): Recording {
 			},
 		}),
 	});
+}
+
+/** Takes the steps of a child process. */
+function ofProcess(writer: StepSink, process: string): StepSink {
+	return {
+		step: (step) => writer.step({ ...step, process }),
+		end: () => writer.step({ op: "exit", process }),
+	};
 }
 
 /** The result of a read, with the bytes or the address where the program has them. */

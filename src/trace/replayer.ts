@@ -1,7 +1,7 @@
 /** Replays one program on one kernel. */
 import { EEXIST } from "../kernel/errno.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
-import { isDmaCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import { isDmaCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { explains, type Why } from "../kernel/why.js";
 import type { Answer } from "./answer.js";
 import { isFailure, pollMask, pollNames, recordedAnswer, recordedRet } from "./answer.js";
@@ -28,10 +28,12 @@ export class ProgramReplay {
 	notCompared = 0;
 	/** why the rest of the program cannot be run in this process */
 	blocked: string | undefined;
-	readonly #files = new FileNames();
+	#files = new FileNames();
+	/** children that have not ended, by name */
+	readonly #children = new Map<string, { kernel: Kernel; files: FileNames }>();
 	readonly #pollFd = { fd: 0, events: 0, revents: 0 };
 	readonly #pollFds = [this.#pollFd];
-	readonly #kernel: Kernel;
+	#kernel: Kernel;
 
 	/** `mayBlock`: a program that needs memory which this process has itself is `blocked`; otherwise that step differs, as any other would */
 	constructor(
@@ -49,7 +51,7 @@ export class ProgramReplay {
 		}
 		let outcome: Outcome;
 		try {
-			outcome = this.#attempt(step);
+			outcome = step.process === undefined ? this.#attempt(step) : this.#ofChild(step, step.process);
 		} catch (error) {
 			if (error instanceof FieldError) throw error;
 			outcome = { note: crash(error) };
@@ -79,11 +81,36 @@ export class ProgramReplay {
 	/** Ends the program and releases everything. Counted as differing if the kernel cannot even do that. */
 	end(): Answer | undefined {
 		try {
+			for (const { kernel } of this.#children.values()) kernel.exit();
+			this.#children.clear();
 			this.#kernel.exit();
 			return undefined;
 		} catch (error) {
 			this.differing++;
 			return { note: crash(error) };
+		}
+	}
+
+	/** A step of a child process, or its beginning or end. */
+	#ofChild(step: Step, name: string): Outcome {
+		if (step.op === "fork") {
+			if (!isForkCapable(this.#kernel)) return { note: "no child process: this kernel cannot be given a second one" };
+			this.#children.set(name, { kernel: this.#kernel.fork(name), files: this.#files.copy() });
+			return undefined;
+		}
+		const child = this.#children.get(name);
+		if (child === undefined) throw new FieldError("process", `no earlier step made a process called ${JSON.stringify(name)}`);
+		if (step.op === "exit") {
+			this.#children.delete(name);
+			child.kernel.exit();
+			return undefined;
+		}
+		const own = { kernel: this.#kernel, files: this.#files };
+		[this.#kernel, this.#files] = [child.kernel, child.files];
+		try {
+			return this.#attempt(step);
+		} finally {
+			[this.#kernel, this.#files] = [own.kernel, own.files];
 		}
 	}
 
@@ -132,6 +159,9 @@ export class ProgramReplay {
 				return refused(this.#kernel.munmap(BigInt(step.addr), BigInt(step.length)));
 			case "dma":
 				return this.#dma(step);
+			case "fork":
+			case "exit":
+				throw new FieldError("process", `${step.op} names no process`);
 		}
 	}
 

@@ -1,8 +1,8 @@
 /** Help texts. */
 import { describe, expect, test } from "vitest";
-import { splitWords } from "../../src/cli/commands/tools/script/tokens.js";
 import { families } from "../../src/cli/families.js";
 import { CommandTree, HelpShown } from "../../src/cli/frame/program.js";
+import { splitWords } from "../../src/script/index.js";
 import { ioctls } from "../../structs/index.js";
 import { iommuctl, script } from "./cli.js";
 

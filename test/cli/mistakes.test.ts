@@ -42,13 +42,13 @@ describe("scripts", () => {
 	});
 
 	test.each([
-		["expect EINVAL echo hello", "`echo` is not a command\n  it cannot fail"],
-		["a = echo hello", "`echo` is not a command\n  it has no answer to keep"],
-		["expect EINVAL a = ioas alloc", "the name goes before `expect`\n  `a = expect EINVAL COMMAND`"],
-	])("%s", (line, message) => {
+		["expect EINVAL echo hello", 15, "`echo` is not a command\n  it cannot fail"],
+		["a = echo hello", 5, "`echo` is not a command\n  it has no answer to keep"],
+		["expect EINVAL a = ioas alloc", 15, "the name goes before `expect`\n  `a = expect EINVAL COMMAND`"],
+	])("%s", (line, column, message) => {
 		const { status, stderr } = script(["", line]);
 		expect(status).toBe(2);
-		expect(stderr).toBe(`error: stdin:2: ${message}\n`);
+		expect(stderr).toBe(`error: stdin:2:${column}: ${message}\n`);
 	});
 
 	test("in JSON, a line that is wrong tells where it is", () => {
@@ -220,7 +220,7 @@ test("`expect` and --expect at once are refused", () => {
 	for (const rest of ["--expect EBUSY", "--expect=ENOENT"]) {
 		const { status, stderr } = script([`expect ENOENT destroy 9 ${rest}`]);
 		expect(status).toBe(2);
-		expect(stderr).toContain("error: stdin:1: `expect ENOENT` and --expect both say which errno is expected\n");
+		expect(stderr).toContain("error: stdin:1:15: `expect ENOENT` and --expect both say which errno is expected\n");
 	}
 });
 

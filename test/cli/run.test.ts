@@ -67,12 +67,12 @@ describe("run", () => {
 	});
 
 	test.each([
-		["mem alloc 'x", "stdin:2: a ' is not closed"],
-		["1a = ioas alloc", 'stdin:2: "1a" cannot be a name'],
-		["a=1", 'stdin:2: "a=1" is not a command'],
-		["expect ENOENT", "stdin:2: `expect` needs an errno and a command"],
-		["a =", "stdin:2: a command is missing"],
-		["destroy $", "stdin:2: a `$` without a name after it"],
+		["mem alloc 'x", "stdin:2:11: a ' is not closed"],
+		["1a = ioas alloc", 'stdin:2:1: "1a" cannot be a name'],
+		["a=1", 'stdin:2:1: "a=1" is not a command'],
+		["expect ENOENT", "stdin:2:1: `expect` needs an errno and a command"],
+		["a =", "stdin:2:4: a command is missing"],
+		["destroy $", "stdin:2:9: a `$` without a name after it"],
 	])("a script that cannot be read runs not at all: %s", (line, message) => {
 		const { status, stdout, stderr } = script(["ioas alloc", line]);
 		expect(status).toBe(2);

@@ -53,7 +53,7 @@ describe("readTrace", () => {
 		[begin, "t.jsonl:2: the file ends inside program p"],
 		[`${begin}{"op":"open","pa`, "t.jsonl:3:14: not JSON: a string without its closing quote"],
 		[`${begin}{}\n`, 't.jsonl:3: neither a step ("op") nor a program'],
-		[`${begin}{"op":"fork"}\n`, 't.jsonl:3:2: unknown op "fork"'],
+		[`${begin}{"op":"spoon"}\n`, 't.jsonl:3:2: unknown op "spoon"'],
 		[`${begin}{"op":"toString"}\n`, 't.jsonl:3:2: unknown op "toString"'],
 	])("%j", async (content, error) => {
 		const result = await read(content);

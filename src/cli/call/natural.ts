@@ -4,13 +4,8 @@ import { readLeaf } from "../../client/leaves.js";
 import { UsageError } from "../frame/exit.js";
 import type { FieldValue } from "./draft.js";
 
-/** `4096`, `0x1000`, `4k`, `2M`, and sums: `0x1000+4k`. @throws InputError */
-export function parseNumber(text: string, where = "number"): bigint {
-	const parts = text.split("+");
-	// The whole text goes into the message: an empty piece would say nothing.
-	if (parts.some((part) => part.trim() === "")) return parseOne(text, where);
-	return parts.reduce((sum, part) => sum + parseOne(part, where), 0n);
-}
+/** `4096`, `0x1000`, `4k`, `2M`, and expressions: `0x1000+4k`, `BIT(63)-1`. @throws InputError */
+export const parseNumber = parseOne;
 
 /** The longest buffer of ours that a command places (bytes). */
 const longestBuffer = 1n << 28n;
@@ -27,17 +22,13 @@ export function parseFd(text: string, where: string): number {
 	return Number(BigInt.asIntN(32, parseNumber(text, where)));
 }
 
-/** Roles of fields that one adds to: `$buffer+4k`. */
-const sums = new Set(["ptr", "iova", "len"]);
-
 /**
  * A field's value as typed. With `raw` a number too large for the field is accepted: its low bits count.
  * @throws InputError that begins with `where`
  */
 export function parseField(field: FieldInfo, text: string, where: string, raw = false): FieldValue {
 	if (raw && field.length === undefined && /^-?\d/.test(text) && !text.includes("|")) return parseNumber(text, where);
-	const sum = field.role !== undefined && sums.has(field.role) && text.includes("+");
-	const value = sum ? parseValue(field, String(parseNumber(text, where)), where) : parseValue(field, text, where);
+	const value = parseValue(field, text, where);
 	if (Array.isArray(value)) return value.map((one) => BigInt(one as number | bigint));
 	return BigInt(value as number | bigint);
 }

@@ -51,7 +51,11 @@ const recordOptions: readonly OptionSpec[] = [
 ];
 
 const fdOptions: readonly OptionSpec[] = [
-	{ flags: "--fd <n>", doc: "use this open /dev/iommu of the shell (exec 3<>/dev/iommu)", group: commonGroup },
+	{
+		flags: "--fd <n>",
+		doc: "use this open /dev/iommu of the shell (exec 3<>/dev/iommu), on a script's line one of the script",
+		group: commonGroup,
+	},
 ];
 
 const callOptions: readonly OptionSpec[] = [

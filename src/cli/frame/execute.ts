@@ -79,13 +79,16 @@ async function dispatch(
 	const common = { ...readCommon(parsed.options) };
 	common.json ||= options.inherit?.json === true;
 	refuseKernelOptions(common, options);
-	const made = options.context === undefined ? newContext(common, io) : { context: options.context, dispose: () => {} };
+	const made = options.context === undefined ? newContext(common, io) : { context: onFile(options.context, common.fd), dispose: () => {} };
 	try {
 		return await parsed.command.run(invocation(parsed, { commandLine, io, context: made.context, common, out, err, place: options.place }));
 	} finally {
 		made.dispose();
 	}
 }
+
+/** In a script, `--fd` on a line names another open /dev/iommu of the script. */
+const onFile = (context: Context, fd: number | undefined): Context => (fd === undefined ? context : context.onFile(fd));
 
 /** Options that choose the kernel are for whoever starts it: a session, or the run of a script. @throws UsageError */
 function refuseKernelOptions(common: CommonOptions, { context, session }: ExecuteOptions): void {
@@ -105,7 +108,6 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 	} else if (context !== undefined) {
 		const given = [
 			["--kernel", common.kernelGiven],
-			["--fd", common.fd !== undefined],
 			["--machine", common.machine !== undefined],
 			["--uapi", common.uapi !== undefined],
 			["--inject", common.inject !== undefined],

@@ -10,6 +10,8 @@ export interface Outcome {
 	readonly errno: number;
 	/** the new object's ID, file's number or memory's address: what `name = command` keeps */
 	readonly value?: number | bigint;
+	/** a word that stands for itself, where there is no number: of `for` and `--var` */
+	readonly text?: string;
 	/** further answers by field name: `$name.field` */
 	readonly fields?: Readonly<Record<string, number | bigint>>;
 }

@@ -10,6 +10,8 @@ import { UsageError } from "./exit.js";
  */
 export interface Sink {
 	write(text: string | Uint8Array): void;
+	/** What was written goes out now; a sink without it holds nothing back. */
+	flush?(): void;
 	readonly isTTY: boolean;
 	/** characters in a line, where known */
 	readonly columns?: number;
@@ -24,6 +26,8 @@ export interface Source {
 export interface Sharing {
 	/** Lets the others go first, for `ms` milliseconds at least. @throws if the command is cancelled */
 	pause(ms: number): Promise<void>;
+	/** Lets the others go first for `ms` milliseconds, whatever they do; without it, `pause` does. */
+	sleep?(ms: number): Promise<void>;
 	/** To be called now and then by what takes long. @throws if the command is cancelled */
 	checkpoint(): Promise<void>;
 }

@@ -89,6 +89,27 @@ export class AddressSpace implements UserMemory {
 		return 0;
 	}
 
+	/** Become a copy of another process's memory: files stay shared, anonymous memory gets pages of its own by `newObject`. */
+	inherit(from: AddressSpace, newObject: (pages: number) => MemoryObject): void {
+		const copies = new Map<MemoryObject, MemoryObject>();
+		const copyOf = (object: MemoryObject): MemoryObject => {
+			if (object.kind !== "anonymous") return object;
+			const made = newObject(object.pages);
+			const page = new Uint8Array(PAGE_SIZE);
+			for (let at = object.nextTouched(0); at < object.pages; at = object.nextTouched(at + 1)) {
+				object.readAt(at, 0, page, 0, PAGE_SIZE);
+				made.writeAt(at, 0, page, 0, PAGE_SIZE);
+			}
+			return made;
+		};
+		this.#vmas = from.#vmas.map((vma) => {
+			const object = copies.get(vma.object) ?? copyOf(vma.object);
+			copies.set(vma.object, object);
+			object.onMapping?.(1);
+			return { ...vma, object, present: undefined };
+		});
+	}
+
 	/** Unmap everything. */
 	drop(): void {
 		const vmas = this.#vmas;

@@ -57,6 +57,12 @@ export class DescriptorTable implements FileTable {
 		return true;
 	}
 
+	/** Take another process's files over, under the same numbers. */
+	inherit(from: DescriptorTable): void {
+		for (const [fd, file] of from.#files) this.#files.set(fd, file.get());
+		this.#lowestFree = from.#lowestFree;
+	}
+
 	/** Close all files, newest first. */
 	closeAll(): void {
 		for (const fd of [...this.#files.keys()].reverse()) this.close(fd);

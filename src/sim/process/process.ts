@@ -1,6 +1,7 @@
 /** Implements the client's Kernel interface as a process on the simulated kernel. */
 import {
 	type DmaCapable,
+	type ForkCapable,
 	type IoBuffer,
 	type IoctlArg,
 	type Kernel,
@@ -45,7 +46,7 @@ const OFFSET_MAX = (1n << 63n) - 1n;
 
 /** A process on the simulated kernel, with its own memory and open files. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes>
-	implements Kernel, Caller, DmaCapable, Explains, TellsRules
+	implements Kernel, Caller, DmaCapable, ForkCapable, Explains, TellsRules
 {
 	readonly kind = "sim";
 	readonly memory: AddressSpace;
@@ -195,6 +196,14 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		this.reasons.begin("dma");
 		this.reasons.begin("dma");
 		return this.file(fd)?.dma(dir, BigInt.asUintN(64, iova), length, buf) ?? [];
+	}
+
+	/** A child: the same open files, which stay open until both have closed them, and a copy of the memory. */
+	fork(): SimProcess<System> {
+		const child = new SimProcess<System>(this.system);
+		child.#files.inherit(this.#files);
+		child.memory.inherit(this.memory, (pages) => this.system.physical.newObject(pages, "anonymous"));
+		return child;
 	}
 
 	exit(): void {

@@ -62,6 +62,13 @@ export class ProgramWriter {
 	write(steps: readonly Step[]): string[] {
 		for (const step of steps) {
 			this.#step++;
+			if (step.process !== undefined) {
+				this.#needs.skipped.push(
+					`program ${this.#name}, step ${this.#step}: ${step.op}: only the program itself is exported, not its child`,
+				);
+				this.#say(`/* ${this.#step}: left out: ${step.op} of a child process */`);
+				continue;
+			}
 			this.#objects.follow(step);
 			try {
 				this.#one(step);
@@ -137,6 +144,9 @@ export class ProgramWriter {
 			case "dma":
 				this.#needs.skipped.push(`program ${this.#name}, step ${this.#step}: dma: only a driver can make a device do DMA`);
 				this.#say(`/* ${this.#step}: left out: ${step.fd} does DMA (${step.dir} ${step.length} bytes at IOVA ${step.iova}) */`);
+				return;
+			case "fork":
+			case "exit":
 				return;
 			default:
 				this.#transfer(step);

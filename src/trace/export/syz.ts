@@ -42,6 +42,7 @@ class SyzWriter {
 	#count = 0;
 
 	step(step: Step): string[] {
+		if (step.process !== undefined) throw new Untold("is a child process's");
 		this.#memory.follow(step);
 		this.#objects.follow(step);
 		switch (step.op) {

@@ -30,6 +30,10 @@ const address = (name: string, value: TraceNumber): NormalField => ({ name, kind
  * and structs by their fields.
  */
 export function normalFields(step: Step): NormalField[] {
+	return step.process === undefined ? ownFields(step) : [text("process", step.process), ...ownFields(step)];
+}
+
+function ownFields(step: Step): NormalField[] {
 	switch (step.op) {
 		case "open":
 			return [...(step.fd === undefined ? [] : [file("file", step.fd)]), ...answer(step.ret === undefined ? { ret: 0 } : step)];
@@ -64,6 +68,9 @@ export function normalFields(step: Step): NormalField[] {
 		}
 		case "ioctl":
 			return ioctlFields(step);
+		case "fork":
+		case "exit":
+			return [];
 		default:
 			return [
 				file("file", step.fd),

@@ -37,10 +37,11 @@ export function verdict(step: Step): "ok" | "failed" | "none" {
 
 /** A step as one line: the call with its arguments by name, and the answer. */
 export function stepLine(step: Step, paints: Paints = plainPaints): string {
-	const call = `${paints.name(step.op)}(${callArguments(step).join(", ")})`;
+	const by = step.process === undefined || step.op === "fork" || step.op === "exit" ? "" : `${paints.faint(`[${step.process}]`)} `;
+	const call = `${by}${paints.name(step.op)}(${callArguments(step).join(", ")})`;
 	const kind = verdict(step);
 	const answer = answerText(step);
-	if (kind === "none") return answer === "" ? paints.faint(`${step.op}(${callArguments(step).join(", ")})`) : `${call} = ${answer}`;
+	if (kind === "none") return answer === "" ? by + paints.faint(`${step.op}(${callArguments(step).join(", ")})`) : `${call} = ${answer}`;
 	return `${call} = ${(kind === "ok" ? paints.good : paints.bad)(answer)}${afterText(step, paints)}`;
 }
 
@@ -71,6 +72,9 @@ function callArguments(step: Step): string[] {
 			return [step.fd, ...(step.events === undefined ? [] : [step.events.join("|")])];
 		case "dma":
 			return [step.fd, step.dir, `iova ${step.iova}`, `length ${step.length}`, ...(step.buf ? [`buffer ${step.buf}`] : [])];
+		case "fork":
+		case "exit":
+			return [step.process];
 		default: {
 			const where = step.addr === undefined ? [] : [`at ${step.addr}`];
 			const offset = "offset" in step ? [`offset ${step.offset}`] : [];

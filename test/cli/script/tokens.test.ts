@@ -1,10 +1,8 @@
 /** Words of a script's line. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseScript } from "../../../src/cli/commands/tools/script/statements.js";
-import { splitWords } from "../../../src/cli/commands/tools/script/tokens.js";
 import { expand } from "../../../src/cli/commands/tools/script/variables.js";
-import { UsageError } from "../../../src/cli/frame/exit.js";
+import { parseScript, ScriptError, splitWords } from "../../../src/script/index.js";
 
 const variables = new Map([["a", { exit: 0, errno: 0, value: 7, fields: { out_fd: 4, big: 1n << 40n } }]]);
 const words = (line: string) => expand(splitWords(line), variables);
@@ -35,14 +33,14 @@ describe("splitWords", () => {
 		);
 	});
 
-	test("no line makes it throw anything but a UsageError", () => {
+	test("no line makes it throw anything but a ScriptError with its place", () => {
 		fc.assert(
 			fc.property(fc.string(), (line) => {
 				try {
 					parseScript(line, "f");
 				} catch (error) {
-					expect(error).toBeInstanceOf(UsageError);
-					expect((error as Error).message).toMatch(/^f:1: /);
+					expect(error).toBeInstanceOf(ScriptError);
+					expect((error as Error).message).toMatch(/^f:1:\d+: /);
 				}
 			}),
 		);

@@ -1,6 +1,6 @@
 /** `run`: scripts, in one context or reported for CI. */
 import type { Family, Invocation } from "../../frame/command.js";
-import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
+import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { plural, table } from "../../frame/text.js";
 import type { Format } from "./formats/index.js";
 
@@ -32,15 +32,18 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const [file] = inv.args;
 	if (file === undefined) throw new UsageError("FILE is missing", "a script, - for stdin, or example:NAME (run --list shows them)");
 	const { runStatements } = await import("./script/runner.js");
+	const { variableGiven } = await import("./script/control.js");
 	const { readScript, scriptPath } = await import("./script/source.js");
 	const { announce } = await import("../../frame/announce.js");
 	const format = options.format as Format | undefined;
 	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} cannot both be given`);
 	// Stdin can be read only once, so only files can run themselves.
 	const running = inv.place?.within ?? [];
-	const path = scriptPath(io, file);
+	const by = running.at(-1);
+	const path = scriptPath(io, file, by);
 	if (file !== "-" && running.includes(path)) throw new UsageError(`${file} runs itself`, "a script cannot contain itself");
-	const { file: shown, statements } = await readScript(io, file);
+	const { file: shown, statements } = await readScript(io, file, by);
+	for (const given of (options.var as string[] | undefined) ?? []) context.variables.set(...variableGiven(given));
 	await announce(inv);
 	const how = {
 		commandLine,
@@ -59,8 +62,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		return { exit: await reportRun(format, statements, shown, how), errno: 0 };
 	}
 	const result = await runStatements(statements, how);
-	const failed = result.results.filter(({ outcome }) => outcome.exit !== exitCode.done && outcome.exit !== exitCode.skipped);
-	const count = result.results.length;
+	const { failed, commands: count } = result;
 	if (common.json) {
 		const { which, kernel } = await context.handle();
 		const document = {
@@ -100,8 +102,17 @@ const family: Family = {
 				"  # comment                       to the end of the line",
 				"  'single' \"double\" \\              quotes; a \\ at the end joins the next line",
 				"  name = COMMAND                  keeps the new ID (or file, or address) as $name",
-				"  $name  $name.field              inserts it; fields as the answer names them, with or without out_",
+				"  $name  $name.field              inserts it; fields as the answer names them, with or without out_, and $name.errno",
 				"  expect ERRNO COMMAND            goes on only if the command fails with this errno, or one of ERRNO|ERRNO (0: success)",
+				"  let name = EXPRESSION           keeps a number: 4k*16, BIT(63), $a+1",
+				"  repeat N { ... }                runs lines again and again; N is an expression",
+				"  for name in ITEM... { ... }     for words, and ranges such as 0..9",
+				"  if EXPRESSION { ... } else { ... }    for example $name.errno == ENOENT",
+				"  function name ARG... { ... }    then `name VALUE...` runs the lines",
+				"  finally { ... }                 at the end, runs even if a line failed",
+				"  sleep 100ms",
+				"  parallel { ... } { ... }        the blocks' lines take turns",
+				"  process name { ... }            another process: the same open files, memory of its own",
 				"  echo TEXT                       prints a heading",
 				"  require kernel real|sim         goes on only there; else the rest is skipped and the exit code is 77",
 				"  require ioctl NAME              likewise, if the kernel knows the call",
@@ -109,14 +120,16 @@ const family: Family = {
 				"  require uapi >= 6.12            likewise, where the kernel's release is at least this (or <, <=, >, ==): the one that",
 				"                                  --uapi says, or uname's; with a proposal's name: where the simulated kernel has it",
 				"  require selftest                likewise, if the kernel has the selftest driver",
+				"  run OTHER                       another script, found beside this one",
 				"",
-				"The first command that fails ends the script, with its file and line, unless --keep-going.",
+				"The first command that fails ends the script, with its file and line, unless --keep-going. docs/scripts.md has the rest.",
 			].join("\n"),
 			args: [
 				{ name: "FILE", value: "script", doc: "the script; - is stdin, example:NAME and repro:NAME are those of --list", optional: true },
 			],
 			options: () => [
 				{ flags: "--list", doc: "show the scripts that come with iommuctl: examples, and reproducers of kernel bugs" },
+				{ flags: "--var <name=value>", doc: "give $name a value before the script starts", repeat: true },
 				{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" },
 				{
 					flags: "--format <format>",

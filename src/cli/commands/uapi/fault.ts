@@ -111,7 +111,7 @@ const family: Family = {
 				{ flags: "--length <bytes>", doc: `length of the read (${defaultMessages} messages of ${iommu_hwpt_pgfault.size} bytes)` },
 				{ flags: "--into <address>", doc: "read to this address of the program" },
 			],
-			groups: ["kernel", "expect", "quiet"],
+			groups: ["kernel", "fd", "expect", "quiet"],
 			examples: [
 				["fault read $queue", "in a script, after `queue = fault alloc`; with -q only the last cookie"],
 				["fault read $queue --wait --timeout 30s", "in a session: until a device faults; exit 1 if none does"],
@@ -127,7 +127,7 @@ const family: Family = {
 				{ name: "CODE", doc: "SUCCESS or INVALID", optional: true },
 			],
 			options: () => [...queueOptions, ...entryOptions(responses).filter(({ flags }) => !flags.startsWith("--as"))],
-			groups: ["kernel", "expect", "quiet"],
+			groups: ["kernel", "fd", "expect", "quiet"],
 			examples: [
 				["fault respond $queue 1 SUCCESS", "one group"],
 				["fault respond $queue --response cookie=1,code=SUCCESS --response cookie=2,code=INVALID", "two at once"],

@@ -87,7 +87,7 @@ const family: Family = {
 				{ flags: "--into <address>", doc: "read to this address of the program" },
 				{ flags: "--type <number>", doc: "the type of the events, with --queue-fd" },
 			],
-			groups: ["kernel", "expect", "quiet"],
+			groups: ["kernel", "fd", "expect", "quiet"],
 			examples: [
 				["veventq read $queue", "in a script, after `queue = veventq alloc ...`"],
 				["veventq read $queue --wait --timeout 30s", "in a session: until there is an event; exit 1 if none comes"],

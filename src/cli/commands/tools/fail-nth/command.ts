@@ -77,12 +77,18 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const { commandLine, common, context, io, options, out, err } = inv;
 	const max = most(options.max as string | undefined);
 	const { readScript } = await import("../script/source.js");
+	const { variableGiven } = await import("../script/control.js");
+	const variables = ((options.var as string[] | undefined) ?? []).map(variableGiven);
 	const { file, statements } = await readScript(inv.io, inv.args[0]);
 	const { kernel, which } = await context.handle();
 	await announce(inv);
 	const note = (text: string): unknown => common.json || io.stderr.write(`${err.note("note:")} ${text}\n`);
 	const real = kernel.kind === "real" ? await realStages(context, note) : undefined;
-	const stage = real?.stage ?? (() => simulatedStage(inv));
+	const stage = async (): Promise<Stage> => {
+		const made = await (real?.stage() ?? simulatedStage(inv));
+		for (const [name, value] of variables) made.context.variables.set(name, value);
+		return made;
+	};
 	const { NEVER, round } = await import("./rounds.js");
 	const { progress } = await import("../../../frame/progress.js");
 	const how = { commandLine, io, out, err };
@@ -159,7 +165,10 @@ const family: Family = {
 				"Meanwhile failslab and fail_page_alloc in /sys/kernel/debug let every allocation fail; they are restored at the end.",
 			].join("\n"),
 			args: [{ name: "FILE", value: "script", doc: "the script; - is stdin, example:NAME is one of run --list" }],
-			options: () => [{ flags: "--max <n>", doc: "at most this many rounds (10000)" }],
+			options: () => [
+				{ flags: "--max <n>", doc: "at most this many rounds (10000)" },
+				{ flags: "--var <name=value>", doc: "give $name a value before the script starts", repeat: true },
+			],
 			groups: ["kernel", "own-kernel", "quiet"],
 			examples: [
 				["fail-nth example:nested-translation", ""],

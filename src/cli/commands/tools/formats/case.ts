@@ -1,5 +1,5 @@
 /** A script's lines as cases for CI, and what a reporter of them is. */
-import type { Statement } from "../script/statements.js";
+import type { Node, Statement, Word } from "../../../../script/index.js";
 
 /** One line of a script as CI sees it. */
 export interface Case {
@@ -71,14 +71,15 @@ export interface Counts {
 
 export const noCounts = (): Counts => ({ ok: 0, failed: 0, error: 0, skipped: 0 });
 
-const wordText = (word: Statement["words"][number]): string =>
-	word.map((piece) => ("text" in piece ? piece.text : `$${piece.variable}`)).join("");
+const wordText = (word: Word): string => word.map((piece) => ("text" in piece ? piece.text : `$${piece.variable}`)).join("");
 
 /** The heading that a line `echo ...` gives its cases: variables by name, so that it is the same in every run. */
 export const headingOf = ({ words }: Statement): string => words.slice(1).map(wordText).join(" ");
 
-/** The statement in one line, with its variables' names, without its comment. */
-export function titleOf({ name, expect, words }: Statement): string {
+/** The statement in one line, with its variables' names, without its comment; of a block what opens it. */
+export function titleOf(node: Node): string {
+	if (node.kind !== "command") return node.source.endsWith("{") ? `${node.source} ... }` : node.source;
+	const { name, expect, words } = node;
 	const shown = words.map((word) => {
 		const text = wordText(word);
 		return text === "" || /\s/.test(text) ? `"${text}"` : text;

@@ -1,162 +1,233 @@
-/** Runs a script's statements one after another. */
-import type { ColourWhen, Palette } from "../../../frame/colour.js";
-import type { CommandLine } from "../../../frame/command.js";
-import type { Context } from "../../../frame/context.js";
-import { done, exitCode, type Outcome } from "../../../frame/exit.js";
-import { BufferSink, type Io, type Sink } from "../../../frame/io.js";
-import { reportProblem } from "../../../frame/report.js";
-import { located, type Statement } from "./statements.js";
-import { plain } from "./tokens.js";
-import { expand } from "./variables.js";
+/** Runs a script's tree. */
+import { type Block, type Node, plain, type Statement, walk } from "../../../../script/index.js";
+import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import { assignedNames, itemsOf, parametersOf, timesOf } from "./control.js";
+import { isCommand, isHeading, problemOf, runLine, showLine } from "./line.js";
+import { observed } from "./observe.js";
+import type { Ended, RunOptions, RunResult, StatementResult } from "./options.js";
+import { sleep, takeTurns } from "./parallel.js";
+import { expand, numberOf, numberOutcome, textOutcome } from "./variables.js";
 
-export interface RunOptions {
-	/** what runs each line */
-	readonly commandLine: CommandLine;
-	readonly io: Io;
-	readonly context: Context;
-	readonly keepGoing: boolean;
-	readonly json: boolean;
-	/** only what fails is printed */
-	readonly quiet: boolean;
-	readonly color?: ColourWhen;
-	readonly out: Palette;
-	readonly err: Palette;
-	/** called for every command as it ends; then nothing is printed here */
-	readonly observe?: (result: ObservedResult) => void;
-	/** the scripts that are running, this one last: full paths */
-	readonly within?: readonly string[];
-	/** what commands print is left as it is, and the lines themselves are not shown */
-	readonly bare?: boolean;
+export type { RunOptions, RunResult, StatementResult } from "./options.js";
+
+/** Functions that call each other. */
+const deepest = 50;
+
+/** Runs a script's statements in one context. */
+export async function runStatements(statements: Block, options: RunOptions): Promise<RunResult> {
+	const run = new Run(assignedNames(statements));
+	await run.block(statements, { options, depth: 0, top: true });
+	return run.result();
 }
 
-export interface StatementResult {
-	readonly statement: Statement;
-	readonly outcome: Outcome;
+/** Where a statement runs. */
+interface Place {
+	readonly options: RunOptions;
+	/** functions around it */
+	readonly depth: number;
+	/** a statement of the script itself, not of a block */
+	readonly top?: boolean;
+	/** in `finally`: a line goes on after one that failed, and is left out where what it names was never made */
+	readonly cleaning?: boolean;
 }
 
-/** A command that ran, with what it printed. */
-export interface ObservedResult extends StatementResult {
-	readonly seconds: number;
-	readonly stdout: string;
-	readonly stderr: string;
-}
+const commandsIn = (block: Block): number => [...walk(block)].filter((node) => node.kind === "command" && isCommand(node)).length;
 
-export interface RunResult {
-	/** statements that ran, comments and echoes apart */
-	readonly results: readonly StatementResult[];
-	/** statements that were not reached */
-	readonly left: number;
-	/** why a `require` was not met: the rest was skipped */
-	readonly skipped?: string;
-	readonly exit: number;
-}
+class Run {
+	#commands = 0;
+	readonly #failed: StatementResult[] = [];
+	#skippedCommands = 0;
+	#left = 0;
+	#skipped: string | undefined;
+	#exit: number = exitCode.done;
+	/** the answer of the last command that has one: a function's */
+	#last: Outcome = done;
+	readonly #assigned: ReadonlySet<string>;
 
-const firstWord = ({ words }: Statement): string | undefined => plain(words[0]);
+	constructor(assigned: ReadonlySet<string>) {
+		this.#assigned = assigned;
+	}
 
-export const isHeading = (statement: Statement): boolean => firstWord(statement) === "echo";
+	result(): RunResult {
+		const allSkipped = this.#commands > 0 && this.#skippedCommands === this.#commands;
+		const exit = this.#skipped !== undefined || allSkipped ? this.#exit || exitCode.skipped : this.#exit;
+		return { commands: this.#commands, failed: this.#failed, left: this.#left, skipped: this.#skipped, exit };
+	}
 
-/** Headings and requirements are not commands. */
-export const isCommand = (statement: Statement): boolean => !isHeading(statement) && firstWord(statement) !== "require";
-
-const nowhere: Sink = { isTTY: false, write() {} };
-
-/** What a command prints stands two columns to the right of its line. */
-function indented(sink: Sink): Sink {
-	let lineStart = true;
-	return {
-		isTTY: sink.isTTY,
-		columns: sink.columns === undefined ? undefined : sink.columns - 2,
-		write(text) {
-			if (typeof text !== "string") return sink.write(text);
-			let shown = "";
-			for (const line of text.split(/(?<=\n)/)) {
-				shown += lineStart && line !== "\n" ? `  ${line}` : line;
-				lineStart = line.endsWith("\n");
-			}
-			sink.write(shown);
-		},
-	};
-}
-
-/** Runs statements one after another in one context. */
-export async function runStatements(statements: readonly Statement[], options: RunOptions): Promise<RunResult> {
-	const results: StatementResult[] = [];
-	const { context } = options;
-	let exit: number = exitCode.done;
-	for (const [at, statement] of statements.entries()) {
-		const left = () => statements.slice(at + 1).filter(isCommand).length;
-		await options.io.sharing?.checkpoint();
-		const outcome = await runStatement(statement, options);
-		if (!outcome) continue;
-		if (typeof outcome === "string") return { results, left: left(), skipped: outcome, exit: exit || exitCode.skipped };
-		results.push({ statement, outcome });
-		if (outcome.exit === exitCode.done) {
-			if (statement.name !== undefined) context.variables.set(statement.name, outcome);
-			continue;
+	/** @returns whether to go on behind it */
+	async block(block: Block, place: Place): Promise<boolean> {
+		const last = block.at(-1);
+		const body = last?.kind === "finally" ? block.slice(0, -1) : block;
+		let goesOn = true;
+		for (const [at, node] of body.entries()) {
+			goesOn = await this.#node(node, place);
+			if (goesOn) continue;
+			this.#left += commandsIn(body.slice(at + 1));
+			break;
 		}
-		if (outcome.exit === exitCode.skipped) continue;
-		exit = Math.max(exit, outcome.exit);
+		if (last?.kind === "finally") goesOn = (await this.#shown(last, place, (inner) => this.#clean(last.body, inner))) && goesOn;
+		return goesOn;
+	}
+
+	async #node(node: Node, place: Place): Promise<boolean> {
+		await place.options.io.sharing?.checkpoint();
+		return await this.#shown(node, place, async (inner) => {
+			try {
+				return await this.#execute(node, inner);
+			} catch (error) {
+				if ((error as UsageError).kind !== "usage") throw error;
+				return this.#fail(node, problemOf(error, node, inner.options), inner);
+			}
+		});
+	}
+
+	/** Runs something, and passes on what came of it if that is observed. */
+	async #shown(node: Node, place: Place, run: (place: Place) => Promise<boolean>): Promise<boolean> {
+		const { options } = place;
+		const { observe } = options;
+		const inner = { ...place, top: false };
+		if (!observe || !place.top) return await run(inner);
+		const before = { failed: this.#failed.length, skipped: this.#skippedCommands, commands: this.#commands };
+		const how = { ...options, observe: undefined, bare: node.kind === "command", color: "never" as const };
+		const { ended, ...rest } = await observed(options.io, (io) => run({ ...inner, options: { ...how, io } }));
+		if (node.kind === "function" || (node.kind === "command" && isHeading(node))) return ended;
+		const failed = this.#failed.at(before.failed);
+		const skippedNow = this.#skipped !== undefined || (this.#skippedCommands > before.skipped && this.#commands === before.commands + 1);
+		const outcome = failed?.outcome ?? (skippedNow ? { ...done, exit: exitCode.skipped } : done);
+		observe({ statement: node, outcome, ...rest, stderr: this.#skipped ?? rest.stderr });
+		return ended;
+	}
+
+	async #execute(node: Node, place: Place): Promise<boolean> {
+		const { options } = place;
+		const { variables } = options.context;
+		switch (node.kind) {
+			case "command":
+				return await this.#command(node, place);
+			case "let":
+				showLine(node.source, options);
+				options.context.variables.set(node.name, numberOutcome(numberOf(node.value, variables)));
+				return true;
+			case "sleep":
+				showLine(node.source, options);
+				await sleep(options.io, await timesOf(node, variables));
+				return true;
+			case "function":
+				options.context.functions.set(node.name, node);
+				return true;
+			case "if":
+				return await this.block(numberOf(node.condition, variables) !== 0n ? node.body : node.otherwise, place);
+			case "repeat": {
+				const count = numberOf(node.count, variables);
+				for (let at = 0n; at < count; at++) if (!(await this.block(node.body, place))) return false;
+				return true;
+			}
+			case "for":
+				for (const item of itemsOf(node.items, variables)) {
+					options.context.variables.set(node.name, typeof item === "string" ? textOutcome(item) : numberOutcome(item));
+					if (!(await this.block(node.body, place))) return false;
+				}
+				return true;
+			case "parallel":
+				return await this.#parallel(node.branches, place);
+			case "process":
+				return await this.#process(node, place);
+			default:
+				throw new UsageError(`\`${node.kind}\` belongs to a litmus test`);
+		}
+	}
+
+	async #command(statement: Statement, place: Place): Promise<boolean> {
+		const { options } = place;
+		const { context } = options;
+		const name = plain(statement.words[0]);
+		const called = name === undefined ? undefined : context.functions.get(name);
+		if (called) return await this.#call(statement, called, place);
+		const once = (io = options.io): Promise<Ended> => runLine(statement, { ...options, io });
+		const ended = options.attempt ? await options.attempt(statement, once) : await once();
+		if (ended === undefined) return true;
+		if (typeof ended === "string") {
+			this.#skipped ??= ended;
+			return false;
+		}
+		this.#commands++;
+		if (ended.value !== undefined || ended.fields !== undefined) this.#last = ended;
+		if (ended.exit === exitCode.done) {
+			if (statement.name !== undefined) context.variables.set(statement.name, ended);
+			return true;
+		}
+		if (ended.exit === exitCode.skipped) {
+			this.#skippedCommands++;
+			return true;
+		}
 		// A name whose command failed must not keep what it stood for before.
 		if (statement.name !== undefined) context.variables.delete(statement.name);
+		return this.#fail(statement, ended, place);
+	}
+
+	/** Counts a failure. @returns whether to go on */
+	#fail(statement: Pick<Statement, "line" | "source">, outcome: Outcome, { options }: Place): boolean {
+		this.#failed.push({ statement, outcome });
+		this.#exit = Math.max(this.#exit, outcome.exit);
 		const hopeless = outcome.exit === exitCode.environment || outcome.exit === exitCode.internal;
-		if (!options.keepGoing || hopeless) return { results, left: left(), exit };
+		return options.keepGoing && !hopeless;
 	}
-	const allSkipped = results.length > 0 && results.every(({ outcome }) => outcome.exit === exitCode.skipped);
-	return { results, left: 0, exit: allSkipped ? exitCode.skipped : exit };
-}
 
-/** @returns undefined for a line that is not a command, text if the rest is to be skipped */
-async function runStatement(statement: Statement, options: RunOptions): Promise<Outcome | string | undefined> {
-	const { commandLine, io, context, json, quiet, out, err, observe } = options;
-	const { file, line, name } = statement;
-	if (observe) return await runObserved(statement, options, observe);
-	const bare = json || options.bare === true;
-	const shown = !bare && !quiet;
-	try {
-		const words = expand(statement.words, context.variables);
-		if (words[0] === "echo") {
-			if (shown) io.stdout.write(`${out.strong(words.slice(1).join(" "))}\n`);
-			return undefined;
-		}
-		if (shown) io.stdout.write(`${out.faint(">")} ${statement.source}\n`);
-		if (words[0] === "require") {
-			const { missing } = await import("./require.js");
-			const lacking = await missing(words.slice(1), context);
-			if (lacking === undefined) return undefined;
-			if (shown) io.stdout.write(`  ${out.note("skipped:")} ${lacking}\n`);
-			return lacking;
-		}
-		if (statement.expect !== undefined) words.push("--expect", statement.expect);
-		const inner: Io = bare ? io : { ...io, stdout: quiet ? nowhere : indented(io.stdout), stderr: indented(io.stderr) };
-		const outcome = await commandLine.execute(words, {
-			io: inner,
-			context,
-			place: { file, line, name, within: options.within },
-			inherit: { color: options.color, json },
+	/** A call of a function: its names are its own, its answer is that of its last command that has one. */
+	async #call(statement: Statement, called: Parameters<typeof parametersOf>[0], place: Place): Promise<boolean> {
+		const { options, depth } = place;
+		if (statement.expect !== undefined)
+			throw new UsageError(`${called.name} is a function`, "put `expect` before the command that is to fail");
+		if (depth === deepest) throw new UsageError(`functions call each other more than ${deepest} deep`);
+		showLine(statement.source, options);
+		const parameters = parametersOf(called, expand(statement.words, options.context.variables).slice(1));
+		const context = options.context.withNames(parameters);
+		this.#last = done;
+		const before = this.#failed.length;
+		const goesOn = await this.block(called.body, { ...place, options: { ...options, context }, depth: depth + 1 });
+		if (statement.name === undefined) return goesOn;
+		if (this.#failed.length === before) options.context.variables.set(statement.name, this.#last);
+		else options.context.variables.delete(statement.name);
+		return goesOn;
+	}
+
+	async #parallel(branches: readonly Block[], place: Place): Promise<boolean> {
+		const { options } = place;
+		const { kernel } = await options.context.handle();
+		const went: boolean[] = [];
+		const runs = branches.map((branch, at) => async (io: RunOptions["io"]) => {
+			const mark = options.out.faint(`${at + 1}`);
+			const out = {
+				...options.out,
+				faint: (text: string) => (text === ">" ? `${mark}${options.out.faint(text)}` : options.out.faint(text)),
+			};
+			went[at] = await this.block(branch, { ...place, options: { ...options, io, out } });
 		});
-		const bad = outcome.exit !== exitCode.done && outcome.exit !== exitCode.skipped;
-		if (bad && !options.bare) io.stderr.write(`${err.bad(`${file}:${line}:`)} ${statement.source}\n`);
-		return outcome;
-	} catch (error) {
-		return { ...done, exit: reportProblem(located(error, file, line), io, err, json, { file, line, name }) };
+		await takeTurns(options.io, kernel.kind === "real", runs);
+		return went.every((one) => one);
 	}
-}
 
-/** The same, with everything that is printed captured and passed on with the outcome. */
-async function runObserved(
-	statement: Statement,
-	options: RunOptions,
-	observe: (result: ObservedResult) => void,
-): Promise<Outcome | string | undefined> {
-	const stdout = new BufferSink();
-	const stderr = new BufferSink();
-	const io: Io = { ...options.io, stdout, stderr };
-	const before = performance.now();
-	const ended = await runStatement(statement, { ...options, io, observe: undefined, bare: true, color: "never" });
-	const seconds = (performance.now() - before) / 1000;
-	if (firstWord(statement) === "echo") return ended;
-	const skipped = typeof ended === "string";
-	const outcome: Outcome = skipped ? { ...done, exit: exitCode.skipped } : (ended ?? done);
-	observe({ statement, outcome, seconds, stdout: stdout.text(), stderr: skipped ? ended : stderr.text() });
-	return ended;
+	async #process(node: Extract<Node, { kind: "process" }>, place: Place): Promise<boolean> {
+		const { options } = place;
+		showLine(node.source, options);
+		const context = await options.context.forked(node.name);
+		try {
+			return await this.block(node.body, { ...place, options: { ...options, context } });
+		} finally {
+			context.endProcess();
+		}
+	}
+
+	/** `finally`: every line is tried; those that name what was never made have nothing to do. */
+	async #clean(body: Block, place: Place): Promise<boolean> {
+		let goesOn = true;
+		for (const node of body) {
+			const unmade = [...walk([node])].flatMap((one) => (one.kind === "command" ? one.words.flat() : []));
+			const { variables } = place.options.context;
+			const isUnmade = (name: string) => !variables.has(name) && this.#assigned.has(name);
+			if (unmade.some((piece) => "variable" in piece && isUnmade(piece.variable.split(".")[0]))) continue;
+			if (!(await this.#node(node, { ...place, cleaning: true }))) goesOn = place.options.keepGoing;
+		}
+		return goesOn;
+	}
 }

@@ -1,24 +1,41 @@
 /** Where a script comes from: a file, stdin, or the scripts that iommuctl comes with. */
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
+import { type Block, parseScript } from "../../../../script/index.js";
 import { UsageError } from "../../../frame/exit.js";
 import { type Io, readInputOrStdin } from "../../../frame/io.js";
 import { shippedPath } from "../../../frame/shipped.js";
-import { parseScript, type Statement } from "./statements.js";
 
 export interface Script {
 	/** as messages name it */
 	readonly file: string;
 	/** at least one */
-	readonly statements: readonly Statement[];
+	readonly statements: Block;
 }
 
-/** The full path of what `run` and `fail-nth` take: a file, `-`, `example:NAME` or `repro:NAME`. @throws UsageError */
-export const scriptPath = ({ cwd }: Io, named: string): string => (named === "-" ? named : (shippedPath(named) ?? resolve(cwd, named)));
+/**
+ * The full path of what `run` and `fail-nth` take: a file, `-`, `example:NAME` or `repro:NAME`. A file that a script names is
+ * looked for beside that script, then where the command was started.
+ * @param by the script that names it, a full path @throws UsageError
+ */
+export function scriptPath({ cwd }: Pick<Io, "cwd">, named: string, by?: string): string {
+	if (named === "-") return named;
+	const shipped = shippedPath(named);
+	if (shipped !== undefined || by === undefined || by === "-" || isAbsolute(named)) return shipped ?? resolve(cwd, named);
+	const beside = resolve(dirname(by), named);
+	return existsSync(beside) ? beside : resolve(cwd, named);
+}
 
-/** Reads and parses a script. @throws UsageError for a file that cannot be read, a line that is not a statement, or nothing to run */
-export async function readScript(io: Io, named: string): Promise<Script> {
-	const file = named === "-" ? "stdin" : named;
-	const bytes = await readInputOrStdin(io, shippedPath(named) ?? named);
+/**
+ * Reads and parses a script.
+ * @param by the script that names it, a full path
+ * @throws UsageError for a file that cannot be read or nothing to run, ScriptError for a line that is not a statement
+ */
+export async function readScript(io: Io, named: string, by?: string): Promise<Script> {
+	const path = scriptPath(io, named, by);
+	const shown = path === resolve(io.cwd, named) || path === shippedPath(named) ? named : relative(io.cwd, path);
+	const file = named === "-" ? "stdin" : shown.startsWith("../") ? path : shown;
+	const bytes = await readInputOrStdin(io, named === "-" || shown === named ? (shippedPath(named) ?? named) : path);
 	const statements = parseScript(Buffer.from(bytes).toString(), file);
 	if (statements.length === 0) throw new UsageError(`${file}: nothing to run`, "the script is empty");
 	return { file, statements };

@@ -1,16 +1,21 @@
-/** Replaces $name and $name.field in a script's words. */
-import { type Outcome, UsageError } from "../../../frame/exit.js";
+/** Replaces $name and $name.field in a script's words, and says what names in its expressions stand for. */
+import { allSets, type Expression, evaluate, parseNumber, type Scope, setInfo } from "../../../../../structs/index.js";
+import { errnoNumber } from "../../../../kernel/errno.js";
+import type { Word } from "../../../../script/index.js";
+import { errnoName } from "../../../frame/errnos.js";
+import { done, type Outcome, UsageError } from "../../../frame/exit.js";
 import { didYouMean } from "../../../frame/suggest.js";
-import type { Word } from "./tokens.js";
+
+export type Variables = ReadonlyMap<string, Outcome>;
 
 /** Addresses, lengths and the like are bigints, and hex as in the answer that they come from. */
 const show = (value: number | bigint): string => (typeof value === "bigint" && value > 0n ? `0x${value.toString(16)}` : String(value));
 
 /**
- * What `$name` or `$name.field` stands for. Fields go by their uAPI name, with or without `out_`.
+ * What `$name` or `$name.field` stands for. Fields go by their uAPI name, with or without `out_`; `errno` is how the call went.
  * @throws UsageError if there is none
  */
-export function lookUp(variables: ReadonlyMap<string, Outcome>, reference: string): string {
+export function lookUp(variables: Variables, reference: string): string {
 	const [name, ...rest] = reference.split(".");
 	const kept = variables.get(name);
 	if (!kept) {
@@ -18,12 +23,14 @@ export function lookUp(variables: ReadonlyMap<string, Outcome>, reference: strin
 		throw new UsageError(`$${name} is not known`, hint);
 	}
 	if (rest.length === 0) {
+		if (kept.text !== undefined) return kept.text;
 		if (kept.value !== undefined) return show(kept.value);
-		throw new UsageError(`$${name} has no value of its own`, fieldsHint(name, kept));
+		const failed = kept.errno === 0 ? undefined : `its call failed: ${errnoName(kept.errno)}`;
+		throw new UsageError(`$${name} has no value of its own`, failed ?? fieldsHint(name, kept));
 	}
 	const field = rest.join(".");
 	const fields = kept.fields ?? {};
-	const value = fields[field] ?? fields[`out_${field}`];
+	const value = fields[field] ?? fields[`out_${field}`] ?? (field === "errno" && kept.text === undefined ? kept.errno : undefined);
 	if (value === undefined) throw new UsageError(`$${name} has no field ${field}`, fieldsHint(name, kept));
 	return show(value);
 }
@@ -34,6 +41,33 @@ function fieldsHint(name: string, { fields }: Outcome): string {
 }
 
 /** Words as the command gets them. @throws UsageError for an unknown variable */
-export function expand(words: readonly Word[], variables: ReadonlyMap<string, Outcome>): string[] {
+export function expand(words: readonly Word[], variables: Variables): string[] {
 	return words.map((word) => word.map((piece) => ("text" in piece ? piece.text : lookUp(variables, piece.variable))).join(""));
 }
+
+let constants: Map<string, bigint> | undefined;
+
+/** An errno's number, or a constant's of the uAPI, by its full name. */
+export function constant(name: string): bigint | undefined {
+	const errno = errnoNumber(name);
+	if (errno !== undefined) return BigInt(errno);
+	constants ??= new Map(allSets().flatMap((set) => setInfo(set).entries.map(([full, value]) => [full, BigInt(value)] as const)));
+	return constants.get(name);
+}
+
+/** The value of an expression of a script. @throws UsageError, ExpressionError */
+export function numberOf(tree: Expression, variables: Variables): bigint {
+	const scope: Scope = { variable: (name) => parseNumber(lookUp(variables, name), `$${name}`), name: constant };
+	return evaluate(tree, scope);
+}
+
+/** Numbers from here on are shown in hex, as addresses and lengths are. */
+const hexFrom = 4096n;
+
+/** What `let` keeps: shown in decimal if small or negative. */
+export function numberOutcome(value: bigint): Outcome {
+	return { ...done, value: value < hexFrom && value > BigInt(Number.MIN_SAFE_INTEGER) ? Number(value) : value };
+}
+
+/** What `for` and `--var` keep of a word. */
+export const textOutcome = (text: string): Outcome => ({ ...done, text });

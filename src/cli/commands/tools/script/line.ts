@@ -1,0 +1,95 @@
+/** Runs one line of a script: a command, a heading or a requirement. */
+import { plain, type Statement } from "../../../../script/index.js";
+import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import type { Io, Sink } from "../../../frame/io.js";
+import { reportProblem } from "../../../frame/report.js";
+import type { Ended, RunOptions } from "./options.js";
+import { expand } from "./variables.js";
+
+const firstWord = ({ words }: Statement): string | undefined => plain(words[0]);
+
+export const isHeading = (statement: Statement): boolean => firstWord(statement) === "echo";
+
+/** Headings and requirements are not commands. */
+export const isCommand = (statement: Statement): boolean => !isHeading(statement) && firstWord(statement) !== "require";
+
+/** Adds the place in the script to what is wrong. */
+export function located(error: unknown, { file, line }: { readonly file: string; readonly line: number }): unknown {
+	if (!(error instanceof Error) || (error as UsageError).kind !== "usage") return error;
+	return new UsageError(`${file}:${line}: ${error.message}`, (error as UsageError).hint);
+}
+
+const nowhere: Sink = { isTTY: false, write() {} };
+
+/** What a command prints stands two columns to the right of its line. */
+function indented(sink: Sink): Sink {
+	let lineStart = true;
+	return {
+		isTTY: sink.isTTY,
+		columns: sink.columns === undefined ? undefined : sink.columns - 2,
+		flush: () => sink.flush?.(),
+		write(text) {
+			if (typeof text !== "string") return sink.write(text);
+			let shown = "";
+			for (const line of text.split(/(?<=\n)/)) {
+				shown += lineStart && line !== "\n" ? `  ${line}` : line;
+				lineStart = line.endsWith("\n");
+			}
+			sink.write(shown);
+		},
+	};
+}
+
+/** Shows a line before it runs, so that a call which does not return can be seen. */
+export function showLine(source: string, { io, out, json, quiet, bare }: RunOptions): void {
+	if (json || quiet || bare) return;
+	io.stdout.write(`${out.faint(">")} ${source}\n`);
+	io.stdout.flush?.();
+}
+
+/** Reports what is wrong with a line. */
+export function problemOf(error: unknown, statement: Pick<Statement, "file" | "line" | "name">, options: RunOptions): Outcome {
+	const { file, line, name } = statement;
+	return { ...done, exit: reportProblem(located(error, statement), options.io, options.err, options.json, { file, line, name }) };
+}
+
+/**
+ * Runs a line.
+ * @param expanded its words, where they are known already
+ * @returns undefined for a heading, or a requirement that is met; text if the rest is to be skipped
+ */
+export async function runLine(statement: Statement, options: RunOptions, expanded?: readonly string[]): Promise<Ended> {
+	const { commandLine, io, context, json, quiet, out, err } = options;
+	const { file, line, name } = statement;
+	const bare = json || options.bare === true;
+	const shown = !bare && !quiet;
+	try {
+		const words = [...(expanded ?? expand(statement.words, context.variables))];
+		if (words[0] === "echo") {
+			if (shown) io.stdout.write(`${out.strong(words.slice(1).join(" "))}\n`);
+			return undefined;
+		}
+		showLine(statement.source, options);
+		if (words[0] === "require") {
+			const { missing } = await import("./require.js");
+			const lacking = await missing(words.slice(1), context);
+			if (lacking === undefined) return undefined;
+			if (shown) io.stdout.write(`  ${out.note("skipped:")} ${lacking}\n`);
+			return lacking;
+		}
+		if (statement.expect !== undefined) words.push("--expect", statement.expect);
+		const inner: Io = bare ? io : { ...io, stdout: quiet ? nowhere : indented(io.stdout), stderr: indented(io.stderr) };
+		const outcome = await commandLine.execute(words, {
+			io: inner,
+			context,
+			place: { file, line, name, within: options.within },
+			inherit: { color: options.color, json },
+		});
+		const bad = outcome.exit !== exitCode.done && outcome.exit !== exitCode.skipped;
+		if (bad && !options.bare) io.stderr.write(`${err.bad(`${file}:${line}:`)} ${statement.source}\n`);
+		io.stdout.flush?.();
+		return outcome;
+	} catch (error) {
+		return problemOf(error, statement, options);
+	}
+}

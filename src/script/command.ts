@@ -1,0 +1,41 @@
+/** Parses a line that is a command: `name = expect ERRNO COMMAND`. */
+import type { Placed, Statement } from "./ast.js";
+import type { Line } from "./lines.js";
+import { plain, type Token } from "./tokens.js";
+
+/** @param tokens the command's, at least one @throws ScriptError */
+export function parseCommand(line: Line, tokens: readonly Token[], placed: Placed): Statement {
+	let rest = tokens;
+	let name: string | undefined;
+	let expect: string | undefined;
+	const text = (at: number): string | undefined => plain(rest[at]?.word);
+	const end = tokens[tokens.length - 1].end;
+	const fail = (what: string, hint?: string, at = rest[0]?.start ?? end) => line.error(what, at, hint);
+	const first = text(0);
+	if (text(1) === "=") {
+		if (first === undefined || !/^[A-Za-z_]\w*$/.test(first))
+			throw fail(
+				`"${first ?? line.source.slice(rest[0].start, rest[0].end)}" cannot be a name`,
+				"a name has only letters, digits and _, and does not start with a digit",
+			);
+		name = first;
+		rest = rest.slice(2);
+	} else if (first !== undefined && /^[A-Za-z_]\w*=/.test(first)) {
+		throw fail(`"${first}" is not a command`, `to keep an answer write \`${first.split("=")[0]} = COMMAND\`, with spaces`);
+	}
+	if (text(0) === "expect") {
+		expect = text(1);
+		if (expect === undefined || rest.length < 3)
+			throw fail("`expect` needs an errno and a command", "for example: expect EEXIST ioas map 1 --iova 0x1000 --length 4k");
+		rest = rest.slice(2);
+	}
+	if (rest.length === 0) throw fail("a command is missing", "a command is expected behind the =");
+	if (expect !== undefined && text(1) === "=") throw fail("the name goes before `expect`", `\`${text(0)} = expect ${expect} COMMAND\``);
+	const twice =
+		expect !== undefined && rest.map(({ word }) => plain(word)).find((word) => word === "--expect" || word?.startsWith("--expect="));
+	if (twice) throw fail(`\`expect ${expect}\` and --expect both say which errno is expected`, "give one of them");
+	const own = text(0);
+	if ((own === "echo" || own === "require") && (expect ?? name) !== undefined)
+		throw fail(`\`${own}\` is not a command`, expect === undefined ? "it has no answer to keep" : "it cannot fail");
+	return { ...placed, kind: "command", name, expect, words: rest.map(({ word }) => word) };
+}

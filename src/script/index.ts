@@ -1,0 +1,5 @@
+/** The run language: its tree and its parser. */
+export * from "./ast.js";
+export { Fault, ScriptError } from "./error.js";
+export { type ParseOptions, parseScript } from "./parse.js";
+export { plain, splitWords, type Word } from "./tokens.js";

@@ -1,0 +1,240 @@
+/** Every construct of the run language, as a process. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { documents, iommuctl, script, temporaryFolder } from "../cli.js";
+
+const folder = temporaryFolder();
+/** The lines that ran, without their answers. */
+const lines = (stdout: string): string[] => stdout.split("\n").filter((line) => /^\d?> /.test(line));
+
+describe("loops and names", () => {
+	test("repeat, for over words and ranges, let, --var", () => {
+		const ran = script(
+			[
+				"let n = $count*2",
+				"repeat $n-2 { ioas alloc }",
+				"for x in 0..2 last { echo x is $x }",
+				"check $n == 8",
+				"ioas map 1 --length 4k*16 --iova BIT(20)",
+			],
+			"--var",
+			"count=4",
+		);
+		expect(ran.status).toBe(0);
+		expect(lines(ran.stdout).filter((line) => line === "> ioas alloc")).toHaveLength(6);
+		expect(ran.stdout).toContain("x is 0\nx is 1\nx is 2\nx is last\n");
+		expect(ran.stdout).toContain("iova=0x100000");
+		expect(ran.stdout.trimEnd().endsWith("8 commands: 8 ok")).toBe(true);
+	});
+
+	test("--var that is not one", () => {
+		expect(script(["ioas alloc"], "--var", "1=2").stderr).toContain("error: --var 1=2: expected a name and a value");
+	});
+
+	test("what goes wrong in an expression names the line", () => {
+		const { status, stderr } = script(["ioas alloc", "let x = 1/0"]);
+		expect(status).toBe(2);
+		expect(stderr).toContain("error: stdin:2: a division by zero");
+		expect(script(["let x = $nothing + 1"]).stderr).toContain("error: stdin:1: $nothing is not known");
+		expect(script(["let x = ENOTHING"]).stderr).toContain('error: stdin:1: "ENOTHING" is not known');
+		expect(script(["let x = ENOENT + IOMMU_HWPT_DATA_VTD_S1", "check $x == 3"]).status).toBe(0);
+	});
+});
+
+describe("if", () => {
+	test("on the errno of a call", () => {
+		const both = ["a = expect 0|ENOENT destroy 9", "if $a.errno == ENOENT { echo it failed } else { echo it worked }"];
+		expect(script(both).stdout).toContain("\nit failed\n");
+		expect(script(["repeat 9 { ioas alloc }", ...both]).stdout).toContain("\nit worked\n");
+	});
+
+	test("$name of a call that failed has no value, and says why", () => {
+		expect(script(["a = expect ENOENT destroy 9", "destroy $a"]).stderr).toContain("$a has no value of its own\n  its call failed: ENOENT");
+	});
+});
+
+describe("functions", () => {
+	test("have arguments and names of their own, and answer with their last answer", () => {
+		const ran = script([
+			"x = ioas alloc",
+			"function twice ioas length {",
+			"  x = ioas map $ioas --length $length",
+			"  y = ioas map $ioas --length $length",
+			"  check $x != $y",
+			"}",
+			"m = twice $x 4k",
+			"check $x == 1",
+			"ioas unmap $x --iova $m --length 4k",
+		]);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.status).toBe(0);
+		expect(ran.stdout).toContain("> m = twice $x 4k\n");
+		expect(script(["function f a { ioas alloc }", "f"]).stderr).toContain("error: stdin:2: f takes 1 argument: a");
+		expect(script(["function f { f }", "f"]).stderr).toContain("functions call each other more than 50 deep");
+	});
+
+	test("a script beside the one that names it may define them", () => {
+		mkdirSync(join(folder, "lib"), { recursive: true });
+		writeFileSync(join(folder, "lib/main.iommu"), "run defs.iommu\nmake\n");
+		writeFileSync(join(folder, "lib/defs.iommu"), "function make { ioas alloc }\n");
+		const ran = iommuctl(["run", "lib/main.iommu", "--kernel", "sim"], { cwd: folder });
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.stdout).toContain("> make\n> ioas alloc\n");
+		writeFileSync(join(folder, "lib/defs.iommu"), "destroy 9\n");
+		expect(iommuctl(["run", "lib/main.iommu", "--kernel", "sim"], { cwd: folder }).stderr).toContain("lib/defs.iommu:1: destroy 9\n");
+	});
+});
+
+describe("finally", () => {
+	test("runs after a failure; every line is tried, and what was never made is left out", () => {
+		const ran = script([
+			"a = ioas alloc",
+			"destroy 77",
+			"b = ioas alloc",
+			"finally {",
+			"  destroy 78",
+			"  destroy $b",
+			"  destroy $a",
+			"}",
+		]);
+		expect(ran.status).toBe(1);
+		expect(lines(ran.stdout)).toEqual(["> a = ioas alloc", "> destroy 77", "> destroy 78", "> destroy $a"]);
+		expect(ran.stdout).toContain("4 commands: 2 ok, 2 failed, 1 line not reached\n");
+	});
+
+	test("a name that the script never makes is a mistake there too", () => {
+		expect(script(["ioas alloc", "finally { destroy $typo }"]).stderr).toContain("error: stdin:2: $typo is not known");
+	});
+});
+
+describe("--fd on a line", () => {
+	test("is another context, with commands as ever", () => {
+		const ran = script([
+			"a = ioas alloc",
+			"f = file open /dev/iommu",
+			"b = ioas alloc --fd $f",
+			"check $a == $b",
+			"destroy $b --fd $f",
+			"expect ENOENT destroy $b --fd $f",
+			"destroy $a",
+		]);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.status).toBe(0);
+	});
+
+	test("a queue belongs to the context that made it", () => {
+		const made = ["fault alloc", "f = file open /dev/iommu", "ioas alloc --fd $f", "q = fault alloc --fd $f"];
+		expect(script([...made, "fault read $q --fd $f"]).status).toBe(0);
+		expect(script([...made, "fault read $q"]).stderr).toContain("stdin:5: fault read $q");
+	});
+});
+
+describe("parallel", () => {
+	test("the blocks' lines take turns; one that waits lets the others go on", () => {
+		const ran = script(["parallel { ioas alloc", "ioas alloc } { fault alloc", "sleep 5ms", "fault alloc }"]);
+		expect(lines(ran.stdout)).toEqual(["1> ioas alloc", "2> fault alloc", "1> ioas alloc", "2> sleep 5ms", "2> fault alloc"]);
+		expect(ran.status).toBe(0);
+	});
+
+	test("a failure in one does not stop the other, and fails the script", () => {
+		const ran = script(["parallel { destroy 9", "ioas alloc } { fault alloc", "fault alloc }", "ioas alloc"]);
+		expect(ran.status).toBe(1);
+		expect(ran.stdout).toContain("3 commands: 2 ok, 1 failed, 2 lines not reached\n");
+	});
+});
+
+describe("process", () => {
+	const child = [
+		"ioas = ioas alloc",
+		"buffer = mem alloc 4k",
+		"mem write $buffer 11",
+		"process child {",
+		"  mem write $buffer 22",
+		"  ioas map $ioas --iova 0x10000 --user-va $buffer --length 4k",
+		"}",
+		"mem read $buffer 1",
+		"expect EEXIST ioas map $ioas --iova 0x10000 --length 4k",
+		"ioas unmap $ioas --all",
+	];
+
+	test("has memory of its own and the same /dev/iommu; what it mapped stays after its end", () => {
+		const ran = script(child);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.stdout).toMatch(/7f0000000000 {2}11 /);
+		expect(ran.status).toBe(0);
+	});
+
+	test("is recorded, and replays", () => {
+		const trace = join(folder, "fork.jsonl");
+		expect(script(child, "--record", trace).status).toBe(0);
+		const shown = iommuctl(["trace", "show", trace]).stdout;
+		expect(shown).toMatch(/fork\(child\)\n.*\[child\] poke.*\n.*\[child\] ioctl\(iommu1, IOMMU_IOAS_MAP.*\n.*exit\(child\)\n/);
+		expect(iommuctl(["replay", trace]).stdout).toContain("5 steps, 0 differing");
+		expect(iommuctl(["trace", "export", "--c", trace]).stderr).toContain("only the program itself is exported, not its child");
+	});
+});
+
+describe("every construct with", () => {
+	const all = [
+		"function make n { x = ioas map 1 --length $n }",
+		"ioas = ioas alloc",
+		"repeat 2 { make 4k }",
+		"for n in 4k 8k { make $n }",
+		"if $ioas == 1 { fault alloc }",
+		"parallel { ioas alloc } { ioas alloc }",
+		"process p { ioas alloc }",
+		"sleep 1ms",
+		"finally { destroy $ioas --expect EBUSY|0 }",
+	];
+
+	test("--record: what ran is what is recorded", () => {
+		const trace = join(folder, "all.jsonl");
+		expect(script(all, "--record", trace).status).toBe(0);
+		const calls = readFileSync(trace, "utf8")
+			.split("\n")
+			.filter((line) => line.includes('"op":"ioctl"')).length;
+		expect(calls).toBe(1 + 2 + 2 + 1 + 2 + 1 + 1);
+		expect(iommuctl(["replay", trace]).stdout).toContain(`${calls} steps, 0 differing`);
+	});
+
+	test("--json: a document for each command that ran", () => {
+		const found = documents(script(all, "--json"));
+		expect(found.at(-1)).toMatchObject({ schema: "iommuctl.run", commands: 10, exit: 0 });
+		expect(found).toHaveLength(11);
+	});
+
+	test("--format ktap: a block is one case", () => {
+		const { status, stdout } = script(
+			[...all.slice(0, -1), "repeat 3 { destroy 77 }", "ioas alloc", all[all.length - 1]],
+			"--format",
+			"ktap",
+		);
+		expect(status).toBe(1);
+		expect(stdout).toContain("\n1..10\n");
+		expect(stdout).toContain("\nok 2 line 3: repeat 2 { ... }\n");
+		expect(stdout).toMatch(
+			/# stdin:9: destroy 77\nnot ok 8 line 9: repeat 3 \{ \.\.\. \}\nok 9 line 10: ioas alloc # SKIP not reached: line 9 failed\nok 10 line 11: finally/,
+		);
+		const [report] = documents(script(all, "--format", "json"));
+		expect(report).toMatchObject({ ok: 8, failed: 0 });
+	});
+
+	test("fail-nth: every line in it fails once and works when repeated", () => {
+		const ran = iommuctl(["fail-nth", "-", "--kernel", "sim"], { input: all.join("\n") });
+		expect(ran.stdout).toMatch(/\n(\d+) allocations made to fail: \1 ok\n$/);
+		expect(ran.stdout).toContain("line 1: x = ioas map 1 --length $n");
+		expect(ran.status).toBe(0);
+	});
+
+	test("sessions", () => {
+		const env = { XDG_RUNTIME_DIR: folder };
+		const started = iommuctl(["session", "start", "--name", "lang", "--kernel", "sim"], { env });
+		expect(started.status).toBe(0);
+		const inside = { env: { ...env, IOMMUCTL_SESSION: "lang" }, input: all.join("\n") };
+		const ran = iommuctl(["run", "-"], inside);
+		iommuctl(["session", "stop", "lang"], { env });
+		expect(ran.stdout).toContain("10 commands: 10 ok");
+		expect(ran.status).toBe(0);
+	});
+});
