@@ -187,6 +187,7 @@ export function checkStep(step: Fields): asserts step is Fields & Step {
 	}
 	check(step, op);
 	if (step.process !== undefined) text(step, op, "process");
+	if (step.pending !== undefined && step.pending !== true) bad("pending", op, "is not true");
 }
 
 /** Throws a FieldError if the first line is not the header of a trace that this version can read. */

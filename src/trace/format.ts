@@ -155,7 +155,10 @@ export interface ExitStep {
 	readonly process: string;
 }
 
-/** Everything that a program does, except its `end`, which the reader handles. `process`: the child that does it. */
+/**
+ * Everything that a program does, except its `end`, which the reader handles. `process`: the child that does it.
+ * `pending`: the call had not returned when the recording ended; its answer, `ret` 0, is not known.
+ */
 export type Step = (
 	| ForkStep
 	| ExitStep
@@ -173,13 +176,14 @@ export type Step = (
 	| PwriteStep
 	| PollStep
 	| DmaStep
-) & { readonly process?: string };
+) & { readonly process?: string; readonly pending?: true };
 
 /**
  * Whether a step recorded an answer, so that replay counts it: every ioctl, read, write, pread,
  * pwrite, poll and peek; a dma with `events`; an open that failed. The others only prepare for them.
  */
 export function hasAnswer(step: Step): boolean {
+	if (step.pending) return false;
 	switch (step.op) {
 		case "ioctl":
 		case "read":

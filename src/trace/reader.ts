@@ -5,6 +5,7 @@ import { TraceError } from "./error.js";
 import type { Step, TraceHeader } from "./format.js";
 import { findJsonFault } from "./json-column.js";
 import { readLines } from "./lines.js";
+import { pendingCall } from "./pending.js";
 import { requestOn } from "./requests.js";
 
 /** Called for each part of a trace. A FieldError thrown from here gets file, line and column. */
@@ -101,6 +102,8 @@ class Parser {
 	readonly #names = new NamesByFile();
 	#state: "start" | "between" | "inside" | "skipping" = "start";
 	#name = "";
+	/** the call that the file ends in, and what is wrong if it does not end there */
+	#pending: { readonly error: FieldError; readonly step: Step } | undefined;
 	readonly #visitor: TraceVisitor;
 
 	constructor(visitor: TraceVisitor) {
@@ -116,7 +119,8 @@ class Parser {
 			}
 		}
 		if (text === "" || text.trim() === "") return;
-		const value = parse(text);
+		if (this.#pending !== undefined) throw this.#pending.error;
+		const value = this.#parsed(text);
 		if (this.#state === "start") {
 			checkHeader(value);
 			this.#visitor.header(value);
@@ -128,8 +132,20 @@ class Parser {
 			this.#state = "between";
 		} else if (this.#state === "inside") {
 			checkStep(value);
-			this.#seen.add(text, value);
+			if (!value.pending) this.#seen.add(text, value);
 			this.#visitor.step(this.#names.of(value), line);
+		}
+	}
+
+	/** A line's object; that of a call which never returned lacks its end, and nothing may follow it. */
+	#parsed(text: string): Record<string, unknown> {
+		try {
+			return parse(text);
+		} catch (error) {
+			const step = this.#state === "inside" || this.#state === "skipping" ? pendingCall(text) : undefined;
+			if (step === undefined || !(error instanceof FieldError)) throw error;
+			this.#pending = { error, step };
+			return step as unknown as Record<string, unknown>;
 		}
 	}
 
@@ -148,6 +164,10 @@ class Parser {
 	unfinished(): string | undefined {
 		if (this.#state === "start") return "an empty file, without even a header line";
 		if (this.#state === "between") return undefined;
+		if (this.#pending !== undefined) {
+			const { op } = this.#pending.step;
+			return `the file ends in program ${this.#name}, in a call that never returned: ${op === "ioctl" ? this.#pending.step.request : op}`;
+		}
 		return `the file ends inside program ${this.#name} (no {"op":"end"}): it was cut short`;
 	}
 }

@@ -19,6 +19,10 @@ export interface Recording extends Kernel, Partial<DmaCapable> {
 
 /** Takes the calls of a program as they are made; a TraceWriter is one. */
 export interface StepSink {
+	/** A call is made now: the members of its step that are known before, first ones first. `step` or `abandon` follows. */
+	begin?(part: { readonly op: Step["op"]; readonly process?: string }): void;
+	/** That call is not recorded. */
+	abandon?(): void;
 	step(step: Step): void;
 	/** The program ends. */
 	end(): void;
@@ -75,33 +79,40 @@ class OpenFiles {
 }
 
 /** Makes an ioctl; returns it as a step and what the kernel returned. */
-function recordedIoctl(kernel: Kernel, files: OpenFiles, fd: number, request: number, arg: IoctlArg): { step: IoctlStep; ret: Ret } {
+function recordedIoctl(
+	kernel: Kernel,
+	files: OpenFiles,
+	writer: StepSink,
+	fd: number,
+	request: number,
+	arg: IoctlArg,
+): { step: IoctlStep; ret: Ret } {
 	const file = files.devices.kind(fd);
 	const call = { op: "ioctl", fd: files.name(fd), request: recordedRequest(request, file) } as const;
 	if (typeof arg === "bigint") {
-		const ret = kernel.ioctl(fd, request, arg);
 		const value = ioctlByRequest(request, file)?.struct ? { arg_addr: address(arg) } : { arg_value: integer(arg) };
+		writer.begin?.({ ...call, ...value });
+		const ret = kernel.ioctl(fd, request, arg);
 		return { step: { ...call, ...value, ...toRecordedRet(ret) }, ret };
 	}
 	const fields = fdFields(request, arg);
 	const before = Buffer.from(arg);
 	const given = fields.in.filter((offset) => files.has(before.readInt32LE(offset)));
 	const fd_in = Object.fromEntries(given.map((offset) => [offset, files.name(before.readInt32LE(offset))]));
+	const numbers = given.map((offset) => before.readInt32LE(offset));
+	for (const offset of given) before.writeInt32LE(0, offset);
+	const known = { ...call, arg: toHex(before), ...(given.length > 0 && { fd_in }) };
+	writer.begin?.(known);
 	const ret = kernel.ioctl(fd, request, arg);
 	const after = Buffer.from(arg);
-	for (const offset of given) {
-		if (after.readInt32LE(offset) === before.readInt32LE(offset)) after.writeInt32LE(0, offset);
-		before.writeInt32LE(0, offset);
-	}
+	for (const [at, offset] of given.entries()) if (after.readInt32LE(offset) === numbers[at]) after.writeInt32LE(0, offset);
 	const made = ret < 0 ? [] : fields.out;
 	const fd_out = Object.fromEntries(made.map((offset) => [offset, files.add(after.readInt32LE(offset), fields.makes ?? "file")]));
 	for (const offset of made) after.writeInt32LE(0, offset);
 	const returned = request === groupCalls.VFIO_GROUP_GET_DEVICE_FD && ret >= 0;
 	if (returned) files.devices.returned(ret);
 	const step: IoctlStep = {
-		...call,
-		arg: toHex(before),
-		...(given.length > 0 && { fd_in }),
+		...known,
 		...toRecordedRet(returned ? 0 : ret),
 		...(after.equals(before) ? {} : { out: toHex(after) }),
 		...(made.length > 0 && { fd_out }),
@@ -129,36 +140,46 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 			return fd;
 		},
 		close(fd) {
+			const step = { op: "close", fd: files.name(fd) } as const;
+			writer.begin?.(step);
 			const ret = kernel.close(fd);
 			if (ret >= 0) {
-				writer.step({ op: "close", fd: files.name(fd) });
+				writer.step(step);
 				files.remove(fd);
-			}
+			} else writer.abandon?.();
 			return ret;
 		},
 		ioctl(fd, request, arg) {
-			const { step, ret } = recordedIoctl(kernel, files, fd, request, arg);
+			const { step, ret } = recordedIoctl(kernel, files, writer, fd, request, arg);
 			writer.step(step);
 			return ret;
 		},
 		read(fd, into) {
+			const call = { op: "read", fd: files.name(fd), ...readTarget(into) } as const;
+			writer.begin?.(call);
 			const ret = kernel.read(fd, into);
-			writer.step({ op: "read", fd: files.name(fd), ...readAnswer(kernel, into, ret) });
+			writer.step({ ...call, ...readAnswer(kernel, into, ret) });
 			return ret;
 		},
 		write(fd, from) {
+			const call = { op: "write", fd: files.name(fd), ...writeData(from) } as const;
+			writer.begin?.(call);
 			const ret = kernel.write(fd, from);
-			writer.step({ op: "write", fd: files.name(fd), ...writeData(from), ...toRecordedRet(ret) });
+			writer.step({ ...call, ...toRecordedRet(ret) });
 			return ret;
 		},
 		pread(fd, into, offset) {
+			const call = { op: "pread", fd: files.name(fd), offset: address(offset), ...readTarget(into) } as const;
+			writer.begin?.(call);
 			const ret = kernel.pread(fd, into, offset);
-			writer.step({ op: "pread", fd: files.name(fd), offset: address(offset), ...readAnswer(kernel, into, ret) });
+			writer.step({ ...call, ...readAnswer(kernel, into, ret) });
 			return ret;
 		},
 		pwrite(fd, from, offset) {
+			const call = { op: "pwrite", fd: files.name(fd), offset: address(offset), ...writeData(from) } as const;
+			writer.begin?.(call);
 			const ret = kernel.pwrite(fd, from, offset);
-			writer.step({ op: "pwrite", fd: files.name(fd), offset: address(offset), ...writeData(from), ...toRecordedRet(ret) });
+			writer.step({ ...call, ...toRecordedRet(ret) });
 			return ret;
 		},
 		poll(fds, timeout) {
@@ -219,25 +240,26 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 	});
 }
 
-/** Takes the steps of a child process. */
+/** Takes the steps of a child process, which name it before anything that is known only after a call. */
 function ofProcess(writer: StepSink, process: string): StepSink {
 	return {
-		step: (step) => writer.step({ ...step, process }),
+		begin: ({ op, ...rest }) => writer.begin?.({ op, process, ...rest }),
+		abandon: () => writer.abandon?.(),
+		step: ({ op, ...rest }) => writer.step({ op, process, ...rest } as Step),
 		end: () => writer.step({ op: "exit", process }),
 	};
 }
 
-/** The result of a read, with the bytes or the address where the program has them. */
-function readAnswer(
-	kernel: Kernel,
-	into: IoBuffer,
-	ret: Ret,
-): { length: number; addr?: string; ret: number; errno?: string; data?: string } {
-	const where = into instanceof Uint8Array ? {} : { addr: address(into.addr) };
-	if (ret < 0) return { length: into.length, ...where, ...toRecordedRet(ret) };
+/** Where a read is to put its bytes: an address where the program has them. */
+const readTarget = (into: IoBuffer): { length: number; addr?: string } =>
+	into instanceof Uint8Array ? { length: into.length } : { length: into.length, addr: address(into.addr) };
+
+/** The result of a read, with the bytes. */
+function readAnswer(kernel: Kernel, into: IoBuffer, ret: Ret): { ret: number; errno?: string; data?: string } {
+	if (ret < 0) return toRecordedRet(ret);
 	const data = into instanceof Uint8Array ? into.subarray(0, ret) : Buffer.alloc(ret);
 	if (!(into instanceof Uint8Array)) kernel.peek(into.addr, data);
-	return { length: into.length, ...where, ret, data: toHex(data) };
+	return { ret, data: toHex(data) };
 }
 
 function writeData(from: IoBuffer): { data: string } | { addr: string; length: number } {

@@ -49,6 +49,8 @@ export class ProgramReplay {
 			if (hasAnswer(step)) this.notCompared++;
 			return undefined;
 		}
+		// It did not return then, and would perhaps not now.
+		if (step.pending) return undefined;
 		let outcome: Outcome;
 		try {
 			outcome = step.process === undefined ? this.#attempt(step) : this.#ofChild(step, step.process);

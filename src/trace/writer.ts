@@ -4,18 +4,21 @@ import { checkHeader, FieldError } from "./check.js";
 import { TraceError } from "./error.js";
 import type { Step, TraceHeader } from "./format.js";
 import { TRACE_VERSION } from "./format.js";
+import { pendingCall } from "./pending.js";
 
 const NEWLINE = 10;
 const BLOCK = 64 * 1024;
 
 /**
- * Writes an uncompressed trace. Every line is written whole and at once, so that a crash leaves a trace up to the last
- * call. An existing trace is appended to: a torn last line is cut off and an open program is ended. TraceError if the
+ * Writes an uncompressed trace. A call's line is written in two parts, before the call and after it, so that a crash or a
+ * hang leaves a trace up to and with the last call. An existing trace is appended to: a torn last line is cut off and an open program is ended. TraceError if the
  * file is anything else.
  */
 export class TraceWriter {
 	readonly #fd: number;
 	#inside = false;
+	/** the part of a line that is written already, without its end */
+	#begun = "";
 
 	/** `header`: the fields that describe the machine; `trace` and `version` are added. */
 	constructor(
@@ -43,9 +46,25 @@ export class TraceWriter {
 		this.#inside = true;
 	}
 
+	/** Writes what is known of a call before it is made. */
+	begin(part: object): void {
+		if (!this.#inside) this.program("program");
+		this.#begun = JSON.stringify(part).slice(0, -1);
+		this.#write(this.#begun);
+	}
+
+	/** The call that has begun is not recorded. */
+	abandon(): void {
+		if (this.#begun !== "") ftruncateSync(this.#fd, fstatSync(this.#fd).size - Buffer.byteLength(this.#begun));
+		this.#begun = "";
+	}
+
 	step(step: Step): void {
 		if (!this.#inside) this.program("program");
-		this.#line(step);
+		const line = `${JSON.stringify(step)}\n`;
+		if (!line.startsWith(this.#begun)) this.abandon();
+		this.#write(line.slice(this.#begun.length));
+		this.#begun = "";
 	}
 
 	/** Ends the program, if one is open. */
@@ -61,7 +80,12 @@ export class TraceWriter {
 	}
 
 	#line(record: object): void {
-		const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
+		this.abandon();
+		this.#write(`${JSON.stringify(record)}\n`);
+	}
+
+	#write(text: string): void {
+		const bytes = Buffer.from(text);
 		for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
 	}
 
@@ -94,7 +118,12 @@ export class TraceWriter {
 			tail = Buffer.concat([block.subarray(0, readSync(this.#fd, block, 0, length, start)), tail]);
 		}
 		const end = tail.lastIndexOf(NEWLINE);
-		if (end + 1 < tail.length) ftruncateSync(this.#fd, start + end + 1);
+		// A call that never returned stays in the trace; other pieces of a line do not.
+		if (end + 1 < tail.length) {
+			const call = pendingCall(tail.subarray(end + 1).toString());
+			ftruncateSync(this.#fd, start + end + 1);
+			if (call !== undefined) this.#line(call);
+		}
 		const last = tail.subarray(tail.lastIndexOf(NEWLINE, end - 1) + 1, end).toString();
 		this.#inside = !/^\{"op":\s*"end"|^\{"trace"/.test(last);
 		this.end();

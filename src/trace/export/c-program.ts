@@ -50,6 +50,8 @@ export class ProgramWriter {
 	readonly #counts = new Map<string, number>();
 	readonly #usedVariables = new Set<string>();
 	#step = 0;
+	/** the call has no answer */
+	#pending = false;
 	readonly #name: string;
 	readonly #needs: Needs;
 
@@ -70,6 +72,8 @@ export class ProgramWriter {
 				continue;
 			}
 			this.#objects.follow(step);
+			if (step.pending) this.#say(`/* the recording ends here: this call had not returned */`);
+			this.#pending = step.pending === true;
 			try {
 				this.#one(step);
 			} catch (error) {
@@ -317,13 +321,17 @@ export class ProgramWriter {
 	}
 
 	#answers(call: string, { ret, errno }: RecordedRet, pad = "\t"): void {
+		if (this.#pending) {
+			this.#lines.push(`${pad}if (${call} < 0)`, `${pad}\tperror("step ${this.#step}");`);
+			return;
+		}
 		this.#needs.helpers.add("answers");
 		const what = /^(?:ioctl\(\w+, (\w+)|(\w+))/.exec(call);
 		this.#lines.push(`${pad}answers(${this.#step}, "${what?.[1] ?? what?.[2]}", ${call}, ${ret}, ${errno ?? 0});`);
 	}
 
 	#sameBytes(where: string, data: string, what: string, pad = "\t"): void {
-		if (data === "") return;
+		if (data === "" || this.#pending) return;
 		const byte = uniformByte(data);
 		if (byte !== undefined && data.length > 32) {
 			this.#needs.helpers.add("fill");

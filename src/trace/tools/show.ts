@@ -40,6 +40,7 @@ export function stepLine(step: Step, paints: Paints = plainPaints): string {
 	const by = step.process === undefined || step.op === "fork" || step.op === "exit" ? "" : `${paints.faint(`[${step.process}]`)} `;
 	const call = `${by}${paints.name(step.op)}(${callArguments(step).join(", ")})`;
 	const kind = verdict(step);
+	if (step.pending) return `${call} ${paints.bad("= ?")} ${paints.faint("(it had not returned when the recording ended)")}`;
 	const answer = answerText(step);
 	if (kind === "none") return answer === "" ? by + paints.faint(`${step.op}(${callArguments(step).join(", ")})`) : `${call} = ${answer}`;
 	return `${call} = ${(kind === "ok" ? paints.good : paints.bad)(answer)}${afterText(step, paints)}`;
