@@ -11,6 +11,7 @@ const FLOORS = {
 	"src/kernel/real": ["structs", "src/kernel"],
 	"src/sim": ["structs", "src/formats", "src/kernel"],
 	"src/client": ["structs", "src/formats", "src/kernel"],
+	"src/exec": ["structs", "src/kernel", "src/kernel/real", "src/sim"],
 	// The caller of these two decides which kernel they drive.
 	"src/session": ["structs", "src/kernel", "src/client", "src/trace"],
 	"src/trace": ["structs", "src/kernel", "src/client", "src/session"],
@@ -23,6 +24,7 @@ const FLOORS = {
 		"src/kernel",
 		"src/kernel/real",
 		"src/sim",
+		"src/exec",
 		"src/client",
 		"src/session",
 		"src/trace",

@@ -58,8 +58,9 @@ export async function runDaemon(request: DaemonRequest, version: string, open: (
 	}
 }
 
-async function listen(
-	request: DaemonRequest,
+/** Opens a session's socket in this process. @throws SessionError if the name is taken */
+export async function listen(
+	request: Pick<DaemonRequest, "name" | "idle">,
 	version: string,
 	folder: string,
 	kept: Kept,

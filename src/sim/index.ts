@@ -91,7 +91,13 @@ export {
 export { aliasOf } from "./extensions/guest-tables.js";
 export { respond2017 } from "./extensions/page-response.js";
 export { proposals, withUapi } from "./extensions/uapi.js";
+export { IntervalCounter } from "./memory/interval-counter.js";
+export type { MemoryObject } from "./memory/memory-object.js";
+export type { PhysicalMemory } from "./memory/physical-memory.js";
+export { type Extent, pageOf, type UserMemory } from "./memory/user-memory.js";
 export { NO_PASID } from "./mmu/caches.js";
+export { ProcessCalls } from "./process/calls.js";
+export { SimFile, type UserIo } from "./process/file.js";
 export { type Inspection, inspect, type ObjectDetails, type ObjectView, type SpaceView } from "./system/inspect.js";
 export { isRelease } from "./uapi/release.js";
 export type { DrawnStep, DrawnWalk } from "./vendors/common/draw-walk.js";

@@ -21,7 +21,16 @@ export interface Recorded {
  * @throws TraceError, UsageError
  */
 export async function recorded(handle: KernelHandle, file: string, fd?: number): Promise<Recorded> {
-	const { TraceWriter, recording } = await import("../../trace/index.js");
+	const { recording } = await import("../../trace/index.js");
+	const writer = await traceWriter(handle, file);
+	const kernel = recording(handle.kernel, writer);
+	if (fd !== undefined) kernel.adopt(fd, "/dev/iommu");
+	return { handle: { ...handle, kernel, unrecorded: handle.kernel }, close: () => writer.close() };
+}
+
+/** A trace of this kernel, to be written. @throws TraceError, UsageError */
+export async function traceWriter(handle: KernelHandle, file: string): Promise<TraceWriter> {
+	const { TraceWriter } = await import("../../trace/index.js");
 	const { machineFile } = await import("../../sim/index.js");
 	const machine = handle.sim?.hardware?.machine;
 	const real = handle.kernel.kind === "real";
@@ -33,10 +42,7 @@ export async function recorded(handle: KernelHandle, file: string, fd?: number):
 		...(uapi !== undefined && uapi !== CURRENT_RELEASE && RELEASES.includes(uapi) && { uapi }),
 		...(machine && { machine: machineFile(machine) }),
 	};
-	const writer = opened(file, () => new TraceWriter(file, header));
-	const kernel = recording(handle.kernel, writer);
-	if (fd !== undefined) kernel.adopt(fd, "/dev/iommu");
-	return { handle: { ...handle, kernel, unrecorded: handle.kernel }, close: () => writer.close() };
+	return opened(file, () => new TraceWriter(file, header));
 }
 
 function opened(file: string, open: () => TraceWriter): TraceWriter {

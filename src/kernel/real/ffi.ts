@@ -17,6 +17,8 @@ export type NativeBytes = Uint8Array | Int8Array;
 export interface FfiBindings {
 	ffi_prep_cif(cif: Uint8Array, argCount: number, returnType: Uint8Array, argTypes: Uint8Array, abi: number): number;
 	ffi_call(cif: NativeBytes, fn: NativeBytes, result: NativeBytes, args: NativeBytes): void;
+	/** The same on a thread of libuv's pool; the arguments must stay where they are until `done`. */
+	ffi_call_async(cif: NativeBytes, fn: NativeBytes, result: NativeBytes, args: NativeBytes, done: (error: unknown) => void): void;
 	readonly FFI_OK: number;
 	readonly FFI_DEFAULT_ABI: number;
 	readonly FFI_CIF_SIZE: number;

@@ -18,6 +18,8 @@ const functions = {
 	pread: 4,
 	pwrite: 4,
 	read: 3,
+	/** the number first; it returns a long, of which `call` keeps 32 bits */
+	syscall: 7,
 	write: 3,
 } as const;
 
@@ -37,7 +39,7 @@ export interface Prepared {
 	readonly fn: Uint8Array;
 }
 
-const MAX_ARGS = 6;
+const MAX_ARGS = 7;
 /** Byte offsets in the block. */
 const POINTERS = 64;
 const RESULT = 128;
@@ -104,6 +106,28 @@ export class Libc {
 		const errno = this.errno[0];
 		const value = this.#result64[0];
 		return value === -1n ? BigInt(-errno) : value;
+	}
+
+	/**
+	 * Calls a function on a thread of libuv's pool, which may block there. Resolves to its 32-bit result (-1 if it failed:
+	 * errno is that thread's and cannot be read). Calls on this thread may be made meanwhile.
+	 */
+	callLater<Name extends FunctionName>(name: Name, ...given: Arguments<Name>): Promise<number> {
+		const { cif, fn } = this.prepared[name];
+		const block = new BigInt64Array(2 * MAX_ARGS + 1);
+		const bytes = Buffer.from(block.buffer);
+		this.#ffi.ref.writePointer(bytes, 0, bytes);
+		const start = block[0];
+		(given as readonly Word[]).forEach((word, i) => {
+			block[MAX_ARGS + i] = start + BigInt(i * 8);
+			block[i] = BigInt(word);
+		});
+		const result = bytes.subarray(16 * MAX_ARGS);
+		return new Promise((resolve) => {
+			this.#ffi.bindings.ffi_call_async(cif, fn, result, bytes.subarray(8 * MAX_ARGS, 16 * MAX_ARGS), () =>
+				resolve(Number(BigInt.asIntN(32, block[2 * MAX_ARGS]))),
+			);
+		});
 	}
 
 	/** Writes all 64 bits of each: a function may read them all, and the upper half of an old address would remain. */

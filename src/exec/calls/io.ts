@@ -1,0 +1,82 @@
+/** ioctl, read, write and their relatives on simulated files. */
+import { EFAULT, EINVAL, ESRCH } from "../../kernel/errno.js";
+import type { UserRange } from "../../kernel/kernel.js";
+import type { Notification } from "../notify.js";
+import type { OpenFile } from "../open-files.js";
+import type { Served } from "../supervisor.js";
+import type { Handler, Handlers } from "./index.js";
+import { int } from "./path.js";
+
+/** segments that readv and writev take */
+const MOST_SEGMENTS = 1024;
+
+type Io = (open: OpenFile, buffer: UserRange, offset: bigint) => number;
+
+export function ioCalls({ processes, guest, kernel, files }: Served): Handlers {
+	/** Makes a call on the simulated file behind the first argument, if that is one. */
+	const onFile = (notification: Notification, call: (open: OpenFile) => number): number | undefined => {
+		const { tid, args } = notification;
+		const process = processes.of(tid);
+		if (process === undefined) return -ESRCH;
+		const target = process.file(int(args[0]));
+		if (target === undefined) return undefined;
+		guest.current = { process, notification, target, closeOnExec: true };
+		try {
+			return call(target);
+		} finally {
+			guest.current = undefined;
+			files.refresh();
+		}
+	};
+
+	const one =
+		(io: Io): Handler =>
+		(notification) => {
+			const [, addr, length, offset] = notification.args;
+			return onFile(notification, (open) => io(open, { addr, length: Number(length) }, offset));
+		};
+
+	/** One segment after another, until one is not moved completely. */
+	const vector =
+		(io: Io, io0?: Io): Handler =>
+		(notification) => {
+			const [, addr, count, low] = notification.args;
+			return onFile(notification, (open) => {
+				if (count > MOST_SEGMENTS) return -EINVAL;
+				const vectors = new Uint8Array(Number(count) * 16);
+				if (guest.memory.read(addr, vectors) < 0) return -EFAULT;
+				const view = new DataView(vectors.buffer);
+				let done = 0;
+				for (let at = 0; at < vectors.length; at += 16) {
+					const length = Number(view.getBigUint64(at + 8, true));
+					// preadv2 and pwritev2 with offset -1 use the file's position.
+					const call = io0 !== undefined && BigInt.asIntN(64, low) === -1n ? io0 : io;
+					const rc = call(open, { addr: view.getBigUint64(at, true), length }, low + BigInt(done));
+					if (rc < 0) return done > 0 ? done : rc;
+					done += rc;
+					if (rc < length) break;
+				}
+				return done;
+			});
+		};
+
+	const read: Io = (open, buffer) => kernel.read(open.number, buffer);
+	const write: Io = (open, buffer) => kernel.write(open.number, buffer);
+	const pread: Io = (open, buffer, offset) => kernel.pread(open.number, buffer, offset);
+	const pwrite: Io = (open, buffer, offset) => kernel.pwrite(open.number, buffer, offset);
+
+	return {
+		ioctl: (notification) =>
+			onFile(notification, (open) => kernel.ioctl(open.number, Number(notification.args[1] & 0xffffffffn), notification.args[2])),
+		read: one(read),
+		write: one(write),
+		pread64: one(pread),
+		pwrite64: one(pwrite),
+		readv: vector(read),
+		writev: vector(write),
+		preadv: vector(pread),
+		pwritev: vector(pwrite),
+		preadv2: vector(pread, read),
+		pwritev2: vector(pwrite, write),
+	};
+}

@@ -1,0 +1,66 @@
+/** open, openat, openat2: device nodes and the files around them. */
+import { closeSync } from "node:fs";
+import { AT } from "../native.js";
+import type { Notification } from "../notify.js";
+import type { Served } from "../supervisor.js";
+import type { Handlers } from "./index.js";
+import { absolute, int, stringAt } from "./path.js";
+
+const AT_FDCWD = -100;
+const O_CLOEXEC = 0o2000000;
+const O_PATH = 0o10000000;
+const MFD_CLOEXEC = 1;
+const ESRCH = 3;
+
+/** Whether the simulated kernel has the device nodes of this path. */
+const isDevice = (path: string): boolean => path === "/dev/iommu" || path.startsWith("/dev/vfio/");
+
+export function openCalls(served: Served): Handlers {
+	const { native, processes, guest, kernel, overlay, listener } = served;
+
+	const open = (notification: Notification, dirfd: number, addr: bigint, flags: number): number | undefined => {
+		const { tid } = notification;
+		const given = stringAt(native, tid, addr);
+		const path = given === undefined ? undefined : absolute(given, tid, dirfd);
+		if (path === undefined || (flags & O_PATH) !== 0) return undefined;
+		const device = isDevice(path);
+		if (!device && !overlay.concerns(path)) return undefined;
+		const closeOnExec = (flags & O_CLOEXEC) !== 0;
+		const opened = device
+			? undefined
+			: overlay.open(path, { tid, process: (pid = tid) => (pid === tid ? processes.of(tid) : processes.withPid(pid)) });
+		if (typeof opened === "number") return opened;
+		if (opened !== undefined && "text" in opened) return openText(notification, opened.text, closeOnExec);
+		if (!device && opened === undefined) return undefined;
+		const process = processes.of(tid);
+		if (process === undefined) return -ESRCH;
+		guest.current = { process, notification, path, closeOnExec };
+		try {
+			return opened === undefined ? kernel.open(path, flags) : guest.install(opened.file);
+		} finally {
+			guest.current = undefined;
+		}
+	};
+
+	/** A memory file with this text, which the program reads by itself. */
+	const openText = (notification: Notification, text: string, closeOnExec: boolean): number => {
+		const fd = native.call("memfd_create", native.text("iommuctl"), MFD_CLOEXEC);
+		if (fd < 0) return fd;
+		const length = native.bytes.write(text, AT.data);
+		native.call("pwrite64", fd, native.at(AT.data), length, 0);
+		const rc = listener.addFd(notification, fd, undefined, closeOnExec);
+		closeSync(fd);
+		return rc;
+	};
+
+	return {
+		open: (notification) => open(notification, AT_FDCWD, notification.args[0], int(notification.args[1])),
+		openat: (notification) => open(notification, int(notification.args[0]), notification.args[1], int(notification.args[2])),
+		openat2(notification) {
+			const how = new Uint8Array(8);
+			const { args, tid } = notification;
+			const read = native.remote(tid, args[2], how);
+			return read === how.length ? open(notification, int(args[0]), args[1], new DataView(how.buffer).getInt32(0, true)) : undefined;
+		},
+	};
+}

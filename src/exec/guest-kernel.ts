@@ -1,0 +1,129 @@
+/** The simulated kernel as the program that waits for an answer calls it. */
+import { closeSync, lstatSync } from "node:fs";
+import { EBADF, EMFILE, ENODEV, ENOSYS } from "../kernel/errno.js";
+import type { Kernel, Ret } from "../kernel/kernel.js";
+import { ProcessCalls, type Sim, type SimFile, type UserMemory } from "../sim/index.js";
+import { FIRST_FD, LAST_FD } from "./filter.js";
+import { foreignFile } from "./foreign-file.js";
+import type { SharedFiles } from "./memory/shared-files.js";
+import type { Listener, Notification } from "./notify.js";
+import type { OpenFile, OpenFiles } from "./open-files.js";
+import type { Traced } from "./traced.js";
+
+/** The call that is being answered. */
+export interface Current {
+	readonly process: Traced;
+	readonly notification: Notification;
+	/** the file that the call is made on */
+	readonly target?: OpenFile;
+	/** what is being opened, and whether exec closes it */
+	readonly path?: string;
+	readonly closeOnExec: boolean;
+}
+
+/**
+ * One kernel for all programs of a session, so that what wraps it (injected faults, a recording) sees all of their calls. A
+ * file's number is here the one that it was opened at, whatever number the program uses for it.
+ */
+export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
+	readonly kind = "sim";
+	current: Current | undefined;
+	readonly #listener: Listener;
+	readonly #files: OpenFiles;
+	readonly #shared: SharedFiles;
+	#next = FIRST_FD;
+	#reserved: number | undefined;
+
+	constructor(sim: Sim, listener: Listener, files: OpenFiles, shared: SharedFiles) {
+		super(sim);
+		this.#listener = listener;
+		this.#files = files;
+		this.#shared = shared;
+	}
+
+	get #call(): Current {
+		if (this.current === undefined) throw new Error("no program waits for an answer");
+		return this.current;
+	}
+
+	get memory(): UserMemory {
+		return this.#call.process.image;
+	}
+
+	file(fd: number): SimFile | undefined {
+		const { target, process } = this.#call;
+		if (target?.number === fd) return target.file;
+		return process.file(fd)?.file ?? foreignFile(process.pid, fd, this.#shared);
+	}
+
+	reserveFd(): Ret {
+		const rc = this.fdAllocation();
+		return rc < 0 ? rc : this.#pick();
+	}
+
+	/** The next number that is free in the program. */
+	#pick(): Ret {
+		const { pid } = this.#call.process;
+		for (let tried = 0; tried <= LAST_FD - FIRST_FD; tried++) {
+			const number = this.#next;
+			this.#next = number === LAST_FD ? FIRST_FD : number + 1;
+			if (lstatSync(`/proc/${pid}/fd/${number}`, { throwIfNoEntry: false }) !== undefined) continue;
+			this.#reserved = number;
+			return number;
+		}
+		return -EMFILE;
+	}
+
+	install(file: SimFile): Ret {
+		const number = this.#reserved ?? this.#pick();
+		this.#reserved = undefined;
+		if (number < 0) {
+			file.put();
+			return number;
+		}
+		const { notification, path, closeOnExec } = this.#call;
+		const made = this.#files.create(file, number, path);
+		if (typeof made === "number") {
+			file.put();
+			return made;
+		}
+		const rc = this.#listener.addFd(notification, made.fd, number, closeOnExec);
+		// If the program does not have it now, this was the last close.
+		closeSync(made.fd);
+		// Numbers above the limit are EBADF here.
+		return rc === -EBADF ? -EMFILE : rc;
+	}
+
+	close(fd: number): Ret {
+		return this.current?.target?.number === fd ? 0 : -EBADF;
+	}
+
+	/** Maps pages of a simulated file into the program: minus the errno; undefined: its own kernel does so with what stands for the file. */
+	mapFile({ file }: OpenFile, offset: number, pages: number): Ret | undefined {
+		const backing = file.mmap(offset, pages);
+		if (backing === undefined) return -ENODEV;
+		return typeof backing === "number" ? backing : undefined;
+	}
+
+	mmap(): bigint {
+		return BigInt(-ENOSYS);
+	}
+
+	munmap(): Ret {
+		return -ENOSYS;
+	}
+
+	memfd(): Ret {
+		return -ENOSYS;
+	}
+
+	peek(addr: bigint, into: Uint8Array): Ret {
+		return this.memory.read(addr, into);
+	}
+
+	poke(addr: bigint, from: Uint8Array): Ret {
+		return this.memory.write(addr, from, true);
+	}
+
+	exit(): void {}
+}

@@ -1,0 +1,152 @@
+/** A process's memory as the simulated kernel sees it: of one program image, until the process ends or executes another. */
+import { EFAULT } from "../../kernel/errno.js";
+import { PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
+import { type Extent, type PhysicalMemory, pageOf, type UserMemory } from "../../sim/index.js";
+import type { Native } from "../native.js";
+import { type Mapping, Maps } from "./maps.js";
+import { CHUNK, CHUNK_PAGES, PrivatePages } from "./private-pages.js";
+import { RemoteBytes } from "./remote.js";
+import type { SharedFiles } from "./shared-files.js";
+
+/** Memory is looked through in pieces of this many bytes. */
+const PIECE = 0x10000;
+
+export class Image implements UserMemory {
+	readonly bytes: RemoteBytes;
+	readonly maps: Maps;
+	readonly #physical: PhysicalMemory;
+	readonly #shared: SharedFiles;
+	readonly #chunks = new Map<number, PrivatePages>();
+
+	constructor(native: Native, pid: number, physical: PhysicalMemory, shared: SharedFiles) {
+		this.bytes = new RemoteBytes(native, pid);
+		this.maps = new Maps(native, pid);
+		this.#physical = physical;
+		this.#shared = shared;
+	}
+
+	read(addr: bigint, into: Uint8Array): Ret {
+		return this.bytes.read(addr, into) === into.length ? 0 : -EFAULT;
+	}
+
+	write(addr: bigint, from: Uint8Array, force = false): Ret {
+		const done = force ? this.bytes.poke(addr, from) : this.bytes.write(addr, from);
+		return done === from.length ? 0 : -EFAULT;
+	}
+
+	clear(addr: bigint, length: number): Ret {
+		const zeroes = new Uint8Array(Math.min(length, PIECE));
+		for (let done = 0; done < length; done += PIECE)
+			if (this.write(addr + BigInt(done), zeroes.subarray(0, Math.min(PIECE, length - done))) < 0) return -EFAULT;
+		return 0;
+	}
+
+	scan(addr: bigint, length: number, visit: (offset: number, bytes: Uint8Array) => boolean): Ret {
+		const piece = new Uint8Array(Math.min(length, PIECE));
+		for (let done = 0; done < length; ) {
+			const wanted = piece.subarray(0, Math.min(PIECE, length - done));
+			const got = this.bytes.read(addr + BigInt(done), wanted);
+			if (got > 0 && visit(done, wanted.subarray(0, got))) return 0;
+			if (got < wanted.length) return -EFAULT;
+			done += got;
+		}
+		return 0;
+	}
+
+	accessible(addr: bigint, length: number, prot: number): boolean {
+		const end = pageOf(addr + BigInt(length) + 0xfffn);
+		for (let page = pageOf(addr); page < end; ) {
+			const mapping = this.#mapping(page);
+			if (mapping === undefined || !permits(mapping, prot)) return false;
+			page = mapping.end;
+		}
+		return true;
+	}
+
+	extents(page: number, count: number, write: boolean): Extent[] {
+		const found: Extent[] = [];
+		const end = page + count;
+		for (let at = page; at < end; ) {
+			const mapping = this.#mapping(at);
+			if (mapping === undefined || !permits(mapping, write ? PROT_WRITE : PROT_READ | PROT_WRITE)) break;
+			const wanted = Math.min(end, mapping.end) - at;
+			// A file may end before its mapping does.
+			const there = mapping.file === undefined ? wanted : this.#reachable(at, wanted);
+			if (there > 0) this.#add(found, mapping, at, there);
+			at += there;
+			if (there < wanted) break;
+		}
+		return found;
+	}
+
+	/** [from, to) (bytes) is about to be unmapped: what is pinned there is kept. */
+	unmapping(from: bigint, to: bigint): void {
+		const first = pageOf(from);
+		const end = pageOf(to + 0xfffn);
+		for (const [start, chunk] of this.#chunks)
+			if (start < end && start + CHUNK > first) chunk.unmapping(Math.max(first - start, 0), Math.min(end - start, CHUNK));
+		this.#shared.unmapping(this.bytes, first, end);
+	}
+
+	/** The whole image is about to go. */
+	ending(): void {
+		for (const chunk of this.#chunks.values()) chunk.keepAll();
+	}
+
+	/** The process has ended or executed another program. */
+	close(): void {
+		this.#shared.lose(this.bytes);
+		this.bytes.close();
+		this.maps.close();
+	}
+
+	#mapping(page: number): Mapping | undefined {
+		const mapping = this.maps.find(page);
+		return mapping !== undefined && mapping.start <= page ? mapping : undefined;
+	}
+
+	/** How many of `count` pages from `page` exist. */
+	#reachable(page: number, count: number): number {
+		const byte = new Uint8Array(1);
+		const exists = (each: number): boolean => this.bytes.read(BigInt(each) << 12n, byte) === 1;
+		if (exists(page + count - 1)) return count;
+		let good = 0;
+		let bad = count;
+		while (good < bad) {
+			const middle = (good + bad) >> 1;
+			if (exists(page + middle)) good = middle + 1;
+			else bad = middle;
+		}
+		return good;
+	}
+
+	#add(found: Extent[], mapping: Mapping, from: number, count: number): void {
+		if (mapping.shared && mapping.file !== undefined) {
+			const page = mapping.file.page + (from - mapping.start);
+			const object = this.#shared.pages(mapping.file.key, page + count);
+			object.addSource({ memory: this.bytes, maps: this.maps, at: from, page, count });
+			found.push({ object, page, count });
+			return;
+		}
+		for (let at = from; at < from + count; ) {
+			const start = at - (at % CHUNK);
+			const object = this.#chunk(start);
+			const run = object.now(at - start, Math.min(from + count, start + CHUNK) - at);
+			found.push({ object, ...run });
+			at += run.count;
+		}
+	}
+
+	#chunk(start: number): PrivatePages {
+		let chunk = this.#chunks.get(start);
+		if (chunk === undefined) {
+			chunk = this.#physical.adopt(CHUNK_PAGES, (frame) => new PrivatePages(frame, this.bytes, start));
+			this.#chunks.set(start, chunk);
+		}
+		return chunk;
+	}
+}
+
+function permits({ readable, writable }: Mapping, prot: number): boolean {
+	return ((prot & PROT_READ) !== 0 && readable) || ((prot & PROT_WRITE) !== 0 && writable);
+}

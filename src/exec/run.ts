@@ -1,0 +1,184 @@
+/** Runs a program on a simulated kernel, to its end. */
+import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { Kernel } from "../kernel/kernel.js";
+import type { Sim } from "../sim/index.js";
+import { adoptOrphans, killDescendants } from "./descendants.js";
+import { buildFilter, SECCOMP_RET_USER_NOTIF } from "./filter.js";
+import type { Launch, Launched } from "./launcher.js";
+import { AT, type Native, native } from "./native.js";
+import { overlays } from "./overlay/overlay.js";
+import { refusal } from "./refusal.js";
+import { Supervisor } from "./supervisor.js";
+import { MARK, Watchdog } from "./watchdog.js";
+
+export interface ProgramOptions {
+	readonly sim: Sim;
+	/** what is put around the kernel, such as a recording */
+	wrap(kernel: Kernel): Kernel;
+	/** looked up in PATH if it has no slash */
+	readonly program: string;
+	readonly args: readonly string[];
+	readonly cwd: string;
+	readonly env: Readonly<Record<string, string | undefined>>;
+	/** the file of launcher.ts once it is built */
+	readonly launcher: URL;
+	/** called once the program runs */
+	started(running: Running): void;
+}
+
+/** A program that runs. */
+export interface Running {
+	readonly pid: number;
+	/** To be called when something other than a program may have changed the kernel's state. */
+	refresh(): void;
+	/** Ends it, and everything that it started. */
+	kill(): void;
+}
+
+/** How a program ended, or why it did not start. */
+export type Ended = { readonly code: number } | { readonly signal: NodeJS.Signals } | { readonly failed: string };
+
+/** Signals that are passed on to the program. Ctrl-C and Ctrl-\ reach it by themselves where it has the terminal. */
+const FORWARDED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGINT", "SIGQUIT"];
+
+/** @throws EnvironmentError where programs cannot be run so */
+export async function runProgram(options: ProgramOptions): Promise<Ended> {
+	const calls = native();
+	// Threads for waiting are started here and now: those that a filtered thread starts are filtered too.
+	await calls.callLater("close", -1);
+	adoptOrphans(calls);
+	const mark = `${process.pid}x${process.hrtime.bigint().toString(36)}`;
+	const watchdog = new Watchdog(mark);
+	const spared = new Set([process.pid, ...(watchdog.pid === undefined ? [] : [watchdog.pid])]);
+	const shared = new SharedArrayBuffer(4);
+	const launch: Launch = {
+		filter: filterOf(calls),
+		program: options.program,
+		args: options.args,
+		cwd: options.cwd,
+		env: { ...definedOf(options.env), [MARK]: mark },
+		listener: shared,
+	};
+	let pid: number | undefined;
+	let killed = false;
+	const kill = (): void => {
+		killed = true;
+		killDescendants(calls, spared);
+	};
+	const stopForwarding = forwardSignals(() => pid, kill);
+	const worker = new Worker(options.launcher, { workerData: launch });
+	try {
+		const listener = await listening(worker, new Int32Array(shared));
+		const supervisor = new Supervisor({
+			native: calls,
+			listener,
+			sim: options.sim,
+			wrap: options.wrap,
+			overlay: overlays([]),
+			onProcess: (each, there) => (there ? watchdog.began(each) : watchdog.ended(each)),
+		});
+		const served = supervisor.run();
+		const ended = new Promise<Ended>((resolve, reject) => {
+			worker.on("error", reject);
+			worker.on("message", (said: Launched) => {
+				if ("started" in said) {
+					pid = said.started;
+					restoreFileLimit(calls, pid);
+					options.started({ pid, refresh: () => supervisor.refresh(), kill });
+				} else if ("failed" in said) resolve(said);
+				else resolve(said.signal === null ? { code: said.code ?? 0 } : { signal: said.signal });
+			});
+		});
+		// A bug in serving must not leave programs that wait for ever.
+		const result = await Promise.race([ended, served.then(() => ended)]).catch((error) => {
+			kill();
+			throw error;
+		});
+		// What it left running ends with it, as with a container's first process.
+		for (let round = 0; killDescendants(calls, spared) > 0 && round < 100; round++) await setTimeout(5);
+		await Promise.all([worker.terminate(), served]);
+		return killed && "code" in result ? { signal: "SIGKILL" } : result;
+	} finally {
+		stopForwarding();
+		watchdog.dismiss();
+	}
+}
+
+const OVER_FILES = ["read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2", "close"] as const;
+
+/** The filter of programs that are answered. */
+export function filterOf({ arch }: Native): Uint8Array {
+	return buildFilter(arch, {
+		action: SECCOMP_RET_USER_NOTIF,
+		always: ["open", "openat", "openat2", "munmap", "mremap", "execve", "execveat", "close_range"],
+		onFiles: OVER_FILES,
+		onEither: ["dup2", "dup3"],
+		fixedMappings: true,
+	});
+}
+
+/** Waits until the filter is there. Its listener's number. @throws EnvironmentError */
+async function listening(worker: Worker, shared: Int32Array): Promise<number> {
+	let failed: unknown;
+	worker.once("error", (error) => {
+		failed = error;
+	});
+	for (let waited = 0; ; waited++) {
+		const value = Atomics.load(shared, 0);
+		if (value > 0) return value - 1;
+		if (value < 0) throw refusal(-value);
+		if (failed !== undefined) throw failed;
+		// Not by waiting for a message: its thread may stop in a call before it is sent.
+		await setTimeout(1);
+	}
+}
+
+function definedOf(env: ProgramOptions["env"]): Record<string, string> {
+	return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** Passes signals on. Returns how to stop that. */
+function forwardSignals(pid: () => number | undefined, kill: () => void): () => void {
+	let terminated = 0;
+	const handlers = FORWARDED.map((signal): [NodeJS.Signals, () => void] => [
+		signal,
+		() => {
+			const target = pid();
+			if (target === undefined || ((signal === "SIGINT" || signal === "SIGQUIT") && hasTerminal())) return;
+			// Whoever asks twice means it.
+			if (signal === "SIGTERM" && ++terminated > 1) return kill();
+			try {
+				process.kill(target, signal);
+			} catch {}
+		},
+	]);
+	for (const [signal, handler] of handlers) process.on(signal, handler);
+	return () => {
+		for (const [signal, handler] of handlers) process.off(signal, handler);
+	};
+}
+
+/** Whether this process is in the foreground of a terminal, whose keys then signal the program, too. */
+function hasTerminal(): boolean {
+	const fields = readFileSync("/proc/self/stat", "latin1").split(") ")[1].split(" ");
+	return fields[2] === fields[5];
+}
+
+const RLIMIT_NOFILE = 7;
+/** what most systems begin with */
+const USUAL_FILES = 1024n;
+
+/** Node has raised the soft limit of open files to the hard one: programs that close all numbers up to it would take long. */
+function restoreFileLimit(calls: Native, pid: number): void {
+	const { view } = calls;
+	const match = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${process.ppid}/limits`, "latin1"));
+	const before = match === null ? USUAL_FILES : BigInt(match[1]);
+	if (calls.call("prlimit64", pid, RLIMIT_NOFILE, 0, calls.at(AT.limits)) < 0) return;
+	const hard = view.getBigUint64(AT.limits + 8, true);
+	const soft = before < USUAL_FILES ? USUAL_FILES : before;
+	view.setBigUint64(AT.limits, soft < hard ? soft : hard, true);
+	calls.call("prlimit64", pid, RLIMIT_NOFILE, calls.at(AT.limits), 0);
+}
+

@@ -1,0 +1,123 @@
+/** Serves the system calls of filtered programs until the last of them has ended. */
+import { setImmediate } from "node:timers/promises";
+import type { Kernel } from "../kernel/kernel.js";
+import type { Sim } from "../sim/index.js";
+import type { SyscallName } from "./arch.js";
+import { answerCall, type Handlers } from "./calls/index.js";
+import { EPOLLHUP, EPOLLIN, Epoll } from "./epoll.js";
+import { GuestKernel } from "./guest-kernel.js";
+import { SharedFiles } from "./memory/shared-files.js";
+import type { Native } from "./native.js";
+import { Listener, type Notification } from "./notify.js";
+import { OpenFiles } from "./open-files.js";
+import type { Overlay } from "./overlay/overlay.js";
+import { TracedProcesses } from "./traced.js";
+
+/** After this long (ms) in which programs kept it busy the rest of this process gets its turn. */
+const TURN = 5;
+
+/** Everything that answers of calls are made from. */
+export interface Served {
+	readonly native: Native;
+	readonly listener: Listener;
+	readonly guest: GuestKernel;
+	/** the guest kernel with what is wrapped around it */
+	readonly kernel: Kernel;
+	readonly files: OpenFiles;
+	readonly processes: TracedProcesses;
+	readonly shared: SharedFiles;
+	readonly overlay: Overlay;
+}
+
+export interface SupervisorOptions {
+	readonly native: Native;
+	/** number of the filter's listener */
+	readonly listener: number;
+	readonly sim: Sim;
+	/** what is put around the kernel, such as a recording */
+	wrap(kernel: Kernel): Kernel;
+	readonly overlay: Overlay;
+	/** a process of a program begins (true) or ceases (false) to be known */
+	onProcess(pid: number, there: boolean): void;
+}
+
+export class Supervisor {
+	readonly #epoll: Epoll;
+	readonly #served: Served;
+	readonly #handlers: Handlers;
+	#over = false;
+
+	constructor({ native, listener, sim, wrap, overlay, onProcess }: SupervisorOptions) {
+		this.#epoll = new Epoll(native);
+		const files = new OpenFiles(native, this.#epoll, (open) => {
+			processes.forgetFile();
+			kernel.close(open.number);
+			open.file.put();
+		});
+		const shared = new SharedFiles(native, sim.physical);
+		const processes = new TracedProcesses(native, this.#epoll, files, sim.physical, shared, onProcess);
+		const heard = new Listener(native, listener);
+		const guest = new GuestKernel(sim, heard, files, shared);
+		const kernel = wrap(guest);
+		this.#served = { native, listener: heard, guest, kernel, files, processes, shared, overlay };
+		this.#handlers = answerCall(this.#served);
+		this.#epoll.add(listener, EPOLLIN, (events) => {
+			if (events & EPOLLIN) this.#receive();
+			else if (events & EPOLLHUP) this.#over = true;
+		});
+	}
+
+	/** number of simulated files that are open in programs */
+	get openFiles(): number {
+		return this.#served.files.size;
+	}
+
+	/** Serves until no process has the filter any more. */
+	async run(): Promise<void> {
+		const { listener, files } = this.#served;
+		for (let since = performance.now(); !this.#over; ) {
+			if (this.#epoll.wait(1, listener.fd) === 0) {
+				await this.#epoll.idle();
+				since = performance.now();
+				files.refresh();
+			} else if (performance.now() - since > TURN) {
+				await setImmediate();
+				since = performance.now();
+				files.refresh();
+			}
+		}
+		this.#close();
+	}
+
+	/** To be called when something other than a program may have changed the kernel's state. */
+	refresh(): void {
+		if (!this.#over) this.#served.files.refresh();
+	}
+
+	#receive(): void {
+		const { listener, native } = this.#served;
+		const notification = listener.receive();
+		if (notification === undefined) return;
+		const name = native.arch.names.get(notification.nr);
+		const handler = name === undefined ? undefined : this.#handlers[name];
+		if (handler === undefined) listener.proceed(notification);
+		else this.#handle(handler, notification);
+	}
+
+	#handle(handler: NonNullable<Handlers[SyscallName]>, notification: Notification): void {
+		const { listener } = this.#served;
+		const answer = handler(notification);
+		if (answer === undefined) listener.proceed(notification);
+		else listener.answer(notification, answer);
+	}
+
+	#close(): void {
+		const { files, processes, shared, listener, kernel } = this.#served;
+		files.closeAll();
+		processes.closeAll();
+		shared.close();
+		this.#epoll.remove(listener.fd);
+		this.#epoll.close();
+		kernel.exit();
+	}
+}
