@@ -39,7 +39,10 @@ export function killDescendants(native: Native, spared: ReadonlySet<number>): nu
 function childrenOf(pid: number): Child[] {
 	try {
 		return readdirSync(`/proc/${pid}/task`).flatMap((tid) =>
-			readFileSync(`/proc/${pid}/task/${tid}/children`, "latin1").split(" ").filter(Boolean).map((word) => ({ pid: Number(word), zombie: isZombie(word) })),
+			readFileSync(`/proc/${pid}/task/${tid}/children`, "latin1")
+				.split(" ")
+				.filter(Boolean)
+				.map((word) => ({ pid: Number(word), zombie: isZombie(word) })),
 		);
 	} catch {
 		return [];

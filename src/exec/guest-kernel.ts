@@ -5,6 +5,7 @@ import type { Kernel, Ret } from "../kernel/kernel.js";
 import { ProcessCalls, type Sim, type SimFile, type UserMemory } from "../sim/index.js";
 import { FIRST_FD, LAST_FD } from "./filter.js";
 import { foreignFile } from "./foreign-file.js";
+import type { MappedRegions } from "./memory/mapped-regions.js";
 import type { SharedFiles } from "./memory/shared-files.js";
 import type { Listener, Notification } from "./notify.js";
 import type { OpenFile, OpenFiles } from "./open-files.js";
@@ -33,12 +34,14 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	readonly #shared: SharedFiles;
 	#next = FIRST_FD;
 	#reserved: number | undefined;
+	readonly #regions: MappedRegions;
 
-	constructor(sim: Sim, listener: Listener, files: OpenFiles, shared: SharedFiles) {
+	constructor(sim: Sim, listener: Listener, files: OpenFiles, shared: SharedFiles, regions: MappedRegions) {
 		super(sim);
 		this.#listener = listener;
 		this.#files = files;
 		this.#shared = shared;
+		this.#regions = regions;
 	}
 
 	get #call(): Current {
@@ -99,10 +102,11 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	}
 
 	/** Maps pages of a simulated file into the program: minus the errno; undefined: its own kernel does so with what stands for the file. */
-	mapFile({ file }: OpenFile, offset: number, pages: number): Ret | undefined {
-		const backing = file.mmap(offset, pages);
+	mapFile(open: OpenFile, fd: number, offset: number, pages: number): Ret | undefined {
+		const backing = open.file.mmap(offset, pages);
 		if (backing === undefined) return -ENODEV;
-		return typeof backing === "number" ? backing : undefined;
+		if (typeof backing === "number") return backing;
+		return this.#regions.map(this.#call.process, open, fd, offset, backing.object);
 	}
 
 	mmap(): bigint {

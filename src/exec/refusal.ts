@@ -8,8 +8,14 @@ const REASONS: Readonly<Record<number, readonly [message: string, hint: string]>
 		"start the inner program without iommuctl exec: it inherits the outer simulated kernel",
 	],
 	[EINVAL]: ["this kernel has no seccomp user notification", "use Linux 5.9 or later, built with CONFIG_SECCOMP_FILTER"],
-	[ENOSYS]: ["this kernel, or the sandbox around it, has no seccomp", "use Linux 5.9 or later, built with CONFIG_SECCOMP_FILTER; gVisor does not have it"],
-	[EPERM]: ["the seccomp profile of this container forbids seccomp filters", "allow the call seccomp, for example docker run --security-opt seccomp=unconfined"],
+	[ENOSYS]: [
+		"this kernel, or the sandbox around it, has no seccomp",
+		"use Linux 5.9 or later, built with CONFIG_SECCOMP_FILTER; gVisor does not have it",
+	],
+	[EPERM]: [
+		"the seccomp profile of this container forbids seccomp filters",
+		"allow the call seccomp, for example docker run --security-opt seccomp=unconfined",
+	],
 	[EACCES]: ["seccomp filters need no_new_privs, which is refused here", "run it outside of this sandbox"],
 };
 

@@ -8,7 +8,6 @@ import { adoptOrphans, killDescendants } from "./descendants.js";
 import { buildFilter, SECCOMP_RET_USER_NOTIF } from "./filter.js";
 import type { Launch, Launched } from "./launcher.js";
 import { AT, type Native, native } from "./native.js";
-import { overlays } from "./overlay/overlay.js";
 import { refusal } from "./refusal.js";
 import { Supervisor } from "./supervisor.js";
 import { MARK, Watchdog } from "./watchdog.js";
@@ -76,7 +75,6 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 			listener,
 			sim: options.sim,
 			wrap: options.wrap,
-			overlay: overlays([]),
 			onProcess: (each, there) => (there ? watchdog.began(each) : watchdog.ended(each)),
 		});
 		const served = supervisor.run();
@@ -106,7 +104,19 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 	}
 }
 
-const OVER_FILES = ["read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2", "close"] as const;
+const OVER_FILES = [
+	"read",
+	"write",
+	"pread64",
+	"pwrite64",
+	"readv",
+	"writev",
+	"preadv",
+	"pwritev",
+	"preadv2",
+	"pwritev2",
+	"close",
+] as const;
 
 /** The filter of programs that are answered. */
 export function filterOf({ arch }: Native): Uint8Array {
@@ -125,7 +135,7 @@ async function listening(worker: Worker, shared: Int32Array): Promise<number> {
 	worker.once("error", (error) => {
 		failed = error;
 	});
-	for (let waited = 0; ; waited++) {
+	for (;;) {
 		const value = Atomics.load(shared, 0);
 		if (value > 0) return value - 1;
 		if (value < 0) throw refusal(-value);
@@ -181,4 +191,3 @@ function restoreFileLimit(calls: Native, pid: number): void {
 	view.setBigUint64(AT.limits, soft < hard ? soft : hard, true);
 	calls.call("prlimit64", pid, RLIMIT_NOFILE, calls.at(AT.limits), 0);
 }
-

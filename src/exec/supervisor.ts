@@ -6,11 +6,15 @@ import type { SyscallName } from "./arch.js";
 import { answerCall, type Handlers } from "./calls/index.js";
 import { EPOLLHUP, EPOLLIN, Epoll } from "./epoll.js";
 import { GuestKernel } from "./guest-kernel.js";
+import { MappedRegions } from "./memory/mapped-regions.js";
 import { SharedFiles } from "./memory/shared-files.js";
 import type { Native } from "./native.js";
 import { Listener, type Notification } from "./notify.js";
 import { OpenFiles } from "./open-files.js";
-import type { Overlay } from "./overlay/overlay.js";
+import { debugfsOverlay } from "./overlay/debugfs.js";
+import { FaultInjection, failNthOverlay } from "./overlay/fault-injection.js";
+import { type Overlay, overlays } from "./overlay/overlay.js";
+import { statusOverlay } from "./overlay/status.js";
 import { TracedProcesses } from "./traced.js";
 
 /** After this long (ms) in which programs kept it busy the rest of this process gets its turn. */
@@ -27,6 +31,8 @@ export interface Served {
 	readonly processes: TracedProcesses;
 	readonly shared: SharedFiles;
 	readonly overlay: Overlay;
+	readonly faults: FaultInjection;
+	readonly regions: MappedRegions;
 }
 
 export interface SupervisorOptions {
@@ -36,7 +42,6 @@ export interface SupervisorOptions {
 	readonly sim: Sim;
 	/** what is put around the kernel, such as a recording */
 	wrap(kernel: Kernel): Kernel;
-	readonly overlay: Overlay;
 	/** a process of a program begins (true) or ceases (false) to be known */
 	onProcess(pid: number, there: boolean): void;
 }
@@ -47,19 +52,26 @@ export class Supervisor {
 	readonly #handlers: Handlers;
 	#over = false;
 
-	constructor({ native, listener, sim, wrap, overlay, onProcess }: SupervisorOptions) {
+	constructor({ native, listener, sim, wrap, onProcess }: SupervisorOptions) {
 		this.#epoll = new Epoll(native);
 		const files = new OpenFiles(native, this.#epoll, (open) => {
 			processes.forgetFile();
+			regions.forgetFile(open);
 			kernel.close(open.number);
 			open.file.put();
 		});
 		const shared = new SharedFiles(native, sim.physical);
-		const processes = new TracedProcesses(native, this.#epoll, files, sim.physical, shared, onProcess);
+		const processes = new TracedProcesses(native, this.#epoll, files, sim.physical, shared, (pid, there) => {
+			if (!there) regions.forgetProcess(pid);
+			onProcess(pid, there);
+		});
+		const regions = new MappedRegions(native);
 		const heard = new Listener(native, listener);
-		const guest = new GuestKernel(sim, heard, files, shared);
+		const guest = new GuestKernel(sim, heard, files, shared, regions);
 		const kernel = wrap(guest);
-		this.#served = { native, listener: heard, guest, kernel, files, processes, shared, overlay };
+		const faults = new FaultInjection(sim);
+		const overlay = overlays([statusOverlay(native, sim), failNthOverlay(faults), debugfsOverlay()]);
+		this.#served = { faults, regions, native, listener: heard, guest, kernel, files, processes, shared, overlay };
 		this.#handlers = answerCall(this.#served);
 		this.#epoll.add(listener, EPOLLIN, (events) => {
 			if (events & EPOLLIN) this.#receive();
@@ -112,12 +124,13 @@ export class Supervisor {
 	}
 
 	#close(): void {
-		const { files, processes, shared, listener, kernel } = this.#served;
+		const { files, processes, shared, listener, kernel, overlay } = this.#served;
 		files.closeAll();
 		processes.closeAll();
 		shared.close();
 		this.#epoll.remove(listener.fd);
 		this.#epoll.close();
+		overlay.close?.();
 		kernel.exit();
 	}
 }

@@ -12,7 +12,7 @@ const MOST_SEGMENTS = 1024;
 
 type Io = (open: OpenFile, buffer: UserRange, offset: bigint) => number;
 
-export function ioCalls({ processes, guest, kernel, files }: Served): Handlers {
+export function ioCalls({ processes, guest, kernel, files, faults }: Served): Handlers {
 	/** Makes a call on the simulated file behind the first argument, if that is one. */
 	const onFile = (notification: Notification, call: (open: OpenFile) => number): number | undefined => {
 		const { tid, args } = notification;
@@ -22,7 +22,7 @@ export function ioCalls({ processes, guest, kernel, files }: Served): Handlers {
 		if (target === undefined) return undefined;
 		guest.current = { process, notification, target, closeOnExec: true };
 		try {
-			return call(target);
+			return faults.during(tid, () => call(target));
 		} finally {
 			guest.current = undefined;
 			files.refresh();

@@ -8,10 +8,13 @@ import { int } from "./path.js";
 const MAP_FIXED = 0x10n;
 const PAGE = 4096n;
 
-export function memoryCalls({ processes, guest }: Served): Handlers {
+export function memoryCalls({ processes, guest, regions }: Served): Handlers {
 	/** [from, from+length) (bytes) goes, if the call succeeds. */
 	const unmapping = ({ tid }: Notification, from: bigint, length: bigint): void => {
-		processes.known(tid)?.knownImage?.unmapping(from, from + length);
+		const process = processes.known(tid);
+		if (process === undefined) return;
+		regions.unmapping(process, from, from + length);
+		process.knownImage?.unmapping(from, from + length);
 	};
 
 	const execute = ({ tid, args: [path] }: Notification): undefined => {
@@ -44,7 +47,7 @@ export function memoryCalls({ processes, guest }: Served): Handlers {
 			if (length === 0n || offset % PAGE !== 0n) return -EINVAL;
 			guest.current = { process, notification, target: open, closeOnExec: false };
 			try {
-				return guest.mapFile(open, Number(offset / PAGE), Number((length + PAGE - 1n) / PAGE));
+				return guest.mapFile(open, int(fd), Number(offset / PAGE), Number((length + PAGE - 1n) / PAGE));
 			} finally {
 				guest.current = undefined;
 			}

@@ -1,6 +1,5 @@
 /** open, openat, openat2: device nodes and the files around them. */
 import { closeSync } from "node:fs";
-import { AT } from "../native.js";
 import type { Notification } from "../notify.js";
 import type { Served } from "../supervisor.js";
 import type { Handlers } from "./index.js";
@@ -9,14 +8,13 @@ import { absolute, int, stringAt } from "./path.js";
 const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
-const MFD_CLOEXEC = 1;
 const ESRCH = 3;
 
 /** Whether the simulated kernel has the device nodes of this path. */
 const isDevice = (path: string): boolean => path === "/dev/iommu" || path.startsWith("/dev/vfio/");
 
 export function openCalls(served: Served): Handlers {
-	const { native, processes, guest, kernel, overlay, listener } = served;
+	const { native, processes, guest, kernel, overlay, listener, faults } = served;
 
 	const open = (notification: Notification, dirfd: number, addr: bigint, flags: number): number | undefined => {
 		const { tid } = notification;
@@ -28,29 +26,22 @@ export function openCalls(served: Served): Handlers {
 		const closeOnExec = (flags & O_CLOEXEC) !== 0;
 		const opened = device
 			? undefined
-			: overlay.open(path, { tid, process: (pid = tid) => (pid === tid ? processes.of(tid) : processes.withPid(pid)) });
+			: overlay.open(path, flags, { tid, process: (pid = tid) => (pid === tid ? processes.of(tid) : processes.withPid(pid)) });
 		if (typeof opened === "number") return opened;
-		if (opened !== undefined && "text" in opened) return openText(notification, opened.text, closeOnExec);
+		if (opened !== undefined && "fd" in opened) {
+			const rc = listener.addFd(notification, opened.fd, undefined, closeOnExec);
+			closeSync(opened.fd);
+			return rc;
+		}
 		if (!device && opened === undefined) return undefined;
 		const process = processes.of(tid);
 		if (process === undefined) return -ESRCH;
 		guest.current = { process, notification, path, closeOnExec };
 		try {
-			return opened === undefined ? kernel.open(path, flags) : guest.install(opened.file);
+			return opened === undefined ? faults.during(tid, () => kernel.open(path, flags)) : guest.install(opened.file);
 		} finally {
 			guest.current = undefined;
 		}
-	};
-
-	/** A memory file with this text, which the program reads by itself. */
-	const openText = (notification: Notification, text: string, closeOnExec: boolean): number => {
-		const fd = native.call("memfd_create", native.text("iommuctl"), MFD_CLOEXEC);
-		if (fd < 0) return fd;
-		const length = native.bytes.write(text, AT.data);
-		native.call("pwrite64", fd, native.at(AT.data), length, 0);
-		const rc = listener.addFd(notification, fd, undefined, closeOnExec);
-		closeSync(fd);
-		return rc;
 	};
 
 	return {

@@ -12,6 +12,7 @@ import type { SharedFiles } from "./shared-files.js";
 const PIECE = 0x10000;
 
 export class Image implements UserMemory {
+	gone = false;
 	readonly bytes: RemoteBytes;
 	readonly maps: Maps;
 	readonly #physical: PhysicalMemory;
@@ -23,6 +24,7 @@ export class Image implements UserMemory {
 		this.maps = new Maps(native, pid);
 		this.#physical = physical;
 		this.#shared = shared;
+		shared.add(this);
 	}
 
 	read(addr: bigint, into: Uint8Array): Ret {
@@ -95,7 +97,8 @@ export class Image implements UserMemory {
 
 	/** The process has ended or executed another program. */
 	close(): void {
-		this.#shared.lose(this.bytes);
+		this.gone = true;
+		this.#shared.lose(this);
 		this.bytes.close();
 		this.maps.close();
 	}
@@ -124,6 +127,7 @@ export class Image implements UserMemory {
 		if (mapping.shared && mapping.file !== undefined) {
 			const page = mapping.file.page + (from - mapping.start);
 			const object = this.#shared.pages(mapping.file.key, page + count);
+			object.pageSize = Math.max(object.pageSize, mapping.pageSize);
 			object.addSource({ memory: this.bytes, maps: this.maps, at: from, page, count });
 			found.push({ object, page, count });
 			return;
@@ -131,7 +135,9 @@ export class Image implements UserMemory {
 		for (let at = from; at < from + count; ) {
 			const start = at - (at % CHUNK);
 			const object = this.#chunk(start);
-			const run = object.now(at - start, Math.min(from + count, start + CHUNK) - at);
+			const end = Math.min(from + count, start + CHUNK);
+			if (mapping.pageSize > 4096) object.addHuge(at - start, end - start, mapping.pageSize);
+			const run = object.now(at - start, end - at);
 			found.push({ object, ...run });
 			at += run.count;
 		}

@@ -17,6 +17,8 @@ export interface Mapping {
 	readonly readable: boolean;
 	readonly writable: boolean;
 	readonly shared: boolean;
+	/** bytes of one of its pages: more than 4096 for hugetlb */
+	readonly pageSize: number;
 	/** of the file: its page at `start`, and which file it is; undefined: anonymous memory */
 	readonly file?: { readonly page: number; readonly key: string };
 }
@@ -62,6 +64,7 @@ export class Maps {
 					readable: r === "r",
 					writable: w === "w",
 					shared: kind === "s",
+					pageSize: 4096,
 					...(inode !== "0" && {
 						file: {
 							page: page(BigInt(`0x${offset}`)),
@@ -102,6 +105,7 @@ export class Maps {
 			readable: (flags & READABLE) !== 0,
 			writable: (flags & WRITABLE) !== 0,
 			shared: (flags & SHARED) !== 0,
+			pageSize: Number(word(6)),
 			...(inode !== 0n && {
 				file: { page: page(word(7)), key: fileKey(view.getUint32(AT.query + 72, true), view.getUint32(AT.query + 76, true), inode) },
 			}),

@@ -21,6 +21,8 @@ export class PrivatePages implements MemoryObject {
 	onMapping = undefined;
 	/** generations other than 0, by address within the GiB */
 	readonly #generations = new Map<number, number>();
+	/** addresses within the GiB (in pages) of hugetlb mappings, and the bytes of their pages */
+	#huge: { readonly from: number; readonly to: number; readonly size: number }[] = [];
 	/** what pinned pages held when they were unmapped, by page number */
 	readonly #kept = new Map<number, Uint8Array>();
 
@@ -30,6 +32,16 @@ export class PrivatePages implements MemoryObject {
 		/** the first address, in pages */
 		readonly start: number,
 	) {}
+
+	/** Notes that [from, to) within the GiB consists of huge pages. */
+	addHuge(from: number, to: number, size: number): void {
+		if (!this.#huge.some((each) => each.from <= from && each.to >= to && each.size === size)) this.#huge.unshift({ from, to, size });
+	}
+
+	blockAt(page: number): number {
+		const at = page % CHUNK;
+		return this.#huge.find(({ from, to }) => from <= at && at < to)?.size ?? PAGE_SIZE;
+	}
 
 	/** The pages that [at, at+count) within the GiB have now: the first number, and how many follow it. */
 	now(at: number, count: number): { page: number; count: number } {
@@ -44,6 +56,7 @@ export class PrivatePages implements MemoryObject {
 
 	/** [from, to) within the GiB are about to be unmapped: what is pinned there is kept. */
 	unmapping(from: number, to: number): void {
+		this.#huge = this.#huge.filter((each) => each.to <= from || each.from >= to);
 		if (this.pins.empty) return;
 		for (let at = from; at < to; ) {
 			const { page, count } = this.now(at, to - at);

@@ -9,6 +9,12 @@ const PAGE_SIZE = 4096;
 /** ranges of addresses that are remembered */
 const SOURCES = 64;
 
+/** A process that may have the file mapped. */
+export interface Mapped {
+	readonly bytes: RemoteBytes;
+	readonly maps: Maps;
+}
+
 /** Where a process has pages of the file: `count` pages from `page` on are at address `at` (in pages). */
 export interface Source {
 	readonly memory: RemoteBytes;
@@ -22,20 +28,26 @@ export class SharedPages implements MemoryObject {
 	readonly kind = "memfd";
 	readonly pins = new IntervalCounter();
 	onMapping = undefined;
+	/** bytes of one page of the file: more than 4096 for hugetlb */
+	pageSize = PAGE_SIZE;
 	readonly #native: Native;
 	/** our own file, where it can be opened */
 	#fd: number | undefined;
 	#sources: Source[] = [];
 	/** what was pinned when the last process unmapped it and no file could be opened */
 	readonly #kept = new Map<number, Uint8Array>();
+	readonly #others: () => Iterable<Mapped>;
 
+	/** @param others all processes that may have it mapped */
 	constructor(
 		native: Native,
+		others: () => Iterable<Mapped>,
 		readonly frame: number,
 		readonly key: string,
 		readonly pages: number,
 	) {
 		this.#native = native;
+		this.#others = others;
 	}
 
 	/** Notes a place where the pages can be reached. */
@@ -49,6 +61,12 @@ export class SharedPages implements MemoryObject {
 		);
 		if (known) return;
 		this.#sources = [source, ...this.#sources].slice(0, SOURCES);
+		// Later its process may be gone.
+		this.#reach();
+	}
+
+	blockAt(): number {
+		return this.pageSize;
 	}
 
 	/** Opens the file at `path`, unless it is open. */
@@ -127,6 +145,22 @@ export class SharedPages implements MemoryObject {
 	}
 
 	#place(page: number): Source | undefined {
+		return this.#known(page) ?? this.#search(page);
+	}
+
+	/** Looks for a process that has the page mapped. */
+	#search(page: number): Source | undefined {
+		for (const { bytes, maps } of this.#others())
+			for (const { file, start, end } of maps.all()) {
+				if (file?.key !== this.key || file.page > page || file.page + (end - start) <= page) continue;
+				const source = { memory: bytes, maps, at: start, page: file.page, count: end - start };
+				this.addSource(source);
+				return source;
+			}
+		return undefined;
+	}
+
+	#known(page: number): Source | undefined {
 		return this.#sources.find(
 			(each) => each.page <= page && page < each.page + each.count && each.maps.find(each.at + (page - each.page))?.file?.key === this.key,
 		);

@@ -195,6 +195,7 @@ function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, ca
 	const { pages } = area;
 	const { origin } = pages;
 	const start = area.byte(from);
+	const gone = origin.type === "user" && origin.memory.gone === true;
 	if (origin.type === "user" && origin.memory === caller) {
 		const addr = (origin.uptr & ~0xfffn) + start;
 		const rc = write ? origin.memory.write(addr, data) : origin.memory.read(addr, data);
@@ -204,9 +205,10 @@ function copyPart(area: Area, from: bigint, data: Uint8Array, write: boolean, ca
 	}
 	const index = area.index(from);
 	const count = area.index(from + BigInt(data.length) - 1n) - index + 1;
-	// One page is looked up where it is now. More are pinned before anything is copied.
-	const only = count === 1 ? pages.current(index, write) : undefined;
-	const rc = count === 1 ? (only === undefined ? pages.missing(index, reasons) : 0) : pages.pin(index, count, reasons);
+	// One page is looked up where it is now. More are pinned before anything is copied, as is one whose program has gone.
+	const single = count === 1 && !gone;
+	const only = single ? pages.current(index, write) : undefined;
+	const rc = single ? (only === undefined ? pages.missing(index, reasons) : 0) : pages.pin(index, count, reasons);
 	if (rc < 0) return rc;
 	for (let done = 0; done < data.length; ) {
 		const byte = start + BigInt(done);

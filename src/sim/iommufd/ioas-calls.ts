@@ -142,6 +142,7 @@ function mapOrigin(
 	if (typeof from === "number") return from;
 	const piece = newPiece(from, length, writable, command.process.reasons, command.context.system.release);
 	if (typeof piece === "number") return piece;
+	piece.pages.owner = command.process.memory;
 	const result = mapPieces(ioas.space, [piece], flags, iova);
 	if (result < 0n) return Number(result);
 	command.setU64(at.iova, result);
@@ -242,6 +243,9 @@ export function ioasChangeProcess(command: Command): Ret {
 			if (area.pages.origin.type !== "file" || area.pages.isDevice)
 				return command.fail(changeProcessChecks.notFile, area.start, object.id, area.pages.isDevice ? "a DMA-buf" : "memory, not a file");
 	}
+	// The caller accounts for the pinned pages from now on.
+	for (const object of command.context.objects)
+		if (object instanceof Ioas) for (const area of object.space.areas) area.pages.owner = command.process.memory;
 	return 0;
 }
 

@@ -67,7 +67,7 @@ export class Viommu extends IommufdObject implements ViommuCore {
 
 	newMappable(pages: number): { readonly object: MemoryObject; readonly offset: number } {
 		const { context } = this;
-		const object = context.system.physical.newObject(pages, "anonymous");
+		const object = context.system.physical.newMappable(pages);
 		// A mapping keeps the vIOMMU alive, and the context as an open file would.
 		object.onMapping = (change) => {
 			this.users += change;

@@ -50,6 +50,8 @@ export class Pages {
 	#partial: IntervalCounter | undefined;
 	/** number of areas that map parts of it */
 	#areas = 0;
+	/** whose limit of locked memory the pinned pages count against; undefined: nobody's */
+	owner: UserMemory | undefined;
 	/** the pinned ranges by index, sorted and not overlapping */
 	#pinned: { readonly index: number; readonly extent: Extent }[] = [];
 
@@ -63,11 +65,17 @@ export class Pages {
 		this.offset = Number(first & 0xfffn);
 		this.#firstPage = Number(first >> 12n);
 		this.count = Number((BigInt(this.offset) + length + 0xfffn) >> 12n);
+		this.owner = origin.type === "user" ? origin.memory : undefined;
 	}
 
 	/** Whether it is device memory, which has no pages. */
 	get isDevice(): boolean {
 		return this.origin.type === "file" && this.origin.file.deviceMemory !== undefined;
+	}
+
+	/** number of pinned pages */
+	get pinnedCount(): number {
+		return this.#pinned.reduce((sum, { extent }) => sum + extent.count, 0);
 	}
 
 	/** Count an area that maps part of it: the file stays open until the last one is unmapped. */

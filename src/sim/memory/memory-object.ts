@@ -25,6 +25,8 @@ export interface MemoryObject {
 	writeAt(page: number, offset: number, from: Uint8Array, at: number, count: number): void;
 	/** Zero `count` bytes at `offset` of a page. */
 	clearAt(page: number, offset: number, count: number): void;
+	/** Bytes of the physically contiguous, naturally aligned block that a page is in, where that is more than the page. */
+	blockAt?(page: number): number;
 	/** The first page at or after `index` that may hold something other than zeroes; Infinity if there is none. */
 	nextTouched(index: number): number;
 }
@@ -129,6 +131,45 @@ export class LocalObject implements MemoryObject {
 			this.#sorted = undefined;
 		}
 		return page;
+	}
+}
+
+/** Where pages are, if not in a `LocalObject` itself; as the object's methods of these names. */
+export type PageStore = Pick<MemoryObject, "readAt" | "writeAt" | "clearAt">;
+
+/** Pages that a driver offers for mapping. They can be moved to where a program can map them. */
+export class MappableObject extends LocalObject {
+	#store: PageStore | undefined;
+
+	/** Copies the pages there, where they are from now on. */
+	moveTo(store: PageStore): void {
+		if (this.#store !== undefined) return;
+		const bytes = new Uint8Array(PAGE_SIZE);
+		for (let page = 0; page < this.pages; page++) {
+			this.readAt(page, 0, bytes, 0, PAGE_SIZE);
+			store.writeAt(page, 0, bytes, 0, PAGE_SIZE);
+		}
+		this.#store = store;
+	}
+
+	override readAt(page: number, offset: number, into: Uint8Array, at: number, count: number): void {
+		if (this.#store === undefined) super.readAt(page, offset, into, at, count);
+		else this.#store.readAt(page, offset, into, at, count);
+	}
+
+	override writeAt(page: number, offset: number, from: Uint8Array, at: number, count: number): void {
+		if (this.#store === undefined) super.writeAt(page, offset, from, at, count);
+		else this.#store.writeAt(page, offset, from, at, count);
+	}
+
+	override clearAt(page: number, offset: number, count: number): void {
+		if (this.#store === undefined) super.clearAt(page, offset, count);
+		else this.#store.clearAt(page, offset, count);
+	}
+
+	override nextTouched(index: number): number {
+		if (this.#store === undefined) return super.nextTouched(index);
+		return index < this.pages ? index : Number.POSITIVE_INFINITY;
 	}
 }
 

@@ -1,5 +1,5 @@
 /** Simulated physical memory: maps page frames to objects' pages. */
-import { LocalObject, type MemoryObject, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PagePool } from "./memory-object.js";
+import { LocalObject, MappableObject, type MemoryObject, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PagePool } from "./memory-object.js";
 
 /** Hands out page frames: objects follow one another with a gap of one page. */
 export class PhysicalMemory {
@@ -12,6 +12,11 @@ export class PhysicalMemory {
 	/** New zeroed memory in this process. */
 	newObject(pages: number, kind: MemoryObject["kind"]): LocalObject {
 		return this.adopt(pages, (frame) => new LocalObject(pages, kind, frame, this.#pool));
+	}
+
+	/** The same for pages that programs can map through a device's file. */
+	newMappable(pages: number): MappableObject {
+		return this.adopt(pages, (frame) => new MappableObject(pages, "anonymous", frame, this.#pool));
 	}
 
 	/** Assign page frames to an object of any kind; `make` gets the frame of its page 0. */

@@ -10,6 +10,8 @@ export interface Extent {
 }
 
 export interface UserMemory {
+	/** its program has ended, or executed another one: nothing is mapped any more */
+	readonly gone?: boolean;
 	/** Copy out of memory. 0, or -EFAULT (everything before the bad page is copied). */
 	read(addr: bigint, into: Uint8Array): Ret;
 	/** Copy into memory, with `force` even if it is read-only. 0, or -EFAULT (everything before the bad page is copied). */

@@ -12,6 +12,8 @@ import { Vdevice } from "../iommufd/vdevice.js";
 import { VeventQueue } from "../iommufd/vevent-queue.js";
 import { Viommu } from "../iommufd/viommu.js";
 import type { Interval } from "../iova/interval-set.js";
+import type { Pages } from "../iova/pages.js";
+import type { UserMemory } from "../memory/user-memory.js";
 import type { Sim } from "./sim.js";
 
 /** An object of a context; IDs name other objects of the same context. */
@@ -55,6 +57,24 @@ export type ObjectDetails =
 	| { readonly type: "veventq"; readonly viommu: number /** IOMMU_VEVENTQ_TYPE_* */; readonly eventType: number; readonly depth: number }
 	| { readonly type: "hw-queue"; readonly viommu: number; readonly access?: number; readonly iova?: bigint }
 	| { readonly type: "selftest"; readonly device?: number };
+
+/** Pages that a program accounts for: all that are pinned, and those that count against its limit of locked memory. */
+export function accountedPages(sim: Sim, memory: UserMemory): { readonly pinned: number; readonly locked: number } {
+	const seen = new Set<Pages>();
+	let pinned = 0;
+	let locked = 0;
+	for (const context of sim.contexts)
+		for (const object of context.objects) {
+			if (!(object instanceof Ioas)) continue;
+			for (const { pages } of object.space.areas) {
+				if (pages.owner !== memory || seen.has(pages)) continue;
+				seen.add(pages);
+				pinned += pages.pinnedCount;
+				if (context.rlimitMode !== 0) locked += pages.pinnedCount;
+			}
+		}
+	return { pinned, locked };
+}
 
 /** An IOAS's address space. Ranges are inclusive. */
 export interface SpaceView {

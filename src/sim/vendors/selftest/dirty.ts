@@ -2,6 +2,7 @@
 import { mock_aperture } from "../../../../structs/index.js";
 import type { Ret } from "../../../kernel/kernel.js";
 import type { PagingDomain } from "../../contract/domain.js";
+import type { Pages } from "../../iova/pages.js";
 import { BTree } from "../../memory/btree.js";
 import type { MockTracker } from "./formats.js";
 
@@ -48,20 +49,32 @@ export class MockDirty implements MockTracker {
 	}
 
 	/**
-	 * The entry that maps an IOVA: as large as the common alignment of IOVA and memory, and the area, allow. Pages of
-	 * memory are not contiguous, so an entry holds at most one of them; memory of a device is contiguous.
+	 * The entry that maps an IOVA: as large as the common alignment of IOVA and memory, and the area, allow. Small pages of
+	 * memory are not contiguous, so an entry holds at most one of them; memory of a device is contiguous, and a huge page.
 	 */
 	#entry(iova: bigint): { start: bigint; size: bigint } | undefined {
 		const area = this.domain.space?.find(iova);
 		if (area === undefined) return undefined;
-		const largest = area.pages.isDevice ? LARGEST : PAGE;
+		const byte = area.byte(iova);
+		const { origin, isDevice } = area.pages;
+		const block = isDevice ? LARGEST : blockAt(area.pages, byte);
+		// Where the bytes of a huge page are in it is told by their address.
+		const place = block > PAGE && origin.type === "user" ? (origin.uptr & -PAGE) + byte : byte;
 		let entry = { start: iova & -SMALL, size: SMALL };
-		for (let size = SMALL * 2n; size <= largest; size *= 2n) {
+		for (let size = SMALL * 2n; size <= block; size *= 2n) {
+			if (size > PAGE && (size & this.domain.pageSizes) === 0n) continue;
 			const start = iova & -size;
-			const fits = ((area.byte(iova) ^ iova) & (size - 1n)) === 0n && start >= area.start && start + size - 1n <= area.last;
+			const fits = ((place ^ iova) & (size - 1n)) === 0n && start >= area.start && start + size - 1n <= area.last;
 			if (!fits) break;
 			entry = { start, size };
 		}
 		return entry;
 	}
+}
+
+/** Bytes of the contiguous block of memory that holds a byte of the mapping. */
+function blockAt(pages: Pages, byte: bigint): bigint {
+	const pinned = pages.pinnedPage(Number(byte >> 12n));
+	const block = pinned?.object.blockAt?.(pinned.page);
+	return block === undefined || BigInt(block) < PAGE ? PAGE : BigInt(block);
 }

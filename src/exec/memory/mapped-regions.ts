@@ -1,0 +1,102 @@
+/** Pages of drivers that programs have mapped through a simulated file: they are in what stands for the file in the program. */
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { MappableObject, type MemoryObject, type PageStore } from "../../sim/index.js";
+import { AT, type Native } from "../native.js";
+import type { OpenFile } from "../open-files.js";
+import type { Traced } from "../traced.js";
+import { keyOfStat } from "./maps.js";
+
+const PAGE_SIZE = 4096;
+
+interface Region {
+	readonly pid: number;
+	/** of the file, as Maps names it */
+	readonly key: string;
+	/** the file's page at which the object begins */
+	readonly page: number;
+	readonly object: MemoryObject;
+}
+
+export class MappedRegions {
+	readonly #native: Native;
+	/** our own descriptors of what stands for files */
+	readonly #stores = new Map<OpenFile, { readonly fd: number; readonly key: string }>();
+	#regions: Region[] = [];
+
+	constructor(native: Native) {
+		this.#native = native;
+	}
+
+	/**
+	 * The program is about to map `object` at page `offset` of the file that it has at `fd`. Minus the errno; undefined: the machine's kernel maps
+	 * what stands for the file, which has the pages from now on.
+	 */
+	map({ pid }: Traced, open: OpenFile, fd: number, offset: number, object: MemoryObject): number | undefined {
+		if (!(object instanceof MappableObject)) return undefined;
+		const store = this.#storeOf(pid, open, fd);
+		const end = (offset + object.pages) * PAGE_SIZE;
+		if (fstatSync(store.fd).size < end) this.#native.call("ftruncate", store.fd, end);
+		object.moveTo(this.#pagesAt(store.fd, offset));
+		object.onMapping?.(1);
+		this.#regions.push({ pid, key: store.key, page: offset, object });
+		return undefined;
+	}
+
+	/** A process is about to unmap [from, to) (bytes). */
+	unmapping({ pid, image }: Traced, from: bigint, to: bigint): void {
+		if (this.#regions.length === 0) return;
+		const end = Number((to + 0xfffn) >> 12n);
+		for (let page = Number(from >> 12n); page < end; ) {
+			const mapping = image.maps.find(page);
+			if (mapping === undefined || mapping.start >= end) return;
+			const { file } = mapping;
+			if (file !== undefined) this.#drop((region) => region.pid === pid && region.key === file.key && region.page === file.page, 1);
+			page = mapping.end;
+		}
+	}
+
+	forgetProcess(pid: number): void {
+		this.#drop((region) => region.pid === pid);
+	}
+
+	forgetFile(open: OpenFile): void {
+		const store = this.#stores.get(open);
+		if (store === undefined) return;
+		this.#stores.delete(open);
+		this.#drop(({ key }) => key === store.key);
+		closeSync(store.fd);
+	}
+
+	#drop(matches: (region: Region) => boolean, most = Number.POSITIVE_INFINITY): void {
+		const gone: Region[] = [];
+		this.#regions = this.#regions.filter((region) => gone.length >= most || !matches(region) || gone.push(region) === 0);
+		for (const { object } of gone) object.onMapping?.(-1);
+	}
+
+	#storeOf(pid: number, open: OpenFile, number: number): { readonly fd: number; readonly key: string } {
+		const known = this.#stores.get(open);
+		if (known !== undefined) return known;
+		// Its last close in programs is told all the same: that is of another open file.
+		const fd = openSync(`/proc/${pid}/fd/${number}`, "r+");
+		const store = { fd, key: keyOfStat(fstatSync(fd, { bigint: true })) };
+		this.#stores.set(open, store);
+		return store;
+	}
+
+	#pagesAt(fd: number, first: number): PageStore {
+		const native = this.#native;
+		const position = (page: number, offset: number): bigint => BigInt(first + page) * BigInt(PAGE_SIZE) + BigInt(offset);
+		const writeAt = (page: number, offset: number, from: Uint8Array, at: number, count: number): void => {
+			native.bytes.set(from.subarray(at, at + count), AT.data);
+			native.call("pwrite64", fd, native.at(AT.data), count, position(page, offset));
+		};
+		return {
+			readAt(page, offset, into, at, count) {
+				native.call("pread64", fd, native.at(AT.data), count, position(page, offset));
+				into.set(native.bytes.subarray(AT.data, AT.data + count), at);
+			},
+			writeAt,
+			clearAt: (page, offset, count) => writeAt(page, offset, new Uint8Array(count), 0, count),
+		};
+	}
+}
