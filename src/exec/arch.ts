@@ -32,6 +32,7 @@ const NUMBERS = {
 	open: [2, undefined],
 	openat: [257, 56],
 	openat2: [437, 437],
+	pidfd_getfd: [438, 438],
 	pidfd_open: [434, 434],
 	pipe2: [293, 59],
 	prctl: [157, 167],

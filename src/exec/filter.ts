@@ -10,6 +10,8 @@ export const SECCOMP_RET_USER_NOTIF = 0x7fc00000;
 
 /** The type byte of iommufd's and VFIO's requests. */
 const IOCTL_TYPE = 0x3b;
+/** F_DUPFD and F_DUPFD_CLOEXEC */
+const DUPS = [0, 1030];
 const MAP_FIXED = 0x10;
 const MAP_FIXED_NOREPLACE = 0x100000;
 
@@ -101,6 +103,17 @@ export function buildFilter(arch: Arch, options: FilterOptions): Uint8Array {
 		emit(JEQ, IOCTL_TYPE << 8, undefined, "otherIoctl");
 		stop();
 		labels.set("otherIoctl", program.length);
+		allow();
+	});
+	// A dup gets a number of the range, too, so that what is read and written through it stops.
+	on("fcntl", () => {
+		for (const command of DUPS) {
+			const next = `next${fresh++}`;
+			emit(LD_W_ABS, argument(1));
+			emit(JEQ, command, undefined, next);
+			stopIfOurs(0);
+			labels.set(next, program.length);
+		}
 		allow();
 	});
 	on("mmap", () => {

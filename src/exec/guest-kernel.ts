@@ -7,6 +7,7 @@ import { FIRST_FD, LAST_FD } from "./filter.js";
 import { foreignFile } from "./foreign-file.js";
 import type { MappedRegions } from "./memory/mapped-regions.js";
 import type { SharedFiles } from "./memory/shared-files.js";
+import type { Native } from "./native.js";
 import type { Listener, Notification } from "./notify.js";
 import type { OpenFile, OpenFiles } from "./open-files.js";
 import type { Traced } from "./traced.js";
@@ -29,6 +30,7 @@ export interface Current {
 export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	readonly kind = "sim";
 	current: Current | undefined;
+	readonly #native: Native;
 	readonly #listener: Listener;
 	readonly #files: OpenFiles;
 	readonly #shared: SharedFiles;
@@ -36,8 +38,9 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	#reserved: number | undefined;
 	readonly #regions: MappedRegions;
 
-	constructor(sim: Sim, listener: Listener, files: OpenFiles, shared: SharedFiles, regions: MappedRegions) {
+	constructor(native: Native, sim: Sim, listener: Listener, files: OpenFiles, shared: SharedFiles, regions: MappedRegions) {
 		super(sim);
+		this.#native = native;
 		this.#listener = listener;
 		this.#files = files;
 		this.#shared = shared;
@@ -64,12 +67,25 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		return rc < 0 ? rc : this.#pick();
 	}
 
+	/** Duplicates the program's descriptor of a simulated file, at a number that is at least `least`. */
+	duplicate(fd: number, least: number, closeOnExec: boolean): Ret {
+		const { process, notification } = this.#call;
+		const number = this.#pick(least);
+		if (number < 0) return number;
+		const copy = this.#native.call("pidfd_getfd", process.pidfd, fd, 0);
+		if (copy < 0) return copy;
+		const rc = this.#listener.addFd(notification, copy, number, closeOnExec);
+		closeSync(copy);
+		return rc === -EBADF ? -EMFILE : rc;
+	}
+
 	/** The next number that is free in the program. */
-	#pick(): Ret {
+	#pick(least = FIRST_FD): Ret {
 		const { pid } = this.#call.process;
 		for (let tried = 0; tried <= LAST_FD - FIRST_FD; tried++) {
 			const number = this.#next;
 			this.#next = number === LAST_FD ? FIRST_FD : number + 1;
+			if (number < least) continue;
 			if (lstatSync(`/proc/${pid}/fd/${number}`, { throwIfNoEntry: false }) !== undefined) continue;
 			this.#reserved = number;
 			return number;

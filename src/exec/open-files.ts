@@ -106,7 +106,8 @@ export class OpenFiles {
 		if (rc < 0) return rc;
 		const read = this.#native.view.getInt32(AT.pair, true);
 		const pipe = this.#native.view.getInt32(AT.pair + 4, true);
-		const fd = this.#reopen(read, O_RDWR | O_CLOEXEC);
+		// Where it is read by a number that does not stop, that must not wait for ever.
+		const fd = this.#reopen(read, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 		closeSync(read);
 		if (fd < 0) {
 			closeSync(pipe);

@@ -64,7 +64,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 	let killed = false;
 	const kill = (): void => {
 		killed = true;
-		killDescendants(calls, spared);
+		killDescendants(calls, spared, pid);
 	};
 	const stopForwarding = forwardSignals(() => pid, kill);
 	const worker = new Worker(options.launcher, { workerData: launch });
@@ -95,7 +95,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 			throw error;
 		});
 		// What it left running ends with it, as with a container's first process.
-		for (let round = 0; killDescendants(calls, spared) > 0 && round < 100; round++) await setTimeout(5);
+		for (let round = 0; killDescendants(calls, spared, pid) > 0 && round < 100; round++) await setTimeout(5);
 		await Promise.all([worker.terminate(), served]);
 		return killed && "code" in result ? { signal: "SIGKILL" } : result;
 	} finally {
@@ -105,6 +105,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 }
 
 const OVER_FILES = [
+	"dup",
 	"read",
 	"write",
 	"pread64",
@@ -145,20 +146,26 @@ async function listening(worker: Worker, shared: Int32Array): Promise<number> {
 	}
 }
 
+/** ms */
+const AGAIN = 500;
+
 function definedOf(env: ProgramOptions["env"]): Record<string, string> {
 	return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /** Passes signals on. Returns how to stop that. */
 function forwardSignals(pid: () => number | undefined, kill: () => void): () => void {
-	let terminated = 0;
+	let terminated = Number.POSITIVE_INFINITY;
 	const handlers = FORWARDED.map((signal): [NodeJS.Signals, () => void] => [
 		signal,
 		() => {
 			const target = pid();
 			if (target === undefined || ((signal === "SIGINT" || signal === "SIGQUIT") && hasTerminal())) return;
-			// Whoever asks twice means it.
-			if (signal === "SIGTERM" && ++terminated > 1) return kill();
+			// Whoever asks again later means it; at once it is the same signal, sent to a whole group.
+			if (signal === "SIGTERM") {
+				if (performance.now() - terminated > AGAIN) return kill();
+				terminated = Math.min(terminated, performance.now());
+			}
 			try {
 				process.kill(target, signal);
 			} catch {}

@@ -67,7 +67,7 @@ export class Supervisor {
 		});
 		const regions = new MappedRegions(native);
 		const heard = new Listener(native, listener);
-		const guest = new GuestKernel(sim, heard, files, shared, regions);
+		const guest = new GuestKernel(native, sim, heard, files, shared, regions);
 		const kernel = wrap(guest);
 		const faults = new FaultInjection(sim);
 		const overlay = overlays([statusOverlay(native, sim), failNthOverlay(faults), debugfsOverlay()]);
