@@ -33,6 +33,8 @@ export interface Served {
 	readonly overlay: Overlay;
 	readonly faults: FaultInjection;
 	readonly regions: MappedRegions;
+	/** a thread is about to execute another program */
+	executing(tid: number): void;
 }
 
 export interface SupervisorOptions {
@@ -71,7 +73,19 @@ export class Supervisor {
 		const kernel = wrap(guest);
 		const faults = new FaultInjection(sim);
 		const overlay = overlays([statusOverlay(native, sim), failNthOverlay(faults), debugfsOverlay()]);
-		this.#served = { faults, regions, native, listener: heard, guest, kernel, files, processes, shared, overlay };
+		this.#served = {
+			faults,
+			regions,
+			executing: (tid) => onProcess(tid, true),
+			native,
+			listener: heard,
+			guest,
+			kernel,
+			files,
+			processes,
+			shared,
+			overlay,
+		};
 		this.#handlers = answerCall(this.#served);
 		this.#epoll.add(listener, EPOLLIN, (events) => {
 			if (events & EPOLLIN) this.#receive();

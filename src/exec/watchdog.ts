@@ -5,8 +5,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 export const MARK = "IOMMUCTL_EXEC";
 
 /**
- * Reads "+PID" and "-PID" (a process began and ended) and "bye". Without a "bye" before the end it kills what it knows, and
- * whatever has the mark in its environment. Nothing of the user's is in this text.
+ * Reads "+PID" and "-PID" (a process is known, and has ended) and "bye". Without a "bye" before the end it kills what it knows,
+ * if that has a filter (a number may belong to another process by then), and whatever has the mark in its environment.
+ * Nothing of the user's is in this text.
  */
 const SCRIPT = `
 known=" "
@@ -18,7 +19,9 @@ while read -r word; do
 	esac
 done
 for round in 1 2 3; do
-	for pid in $known; do kill -KILL "$pid" 2>/dev/null; done
+	for pid in $known; do
+		if grep -qs "^Seccomp:.2" "/proc/$pid/status"; then kill -KILL "$pid" 2>/dev/null; fi
+	done
 	for file in /proc/[0-9]*/environ; do
 		if grep -aqs "$1" "$file"; then pid="\${file#/proc/}"; kill -KILL "\${pid%/environ}" 2>/dev/null; fi
 	done

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
-const bin = fileURLToPath(new URL("../../bin/iommuctl.js", import.meta.url));
+export const bin = fileURLToPath(new URL("../../bin/iommuctl.js", import.meta.url));
 
 export interface Ran {
 	readonly status: number | null;

@@ -8,7 +8,7 @@ import { int } from "./path.js";
 const MAP_FIXED = 0x10n;
 const PAGE = 4096n;
 
-export function memoryCalls({ processes, guest, regions }: Served): Handlers {
+export function memoryCalls({ processes, guest, regions, executing }: Served): Handlers {
 	/** [from, from+length) (bytes) goes, if the call succeeds. */
 	const unmapping = ({ tid }: Notification, from: bigint, length: bigint): void => {
 		const process = processes.known(tid);
@@ -18,6 +18,7 @@ export function memoryCalls({ processes, guest, regions }: Served): Handlers {
 	};
 
 	const execute = ({ tid, args: [path] }: Notification): undefined => {
+		executing(tid);
 		const process = processes.known(tid);
 		if (process === undefined) return;
 		process.forget();

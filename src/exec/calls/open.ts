@@ -1,5 +1,6 @@
 /** open, openat, openat2: device nodes and the files around them. */
 import { closeSync } from "node:fs";
+import { ENOTDIR, ESRCH } from "../../kernel/errno.js";
 import type { Notification } from "../notify.js";
 import type { Served } from "../supervisor.js";
 import type { Handlers } from "./index.js";
@@ -8,10 +9,9 @@ import { absolute, int, stringAt } from "./path.js";
 const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
-const ESRCH = 3;
 
 /** Whether the simulated kernel has the device nodes of this path. */
-const isDevice = (path: string): boolean => path === "/dev/iommu" || path.startsWith("/dev/vfio/");
+const isDevice = (path: string): boolean => path === "/dev/iommu" || path === "/dev/iommu/" || path.startsWith("/dev/vfio/");
 
 export function openCalls(served: Served): Handlers {
 	const { native, processes, guest, kernel, overlay, listener, faults } = served;
@@ -23,6 +23,7 @@ export function openCalls(served: Served): Handlers {
 		if (path === undefined || (flags & O_PATH) !== 0) return undefined;
 		const device = isDevice(path);
 		if (!device && !overlay.concerns(path)) return undefined;
+		if (device && given?.endsWith("/")) return -ENOTDIR;
 		const closeOnExec = (flags & O_CLOEXEC) !== 0;
 		const opened = device
 			? undefined
