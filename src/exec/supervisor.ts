@@ -13,29 +13,13 @@ import { Listener, type Notification } from "./notify.js";
 import { OpenFiles } from "./open-files.js";
 import { debugfsOverlay } from "./overlay/debugfs.js";
 import { FaultInjection, failNthOverlay } from "./overlay/fault-injection.js";
-import { type Overlay, overlays } from "./overlay/overlay.js";
+import { overlays } from "./overlay/overlay.js";
 import { statusOverlay } from "./overlay/status.js";
+import type { Served } from "./served.js";
 import { TracedProcesses } from "./traced.js";
 
 /** After this long (ms) in which programs kept it busy the rest of this process gets its turn. */
 const TURN = 5;
-
-/** Everything that answers of calls are made from. */
-export interface Served {
-	readonly native: Native;
-	readonly listener: Listener;
-	readonly guest: GuestKernel;
-	/** the guest kernel with what is wrapped around it */
-	readonly kernel: Kernel;
-	readonly files: OpenFiles;
-	readonly processes: TracedProcesses;
-	readonly shared: SharedFiles;
-	readonly overlay: Overlay;
-	readonly faults: FaultInjection;
-	readonly regions: MappedRegions;
-	/** a thread is about to execute another program */
-	executing(tid: number): void;
-}
 
 export interface SupervisorOptions {
 	readonly native: Native;

@@ -1,7 +1,7 @@
 /** dup, close and so on of the numbers of simulated files. */
 import { EINVAL, ESRCH } from "../../kernel/errno.js";
 import type { Notification } from "../notify.js";
-import type { Served } from "../supervisor.js";
+import type { Served } from "../served.js";
 import type { Handlers } from "./index.js";
 import { int } from "./path.js";
 

@@ -1,7 +1,7 @@
 /** What becomes of each system call that stops. */
 import type { SyscallName } from "../arch.js";
 import type { Notification } from "../notify.js";
-import type { Served } from "../supervisor.js";
+import type { Served } from "../served.js";
 import { descriptorCalls } from "./descriptors.js";
 import { ioCalls } from "./io.js";
 import { memoryCalls } from "./memory.js";

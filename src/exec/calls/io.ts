@@ -3,7 +3,7 @@ import { EFAULT, EINVAL, ESRCH } from "../../kernel/errno.js";
 import type { UserRange } from "../../kernel/kernel.js";
 import type { Notification } from "../notify.js";
 import type { OpenFile } from "../open-files.js";
-import type { Served } from "../supervisor.js";
+import type { Served } from "../served.js";
 import type { Handler, Handlers } from "./index.js";
 import { int } from "./path.js";
 

@@ -1,7 +1,7 @@
 /** What changes a program's memory: mappings of simulated files, and mappings that go while they are pinned. */
 import { EINVAL } from "../../kernel/errno.js";
 import type { Notification } from "../notify.js";
-import type { Served } from "../supervisor.js";
+import type { Served } from "../served.js";
 import type { Handlers } from "./index.js";
 import { int } from "./path.js";
 

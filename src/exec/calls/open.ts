@@ -2,7 +2,7 @@
 import { closeSync } from "node:fs";
 import { ENOTDIR, ESRCH } from "../../kernel/errno.js";
 import type { Notification } from "../notify.js";
-import type { Served } from "../supervisor.js";
+import type { Served } from "../served.js";
 import type { Handlers } from "./index.js";
 import { absolute, int, stringAt } from "./path.js";
 

@@ -1,25 +1,5 @@
 /** Implements the client's Kernel interface as a process on the simulated kernel. */
-<<<<<<< HEAD
-import {
-	type DmaCapable,
-	type ForkCapable,
-	type IoBuffer,
-	type IoctlArg,
-	type Kernel,
-	type MmapRequest,
-	POLLERR,
-	POLLHUP,
-	POLLNVAL,
-	type PollFd,
-	PROT_READ,
-	PROT_WRITE,
-	type Ret,
-} from "../../kernel/kernel.js";
-import type { ReleaseRule, TellsRules } from "../../kernel/release-rule.js";
-import type { Explains, Why } from "../../kernel/why.js";
-=======
-import { type Kernel, type MmapRequest, PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
->>>>>>> 7a4e4b6 (exec: programs run on the simulated kernel through seccomp user notification)
+import { type ForkCapable, type Kernel, type MmapRequest, PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
 import { AddressSpace } from "../memory/address-space.js";
 import { lengthChecks } from "../memory/checks.js";
 import { faultAt } from "../memory/fault.js";
@@ -32,12 +12,8 @@ import type { DeviceNodes, KernelServices } from "./services.js";
 
 /** A process on the simulated kernel, with its own memory and open files. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes>
-<<<<<<< HEAD
-	implements Kernel, Caller, DmaCapable, ForkCapable, Explains, TellsRules
-=======
 	extends ProcessCalls<System>
-	implements Kernel
->>>>>>> 7a4e4b6 (exec: programs run on the simulated kernel through seccomp user notification)
+	implements Kernel, ForkCapable
 {
 	readonly kind = "sim";
 	readonly memory: AddressSpace;
@@ -110,14 +86,6 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		return this.#mapped("poke", addr, from.length) ? this.memory.write(addr, from, true) : this.#notMapped("written", addr, from.length);
 	}
 
-<<<<<<< HEAD
-	/** The device behind the file does DMA; other files ignore it. `buf` is an offset in the device's own buffer. */
-	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[] {
-		this.reasons.begin("dma");
-		this.reasons.begin("dma");
-		return this.file(fd)?.dma(dir, BigInt.asUintN(64, iova), length, buf) ?? [];
-	}
-
 	/** A child: the same open files, which stay open until both have closed them, and a copy of the memory. */
 	fork(): SimProcess<System> {
 		const child = new SimProcess<System>(this.system);
@@ -126,8 +94,6 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		return child;
 	}
 
-=======
->>>>>>> 7a4e4b6 (exec: programs run on the simulated kernel through seccomp user notification)
 	exit(): void {
 		this.#files.closeAll();
 		this.memory.drop();

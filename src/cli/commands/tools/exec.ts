@@ -3,7 +3,6 @@ import { constants } from "node:os";
 import { resolve } from "node:path";
 import type { Ended, Running } from "../../../exec/index.js";
 import type { Kernel } from "../../../kernel/kernel.js";
-import { execute } from "../../execute.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { Context } from "../../frame/context.js";
 import { done, elsewhere, type Outcome, UsageError } from "../../frame/exit.js";
@@ -65,7 +64,7 @@ async function wrapping({ common, io }: Invocation, handle: KernelHandle): Promi
 
 /** A session in this process, for as long as the program runs. */
 async function host(
-	{ options }: Invocation,
+	{ options, commandLine }: Invocation,
 	context: Context,
 	running: () => Running | undefined,
 ): Promise<{ readonly name: string; close(): Promise<void> }> {
@@ -81,7 +80,7 @@ async function host(
 			return async (argv: readonly string[], io: Invocation["io"]) => {
 				context.announced = false;
 				try {
-					const outcome = await execute(argv, { io, context, session: name });
+					const outcome = await commandLine.execute(argv, { io, context, session: name });
 					return outcome === elsewhere ? ("local" as const) : outcome.exit;
 				} finally {
 					running()?.refresh();

@@ -1,0 +1,28 @@
+/** What answers of system calls are made from. */
+import type { Kernel } from "../kernel/kernel.js";
+import type { GuestKernel } from "./guest-kernel.js";
+import type { MappedRegions } from "./memory/mapped-regions.js";
+import type { SharedFiles } from "./memory/shared-files.js";
+import type { Native } from "./native.js";
+import type { Listener } from "./notify.js";
+import type { OpenFiles } from "./open-files.js";
+import type { FaultInjection } from "./overlay/fault-injection.js";
+import type { Overlay } from "./overlay/overlay.js";
+import type { TracedProcesses } from "./traced.js";
+
+/** Everything that answers of calls are made from. */
+export interface Served {
+	readonly native: Native;
+	readonly listener: Listener;
+	readonly guest: GuestKernel;
+	/** the guest kernel with what is wrapped around it */
+	readonly kernel: Kernel;
+	readonly files: OpenFiles;
+	readonly processes: TracedProcesses;
+	readonly shared: SharedFiles;
+	readonly overlay: Overlay;
+	readonly faults: FaultInjection;
+	readonly regions: MappedRegions;
+	/** a thread is about to execute another program */
+	executing(tid: number): void;
+}
