@@ -15,6 +15,8 @@ export interface Answer<T = Record<string, unknown>> {
 	readonly after: Uint8Array;
 	/** the check that it did not pass, where the kernel can tell */
 	readonly why?: Why;
+	/** what the call did that the answer does not show, where the kernel can tell */
+	readonly noted?: readonly Why[];
 	/** of `after` */
 	readonly decoded: T;
 }
@@ -30,7 +32,7 @@ export function callWithBytes<T>(kernel: Kernel, fd: number, ioctl: Ioctl, befor
 		errno: ret < 0 ? -ret : 0,
 		before,
 		after,
-		...(ret < 0 && explains(kernel) && { why: kernel.why(ret) }),
+		...(explains(kernel) && { why: ret < 0 ? kernel.why(ret) : undefined, noted: kernel.notes() }),
 		get decoded(): T {
 			return ioctl.struct?.decode(after) as T;
 		},

@@ -27,6 +27,12 @@ export interface Explains {
 	notes(): readonly Why[];
 }
 
+/** Why the last call, which was this one (`read`), answered `ret`; undefined if the kernel cannot tell, or its last call was another. */
+export function reasonOf(kernel: Kernel, call: string, ret: Ret): Why | undefined {
+	const why = ret < 0 && explains(kernel) ? kernel.why(ret) : undefined;
+	return why?.check.startsWith(`${call}.`) ? why : undefined;
+}
+
 /** Whether `kernel` can tell why; the real kernel cannot. */
 export function explains(kernel: Kernel): kernel is Kernel & Explains {
 	return "why" in kernel;

@@ -149,3 +149,27 @@ test("access-rw takes the selftest driver's flag for random addresses", () => {
 	const { stdout } = script(["selftest access-rw 1 --flags SYZ,WRITE --iova 0 --dry-run"]);
 	expect(stdout).toContain("flags       WRITE|MOCK_FLAGS_ACCESS_SYZ (0x10001)\n");
 });
+
+describe("calls other than ioctl, and what no errno tells", () => {
+	test("a file that cannot be opened, and a device's", () => {
+		const { stderr } = script(["file open /etc/passwd"], "--machine", "selftest");
+		expect(stderr).toContain("why: open.no-node: there is no /etc/passwd\n");
+		expect(script(["device bind vfio99"], "--machine", "vtd").stderr).toContain(
+			"why: open.no-device: there is no /dev/vfio/devices/vfio99: ",
+		);
+		const [document] = documents(script(["file open /etc/passwd"], "--json", "--machine", "selftest"));
+		expect(document).toMatchObject({ why: { check: "open.no-node", values: { path: "/etc/passwd" } } });
+	});
+
+	test("a page request that was answered INVALID", () => {
+		const lines = ["i = ioas alloc", "d = selftest mock-domain $i", "selftest trigger-iopf $d.idev_id --grpid 3 --perm 3 --addr 0x4000"];
+		const text =
+			"the page requests of iommufd_mock0's group 3 were answered INVALID: the page table of requests without PASID has no fault queue";
+		expect(script(lines, "--machine", "selftest").stdout).toContain(`\n      note: ${text}\n`);
+		expect(
+			documents(script(lines, "--json", "--machine", "selftest")).find(({ noted }) => Array.isArray(noted) && noted.length > 0),
+		).toMatchObject({
+			noted: [{ text }],
+		});
+	});
+});

@@ -1,8 +1,9 @@
 /** Shows the answers of system calls other than ioctl. */
+import { reasonOf } from "../../kernel/why.js";
 import type { Invocation } from "../frame/command.js";
 import { exitCode, type Outcome } from "../frame/exit.js";
 import { asExpected } from "./perform.js";
-import { errnoDocument, errnoText } from "./show.js";
+import { errnoDocument, errnoText, whyLines } from "./show.js";
 
 /** What a system call on a file, or on memory, answered. */
 export interface IoResult {
@@ -32,8 +33,9 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 	const { command, call, ret, errno, meaning, problem, headline, lines = [], json, value, fields } = result;
 	const good = problem === undefined && asExpected(inv, { errno, ret });
 	const kept = errno === 0 ? value : undefined;
+	const { kernel, which } = await context.handle();
+	const why = errno === 0 ? undefined : reasonOf(kernel, call, -errno);
 	if (common.json) {
-		const { kernel, which } = await context.handle();
 		const document = {
 			schema: "iommuctl.io",
 			version: 1,
@@ -45,6 +47,7 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 			ok: good,
 			ret: typeof ret === "bigint" ? `0x${ret.toString(16)}` : ret,
 			errno: errnoDocument(call, errno, meaning),
+			why: why ?? null,
 			expected: common.expect ?? null,
 			...(problem !== undefined && { problem }),
 			id: typeof kept === "bigint" ? `0x${kept.toString(16)}` : (kept ?? null),
@@ -63,7 +66,9 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 					? (headline ?? `${call} ${ret}`)
 					: `${call} succeeded, but ${common.expect} was expected`
 				: `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno, meaning)}`);
-		(good ? io.stdout : io.stderr).write(`${[`${mark}  ${text}`, ...lines.map((line) => `    ${line}`)].join("\n")}\n`);
+		(good ? io.stdout : io.stderr).write(
+			`${[`${mark}  ${text}`, ...(why ? whyLines(why, colours).map((line) => `    ${line}`) : []), ...lines.map((line) => `    ${line}`)].join("\n")}\n`,
+		);
 	}
 	return { exit: good ? exitCode.done : exitCode.failed, errno, value: kept, fields };
 }

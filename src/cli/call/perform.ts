@@ -3,6 +3,7 @@ import type { FieldInfo, StructType } from "../../../structs/index.js";
 import { type Answer, callWithBytes } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { DryScratch } from "../../client/memory.js";
+import { reasonOf, type Why } from "../../kernel/why.js";
 import { announce } from "../frame/announce.js";
 import type { Invocation } from "../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../frame/exit.js";
@@ -105,7 +106,7 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 	for (const round of [undefined, ...draft.rounds]) {
 		const answer =
 			fd < 0
-				? notOpened(shape, draft.bytes(round), -fd)
+				? notOpened(shape, draft.bytes(round), -fd, reasonOf(kernel, "open", fd))
 				: callWithBytes<Record<string, unknown>>(kernel, fd, shape.ioctl, draft.bytes(round));
 		answers.push(answer);
 		if (answer.errno !== 0) break;
@@ -147,8 +148,8 @@ export function asExpected({ common }: Invocation, went: Went): boolean {
 }
 
 /** A file that the call needs could not be opened: that errno is the answer. */
-function notOpened(shape: CallShape, before: Uint8Array, errno: number): Answer {
-	return { ioctl: shape.ioctl, ret: -1, errno, before, after: before, decoded: {} };
+function notOpened(shape: CallShape, before: Uint8Array, errno: number, why: Why | undefined): Answer {
+	return { ioctl: shape.ioctl, ret: -1, errno, before, after: before, why, decoded: {} };
 }
 
 function title(spec: CallSpec, shape: CallShape): string {

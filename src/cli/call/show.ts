@@ -92,6 +92,14 @@ export function whyLines(why: Why, colours: Palette): string[] {
 	return lines;
 }
 
+/** What a call did that its answer does not show, each in a line, with what led to it. */
+export function notedLines(noted: readonly Why[], colours: Palette): string[] {
+	return noted.flatMap((one) => [
+		`${colours.note("note:")} ${one.text}`,
+		...(one.because ? whyLines(one.because, colours).map((line) => `  ${line}`) : []),
+	]);
+}
+
 export interface Shown {
 	readonly inv: Invocation;
 	readonly command: string;
@@ -139,6 +147,7 @@ export function showAnswer(shown: Shown): void {
 		lines.push(`${colours.bad("failed")}  ${title}: ${errnoText(name, answer.errno, meaningOf(shown))}${wanted}`);
 	}
 	if (answer.why) lines.push(...whyLines(answer.why, colours).map((line) => `    ${line}`));
+	lines.push(...notedLines(answer.noted ?? [], colours).map((line) => `    ${line}`));
 	lines.push(...(details?.lines ?? []).map((line) => `    ${line}`));
 	lines.push(...notes.map((note) => `    ${colours.note("note:")} ${note}`));
 	if (!good && answer.ioctl.struct && shape.fields.length > 0) {
@@ -173,6 +182,7 @@ export async function answerDocument(shown: Shown): Promise<Record<string, unkno
 		ret: answer.ret,
 		errno: errnoDocument(answer.ioctl.name, answer.errno, meaningOf(shown)),
 		why: answer.why ?? null,
+		noted: answer.noted ?? [],
 		expected: inv.common.expect ?? null,
 		id: typeof value === "bigint" ? `0x${value.toString(16)}` : (value ?? null),
 		sent: fieldsDocument(shape, answer.before),
