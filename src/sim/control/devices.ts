@@ -79,12 +79,25 @@ export function offersText(sim: Sim): string {
 	const kinds = [...new Set(all.map(({ kind }) => kind))];
 	const parts = kinds.map((kind) => {
 		const its = all.filter((each) => each.kind === kind);
-		const nodes = its.length > 1 ? `${its[0].node} to ${its[its.length - 1].node}` : its[0].node;
+		const nodes = runs(its.map(({ node }) => node)).join(", ");
 		const names = [...new Set(its.map(({ role, name }) => role ?? name))].join(", ");
 		return `${nodes}${kind === undefined || kind === "mdev" ? "" : ` behind ${kind}`} (${names})`;
 	});
 	return `machine ${sim.hardware?.machine.name ?? "selftest"} offers ${parts.join("; ") || "no device"}`;
 }
+
+/** Names with consecutive numbers as `vfio0 to vfio10`. */
+function runs(nodes: readonly string[]): string[] {
+	const found: { first: string; last: string }[] = [];
+	for (const node of nodes) {
+		const run = found.at(-1);
+		if (run !== undefined && numberOf(node) === numberOf(run.last) + 1) run.last = node;
+		else found.push({ first: node, last: node });
+	}
+	return found.map(({ first, last }) => (first === last ? first : `${first} to ${last}`));
+}
+
+const numberOf = (node: string): number => Number(/\d+$/.exec(node)?.[0]);
 
 function hwOf({ iommu }: VfioDevice): HwDevice | undefined {
 	return iommu instanceof HwDevice ? iommu : undefined;

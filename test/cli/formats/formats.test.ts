@@ -145,7 +145,7 @@ describe("require", () => {
 		["require kernel real", "the kernel is simulated"],
 		[
 			"require device vfio99",
-			"/dev/vfio/devices/vfio99 cannot be opened: ENOENT; machine mixed offers vfio0 to vfio34 behind vtd (solo, fnA, fnB, svm, fn0rid, ats, bridged, pf, vf, siov0, siov1); vfio11 to vfio21 behind smmuv3 (solo, fnA, fnB, svm, fn0rid, ats, bridged, pf, vf); vfio22 to vfio32 behind amd (solo, fnA, fnB, svm, fn0rid, ats, bridged, pf, vf); vfio35 (mtty0)",
+			"/dev/vfio/devices/vfio99 cannot be opened: ENOENT; machine mixed offers vfio0 to vfio10, vfio33 to vfio34 behind vtd (solo, fnA, fnB, svm, fn0rid, ats, bridged, pf, vf, siov0, siov1); vfio11 to vfio21 behind smmuv3 (solo, fnA, fnB, svm, fn0rid, ats, bridged, pf, vf); vfio22 to vfio32 behind amd (solo, fnA, fnB, svm, fn0rid, ats, bridged, pf, vf); vfio35 (mtty0)",
 		],
 	])("what is not there skips the rest with exit 77: %s", (line, reason) => {
 		const { status, stdout } = script([line, "ioas alloc"]);
