@@ -92,6 +92,20 @@ export interface DmaCapable {
 	dma(fd: number, dir: "read" | "write", iova: bigint, length: number, buf: number): Uint8Array[];
 }
 
+/** A kernel whose allocations can be made to fail. */
+export interface FailsAllocations {
+	/**
+	 * From now on the `n`th allocation fails (from 1); 0: none any more. Returns whether the one that was to fail until now has
+	 * failed.
+	 */
+	failNth(n: number): boolean;
+}
+
+/** Whether `kernel` has `failNth`; the real kernel does not. */
+export function failsAllocations(kernel: Kernel): kernel is Kernel & FailsAllocations {
+	return "failNth" in kernel;
+}
+
 /** Whether `kernel` has `dma`; the real kernel does not. */
 export function isDmaCapable(kernel: Kernel): kernel is Kernel & DmaCapable {
 	return "dma" in kernel;

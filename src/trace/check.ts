@@ -142,6 +142,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 		fdMap(step, op, "fd_out");
 		if (step.ret_fd !== undefined) text(step, op, "ret_fd");
 		if (step.masked !== undefined) names(step, op, "masked");
+		if (step.fail_nth !== undefined) integer(step, op, "fail_nth", 1, 0x7fffffff);
 	},
 	read(step, op) {
 		length(step, op);

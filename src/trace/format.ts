@@ -90,6 +90,8 @@ export interface IoctlStep extends RecordedRet {
 	readonly masked?: readonly string[];
 	/** hex; absent if the bytes are the same as in `arg` */
 	readonly out?: string;
+	/** the kernel's `fail_nth`th allocation in this call (from 1) was made to fail */
+	readonly fail_nth?: number;
 }
 
 export interface ReadStep extends RecordedRet {

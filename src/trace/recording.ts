@@ -1,8 +1,8 @@
 /** Writes every call that a program makes into a trace. */
 import { groupCalls, ioctlByRequest } from "../../structs/index.js";
 import { DeviceFiles } from "../kernel/device-files.js";
-import type { DmaCapable, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
-import { isDmaCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import type { DmaCapable, FailsAllocations, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
+import { failsAllocations, isDmaCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { pollNames, toRecordedRet } from "./answer.js";
 import { fdFields } from "./fd-fields.js";
@@ -12,7 +12,7 @@ import { toHex } from "./hex.js";
 import { recordedRequest } from "./requests.js";
 
 /** A Kernel that records the calls made through it; its `exit` ends the program in the trace. */
-export interface Recording extends Kernel, Partial<DmaCapable> {
+export interface Recording extends Kernel, Partial<DmaCapable & FailsAllocations> {
 	/** Announces a file that was already open: it is recorded as if it had been opened now. */
 	adopt(fd: number, path: string): void;
 }
@@ -127,6 +127,7 @@ export function recording(kernel: Kernel, writer: StepSink): Recording {
 }
 
 function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Recording {
+	let failing = 0;
 	const adopt = (fd: number, path: string): void => {
 		writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
 		files.devices.opened(fd, path);
@@ -151,7 +152,7 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 		},
 		ioctl(fd, request, arg) {
 			const { step, ret } = recordedIoctl(kernel, files, writer, fd, request, arg);
-			writer.step(step);
+			writer.step(failing === 0 ? step : { ...step, fail_nth: failing });
 			return ret;
 		},
 		read(fd, into) {
@@ -224,6 +225,12 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 			files.clear();
 			writer.end();
 		},
+		...(failsAllocations(kernel) && {
+			failNth(n: number): boolean {
+				failing = n;
+				return kernel.failNth(n);
+			},
+		}),
 		...(isForkCapable(kernel) && {
 			fork(name: string): Kernel {
 				writer.step({ op: "fork", process: name });

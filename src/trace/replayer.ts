@@ -1,7 +1,7 @@
 /** Replays one program on one kernel. */
 import { EEXIST } from "../kernel/errno.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
-import { isDmaCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import { failsAllocations, isDmaCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { explains, type Why } from "../kernel/why.js";
 import type { Answer } from "./answer.js";
 import { isFailure, pollMask, pollNames, recordedAnswer, recordedRet } from "./answer.js";
@@ -57,6 +57,10 @@ export class ProgramReplay {
 		} catch (error) {
 			if (error instanceof FieldError) throw error;
 			outcome = { note: crash(error) };
+		}
+		if (this.blocked !== undefined && hasAnswer(step)) {
+			this.notCompared++;
+			return undefined;
 		}
 		if (hasAnswer(step)) this.steps++;
 		if (outcome === undefined) return undefined;
@@ -119,7 +123,7 @@ export class ProgramReplay {
 	#attempt(step: Step): Outcome {
 		switch (step.op) {
 			case "ioctl":
-				return this.#ioctl(step);
+				return step.fail_nth === undefined ? this.#ioctl(step) : this.#failing(step, step.fail_nth);
 			case "poke":
 				return refused(this.#kernel.poke(BigInt(step.addr), scratchFromHex(step.data)));
 			case "peek":
@@ -182,6 +186,20 @@ export class ProgramReplay {
 		if (step.masked !== undefined) mask(bytes, step);
 		const got = bytes.toString("hex");
 		return ret === recordedRet(step) && sameHex(got, step.out ?? step.arg) ? undefined : { ret, bytes: got };
+	}
+
+	/** A call in which an allocation fails, as when it was recorded. */
+	#failing(step: IoctlStep, nth: number): Outcome {
+		if (!failsAllocations(this.#kernel)) {
+			this.blocked = `allocation ${nth} of a call failed when it was recorded, and this kernel's do not fail on request`;
+			return undefined;
+		}
+		this.#kernel.failNth(nth);
+		try {
+			return this.#ioctl(step);
+		} finally {
+			this.#kernel.failNth(0);
+		}
 	}
 
 	/** A returned file is recorded as 0, and known by its name from now on. */

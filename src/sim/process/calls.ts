@@ -1,5 +1,15 @@
 /** The system calls on simulated files, for any process: wherever its memory and its descriptors are. */
-import { type DmaCapable, type IoBuffer, type IoctlArg, POLLERR, POLLHUP, POLLNVAL, type PollFd, type Ret } from "../../kernel/kernel.js";
+import {
+	type DmaCapable,
+	type FailsAllocations,
+	type IoBuffer,
+	type IoctlArg,
+	POLLERR,
+	POLLHUP,
+	POLLNVAL,
+	type PollFd,
+	type Ret,
+} from "../../kernel/kernel.js";
 import type { ReleaseRule, TellsRules } from "../../kernel/release-rule.js";
 import type { Explains, Why } from "../../kernel/why.js";
 import { userArg } from "../memory/user-arg.js";
@@ -17,7 +27,9 @@ const USER_END = (1n << 56n) - 0x1000n;
 const OFFSET_MAX = (1n << 63n) - 1n;
 
 /** What a process can call on its files; memory and descriptors are the subclass's. */
-export abstract class ProcessCalls<System extends KernelServices & DeviceNodes> implements Caller, DmaCapable, Explains, TellsRules {
+export abstract class ProcessCalls<System extends KernelServices & DeviceNodes>
+	implements Caller, DmaCapable, FailsAllocations, Explains, TellsRules
+{
 	abstract readonly memory: UserMemory;
 
 	constructor(readonly system: System) {}
@@ -42,6 +54,10 @@ export abstract class ProcessCalls<System extends KernelServices & DeviceNodes> 
 
 	notes(): readonly Why[] {
 		return this.reasons.notes();
+	}
+
+	failNth(n: number): boolean {
+		return this.system.failNth(n);
 	}
 
 	takeRules(): readonly ReleaseRule[] {

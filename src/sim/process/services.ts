@@ -15,6 +15,8 @@ export interface KernelServices {
 	readonly foreignFiles?: number;
 	/** An allocation of the kernel: false if fault injection makes it fail. */
 	allocation(): boolean;
+	/** From now on the `n`th allocation fails; 0: none. Returns whether the one that was to fail until now has failed. */
+	failNth(n: number): boolean;
 	/** number of allocations so far */
 	readonly allocations: number;
 	/** Write a line to the kernel log. */

@@ -103,6 +103,13 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 		return ++this.allocations !== this.failingAllocation;
 	}
 
+	/** From now on the `n`th allocation fails; 0: none. Returns whether the one that was to fail until now has failed. */
+	failNth(n: number): boolean {
+		const failed = this.failingAllocation !== 0 && this.allocations >= this.failingAllocation;
+		this.failingAllocation = n === 0 ? 0 : this.allocations + n;
+		return failed;
+	}
+
 	/** Writes a line to the kernel log. */
 	warn(line: string): void {
 		if (this.log.length >= LOG_LINES) this.log.splice(0, LOG_LINES / 2);

@@ -143,7 +143,8 @@ export class ProgramWriter {
 				this.#say(`check_poll(${this.#step}, ${this.#file(step.fd)}, ${mask(step.events ?? ["in", "out"])}, ${mask(step.revents)});`);
 				return;
 			case "ioctl":
-				this.#ioctl(step);
+				if (step.fail_nth !== undefined) this.#failed(step);
+				else this.#ioctl(step);
 				return;
 			case "dma":
 				this.#needs.skipped.push(`program ${this.#name}, step ${this.#step}: dma: only a driver can make a device do DMA`);
@@ -166,6 +167,13 @@ export class ProgramWriter {
 		this.#mapped.set(BigInt(step.addr), BigInt(step.length));
 		this.#needs.helpers.add("memory").add("map");
 		this.#say(`map_memory(${this.#step}, ${hex(step.addr)}, ${number(step.length)}, ${prot}, ${flags}, ${of});`);
+	}
+
+	/** Made to fail when it was recorded, it changed nothing that the calls after it see. */
+	#failed(step: IoctlStep): void {
+		const what = `${shownRequest(step)}: its allocation ${step.fail_nth} was made to fail`;
+		this.#needs.skipped.push(`program ${this.#name}, step ${this.#step}: ${what}`);
+		this.#say(`/* ${this.#step}: left out: ${what} */`);
 	}
 
 	#ioctl(step: IoctlStep): void {

@@ -66,7 +66,7 @@ class SyzWriter {
 	#ioctl(step: IoctlStep): string {
 		const request = requestNumber(step.request);
 		const file = this.#known(step.fd);
-		const described = syzCalls.filter((call) => call.ioctl.request === request);
+		const described = syzCalls.filter((call) => call.ioctl.request === request && !call.other);
 		if (described.length === 0) throw new Untold("has no description");
 		const [first] = described;
 		if (first.argument !== "struct") {
@@ -74,12 +74,15 @@ class SyzWriter {
 			const value = first.argument === "none" ? "" : `, ${hex(BigInt(step.arg_value))}`;
 			return `ioctl$${first.name}(${file}, ${hex(request)}${value})`;
 		}
-		const whole = step.arg === undefined ? undefined : wholeStruct(step, step.arg);
+		const rest = described.some((one) => one.rest) ? step.arg?.slice((first.ioctl.struct?.size ?? 0) * 2) : "";
+		const whole = step.arg === undefined ? undefined : wholeStruct(step, step.arg.slice(0, step.arg.length - (rest?.length ?? 0)));
 		if (whole === undefined || step.arg === undefined) throw new Untold("its argument is not a complete struct");
 		const bytes = Buffer.from(step.arg, "hex");
 		const { call, pages } = this.#choose(step, described, bytes);
 		const text = this.#structText(step, call, pages, bytes, whole.type);
-		return `ioctl$${call.name}(${file}, ${hex(request)}, &AUTO={${text}${call.behind ?? ""}})`;
+		const behind = rest ? `, "${rest}"` : (call.behind ?? "");
+		const failing = step.fail_nth === undefined ? "" : ` (fail_nth: ${step.fail_nth})`;
+		return `ioctl$${call.name}(${file}, ${hex(request)}, &AUTO={${text}${behind}})${failing}`;
 	}
 
 	/** The description whose constants the struct has. */
@@ -103,7 +106,8 @@ class SyzWriter {
 
 	#structText(step: IoctlStep, call: SyzCall, pages: boolean, bytes: Buffer, type: StructType): string {
 		const size = bytes.readUInt32LE(0);
-		if (bytes.subarray(call.size).some((byte) => byte !== 0)) throw new Untold("fields missing from the description are not zero");
+		if (!call.rest && bytes.subarray(call.size).some((byte) => byte !== 0))
+			throw new Untold("fields missing from the description are not zero");
 		const results = this.#results(step, call);
 		return call.fields
 			.map((field) => {

@@ -11,7 +11,8 @@ export interface StraceCall {
 	readonly result: string;
 }
 
-const PREFIX = /^(?:\[pid\s+(\d+)\]\s+|(\d+)\s+)?(?:\d\d:\d\d:\d\d(?:\.\d+)?\s+|\d+\.\d+\s+)?/;
+/** the process (-f) and the time (-t, -tt, -ttt, -r) before a call */
+const PREFIX = /^(?:\[pid\s+(\d+)\]\s+|(\d+)\s+)?\s*(?:\d\d:\d\d:\d\d(?:\.\d+)?\s+|\d+\.\d+\s+)?(?:\(\+\s*\d+\.\d+\)\s+)?/;
 const UNFINISHED = /\s*<unfinished \.\.\.>\s*$/;
 const RESUMED = /^<\.\.\. (\w+) resumed>\s?/;
 

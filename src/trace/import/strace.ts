@@ -1,10 +1,12 @@
 /** Imports strace logs as steps of a trace. */
-import { InputError, type Ioctl, ioctlByName, ioctlByRequest, ioctls, parseValue, type StructType } from "../../../structs/index.js";
+import { InputError, ioctls, type StructType } from "../../../structs/index.js";
 import { errnoNumber } from "../../kernel/errno.js";
 import { fdFields } from "../fd-fields.js";
 import type { IoctlStep, RecordedRet, Step } from "../format.js";
 import { recordedRequest } from "../requests.js";
-import { parseStrace, type StraceCall, splitAt, stringBytes } from "./strace-parse.js";
+import { argumentBytes, NotTaken } from "./strace-arguments.js";
+import { parseStrace, type StraceCall, stringBytes } from "./strace-parse.js";
+import { type FileKind, kindOfFile, type Request, requestIn } from "./strace-requests.js";
 import type { Skipped } from "./syz.js";
 
 export interface StraceImport {
@@ -13,17 +15,15 @@ export interface StraceImport {
 }
 
 /**
- * The steps in a strace log: opens, closes and ioctls of iommufd and VFIO files, with the logged answers. An ioctl is
- * imported if the log has its argument: bytes, a struct with its fields by name, or a number for a call that takes one.
- * All others are skipped, with the reason.
+ * The steps in a strace log: opens, closes and ioctls of iommufd's and VFIO devices' files, with the logged answers. An ioctl is
+ * imported if the log has its argument: bytes, a struct with its fields by name, or a number for a call that takes one (or none).
+ * All others are skipped, with the reason: nothing is made up.
  */
 export function importStrace(text: string): StraceImport {
 	const run = new StraceReader();
 	for (const call of parseStrace(text)) run.call(call);
 	return { steps: run.steps, skipped: run.skipped };
 }
-
-class NotTaken extends Error {}
 
 interface Mapping {
 	readonly addr: bigint;
@@ -37,6 +37,11 @@ class StraceReader {
 	readonly skipped: Skipped[] = [];
 	/** by process and number */
 	readonly #files = new Map<string, string>();
+	readonly #kinds = new Map<string, FileKind>();
+	/** files on which a call was made that was not taken over */
+	readonly #lost = new Set<string>();
+	/** files that a call returned that was not taken over */
+	readonly #unknown = new Set<string>();
 	readonly #counts = new Map<string, number>();
 	readonly #mappings: Mapping[] = [];
 
@@ -48,7 +53,8 @@ class StraceReader {
 			else if (call.name === "ioctl") this.#ioctl(call);
 		} catch (error) {
 			if (!(error instanceof NotTaken) && !(error instanceof InputError)) throw error;
-			const what = call.name === "ioctl" ? `ioctl ${call.args[1] ?? ""}` : call.name;
+			const [target = "", text = ""] = call.args;
+			const what = call.name === "ioctl" ? `ioctl ${requestIn(text, this.#kind(call.pid, target))?.name ?? text}` : call.name;
 			this.skipped.push({ line: call.line, what, why: error.message });
 		}
 	}
@@ -65,6 +71,7 @@ class StraceReader {
 		const name = this.#files.get(key);
 		if (name === undefined || answer(result).ret === -1) return;
 		this.#files.delete(key);
+		this.#kinds.delete(key);
 		this.steps.push({ op: "close", fd: name });
 	}
 
@@ -77,25 +84,46 @@ class StraceReader {
 	}
 
 	#ioctl(call: StraceCall): void {
-		const [target, request, ...rest] = call.args;
-		const found = this.#request(request ?? "");
-		if (found === undefined) return;
-		const fd = this.#file(call.pid, target, found.number);
-		if (fd === undefined) return;
+		const [target = "", text = "", ...rest] = call.args;
+		const kind = this.#kind(call.pid, target);
+		const request = requestIn(text, kind);
+		if (request === undefined) {
+			if (kind !== undefined) throw new NotTaken("this request is not known");
+			return;
+		}
+		try {
+			const fd = this.#file(call.pid, target, request);
+			if (fd !== undefined) this.#taken(call, fd, request, rest.join(", "));
+		} catch (error) {
+			// What comes after it on this file may depend on what it did.
+			if (!/^-1 /.test(call.result)) this.#lost.add(fileKey(call.pid, target));
+			if (request.name === "VFIO_GROUP_GET_DEVICE_FD" && /^\d/.test(call.result)) this.#unknown.add(fileKey(call.pid, call.result));
+			throw error;
+		}
+	}
+
+	#taken(call: StraceCall, fd: string, request: Request, argument: string): void {
 		const answered = answer(call.result);
-		const step = { op: "ioctl", fd, request: recordedRequest(found.number, "context"), ...answered } as const;
-		const argument = rest.join(", ");
-		const bytes = argumentBytes(argument, found.ioctl?.struct ?? undefined, answered.ret >= 0);
+		const struct = request.ioctl?.struct ?? undefined;
+		const named = recordedRequest(request.number, request.kind === "device" ? "device" : "context");
+		const step = { op: "ioctl", fd, request: named, ...answered } as const;
+		const bytes = request.takes === "number" ? undefined : argumentBytes(argument, struct, answered.ret >= 0);
 		if (bytes !== undefined) {
-			this.#mapped(found.ioctl?.struct ?? undefined, bytes.given);
-			this.steps.push(this.#bytesStep(call, step, found.number, bytes));
+			this.#mapped(struct, bytes.given);
+			this.steps.push(this.#bytesStep(call, step, request.number, bytes));
 			return;
 		}
 		const value = /^(?:NULL|0x[0-9a-f]+|\d+)?$/.test(argument) ? BigInt(argument === "NULL" || argument === "" ? 0 : argument) : undefined;
 		if (value === undefined) throw new NotTaken(`its argument (${argument.slice(0, 40)}) is not understood`);
-		const takesStruct = found.ioctl === undefined || found.ioctl.size > 0;
-		if (takesStruct && value !== 0n) throw new NotTaken("the log has only the address of its argument");
-		this.steps.push(takesStruct ? { ...step, arg_addr: "0x0" } : { ...step, arg_value: Number(value) });
+		if (request.takes === "address") {
+			if (argument === "") throw new NotTaken("the log does not have its argument");
+			if (value !== 0n) throw new NotTaken("the log has only the address of its argument");
+			this.steps.push({ ...step, arg_addr: "0x0" });
+			return;
+		}
+		if (this.#lost.has(fileKey(call.pid, call.args[0])))
+			throw new NotTaken("it comes after a call on this file that was not taken over, and may depend on it");
+		this.steps.push({ ...step, arg_value: value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : `0x${value.toString(16)}` });
 	}
 
 	#bytesStep(
@@ -139,31 +167,23 @@ class StraceReader {
 		}
 	}
 
-	/** A request by its name, both names of a number (`A or B`), `_IOC(...)`, or a number; undefined for other drivers' requests. */
-	#request(text: string): { number: number; ioctl?: Ioctl } | undefined {
-		for (const name of text.split(" or ")) {
-			const ioctl = ioctlByName(name.trim());
-			if (ioctl) return { number: ioctl.request, ioctl };
-		}
-		const parts = /^_IOC\(([^,]+), 0x3b, (0x[0-9a-f]+|\d+), (0x[0-9a-f]+|\d+)\)$/.exec(text);
-		const direction = parts === null ? 0 : (/READ/.test(parts[1]) ? 2 : 0) | (/WRITE/.test(parts[1]) ? 1 : 0);
-		const value = parts
-			? direction * 2 ** 30 + Number(parts[3]) * 2 ** 16 + 0x3b00 + Number(parts[2])
-			: /^0x[0-9a-f]{1,8}$/.test(text)
-				? Number(text)
-				: undefined;
-		if (value === undefined || ((value >> 8) & 0xff) !== 0x3b) return undefined;
-		return { number: value, ioctl: ioctlByRequest(value) };
+	/** What kind of file a call is made on, as far as the log says; undefined: not one of iommufd or VFIO, or not known. */
+	#kind(pid: string, target: string): FileKind | undefined {
+		const path = pathIn(target);
+		return this.#kinds.get(fileKey(pid, target)) ?? (path === undefined ? undefined : kindOfFile(path));
 	}
 
 	/** The file of an ioctl: opened in the log, or by the path that `-y` shows. */
-	#file(pid: string, text: string, request: number): string | undefined {
-		const path = /^\d+<([^>]*)>/.exec(text)?.[1];
+	#file(pid: string, text: string, request: Request): string | undefined {
+		if (request.kind === "group") throw new NotTaken("calls on groups are not taken over");
+		const path = pathIn(text);
 		const fd = number(text);
-		const known = this.#files.get(`${pid} ${fd}`);
+		const key = fileKey(pid, text);
+		const known = this.#files.get(key);
 		if (known !== undefined) return known;
+		if (this.#unknown.has(key)) throw new NotTaken("its file was returned by a call that was not taken over");
 		// The log does not show the open; but a request that only iommufd has can only be made on /dev/iommu.
-		const guess = path ?? (request >= ioctls.IOMMU_DESTROY.request ? "/dev/iommu" : undefined);
+		const guess = path ?? (request.number >= ioctls.IOMMU_DESTROY.request ? "/dev/iommu" : undefined);
 		if (guess === undefined || !isOurs(guess)) {
 			if (path !== undefined) return undefined;
 			throw new NotTaken(`the log does not say which file ${fd} is (use strace -y)`);
@@ -177,10 +197,21 @@ class StraceReader {
 		const kind = /^\/dev\/(iommu|vfio)/.exec(what)?.[1] ?? /_(FAULT|VEVENT|TEST)/.exec(what)?.[1].toLowerCase() ?? "file";
 		const count = (this.#counts.get(kind) ?? 0) + 1;
 		this.#counts.set(kind, count);
-		this.#files.set(`${pid} ${fd}`, `${kind}${count}`);
+		const key = `${pid} ${fd}`;
+		this.#files.set(key, `${kind}${count}`);
+		const fileKind = kindOfFile(what);
+		if (fileKind !== undefined) this.#kinds.set(key, fileKind);
+		this.#lost.delete(key);
+		this.#unknown.delete(key);
 		return `${kind}${count}`;
 	}
 }
+
+/** A file of a process, by its number. */
+const fileKey = (pid: string, text = ""): string => `${pid} ${/^\d+/.exec(text)?.[0] ?? ""}`;
+
+/** `/dev/iommu` in `9</dev/iommu<char 10:124>>` */
+const pathIn = (text: string): string | undefined => /^\d+<([^<>]*)/.exec(text)?.[1];
 
 const isOurs = (path: string): boolean => path === "/dev/iommu" || path.startsWith("/dev/vfio/");
 
@@ -199,87 +230,4 @@ function answer(result: string): RecordedRet {
 	const value = /^(?:0x[0-9a-f]+|\d+)/.exec(result)?.[0];
 	if (value === undefined) throw new NotTaken("the log does not show its answer");
 	return { ret: Number(value) };
-}
-
-/** An argument's bytes before and after the call; undefined if the log has an address or a number. */
-function argumentBytes(text: string, type: StructType | undefined, succeeded: boolean): { given: Buffer; after: Buffer } | undefined {
-	const [before, behind] = splitAt(text, "=>");
-	if (before === undefined || !/^[{"[]/.test(before)) return undefined;
-	const [given, after] = [before, behind].map((piece) => (piece === undefined ? undefined : pieceBytes(piece, type)));
-	if (given === undefined) return undefined;
-	if (before.startsWith('"') || type === undefined) return { given: given.bytes, after: after?.bytes ?? Buffer.from(given.bytes) };
-	// A struct that is printed once is printed after the call: fields that only the kernel fills were not given.
-	const whole = after === undefined ? given.bytes : merged(type, given.bytes, after);
-	const asked = Buffer.from(given.bytes);
-	if (succeeded)
-		for (const field of type.leaves)
-			if (field.dir === "out" && given.named.has(field.path)) asked.fill(0, field.offset, field.offset + field.size);
-	return { given: asked, after: succeeded ? whole : Buffer.from(asked) };
-}
-
-interface Piece {
-	readonly bytes: Buffer;
-	/** fields that the text names */
-	readonly named: ReadonlySet<string>;
-}
-
-/** The text after `=>` may contain only the fields that changed. */
-function merged(type: StructType, given: Buffer, after: Piece): Buffer {
-	const bytes = Buffer.from(given);
-	for (const field of type.leaves)
-		if (after.named.has(field.path)) after.bytes.copy(bytes, field.offset, field.offset, field.offset + field.size);
-	return bytes;
-}
-
-function pieceBytes(text: string, type: StructType | undefined): Piece {
-	if (text.startsWith('"')) {
-		const bytes = stringBytes(text);
-		if (bytes === undefined) throw new NotTaken("its bytes are cut short (use a larger strace -s)");
-		return { bytes, named: new Set() };
-	}
-	if (text.startsWith("[")) {
-		// -e raw, or a plain dump: bytes between brackets
-		const bytes = splitAt(text.slice(1, -1), ",").map(Number);
-		if (bytes.some((byte) => !(byte >= 0 && byte <= 255))) throw new NotTaken("its bytes are not understood");
-		return { bytes: Buffer.from(bytes), named: new Set() };
-	}
-	if (type === undefined) throw new NotTaken("its fields belong to an unknown struct");
-	const named = new Set<string>();
-	const bytes = Buffer.alloc(type.size);
-	const fields = fieldsOf(text, "");
-	if (!fields.has("size") && type.fields[0].role === "size") bytes.writeUInt32LE(type.size);
-	for (const [path, value] of fields) {
-		const field = type.leaves.find((leaf) => leaf.path === path);
-		if (field === undefined) throw new NotTaken(`struct ${type.name} has no field ${path}`);
-		named.add(path);
-		const one = Buffer.from(type.encode(nested(path, parseValue(field, plain(value), path)) as never));
-		one.copy(bytes, field.offset, field.offset, field.offset + field.size);
-	}
-	return { bytes, named };
-}
-
-/** `{a=1, b={c=2}}` by path. */
-function fieldsOf(text: string, prefix: string): Map<string, string> {
-	const found = new Map<string, string>();
-	for (const piece of splitAt(text.replace(/^\{|\}$/g, ""), ",")) {
-		const at = piece.indexOf("=");
-		if (at < 0) throw new NotTaken(`its struct is cut short (${piece.slice(0, 20) || "nothing"})`);
-		const [name, value] = [piece.slice(0, at).trim(), piece.slice(at + 1).trim()];
-		if (value.startsWith("{")) for (const [path, inner] of fieldsOf(value, `${prefix}${name}.`)) found.set(path, inner);
-		else found.set(prefix + name, value);
-	}
-	return found;
-}
-
-/** A value without strace's comments, paths and NULL. */
-function plain(text: string): string {
-	return text
-		.replace(/\/\*.*?\*\//g, "")
-		.replace(/^(-?\d+)<.*>$/, "$1")
-		.replace(/^NULL$/, "0")
-		.trim();
-}
-
-function nested(path: string, value: unknown): object {
-	return path.split(".").reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
 }

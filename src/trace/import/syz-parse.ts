@@ -7,8 +7,8 @@ export type SyzArg =
 	| { readonly kind: "variable"; readonly name: string; readonly divide: bigint; readonly add: bigint }
 	/** `<r1=>0x0`: the variable that the call's answer sets */
 	| { readonly kind: "result"; readonly name: string; readonly arg: SyzArg }
-	/** without `arg`: plain memory. `addr` undefined: AUTO */
-	| { readonly kind: "pointer"; readonly addr?: bigint; readonly size?: bigint; readonly arg?: SyzArg }
+	/** without `arg`: plain memory. `addr` undefined: AUTO. `any`: to bytes and variables one after another, without a struct's shape */
+	| { readonly kind: "pointer"; readonly addr?: bigint; readonly size?: bigint; readonly any?: boolean; readonly arg?: SyzArg }
 	| { readonly kind: "data"; readonly bytes: Buffer }
 	| { readonly kind: "list"; readonly items: readonly SyzArg[] }
 	| { readonly kind: "union"; readonly name: string; readonly arg?: SyzArg }
@@ -20,8 +20,19 @@ export interface SyzLine {
 	readonly variable?: string;
 	readonly name: string;
 	readonly args: readonly SyzArg[];
-	/** `fail_nth: 3`, `async` */
-	readonly properties: readonly string[];
+	readonly properties: SyzProperties;
+}
+
+/** How a call is made. */
+export interface SyzProperties {
+	/** its nth allocation fails */
+	readonly failNth?: number;
+	/** the next call does not wait for it */
+	readonly async?: boolean;
+	/** it is made so many times more */
+	readonly rerun?: number;
+	/** other properties, as written */
+	readonly unknown: readonly string[];
 }
 
 /** Reads a program in syzkaller's syntax (its docs/program_syntax.md). InputError with file, line and column. */
@@ -57,16 +68,11 @@ class LineParser {
 		}
 		if (!this.#take("(")) this.#fail(start === this.#at ? "a call" : '"("');
 		const args = this.#list(")");
-		const properties: string[] = [];
+		let properties: SyzProperties = { unknown: [] };
 		if (this.#take("(")) {
 			const end = this.#text.indexOf(")", this.#at);
 			if (end < 0) this.#fail('")"');
-			properties.push(
-				...this.#text
-					.slice(this.#at, end)
-					.split(",")
-					.map((one) => one.trim()),
-			);
+			properties = propertiesOf(this.#text.slice(this.#at, end));
 			this.#at = end + 1;
 		}
 		this.#space();
@@ -118,9 +124,9 @@ class LineParser {
 			if (this.#take("/")) size = this.#number();
 			if (!this.#take(")")) this.#fail('")"');
 		}
-		this.#match(/=ANY/y);
+		const any = this.#match(/=ANY/y) !== undefined;
 		const none = !this.#take("=") || this.#match(/nil/y) !== undefined;
-		return { kind: "pointer", addr, size, ...(!none && { arg: this.#arg() }) };
+		return { kind: "pointer", addr, size, ...(any && { any }), ...(!none && { arg: this.#arg() }) };
 	}
 
 	/** `'text'` with \x escapes, `"hex"`, each optionally followed by `/length`. */
@@ -130,7 +136,8 @@ class LineParser {
 		while (this.#at < this.#text.length && this.#text[this.#at] !== quote) this.#at += this.#text[this.#at] === "\\" ? 2 : 1;
 		const inside = this.#text.slice(start, this.#at);
 		if (this.#text[this.#at++] !== quote) this.#fail(`a closing ${quote}`);
-		// `"$..."` is compressed data, which iommufd's calls do not use.
+		// Base64, for large data that only other drivers' calls have.
+		if (quote === '"' && /^\$[A-Za-z0-9+/=]*$/.test(inside)) return { kind: "data", bytes: Buffer.from(inside.slice(1), "base64") };
 		if (quote === '"' && !/^(?:[0-9a-fA-F]{2})*$/.test(inside)) this.#fail("bytes in hex");
 		const bytes = quote === '"' ? Buffer.from(inside, "hex") : unescaped(inside);
 		if (!this.#take("/")) return { kind: "data", bytes };
@@ -170,6 +177,19 @@ class LineParser {
 	#fail(what: string): never {
 		throw new InputError(`${this.#place}:${this.#at + 1}: ${what} expected`);
 	}
+}
+
+function propertiesOf(text: string): SyzProperties {
+	const unknown: string[] = [];
+	const known: { failNth?: number; async?: boolean; rerun?: number } = {};
+	for (const one of text.split(",").map((piece) => piece.trim())) {
+		const [, name, value] = /^(fail_nth|rerun)\s*:\s*(\d{1,6})$/.exec(one) ?? [];
+		if (name === "fail_nth") known.failNth = Number(value);
+		else if (name === "rerun") known.rerun = Number(value);
+		else if (one === "async") known.async = true;
+		else if (one !== "") unknown.push(one);
+	}
+	return { ...known, unknown };
 }
 
 const ESCAPES: Readonly<Record<string, number>> = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11 };

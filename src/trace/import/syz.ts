@@ -1,8 +1,9 @@
 /** Imports syzkaller programs by running them on a kernel. */
-import type { FieldInfo } from "../../../structs/index.js";
-import type { Kernel } from "../../kernel/kernel.js";
-import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
-import { type Pointee, SYZ_BASE, SYZ_SIZE, type SyzCall, syzCalls } from "../export/syz-calls.js";
+import { failsAllocations, type Kernel, PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
+import { SYZ_SIZE, type SyzCall } from "../export/syz-calls.js";
+import { areaOf, DataArea } from "./syz-area.js";
+import { contentsOf, NotMade, readField, type SyzValues, structBytes } from "./syz-bytes.js";
+import { syzCallNamed } from "./syz-named.js";
 import { parseSyz, type SyzArg, type SyzLine } from "./syz-parse.js";
 
 /** A line that was not imported, and why. */
@@ -16,147 +17,136 @@ export interface Imported {
 	/** calls that were made */
 	readonly calls: number;
 	readonly skipped: readonly Skipped[];
+	/** lines that were imported, and what a trace cannot say of them */
+	readonly notes: readonly Skipped[];
 }
 
-/** Where the program's data area is placed; syzkaller puts it into the lower half too. */
-const AREA = 0x20000000n;
-/** Data without an address of its own goes into the area's last quarter. */
-const AUTO_FROM = (SYZ_SIZE / 4n) * 3n;
 const NO_FILE = -1n;
 
 /**
- * Runs a syzkaller program on `kernel` (for example one that records): its openat, close, and the ioctls that
- * dev_iommu.txt describes. The others are skipped; their results have the values that the text gives.
+ * Runs a syzkaller program on `kernel` (for example one that records): what it does with files of iommufd and VFIO. Other calls are
+ * skipped; their results have the values that the text gives.
  * InputError for text that is not a program.
  */
 export function importSyz(text: string, file: string, kernel: Kernel): Imported {
 	const lines = parseSyz(text, file);
-	const area = kernel.mmap({ addr: AREA, length: SYZ_SIZE, prot: PROT_READ | PROT_WRITE });
-	const run = new Run(kernel, area < 0n ? undefined : area);
+	const area = new DataArea(areaOf(lines));
+	const mapped = kernel.mmap({ addr: area.base, length: SYZ_SIZE, prot: PROT_READ | PROT_WRITE }) === area.base;
+	const run = new Run(kernel, mapped ? area : undefined);
 	for (const line of lines) run.line(line);
 	kernel.exit();
-	return { calls: run.calls, skipped: run.skipped };
+	return { calls: run.calls, skipped: run.skipped, notes: run.notes };
 }
 
-/** Why a call cannot be made. */
-class NotMade extends Error {}
-
-class Run {
+class Run implements SyzValues {
 	calls = 0;
 	readonly skipped: Skipped[] = [];
+	readonly notes: Skipped[] = [];
 	readonly #variables = new Map<string, bigint>();
-	#auto = AUTO_FROM;
 	readonly #kernel: Kernel;
-	readonly #area: bigint | undefined;
+	readonly #area: DataArea | undefined;
 
-	constructor(kernel: Kernel, area: bigint | undefined) {
+	constructor(kernel: Kernel, area: DataArea | undefined) {
 		this.#kernel = kernel;
 		this.#area = area;
 	}
 
 	line(line: SyzLine): void {
-		for (const property of line.properties) this.#skip(line, `(${property}) has no meaning here`);
+		const { properties, name } = line;
 		try {
-			const answer = this.#call(line);
+			const answer = this.#failing(line, () => this.#call(line));
 			this.calls++;
 			if (line.variable !== undefined) this.#variables.set(line.variable, answer < 0 ? NO_FILE : BigInt(answer));
+			for (let again = 0; again < (properties.rerun ?? 0); again++, this.calls++) this.#call(line, false);
+			if (properties.async)
+				this.#note(line, "(async): it was made in order here; syzkaller does not wait for it, so its order is not certain");
+			for (const one of properties.unknown) this.#note(line, `(${one}) is not known and was left out`);
 		} catch (error) {
 			if (!(error instanceof NotMade)) throw error;
-			this.#skip(line, error.message);
+			this.skipped.push({ line: line.line, what: name, why: error.message });
 		}
 	}
 
-	#skip({ line, name }: SyzLine, why: string): void {
-		this.skipped.push({ line, what: name, why });
+	#note({ line, name }: SyzLine, why: string): void {
+		this.notes.push({ line, what: name, why });
 	}
 
-	#call({ name, args }: SyzLine): number {
-		if (name === "openat$iommufd") return this.#kernel.open("/dev/iommu");
-		if (name === "close") return this.#kernel.close(this.#file(args[0]));
-		const described = name.startsWith("ioctl$") ? syzCalls.find((call) => call.name === name.slice("ioctl$".length)) : undefined;
+	/** Makes a call while its nth allocation fails, where the kernel does that on request. */
+	#failing(line: SyzLine, make: () => number): number {
+		const nth = line.properties.failNth ?? 0;
+		if (nth === 0) return make();
+		const kernel = this.#kernel;
+		if (!failsAllocations(kernel)) {
+			this.#note(line, `(fail_nth: ${nth}): this kernel's allocations do not fail on request, so the call was made without`);
+			return make();
+		}
+		kernel.failNth(nth);
+		let failed = false;
+		try {
+			return make();
+		} finally {
+			failed = kernel.failNth(0);
+			this.#note(
+				line,
+				`(fail_nth: ${nth}): ${failed ? `its allocation ${nth} was made to fail` : `it makes fewer than ${nth} allocations here`}`,
+			);
+		}
+	}
+
+	/** Makes a call. Its answer sets variables, except when it is only made again. */
+	#call({ name, args }: SyzLine, keep = true): number {
+		const path = pathOf(name, args);
+		if (path !== undefined) return this.#kernel.open(path);
+		if (/^close(?:\$|$)/.test(name)) return this.#kernel.close(this.#file(args[0]));
+		if (!/^ioctl(?:\$|$)/.test(name)) throw new NotMade("is not a known call");
+		const written = args[1]?.kind === "number" ? Number(BigInt.asUintN(32, args[1].value)) : undefined;
+		const described = syzCallNamed(name, written);
 		if (described === undefined) throw new NotMade("is not a known call");
 		const file = this.#file(args[0]);
-		const { request } = described.ioctl;
+		const request = requestOf(described, written);
 		if (described.argument === "none") return this.#kernel.ioctl(file, request, 0n);
-		if (described.argument === "value") return this.#kernel.ioctl(file, request, this.#number(args[2]));
+		if (described.argument === "value") return this.#kernel.ioctl(file, request, this.number(args[2]));
 		const [, , arg] = args;
-		if (arg?.kind !== "pointer") return this.#kernel.ioctl(file, request, this.#number(arg));
-		if (arg.arg === undefined) return this.#kernel.ioctl(file, request, this.#address(arg));
-		const bytes = this.#struct(described, arg.arg);
+		if (arg?.kind !== "pointer") return this.#kernel.ioctl(file, request, this.number(arg));
+		if (arg.arg === undefined) return this.#kernel.ioctl(file, request, this.number(arg));
+		const bytes = arg.any ? contentsOf(arg, undefined, this) : structBytes(described, arg.arg, this);
 		const ret = this.#kernel.ioctl(file, request, bytes);
-		this.#results(described, arg.arg, bytes, ret);
+		if (keep) this.#results(described, arg.arg, bytes, ret);
 		return ret;
-	}
-
-	#struct(call: SyzCall, arg: SyzArg): Buffer {
-		if (arg.kind === "data") return Buffer.from(arg.bytes);
-		if (arg.kind !== "list") throw new NotMade("its argument is not a struct");
-		const given = arg.items[0] === undefined ? 0 : Number(this.#number(arg.items[0]));
-		// A struct that claims a larger size gets it, filled with zeroes.
-		const bytes = Buffer.alloc(Math.max(call.size, Math.min(given, 4096)));
-		call.fields.forEach((field, at) => {
-			const item = arg.items[at];
-			if (item === undefined || item.kind === "auto") return;
-			const pointee = call.pointees.find((one) => one.field === field.path);
-			write(bytes, field, item.kind === "pointer" ? this.#place(item, pointee) : this.#number(item));
-		});
-		return bytes;
 	}
 
 	#results(call: SyzCall, arg: SyzArg, bytes: Buffer, ret: number): void {
 		if (arg.kind !== "list") return;
 		call.fields.forEach((field, at) => {
 			const item = arg.items[at];
-			if (item?.kind === "result") this.#variables.set(item.name, ret < 0 ? this.#number(item.arg) : readField(bytes, field));
+			if (item?.kind === "result") this.#variables.set(item.name, ret < 0 ? this.number(item.arg) : readField(bytes, field));
 		});
 	}
 
-	/** A pointer's address, with its contents written there. */
-	#place(arg: SyzArg & { kind: "pointer" }, pointee: Pointee | undefined): bigint {
-		const contents = arg.arg === undefined ? undefined : this.#contents(arg.arg, pointee);
-		const addr = this.#address(arg, contents?.length);
+	get start(): bigint {
+		return this.#address(0x7f0000000000n, 0);
+	}
+
+	place(arg: SyzArg & { kind: "pointer" }, contents: Buffer | undefined): bigint {
+		const addr = this.#address(arg.addr, contents?.length ?? Number(arg.size ?? 0n));
 		if (contents !== undefined && contents.length > 0 && this.#kernel.poke(addr, contents) < 0) {
 			throw new NotMade(`its data does not fit in the memory at 0x${addr.toString(16)}`);
 		}
 		return addr;
 	}
 
-	#contents(arg: SyzArg, pointee: Pointee | undefined): Buffer {
-		if (arg.kind === "data") return arg.bytes;
-		if (arg.kind === "list" && pointee?.type !== undefined) {
-			const { leaves, size } = pointee.type;
-			const isArray = pointee.count !== undefined;
-			const records = isArray ? arg.items : [arg];
-			const bytes = Buffer.alloc(records.length * size);
-			records.forEach((record, index) => {
-				if (record.kind !== "list") return;
-				leaves.forEach((field, at) => {
-					if (record.items[at] !== undefined)
-						write(bytes, { ...field, offset: index * size + field.offset }, this.#number(record.items[at]));
-				});
-			});
-			return bytes;
-		}
-		throw new NotMade("one of its pointers points to something unknown");
-	}
-
-	#address({ addr, size }: SyzArg & { kind: "pointer" }, length = Number(size ?? 0n)): bigint {
+	#address(addr: bigint | undefined, length: number): bigint {
 		if (this.#area === undefined) throw new NotMade("there is no memory for its data");
-		if (addr === undefined) {
-			const at = this.#auto;
-			this.#auto += (BigInt(Math.max(length, 1)) + 15n) & ~15n;
-			if (this.#auto > SYZ_SIZE) throw new NotMade("there is no room left for its data");
-			return this.#area + at;
-		}
-		// The text may also contain other addresses: only those in the data area are moved.
-		return addr >= SYZ_BASE && addr < SYZ_BASE + SYZ_SIZE ? addr - SYZ_BASE + this.#area : addr;
+		const placed = this.#area.address(addr, length);
+		if (placed === undefined) throw new NotMade("there is no room left for its data");
+		return placed;
 	}
 
 	#file(arg: SyzArg | undefined): number {
-		return Number(BigInt.asIntN(32, this.#number(arg)));
+		return Number(BigInt.asIntN(32, this.number(arg)));
 	}
 
-	#number(arg: SyzArg | undefined): bigint {
+	number(arg: SyzArg | undefined): bigint {
 		switch (arg?.kind) {
 			case undefined:
 			case "auto":
@@ -166,27 +156,28 @@ class Run {
 			case "variable":
 				return (this.#variables.get(arg.name) ?? NO_FILE) / (arg.divide || 1n) + arg.add;
 			case "result":
-				return this.#number(arg.arg);
 			case "union":
-				return this.#number(arg.arg);
+				return this.number(arg.arg);
 			case "pointer":
-				return this.#address(arg);
+				return this.#address(arg.addr, Number(arg.size ?? 0n));
 			default:
 				throw new NotMade("one of its numbers is not a number");
 		}
 	}
 }
 
-function write(bytes: Buffer, field: FieldInfo, value: bigint): void {
-	let rest = BigInt.asUintN(field.size * 8, value);
-	for (let at = 0; at < field.size && field.offset + at < bytes.length; at++) {
-		bytes[field.offset + at] = Number(rest & 0xffn);
-		rest >>= 8n;
-	}
+/** The request as written, except for the direction bits that other architectures have there. */
+function requestOf({ ioctl }: SyzCall, written: number | undefined): number {
+	return written === undefined || (written & 0xffff) === ioctl.request ? ioctl.request : written;
 }
 
-function readField(bytes: Buffer, field: FieldInfo): bigint {
-	let value = 0n;
-	for (let at = field.size - 1; at >= 0; at--) value = (value << 8n) | BigInt(bytes[field.offset + at] ?? 0);
-	return value;
+/** The file that a call opens, if it is one of iommufd or VFIO; a path is text that may end with a zero byte. */
+function pathOf(name: string, args: readonly SyzArg[]): string | undefined {
+	if (name === "openat$iommufd") return "/dev/iommu";
+	if (name === "openat$vfio") return "/dev/vfio/vfio";
+	const at = /^openat(?:\$|$)/.test(name) ? 1 : /^open(?:\$|$)/.test(name) ? 0 : undefined;
+	const pointer = at === undefined ? undefined : args[at];
+	if (pointer?.kind !== "pointer" || pointer.arg?.kind !== "data") return undefined;
+	const path = pointer.arg.bytes.toString().replace(/\0.*$/s, "");
+	return /^\/dev\/(?:iommu$|vfio\/)/.test(path) ? path : undefined;
 }

@@ -100,7 +100,8 @@ function ioctlFields(step: IoctlStep): NormalField[] {
 	// Fields that the kernel did not change appear once.
 	const before = new Set(given.map(({ name, kind, value }) => `${name} ${kind} ${value}`));
 	const changed = back.filter(({ name, kind, value }) => !before.has(`${name.replace("after: ", "")} ${kind} ${value}`));
-	return [file("file", step.fd), ...given, ...answer(step), ...made, ...changed];
+	const failing = step.fail_nth === undefined ? [] : [text("failing allocation", step.fail_nth)];
+	return [file("file", step.fd), ...given, ...failing, ...answer(step), ...made, ...changed];
 }
 
 function structFields(step: IoctlStep, hex: string, prefix: string, files: Readonly<Record<string, string>>): NormalField[] {

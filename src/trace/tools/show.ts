@@ -68,7 +68,7 @@ function callArguments(step: Step): string[] {
 		case "peek":
 			return [`${step.addr}`, `length ${step.length}`];
 		case "ioctl":
-			return [step.fd, shownRequest(step), argumentText(step)];
+			return [step.fd, shownRequest(step), argumentText(step), ...(step.fail_nth ? [`fail_nth ${step.fail_nth}`] : [])];
 		case "poll":
 			return [step.fd, ...(step.events === undefined ? [] : [step.events.join("|")])];
 		case "dma":

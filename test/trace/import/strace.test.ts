@@ -1,7 +1,10 @@
 /** Tests of the import of strace logs. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { IoctlStep } from "../../../src/trace/format.js";
 import { importStrace } from "../../../src/trace/import/strace.js";
 import { parseStrace, splitAt, stringBytes } from "../../../src/trace/import/strace-parse.js";
+import { requestNumber } from "../../../src/trace/requests.js";
 import { stepLine } from "../../../src/trace/tools/show.js";
 
 const told = (...lines: string[]) => {
@@ -113,6 +116,52 @@ describe("trace import --strace", () => {
 			"6: struct iommu_ioas_alloc has no field colour",
 			"7: the log does not say which file 9 is (use strace -y)",
 			"8: the log does not show its answer",
+		]);
+	});
+
+	const fixture = (name: string) => told(readFileSync(`test/fixtures/import/${name}.log`, "utf8"));
+
+	it("lets the file decide which of a number's names is meant, and takes no pointer for a number", () => {
+		const { lines, skipped, steps } = fixture("strace-device-names");
+		expect(lines).toEqual(['open("/dev/vfio/devices/vfio0") = vfio1', "ioctl(vfio1, VFIO_DEVICE_RESET, 0) = -1 EINVAL", "close(vfio1)"]);
+		expect(requestNumber((steps[1] as IoctlStep).request)).toBe(0x3b6f);
+		expect(skipped).toEqual([
+			"3: the log has only the address of its argument",
+			"4: the log has only the address of its argument",
+			"5: calls on groups are not taken over",
+			"6: calls on groups are not taken over",
+		]);
+		const feature = importStrace(readFileSync("test/fixtures/import/strace-device-feature.log", "utf8"));
+		expect(feature.skipped).toEqual([{ line: 1, what: "ioctl VFIO_DEVICE_FEATURE", why: "the log has only the address of its argument" }]);
+		expect(feature.steps.filter(({ op }) => op === "ioctl")).toEqual([]);
+	});
+
+	it("makes nothing up: logs of today's strace, in which only calls without a struct stand by themselves", () => {
+		expect(fixture("strace-iommufd-plain").skipped).toEqual([
+			"2: the log has only the address of its argument",
+			"3: the log has only the address of its argument",
+			"5: the log has only the address of its argument",
+			"6: it comes after a call on this file that was not taken over, and may depend on it",
+		]);
+		const { skipped, lines } = fixture("strace-rel-time");
+		expect(skipped.map((one) => one.split(":")[0])).toEqual(["3", "5", "6", "7"]);
+		expect(lines).toEqual(['open("/dev/vfio/vfio") = vfio1', "ioctl(vfio1, VFIO_GET_API_VERSION, 0) = 0", "close(vfio1)"]);
+	});
+
+	it("says that a file came from a call that was not taken over, and that a request is not known", () => {
+		const { skipped } = told(
+			"ioctl(9</dev/vfio/4>, VFIO_GROUP_SET_CONTAINER, [8]) = 0",
+			'ioctl(9</dev/vfio/4>, VFIO_GROUP_GET_DEVICE_FD, "0000:00:02.0") = 10<anon_inode:[vfio-device]>',
+			"ioctl(10<anon_inode:[vfio-device]>, VFIO_DEVICE_RESET) = 0",
+			"ioctl(3</dev/iommu<char 10:124>>, IOMMU_SOMETHING_NEW, 0x7ffd) = 0",
+			"     0.000031 ioctl(3</dev/iommu>, IOMMU_DESTROY) = 0",
+		);
+		expect(skipped).toEqual([
+			"1: calls on groups are not taken over",
+			"2: calls on groups are not taken over",
+			"3: its file was returned by a call that was not taken over",
+			"4: this request is not known",
+			"5: the log does not have its argument",
 		]);
 	});
 });

@@ -1,9 +1,12 @@
 /** `trace export` and `trace import`: traces as C, and to and from syzkaller's and strace's text. */
 import { basename } from "node:path";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
-import { done, type Outcome, UsageError } from "../../frame/exit.js";
+import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { plural } from "../../frame/text.js";
 import { deliver, outputOption, programOf, programOption, some, textOf, traceArg, traceOf } from "./trace-files.js";
+
+const NO_STRACE = "no strace release prints the arguments of iommufd's calls";
+const OTHER_WAY = "what works: --record FILE, for what iommuctl's commands and scripts do; trace import --qemu, for QEMU's trace events";
 
 async function exportTrace(inv: Invocation): Promise<Outcome> {
 	const { args, options, io, err } = inv;
@@ -31,7 +34,17 @@ async function exportTrace(inv: Invocation): Promise<Outcome> {
 interface Taken {
 	readonly text: string;
 	readonly calls: number;
-	readonly skipped: readonly { readonly line: number; readonly what: string; readonly why: string }[];
+	readonly skipped: readonly Line[];
+	/** calls that are worth a trace; absent: all */
+	readonly useful?: number;
+	/** lines that were imported, and what the trace cannot say of them */
+	readonly notes?: readonly Line[];
+}
+
+interface Line {
+	readonly line: number;
+	readonly what: string;
+	readonly why: string;
 }
 
 async function importText(inv: Invocation): Promise<Outcome> {
@@ -41,37 +54,48 @@ async function importText(inv: Invocation): Promise<Outcome> {
 		throw new UsageError("trace import: exactly one form is needed", "--syz or --strace");
 	const source = await textOf(inv, file);
 	const name = basename(file === "-" ? "stdin" : file).replace(/\.[^.]*$/, "") || "imported";
-	const { text, calls, skipped } = await (options.strace === true ? fromStrace : fromSyz)(inv, source, name);
-	if (options.strace === true && calls === 0 && skipped.length === 0)
-		throw new UsageError(
-			`${file} has no ioctl: it is not a strace log of a program that uses /dev/iommu`,
-			"strace -f -y -e trace=openat,close,mmap,ioctl -o FILE writes one",
-		);
-	deliver(inv, text);
+	const { text, calls, skipped, notes = [], useful = calls } = await (options.strace === true ? fromStrace : fromSyz)(inv, source, name);
+	const nothing = options.strace === true && useful === 0 && (calls === 0 || skipped.length > 0);
+	if (nothing && calls === 0 && skipped.length === 0)
+		throw new UsageError(`${file} has no ioctl: it is not a strace log of a program that uses /dev/iommu`, OTHER_WAY);
+	if (!nothing) deliver(inv, text);
+	for (const { line, what, why } of notes) io.stderr.write(`${err.note("note:")} ${file}:${line}: ${what}: ${why}\n`);
 	for (const { line, what, why } of skipped) io.stderr.write(`${err.note("skipped:")} ${file}:${line}: ${what}: ${why}\n`);
+	if (nothing) {
+		io.stderr.write(
+			`${err.bad("failed")}  ${file}: nothing to import, ${plural(skipped.length, "line")} skipped: ${NO_STRACE}\n  ${OTHER_WAY}\n`,
+		);
+		return { exit: exitCode.failed, errno: 0 };
+	}
 	io.stderr.write(`${err.faint(`${plural(calls, "call")} imported, ${plural(skipped.length, "line")} skipped`)}\n`);
+	if (options.strace === true && skipped.length > 0) io.stderr.write(`${err.note("note:")} ${NO_STRACE}; ${OTHER_WAY}\n`);
 	return done;
 }
 
 async function fromStrace({ common }: Invocation, source: string, name: string): Promise<Taken> {
 	if (common.kernelGiven) throw new UsageError("a strace log has its answers already", "leave --kernel out");
 	const { importStrace } = await import("../../../trace/import/strace.js");
+	const { CONSTANT_ANSWERS } = await import("../../../trace/import/strace-requests.js");
 	const { TRACE_VERSION } = await import("../../../trace/index.js");
 	const { traceText } = await import("../../../trace/tools/index.js");
 	const { steps, skipped } = importStrace(source);
 	const text = traceText({ trace: "iommufd", version: TRACE_VERSION, source: "strace" }, [{ name, steps }]);
-	return { text, calls: steps.filter(({ op }) => op === "ioctl").length, skipped };
+	const calls = steps.flatMap((step) => (step.op === "ioctl" ? [step.request] : []));
+	return { text, calls: calls.length, useful: calls.filter((request) => !CONSTANT_ANSWERS.has(request)).length, skipped };
 }
 
 async function fromSyz(inv: Invocation, source: string, name: string): Promise<Taken> {
 	const { importSyz } = await import("../../../trace/import/syz.js");
+	const { importC, isCReproducer } = await import("../../../trace/import/syz-c.js");
 	const { recordSteps } = await import("../../../trace/import/record-steps.js");
 	const { TRACE_VERSION } = await import("../../../trace/index.js");
 	const { traceText } = await import("../../../trace/tools/index.js");
 	const { announce } = await import("../../frame/announce.js");
 	await announce(inv);
 	const kernel = await inv.context.kernel();
-	const { steps, result } = recordSteps(kernel, (recorded) => importSyz(source, inv.args[0], recorded));
+	const { steps, result } = recordSteps(kernel, (recorded) =>
+		isCReproducer(source) ? importC(source, recorded) : importSyz(source, inv.args[0], recorded),
+	);
 	const header = { trace: "iommufd", version: TRACE_VERSION, source: "syzkaller", kernel: kernel.kind } as const;
 	return { text: traceText(header, [{ name, steps }]), ...result };
 }
