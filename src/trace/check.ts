@@ -189,6 +189,13 @@ export function checkStep(step: Fields): asserts step is Fields & Step {
 	check(step, op);
 	if (step.process !== undefined) text(step, op, "process");
 	if (step.pending !== undefined && step.pending !== true) bad("pending", op, "is not true");
+	if (step.time !== undefined) microseconds(step, op, "time");
+	if (step.duration !== undefined) microseconds(step, op, "duration");
+}
+
+function microseconds(step: Fields, op: string, field: string): void {
+	const value = step[field];
+	if (typeof value !== "number" || !Number.isFinite(value) || value < 0) bad(field, op, "is not a number of microseconds");
 }
 
 /** Throws a FieldError if the first line is not the header of a trace that this version can read. */

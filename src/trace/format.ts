@@ -160,6 +160,7 @@ export interface ExitStep {
 /**
  * Everything that a program does, except its `end`, which the reader handles. `process`: the child that does it.
  * `pending`: the call had not returned when the recording ended; its answer, `ret` 0, is not known.
+ * `time` and `duration`: when it was made and how long it took, in microseconds from a fixed moment; never compared.
  */
 export type Step = (
 	| ForkStep
@@ -178,7 +179,7 @@ export type Step = (
 	| PwriteStep
 	| PollStep
 	| DmaStep
-) & { readonly process?: string; readonly pending?: true };
+) & { readonly process?: string; readonly pending?: true; readonly time?: number; readonly duration?: number };
 
 /**
  * Whether a step recorded an answer, so that replay counts it: every ioctl, read, write, pread,

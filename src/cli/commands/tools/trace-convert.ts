@@ -50,21 +50,26 @@ interface Line {
 async function importText(inv: Invocation): Promise<Outcome> {
 	const { args, options, io, err } = inv;
 	const [file] = args;
-	if ((options.strace === true) === (options.syz === true))
-		throw new UsageError("trace import: exactly one form is needed", "--syz or --strace");
+	const forms = [options.syz, options.strace, options.qemu].filter((form) => form === true);
+	if (forms.length !== 1) throw new UsageError("trace import: exactly one form is needed", "--syz, --strace or --qemu");
 	const source = await textOf(inv, file);
 	const name = basename(file === "-" ? "stdin" : file).replace(/\.[^.]*$/, "") || "imported";
-	const { text, calls, skipped, notes = [], useful = calls } = await (options.strace === true ? fromStrace : fromSyz)(inv, source, name);
-	const nothing = options.strace === true && useful === 0 && (calls === 0 || skipped.length > 0);
+	const {
+		text,
+		calls,
+		skipped,
+		notes = [],
+		useful = calls,
+	} = await (options.strace === true ? fromStrace : options.qemu === true ? fromQemu : fromSyz)(inv, source, name);
+	const nothing = options.syz !== true && useful === 0 && (calls === 0 || skipped.length > 0);
 	if (nothing && calls === 0 && skipped.length === 0)
 		throw new UsageError(`${file} has no ioctl: it is not a strace log of a program that uses /dev/iommu`, OTHER_WAY);
 	if (!nothing) deliver(inv, text);
 	for (const { line, what, why } of notes) io.stderr.write(`${err.note("note:")} ${file}:${line}: ${what}: ${why}\n`);
 	for (const { line, what, why } of skipped) io.stderr.write(`${err.note("skipped:")} ${file}:${line}: ${what}: ${why}\n`);
 	if (nothing) {
-		io.stderr.write(
-			`${err.bad("failed")}  ${file}: nothing to import, ${plural(skipped.length, "line")} skipped: ${NO_STRACE}\n  ${OTHER_WAY}\n`,
-		);
+		const why = options.strace === true ? `: ${NO_STRACE}\n  ${OTHER_WAY}` : "";
+		io.stderr.write(`${err.bad("failed")}  ${file}: nothing to import, ${plural(skipped.length, "line")} skipped${why}\n`);
 		return { exit: exitCode.failed, errno: 0 };
 	}
 	io.stderr.write(`${err.faint(`${plural(calls, "call")} imported, ${plural(skipped.length, "line")} skipped`)}\n`);
@@ -82,6 +87,21 @@ async function fromStrace({ common }: Invocation, source: string, name: string):
 	const text = traceText({ trace: "iommufd", version: TRACE_VERSION, source: "strace" }, [{ name, steps }]);
 	const calls = steps.flatMap((step) => (step.op === "ioctl" ? [step.request] : []));
 	return { text, calls: calls.length, useful: calls.filter((request) => !CONSTANT_ANSWERS.has(request)).length, skipped };
+}
+
+async function fromQemu({ common, args }: Invocation, source: string, name: string): Promise<Taken> {
+	if (common.kernelGiven) throw new UsageError("QEMU's trace events have their answers already", "leave --kernel out");
+	const { importQemu } = await import("../../../trace/import/qemu.js");
+	const { TRACE_VERSION } = await import("../../../trace/index.js");
+	const { traceText } = await import("../../../trace/tools/index.js");
+	const { steps, skipped, events } = importQemu(source);
+	if (events === 0)
+		throw new UsageError(
+			`${args[0]} has no event of QEMU's iommufd backend`,
+			"qemu-system-... -trace 'iommufd_*' -trace 'vfio_*' -D FILE writes them (QEMU 8.2 and later)",
+		);
+	const text = traceText({ trace: "iommufd", version: TRACE_VERSION, source: "qemu" }, [{ name, steps }]);
+	return { text, calls: steps.filter(({ op }) => op === "ioctl").length, skipped };
 }
 
 async function fromSyz(inv: Invocation, source: string, name: string): Promise<Taken> {
@@ -120,17 +140,28 @@ export const exportCommand: CommandSpec = {
 
 export const importCommand: CommandSpec = {
 	name: "import",
-	summary: "a trace from a syzkaller program, or from a strace log",
+	summary: "a trace from a syzkaller program, a strace log, or QEMU's trace events",
 	details: [
-		"--syz runs the calls that are described for /dev/iommu on a kernel and records them; --strace takes the ioctls whose",
-		"argument the log has: its bytes, or its fields by name. What is not imported is listed on stderr, line by line.",
+		"--syz runs a syzkaller program, or the C that syzkaller makes of one, on a kernel and records it: what it does with the",
+		"files of iommufd and VFIO. Fields that the program leaves out have their types' defaults. (fail_nth: N) makes the call's Nth",
+		"allocation fail, and the trace says so; (rerun: N) makes the call N times more; (async) is noted.",
+		"--qemu takes the calls out of QEMU's trace events iommufd_* and vfio_*, with the answers and times that they have.",
+		"--strace takes the ioctls whose argument the log has: its bytes, its fields by name, or a number. No strace release prints the",
+		"arguments of iommufd's calls: with its usual logs there is nothing to import (exit 1), and --record is what works.",
+		"What is not imported is listed on stderr, line by line; nothing is made up.",
 	].join("\n"),
 	args: [{ name: "FILE", value: "file", doc: "a program's text or a log; - is stdin" }],
-	options: () => [{ flags: "--syz", doc: "a syzkaller program" }, { flags: "--strace", doc: "a strace log" }, outputOption],
+	options: () => [
+		{ flags: "--syz", doc: "a syzkaller program, or its C reproducer" },
+		{ flags: "--strace", doc: "a strace log" },
+		{ flags: "--qemu", doc: "a log of QEMU's trace events" },
+		outputOption,
+	],
 	groups: ["kernel", "own-kernel"],
 	examples: [
 		["trace import --syz crash.syz -o crash.jsonl", ""],
-		["trace import --strace vmm.log | iommuctl trace show -", "after strace -f -y -e trace=openat,close,mmap,ioctl -o vmm.log"],
+		["trace import --syz repro.c | iommuctl trace show -", "the C reproducer of a syzbot report"],
+		["trace import --qemu vm.log -o vm.jsonl", "after qemu-system-... -trace 'iommufd_*' -trace 'vfio_*' -D vm.log"],
 	],
 	run: importText,
 };
