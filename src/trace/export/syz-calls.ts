@@ -28,6 +28,8 @@ export interface Pointee {
 	readonly pages?: boolean;
 	/** only the kernel writes there */
 	readonly out?: boolean;
+	/** it reads and writes there */
+	readonly both?: boolean;
 }
 
 export interface SyzCall {
@@ -132,7 +134,7 @@ const hwptFields = ["size", "flags", "dev_id", "pt_id", "out_hwpt_id", "__reserv
 const selftestData = BigInt(defines.IOMMU_HWPT_DATA_SELFTEST);
 const selftestEntries = BigInt(defines.IOMMU_HWPT_INVALIDATE_DATA_SELFTEST);
 // Its pointer is a constant there: 0, no check of the pages.
-const accessPages = test("IOMMU_TEST_OP_ACCESS_PAGES", "access_pages", [], ["id"]);
+const accessPages = test("IOMMU_TEST_OP_ACCESS_PAGES", "access_pages", [], ["id"], { "access_pages.uptr": 0n });
 const accessRw = test("IOMMU_TEST_OP_ACCESS_RW", "access_rw", [{ field: "uptr" }], ["id"]);
 
 /**

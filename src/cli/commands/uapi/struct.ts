@@ -22,6 +22,7 @@ import { didYouMean } from "../../frame/suggest.js";
 import { hexBytes, hexDump, table } from "../../frame/text.js";
 import { wrapText } from "../../frame/wrap-text.js";
 import { checkCommand } from "./struct-check.js";
+import { exportCommand } from "./struct-export.js";
 
 function callsOf(struct: StructType): Ioctl[] {
 	return allCalls().filter((call) => call.struct?.name === struct.name);
@@ -289,6 +290,7 @@ const commands: readonly CommandSpec[] = [
 		run: decode,
 	},
 	checkCommand(findStruct),
+	exportCommand,
 ];
 
 const family: Family = {
