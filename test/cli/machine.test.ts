@@ -57,7 +57,7 @@ describe("machine show", () => {
 
 	test("list has the built-in ones, one of them the default", () => {
 		const { machines } = JSON.parse(iommuctl(["machine", "list", "--json"]).stdout) as { machines: { name: string; default: boolean }[] };
-		expect(machines.map(({ name }) => name)).toEqual(["mixed", "vtd", "smmuv3", "amd", "riscv", "selftest"]);
+		expect(machines.map(({ name }) => name)).toEqual(["mixed", "vtd", "smmuv3", "tegra241", "amd", "riscv", "selftest"]);
 		expect(machines.filter((each) => each.default)).toMatchObject([{ name: "mixed" }]);
 	});
 });

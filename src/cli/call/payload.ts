@@ -18,7 +18,8 @@ const camel = (text: string): string => text.replace(/-([a-z0-9])/g, (_, letter:
 export function payloadOptions(payloads: readonly Payload[]): OptionSpec[] {
 	return [
 		...payloads.map(({ name, struct, example, bits }) => ({
-			flags: `--${name} <fields>`,
+			// nothing is to be given where the kernel fills in all of it
+			flags: `--${name} ${example === "" ? "[fields]" : "<fields>"}`,
 			value: { fieldsOf: struct.name, ...(bits && { bits }) },
 			doc: `struct ${struct.name}${example && `, e.g. ${example}`}; sets the type too`,
 			group,
@@ -33,7 +34,8 @@ function payloadBytes(draft: Draft, payloads: readonly Payload[]): { bytes: Uint
 	const found = [...payloads.map(({ name }) => name), "data-hex", "data-file"].filter((name) => options[camel(name)] !== undefined);
 	if (found.length > 1) throw new UsageError(`--${found[0]} and --${found[1]} both give the data`, "give one of them");
 	if (found.length === 0) return undefined;
-	const text = options[camel(found[0])] as string;
+	const given = options[camel(found[0])] as string | true;
+	const text = given === true ? "" : given;
 	if (found[0] === "data-hex") return { bytes: parseHexBytes(text, "--data-hex") };
 	if (found[0] === "data-file") return { bytes: readInput(io, text, "--data-file") };
 	const payload = payloads.find(({ name }) => name === found[0]) as Payload;

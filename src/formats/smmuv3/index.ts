@@ -6,3 +6,4 @@ export * from "./events.js";
 export * from "./queues.js";
 export * from "./registers.js";
 export * from "./stream-table.js";
+export * from "./tegra241.js";

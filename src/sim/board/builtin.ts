@@ -46,14 +46,17 @@ function devices({ iommu: { name: iommu }, devices: own }: BuiltinMachine, seg: 
 /** Numbers the virtual devices consecutively, across parents. */
 const named = (siov: readonly object[]) => (siov.length > 0 ? { siov: siov.map((each, n) => ({ name: `siov${n}`, ...each })) } : {});
 
-/** Every built-in machine, by its name: `mixed`, then one of each kind. */
+/** Every built-in machine, by its name: `mixed`, then those of each kind. */
 export function builtinMachines(vendors: readonly BoardVendor[]): Readonly<Record<string, unknown>> {
-	return Object.fromEntries([["mixed", mixed(vendors)], ...vendors.map((vendor) => [vendor.kind, machineOf(vendor)])]);
+	const own = vendors.flatMap(({ kind, builtin, variants = {} }) =>
+		Object.entries({ [kind]: builtin, ...variants }).map(([name, machine]) => [name, machineOf(name, kind, machine)] as const),
+	);
+	return Object.fromEntries([["mixed", mixed(vendors)], ...own]);
 }
 
-function machineOf({ kind, builtin }: BoardVendor) {
+function machineOf(name: string, kind: string, builtin: BuiltinMachine) {
 	const { about, arch, iommu, kernel } = builtin;
-	const base = { name: kind, about, arch };
+	const base = { name, about, arch };
 	const iommus = [{ ...iommu, kind }];
 	if (builtin.devices === undefined) return { ...base, iommus };
 	const { siov, ...pci } = devices(builtin, "0000");

@@ -18,6 +18,8 @@ export interface BoardVendor<I extends Iommu = Iommu> {
 	describe(iommu: I): string;
 	/** the built-in machine of this kind */
 	readonly builtin: BuiltinMachine;
+	/** further built-in machines of this kind, by name */
+	readonly variants?: Readonly<Record<string, BuiltinMachine>>;
 	/** The IOMMUs that a trace's header names; undefined: none of this kind. */
 	recorded?(header: TraceHeader): RecordedIommus | undefined;
 	/** A unit of the running system, in the form of a machine file without its name; undefined: it is of another kind. */

@@ -1,6 +1,7 @@
 /** The interfaces between iommufd's and the driver's halves of vIOMMUs and hardware queues. */
 import type { Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
+import type { RegisterPages } from "../memory/register-pages.js";
 import type { IommuDevice } from "./device.js";
 import type { NestedDomain } from "./domain.js";
 import type { IommuInstance } from "./driver.js";
@@ -10,6 +11,8 @@ import type { GivenData } from "./user-data.js";
 /** iommufd's half of a vIOMMU. */
 export interface ViommuCore {
 	readonly iommu: IommuInstance;
+	/** IOMMU_VIOMMU_TYPE_* */
+	readonly viommuType: number;
 	/** The device whose virtual ID is `virtId`. */
 	findDevice(virtId: bigint): IommuDevice | undefined;
 	/** The virtual ID of the device. */
@@ -18,11 +21,20 @@ export interface ViommuCore {
 	report(type: number, data: Uint8Array): "queued" | "lost" | undefined;
 	/** Pages that user space can map at an offset (in pages) of the context's file; a mapping keeps the vIOMMU alive. */
 	newMappable(pages: number): { readonly object: MemoryObject; readonly offset: number };
+	/** The same for registers; `written` is told which bytes of them user space wrote. */
+	newRegisters(
+		pages: number,
+		written: (offset: number, count: number) => void,
+	): { readonly object: RegisterPages; readonly offset: number };
 	removeMappable(offset: number): void;
 }
 
 /** iommufd's half of a hardware queue. */
 export interface HwQueueCore {
+	/** its memory: the address and the bytes that the caller gave, and the host-physical address, once it is pinned */
+	readonly iova: bigint;
+	readonly length: bigint;
+	readonly pa: bigint;
 	/** Another queue depends on it, which keeps it from being destroyed. */
 	hold(by: HwQueueCore): void;
 	letGo(): void;

@@ -3,7 +3,8 @@ import { iommu_hw_queue_alloc, iommu_hw_queue_type } from "../../../structs/inde
 import type { Ret } from "../../kernel/kernel.js";
 import type { HwQueueCore, HwQueueOps } from "../contract/viommu.js";
 import { IOVA_MAX } from "../iova/interval-set.js";
-import { Access, type PinnedRange } from "./access.js";
+import { frameOf, PAGE_MASK, PAGE_SHIFT } from "../memory/memory-object.js";
+import { Access, type PinnedRange, pinnedPages } from "./access.js";
 import { hwQueueAllocChecks, queueMemoryChecks } from "./checks/viommu.js";
 import type { Command } from "./command.js";
 import { IommufdObject } from "./object.js";
@@ -27,9 +28,19 @@ export class HwQueue extends IommufdObject implements HwQueueCore {
 	/** the queue without which it would not work */
 	#previous: HwQueue | undefined;
 
-	constructor(readonly viommu: Viommu) {
+	constructor(
+		readonly viommu: Viommu,
+		readonly iova: bigint,
+		readonly length: bigint,
+	) {
 		super(viommu.context);
 		viommu.users++;
+	}
+
+	/** host-physical; 0 before it is pinned */
+	get pa(): bigint {
+		const [first] = this.pinned === undefined ? [] : pinnedPages(this.pinned);
+		return first === undefined ? 0n : (BigInt(frameOf(first.object, first.page)) << PAGE_SHIFT) | (this.iova & PAGE_MASK);
 	}
 
 	hold(by: HwQueueCore): void {
@@ -75,8 +86,8 @@ export function hwQueueAlloc(command: Command): Ret {
 	if (ops.hwQueueSupported === undefined || ops.initHwQueue === undefined) return command.fail(hwQueueAllocChecks.noHwQueues, viommu.id);
 	let rc = ops.hwQueueSupported(type);
 	if (rc < 0) return rc;
-	const queue = new HwQueue(viommu);
-	rc = pinQueue(queue, iova, length);
+	const queue = new HwQueue(viommu, iova, length);
+	rc = pinQueue(queue);
 	if (rc === 0) {
 		const init = ops.initHwQueue(queue, command.u32(at.index));
 		if (typeof init === "number") rc = init;
@@ -92,8 +103,8 @@ export function hwQueueAlloc(command: Command): Ret {
 }
 
 /** Pin the queue's memory through the nesting parent. -EFAULT unless it is physically contiguous. */
-function pinQueue(queue: HwQueue, iova: bigint, length: bigint): Ret {
-	const { viommu, context } = queue;
+function pinQueue(queue: HwQueue): Ret {
+	const { viommu, context, iova, length } = queue;
 	const { reasons } = context.system;
 	const start = iova & ~0xfffn;
 	const pages = (iova + length - start + 0xfffn) >> 12n;

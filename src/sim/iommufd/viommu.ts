@@ -6,6 +6,7 @@ import type { IommuInstance } from "../contract/driver.js";
 import type { AllocData } from "../contract/user-data.js";
 import type { ViommuCore, ViommuOps } from "../contract/viommu.js";
 import type { MemoryObject } from "../memory/memory-object.js";
+import { RegisterPages } from "../memory/register-pages.js";
 import { eventChecks, vdeviceAllocChecks, viommuAllocChecks } from "./checks/viommu.js";
 import type { Command } from "./command.js";
 import type { HwptPaging } from "./hwpt.js";
@@ -66,8 +67,18 @@ export class Viommu extends IommufdObject implements ViommuCore {
 	}
 
 	newMappable(pages: number): { readonly object: MemoryObject; readonly offset: number } {
+		return this.#offer(this.context.system.physical.newMappable(pages));
+	}
+
+	newRegisters(
+		pages: number,
+		written: (offset: number, count: number) => void,
+	): { readonly object: RegisterPages; readonly offset: number } {
+		return this.#offer(this.context.system.physical.adopt(pages, (frame) => new RegisterPages(pages, frame, written)));
+	}
+
+	#offer<T extends MemoryObject>(object: T): { readonly object: T; readonly offset: number } {
 		const { context } = this;
-		const object = context.system.physical.newMappable(pages);
 		// A mapping keeps the vIOMMU alive, and the context as an open file would.
 		object.onMapping = (change) => {
 			this.users += change;

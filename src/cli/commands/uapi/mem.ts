@@ -15,10 +15,13 @@ async function alloc(inv: Invocation): Promise<Outcome> {
 	const length = parseNumber(inv.args[0], "LENGTH");
 	const addr = options.at === undefined ? 0n : parseNumber(options.at as string, "--at");
 	const prot = protection((options.prot as string | undefined) ?? "rw");
-	const fd = options.memfd === undefined ? undefined : parseFd(options.memfd as string, "--memfd");
+	if (options.memfd !== undefined && options.iommu) throw new UsageError("--memfd and --iommu both give the file", "give one of them");
+	const file = options.memfd === undefined ? undefined : parseFd(options.memfd as string, "--memfd");
 	const offset = options.offset === undefined ? undefined : parseNumber(options.offset as string, "--offset");
-	if (offset !== undefined && fd === undefined) throw new UsageError("--offset is an offset in a file", "give the file by --memfd");
+	if (offset !== undefined && file === undefined && !options.iommu)
+		throw new UsageError("--offset is an offset in a file", "give the file by --memfd or --iommu");
 	await announce(inv);
+	const fd = options.iommu ? await context.iommu() : file;
 	const got = (await context.kernel()).mmap({ addr, length, prot, fd, offset });
 	if (got >= 0n) context.regions.set(got, { addr: got, length, what: "mem alloc" });
 	return await showIo(inv, {
@@ -118,18 +121,20 @@ const address = { name: "ADDRESS", doc: "in the program's memory" };
 const commands: readonly CommandSpec[] = [
 	{
 		name: "alloc",
-		summary: "allocate zeroed memory, or map a memory file",
+		summary: "allocate zeroed memory, or map a memory file or a driver's pages",
 		args: [{ name: "LENGTH", doc: "bytes, rounded up to pages" }],
 		options: () => [
 			{ flags: "--at <address>", doc: "exactly at this address (EEXIST if something is mapped there)" },
 			{ flags: "--prot <rw>", value: { names: ["r", "w", "rw"] }, doc: "what the program may do: r, w or rw (rw)" },
 			{ flags: "--memfd <fd>", doc: "map this file's memory, shared" },
+			{ flags: "--iommu", doc: "map what a driver offers at --offset of /dev/iommu: the registers of a virtual IOMMU" },
 			{ flags: "--offset <bytes>", doc: "where in the file" },
 		],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [
 			["mem alloc 1M --at 0x200000000", ""],
 			["mem alloc 64k --memfd $file", "in a script, after `file = mem memfd 64k`"],
+			["mem alloc 64k --iommu --offset 0x1000", "as viommu alloc --tegra241 answered"],
 		],
 		run: alloc,
 	},

@@ -23,6 +23,7 @@ export const viommu: Family = {
 			examples: [
 				["viommu alloc 4 5 --type ARM_SMMUV3", "for device 4 over page table 5"],
 				["viommu alloc 4 5 --selftest in_data=0x1234", "the mock driver's, with its data"],
+				["viommu alloc 4 5 --tegra241", "with a page of registers to map, whose offset the kernel answers"],
 			],
 		}),
 	],
@@ -52,7 +53,10 @@ export const hwQueue: Family = {
 			summary: "make a hardware queue",
 			ioctl: "IOMMU_HW_QUEUE_ALLOC",
 			positional: [viommuId],
-			examples: [["hw-queue alloc 6 --type SELFTEST --index 0 --nesting-parent-iova 0x1000000 --length 4k", ""]],
+			examples: [
+				["hw-queue alloc 6 --type SELFTEST --index 0 --nesting-parent-iova 0x1000000 --length 4k", ""],
+				["hw-queue alloc 6 --type TEGRA241_CMDQV --index 0 --nesting-parent-iova 0x20000 --length 4k", "a guest's own command queue"],
+			],
 		}),
 	],
 };

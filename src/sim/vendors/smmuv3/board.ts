@@ -5,7 +5,8 @@ import { decodeFields } from "../../../formats/words.js";
 import type { Iommu } from "../../board/description.js";
 import { type Fields, MachineError, readInteger } from "../../board/fields.js";
 import { entriesOf, recordedReserved, textOf } from "../../board/trace-header.js";
-import type { BoardVendor } from "../../board/vendor.js";
+import type { BoardVendor, BuiltinMachine } from "../../board/vendor.js";
+import { FIELD, parseTegra241, type Tegra241Cmdqv, tegra241File } from "./tegra241-board.js";
 
 /** An SMMUv3. */
 export interface Smmuv3Iommu extends Iommu {
@@ -18,6 +19,8 @@ export interface Smmuv3Iommu extends Iommu {
 	readonly canwbs: boolean;
 	/** the root complex forwards ATS (IORT) */
 	readonly ats: boolean;
+	/** the Tegra241 CMDQV extension */
+	readonly tegra241?: Tegra241Cmdqv;
 }
 
 const kind = "smmuv3";
@@ -28,6 +31,22 @@ export const QUIRKS = {
 	wholeIpa: "qemu-whole-ipa",
 	hitsAllowReads: "qemu-tlb-hits-allow-reads",
 } as const;
+
+const builtin: BuiltinMachine & { readonly iommu: { readonly idr: readonly number[] } } = {
+	about: "Arm SMMUv3 with both stages, ATS, stalls and 16-bit substream IDs",
+	arch: "aarch64",
+	iommu: {
+		name: "smmu0",
+		// both stages, ATS, PRI (a queue of 512), stall, HTTU, 16-bit ASIDs and VMIDs, 2-level CDs, 16-bit SSIDs, RIL, FWB
+		idr: [0x0c4d149b, 0x02734c10, 0, 0x1514, 0, 0x74],
+		aidr: 1,
+		canwbs: true,
+		ats: true,
+		reserved: [{ first: 0x8000000, last: 0x80fffff, type: "msi" }],
+	},
+	devices: { svm: { stall: true } },
+	mixed: "SMMUv3",
+};
 
 export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" } = {
 	kind,
@@ -44,23 +63,26 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 		aidr: f.int("aidr", 0xffff_ffff) ?? 1,
 		canwbs: f.bool("canwbs", false),
 		ats: f.bool("ats", false),
+		tegra241: parseTegra241(f),
 	}),
-	file: (i) => ({ idr: i.idr.map((r) => hex(r)), iidr: hex(i.iidr), aidr: hex(i.aidr), canwbs: i.canwbs, ats: i.ats }),
-	describe: (i) => `${kind}, idr ${i.idr.map((r) => hex(r)).join(" ")}${i.canwbs ? ", canwbs" : ""}${i.ats ? ", ats" : ""}`,
-	builtin: {
-		about: "Arm SMMUv3 with both stages, ATS, stalls and 16-bit substream IDs",
-		arch: "aarch64",
-		iommu: {
-			name: "smmu0",
-			// both stages, ATS, PRI (a queue of 512), stall, HTTU, 16-bit ASIDs and VMIDs, 2-level CDs, 16-bit SSIDs, RIL, FWB
-			idr: [0x0c4d149b, 0x02734c10, 0, 0x1514, 0, 0x74],
-			aidr: 1,
-			canwbs: true,
-			ats: true,
-			reserved: [{ first: 0x8000000, last: 0x80fffff, type: "msi" }],
+	file: (i) => ({
+		idr: i.idr.map((r) => hex(r)),
+		iidr: hex(i.iidr),
+		aidr: hex(i.aidr),
+		canwbs: i.canwbs,
+		ats: i.ats,
+		...tegra241File(i.tegra241),
+	}),
+	describe: (i) =>
+		`${kind}, idr ${i.idr.map((r) => hex(r)).join(" ")}${i.canwbs ? ", canwbs" : ""}${i.ats ? ", ats" : ""}${i.tegra241 ? ", Tegra241 CMDQV" : ""}`,
+	builtin,
+	variants: {
+		tegra241: {
+			...builtin,
+			about: "Arm SMMUv3 with NVIDIA's Tegra241 CMDQV: command queues that guests drive themselves",
+			iommu: { ...builtin.iommu, [FIELD]: {} },
+			mixed: undefined,
 		},
-		devices: { svm: { stall: true } },
-		mixed: "SMMUv3",
 	},
 	/** Its registers are not in sysfs; only GET_HW_INFO of a bound device tells them. */
 	probe({ name, note }) {
@@ -68,7 +90,7 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 		note(
 			`${name}: its ID registers are assumed to be those of the built-in machine; \`device info\` of a bound device shows the true ones`,
 		);
-		const { idr, aidr, canwbs, ats } = smmuv3Board.builtin.iommu;
+		const { idr, aidr, canwbs, ats } = builtin.iommu;
 		return { kind, idr, aidr, canwbs, ats };
 	},
 	/** `hw_info`, the bytes that GET_HW_INFO returned, and every device's `smmu`. */

@@ -4,6 +4,7 @@ import { entriesChecks, userDataChecks } from "../../contract/checks.js";
 import { check, checks } from "../../why/check.js";
 import { atcChecks } from "../common/checks.js";
 import type { DriverChecks } from "../vendor.js";
+import { tegraNotes, tegraQueueChecks, tegraQueueTypeChecks, tegraVdeviceChecks, tegraViommuChecks } from "./tegra241-checks.js";
 
 const DRIVER = "observed on Linux 7.3.4";
 const SPEC = "Arm IHI 0070";
@@ -30,11 +31,19 @@ export const smmuPagingChecks = checks(DRIVER, {
 });
 
 export const smmuInfoChecks = checks("uAPI: iommu_hw_info", {
-	smmuInfoType: check(EOPNOTSUPP, "in_data_type is {type:x}", "in_data_type must be DEFAULT (0) or ARM_SMMUV3 (2)"),
+	smmuInfoType: check(
+		EOPNOTSUPP,
+		"in_data_type is {type:x}",
+		"in_data_type must be DEFAULT (0) or ARM_SMMUV3 (2), or TEGRA241_CMDQV (3) where the SMMU has that extension",
+	),
 });
 
 export const smmuViommuChecks = checks("uAPI: iommu_viommu_alloc", {
-	smmuViommuType: check(EOPNOTSUPP, "type is {type:x}", "type must be ARM_SMMUV3 (1)"),
+	smmuViommuType: check(
+		EOPNOTSUPP,
+		"type is {type:x}",
+		"type must be ARM_SMMUV3 (1), or TEGRA241_CMDQV (2) where the SMMU has that extension",
+	),
 	smmuNoNesting,
 	smmuIncoherent: check(
 		EOPNOTSUPP,
@@ -190,9 +199,11 @@ export const smmuChecks: DriverChecks = {
 	attach: { paging: smmuPagingAttachChecks, nested: smmuNestedAttachChecks },
 	hwInfo: smmuInfoChecks,
 	viommuSupported: smmuViommuChecks,
-	initViommu: smmuInitViommuChecks,
+	initViommu: { parent: smmuInitViommuChecks, tegra241: tegraViommuChecks },
 	viommuAllocNested: smmuNestedChecks,
-	addVdevice: smmuVdeviceChecks,
+	addVdevice: { tegra241: tegraVdeviceChecks, any: smmuVdeviceChecks },
 	viommuInvalidate: smmuInvalidateChecks,
-	notes: { event: smmuEventChecks, atc: atcChecks },
+	hwQueueSupported: tegraQueueTypeChecks,
+	initHwQueue: tegraQueueChecks,
+	notes: { event: smmuEventChecks, atc: atcChecks, queue: tegraNotes },
 };

@@ -3,6 +3,7 @@ import {
 	iommufd_hw_capabilities as CAP,
 	iommufd_hwpt_alloc_flags as FLAG,
 	iommu_hw_info_arm_smmuv3,
+	iommu_hw_info_tegra241_cmdqv,
 	iommu_viommu_type,
 	iommu_hw_info_type as TYPE,
 } from "../../../../structs/index.js";
@@ -29,6 +30,7 @@ import { drawSmmu, tablesOf } from "./draw.js";
 import type { SmmuLog } from "./log.js";
 import { raiseSmmu } from "./raise.js";
 import type { Smmu } from "./smmu.js";
+import { Tegra241Viommu } from "./tegra241-viommu.js";
 import type { CachedCd } from "./translate.js";
 import { SmmuViommu } from "./viommu.js";
 
@@ -106,6 +108,11 @@ export class Smmuv3Driver implements HwDriver {
 	}
 
 	hwInfo(_device: HwDevice, type: number): HwInfo | Ret {
+		const { tegra241 } = this.smmu.description;
+		if (type === TYPE.IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV && tegra241 !== undefined) {
+			const { version, log2Vcmdqs: log2vcmdqs, log2Vsids: log2vsids } = tegra241;
+			return { type, data: iommu_hw_info_tegra241_cmdqv.encode({ version, log2vcmdqs, log2vsids }) };
+		}
 		if (type !== TYPE.IOMMU_HW_INFO_TYPE_DEFAULT && type !== TYPE.IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
 			return this.reasons.fail(smmuInfoChecks.smmuInfoType, type);
 		const { idr, iidr, aidr } = this.smmu.description;
@@ -117,15 +124,18 @@ export class Smmuv3Driver implements HwDriver {
 
 	viommuSupported(_device: HwDevice, type: number): Ret {
 		const { smmu } = this;
-		if (type !== iommu_viommu_type.IOMMU_VIOMMU_TYPE_ARM_SMMUV3) return this.reasons.fail(smmuViommuChecks.smmuViommuType, type);
+		const own = type === iommu_viommu_type.IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV && smmu.description.tegra241 !== undefined;
+		if (type !== iommu_viommu_type.IOMMU_VIOMMU_TYPE_ARM_SMMUV3 && !own) return this.reasons.fail(smmuViommuChecks.smmuViommuType, type);
 		if (!smmu.nests) return this.reasons.fail(smmuViommuChecks.smmuNoNesting, smmu.name, smmu.stages);
 		return smmu.staysCoherent ? 0 : this.reasons.fail(smmuViommuChecks.smmuIncoherent, smmu.name);
 	}
 
-	initViommu(viommu: ViommuCore, parent: PagingDomain, _from: AllocData): ViommuOps | Ret {
+	initViommu(viommu: ViommuCore, parent: PagingDomain, from: AllocData): ViommuOps | Ret {
 		if (!(parent instanceof SmmuPagingDomain) || parent.iommu !== viommu.iommu)
 			return this.reasons.fail(smmuInitViommuChecks.smmuOtherParent, parent.iommu.name, viommu.iommu.name);
-		return new SmmuViommu(viommu, parent);
+		const { tegra241 } = this.smmu.description;
+		const extended = tegra241 !== undefined && viommu.viommuType === iommu_viommu_type.IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV;
+		return extended ? Tegra241Viommu.create(viommu, parent, tegra241, from) : new SmmuViommu(viommu, parent);
 	}
 
 	refuseAts(device: HwDevice, iova: bigint, what: number, pasid?: number): (DmaOutcome & { ok: false }) | undefined {

@@ -14,6 +14,8 @@ import { Smmuv3Driver } from "./driver.js";
 import { SmmuLog } from "./log.js";
 import { SmmuStream } from "./stream.js";
 import { decodeSmmuIdr, type SmmuFeatures } from "./stream-table.js";
+import type { Tegra241Cmdqv } from "./tegra241-board.js";
+import { tegraVintfChecks } from "./tegra241-checks.js";
 import { type CachedCd, SmmuTranslator } from "./translate.js";
 
 /** One SMMUv3: its registers, its caches and the driver's state. */
@@ -26,6 +28,10 @@ export class Smmu implements HwIommu {
 	readonly translator: SmmuTranslator;
 	readonly #streams = new Map<IommuDevice, SmmuStream>();
 	readonly #vmids = new IdPool<true>(1);
+	/** virtual interfaces of the Tegra241 CMDQV extension; 0 is the kernel's own */
+	readonly #vintfs = new IdPool<true>(1);
+	/** takes the failures of device-cache invalidations while a guest's own queue runs */
+	atcFailed: (() => void) | undefined;
 	#nextStag = 0;
 
 	constructor(
@@ -37,6 +43,11 @@ export class Smmu implements HwIommu {
 		this.log = new SmmuLog(description);
 		this.caches = new IommuCaches(description.caches);
 		this.caches.onAtcFailure = ({ device, error }) => {
+			// a command of a guest's own queue: the error is the queue's
+			if (this.atcFailed !== undefined) {
+				this.atcFailed();
+				return false;
+			}
 			this.log.invalidationError();
 			host.reasons.note(atcChecks.atcKept, formatRid(device), endOf(error));
 			host.warn(`${this.name}: CERROR_ATC_INV_SYNC: ATC_INV of sid 0x${device.toString(16)} ${endOf(error)}; its cache keeps its entries`);
@@ -100,6 +111,16 @@ export class Smmu implements HwIommu {
 	freeVmid(vmid: number): void {
 		this.flushVmid(vmid, "free");
 		this.#vmids.delete(vmid);
+	}
+
+	/** Takes a virtual interface of the Tegra241 CMDQV extension; -ENOSPC if all are in use. */
+	takeVintf({ log2Vintfs }: Tegra241Cmdqv): Ret {
+		const count = 2 ** log2Vintfs - 1;
+		return this.#vintfs.size < count ? this.#vintfs.add(true) : this.host.reasons.fail(tegraVintfChecks.tegraVintfs, count, this.name);
+	}
+
+	freeVintf(vintf: number): void {
+		this.#vintfs.delete(vintf);
 	}
 
 	flushVmid(vmid: number, why: string): void {

@@ -64,6 +64,8 @@ export interface SmmuFeatures {
 	readonly twoLevelCd: boolean;
 	readonly ssidBits: number;
 	readonly sidBits: number;
+	/** log2 of the commands that a command queue may have (CMDQS) */
+	readonly commandQueueBits: number;
 	readonly rangeInvalidation: boolean;
 	readonly forceWriteBack: boolean;
 	/** DS: 52-bit addresses with 4K and 16K granules, and TTL and SCALE at full width */
@@ -91,6 +93,7 @@ export function decodeSmmuIdr(idr: readonly number[]): SmmuFeatures {
 		abortOnly: has.term_model === 1n,
 		ssidBits: Number(has.ssidsize),
 		sidBits: Number(has.sidsize),
+		commandQueueBits: Number(has.cmdqs),
 		forceWriteBack: has.fwb === 1n,
 		rangeInvalidation: has.ril === 1n,
 		largeAddresses: has.ds === 1n,
