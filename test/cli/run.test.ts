@@ -143,7 +143,9 @@ describe("examples on a machine with one kind of IOMMU", () => {
 	/** what an example requires decides where it runs */
 	const files = readdirSync(folder).map((file) => {
 		const text = readFileSync(join(folder, file), "utf8");
-		const kinds = [...text.matchAll(/^require device (vtd|smmuv3|amd|siov0)\b/gm)].map(([, kind]) => (kind === "siov0" ? "vtd" : kind));
+		const kinds = [...text.matchAll(/^require device (vtd|smmuv3|tegra241|amd|riscv|siov0)\b/gm)].map(([, kind]) =>
+			kind === "siov0" ? "vtd" : kind,
+		);
 		return { file, kinds: [...new Set(kinds)], uapi: /Run it.* (--uapi \S+)/.exec(text)?.[1].split(" ") ?? [] };
 	});
 

@@ -61,6 +61,8 @@ export interface Iommu {
 	readonly queues: QueueSizes;
 	/** how it deviates from its specification (names of BoardVendor.quirks) */
 	readonly quirks: readonly string[];
+	/** names of what it has beyond its kind, by which scripts find its devices */
+	readonly extensions?: readonly string[];
 }
 
 /**

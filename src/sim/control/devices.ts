@@ -57,6 +57,8 @@ export interface OfferedDevice {
 	/** of the IOMMU that translates for it, or `mdev`; undefined: none does */
 	readonly kind: string | undefined;
 	readonly role: string | undefined;
+	/** of its IOMMU */
+	readonly extensions: readonly string[];
 }
 
 /** The devices that a program can open, by number. */
@@ -64,13 +66,16 @@ export function offeredDevices(sim: Sim): OfferedDevice[] {
 	return [...(sim.vfio?.devices ?? [])].map(([node, device]) => {
 		const hw = hwOf(device);
 		const kind = hw === undefined ? (device instanceof MdevVfioDevice ? "mdev" : undefined) : hw.iommu.description.kind;
-		return { node, name: device.name, kind, role: hw?.part === undefined ? hw?.pci.role : undefined };
+		const extensions = hw?.iommu.description.extensions ?? [];
+		return { node, name: device.name, kind, role: hw?.part === undefined ? hw?.pci.role : undefined, extensions };
 	});
 }
 
-/** The first device that all words describe: a kind of IOMMU, a role, a name. */
+/** The first device that all words describe: a kind of IOMMU or an extension that it has, a role, a name. */
 export function describedDevice(sim: Sim, words: readonly string[]): OfferedDevice | undefined {
-	return offeredDevices(sim).find(({ kind, role, name }) => words.every((word) => word === kind || word === role || word === name));
+	return offeredDevices(sim).find(({ kind, role, name, extensions }) =>
+		words.every((word) => word === kind || word === role || word === name || extensions.includes(word)),
+	);
 }
 
 /** What the machine offers, in words: "vfio0 to vfio10 behind smmuv3 (solo, fnA, svm), vfio11 (mtty0)". */

@@ -30,7 +30,13 @@ export const deviceFindCommand: CommandSpec = {
 	summary: "the number of a device's file, by what the device is",
 	details:
 		"The first device that all words describe. So a script runs on every machine that has such a device. Only the simulated kernel knows.",
-	args: [{ name: "WHAT", doc: "a kind of IOMMU, a role (machine show), or a name: smmuv3 svm, siov0, 0000:00:12.0", variadic: true }],
+	args: [
+		{
+			name: "WHAT",
+			doc: "a kind of IOMMU or an extension (tegra241), a role (machine show), or a name: smmuv3 svm, siov0, 0000:00:12.0",
+			variadic: true,
+		},
+	],
 	groups: ["kernel", "expect", "quiet"],
 	examples: [
 		["device find smmuv3 svm", "`svm = device find smmuv3 svm`, then `device bind vfio$svm`"],

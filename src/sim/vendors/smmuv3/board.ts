@@ -55,16 +55,19 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 		[QUIRKS.wholeIpa]: "event records hold all bits of an IPA, where the specification has bits 55:12",
 		[QUIRKS.hitsAllowReads]: "a TLB hit checks stage 2 for writes only: a page that forbids reading can be read once it was written",
 	},
-	parse: (f, base) => ({
-		...base,
-		kind,
-		idr: readIdr(f),
-		iidr: f.int("iidr", 0xffff_ffff) ?? 0,
-		aidr: f.int("aidr", 0xffff_ffff) ?? 1,
-		canwbs: f.bool("canwbs", false),
-		ats: f.bool("ats", false),
-		tegra241: parseTegra241(f),
-	}),
+	parse(f, base) {
+		const tegra241 = parseTegra241(f);
+		return {
+			...base,
+			kind,
+			idr: readIdr(f),
+			iidr: f.int("iidr", 0xffff_ffff) ?? 0,
+			aidr: f.int("aidr", 0xffff_ffff) ?? 1,
+			canwbs: f.bool("canwbs", false),
+			ats: f.bool("ats", false),
+			...(tegra241 && { tegra241, extensions: ["tegra241"] }),
+		};
+	},
 	file: (i) => ({
 		idr: i.idr.map((r) => hex(r)),
 		iidr: hex(i.iidr),
