@@ -161,6 +161,7 @@ export class Smmuv3Driver implements HwDriver {
 	}
 
 	dma(device: HwDevice, iova: bigint, what: number, pasid?: number): DmaOutcome {
+		if (this.smmu.doorbells.size > 0) for (const each of this.smmu.doorbells) each();
 		const stream = this.smmu.stream(device);
 		return stream === undefined ? { ok: false } : access(stream, iova, what, pasid);
 	}

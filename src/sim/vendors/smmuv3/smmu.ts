@@ -30,6 +30,8 @@ export class Smmu implements HwIommu {
 	readonly #vmids = new IdPool<true>(1);
 	/** virtual interfaces of the Tegra241 CMDQV extension; 0 is the kernel's own */
 	readonly #vintfs = new IdPool<true>(1);
+	/** called before an access is translated, where guests' own queues may have been rung without anybody being told */
+	readonly doorbells = new Set<() => void>();
 	/** takes the failures of device-cache invalidations while a guest's own queue runs */
 	atcFailed: (() => void) | undefined;
 	#nextStag = 0;

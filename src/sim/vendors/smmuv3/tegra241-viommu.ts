@@ -44,7 +44,12 @@ export class Tegra241Viommu extends SmmuViommu {
 	) {
 		super(viommu, parent);
 		this.#page0 = viommu.newRegisters(VINTF_PAGE0_SIZE / PAGE_SIZE, (offset, count) => this.#written(offset, count));
+		parent.iommu.doorbells.add(this.#poll);
 	}
+
+	readonly #poll = (): void => {
+		if (this.#page0.object.unwatched) this.#run();
+	};
 
 	/** Takes a virtual interface, and answers where its page can be mapped. -EINVAL, -EFAULT; -ENOSPC: none is left. */
 	static create(viommu: ViommuCore, parent: SmmuPagingDomain, cmdqv: Tegra241Cmdqv, from: AllocData): Tegra241Viommu | Ret {
@@ -74,6 +79,7 @@ export class Tegra241Viommu extends SmmuViommu {
 	}
 
 	destroy(): void {
+		this.smmu.doorbells.delete(this.#poll);
 		this.viommu.removeMappable(this.#page0.offset);
 		this.smmu.freeVintf(this.vintf);
 	}
@@ -150,6 +156,10 @@ export class Tegra241Viommu extends SmmuViommu {
 			const known = at % LVCMDQ_STRIDE < LVCMDQ_REGISTERS && this.#queues[Math.floor(at / LVCMDQ_STRIDE)] !== undefined;
 			if (!known) object.set32(at, 0);
 		}
+		this.#run();
+	}
+
+	#run(): void {
 		let failed = false;
 		for (const queue of this.#queues) if (queue?.run()) failed = true;
 		if (failed) this.viommu.report(iommu_veventq_type.IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV, EVENT.encode({ lvcmdq_err_map: this.#errors() }));

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { encodeSmmuCommand, LVCMDQ, LVCMDQ_STRIDE, type SmmuCommandName } from "../../../../src/formats/smmuv3/index.js";
 import { EBUSY, EEXIST, EFAULT, EINVAL, EIO, ENOENT, ENOSPC, ENXIO, EOPNOTSUPP } from "../../../../src/kernel/errno.js";
 import { PROT_READ, PROT_WRITE } from "../../../../src/kernel/kernel.js";
+import type { MappableObject } from "../../../../src/sim/index.js";
 import { iommu_hw_info_tegra241_cmdqv, iommu_viommu_tegra241_cmdqv } from "../../../../structs/index.js";
 import { type Device, GPA, Guest, HOST, machine, STE_S1, VA } from "./guest.js";
 
@@ -247,6 +248,22 @@ describe("commands", () => {
 		guest.ring("PROD_INDX", 4);
 		expect([guest.register("CONS_INDX"), guest.register("STATUS"), guest.register("GERROR")]).toEqual([4, 1, 0]);
 		expect(guest.device0.load()).toBe("bbbbbbbb");
+	});
+
+	test("rung by a real program, whose page nobody watches, run before the next DMA", () => {
+		const { guest } = Tegra.running();
+		guest.command(0, "SYNC");
+		const pages = new Uint8Array(0x10000);
+		const object = guest.kernel.memory.find(Number(PAGE0 >> 12n))?.object as MappableObject;
+		object.moveTo({
+			readAt: (page, offset, into, at, count) => into.set(pages.subarray(page * 4096 + offset, page * 4096 + offset + count), at),
+			writeAt: (page, offset, from, at, count) => pages.set(from.subarray(at, at + count), page * 4096 + offset),
+			clearAt: (page, offset, count) => pages.fill(0, page * 4096 + offset, page * 4096 + offset + count),
+		});
+		pages[LVCMDQ.PROD_INDX] = 1;
+		expect(guest.register("CONS_INDX")).toBe(0);
+		guest.device0.load();
+		expect(guest.register("CONS_INDX")).toBe(1);
 	});
 
 	test("wrap around the end of the queue", () => {
