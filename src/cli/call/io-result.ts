@@ -2,8 +2,9 @@
 import { reasonOf } from "../../kernel/why.js";
 import type { Invocation } from "../frame/command.js";
 import { exitCode, type Outcome } from "../frame/exit.js";
+import { fieldOf } from "../frame/field.js";
 import { asExpected } from "./perform.js";
-import { errnoDocument, errnoText, whyLines } from "./show.js";
+import { errnoDocument, errnoText, jsonNumber, whyLines } from "./show.js";
 
 /** What a system call on a file, or on memory, answered. */
 export interface IoResult {
@@ -51,9 +52,12 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 			expected: common.expect ?? null,
 			...(problem !== undefined && { problem }),
 			id: typeof kept === "bigint" ? `0x${kept.toString(16)}` : (kept ?? null),
+			fields: Object.fromEntries(Object.entries(fields ?? {}).map(([name, one]) => [name, jsonNumber(one)])),
 			details: json ?? {},
 		};
 		io.stdout.write(`${JSON.stringify(document)}\n`);
+	} else if (good && common.get !== undefined) {
+		io.stdout.write(`${fieldOf({ exit: exitCode.done, errno, value: kept, fields: fields ?? {} }, common.get)}\n`);
 	} else if (good && common.quiet) {
 		if (kept !== undefined) io.stdout.write(`${typeof kept === "bigint" ? `0x${kept.toString(16)}` : kept}\n`);
 	} else {

@@ -8,6 +8,7 @@ import { announce } from "../frame/announce.js";
 import type { Invocation } from "../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../frame/exit.js";
 import { isExpected, type Went } from "../frame/expectation.js";
+import { fieldOf } from "../frame/field.js";
 import { didYouMean } from "../frame/suggest.js";
 import { hex, hexBytes, hexDump } from "../frame/text.js";
 import { devicePath } from "./device-path.js";
@@ -132,14 +133,16 @@ async function make<P>(command: string, spec: CallSpec<P>, shape: CallShape, dra
 		value,
 		good: asExpected(inv, answer),
 	};
-	if (inv.common.json) inv.io.stdout.write(`${JSON.stringify(await answerDocument(shown))}\n`);
-	else showAnswer(shown);
-	return {
+	const outcome: Outcome = {
 		exit: shown.good ? exitCode.done : exitCode.failed,
 		errno: answer.errno,
 		value,
 		fields: { ...answerFields(shape, answer), ...details?.fields },
 	};
+	if (inv.common.json) inv.io.stdout.write(`${JSON.stringify(await answerDocument(shown))}\n`);
+	else if (shown.good && inv.common.get !== undefined) inv.io.stdout.write(`${fieldOf(outcome, inv.common.get)}\n`);
+	else showAnswer(shown);
+	return outcome;
 }
 
 /** Whether a call went as the user said it would. */

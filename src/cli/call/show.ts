@@ -1,5 +1,5 @@
 /** Shows the answer of an ioctl, as text and as JSON. */
-import { type FieldInfo, leastSize } from "../../../structs/index.js";
+import { type FieldInfo, leastSize, nameOf } from "../../../structs/index.js";
 import type { Answer } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { EINVAL } from "../../kernel/errno.js";
@@ -72,6 +72,21 @@ export function fieldsDocument(shape: CallShape, bytes: Uint8Array): Record<stri
 		at[steps[steps.length - 1]] = jsonLeaf(field, bytes);
 	}
 	return document;
+}
+
+/** In JSON: 64-bit numbers as hex strings, the others as numbers. */
+export const jsonNumber = (value: number | bigint): number | string => (typeof value === "bigint" ? `0x${value.toString(16)}` : value);
+
+/** The answer's fields by their own names, and the names of the constants in them. */
+function flatFields(shape: CallShape, { after, ret }: Answer, details: Details | undefined): { fields: object; names: object } {
+	const own = shape.fields.map(({ field }) => field).filter(({ role }) => role !== "reserved");
+	const fields = Object.fromEntries(own.map((field) => [field.name, jsonLeaf(field, after)]));
+	const more = Object.entries(details?.fields ?? {}).map(([name, value]) => [name, jsonNumber(value)]);
+	const named = own.flatMap((field) => {
+		const name = field.length === undefined ? nameOf(field, readLeaf(after, field)) : undefined;
+		return name === undefined ? [] : [[field.name, name]];
+	});
+	return { fields: { ret, ...fields, ...Object.fromEntries(more) }, names: Object.fromEntries(named) };
 }
 
 export function hexLines(answer: Answer): string[] {
@@ -188,6 +203,7 @@ export async function answerDocument(shown: Shown): Promise<Record<string, unkno
 		sent: fieldsDocument(shape, answer.before),
 		answer: fieldsDocument(shape, answer.after),
 		bytes: { before: hexBytes(answer.before), after: hexBytes(answer.after) },
+		...flatFields(shape, answer, details),
 		details: details?.json ?? {},
 		notes,
 	};

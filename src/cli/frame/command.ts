@@ -75,6 +75,10 @@ export interface CommonOptions {
 	readonly dryRun: boolean;
 	/** an errno's name */
 	readonly expect?: string;
+	/** the one field of the answer to print */
+	readonly get?: string;
+	/** variables of the environment that chose something of the kernel */
+	readonly fromEnvironment?: readonly string[];
 	/** of the simulated kernel: a built-in one, or a file */
 	/** ask the simulated kernel why calls of the real one fail */
 	readonly why: boolean;

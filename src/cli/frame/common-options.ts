@@ -79,9 +79,16 @@ const expectOptions: readonly OptionSpec[] = [
 		doc: "exit 0 only if the call fails with this errno, or one of several: ENOENT|EINVAL (0: or succeeds; ret=5: or returns 5)",
 		group: callGroup,
 	},
+	{
+		flags: "--get <field>",
+		doc: "print only this field of the answer: idev_id, iova, errno; as $name.field in a script",
+		group: commonGroup,
+	},
 ];
 
-const quietOptions: readonly OptionSpec[] = [{ flags: "-q, --quiet", doc: "print only the new ID", group: commonGroup }];
+const quietOptions: readonly OptionSpec[] = [
+	{ flags: "-q, --quiet", doc: "print only the new ID, and nothing on stderr unless it fails", group: commonGroup },
+];
 
 const always: readonly OptionSpec[] = [
 	{
@@ -135,7 +142,8 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 		json: options.json === true || options.pretty === true,
 		pretty: options.pretty === true,
 		hex: options.hex === true,
-		quiet: options.quiet === true,
+		quiet: options.quiet === true || options.get !== undefined,
+		get: options.get as string | undefined,
 		dryRun: options.dryRun === true,
 		expect,
 		why: options.why === true,

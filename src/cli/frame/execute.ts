@@ -78,6 +78,9 @@ async function dispatch(
 	if (!family?.apart && options.sessionProblem && parsed.command.groups?.includes("kernel")) throw options.sessionProblem;
 	const common = { ...readCommon(parsed.options) };
 	common.json ||= options.inherit?.json === true;
+	if (common.get !== undefined && common.json) throw new UsageError("--json and --get cannot both be given", "the document has `fields`");
+	if (options.context === undefined && parsed.command.groups?.includes("kernel") && !parsed.command.groups.includes("own-kernel"))
+		Object.assign(common, kernelFromEnvironment(common, io.env));
 	refuseKernelOptions(common, options);
 	const made = options.context === undefined ? newContext(common, io) : { context: onFile(options.context, common.fd), dispose: () => {} };
 	try {
@@ -85,6 +88,32 @@ async function dispatch(
 	} finally {
 		made.dispose();
 	}
+}
+
+/**
+ * What IOMMUCTL_KERNEL and IOMMUCTL_MACHINE choose where no option does. The machine is left out where the kernel is real.
+ * @throws UsageError
+ */
+function kernelFromEnvironment(common: CommonOptions, env: Io["env"]): Partial<CommonOptions> {
+	const { IOMMUCTL_KERNEL: which, IOMMUCTL_MACHINE: machine } = env;
+	const chosen = common.kernelGiven || common.fd !== undefined || common.machine !== undefined || common.uapi !== undefined;
+	if (which !== undefined && which !== "" && !isKernelChoice(which))
+		throw new UsageError(`IOMMUCTL_KERNEL: "${which}" is not a kernel`, "it may be auto, real or sim");
+	const kernel = chosen || !isKernelChoice(which) ? common.kernel : which;
+	const simulated = kernel !== "real" && common.fd === undefined && common.machine === undefined;
+	const names = [...(kernel === common.kernel ? [] : ["IOMMUCTL_KERNEL"]), ...(simulated && machine ? ["IOMMUCTL_MACHINE"] : [])];
+	if (names.length === 0) return {};
+	return { kernel, ...(simulated && machine && { machine }), fromEnvironment: names };
+}
+
+const isKernelChoice = (word: string | undefined): word is CommonOptions["kernel"] => word === "auto" || word === "real" || word === "sim";
+
+/** Says in a kernel's name what the environment chose of it. */
+function saying(handle: KernelHandle, names: readonly string[] = []): KernelHandle {
+	if (names.length === 0) return handle;
+	const { which } = handle;
+	const by = `by ${names.join(" and ")}`;
+	return { ...handle, which: which.endsWith(")") ? `${which.slice(0, -1)}; ${by})` : `${which} (${by})` };
 }
 
 /** In a script, `--fd` on a line names another open /dev/iommu of the script. */
@@ -131,12 +160,13 @@ function newContext(common: CommonOptions, io: Io): Made {
 	const stops: (() => void)[] = [];
 	const record = async (handle: KernelHandle, file: string): Promise<KernelHandle> => {
 		const { injectedNote, recorded } = await import("./record.js");
-		if (common.inject !== undefined && !common.json) io.stderr.write(`note: ${injectedNote}\n`);
+		if (common.inject !== undefined && !common.json && !common.quiet) io.stderr.write(`note: ${injectedNote}\n`);
 		const recording = await recorded(handle, resolve(io.cwd, file), common.fd);
 		stops.push(recording.close);
 		return recording.handle;
 	};
-	const wrap = async (opened: KernelHandle): Promise<KernelHandle> => {
+	const wrap = async (plain: KernelHandle): Promise<KernelHandle> => {
+		const opened = saying(plain, common.fromEnvironment);
 		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
 		const kept = common.record === undefined ? handle : await record(handle, common.record);
 		if (!common.why) return kept;

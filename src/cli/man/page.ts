@@ -67,6 +67,7 @@ const exits: readonly (readonly [code: string, what: string])[] = [
 ];
 
 const environment: readonly (readonly [name: string, what: string])[] = [
+	["IOMMUCTL_KERNEL, IOMMUCTL_MACHINE", "what --kernel and --machine are where they are not given"],
 	["IOMMUCTL_SESSION", 'the session that commands run in; `eval "$(iommuctl session start)"` sets it, empty is none'],
 	["IOMMUCTL_UAPI_FILE", "headers whose calls, structs and constants are there too, as with --uapi-file; several with colons between them"],
 	["IOMMUCTL_DEBUG", "if not empty, internal errors are shown with a stack trace"],

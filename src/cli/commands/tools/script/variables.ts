@@ -4,12 +4,10 @@ import { errnoNumber } from "../../../../kernel/errno.js";
 import type { Word } from "../../../../script/index.js";
 import { errnoName } from "../../../frame/errnos.js";
 import { done, type Outcome, UsageError } from "../../../frame/exit.js";
+import { findFieldOf, showNumber } from "../../../frame/field.js";
 import { didYouMean } from "../../../frame/suggest.js";
 
 export type Variables = ReadonlyMap<string, Outcome>;
-
-/** Addresses, lengths and the like are bigints, and hex as in the answer that they come from. */
-const show = (value: number | bigint): string => (typeof value === "bigint" && value > 0n ? `0x${value.toString(16)}` : String(value));
 
 /**
  * What `$name` or `$name.field` stands for. Fields go by their uAPI name, with or without `out_`; `errno` is how the call went.
@@ -24,15 +22,14 @@ export function lookUp(variables: Variables, reference: string): string {
 	}
 	if (rest.length === 0) {
 		if (kept.text !== undefined) return kept.text;
-		if (kept.value !== undefined) return show(kept.value);
+		if (kept.value !== undefined) return showNumber(kept.value);
 		const failed = kept.errno === 0 ? undefined : `its call failed: ${errnoName(kept.errno)}`;
 		throw new UsageError(`$${name} has no value of its own`, failed ?? fieldsHint(name, kept));
 	}
 	const field = rest.join(".");
-	const fields = kept.fields ?? {};
-	const value = fields[field] ?? fields[`out_${field}`] ?? (field === "errno" && kept.text === undefined ? kept.errno : undefined);
+	const value = findFieldOf(kept, field);
 	if (value === undefined) throw new UsageError(`$${name} has no field ${field}`, fieldsHint(name, kept));
-	return show(value);
+	return showNumber(value);
 }
 
 function fieldsHint(name: string, { fields }: Outcome): string {
