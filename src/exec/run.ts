@@ -1,14 +1,16 @@
 /** Runs a program on a simulated kernel, to its end. */
 import { readFileSync } from "node:fs";
+import { release } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Sim } from "../sim/index.js";
 import { adoptOrphans, killDescendants } from "./descendants.js";
 import { buildFilter, SECCOMP_RET_USER_NOTIF } from "./filter.js";
 import type { Launch, Launched } from "./launcher.js";
 import { AT, type Native, native } from "./native.js";
-import { refusal } from "./refusal.js";
+import { filterRefusal, obstacle } from "./refusal.js";
 import { Supervisor } from "./supervisor.js";
 import { MARK, Watchdog } from "./watchdog.js";
 
@@ -45,6 +47,8 @@ const FORWARDED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR2", "S
 /** @throws EnvironmentError where programs cannot be run so */
 export async function runProgram(options: ProgramOptions): Promise<Ended> {
 	const calls = native();
+	const wrong = obstacle(calls, release());
+	if (wrong !== undefined) throw new EnvironmentError(...wrong);
 	// Threads for waiting are started here and now: those that a filtered thread starts are filtered too.
 	await calls.callLater("close", -1);
 	adoptOrphans(calls);
@@ -139,7 +143,7 @@ async function listening(worker: Worker, shared: Int32Array): Promise<number> {
 	for (;;) {
 		const value = Atomics.load(shared, 0);
 		if (value > 0) return value - 1;
-		if (value < 0) throw refusal(-value);
+		if (value < 0) throw filterRefusal(-value);
 		if (failed !== undefined) throw failed;
 		// Not by waiting for a message: its thread may stop in a call before it is sent.
 		await setTimeout(1);

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { btf } from "../../../src/cli/commands/tools/doctor/btf.js";
 import { type Finding, hostAt } from "../../../src/cli/commands/tools/doctor/index.js";
 import * as kernel from "../../../src/cli/commands/tools/doctor/kernel.js";
+import { programs } from "../../../src/cli/commands/tools/doctor/programs.js";
 import * as runtime from "../../../src/cli/commands/tools/doctor/runtime.js";
 import * as vfio from "../../../src/cli/commands/tools/doctor/vfio.js";
 import { BtfWriter, iommufd } from "../../btf/writer.js";
@@ -30,6 +31,17 @@ const device = (group: number, name: string, driver: string) => ({
 });
 
 describe("what is looked at", () => {
+	test("whether programs can be run on the simulated kernel", async () => {
+		const limits = "Max open files            1024                 524288               files\n";
+		expect(await programs(system({ "/proc/self/limits": limits }))).toMatchObject({ status: "ok" });
+		expect(await programs(system({}, "5.8.0"))).toMatchObject({ status: "missing", mend: "use Linux 5.9 or later" });
+		const yama = { "/proc/sys/kernel/yama/ptrace_scope": "2\n", "/proc/self/status": "CapEff:\t0000000000000000\n" };
+		expect(await programs(system(yama))).toMatchObject({ status: "missing", mend: "sysctl kernel.yama.ptrace_scope=1, or run as root" });
+		expect(await programs(system({ ...yama, "/proc/self/status": "CapEff:\t00000000ffffffff\n" }))).toMatchObject({ status: "ok" });
+		const few = await programs(system({ "/proc/self/limits": limits.replace("524288", "   512") }));
+		expect(few).toMatchObject({ status: "missing", mend: "raise it: ulimit -Hn 4096" });
+	});
+
 	test("Node", async () => {
 		const at = (nodeVersion: string) => runtime.node(hostAt("/", { nodeVersion }));
 		expect(await at("20.1.0")).toMatchObject({ status: "ok" });

@@ -3,6 +3,7 @@
 import { btf } from "./btf.js";
 import type { Check, Finding, Host } from "./check.js";
 import { config, device, kernel, modules } from "./kernel.js";
+import { programs } from "./programs.js";
 import { ffi, layouts, node, simulated } from "./runtime.js";
 import { devices, groups, iommus, lockedMemory } from "./vfio.js";
 
@@ -14,6 +15,7 @@ const checks: readonly Check[] = [
 	simulated,
 	ffi,
 	layouts,
+	programs,
 	kernel,
 	config,
 	modules,
