@@ -83,6 +83,16 @@ export class Native {
 		return got;
 	}
 
+	/** Copies `length` bytes at an offset of the scratch memory into another process's memory. Number of bytes, or minus the errno. */
+	toRemote(tid: number, addr: bigint, from: number, length: number): number {
+		const { view } = this;
+		view.setBigUint64(AT.local, this.at(from), true);
+		view.setBigUint64(AT.local + 8, BigInt(length), true);
+		view.setBigUint64(AT.remote, addr, true);
+		view.setBigUint64(AT.remote + 8, BigInt(length), true);
+		return this.call("process_vm_writev", tid, this.at(AT.local), 1, this.at(AT.remote), 1, 0);
+	}
+
 	/** Places a C string, which stays until the next one. Its address. */
 	text(text: string): bigint {
 		const written = this.bytes.write(text, AT.text, TEXT_ROOM - 1);

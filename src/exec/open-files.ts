@@ -1,5 +1,5 @@
 /** The simulated files that programs have open, each known by the inode of what stands for it in the programs. */
-import { closeSync, fstatSync } from "node:fs";
+import { closeSync, fstatSync, statSync } from "node:fs";
 import { POLLIN } from "../kernel/kernel.js";
 import { SimFile } from "../sim/index.js";
 import { EPOLLERR, EPOLLIN, type Epoll } from "./epoll.js";
@@ -59,6 +59,13 @@ export class OpenFiles {
 
 	get(key: string): OpenFile | undefined {
 		return this.#byKey.get(key);
+	}
+
+	/** The simulated file that a thread has at a number. */
+	of(tid: number, fd: number): OpenFile | undefined {
+		if (this.#byKey.size === 0) return undefined;
+		const stat = statSync(`/proc/${tid}/fd/${fd}`, { throwIfNoEntry: false });
+		return stat && this.#byKey.get(inodeKey(stat.dev, stat.ino));
 	}
 
 	/** A file of ours that stands for `file`, to be opened in a program and then closed here; or minus the errno. */

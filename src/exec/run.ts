@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Sim } from "../sim/index.js";
+import { STAT_CALLS } from "./calls/stat.js";
 import { adoptOrphans, killDescendants } from "./descendants.js";
 import { buildFilter, SECCOMP_RET_USER_NOTIF } from "./filter.js";
 import type { Launch, Launched } from "./launcher.js";
@@ -110,6 +111,8 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 
 const OVER_FILES = [
 	"dup",
+	"fstat",
+	"lseek",
 	"read",
 	"write",
 	"pread64",
@@ -127,7 +130,7 @@ const OVER_FILES = [
 export function filterOf({ arch }: Native): Uint8Array {
 	return buildFilter(arch, {
 		action: SECCOMP_RET_USER_NOTIF,
-		always: ["open", "openat", "openat2", "munmap", "mremap", "execve", "execveat", "close_range"],
+		always: ["open", "openat", "openat2", "munmap", "mremap", "execve", "execveat", "close_range", ...STAT_CALLS],
 		onFiles: OVER_FILES,
 		onEither: ["dup2", "dup3"],
 		fixedMappings: true,

@@ -6,6 +6,7 @@ import type { SharedFiles } from "./memory/shared-files.js";
 import type { Native } from "./native.js";
 import type { Listener } from "./notify.js";
 import type { OpenFiles } from "./open-files.js";
+import type { DeviceTree } from "./overlay/device-tree.js";
 import type { FaultInjection } from "./overlay/fault-injection.js";
 import type { Overlay } from "./overlay/overlay.js";
 import type { TracedProcesses } from "./traced.js";
@@ -21,6 +22,8 @@ export interface Served {
 	readonly processes: TracedProcesses;
 	readonly shared: SharedFiles;
 	readonly overlay: Overlay;
+	/** the devices as files: part of the overlay */
+	readonly tree: DeviceTree;
 	readonly faults: FaultInjection;
 	readonly regions: MappedRegions;
 	/** a thread is about to execute another program */

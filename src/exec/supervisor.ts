@@ -12,6 +12,7 @@ import type { Native } from "./native.js";
 import { Listener, type Notification } from "./notify.js";
 import { OpenFiles } from "./open-files.js";
 import { debugfsOverlay } from "./overlay/debugfs.js";
+import { DeviceTree } from "./overlay/device-tree.js";
 import { FaultInjection, failNthOverlay } from "./overlay/fault-injection.js";
 import { overlays } from "./overlay/overlay.js";
 import { statusOverlay } from "./overlay/status.js";
@@ -56,10 +57,12 @@ export class Supervisor {
 		const guest = new GuestKernel(native, sim, heard, files, shared, regions);
 		const kernel = wrap(guest);
 		const faults = new FaultInjection(sim);
-		const overlay = overlays([statusOverlay(native, sim), failNthOverlay(faults), debugfsOverlay()]);
+		const tree = new DeviceTree(sim);
+		const overlay = overlays([tree, statusOverlay(native, sim), failNthOverlay(faults), debugfsOverlay()]);
 		this.#served = {
 			faults,
 			regions,
+			tree,
 			executing: (tid) => onProcess(tid, true),
 			native,
 			listener: heard,

@@ -1,8 +1,9 @@
 /** ioctl, read, write and their relatives on simulated files. */
-import { EFAULT, EINVAL, ESRCH } from "../../kernel/errno.js";
+import { EFAULT, EINVAL, ESPIPE, ESRCH } from "../../kernel/errno.js";
 import type { UserRange } from "../../kernel/kernel.js";
 import type { Notification } from "../notify.js";
 import type { OpenFile } from "../open-files.js";
+import { FailNthFile } from "../overlay/fault-injection.js";
 import type { Served } from "../served.js";
 import type { Handler, Handlers } from "./index.js";
 import { int } from "./path.js";
@@ -68,6 +69,12 @@ export function ioCalls({ processes, guest, kernel, files, faults }: Served): Ha
 	return {
 		ioctl: (notification) =>
 			onFile(notification, (open) => kernel.ioctl(open.number, Number(notification.args[1] & 0xffffffffn), notification.args[2])),
+		lseek: (notification) =>
+			onFile(notification, ({ file }) => {
+				const [, offset, whence] = notification.args;
+				if (!(file instanceof FailNthFile)) return -ESPIPE;
+				return whence === 0n ? file.seek(BigInt.asIntN(64, offset)) : -EINVAL;
+			}),
 		read: one(read),
 		write: one(write),
 		pread64: one(pread),

@@ -11,10 +11,10 @@ const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 
 /** Whether the simulated kernel has the device nodes of this path. */
-const isDevice = (path: string): boolean => path === "/dev/iommu" || path === "/dev/iommu/" || path.startsWith("/dev/vfio/");
+const isDevice = (path: string): boolean => path === "/dev/iommu" || (path.startsWith("/dev/vfio/") && path !== "/dev/vfio/devices");
 
 export function openCalls(served: Served): Handlers {
-	const { native, processes, guest, kernel, overlay, listener, faults } = served;
+	const { native, processes, guest, kernel, overlay, listener, faults, tree } = served;
 
 	const open = (notification: Notification, dirfd: number, addr: bigint, flags: number): number | undefined => {
 		const { tid } = notification;
@@ -23,7 +23,7 @@ export function openCalls(served: Served): Handlers {
 		if (path === undefined || (flags & O_PATH) !== 0) return undefined;
 		const device = isDevice(path);
 		if (!device && !overlay.concerns(path)) return undefined;
-		if (device && given?.endsWith("/")) return -ENOTDIR;
+		if (given?.endsWith("/") && tree.node(path) !== undefined) return -ENOTDIR;
 		const closeOnExec = (flags & O_CLOEXEC) !== 0;
 		const opened = device
 			? undefined

@@ -33,20 +33,25 @@ export function stringAt(native: Native, tid: number, addr: bigint): string | un
 }
 
 /** What a path can end in, or begin with, to be of interest though it is relative. */
-const INTERESTING = /iommu|vfio|fail|status$/;
+const INTERESTING = /iommu|vfio|fail|status$|^\.\.\//;
 
 /**
- * The absolute path, without `.` and `..`, that a path given with a folder's descriptor means; undefined: a relative one
+ * The absolute path, without `.`, `..` and a final slash, that a path given with a folder's descriptor means; undefined: a relative one
  * that cannot be of interest.
  */
 export function absolute(path: string, tid: number, dirfd: number): string | undefined {
-	if (path.startsWith("/")) return path.includes("//") || path.includes("/.") ? posix.normalize(path) : path;
+	if (path.startsWith("/")) return path.includes("//") || path.includes("/.") || path.endsWith("/") ? normal(path) : path;
 	try {
 		const folder = readlinkSync(dirfd === AT_FDCWD ? `/proc/${tid}/cwd` : `/proc/${tid}/fd/${dirfd}`);
-		return INTERESTING.test(path) || /^\/(?:dev|sys|proc)/.test(folder) ? posix.normalize(`${folder}/${path}`) : undefined;
+		return INTERESTING.test(path) || /^\/(?:dev|sys|proc)/.test(folder) ? normal(`${folder}/${path}`) : undefined;
 	} catch {
 		return undefined;
 	}
+}
+
+function normal(path: string): string {
+	const whole = posix.normalize(path);
+	return whole.length > 1 && whole.endsWith("/") ? whole.slice(0, -1) : whole;
 }
 
 /** An argument of type int. */

@@ -44,7 +44,7 @@ export class FaultInjection {
 }
 
 /** An open fail-nth file. */
-class FailNthFile extends SimFile {
+export class FailNthFile extends SimFile {
 	readonly kind = "fail-nth";
 	override readonly canRead = true;
 	override readonly canWrite = true;
@@ -55,6 +55,12 @@ class FailNthFile extends SimFile {
 		readonly tid: number,
 	) {
 		super();
+	}
+
+	seek(position: bigint): Ret {
+		if (position < 0n) return -EINVAL;
+		this.#position = position;
+		return Number(position);
 	}
 
 	override read(caller: Caller, io: UserIo): Ret {

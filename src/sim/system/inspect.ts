@@ -14,6 +14,10 @@ import { Viommu } from "../iommufd/viommu.js";
 import type { Interval } from "../iova/interval-set.js";
 import type { Pages } from "../iova/pages.js";
 import type { UserMemory } from "../memory/user-memory.js";
+import { formatBdf } from "../board/bdf.js";
+import { ConfigSpace } from "../vfio/config-space.js";
+import { PciVfioDevice } from "../vfio/pci-device.js";
+import { modelOf } from "../vfio/pci-model.js";
 import type { Sim } from "./sim.js";
 
 /** An object of a context; IDs name other objects of the same context. */
@@ -57,6 +61,47 @@ export type ObjectDetails =
 	| { readonly type: "veventq"; readonly viommu: number /** IOMMU_VEVENTQ_TYPE_* */; readonly eventType: number; readonly depth: number }
 	| { readonly type: "hw-queue"; readonly viommu: number; readonly access?: number; readonly iova?: bigint }
 	| { readonly type: "selftest"; readonly device?: number };
+
+/** A device as sysfs shows it. */
+export interface DeviceView {
+	/** 0000:00:10.0, or a name */
+	readonly name: string;
+	/** the number of its IOMMU group; undefined: it is in none */
+	readonly group: number | undefined;
+	/** no IOMMU translates for it */
+	readonly noIommu: boolean;
+	/** vfioN, if it is VFIO's */
+	readonly node: string | undefined;
+	/** of a PCI function */
+	readonly pci?: {
+		readonly driver: string | undefined;
+		/** its configuration space */
+		readonly config: Uint8Array;
+	};
+}
+
+/** The machine's devices. */
+export function deviceViews(sim: Sim): DeviceView[] {
+	const { hardware, vfio } = sim;
+	if (hardware === undefined || vfio === undefined) return [];
+	const views: DeviceView[] = [];
+	const shown = new Set<string>();
+	for (const device of vfio.devices.values()) {
+		shown.add(device.name);
+		const { node, name, group } = device;
+		const pci = device instanceof PciVfioDevice ? { driver: "vfio-pci", config: device.config.bytes } : undefined;
+		views.push({ name, group: group.number, noIommu: group.noIommu, node, ...(pci && { pci }) });
+	}
+	for (const pci of hardware.machine.devices) {
+		const name = formatBdf(pci.bdf);
+		if (shown.has(name)) continue;
+		const config = new ConfigSpace(pci, modelOf(pci)).bytes;
+		const noIommu = pci.iommu === undefined;
+		const group = noIommu ? undefined : hardware.topology.groupOf(pci.bdf).number;
+		views.push({ name, group, noIommu, node: undefined, pci: { driver: pci.driver, config } });
+	}
+	return views;
+}
 
 /** Pages that a program accounts for: all that are pinned, and those that count against its limit of locked memory. */
 export function accountedPages(sim: Sim, memory: UserMemory): { readonly pinned: number; readonly locked: number } {

@@ -1,0 +1,108 @@
+/** Tests that a program's memory is what devices read and write, while other commands join its session. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { describe, expect, test } from "vitest";
+import { bin, iommuctl, temporaryFolder } from "../cli.js";
+import { exec, obstacle, perl } from "./program.js";
+
+const folder = temporaryFolder();
+const env = { XDG_RUNTIME_DIR: folder };
+
+/** A program that says something and waits for a line. */
+class Talking {
+	readonly child: ChildProcess;
+	readonly ended: Promise<number | null>;
+	#said = "";
+	#heard = () => {};
+
+	constructor(code: string, ...options: string[]) {
+		this.child = spawn(process.execPath, [bin, "exec", ...options, ...perl(code)], {
+			stdio: ["pipe", "pipe", "inherit"],
+			env: { ...process.env, ...env },
+		});
+		this.ended = new Promise((resolve) => this.child.on("exit", resolve));
+		this.child.stdout?.on("data", (data) => {
+			this.#said += data;
+			this.#heard();
+		});
+	}
+
+	/** What it says up to the next line's end. */
+	async line(): Promise<string> {
+		while (!this.#said.includes("\n"))
+			await new Promise<void>((resolve) => {
+				this.#heard = resolve;
+			});
+		const end = this.#said.indexOf("\n");
+		const line = this.#said.slice(0, end);
+		this.#said = this.#said.slice(end + 1);
+		return line;
+	}
+
+	say(text: string): void {
+		this.child.stdin?.write(`${text}\n`);
+	}
+}
+
+/** Binds vfio0 to $file and attaches it to IOAS $ioas. */
+const BIND = `
+	my $device = dev("/dev/vfio/devices/vfio0");
+	my $bind = pack("LLlLQ", 24, 0, fileno $file, 0, 0); call($device, 0x76, $bind);
+	my $attach = pack("LLLL", 16, 0, $ioas, 0); my $ret = call($device, 0x77, $attach); print STDERR "attach $ret\\n" if $ret < 0;`;
+
+describe.skipIf(obstacle !== undefined)("exec", () => {
+	test("DMA of a simulated device arrives in its memory; graph and sim dma work from another shell", async () => {
+		const program = new Talking(
+			`my $file = dev(); my $ioas = ioas($file); ${BIND}
+			my $memory = "\\0" x 12288; my $start = (addr($memory) + 4095) & ~4095; my $at = $start - addr($memory);
+			my $iova = map_at($file, $ioas, $start, 4096);
+			print "$iova\\n"; <STDIN>; print unpack("Z*", substr $memory, $at), "\\n"; substr($memory, $at, 5) = "other"; print "changed\\n"; <STDIN>;`,
+			"--name",
+			"dma",
+		);
+		const iova = await program.line();
+		const inside = (...words: string[]) => iommuctl(["session", "exec", "dma", "--", ...words], { env });
+		expect(inside("graph").stdout).toContain("device 2  name 0000:00:10.0");
+		const wrote = inside("sim", "dma", "vfio0", "--write", "--iova", iova, "--text", "hello from the device");
+		expect(wrote.status).toBe(0);
+		program.say("");
+		expect(await program.line()).toBe("hello from the device");
+		expect(await program.line()).toBe("changed");
+		expect(inside("sim", "dma", "vfio0", "--read", "--iova", iova, "--length", "8").stdout).toContain("6f74686572");
+		expect(inside("kernel", "log").status).toBe(0);
+		program.say("");
+		expect(await program.ended).toBe(0);
+	}, 60_000);
+
+	test.skipIf(process.arch !== "x64")(
+		"what is unmapped while it is mapped for devices is kept, and other memory at the address is other memory",
+		() => {
+			const { stdout } = exec(`
+			my $file = dev(); my $ioas = ioas($file);
+			sub test_call { my ($op, $id, $rest) = @_; my $arg = pack("LLLLa64", 80, $op, $id, 0, $rest); my $ret = call($file, 0xa0, $arg); return ($ret, unpack("x16 a64", $arg)) }
+			my ($rc, $out) = test_call(2, $ioas, ""); print "mock $rc\\n";
+			my $va = syscall(9, 0x200000000, 8192, 3, 0x32, -1, 0);
+			sub at { return unpack("P$_[1]", pack("J", $_[0])) }
+			syscall(0, fileno(STDIN), 0, 0);
+			pipe(my $r, my $w); syswrite($w, "kept"); syscall(0, fileno $r, $va, 4);
+			my $iova = map_at($file, $ioas, $va, 8192); print "mapped ", $iova > 0, "\\n";
+			syscall(11, $va, 4096); my $again = syscall(9, $va, 4096, 3, 0x32, -1, 0); print "again ", $again == $va, "\\n";
+			syswrite($w, "new!"); syscall(0, fileno $r, $va, 4);
+			my ($access_rc, $access) = test_call(5, $ioas, ""); my $fd = unpack("L", $access);
+			my $buffer = "\\0" x 8192;
+			my ($copy) = test_call(8, $fd, pack("QQQL", $iova, 4100, addr($buffer), 4)); print "copy $copy: ", substr($buffer, 0, 4), "\\n";
+			print "there is: ", at($va, 4), "\\n";`);
+			expect(stdout).toBe("mock 0\nmapped 1\nagain 1\ncopy 0: kept\nthere is: new!\n");
+		},
+	);
+
+	test("VmPin in /proc/PID/status counts what is pinned", () => {
+		const { stdout } = exec(`
+			my $file = dev(); my $ioas = ioas($file);
+			sub pinned { open(my $f, "<", "/proc/self/status"); return join "", map { /VmPin:\\s*(\\d+)/ ? $1 : () } <$f> }
+			my $arg = pack("LLLLa64", 80, 2, $ioas, 0, ""); call($file, 0xa0, $arg);
+			my $memory = "x" x 40960; my $start = (addr($memory) + 4095) & ~4095;
+			print pinned(), "\\n"; map_at($file, $ioas, $start, 16384); print pinned(), "\\n";
+			my $unmap = pack("LLQQ", 24, $ioas, 0, 0xffffffffffffffff); call($file, 0x86, $unmap); print pinned(), "\\n";`);
+		expect(stdout).toBe("0\n16\n0\n");
+	});
+});
