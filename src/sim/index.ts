@@ -99,7 +99,16 @@ export { NO_PASID } from "./mmu/caches.js";
 export type { Caller } from "./process/caller.js";
 export { ProcessCalls } from "./process/calls.js";
 export { SimFile, type UserIo } from "./process/file.js";
-export { accountedPages, type DeviceView, deviceViews, type Inspection, inspect, type ObjectDetails, type ObjectView, type SpaceView } from "./system/inspect.js";
+export {
+	accountedPages,
+	type DeviceView,
+	deviceViews,
+	type Inspection,
+	inspect,
+	type ObjectDetails,
+	type ObjectView,
+	type SpaceView,
+} from "./system/inspect.js";
 export { isRelease } from "./uapi/release.js";
 export type { DrawnStep, DrawnWalk } from "./vendors/common/draw-walk.js";
 export type { QueueView, RegisterView } from "./vendors/common/records.js";

@@ -1,4 +1,6 @@
 /** Read-only views of a simulated kernel's state, as plain values. */
+
+import { formatBdf } from "../board/bdf.js";
 import { Access } from "../iommufd/access.js";
 import type { IommufdContext } from "../iommufd/context.js";
 import { Device } from "../iommufd/device.js";
@@ -14,7 +16,6 @@ import { Viommu } from "../iommufd/viommu.js";
 import type { Interval } from "../iova/interval-set.js";
 import type { Pages } from "../iova/pages.js";
 import type { UserMemory } from "../memory/user-memory.js";
-import { formatBdf } from "../board/bdf.js";
 import { ConfigSpace } from "../vfio/config-space.js";
 import { PciVfioDevice } from "../vfio/pci-device.js";
 import { modelOf } from "../vfio/pci-model.js";

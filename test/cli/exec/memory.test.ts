@@ -67,7 +67,7 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 		program.say("");
 		expect(await program.line()).toBe("hello from the device");
 		expect(await program.line()).toBe("changed");
-		expect(inside("sim", "dma", "vfio0", "--read", "--iova", iova, "--length", "8").stdout).toContain("6f74686572");
+		expect(inside("sim", "dma", "vfio0", "--read", "--iova", iova, "--length", "8").stdout).toContain("6f 74 68 65 72");
 		expect(inside("kernel", "log").status).toBe(0);
 		program.say("");
 		expect(await program.ended).toBe(0);
