@@ -60,6 +60,11 @@ export const families: readonly FamilyEntry[] = [
 			"run a script with its nth allocation failing, for every n",
 			async () => (await import("./commands/tools/fail-nth/command.js")).default,
 		),
+		entry(
+			"litmus",
+			"race calls: the outcomes that some order allows, and those of a real kernel",
+			async () => (await import("./commands/tools/litmus/command.js")).default,
+		),
 	]),
 	...group("Tools:", [
 		entry("kernel", "which kernel answers, what it supports, its log", async () => (await import("./commands/tools/kernel.js")).default),

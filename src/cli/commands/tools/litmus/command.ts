@@ -1,0 +1,99 @@
+/** `litmus`: calls that race, every outcome that some order of them allows, and those that a real kernel shows. */
+import type { Family, Invocation } from "../../../frame/command.js";
+import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import { smallNumber } from "../../../frame/small-number.js";
+
+async function run(inv: Invocation): Promise<Outcome> {
+	const { common, context, io, options, out, err } = inv;
+	const seed = number(options.seed, "--seed") ?? 1;
+	const limit = number(options.orders, "--orders") ?? 20_000;
+	const show = number(options.show, "--show");
+	if (limit === 0) throw new UsageError("--orders 0: at least one order is needed");
+	const { readSources } = await import("./sources.js");
+	const { readTest } = await import("./record.js");
+	const { explored } = await import("./on-sim.js");
+	const { announce } = await import("../../../frame/announce.js");
+	const { writerFor } = await import("./report.js");
+	const sources = await readSources(io, inv.args);
+	if (show !== undefined && sources.length > 1) throw new UsageError("--show shows an outcome of one test", "name one file");
+	const format = options.format as "ktap" | "junit" | "json" | undefined;
+	if (format !== undefined && common.json && format !== "json") throw new UsageError(`--json and --format ${format} cannot both be given`);
+	const tests = [];
+	for (const { file, text } of sources) tests.push(await readTest(inv, file, text));
+	if (typeof options.c === "string") {
+		if (tests.length > 1) throw new UsageError("--c exports one test", "name one file");
+		const { exportC } = await import("./export.js");
+		return await exportC(inv, tests[0], options.c, limit, seed);
+	}
+	const { kernel, which } = await context.handle();
+	await announce(inv);
+	const writer = writerFor(inv, { format: format ?? (common.json ? "documents" : undefined), kernel: kernel.kind, which, show });
+	writer.start(tests.map(({ test }) => test));
+	const real = kernel.kind === "real" ? await (await import("./on-real.js")).realRounds(inv, { seed }) : undefined;
+	let exit: number = exitCode.done;
+	let skipped = 0;
+	for (const read of tests) {
+		const { lacking } = await import("./needs.js");
+		const missing = await lacking(inv, read.needs);
+		if (missing !== undefined) {
+			skipped++;
+			writer.skip(read.test, missing);
+			continue;
+		}
+		const before = performance.now();
+		const exploration = explored(inv, read, { limit, seed });
+		const seen = real === undefined ? undefined : await real.run(read, exploration);
+		const failed = writer.one({ ...read, exploration, seen, seconds: (performance.now() - before) / 1000 });
+		if (failed) exit = exitCode.failed;
+	}
+	if (exit === exitCode.done && skipped === tests.length) exit = exitCode.skipped;
+	writer.end(exit);
+	void err;
+	void out;
+	return { ...done, exit };
+}
+
+function number(text: unknown, option: string): number | undefined {
+	return text === undefined ? undefined : smallNumber(text as string, option);
+}
+
+const family: Family = {
+	name: "litmus",
+	apart: true,
+	commands: [
+		{
+			name: "",
+			summary: "race calls: every outcome that some order allows, and those that a real kernel shows",
+			details: [
+				"A test has `setup { }`, at least two `thread NAME { }`, perhaps `finally { }`, and lines `forbid CONDITION` and",
+				"`require CONDITION` over the threads' answers, such as `a.1.errno == EFAULT`: the first line of thread a. Lines in the",
+				"blocks are those of scripts (iommuctl run --help).",
+				"",
+				"On the simulated kernel every order of the threads' calls is run; what they answer are the allowed outcomes. Where there are",
+				"more orders than --orders, a sample is run. On the real kernel each thread is a thread of this process: they race for many",
+				"rounds, and an outcome that no order of the calls explains is a failure. So are one that `forbid` or `require` rejects,",
+				"and a warning in the kernel's log meanwhile.",
+			].join("\n"),
+			args: [{ name: "FILE", value: "script", doc: "the test, a folder with such files, or - for stdin", variadic: true }],
+			options: () => [
+				{ flags: "--show <n>", doc: "show the nth allowed outcome call by call" },
+				{ flags: "--orders <n>", doc: "run at most this many orders (20000); where there are more, a random sample of as many" },
+				{ flags: "--rounds <n>", doc: "on the real kernel: race this many times (10000)" },
+				{ flags: "--time <time>", doc: "on the real kernel: race for this long, such as 30s, instead of --rounds" },
+				{ flags: "--pin", doc: "on the real kernel: keep each thread on a CPU of its own" },
+				{ flags: "--seed <n>", doc: "of what is random: the sample, the threads' delays (1)" },
+				{ flags: "--c <file>", doc: "write a C program with POSIX threads that races the calls and prints the same histogram; - is stdout" },
+				{ flags: "--format <format>", doc: "a case for each test", choices: ["ktap", "junit", "json"] },
+			],
+			groups: ["kernel", "own-kernel", "quiet"],
+			examples: [
+				["litmus scripts/litmus", "all tests of a folder"],
+				["litmus scripts/litmus/destroy-map.iommu --show 2", "an order that gives the second outcome, call by call"],
+				["litmus scripts/litmus/destroy-map.iommu --kernel real --time 30s --pin", "the same calls as threads on the real kernel"],
+				["litmus scripts/litmus/destroy-map.iommu --c race.c", "as a C program"],
+			],
+			run,
+		},
+	],
+};
+export default family;
