@@ -17,6 +17,7 @@ export async function main(argv: readonly string[], found?: InSession): Promise<
 		const { serveSession } = await import("./session-process.js");
 		return await serveSession(argv[1]);
 	}
+	if (argv[0] === "--litmus-thread") return (await import("./litmus-thread.js")).runThread();
 	const { execute } = await import("./execute.js");
 	const { processIo } = await import("./frame/process-io.js");
 	const io = processIo();

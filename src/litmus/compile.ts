@@ -56,5 +56,9 @@ export function compile({ file, about, ...parts }: RecordedTest): LitmusTest {
 	const setupSlots = slots.length;
 	const compiled = threads.map((part, at): Part => scopes[at].part(part));
 	const last = setup.after(steps, before.calls).part(parts.finally);
-	return { file, about, setup: { name: "setup", lines, calls }, threads: compiled, finally: last, slots, setupSlots };
+	const all = [...calls, ...compiled.flatMap((part) => part.calls), ...last.calls];
+	const used = new Set(all.flatMap((call) => [call.file, ...call.puts.map(({ slot }) => slot)]));
+	// The context's file is opened in any case; a test of other files does without.
+	const needed = calls.filter(({ op, line, makes }) => !(op === "open" && lines[line].line === 0 && !used.has(makes)));
+	return { file, about, setup: { name: "setup", lines, calls: needed }, threads: compiled, finally: last, slots, setupSlots };
 }

@@ -4,3 +4,5 @@ export { type Allowed, countOrders, type Exploration, explain, explore, Round, S
 export { type Entry, type Outcome, outcomeKey } from "./outcome.js";
 export type { Call, Line, LitmusTest, Part, Slot } from "./test.js";
 export { broken, type Verdict } from "./verdict.js";
+export { type Raced, type RaceOptions, runRace } from "./race.js";
+export { type RacerData, race } from "./racer.js";

@@ -87,7 +87,7 @@ export interface LitmusTest {
 }
 
 /** Slots before a round. */
-export function emptySlots(test: LitmusTest, into = new BigInt64Array(test.slots.length)): BigInt64Array {
+export function emptySlots(test: LitmusTest, into: BigInt64Array = new BigInt64Array(test.slots.length)): BigInt64Array {
 	for (const [at, { kind }] of test.slots.entries()) into[at] = kind === "file" ? -1n : 0n;
 	return into;
 }

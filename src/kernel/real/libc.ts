@@ -4,6 +4,7 @@ import type { Ffi, FfiBindings } from "./ffi.js";
 
 /** The functions that are called, and how many arguments each takes (all passed as 64-bit words). */
 const functions = {
+	_exit: 1,
 	close: 1,
 	fcntl: 3,
 	ftruncate: 2,
@@ -18,6 +19,7 @@ const functions = {
 	pread: 4,
 	pwrite: 4,
 	read: 3,
+	sched_setaffinity: 3,
 	/** the number first; it returns a long, of which `call` keeps 32 bits */
 	syscall: 7,
 	write: 3,

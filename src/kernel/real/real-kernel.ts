@@ -64,6 +64,11 @@ export class RealKernel implements Kernel {
 		return ret < 0 ? ret : fd;
 	}
 
+	/** Adopts memory that another thread of the process mapped: it can be written and unmapped. `length` in bytes, whole pages. */
+	adoptMemory(addr: bigint, length: bigint, prot: number): void {
+		this.#memory.add(addr, addr + length, prot);
+	}
+
 	close(fd: number): Ret {
 		const ret = this.#libc.call("close", fd);
 		// On Linux the descriptor is gone, whatever close returns.

@@ -8,6 +8,7 @@ import { UserMemory } from "./user-memory.js";
 
 export interface System {
 	readonly libc: Libc;
+	readonly arena: Arena;
 	readonly ioctl: Ioctl;
 	readonly transfer: Transfer;
 	readonly user: UserMemory;
@@ -25,5 +26,5 @@ export function system(): System {
 export function startSystem(load?: FfiLoader): System {
 	const libc = new Libc(loadFfi(load));
 	const arena = new Arena(libc);
-	return { libc, ioctl: makeIoctl(libc, arena), transfer: new Transfer(libc, arena), user: new UserMemory(libc, arena) };
+	return { libc, arena, ioctl: makeIoctl(libc, arena), transfer: new Transfer(libc, arena), user: new UserMemory(libc, arena) };
 }

@@ -2,9 +2,10 @@
 import type { Family, Invocation } from "../../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
 import { smallNumber } from "../../../frame/small-number.js";
+import type { Writer } from "./report.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
-	const { common, context, io, options, out, err } = inv;
+	const { common, context, io, options } = inv;
 	const seed = number(options.seed, "--seed") ?? 1;
 	const limit = number(options.orders, "--orders") ?? 20_000;
 	const show = number(options.show, "--show");
@@ -29,7 +30,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	await announce(inv);
 	const writer = writerFor(inv, { format: format ?? (common.json ? "documents" : undefined), kernel: kernel.kind, which, show });
 	writer.start(tests.map(({ test }) => test));
-	const real = kernel.kind === "real" ? await (await import("./on-real.js")).realRounds(inv, { seed }) : undefined;
+	const real = kernel.kind === "real" ? (await import("./on-real.js")).racing(inv, { seed }) : undefined;
 	let exit: number = exitCode.done;
 	let skipped = 0;
 	for (const read of tests) {
@@ -45,12 +46,19 @@ async function run(inv: Invocation): Promise<Outcome> {
 		const seen = real === undefined ? undefined : await real.run(read, exploration);
 		const failed = writer.one({ ...read, exploration, seen, seconds: (performance.now() - before) / 1000 });
 		if (failed) exit = exitCode.failed;
+		if (seen?.hanging) await leave(inv, writer);
 	}
 	if (exit === exitCode.done && skipped === tests.length) exit = exitCode.skipped;
 	writer.end(exit);
-	void err;
-	void out;
 	return { ...done, exit };
+}
+
+/** A thread that the kernel does not let go keeps the process from ending in the usual way. */
+async function leave({ io }: Invocation, writer: Writer): Promise<never> {
+	writer.end(exitCode.failed);
+	io.stdout.flush?.();
+	io.stderr.flush?.();
+	return (await import("../../../../kernel/real/index.js")).exitNow(exitCode.failed);
 }
 
 function number(text: unknown, option: string): number | undefined {

@@ -23,6 +23,8 @@ export interface Seen {
 	readonly noLog?: string;
 	/** what ended the rounds early: a call that does not return, a setup that fails */
 	readonly stuck?: string;
+	/** a thread is still in the kernel */
+	readonly hanging: boolean;
 }
 
 export interface Ran {
