@@ -1,8 +1,16 @@
 /** A thread of a race: what `litmus` starts on the real kernel. */
-import { workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { openRealKernel, pinThread } from "../kernel/real/index.js";
-import { type RacerData, race } from "../litmus/index.js";
-import type { MemoryRange } from "./commands/tools/litmus/on-real.js";
+import { type RacerData, race } from "../litmus/racer.js";
+
+/** Memory of a test. */
+export interface MemoryRange {
+	readonly addr: bigint;
+	/** bytes */
+	readonly length: bigint;
+	/** PROT_READ | PROT_WRITE */
+	readonly prot: number;
+}
 
 export interface ThreadData extends RacerData {
 	/** the CPU that it stays on */
@@ -11,12 +19,14 @@ export interface ThreadData extends RacerData {
 	readonly memory: readonly MemoryRange[];
 }
 
+/** Races one test after another, as they are handed to the thread. */
 export function runThread(): void {
-	const { cpu, memory, ...data } = workerData as ThreadData;
-	if (cpu !== undefined) pinThread(cpu);
-	race(data, () => {
-		const kernel = openRealKernel();
-		for (const { addr, length, prot } of memory) kernel.adoptMemory(addr, length, prot);
-		return kernel;
+	parentPort?.on("message", ({ cpu, memory, ...data }: ThreadData) => {
+		if (cpu !== undefined) pinThread(cpu);
+		race(data, () => {
+			const kernel = openRealKernel();
+			for (const { addr, length, prot } of memory) kernel.adoptMemory(addr, length, prot);
+			return kernel;
+		});
 	});
 }

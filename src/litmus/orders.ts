@@ -1,16 +1,8 @@
 /** Every order of the threads' calls on a kernel that answers one call at a time. */
-import type { Kernel } from "../kernel/kernel.js";
-import { make } from "./make.js";
-import { type Answer, callText, type Entry, entriesOf, type Outcome, outcomeKey } from "./outcome.js";
+import { type Answer, callText, type Outcome, outcomeKey } from "./outcome.js";
 import { Random } from "./random.js";
-import { type Call, emptySlots, type LitmusTest, type Part } from "./test.js";
-
-/** A kernel for one order; it is new, as the hardware under it is. */
-export interface Stage {
-	readonly kernel: Kernel;
-	/** all that the calls so far left behind, in words that are the same for the same state; undefined: not known */
-	fingerprint?(): string | undefined;
-}
+import { Round, type Stage } from "./round.js";
+import type { Call, LitmusTest, Part } from "./test.js";
 
 /** An outcome that some order gives, and that order: the thread of each call, by its number. */
 export interface Allowed {
@@ -37,16 +29,6 @@ export interface ExploreOptions {
 	/** runs at most; above it, that many orders at random */
 	readonly limit: number;
 	readonly seed: number;
-}
-
-/** A setup's call that failed. */
-export class SetupFailed extends Error {
-	constructor(
-		readonly line: number,
-		readonly entry: Entry,
-	) {
-		super(`the setup's line ${line} answers ${entry.text}`);
-	}
 }
 
 /** How many orders threads of these lengths have. */
@@ -91,7 +73,7 @@ type Follow = (part: Part, call: Call, answer: Answer, slots: BigInt64Array) => 
 
 /** Depth first: each order is run from the start, as a kernel cannot be copied; those that begin alike are run one after another. */
 function search(test: LitmusTest, stage: () => Stage, limit: number, follow: Follow, enough?: (outcome: Outcome) => boolean) {
-	const found = new Map<string, { outcome: Outcome; order: readonly number[]; orders: number }>();
+	const found = new Found();
 	const seen = new Set<string>();
 	/** the thread of each call of the order at hand */
 	let order: number[] = [];
@@ -99,7 +81,7 @@ function search(test: LitmusTest, stage: () => Stage, limit: number, follow: Fol
 	let cut = 0;
 	let starts = 0;
 	for (;;) {
-		if (starts++ === limit) return { allowed: [...found.values()], run, cut, complete: false };
+		if (starts++ === limit) return { allowed: found.all(), run, cut, complete: false };
 		const shared = order.length - 1;
 		const round = new Round(test, stage());
 		let whole = true;
@@ -121,12 +103,11 @@ function search(test: LitmusTest, stage: () => Stage, limit: number, follow: Fol
 		}
 		if (whole) {
 			run++;
-			const outcome = round.end();
-			keep(found, outcome, order);
-			if (enough?.(outcome)) return { allowed: [...found.values()], run, cut, complete: true };
+			const outcome = found.add(round.end(), order);
+			if (outcome && enough?.(outcome)) return { allowed: found.all(), run, cut, complete: true };
 		} else round.leave();
 		const next = following(test, order);
-		if (next === undefined) return { allowed: [...found.values()], run, cut, complete: true };
+		if (next === undefined) return { allowed: found.all(), run, cut, complete: true };
 		order = next;
 	}
 }
@@ -144,86 +125,40 @@ function following(test: LitmusTest, order: readonly number[]): number[] | undef
 }
 
 function sample(test: LitmusTest, { stage, limit, seed }: ExploreOptions) {
-	const found = new Map<string, { outcome: Outcome; order: readonly number[]; orders: number }>();
+	const found = new Found();
 	const random = new Random(seed);
 	for (let at = 0; at < limit; at++) {
 		const left = test.threads.flatMap(({ calls }, thread) => calls.map(() => thread));
 		random.shuffle(left);
 		const round = new Round(test, stage());
 		for (const thread of left) round.step(thread);
-		keep(found, round.end(), left);
+		found.add(round.end(), left);
 	}
-	return { allowed: [...found.values()], run: limit, cut: 0, complete: false };
+	return { allowed: found.all(), run: limit, cut: 0, complete: false };
 }
 
-function keep(found: Map<string, { outcome: Outcome; order: readonly number[]; orders: number }>, outcome: Outcome, order: readonly number[]): void {
-	const key = outcomeKey(outcome);
-	const known = found.get(key);
-	if (known) known.orders++;
-	else found.set(key, { outcome, order: [...order], orders: 1 });
-}
+/** The outcomes so far. */
+class Found {
+	readonly #byKey = new Map<string, { outcome: Outcome; order: readonly number[]; orders: number }>();
+	/** keys, by the answers as they came: an outcome is put into words once */
+	readonly #keys = new Map<string, string>();
 
-/** One order on one kernel, call by call. */
-export class Round {
-	readonly slots: BigInt64Array;
-	readonly length: number;
-	readonly #answers: Answer[][];
-	readonly #test: LitmusTest;
-	readonly #stage: Stage;
-
-	/** Runs the setup. @throws SetupFailed */
-	constructor(test: LitmusTest, stage: Stage) {
-		this.#test = test;
-		this.#stage = stage;
-		this.slots = emptySlots(test);
-		this.length = test.threads.reduce((sum, { calls }) => sum + calls.length, 0);
-		this.#answers = test.threads.map(() => []);
-		for (const call of test.setup.calls) {
-			const answer = this.#make(call);
-			if (answer.ret >= 0) continue;
-			const { text, fields } = callText(test, call, answer, this.slots);
-			throw new SetupFailed(test.setup.lines[call.line].line, { label: "setup", text, errno: -answer.ret, fields });
+	/** @returns its outcome, where that is new */
+	add({ raw, outcome: told }: ReturnType<Round["end"]>, order: readonly number[]): Outcome | undefined {
+		const known = this.#keys.get(raw);
+		const outcome = known === undefined ? told() : undefined;
+		const key = known ?? outcomeKey(outcome as Outcome);
+		this.#keys.set(raw, key);
+		const entry = this.#byKey.get(key);
+		if (entry) {
+			entry.orders++;
+			return undefined;
 		}
+		this.#byKey.set(key, { outcome: outcome as Outcome, order: [...order], orders: 1 });
+		return outcome;
 	}
 
-	/** The first thread that has calls left. */
-	firstLeft(): number {
-		return this.#test.threads.findIndex(({ calls }, at) => this.#answers[at].length < calls.length);
-	}
-
-	/** Makes a thread's next call. */
-	step(thread: number): { part: Part; call: Call; answer: Answer } {
-		const part = this.#test.threads[thread];
-		const call = part.calls[this.#answers[thread].length];
-		const answer = this.#make(call);
-		this.#answers[thread].push(answer);
-		return { part, call, answer };
-	}
-
-	/** Where everything stands: how far the threads are, what they were answered and what the kernel holds. */
-	state(): string | undefined {
-		const kernel = this.#stage.fingerprint?.();
-		if (kernel === undefined) return undefined;
-		const answers = this.#answers.map((of) => of.map(({ ret, bytes }) => `${ret} ${Buffer.from(bytes).toString("base64")}`).join());
-		return `${answers.join("|")}|${this.slots.join()}|${kernel}`;
-	}
-
-	/** Runs `finally` and ends the program. */
-	end(): Outcome {
-		const test = this.#test;
-		const last = test.finally.calls.map((call) => this.#make(call));
-		this.#stage.kernel.exit();
-		const threads = test.threads.flatMap((part, at) => entriesOf(test, part, this.#answers[at], this.slots));
-		return { entries: [...threads, ...entriesOf(test, test.finally, last, this.slots)] };
-	}
-
-	leave(): void {
-		this.#stage.kernel.exit();
-	}
-
-	#make(call: Call): Answer {
-		const bytes = new Uint8Array(call.bytes?.length ?? 0);
-		const ret = make(this.#stage.kernel, call, this.slots, bytes);
-		return { ret, bytes };
+	all(): Allowed[] {
+		return [...this.#byKey.values()];
 	}
 }

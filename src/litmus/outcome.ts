@@ -33,7 +33,12 @@ export interface Outcome {
 export const outcomeKey = ({ entries }: Outcome): string => entries.map(({ label, text }) => `${label} ${text}`).join("; ");
 
 /** The answer of one call, in words. */
-export function callText(test: LitmusTest, call: Call, { ret, bytes }: Answer, slots: BigInt64Array): { text: string; fields: Record<string, bigint> } {
+export function callText(
+	test: LitmusTest,
+	call: Call,
+	{ ret, bytes }: Answer,
+	slots: BigInt64Array,
+): { text: string; fields: Record<string, bigint> } {
 	const shown: string[] = [];
 	const fields: Record<string, bigint> = { ret: BigInt(ret) };
 	if (call.op === "ioctl") structFields(test, call, bytes, slots, shown, fields);
@@ -71,7 +76,8 @@ function structFields(
 		if (was.get(field.path) === text) continue;
 		const made = call.takes.find(({ offset }) => offset === field.offset);
 		// An object that the call makes itself has no name that anybody else could know, and a file's number says nothing.
-		if (made !== undefined && test.slots[made.slot].kind !== "value") continue;
+		if ((made !== undefined && test.slots[made.slot].kind !== "value") || field.role === "fd") continue;
+		if (isId(field) && field.dir === "out") continue;
 		shown.push(`${field.path}=${isId(field) ? idText(test, BigInt(value as number), slots) : text}`);
 	}
 }

@@ -4,7 +4,7 @@ import { make } from "./make.js";
 import { type Answer, callText, entriesOf, type Outcome, outcomeKey } from "./outcome.js";
 import type { RacerData } from "./racer.js";
 import { Random } from "./random.js";
-import { atWord, DONE, delayWord, READY, ROUND, STOP, shared } from "./shared.js";
+import { atWord, DONE, delayWord, READY, ROUND, STARTED, STOP, shared } from "./shared.js";
 import { emptySlots, type LitmusTest } from "./test.js";
 
 export interface RaceOptions {
@@ -39,20 +39,25 @@ const SPREADS = [1, 16, 128, 1024, 4096];
 export function runRace(test: LitmusTest, options: RaceOptions): Raced {
 	const memory = shared(test);
 	const { control, slots, rets, cells, raw } = memory;
-	for (const thread of test.threads.keys()) options.spawn({ test: { threads: test.threads, slots: test.slots }, buffer: memory.buffer, thread });
+	for (const thread of test.threads.keys())
+		options.spawn({ test: { threads: test.threads, slots: test.slots }, buffer: memory.buffer, thread });
 	const random = new Random(options.seed);
 	const last: Answer[] = test.finally.calls.map((call) => ({ ret: 0, bytes: new Uint8Array(call.bytes?.length ?? 0) }));
 	/** by the bytes of all answers */
 	const counts = new Map<string, { readonly outcome: Outcome; rounds: number }>();
-	const start = performance.now();
 	const spread = test.threads.map(() => 0);
 	let rounds = 0;
 	let stuck: string | undefined;
 	let hanging = false;
+	if (!reached(control, STARTED, test.threads.length, options.patience)) {
+		stuck = "a thread does not start";
+		hanging = true;
+	}
+	const start = performance.now();
 	const setupBytes = test.setup.calls.map((call) => new Uint8Array(call.bytes?.length ?? 0));
 	/** the file slots that the threads fill */
 	const opened = test.slots.flatMap(({ kind }, at) => (kind === "file" && at >= test.setupSlots ? [at] : []));
-	while (rounds < options.rounds && performance.now() - start < options.time) {
+	while (!hanging && rounds < options.rounds && performance.now() - start < options.time) {
 		const kernel = options.fresh();
 		emptySlots(test, slots);
 		for (const [at, call] of test.setup.calls.entries()) {
@@ -72,7 +77,7 @@ export function runRace(test: LitmusTest, options: RaceOptions): Raced {
 		control[DONE] = 0;
 		Atomics.add(control, ROUND, 1);
 		Atomics.notify(control, ROUND);
-		if (!finished(control, test.threads.length, options.patience)) {
+		if (!reached(control, DONE, test.threads.length, options.patience)) {
 			stuck = `round ${rounds + 1}: ${whoIsIn(test, control)}`;
 			hanging = true;
 			break;
@@ -99,15 +104,15 @@ export function runRace(test: LitmusTest, options: RaceOptions): Raced {
 	return { rounds, seconds: (performance.now() - start) / 1000, outcomes: grouped(counts.values()), stuck, hanging };
 }
 
-/** Waits until all threads are done. */
-function finished(control: Int32Array, threads: number, patience: number): boolean {
+/** Waits until a word counts all threads. */
+function reached(control: Int32Array, word: number, threads: number, patience: number): boolean {
 	let until = 0;
 	for (;;) {
-		const done = Atomics.load(control, DONE);
+		const done = Atomics.load(control, word);
 		if (done === threads) return true;
 		if (until === 0) until = performance.now() + patience;
 		else if (performance.now() > until) return false;
-		Atomics.wait(control, DONE, done, 100);
+		Atomics.wait(control, word, done, 100);
 	}
 }
 

@@ -1,7 +1,7 @@
 /** What each thread of a race does: waits for a round, starts with the others, makes its calls. */
 import type { Kernel } from "../kernel/kernel.js";
 import { make } from "./make.js";
-import { atWord, DONE, delayWord, READY, ROUND, STOP, shared } from "./shared.js";
+import { atWord, DONE, delayWord, READY, ROUND, STARTED, STOP, shared } from "./shared.js";
 import type { LitmusTest } from "./test.js";
 
 /** What a thread is started with. */
@@ -23,6 +23,8 @@ export function race({ test, buffer, thread }: RacerData, fresh: () => Kernel): 
 	const { calls } = test.threads[thread];
 	const mine = cells[thread];
 	let kernel = fresh();
+	Atomics.add(control, STARTED, 1);
+	Atomics.notify(control, STARTED);
 	for (let round = 0; ; round++) {
 		untilNot(control, ROUND, round);
 		if (Atomics.load(control, STOP) === 1) return;

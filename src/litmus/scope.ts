@@ -4,6 +4,7 @@ import { POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { pollMask } from "../trace/answer.js";
 import { FieldError } from "../trace/check.js";
 import { Objects } from "../trace/export/objects.js";
+import { fdFields } from "../trace/fd-fields.js";
 import { NO_FILE_NAME } from "../trace/files.js";
 import type { IoctlStep, Step } from "../trace/format.js";
 import { requestNumber } from "../trace/requests.js";
@@ -90,8 +91,7 @@ export class Scope {
 		this.#objects.follow(step);
 		const common = { op: "ioctl", file: this.#file(step.fd), request: requestNumber(step.request), name: step.request } as const;
 		const makes = step.ret_fd === undefined ? {} : { makes: this.#makes(step.ret_fd) };
-		if (step.arg === undefined)
-			return { ...common, ...makes, value: BigInt(step.arg_addr ?? step.arg_value ?? 0), puts: [], takes: [] };
+		if (step.arg === undefined) return { ...common, ...makes, value: BigInt(step.arg_addr ?? step.arg_value ?? 0), puts: [], takes: [] };
 		const puts = Object.entries(step.fd_in ?? {}).map(([offset, file]): Place => ({ offset: +offset, size: 4, slot: this.#file(file) }));
 		const given = wholeStruct(step, step.arg);
 		const uses = / *\$/.test(from.source);
@@ -102,6 +102,10 @@ export class Scope {
 		const takes = Object.entries(step.fd_out ?? {}).map(
 			([offset, file]): Place => ({ offset: +offset, size: 4, slot: this.#makes(file) as number }),
 		);
+		// A call that failed when it was recorded may make a file in another order.
+		const bytes = bytesOf(step.arg);
+		for (const offset of fdFields(common.request, bytes).out)
+			if (!takes.some((one) => one.offset === offset)) takes.push({ offset, size: 4, slot: this.#slot("file", "file") });
 		const after = step.out === undefined ? undefined : wholeStruct(step, step.out);
 		for (const { path, id } of this.#objects.made(step)) {
 			const leaf = leavesOf(after?.type as Fields, after?.values ?? {}).find(({ field }) => field.path === path) as Leaf;
@@ -116,7 +120,7 @@ export class Scope {
 			this.#values.set(value, slot);
 			takes.push(placeOf(field, slot));
 		}
-		return { ...common, ...makes, bytes: bytesOf(step.arg), puts, takes };
+		return { ...common, ...makes, bytes, puts, takes };
 	}
 
 	/** A number that an earlier call chose. */
@@ -126,7 +130,8 @@ export class Scope {
 
 	#learn(step: Step, call: Call): void {
 		this.#objects.follow(step);
-		if ((step.op === "open" || step.op === "memfd") && step.fd !== undefined && call.makes !== undefined) this.#files.set(step.fd, call.makes);
+		if ((step.op === "open" || step.op === "memfd") && step.fd !== undefined && call.makes !== undefined)
+			this.#files.set(step.fd, call.makes);
 		if (step.op !== "ioctl") return;
 		if (step.ret_fd !== undefined && call.makes !== undefined) this.#files.set(step.ret_fd, call.makes);
 		for (const { offset, slot } of call.takes) {

@@ -9,7 +9,9 @@ export const STOP = 1;
 export const READY = 2;
 /** threads that have made all their calls */
 export const DONE = 3;
-const PER_THREAD = 4;
+/** threads that wait for rounds */
+export const STARTED = 4;
+const PER_THREAD = 5;
 /** Of each thread: the call that it makes (from 1; 0: none), and how many turns it waits at the start. */
 export const atWord = (thread: number): number => PER_THREAD + 2 * thread;
 export const delayWord = (thread: number): number => PER_THREAD + 2 * thread + 1;

@@ -10,20 +10,7 @@ export interface Place {
 
 /** One system call; it is atomic on the simulated kernel. */
 export interface Call {
-	readonly op:
-		| "open"
-		| "close"
-		| "ioctl"
-		| "read"
-		| "write"
-		| "pread"
-		| "pwrite"
-		| "poll"
-		| "mmap"
-		| "munmap"
-		| "memfd"
-		| "poke"
-		| "peek";
+	readonly op: "open" | "close" | "ioctl" | "read" | "write" | "pread" | "pwrite" | "poll" | "mmap" | "munmap" | "memfd" | "poke" | "peek";
 	/** which line of its thread it belongs to, from 0 */
 	readonly line: number;
 	/** slot of the file that it is made on */

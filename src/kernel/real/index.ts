@@ -4,12 +4,12 @@ import { RealKernel } from "./real-kernel.js";
 import { startSystem, system } from "./system.js";
 
 export { EnvironmentError } from "../environment-error.js";
-export { exitNow, pinThread } from "./thread.js";
 export { openDmaBuffers } from "./dma-buffers.js";
 export type { FfiLoader } from "./ffi.js";
 export { checkGivenFile } from "./given-file.js";
 export { explainOpenFailure, type OpenFailure } from "./open-failure.js";
 export type { RealKernel } from "./real-kernel.js";
+export { exitNow, pinThread } from "./thread.js";
 
 /**
  * A new program on this machine's kernel, without files and memory.

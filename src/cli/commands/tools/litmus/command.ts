@@ -21,11 +21,6 @@ async function run(inv: Invocation): Promise<Outcome> {
 	if (format !== undefined && common.json && format !== "json") throw new UsageError(`--json and --format ${format} cannot both be given`);
 	const tests = [];
 	for (const { file, text } of sources) tests.push(await readTest(inv, file, text));
-	if (typeof options.c === "string") {
-		if (tests.length > 1) throw new UsageError("--c exports one test", "name one file");
-		const { exportC } = await import("./export.js");
-		return await exportC(inv, tests[0], options.c, limit, seed);
-	}
 	const { kernel, which } = await context.handle();
 	await announce(inv);
 	const writer = writerFor(inv, { format: format ?? (common.json ? "documents" : undefined), kernel: kernel.kind, which, show });
@@ -45,9 +40,11 @@ async function run(inv: Invocation): Promise<Outcome> {
 		const exploration = explored(inv, read, { limit, seed });
 		const seen = real === undefined ? undefined : await real.run(read, exploration);
 		const failed = writer.one({ ...read, exploration, seen, seconds: (performance.now() - before) / 1000 });
+		io.stdout.flush?.();
 		if (failed) exit = exitCode.failed;
 		if (seen?.hanging) await leave(inv, writer);
 	}
+	await real?.end();
 	if (exit === exitCode.done && skipped === tests.length) exit = exitCode.skipped;
 	writer.end(exit);
 	return { ...done, exit };
@@ -90,15 +87,17 @@ const family: Family = {
 				{ flags: "--time <time>", doc: "on the real kernel: race for this long, such as 30s, instead of --rounds" },
 				{ flags: "--pin", doc: "on the real kernel: keep each thread on a CPU of its own" },
 				{ flags: "--seed <n>", doc: "of what is random: the sample, the threads' delays (1)" },
-				{ flags: "--c <file>", doc: "write a C program with POSIX threads that races the calls and prints the same histogram; - is stdout" },
+				{
+					flags: "--c <file>",
+					doc: "write a C program with POSIX threads that races the calls and prints the same histogram; - is stdout",
+				},
 				{ flags: "--format <format>", doc: "a case for each test", choices: ["ktap", "junit", "json"] },
 			],
 			groups: ["kernel", "own-kernel", "quiet"],
 			examples: [
 				["litmus scripts/litmus", "all tests of a folder"],
-				["litmus scripts/litmus/destroy-map.iommu --show 2", "an order that gives the second outcome, call by call"],
-				["litmus scripts/litmus/destroy-map.iommu --kernel real --time 30s --pin", "the same calls as threads on the real kernel"],
-				["litmus scripts/litmus/destroy-map.iommu --c race.c", "as a C program"],
+				["litmus scripts/litmus/map-unmap.iommu --show 2", "an order that gives the second outcome, call by call"],
+				["litmus scripts/litmus/map-unmap.iommu --kernel real --time 30s --pin", "the same calls as threads on the real kernel"],
 			],
 			run,
 		},

@@ -4,7 +4,8 @@ import { errnoName } from "../../../frame/errnos.js";
 import { judged, type Ran, rowsOf } from "./judge.js";
 import { orderLabels } from "./show.js";
 
-const safe = (value: bigint): number | string => (value >= 0n && value <= 0xffff_ffffn ? Number(value) : `0x${BigInt.asUintN(64, value).toString(16)}`);
+const safe = (value: bigint): number | string =>
+	value >= 0n && value <= 0xffff_ffffn ? Number(value) : `0x${BigInt.asUintN(64, value).toString(16)}`;
 
 export function documentOf(test: LitmusTest, { kernel, which }: { kernel: string; which: string }, ran?: Ran): object {
 	const head = { schema: "iommuctl.litmus", version: 1, file: test.file, about: test.about, kernel, kernelDetail: which };

@@ -1,5 +1,13 @@
 /** What a test's run shows: its outcomes, and what is wrong with them. */
-import { type Allowed, broken, type Exploration, type LitmusTest, type Outcome, outcomeKey, type Verdict } from "../../../../litmus/index.js";
+import {
+	type Allowed,
+	broken,
+	type Exploration,
+	type LitmusTest,
+	type Outcome,
+	outcomeKey,
+	type Verdict,
+} from "../../../../litmus/index.js";
 import { plural } from "../../../frame/text.js";
 
 /** An outcome that rounds on the real kernel showed. */

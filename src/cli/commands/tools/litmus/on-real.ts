@@ -9,20 +9,11 @@ import type { Invocation } from "../../../frame/command.js";
 import { UsageError } from "../../../frame/exit.js";
 import { progress } from "../../../frame/progress.js";
 import { smallNumber } from "../../../frame/small-number.js";
-import type { ThreadData } from "../../../litmus-thread.js";
+import type { MemoryRange, ThreadData } from "../../../litmus-thread.js";
 import type { Seen, SeenOutcome } from "./judge.js";
 import { KernelLog } from "./kernel-log.js";
 import { stages } from "./on-sim.js";
 import type { ReadTest } from "./record.js";
-
-/** Memory of a test. */
-export interface MemoryRange {
-	readonly addr: bigint;
-	/** bytes */
-	readonly length: bigint;
-	/** PROT_READ | PROT_WRITE */
-	readonly prot: number;
-}
 
 const ROUNDS = 10_000;
 /** A call that takes longer does not return, ms; iommufd itself waits a minute for users of an object. */
@@ -32,6 +23,8 @@ const TRIES = 20_000;
 
 export interface Racing {
 	run(read: ReadTest, exploration: Exploration): Promise<Seen>;
+	/** Ends its threads. */
+	end(): Promise<void>;
 }
 
 /** @throws UsageError */
@@ -40,18 +33,27 @@ export function racing(inv: Invocation, { seed }: { readonly seed: number }): Ra
 	if (options.rounds !== undefined && options.time !== undefined) throw new UsageError("--rounds and --time cannot both be given");
 	const time = options.time === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.time as string, "--time");
 	const rounds =
-		options.rounds === undefined ? (options.time === undefined ? ROUNDS : Number.POSITIVE_INFINITY) : smallNumber(options.rounds as string, "--rounds");
+		options.rounds === undefined
+			? options.time === undefined
+				? ROUNDS
+				: Number.POSITIVE_INFINITY
+			: smallNumber(options.rounds as string, "--rounds");
 	const cpus = options.pin === true ? allowedCpus() : undefined;
+	/** They start once, as loading takes longer than many rounds. */
+	const workers: Worker[] = [];
+	const hand = (thread: number, data: ThreadData): void => {
+		workers[thread] ??= start();
+		workers[thread].postMessage(data);
+	};
 	return {
 		async run(read, exploration) {
 			const { test } = read;
 			const log = new KernelLog();
-			const workers: Worker[] = [];
 			const memory = memoryOf(test);
 			const bar = progress(io.stderr);
 			const raced = runRace(test, {
 				fresh: openRealKernel,
-				spawn: (data) => workers.push(start({ ...data, memory, ...(cpus && { cpu: cpus[data.thread % cpus.length] }) })),
+				spawn: (data) => hand(data.thread, { ...data, memory, ...(cpus && { cpu: cpus[data.thread % cpus.length] }) }),
 				rounds,
 				time,
 				seed,
@@ -59,32 +61,36 @@ export function racing(inv: Invocation, { seed }: { readonly seed: number }): Ra
 				tell: (count) => bar.tell(`${test.file}: round ${count}`),
 			});
 			bar.end();
-			if (!raced.hanging) await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve))));
 			const allowed = new Map(exploration.allowed.map((one) => [outcomeKey(one.outcome), one.order]));
 			const outcomes = raced.outcomes.map(({ outcome, rounds: count }): SeenOutcome => {
 				const order = allowed.get(outcomeKey(outcome));
 				if (order !== undefined) return { outcome, explained: "yes", order, rounds: count };
 				if (exploration.complete) return { outcome, explained: "no", rounds: count };
-				const found = explain(test, outcome, stages(inv, read.machine), TRIES);
+				const found = explain(test, outcome, stages(inv, read), TRIES);
 				if (found === "unknown") return { outcome, explained: "unknown", rounds: count };
 				return { outcome, explained: found ? "yes" : "no", order: found, rounds: count };
 			});
 			const { rounds: done, seconds, stuck, hanging } = raced;
 			return { rounds: done, seconds, outcomes, ...log.findings(), stuck, hanging };
 		},
+		async end() {
+			await Promise.all(workers.map((worker) => worker.terminate()));
+		},
 	};
 }
 
 /** A thread that runs `runThread`: the bundle once more, or in development the sources. */
-function start(workerData: ThreadData): Worker {
+function start(): Worker {
 	const bundle = fileURLToPath(import.meta.url);
-	return new Worker(`require(${JSON.stringify(bundle)}).main(["--litmus-thread"])`, { eval: true, workerData });
+	return new Worker(`require(${JSON.stringify(bundle)}).main(["--litmus-thread"])`, { eval: true });
 }
 
 /** What the setup maps and the threads may change. */
 function memoryOf({ setup }: LitmusTest): MemoryRange[] {
 	return setup.calls.flatMap((call) =>
-		call.op === "mmap" ? [{ addr: call.addr as bigint, length: (BigInt(call.length as number) + 0xfffn) & -0x1000n, prot: call.prot as number }] : [],
+		call.op === "mmap"
+			? [{ addr: call.addr as bigint, length: (BigInt(call.length as number) + 0xfffn) & -0x1000n, prot: call.prot as number }]
+			: [],
 	);
 }
 

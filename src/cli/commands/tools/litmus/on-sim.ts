@@ -1,23 +1,31 @@
 /** Runs a test's orders on simulated kernels. */
 import { replacedRequests } from "../../../../../structs/registry.js";
 import { type Exploration, explore, SetupFailed, type Stage } from "../../../../litmus/index.js";
-import { createSim, type Machine } from "../../../../sim/index.js";
+import { createSim } from "../../../../sim/index.js";
 import type { Invocation } from "../../../frame/command.js";
 import { UsageError } from "../../../frame/exit.js";
+import { allVisible, fingerprint } from "./fingerprint.js";
 import type { ReadTest } from "./record.js";
 
 /** New simulated kernels with this machine, one for each order. */
-export function stages({ common }: Invocation, machine: Machine): () => Stage {
+export function stages({ common }: Invocation, { machine, test }: Pick<ReadTest, "machine" | "test">): () => Stage {
 	const replaced = replacedRequests();
-	return () => ({ kernel: createSim({ machine, uapi: common.uapi, replaced }).newProcess() });
+	const visible = allVisible(test);
+	return () => {
+		const sim = createSim({ machine, uapi: common.uapi, replaced });
+		return { kernel: sim.newProcess(), ...(visible && { fingerprint: () => fingerprint(sim) }) };
+	};
 }
 
 /** @throws UsageError if the setup fails */
-export function explored(inv: Invocation, { test, machine }: ReadTest, options: { limit: number; seed: number }): Exploration {
+export function explored(inv: Invocation, read: ReadTest, options: { limit: number; seed: number }): Exploration {
 	try {
-		return explore(test, { stage: stages(inv, machine), ...options });
+		return explore(read.test, { stage: stages(inv, read), ...options });
 	} catch (error) {
 		if (!(error instanceof SetupFailed)) throw error;
-		throw new UsageError(`${test.file}:${error.line}: the setup answers ${error.entry.text}`, "every line of the setup has to succeed");
+		throw new UsageError(
+			`${read.test.file}:${error.line}: the setup answers ${error.entry.text}`,
+			"every line of the setup has to succeed",
+		);
 	}
 }

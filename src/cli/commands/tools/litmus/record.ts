@@ -47,9 +47,14 @@ export async function readTest(inv: Invocation, file: string, text: string): Pro
 		else if (node.kind === "command" && plain(node.words[0]) === "require") needs.push(node);
 		else if (node.kind === "thread") {
 			if (threads.some(({ name }) => name === node.name)) throw new UsageError(`${at(node)}: two threads are called ${node.name}`);
-			if (node.name === "finally") throw new UsageError(`${at(node)}: a thread cannot be called finally`, "conditions name the last calls so");
+			if (node.name === "finally")
+				throw new UsageError(`${at(node)}: a thread cannot be called finally`, "conditions name the last calls so");
 			threads.push(node);
-		} else throw new UsageError(`${at(node)}: ${node.kind === "command" ? "a command" : `\`${node.kind}\``} outside of the blocks`, "put it into `setup { }`, `thread NAME { }` or `finally { }`");
+		} else
+			throw new UsageError(
+				`${at(node)}: ${node.kind === "command" ? "a command" : `\`${node.kind}\``} outside of the blocks`,
+				"put it into `setup { }`, `thread NAME { }` or `finally { }`",
+			);
 	}
 	if (threads.length < 2) throw new UsageError(`${file}: a litmus test needs two threads`, "thread NAME { ... }, at least twice");
 	for (const node of walk([...setup, ...last, ...threads.flatMap(({ body }) => body)])) refuse(node);
@@ -57,8 +62,7 @@ export async function readTest(inv: Invocation, file: string, text: string): Pro
 	const before = await recordPart(inv, file, { setup: [], part: "setup", body: setup, region: 0 });
 	const recorded: RecordedPart[] = [];
 	for (const [index, { name, body }] of threads.entries()) recorded.push(await record(name, body, index + 1));
-	for (const { name, lines } of recorded)
-		if (lines.length === 0) throw new UsageError(`${file}: thread ${name} makes no call`);
+	for (const { name, lines } of recorded) if (lines.length === 0) throw new UsageError(`${file}: thread ${name} makes no call`);
 	const end = await record("finally", last, threads.length + 1);
 	const machine = await loadMachine(inv.common.machine ?? defaultMachine, inv.io.cwd);
 	return { machine, test: compile({ file, about: aboutOf(text), setup: before, threads: recorded, finally: end }), verdicts, needs };
@@ -132,7 +136,11 @@ async function recordPart(inv: Invocation, file: string, { setup, part, body, re
 		});
 		const bad = result.failed.find(({ outcome }) => !mayFail || outcome.exit !== exitCode.failed);
 		if (bad === undefined) return;
-		const said = stderr.text().trim().split("\n").map((one) => one.replace(/^(?:error|hint): /, ""));
+		const said = stderr
+			.text()
+			.trim()
+			.split("\n")
+			.map((one) => one.replace(/^(?:error|hint): /, ""));
 		const [first = "it fails", hint] = said;
 		const where = first.startsWith(`${file}:`) ? "" : `${file}:${bad.statement.line}: `;
 		throw new UsageError(`${where}${first}`, hint);

@@ -89,7 +89,7 @@ function text({ io, out, common }: Invocation, { show }: WriterOptions): Writer 
 			write(`${out.strong(test.file)}${test.about === "" ? "" : `: ${test.about}`}`);
 			for (const line of lines(ran)) write(`  ${line}`);
 			for (const problem of problems) write(`  ${out.bad(problem)}`);
-			if (show !== undefined) for (const line of shownOrder(ran, show)) write(`  ${line}`);
+			if (show !== undefined) for (const line of shownOrder(ran, show)) write(line === "" ? "" : `  ${line}`);
 			return problems.length > 0;
 		},
 		end() {

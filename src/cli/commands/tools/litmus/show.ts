@@ -5,7 +5,10 @@ import { plural, table } from "../../../frame/text.js";
 import { type Ran, rowsOf } from "./judge.js";
 
 /** The labels of an order's lines; a line that makes several calls stands where it makes each. */
-export function orderLabels({ threads }: LitmusTest, order: readonly number[]): { label: string; thread: number; line: number; last: boolean }[] {
+export function orderLabels(
+	{ threads }: LitmusTest,
+	order: readonly number[],
+): { label: string; thread: number; line: number; last: boolean }[] {
 	const next = threads.map(() => 0);
 	return order.map((thread) => {
 		const { name, calls } = threads[thread];
@@ -19,7 +22,8 @@ export function orderLabels({ threads }: LitmusTest, order: readonly number[]): 
 export function shownOrder(ran: Ran, number: number): string[] {
 	const rows = rowsOf(ran);
 	const row = rows[number - 1];
-	if (row === undefined) throw new UsageError(`--show ${number}: there ${rows.length === 1 ? "is" : "are"} ${plural(rows.length, "outcome")}`);
+	if (row === undefined)
+		throw new UsageError(`--show ${number}: there ${rows.length === 1 ? "is" : "are"} ${plural(rows.length, "outcome")}`);
 	if (row.order === undefined) return ["", `outcome ${number}: no order gives it`];
 	const { threads, finally: last } = ran.test;
 	const answers = new Map(row.outcome.entries.map(({ label, text }) => [label, text]));

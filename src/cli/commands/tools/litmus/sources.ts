@@ -20,7 +20,9 @@ export async function readSources(io: Io, named: readonly string[]): Promise<Sou
 		if (name === "-" || shipped !== undefined) return [shipped ?? name];
 		const path = resolve(io.cwd, name);
 		if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [name];
-		const inside = readdirSync(path).filter((one) => one.endsWith(suffix)).sort();
+		const inside = readdirSync(path)
+			.filter((one) => one.endsWith(suffix))
+			.sort();
 		if (inside.length === 0) throw new UsageError(`${name}: no ${suffix} file in this folder`);
 		return inside.map((one) => join(name, one));
 	});

@@ -16,10 +16,12 @@ function holds(condition: Expression, { entries }: Outcome, where: string): bool
 		const match = /^(\w+\.\d+)\.(.+)$/.exec(text);
 		if (!match) return constant(text);
 		const entry = entries.find(({ label }) => label === match[1]);
-		if (entry === undefined) throw new UsageError(`${where}: there is no ${match[1]}`, `there are ${entries.map(({ label }) => label).join(", ")}`);
+		if (entry === undefined)
+			throw new UsageError(`${where}: there is no ${match[1]}`, `there are ${entries.map(({ label }) => label).join(", ")}`);
 		if (match[2] === "errno") return BigInt(entry.errno);
 		const value = entry.fields[match[2]] ?? entry.fields[`out_${match[2]}`];
-		if (value === undefined) throw new UsageError(`${where}: ${match[1]} has no field ${match[2]}`, `it has errno, ${Object.keys(entry.fields).join(", ")}`);
+		if (value === undefined)
+			throw new UsageError(`${where}: ${match[1]} has no field ${match[2]}`, `it has errno, ${Object.keys(entry.fields).join(", ")}`);
 		return value;
 	};
 	return evaluate(condition, { name }) !== 0n;

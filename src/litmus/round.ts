@@ -1,0 +1,93 @@
+/** One order of a test's calls on one kernel. */
+import type { Kernel } from "../kernel/kernel.js";
+import { make } from "./make.js";
+import { type Answer, callText, type Entry, entriesOf, type Outcome } from "./outcome.js";
+import { type Call, emptySlots, type LitmusTest, type Part } from "./test.js";
+
+/** A kernel for one order; it is new, as the hardware under it is. */
+export interface Stage {
+	readonly kernel: Kernel;
+	/** all that the calls so far left behind, in words that are the same for the same state; undefined: not known */
+	fingerprint?(): string | undefined;
+}
+
+/** A setup's call that failed. */
+export class SetupFailed extends Error {
+	constructor(
+		readonly line: number,
+		readonly entry: Entry,
+	) {
+		super(`the setup's line ${line} answers ${entry.text}`);
+	}
+}
+
+/** One order on one kernel, call by call. */
+export class Round {
+	readonly slots: BigInt64Array;
+	readonly length: number;
+	readonly #answers: Answer[][];
+	readonly #test: LitmusTest;
+	readonly #stage: Stage;
+
+	/** Runs the setup. @throws SetupFailed */
+	constructor(test: LitmusTest, stage: Stage) {
+		this.#test = test;
+		this.#stage = stage;
+		this.slots = emptySlots(test);
+		this.length = test.threads.reduce((sum, { calls }) => sum + calls.length, 0);
+		this.#answers = test.threads.map(() => []);
+		for (const call of test.setup.calls) {
+			const answer = this.#make(call);
+			if (answer.ret >= 0) continue;
+			const { text, fields } = callText(test, call, answer, this.slots);
+			throw new SetupFailed(test.setup.lines[call.line].line, { label: "setup", text, errno: -answer.ret, fields });
+		}
+	}
+
+	/** The first thread that has calls left. */
+	firstLeft(): number {
+		return this.#test.threads.findIndex(({ calls }, at) => this.#answers[at].length < calls.length);
+	}
+
+	/** Makes a thread's next call. */
+	step(thread: number): { part: Part; call: Call; answer: Answer } {
+		const part = this.#test.threads[thread];
+		const call = part.calls[this.#answers[thread].length];
+		const answer = this.#make(call);
+		this.#answers[thread].push(answer);
+		return { part, call, answer };
+	}
+
+	/** Where everything stands: how far the threads are, what they were answered and what the kernel holds. */
+	state(): string | undefined {
+		const kernel = this.#stage.fingerprint?.();
+		if (kernel === undefined) return undefined;
+		return `${this.#answers.map(textOf).join("|")}|${this.slots.join()}|${kernel}`;
+	}
+
+	/** Runs `finally` and ends the program. @returns the outcome, and a text that is the same only for equal answers */
+	end(): { readonly raw: string; outcome(): Outcome } {
+		const test = this.#test;
+		const last = test.finally.calls.map((call) => this.#make(call));
+		this.#stage.kernel.exit();
+		const raw = [...this.#answers, last].map(textOf).join("|");
+		const outcome = (): Outcome => {
+			const threads = test.threads.flatMap((part, at) => entriesOf(test, part, this.#answers[at], this.slots));
+			return { entries: [...threads, ...entriesOf(test, test.finally, last, this.slots)] };
+		};
+		return { raw: `${raw}|${this.slots.join()}`, outcome };
+	}
+
+	leave(): void {
+		this.#stage.kernel.exit();
+	}
+
+	#make(call: Call): Answer {
+		const bytes = new Uint8Array(call.bytes?.length ?? 0);
+		const ret = make(this.#stage.kernel, call, this.slots, bytes);
+		return { ret, bytes };
+	}
+}
+
+const textOf = (answers: readonly Answer[]): string =>
+	answers.map(({ ret, bytes }) => `${ret} ${Buffer.from(bytes).toString("latin1")}`).join();

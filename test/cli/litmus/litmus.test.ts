@@ -1,0 +1,198 @@
+/** `iommuctl litmus`, and the tests in scripts/litmus. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { documents, iommuctl, root } from "../cli.js";
+
+const litmus = (args: readonly string[], input = "") => iommuctl(["litmus", "--kernel", "sim", ...args], { input });
+
+/** A test of these lines. */
+const text = (...lines: string[]): string => lines.join("\n");
+
+const destroys = [
+	"# An IOAS is destroyed twice. It works once.",
+	"setup {",
+	"	ioas = ioas alloc",
+	"}",
+	"thread a {",
+	"	destroy $ioas",
+	"}",
+	"thread b {",
+	"	destroy $ioas",
+	"}",
+];
+
+describe("scripts/litmus", () => {
+	const folder = join(root, "scripts/litmus");
+	const files = readdirSync(folder);
+
+	it("has at least twenty tests, each with what it is about and what must hold", () => {
+		expect(files.length).toBeGreaterThanOrEqual(20);
+		for (const file of files) {
+			const content = readFileSync(join(folder, file), "utf8");
+			expect(content, file).toMatch(/^# .+/);
+			expect(content, file).toMatch(/^(?:require (?!selftest)|forbid )/m);
+		}
+	});
+
+	it("all hold in every order", () => {
+		const ran = litmus(["scripts/litmus", "--json"]);
+		expect(ran.stderr).toBe("");
+		expect(ran.status).toBe(0);
+		const found = documents(ran) as unknown as { file: string; complete: boolean; failed: boolean; outcomes: unknown[] }[];
+		expect(found.map(({ file }) => file)).toEqual(files.toSorted().map((file) => join("scripts/litmus", file)));
+		for (const one of found)
+			expect({ ...one, outcomes: one.outcomes.length > 0 }).toMatchObject({ complete: true, failed: false, outcomes: true });
+	});
+});
+
+describe("on the simulated kernel", () => {
+	it("lists the outcomes that orders give", () => {
+		const ran = litmus(["-"], text(...destroys));
+		expect(ran.stdout).toBe(
+			text(
+				"stdin: An IOAS is destroyed twice.",
+				"  2 orders: 2 allowed outcomes",
+				"   1  a.1 ok; b.1 ENOENT",
+				"   2  a.1 ENOENT; b.1 ok",
+				"",
+			),
+		);
+		expect(ran.status).toBe(0);
+	});
+
+	it("shows an order call by call", () => {
+		const ran = litmus(["-", "--show", "2"], text(...destroys));
+		expect(ran.stdout.split("\n").slice(-4, -1)).toEqual([
+			"  outcome 2, by this order:",
+			"    b.1  destroy $ioas  ok",
+			"    a.1  destroy $ioas  ENOENT",
+		]);
+		expect(litmus(["-", "--show", "3"], text(...destroys)).status).toBe(2);
+	});
+
+	it("fails if an outcome is forbidden, or one lacks what is required", () => {
+		const forbidden = litmus(["-"], text(...destroys, "forbid a.1.errno == ENOENT"));
+		expect(forbidden.status).toBe(1);
+		expect(forbidden.stdout).toContain("outcome 2 breaks line 11: forbid a.1.errno == ENOENT");
+		const required = litmus(["-"], text(...destroys, "require a.1.errno == 0"));
+		expect(required.status).toBe(1);
+		expect(required.stdout).toContain("outcome 2 breaks line 11: require a.1.errno == 0");
+		expect(litmus(["-"], text(...destroys, "require (a.1.errno == 0) + (b.1.errno == 0) == 1")).status).toBe(0);
+	});
+
+	it("answers one JSON document for each test", () => {
+		const [document] = documents(litmus(["-", "--json"], text(...destroys)));
+		expect(document).toMatchObject({
+			schema: "iommuctl.litmus",
+			version: 1,
+			file: "stdin",
+			about: "An IOAS is destroyed twice.",
+			kernel: "sim",
+			failed: false,
+			orders: 2,
+			ordersRun: 2,
+			complete: true,
+			rounds: null,
+		});
+		const [first] = document.outcomes as { answers: unknown[] }[];
+		expect(first).toMatchObject({
+			explained: true,
+			order: ["a.1", "b.1"],
+			answers: [
+				{ line: "a.1", text: "ok", errno: null },
+				{ line: "b.1", text: "ENOENT", errno: "ENOENT" },
+			],
+		});
+	});
+
+	it("reports for CI", () => {
+		const ktap = litmus(["-", "--format", "ktap"], text(...destroys, "forbid b.1.errno == 0"));
+		expect(ktap.status).toBe(1);
+		expect(ktap.stdout).toMatch(/^KTAP version 1\n/);
+		expect(ktap.stdout).toContain("not ok 1 ");
+		expect(ktap.stdout).toContain("# Totals: pass:0 fail:1");
+		const junit = litmus(["scripts/litmus/map-map.iommu", "scripts/litmus/unmap-unmap.iommu", "--format", "junit"]);
+		expect(junit.stdout).toContain('<testsuites tests="2" failures="0"');
+		const [json] = documents(litmus(["scripts/litmus/map-map.iommu", "--format", "json"]));
+		expect(json).toMatchObject({ schema: "iommuctl.report", ok: 1, cases: [{ documents: [{ schema: "iommuctl.litmus" }] }] });
+	});
+
+	it("skips what the kernel lacks", () => {
+		const ran = litmus(["-"], text("require kernel real", ...destroys));
+		expect(ran.status).toBe(77);
+		expect(ran.stdout).toContain("stdin: skipped:");
+	});
+
+	it("runs a sample of more orders than --orders, and says so", () => {
+		const many = (name: string) => [`thread ${name} {`, "	repeat 6 {", "		ioas alloc", "	}", "	destroy $ioas", "}"];
+		const ran = litmus(["-", "--orders", "40", "--seed", "3"], text(...destroys.slice(0, 4), ...many("a"), ...many("b")));
+		expect(ran.stdout).toMatch(/3,432 orders; 40 random orders of them run: \d allowed outcomes?/);
+		expect(ran.status).toBe(0);
+	});
+});
+
+describe("what is wrong with a test", () => {
+	const cases: readonly (readonly [string, readonly string[], string])[] = [
+		["one thread", destroys.slice(0, 7), "stdin: a litmus test needs two threads"],
+		["two of one name", [...destroys.slice(0, 7), "thread a {", "	destroy $ioas", "}"], "stdin:8: two threads are called a"],
+		["a line outside of the blocks", [...destroys, "ioas alloc"], "stdin:11: a command outside of the blocks"],
+		["a setup that fails", [...destroys.slice(0, 3), "	destroy 7", ...destroys.slice(3)], "stdin:4: "],
+		["an unknown command", [...destroys.slice(0, 5), "	destory $ioas", ...destroys.slice(6)], "stdin:6: "],
+		["an unknown name", [...destroys, "forbid a.1.iova == 0"], "stdin:11: a.1 has no field iova"],
+		["an unknown line", [...destroys, "forbid a.2.errno == 0"], "stdin:11: there is no a.2"],
+		["`expect`", [...destroys.slice(0, 5), "	expect ENOENT destroy $ioas", ...destroys.slice(6)], "stdin:6: `expect` in a litmus test"],
+		["what is no call", [...destroys.slice(0, 5), "	sim dma vfio0 read 0 8", ...destroys.slice(6)], "stdin:6: `sim` makes no calls"],
+		["a thread without a call", [...destroys.slice(0, 5), "	let x = 1", ...destroys.slice(6)], "stdin: thread a makes no call"],
+	];
+	for (const [name, lines, message] of cases)
+		it(name, () => {
+			const ran = litmus(["-"], text(...lines));
+			expect(ran.stderr).toContain(`error: ${message}`);
+			expect(ran.status).toBe(2);
+		});
+
+	it("options that do not go together", () => {
+		expect(litmus(["scripts/litmus", "--show", "1"]).status).toBe(2);
+		expect(litmus(["-", "--orders", "0"], text(...destroys)).status).toBe(2);
+		expect(litmus(["-", "--json", "--format", "ktap"], text(...destroys)).status).toBe(2);
+	});
+});
+
+describe("on the real kernel", () => {
+	const race = [
+		"# Closed while it is read.",
+		"setup {",
+		"	f = mem memfd 4k",
+		"}",
+		"thread a {",
+		"	file close $f",
+		"}",
+		"thread b {",
+		"	file read $f 4",
+		"}",
+	];
+	const real = (...args: string[]) => iommuctl(["litmus", "-", "--kernel", "real", ...args], { input: text(...race) });
+
+	it("threads race, and every outcome has an order", () => {
+		const [document] = documents(real("--rounds", "300", "--json"));
+		expect(document).toMatchObject({ kernel: "real", rounds: 300, failed: false, problems: [] });
+		const outcomes = document.outcomes as { rounds: number; explained: boolean }[];
+		expect(outcomes.map(({ explained }) => explained)).toEqual([true, true]);
+		expect(outcomes.reduce((sum, { rounds }) => sum + rounds, 0)).toBe(300);
+	});
+
+	it("for a time, each on its CPU", () => {
+		const ran = real("--time", "300ms", "--pin");
+		expect(ran.status).toBe(0);
+		expect(ran.stdout).toMatch(/2 orders: 2 allowed outcomes; [\d,]+ rounds in \d+\.\d s/);
+	});
+
+	it("a setup that fails there ends it", () => {
+		// There is no such file on the real kernel of whoever runs the tests; the simulated one has it.
+		const lines = ["setup {", "	f = file open /dev/vfio/devices/vfio0", "}", ...race.slice(4)];
+		const ran = iommuctl(["litmus", "-", "--kernel", "real", "--rounds", "5"], { input: text(...lines) });
+		expect(ran.status).toBe(1);
+		expect(ran.stdout).toContain("round 1: line 2 of the setup answers ENOENT");
+	});
+});
