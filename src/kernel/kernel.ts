@@ -83,6 +83,16 @@ export interface Kernel {
 	exit(): void;
 }
 
+/** A kernel that makes eventfds. */
+export interface EventCapable {
+	/** eventfd(2) with EFD_NONBLOCK and EFD_CLOEXEC: the descriptor, or minus the errno. `count` has 32 bits. */
+	eventfd(count: number): Ret;
+}
+
+export function isEventCapable(kernel: Kernel): kernel is Kernel & EventCapable {
+	return "eventfd" in kernel;
+}
+
 /** A kernel whose machine has devices that do DMA on request (QEMU's `edu`, see the traces' `dma` steps). */
 export interface DmaCapable {
 	/**

@@ -1,19 +1,19 @@
 /** The one way to wrap a kernel: for recordings, injected answers, counted allocations. */
-import { type DmaCapable, type FailsAllocations, failsAllocations, isDmaCapable, type Kernel, type Ret } from "./kernel.js";
+import { type DmaCapable, type EventCapable, type FailsAllocations, failsAllocations, isDmaCapable, isEventCapable, type Kernel, type Ret } from "./kernel.js";
 import { type Explains, explains } from "./why.js";
 
 /** The calls that a wrapper handles itself. */
-export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable & FailsAllocations & Explains>;
+export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable & EventCapable & FailsAllocations & Explains>;
 
 /**
- * A kernel with the calls in `overrides`, which passes every other call on to `kernel`. It has `dma` and
- * `failNth` only if `kernel` has them; otherwise those of `overrides` are ignored. Other members of `overrides` become members of the result.
+ * A kernel with the calls in `overrides`, which passes every other call on to `kernel`. It has `dma`,
+ * `eventfd` and `failNth` only if `kernel` has them; otherwise those of `overrides` are ignored. Other members of `overrides` become members of the result.
  */
 export function wrapKernel<const O extends Overrides>(
 	kernel: Kernel,
 	overrides: O,
-): Kernel & Omit<O, "dma" | "failNth"> & Partial<DmaCapable & FailsAllocations & Explains> {
-	const { dma, failNth, ...own } = overrides;
+): Kernel & Omit<O, "dma" | "eventfd" | "failNth"> & Partial<DmaCapable & EventCapable & FailsAllocations & Explains> {
+	const { dma, eventfd, failNth, ...own } = overrides;
 	return {
 		kind: kernel.kind,
 		open: (path, flags) => kernel.open(path, flags),
@@ -31,6 +31,7 @@ export function wrapKernel<const O extends Overrides>(
 		poke: (addr, from) => kernel.poke(addr, from),
 		exit: () => kernel.exit(),
 		...(isDmaCapable(kernel) && { dma: dma ?? ((...given: Parameters<DmaCapable["dma"]>) => kernel.dma(...given)) }),
+		...(isEventCapable(kernel) && { eventfd: eventfd ?? ((count: number) => kernel.eventfd(count)) }),
 		...(failsAllocations(kernel) && { failNth: failNth ?? ((n: number) => kernel.failNth(n)) }),
 		...(explains(kernel) && { why: (ret: Ret | bigint) => kernel.why(ret), notes: () => kernel.notes() }),
 		...own,

@@ -6,6 +6,7 @@ import type { Ffi, FfiBindings } from "./ffi.js";
 const functions = {
 	_exit: 1,
 	close: 1,
+	eventfd: 2,
 	fcntl: 3,
 	ftruncate: 2,
 	ioctl: 3,

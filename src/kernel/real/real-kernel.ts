@@ -2,6 +2,7 @@
 import { ioctls } from "../../../structs/index.js";
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../errno.js";
 import {
+	type EventCapable,
 	type IoBuffer,
 	type IoctlArg,
 	type Kernel,
@@ -29,6 +30,8 @@ const PAGE = 0x1000n;
 const TOO_LONG = 1n << 62n;
 const F_GETFD = 1;
 const MFD_CLOEXEC = 1;
+const EFD_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK = 0o4000;
 const MADV_NOHUGEPAGE = 15;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
@@ -36,7 +39,7 @@ const MAP_ANONYMOUS = 0x20;
 const MAP_FIXED_NOREPLACE = 0x100000;
 
 /** One program's files and memory on the real kernel. */
-export class RealKernel implements Kernel {
+export class RealKernel implements Kernel, EventCapable {
 	readonly kind = "real";
 	#libc: Libc;
 	#ioctl: Ioctl;
@@ -141,6 +144,10 @@ export class RealKernel implements Kernel {
 		if (ret === 0) return this.#own(fd);
 		this.close(fd);
 		return ret;
+	}
+
+	eventfd(count: number): Ret {
+		return this.#own(this.#libc.call("eventfd", count, EFD_NONBLOCK | EFD_CLOEXEC));
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {

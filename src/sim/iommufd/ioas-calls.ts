@@ -174,6 +174,7 @@ export function ioasMapFile(command: Command): Ret {
 		const file = command.process.file(command.s32(at.fd));
 		if (file === undefined) return command.fail(mapFileChecks.noFile, command.s32(at.fd));
 		if (file.deviceMemory?.revoked) return command.fail(mapFileChecks.revoked, command.s32(at.fd));
+		if ((file.deviceMemory?.ranges ?? 1) > 1) return command.fail(mapFileChecks.dmabufRanges, file.deviceMemory?.ranges ?? 0);
 		if (file.deviceMemory !== undefined && start + length > file.deviceMemory.length)
 			return command.fail(mapFileChecks.dmabufEnd, length, start, file.deviceMemory.length);
 		return { type: "file", file, start };

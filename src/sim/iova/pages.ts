@@ -28,7 +28,7 @@ export interface MappedFile {
 	/** number of its pages that can be pinned */
 	readonly wholePages: number;
 	/** defined for device memory: page tables map it without pinning, accesses refuse it */
-	readonly deviceMemory: object | undefined;
+	readonly deviceMemory: { page?(index: number): PageRef | undefined } | undefined;
 	get(): unknown;
 	put(): void;
 }
@@ -146,6 +146,11 @@ export class Pages {
 		const address = BigInt(this.#firstPage + index) << 12n;
 		if (origin.type === "file") return reasons.fail(pinChecks.fileTooShort, address);
 		return reasons.fail(pinChecks.unpinnable, address, faultAt(origin.memory, address, 1, this.writable));
+	}
+
+	/** The page if it is device memory that DMA reaches. */
+	devicePage(index: number): PageRef | undefined {
+		return this.origin.type === "file" ? this.origin.file.deviceMemory?.page?.(this.#firstPage + index) : undefined;
 	}
 
 	#isWhole(index: number, count: number): boolean {

@@ -186,7 +186,7 @@ export class AddressSpace implements UserMemory {
 		let at = page;
 		while (at < end) {
 			const vma = this.find(at);
-			if (vma === undefined || !(vma.prot & (write ? PROT_WRITE : READABLE))) break;
+			if (vma === undefined || !(vma.prot & (write ? PROT_WRITE : READABLE)) || vma.object.kind === "device") break;
 			const first = vma.objectPage + (at - vma.start);
 			// To be pinned for reading, a page of write-only memory must be there already.
 			const readable = (vma.prot & PROT_READ) !== 0;

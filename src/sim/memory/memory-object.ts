@@ -14,7 +14,8 @@ export interface MemoryObject {
 	readonly pages: number;
 	/** page frame number of page 0; an object is physically contiguous, except for pages by which it grew */
 	readonly frame: number;
-	readonly kind: "anonymous" | "memfd";
+	/** device: registers, which cannot be pinned */
+	readonly kind: "anonymous" | "memfd" | "device";
 	/** how often each page is pinned */
 	readonly pins: IntervalCounter;
 	/** called for each mapping of it that is added (1) or removed (-1) */

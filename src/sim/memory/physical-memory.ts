@@ -10,7 +10,7 @@ export class PhysicalMemory {
 	#tidyAt = 1024;
 
 	/** New zeroed memory in this process. */
-	newObject(pages: number, kind: MemoryObject["kind"]): LocalObject {
+	newObject(pages: number, kind: LocalObject["kind"]): LocalObject {
 		return this.adopt(pages, (frame) => new LocalObject(pages, kind, frame, this.#pool));
 	}
 

@@ -1,5 +1,5 @@
 /** The checks of a program's own calls: on descriptors, buffers, memory. */
-import { EBADF, EFAULT, EINVAL, EMFILE, ENODEV, ENOMEM, ENOTTY, ESPIPE } from "../../kernel/errno.js";
+import { EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENODEV, ENOMEM, ENOTTY, ESPIPE } from "../../kernel/errno.js";
 import { lengthChecks } from "../memory/checks.js";
 import { check, checks } from "../why/check.js";
 
@@ -64,6 +64,16 @@ export const memfdChecks = checks("memfd_create(2), ftruncate(2)", {
 	fileLength: check(EINVAL, "length is {length}", "length must be between 0 and 2^62"),
 	memfdMemory: outOfMemory,
 	descriptor: fdTableChecks,
+});
+
+export const eventfdChecks = checks("eventfd(2)", { eventfdMemory: outOfMemory, descriptor: fdTableChecks });
+
+/** read and write of an eventfd */
+export const eventfdIoChecks = checks("eventfd(2)", {
+	eightBytes: check(EINVAL, "the buffer has {length} bytes", "an eventfd is read and written in 8 bytes"),
+	countZero: check(EAGAIN, "the count is 0", "there must be something to read: a read would wait"),
+	valueTooLarge: check(EINVAL, "the value is 2^64-1", "the value must be at most 2^64-2"),
+	countFull: check(EAGAIN, "the count {count} and the value {value} are more than 2^64-2", "there must be room: the write would wait"),
 });
 
 /** Looking at a program's memory, and changing it. */

@@ -4,9 +4,21 @@ import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "./caller.js";
 import { ioChecks, ioctlChecks } from "./checks.js";
+import type { EventFile } from "./event-file.js";
 import type { UserIo } from "./io.js";
 
 export type { UserIo } from "./io.js";
+
+/** Memory of a device that a file stands for. */
+export interface DeviceMemory {
+	/** bytes */
+	readonly length: bigint;
+	readonly revoked: boolean;
+	/** how many ranges of the device's memory it has; absent: one */
+	readonly ranges?: number;
+	/** where DMA to one of its pages arrives; absent: nowhere */
+	page?(index: number): { readonly object: MemoryObject; readonly page: number } | undefined;
+}
 
 /**
  * An open file. It may be in several descriptor tables, so references are counted and dropping the last one releases
@@ -25,8 +37,10 @@ export abstract class SimFile {
 	readonly hasOffsets: boolean = true;
 	/** its pages, if the file is memory */
 	readonly memory: MemoryObject | undefined = undefined;
+	/** what the kernel signals, if the file is an eventfd */
+	readonly event: EventFile | undefined = undefined;
 	/** for device memory: its length in bytes. It is not pinned, and cannot be mapped once revoked */
-	readonly deviceMemory: { readonly length: bigint; readonly revoked: boolean } | undefined = undefined;
+	readonly deviceMemory: DeviceMemory | undefined = undefined;
 
 	/** number of pages that lie completely within the file; others cannot be pinned */
 	get wholePages(): number {

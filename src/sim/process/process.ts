@@ -1,10 +1,11 @@
 /** Implements the client's Kernel interface as a process on the simulated kernel. */
-import { type ForkCapable, type Kernel, type MmapRequest, PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
+import { type EventCapable, type ForkCapable, type Kernel, type MmapRequest, PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
 import { AddressSpace } from "../memory/address-space.js";
 import { lengthChecks } from "../memory/checks.js";
 import { faultAt } from "../memory/fault.js";
 import { ProcessCalls } from "./calls.js";
-import { closeChecks, memfdChecks, mmapChecks, peekChecks } from "./checks.js";
+import { closeChecks, eventfdChecks, memfdChecks, mmapChecks, peekChecks } from "./checks.js";
+import { EventfdFile } from "./eventfd.js";
 import type { SimFile } from "./file.js";
 import { DescriptorTable } from "./files.js";
 import { MemfdFile } from "./memfd.js";
@@ -13,7 +14,7 @@ import type { DeviceNodes, KernelServices } from "./services.js";
 /** A process on the simulated kernel, with its own memory and open files. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes>
 	extends ProcessCalls<System>
-	implements Kernel, ForkCapable
+	implements Kernel, EventCapable, ForkCapable
 {
 	readonly kind = "sim";
 	readonly memory: AddressSpace;
@@ -75,6 +76,14 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		if (!system.allocation()) return reasons.fail(memfdChecks.memfdMemory, system.allocations);
 		const pages = Number((length + 0xfffn) >> 12n);
 		return this.install(new MemfdFile(system.physical.newObject(pages, "memfd"), length, system.physical));
+	}
+
+	/** eventfd(2) with EFD_NONBLOCK; `count` has 32 bits. */
+	eventfd(count: number): Ret {
+		const { reasons, system } = this;
+		reasons.begin("eventfd");
+		if (!system.allocation()) return reasons.fail(eventfdChecks.eventfdMemory, system.allocations);
+		return this.install(new EventfdFile(count));
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {

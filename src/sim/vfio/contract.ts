@@ -2,24 +2,12 @@
 import type { IommuCall } from "../../../structs/index.js";
 import { attachDeviceChecks, claimChecks, moveChecks } from "../iommufd/checks/attach.js";
 import { accessSpaceChecks } from "../iova/checks.js";
-import { fdTableChecks } from "../process/checks.js";
+import { descriptorChecks, fdTableChecks } from "../process/checks.js";
 import { olderDeviceChecks } from "../uapi/checks.js";
 import { type Group, hook } from "../why/check.js";
 import type { VendorChecks } from "../why/contract.js";
 import { argWriteChecks } from "./checks/args.js";
-import {
-	deviceInfoChecks,
-	featureChecks,
-	hotResetChecks,
-	hotResetInfoChecks,
-	ioeventfdChecks,
-	irqInfoChecks,
-	mdevRegionChecks,
-	pciRegionChecks,
-	regionInfoChecks,
-	resetChecks,
-	setIrqsChecks,
-} from "./checks/device.js";
+import { deviceInfoChecks, hotResetChecks, hotResetInfoChecks, irqInfoChecks, regionInfoChecks, resetChecks } from "./checks/device.js";
 import {
 	aloneChecks,
 	attachEmulatedChecks,
@@ -29,10 +17,12 @@ import {
 	boundChecks,
 	detachPtChecks,
 	deviceCallChecks,
-	regionMmapChecks,
 } from "./checks/device-file.js";
+import { featureChecks } from "./checks/features.js";
 import { containerChecks, getDeviceFdChecks, groupCallChecks, groupStatusChecks, nodeChecks, setContainerChecks } from "./checks/group.js";
+import { ioeventfdChecks, setIrqsChecks } from "./checks/interrupts.js";
 import { noIommuInfoChecks, noIommuTableChecks } from "./checks/noiommu.js";
+import { dmaBufMmapChecks, emulatedMmapChecks, mdevRegionChecks, pciRegionChecks, regionMmapChecks } from "./checks/regions.js";
 import type { VfioRequest } from "./request-names.js";
 
 /** The calls of VFIO's files, with rows in structs/ioctls.ts or without. */
@@ -77,7 +67,7 @@ export const vfioContract = {
 	VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: deviceCall(hotResetInfoChecks),
 	VFIO_DEVICE_PCI_HOT_RESET: deviceCall(hotResetChecks),
 	VFIO_DEVICE_IOEVENTFD: deviceCall(ioeventfdChecks),
-	VFIO_DEVICE_FEATURE: deviceCall(featureChecks),
+	VFIO_DEVICE_FEATURE: deviceCall({ feature: featureChecks, descriptor: descriptorChecks }),
 } satisfies Record<VfioCall, Group>;
 
 /** What VFIO's files add to the calls that all files have. */
@@ -85,7 +75,7 @@ export const vfioFileChecks = {
 	open: nodeChecks,
 	ioctl: { bound: boundChecks, device: deviceCallChecks, group: groupCallChecks },
 	io: { bound: boundChecks, pci: pciRegionChecks, mdev: mdevRegionChecks },
-	mmap: { bound: boundChecks, region: regionMmapChecks },
+	mmap: { bound: boundChecks, region: regionMmapChecks, emulated: emulatedMmapChecks, dmaBuf: dmaBufMmapChecks },
 } satisfies Record<string, Group>;
 
 /** The stand-in driver of the no-IOMMU mode. */

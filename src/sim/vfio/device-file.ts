@@ -9,20 +9,12 @@ import { E2BIG } from "../../kernel/errno.js";
 import type { Ret } from "../../kernel/kernel.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
 import { faultAt } from "../memory/fault.js";
+import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import { SimFile, type UserIo } from "../process/file.js";
 import { readArg, writeU32 } from "./args.js";
-import {
-	aloneChecks,
-	attachPtChecks,
-	bindChecks,
-	boundChecks,
-	detachPtChecks,
-	pasidArgChecks,
-	regionMmapChecks,
-	tokenChecks,
-} from "./checks/device-file.js";
+import { aloneChecks, attachPtChecks, bindChecks, boundChecks, detachPtChecks, pasidArgChecks, tokenChecks } from "./checks/device-file.js";
 import type { VfioDevice } from "./device.js";
 import { deviceCallName } from "./request-names.js";
 import { VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_DETACH_IOMMUFD_PT } from "./requests.js";
@@ -80,11 +72,10 @@ export class VfioDeviceFile extends SimFile {
 		return this.#granted ? this.device.write(process, io, offset) : this.#notBound();
 	}
 
-	/** Regions cannot be mapped here, although they have the MMAP flag as on real hardware. */
-	override mmap(): Ret {
+	/** A mapping keeps the file, and so the device, open. */
+	override mmap(offset: number, pages: number): { object: MemoryObject; page: number } | Ret {
 		if (!this.#granted) return this.#notBound();
-		this.device.group.host.warn("vfio: mapping a device's region with mmap is not simulated");
-		return this.device.reasons.fail(regionMmapChecks.mmapRegion, this.device.node);
+		return this.device.mmap(offset, pages, (change) => (change > 0 ? this.get() : this.put()));
 	}
 
 	/** The device behind the file does DMA; before it is bound nothing happens. */

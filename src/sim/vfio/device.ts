@@ -2,6 +2,7 @@
 import type { Ret } from "../../kernel/kernel.js";
 import type { IommuDevice } from "../contract/device.js";
 import type { IommufdContext } from "../iommufd/context.js";
+import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import type { UserIo } from "../process/file.js";
@@ -79,6 +80,9 @@ export abstract class VfioDevice {
 	/** Read from a region: `offset` is the region's index << 40, plus the offset in the region. */
 	abstract read(process: Caller, io: UserIo, offset: bigint): Ret;
 	abstract write(process: Caller, io: UserIo, offset: bigint): Ret;
+
+	/** The pages of a region at an offset of its file, in pages, or minus the errno. `onMapping`: see MemoryObject. */
+	abstract mmap(offset: number, pages: number, onMapping: (change: 1 | -1) => void): { object: MemoryObject; page: number } | Ret;
 
 	/** Enable DMA, as a program does through the command register. */
 	masterBus(): void {}

@@ -23,8 +23,31 @@ export class Edu {
 	#count = 0n;
 	#command = 0n;
 
-	/** `port` answers undefined while bus mastering is off: nothing answers the accesses */
-	constructor(readonly port: () => DmaPort | undefined) {}
+	/**
+	 * `port` answers undefined while bus mastering is off: nothing answers the accesses. `onInterrupt` hears of each change of
+	 * the interrupt status register; `raised`: bits were set, not cleared.
+	 */
+	constructor(
+		readonly port: () => DmaPort | undefined,
+		readonly onInterrupt: (status: number, raised: boolean) => void,
+	) {}
+
+	/** the interrupt status register */
+	get interrupts(): number {
+		return this.#interrupts;
+	}
+
+	/** Set bits of the interrupt status register, as a write of 0x60 does. */
+	raise(bits: number): void {
+		this.#interrupts = (this.#interrupts | bits) >>> 0;
+		if (this.#interrupts !== 0) this.onInterrupt(this.#interrupts, true);
+	}
+
+	/** Clear bits of it, as a write of 0x64 does. */
+	acknowledge(bits: number): void {
+		this.#interrupts = (this.#interrupts & ~bits) >>> 0;
+		this.onInterrupt(this.#interrupts, false);
+	}
 
 	/** Copy between memory at `iova` and the buffer at `at`. Returns the IOMMU's fault records. */
 	copy(dir: "read" | "write", iova: bigint, length: number, at: number): Uint8Array[] {
@@ -74,16 +97,16 @@ export class Edu {
 				break;
 			case 0x08:
 				this.#factorial = factorial(low);
-				if (this.#raiseAfterFactorial) this.#interrupts |= 1;
+				if (this.#raiseAfterFactorial) this.raise(1);
 				break;
 			case 0x20:
 				this.#raiseAfterFactorial = (low & 0x80) !== 0;
 				break;
 			case 0x60:
-				this.#interrupts = (this.#interrupts | low) >>> 0;
+				this.raise(low);
 				break;
 			case 0x64:
-				this.#interrupts = (this.#interrupts & ~low) >>> 0;
+				this.acknowledge(low);
 				break;
 			case 0x80:
 				this.#source = value;
@@ -109,7 +132,7 @@ export class Edu {
 		if (at >= 0n && at + length <= BigInt(EDU_BUFFER_SIZE))
 			this.copy(out ? "write" : "read", out ? this.#target : this.#source, Number(length), Number(at));
 		this.#command &= ~RUN;
-		if (this.#command & RAISE) this.#interrupts |= DMA_INTERRUPT;
+		if (this.#command & RAISE) this.raise(DMA_INTERRUPT);
 	}
 }
 

@@ -5,7 +5,8 @@ import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
 import { bufferFault, type UserIo } from "../process/io.js";
 import { type Binding, EmulatedBinding } from "./binding.js";
-import { irqInfoChecks, mdevRegionChecks, regionInfoChecks } from "./checks/device.js";
+import { irqInfoChecks, regionInfoChecks } from "./checks/device.js";
+import { emulatedMmapChecks, mdevRegionChecks } from "./checks/regions.js";
 import { CONFIG_REGION, regionOf, VfioDevice } from "./device.js";
 import {
 	AUTOMASKED,
@@ -89,6 +90,10 @@ export class MdevVfioDevice extends VfioDevice {
 		const part = this.#part(offset, io.length);
 		if (typeof part === "number") return part;
 		return io.get(0, part) < 0 ? bufferFault(process, io, 0, part.length, false) : part.length;
+	}
+
+	override mmap(): Ret {
+		return this.reasons.fail(emulatedMmapChecks.emulatedMmap, this.node);
 	}
 
 	#part(offset: bigint, length: number): Uint8Array | Ret {

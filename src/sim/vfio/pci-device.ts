@@ -4,24 +4,32 @@ import { formatBdf } from "../board/bdf.js";
 import type { PciDevice } from "../board/description.js";
 import type { IommuDevice } from "../contract/device.js";
 import type { IommufdContext } from "../iommufd/context.js";
+import type { MemoryObject } from "../memory/memory-object.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
-import { bufferFault, type UserIo } from "../process/io.js";
-import { readArg } from "./args.js";
+import type { UserIo } from "../process/io.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
-import { featureChecks, ioeventfdChecks, pciRegionChecks, resetChecks } from "./checks/device.js";
+import { resetChecks } from "./checks/device.js";
 import { tokenChecks } from "./checks/device-file.js";
-import { ConfigSpace } from "./config-space.js";
-import { CONFIG_REGION, ROM_REGION, regionOf, VfioDevice } from "./device.js";
+import { isExpress } from "./config/layout.js";
+import { ConfigSpace } from "./config/space.js";
+import { VfioDevice } from "./device.js";
 import { DmaPort } from "./dma-port.js";
 import { Edu } from "./edu.js";
 import { listed, type VfioGroup } from "./group.js";
 import { hotReset, hotResetInfo } from "./hot-reset.js";
+import { type Delivery, Interrupts, MSI, MSIX } from "./interrupts/interrupts.js";
+import { IoEventfds } from "./interrupts/ioeventfds.js";
+import { setIrqs } from "./interrupts/set-irqs.js";
+import { feature, LowPower } from "./pci-features.js";
 import { deviceInfo, irqInfo, regionInfo, vectors } from "./pci-info.js";
 import { modelOf, type PciModel } from "./pci-model.js";
+import type { Bar } from "./regions/bar.js";
+import { BarPages } from "./regions/bar-pages.js";
+import { BarDmabufFile, type BarRange } from "./regions/dmabuf.js";
+import { PciRegions } from "./regions/regions.js";
 import * as request from "./requests.js";
-import { setIrqs } from "./set-irqs.js";
 import { newToken, sameToken } from "./token.js";
 
 /** How a PCI device relates to its neighbours. */
@@ -40,15 +48,17 @@ export interface PciPlaceMate {
 	readonly vfio: PciVfioDevice | undefined;
 }
 
-/** Bytes of two structs that are looked at no further. */
-const IOEVENTFD_SIZE = 28;
-const FEATURE_SIZE = 8;
-
 /** A PCI function that vfio-pci drives. */
 export class PciVfioDevice extends VfioDevice {
 	readonly model: PciModel;
-	readonly config: ConfigSpace;
 	readonly edu: Edu | undefined;
+	readonly power = new LowPower();
+	readonly interrupts = new Interrupts((kind, vectors) => this.config.setMessages(kind === MSI ? vectors : 0, kind === MSIX));
+	readonly #ioeventfds = new IoEventfds(() => this.regions);
+	#config: ConfigSpace | undefined;
+	#regions: PciRegions | undefined;
+	/** counts how often it was opened: DMA-bufs end with the opening that made them */
+	#opening = 0;
 	/** a physical function's token; random until it is set */
 	#token: Uint8Array | undefined;
 	/** number of its virtual functions that are open */
@@ -61,16 +71,47 @@ export class PciVfioDevice extends VfioDevice {
 		override readonly iommu: IommuDevice,
 		readonly isolated: boolean,
 		readonly place: PciPlace,
-		memory: PhysicalMemory,
+		readonly memory: PhysicalMemory,
 	) {
 		super(node, formatBdf(pci.bdf), group);
 		this.model = modelOf(pci);
-		this.config = new ConfigSpace(pci, this.model);
 		if (place.isPf) this.#token = newToken();
 		if (pci.model === "edu") {
 			const port = new DmaPort(iommu, memory);
-			this.edu = new Edu(() => (this.config.busMaster ? port : undefined));
+			this.edu = new Edu(
+				() => (this.config.busMaster ? port : undefined),
+				(status, raised) => this.#interrupt(status, raised),
+			);
 		}
+	}
+
+	/** Made when it is first needed: most devices of a machine are not opened. */
+	get config(): ConfigSpace {
+		this.#config ??= new ConfigSpace(this.pci, this.model, this.place.busMates() === undefined, {
+			changed: () => this.interrupts.turnOff(this.config.intxOff),
+			flr: () => this.wasReset(),
+		});
+		return this.#config;
+	}
+
+	get regions(): PciRegions {
+		this.#regions ??= new PciRegions(this.node, this.model, this.config, this.edu, this.reasons);
+		return this.#regions;
+	}
+
+	/** Whether it is a PCI Express function. */
+	get express(): boolean {
+		return isExpress(this.pci, this.model);
+	}
+
+	/** Set a physical function's token; undefined: it is none. */
+	get setToken(): ((uuid: Uint8Array) => boolean) | undefined {
+		if (this.#token === undefined) return undefined;
+		return (uuid) => {
+			if (this.#openVfs > 0) return false;
+			this.#token = uuid;
+			return true;
+		};
 	}
 
 	/** Whether it can be reset by itself: it has FLR, or a bus of its own. */
@@ -102,12 +143,18 @@ export class PciVfioDevice extends VfioDevice {
 	}
 
 	protected override opened(): void {
+		this.#opening++;
 		this.config.enable();
+		this.interrupts.turnOff(false);
 		const pf = this.place.pf();
 		if (pf !== undefined) pf.#openVfs++;
 	}
 
 	protected override closed(): void {
+		this.#opening++;
+		this.interrupts.reset();
+		this.#ioeventfds.reset();
+		this.power.end();
 		this.config.busMaster = false;
 		const pf = this.place.pf();
 		if (pf !== undefined) pf.#openVfs--;
@@ -122,18 +169,11 @@ export class PciVfioDevice extends VfioDevice {
 			case request.VFIO_DEVICE_GET_IRQ_INFO:
 				return irqInfo(this, process, arg);
 			case request.VFIO_DEVICE_SET_IRQS:
-				return setIrqs(process, arg, (index) => vectors(this, index));
-			case request.VFIO_DEVICE_IOEVENTFD: {
-				const head = readArg(process, arg, IOEVENTFD_SIZE);
-				return typeof head === "number" ? head : this.reasons.fail(ioeventfdChecks.noPlace, this.node);
-			}
-			case request.VFIO_DEVICE_FEATURE: {
-				const head = readArg(process, arg, FEATURE_SIZE);
-				if (typeof head === "number") return head;
-				const argsz = head.getUint32(0, true);
-				if (argsz < FEATURE_SIZE) return this.reasons.fail(featureChecks.argsz, argsz, FEATURE_SIZE);
-				return this.reasons.fail(featureChecks.noFeature, this.node, head.getUint16(4, true));
-			}
+				return setIrqs(process, arg, this.interrupts, (index) => vectors(this, index));
+			case request.VFIO_DEVICE_IOEVENTFD:
+				return this.#ioeventfds.set(process, arg);
+			case request.VFIO_DEVICE_FEATURE:
+				return feature(this, process, arg);
 			case request.VFIO_DEVICE_RESET:
 				if (!this.resets) return this.#noReset();
 				this.wasReset();
@@ -148,39 +188,33 @@ export class PciVfioDevice extends VfioDevice {
 	}
 
 	override read(process: Caller, io: UserIo, offset: bigint): Ret {
-		if (io.length === 0) return 0;
-		const { index, at } = regionOf(offset);
-		if (index === CONFIG_REGION) {
-			const { bytes } = this.config;
-			if (at + io.length > bytes.length) return this.reasons.fail(pciRegionChecks.configEnd, io.length, at, bytes.length);
-			return io.put(0, bytes.slice(at, at + io.length)) < 0 ? bufferFault(process, io, 0, io.length, true) : io.length;
-		}
-		if (index === ROM_REGION) return this.#rom(process, io, at);
-		return this.#bar(process, io, index, at, true, (position, size, done) => {
-			const value = this.edu?.read(position, size) ?? 0n;
-			const bytes = new Uint8Array(8);
-			new DataView(bytes.buffer).setBigUint64(0, value, true);
-			return io.put(done, bytes.subarray(0, size));
-		});
+		return this.regions.read(process, io, offset);
 	}
 
 	override write(process: Caller, io: UserIo, offset: bigint): Ret {
-		if (io.length === 0) return 0;
-		const { index, at } = regionOf(offset);
-		if (index === CONFIG_REGION) {
-			const size = this.config.bytes.length;
-			if (at + io.length > size) return this.reasons.fail(pciRegionChecks.configEnd, io.length, at, size);
-			const bytes = new Uint8Array(io.length);
-			if (io.get(0, bytes) < 0) return bufferFault(process, io, 0, bytes.length, false);
-			this.config.write(at, bytes);
-			return io.length;
-		}
-		return this.#bar(process, io, index, at, false, (position, size, done) => {
-			const bytes = new Uint8Array(8);
-			const rc = io.get(done, bytes.subarray(0, size));
-			if (rc === 0) this.edu?.write(position, size, new DataView(bytes.buffer).getBigUint64(0, true));
-			return rc;
-		});
+		return this.regions.write(process, io, offset);
+	}
+
+	override mmap(offset: number, pages: number, onMapping: (change: 1 | -1) => void): { object: MemoryObject; page: number } | Ret {
+		return this.regions.mmap(offset, pages, (bar) => this.#pages(bar, onMapping));
+	}
+
+	/** The pages of a BAR in memory; 0: there is none with this index. */
+	barSize(index: number): number {
+		const bar = this.model.bars.find((each) => each.index === index);
+		return bar === undefined || bar.io ? 0 : bar.size;
+	}
+
+	exportBar(index: number, ranges: readonly BarRange[], flags: number): BarDmabufFile {
+		const opening = this.#opening;
+		const pages = this.#pages(this.regions.bar(index) as Bar, undefined);
+		return new BarDmabufFile(pages, ranges, flags, () => this.#opening === opening && pages.answers(), this.reasons);
+	}
+
+	override wasReset(): void {
+		this.#config?.wasReset();
+		this.#regions?.wasReset();
+		super.wasReset();
 	}
 
 	override masterBus(): void {
@@ -191,36 +225,28 @@ export class PciVfioDevice extends VfioDevice {
 		return this.edu?.copy(dir, iova, length, buf) ?? [];
 	}
 
-	/** An expansion ROM that holds only its signature. */
-	#rom(process: Caller, io: UserIo, at: number): Ret {
-		const { rom = 0 } = this.model;
-		if (at >= rom) return this.reasons.fail(pciRegionChecks.romEnd, at, rom);
-		const bytes = new Uint8Array(Math.min(io.length, rom - at));
-		for (const [i, byte] of [0x55, 0xaa].entries()) if (i >= at && i - at < bytes.length) bytes[i - at] = byte;
-		return io.put(0, bytes) < 0 ? bufferFault(process, io, 0, bytes.length, true) : bytes.length;
+	/** A BAR as pages, which have frames like memory, so that the DMA of other devices finds them. */
+	#pages(bar: Bar, onMapping: ((change: 1 | -1) => void) | undefined): BarPages {
+		const pages = this.memory.adopt(
+			bar.model.size >> 12,
+			(frame) => new BarPages(bar, frame, () => this.config.memoryEnabled && !this.power.allowed),
+		);
+		pages.onMapping = onMapping;
+		return pages;
 	}
 
-	/** Access registers in the widest pieces that address and length allow. `write`: to the caller's buffer. */
-	#bar(
-		process: Caller,
-		io: UserIo,
-		index: number,
-		at: number,
-		write: boolean,
-		access: (position: number, size: number, done: number) => Ret,
-	): Ret {
-		const bar = this.model.bars.find((each) => each.index === index);
-		if (bar === undefined || at >= bar.size) return this.reasons.fail(pciRegionChecks.noRegion, index, bar?.size ?? 0, at);
-		const length = Math.min(io.length, bar.size - at);
-		if (!bar.io && !this.config.memoryEnabled) return this.reasons.fail(pciRegionChecks.memoryOff, this.node);
-		for (let done = 0; done < length; ) {
-			let size = 8;
-			while ((at + done) % size !== 0 || size > length - done) size /= 2;
-			const rc = access(at + done, size, done);
-			if (rc < 0) return bufferFault(process, io, done, size, write);
-			done += size;
-		}
-		return length;
+	/** edu's interrupt status register has changed. */
+	#interrupt(status: number, raised: boolean): void {
+		const { interrupts } = this;
+		if (interrupts.messages) {
+			if (raised) interrupts.send(0);
+		} else this.setLine(status !== 0);
+	}
+
+	/** The device asserts INTx, or no longer does. */
+	setLine(on: boolean): Delivery {
+		this.config.setIntx(on);
+		return this.interrupts.setLine(on);
 	}
 
 	#noReset(): Ret {

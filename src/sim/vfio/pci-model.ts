@@ -1,12 +1,27 @@
 /** The models of simulated PCI functions. */
 import type { DeviceModel, PciDevice } from "../board/description.js";
 
+/** A region of registers or memory. MSI-X tables may be mapped, I/O ports may not. */
+export interface BarModel {
+	/** 0 to 5 */
+	readonly index: number;
+	/** bytes */
+	readonly size: number;
+	readonly io?: boolean;
+	/** it holds the MSI-X table */
+	readonly msix?: boolean;
+	/** its address has 64 bits */
+	readonly wide?: boolean;
+	readonly prefetchable?: boolean;
+}
+
 /** The features of a PCI function by model, as VFIO sees QEMU's device of that name. */
 export interface PciModel {
-	/** sizes in bytes; index 0 to 5. MSI-X tables may be mapped, I/O ports may not */
-	readonly bars: readonly { readonly index: number; readonly size: number; readonly io?: boolean; readonly msix?: boolean }[];
+	readonly bars: readonly BarModel[];
 	/** PCI Express: 4096 bytes of configuration space */
 	readonly express: boolean;
+	/** offset of the MSI-X table in its BAR */
+	readonly msixTable?: number;
 	/** number of interrupt vectors */
 	readonly intx: number;
 	readonly msi: number;
@@ -38,11 +53,12 @@ const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
 	edu: EDU,
 	plain: { ...EDU, bars: [], msi: 0, classCode: 0xff0000, revision: 0 },
 	nvme: {
-		bars: [{ index: 0, size: 0x4000, msix: true }],
+		bars: [{ index: 0, size: 0x4000, msix: true, wide: true }],
 		express: true,
 		intx: 1,
 		msi: 0,
 		msix: 65,
+		msixTable: 0x2000,
 		resets: true,
 		powerManaged: true,
 		classCode: 0x010802,
@@ -51,7 +67,7 @@ const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
 	"virtio-net": {
 		bars: [
 			{ index: 1, size: 0x1000, msix: true },
-			{ index: 4, size: 0x4000 },
+			{ index: 4, size: 0x4000, wide: true, prefetchable: true },
 		],
 		rom: 0x40000,
 		express: true,
@@ -81,8 +97,8 @@ const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
 	},
 	igbvf: {
 		bars: [
-			{ index: 0, size: 0x4000 },
-			{ index: 3, size: 0x4000, msix: true },
+			{ index: 0, size: 0x4000, wide: true, prefetchable: true },
+			{ index: 3, size: 0x4000, msix: true, wide: true, prefetchable: true },
 		],
 		express: true,
 		intx: 0,

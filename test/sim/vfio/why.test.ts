@@ -137,7 +137,7 @@ describe("a device's calls", () => {
 		expect(why(p, p.kernel.ioctl(fd, 0x3b6e, words(20, 0x21, 9, 0, 0)), EINVAL)).toBe(
 			"vfio-device-set-irqs.no-irq: index is 9, and the last kind of interrupt is 4",
 		);
-		expect(why(p, p.kernel.ioctl(fd, 0x3b75, words(8, 3)), ENOTTY)).toBe("vfio-device-feature.no-feature: vfio0 has no feature 3");
+		expect(why(p, p.kernel.ioctl(fd, 0x3b75, words(8, 1)), ENOTTY)).toBe("vfio-device-feature.no-feature: vfio0 has no feature 1");
 		expect(why(p, p.kernel.ioctl(fd, RESET, 0n), EINVAL)).toBe(
 			"vfio-device-reset.no-reset: vfio0 cannot be reset by itself: it has no FLR, and is on a root bus",
 		);

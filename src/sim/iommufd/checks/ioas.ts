@@ -46,6 +46,7 @@ export const mapFileChecks = checks("uAPI: iommu_ioas_map_file", {
 	fileEnd: check(EOVERFLOW, "{length} bytes from start {start} end beyond 2^64", "the range of the file must end below 2^64"),
 	noFile: check(EBADF, "fd {fd} is not open", "fd must be an open file"),
 	revoked: check(ENODEV, "the DMA-buf of fd {fd} was revoked", "the exporter must not have revoked the DMA-buf"),
+	dmabufRanges: check(EOPNOTSUPP, "the DMA-buf has {ranges} ranges", "the DMA-buf must be one range of a BAR", { since: "6.19" }),
 	dmabufEnd: check(EINVAL, "{length} bytes from start {start} end beyond the DMA-buf's {size}", "the range must lie in the DMA-buf"),
 });
 

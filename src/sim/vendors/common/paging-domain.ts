@@ -24,7 +24,8 @@ export abstract class HwPagingDomain extends PagingDomain implements Stage2 {
 		const area = this.space?.find(iova);
 		if (area === undefined) return undefined;
 		const byte = area.byte(iova);
-		const ref = area.pages.pinnedPage(Number(byte >> BigInt(PAGE_SHIFT)));
+		const index = Number(byte >> BigInt(PAGE_SHIFT));
+		const ref = area.pages.pinnedPage(index) ?? area.pages.devicePage(index);
 		if (ref === undefined) return undefined;
 		const pa = (BigInt(frameOf(ref.object, ref.page)) << BigInt(PAGE_SHIFT)) | (byte & (PAGE - 1n));
 		const readable = area.readable || this.alwaysReadable;

@@ -7,7 +7,6 @@ import {
 	EBUSY,
 	EFAULT,
 	EINVAL,
-	ENODEV,
 	ENOENT,
 	ENOMEM,
 	ENOSPC,
@@ -142,9 +141,4 @@ export const detachPtChecks = checks("uAPI: vfio_device_detach_iommufd_pt", {
 	),
 	flags: check(EINVAL, "flags is {flags:x}, with unknown bits {unknown:x}", "flags may have VFIO_DEVICE_DETACH_PASID"),
 	pasid: pasidArgChecks,
-});
-
-/** mmap of a device's file */
-export const regionMmapChecks = checks("simulated kernel", {
-	mmapRegion: check(ENODEV, "mapping regions of {device} is not simulated", "registers are reached with pread and pwrite"),
 });
