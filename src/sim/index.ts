@@ -75,6 +75,7 @@ export { ControlError, Refusal } from "./contract/control-error.js";
 export type { CallContract, ContractCheck } from "./control/contracts.js";
 export { SimControl } from "./control/control.js";
 export { describedDevice, offersText } from "./control/devices.js";
+export { type IrqName, type IrqRow, type IrqToRaise, type RaisedIrq, raiseIrq, shownIrqs, wakeDevice } from "./control/interrupts.js";
 export type { Sim, SimProcess } from "./control/kernel.js";
 export { findVdevice } from "./control/vdevices.js";
 export { walkDevice, walkTable } from "./control/walks.js";

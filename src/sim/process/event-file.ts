@@ -2,6 +2,8 @@
 
 /** An eventfd that the kernel holds: it stays, even when every descriptor of it is closed. */
 export interface HeldEvent {
+	/** what a read would return now, where that is known */
+	readonly count?: bigint;
 	/** Add to its count; who polls or reads it wakes up. */
 	signal(count: bigint): void;
 	/**

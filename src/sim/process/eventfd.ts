@@ -33,7 +33,11 @@ export class EventfdFile extends SimFile implements EventFile {
 	hold(): HeldEvent {
 		this.get();
 		const stops = new Set<() => void>();
+		const counted = () => this.#count;
 		return {
+			get count() {
+				return counted();
+			},
 			signal: (count) => this.#add(count, MOST + 1n),
 			watch: (listener) => {
 				const own = () => listener();

@@ -8,8 +8,11 @@ export const MSIX = 2;
 export const ERROR = 3;
 export const REQUEST = 4;
 
-/** What became of an interrupt that a device raised. */
-export type Delivery = "signalled" | "masked" | "pending" | "nobody";
+/**
+ * What became of an interrupt that a device raised. pending: INTx is masked, and is delivered when it is unmasked; idle: INTx is
+ * not asserted; nobody: no eventfd is set up for it.
+ */
+export type Delivery = "signalled" | "pending" | "idle" | "nobody";
 
 /** A device has one of INTx, MSI and MSI-X set up at a time; errors and requests are besides. */
 export class Interrupts {
@@ -25,6 +28,7 @@ export class Interrupts {
 	#line = false;
 	/** INTx is off in the command register */
 	#off = false;
+	#deliveries = 0;
 
 	/** `onKind` is called when another kind of interrupt is set up, or none */
 	constructor(readonly onKind: (kind: number | undefined, vectors: number) => void) {}
@@ -54,6 +58,22 @@ export class Interrupts {
 	/** whether the device's interrupts are messages */
 	get messages(): boolean {
 		return this.#kind === MSI || this.#kind === MSIX;
+	}
+
+	/** how often an eventfd was signalled */
+	get deliveries(): number {
+		return this.#deliveries;
+	}
+
+	/** what becomes of an interrupt that is not delivered now */
+	get idle(): Delivery {
+		return this.#kind !== INTX ? "nobody" : this.#line ? "pending" : "idle";
+	}
+
+	/** the count of an interrupt's eventfd, undefined where it is not known, null without an eventfd */
+	countOf(index: number, vector: number): bigint | undefined | null {
+		const event = index >= ERROR ? this.#single.get(index) : this.#vectors.get(vector);
+		return event === undefined ? null : event.count;
 	}
 
 	/** the numbers of the vectors, or of single interrupts, that have an eventfd */
@@ -124,8 +144,7 @@ export class Interrupts {
 	/** Signal the eventfd of a vector or single interrupt, whatever the device does. */
 	trigger(index: number, vector: number): Delivery {
 		const event = index >= ERROR ? this.#single.get(index) : this.#kind === index ? this.#vectors.get(vector) : undefined;
-		event?.signal(1n);
-		return event === undefined ? "nobody" : "signalled";
+		return this.#signal(event);
 	}
 
 	/** The device sends a message. */
@@ -146,12 +165,14 @@ export class Interrupts {
 	}
 
 	#deliver(): Delivery {
-		if (this.#kind !== INTX) return "nobody";
-		if (this.#masked) return this.#line ? "pending" : "masked";
-		const event = this.#vectors.get(0);
-		if (!this.#line) return "masked";
+		if (this.#kind !== INTX || !this.#line || this.#masked) return this.idle;
 		this.#masked = true;
+		return this.#signal(this.#vectors.get(0));
+	}
+
+	#signal(event: HeldEvent | undefined): Delivery {
 		if (event === undefined) return "nobody";
+		this.#deliveries++;
 		event.signal(1n);
 		return "signalled";
 	}

@@ -17,9 +17,11 @@ export class Irqs {
 	readonly p: Program;
 	readonly fd: number;
 
-	constructor(vfio = 0, p = new Program()) {
+	/** `token`: where the token is that the device is bound with */
+	constructor(vfio = 0, p = new Program(), token?: bigint) {
 		this.p = p;
-		this.fd = p.bound(vfio).fd;
+		this.fd = token === undefined ? p.bound(vfio).fd : p.device(vfio);
+		if (token !== undefined) p.bind(this.fd, p.iommu, token);
 		this.command(6);
 	}
 
