@@ -99,6 +99,7 @@ export { type Extent, pageOf, type UserMemory } from "./memory/user-memory.js";
 export { NO_PASID } from "./mmu/caches.js";
 export type { Caller } from "./process/caller.js";
 export { ProcessCalls } from "./process/calls.js";
+export type { EventFile, HeldEvent } from "./process/event-file.js";
 export { SimFile, type UserIo } from "./process/file.js";
 export {
 	accountedPages,

@@ -12,7 +12,6 @@ import type { UserIo } from "../process/io.js";
 import { type Binding, PhysicalBinding } from "./binding.js";
 import { resetChecks } from "./checks/device.js";
 import { tokenChecks } from "./checks/device-file.js";
-import { isExpress } from "./config/layout.js";
 import { ConfigSpace } from "./config/space.js";
 import { VfioDevice } from "./device.js";
 import { DmaPort } from "./dma-port.js";
@@ -30,7 +29,7 @@ import { BarPages } from "./regions/bar-pages.js";
 import { BarDmabufFile, type BarRange } from "./regions/dmabuf.js";
 import { PciRegions } from "./regions/regions.js";
 import * as request from "./requests.js";
-import { newToken, sameToken } from "./token.js";
+import { howGiven, VfToken } from "./token.js";
 
 /** How a PCI device relates to its neighbours. */
 export interface PciPlace {
@@ -59,10 +58,8 @@ export class PciVfioDevice extends VfioDevice {
 	#regions: PciRegions | undefined;
 	/** counts how often it was opened: DMA-bufs end with the opening that made them */
 	#opening = 0;
-	/** a physical function's token; random until it is set */
-	#token: Uint8Array | undefined;
-	/** number of its virtual functions that are open */
-	#openVfs = 0;
+	/** of a physical function */
+	readonly token: VfToken | undefined;
 
 	constructor(
 		node: string,
@@ -75,7 +72,7 @@ export class PciVfioDevice extends VfioDevice {
 	) {
 		super(node, formatBdf(pci.bdf), group);
 		this.model = modelOf(pci);
-		if (place.isPf) this.#token = newToken();
+		if (place.isPf) this.token = new VfToken();
 		if (pci.model === "edu") {
 			const port = new DmaPort(iommu, memory);
 			this.edu = new Edu(
@@ -99,21 +96,6 @@ export class PciVfioDevice extends VfioDevice {
 		return this.#regions;
 	}
 
-	/** Whether it is a PCI Express function. */
-	get express(): boolean {
-		return isExpress(this.pci, this.model);
-	}
-
-	/** Set a physical function's token; undefined: it is none. */
-	get setToken(): ((uuid: Uint8Array) => boolean) | undefined {
-		if (this.#token === undefined) return undefined;
-		return (uuid) => {
-			if (this.#openVfs > 0) return false;
-			this.#token = uuid;
-			return true;
-		};
-	}
-
 	/** Whether it can be reset by itself: it has FLR, or a bus of its own. */
 	get resets(): boolean {
 		return this.model.resets || this.place.busMates()?.length === 1;
@@ -124,18 +106,14 @@ export class PciVfioDevice extends VfioDevice {
 		if (typeof given === "number") return given;
 		if (this.pci.pf !== undefined) {
 			const pf = this.place.pf();
-			if (pf === undefined) return 0;
-			return pf.#takes(given) ? 0 : this.reasons.fail(tokenChecks.vfToken, this.node, pf.node, howGiven(given));
+			if (pf === undefined || pf.token?.is(given)) return 0;
+			return this.reasons.fail(tokenChecks.vfToken, this.node, pf.node, howGiven(given));
 		}
-		if (this.#token === undefined) return given === undefined ? 0 : this.reasons.fail(tokenChecks.noToken, this.node);
-		if (this.#openVfs > 0)
-			return this.#takes(given) ? 0 : this.reasons.fail(tokenChecks.pfToken, this.node, this.#openVfs, howGiven(given));
-		if (given !== undefined) this.#token = given;
+		const { token } = this;
+		if (token === undefined) return given === undefined ? 0 : this.reasons.fail(tokenChecks.noToken, this.node);
+		if (token.openVfs > 0) return token.is(given) ? 0 : this.reasons.fail(tokenChecks.pfToken, this.node, token.openVfs, howGiven(given));
+		if (given !== undefined) token.set(given);
 		return 0;
-	}
-
-	#takes(given: Uint8Array | undefined): boolean {
-		return this.#token !== undefined && given !== undefined && sameToken(given, this.#token);
 	}
 
 	protected override bind(context: IommufdContext): Binding | Ret {
@@ -146,8 +124,8 @@ export class PciVfioDevice extends VfioDevice {
 		this.#opening++;
 		this.config.enable();
 		this.interrupts.turnOff(false);
-		const pf = this.place.pf();
-		if (pf !== undefined) pf.#openVfs++;
+		const token = this.place.pf()?.token;
+		if (token !== undefined) token.openVfs++;
 	}
 
 	protected override closed(): void {
@@ -156,8 +134,8 @@ export class PciVfioDevice extends VfioDevice {
 		this.#ioeventfds.reset();
 		this.power.end();
 		this.config.busMaster = false;
-		const pf = this.place.pf();
-		if (pf !== undefined) pf.#openVfs--;
+		const token = this.place.pf()?.token;
+		if (token !== undefined) token.openVfs--;
 	}
 
 	override ioctl(process: Caller, number: number, arg: UserArg, alone: boolean): Ret {
@@ -256,9 +234,4 @@ export class PciVfioDevice extends VfioDevice {
 		};
 		return this.reasons.fail(resetChecks.noReset, this.node, bus);
 	}
-}
-
-/** What is wrong with a token. */
-function howGiven(given: Uint8Array | undefined): string {
-	return given === undefined ? "no token was given" : "another token was given";
 }

@@ -8,6 +8,7 @@ import { readArg } from "./args.js";
 import { dmaBufChecks, featureChecks, lowPowerChecks, vfTokenChecks } from "./checks/features.js";
 import { eventOf } from "./interrupts/set-irqs.js";
 import type { BarDmabufFile, BarRange } from "./regions/dmabuf.js";
+import type { VfToken } from "./token.js";
 
 /** flags: the feature's number, and what is done with it */
 const FEATURE = 0xffff;
@@ -35,8 +36,8 @@ const MOST_RANGES = 65536;
 export interface FeatureTarget {
 	readonly node: string;
 	readonly power: LowPower;
-	/** of a physical function: sets its token; minus the errno while virtual functions are in use */
-	readonly setToken: ((uuid: Uint8Array) => boolean) | undefined;
+	/** of a physical function */
+	readonly token: VfToken | undefined;
 	/** pages of a BAR: 0 where there is no memory BAR with this index */
 	barSize(index: number): number;
 	exportBar(index: number, ranges: readonly BarRange[], flags: number): BarDmabufFile;
@@ -84,7 +85,7 @@ interface Feature {
 }
 
 const FEATURES: Readonly<Record<number, Feature>> = {
-	[VF_TOKEN]: { ops: SET, size: 16, has: ({ setToken }) => setToken !== undefined, run: setVfToken },
+	[VF_TOKEN]: { ops: SET, size: 16, has: ({ token }) => token !== undefined, run: setVfToken },
 	[LOW_POWER_ENTRY]: { ops: SET, size: 0, run: enterLowPower },
 	[LOW_POWER_ENTRY_WITH_WAKEUP]: { ops: SET, size: 8, run: enterWithWakeup },
 	[LOW_POWER_EXIT]: {
@@ -120,12 +121,12 @@ export function feature(target: FeatureTarget, process: Caller, arg: UserArg): R
 	return found.run(target, process, arg, argsz);
 }
 
-function setVfToken({ node, setToken }: FeatureTarget, process: Caller, arg: UserArg): Ret {
+function setVfToken({ node, token }: FeatureTarget, process: Caller, arg: UserArg): Ret {
 	const { reasons, memory } = process;
 	const uuid = new Uint8Array(16);
 	const addr = arg.value + BigInt(HEAD);
 	if (arg.read(HEAD, uuid) < 0) return reasons.fail(vfTokenChecks.uuidUnreadable, addr, faultAt(memory, addr, uuid.length, false));
-	return setToken?.(uuid) ? 0 : reasons.fail(vfTokenChecks.vfsOpen, node);
+	return token?.set(uuid) ? 0 : reasons.fail(vfTokenChecks.vfsOpen, node);
 }
 
 function enterLowPower({ node, power }: FeatureTarget, { reasons }: Caller): Ret {
