@@ -29,6 +29,8 @@ export interface Current {
  */
 export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	readonly kind = "sim";
+	/** A program's own accesses of memory are not seen, so registers cannot be among it. */
+	readonly mapsRegisters = false;
 	current: Current | undefined;
 	readonly #native: Native;
 	readonly #listener: Listener;
@@ -122,7 +124,7 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		const backing = open.file.mmap(offset, pages);
 		if (backing === undefined) return -ENODEV;
 		if (typeof backing === "number") return backing;
-		return this.#regions.map(this.#call.process, open, fd, offset, backing.object);
+		return this.#regions.map(this.#call.process, open, fd, offset - backing.page, backing.object);
 	}
 
 	mmap(): bigint {

@@ -1,6 +1,7 @@
 /** Pages of drivers that programs have mapped through a simulated file: they are in what stands for the file in the program. */
 import { closeSync, fstatSync, openSync } from "node:fs";
-import { MappableObject, type MemoryObject, type PageStore } from "../../sim/index.js";
+import { ENODEV } from "../../kernel/errno.js";
+import type { MemoryObject, PageStore } from "../../sim/index.js";
 import { AT, type Native } from "../native.js";
 import type { OpenFile } from "../open-files.js";
 import type { Traced } from "../traced.js";
@@ -28,11 +29,11 @@ export class MappedRegions {
 	}
 
 	/**
-	 * The program is about to map `object` at page `offset` of the file that it has at `fd`. Minus the errno; undefined: the machine's kernel maps
+	 * The program is about to map `object`, which begins at page `offset` of the file that it has at `fd`. Minus the errno; undefined: the machine's kernel maps
 	 * what stands for the file, which has the pages from now on.
 	 */
 	map({ pid }: Traced, open: OpenFile, fd: number, offset: number, object: MemoryObject): number | undefined {
-		if (!(object instanceof MappableObject)) return undefined;
+		if (object.moveTo === undefined) return object.kind === "device" ? -ENODEV : undefined;
 		const store = this.#storeOf(pid, open, fd);
 		const end = (offset + object.pages) * PAGE_SIZE;
 		if (fstatSync(store.fd).size < end) this.#native.call("ftruncate", store.fd, end);

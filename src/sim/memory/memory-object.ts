@@ -28,6 +28,8 @@ export interface MemoryObject {
 	clearAt(page: number, offset: number, count: number): void;
 	/** Bytes of the physically contiguous, naturally aligned block that a page is in, where that is more than the page. */
 	blockAt?(page: number): number;
+	/** Its pages can be elsewhere: from now on they are in `store`, as they are now. */
+	moveTo?(store: PageStore): void;
 	/** The first page at or after `index` that may hold something other than zeroes; Infinity if there is none. */
 	nextTouched(index: number): number;
 }

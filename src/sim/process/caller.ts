@@ -16,6 +16,8 @@ export interface FileTable {
 /** A process as the calls see it. */
 export interface Caller extends FileTable {
 	readonly memory: UserMemory;
+	/** false: registers of devices cannot be mapped into it */
+	readonly mapsRegisters?: boolean;
 	/** those of its kernel */
 	readonly reasons: Reasons;
 }

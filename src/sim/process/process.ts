@@ -1,5 +1,13 @@
 /** Implements the client's Kernel interface as a process on the simulated kernel. */
-import { type EventCapable, type ForkCapable, type Kernel, type MmapRequest, PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
+import {
+	type EventCapable,
+	type ForkCapable,
+	type Kernel,
+	type MmapRequest,
+	PROT_READ,
+	PROT_WRITE,
+	type Ret,
+} from "../../kernel/kernel.js";
 import { AddressSpace } from "../memory/address-space.js";
 import { lengthChecks } from "../memory/checks.js";
 import { faultAt } from "../memory/fault.js";

@@ -132,6 +132,7 @@ export class PciVfioDevice extends VfioDevice {
 		this.#opening++;
 		this.interrupts.reset();
 		this.#ioeventfds.reset();
+		this.#regions?.close();
 		this.power.end();
 		this.config.busMaster = false;
 		const token = this.place.pf()?.token;

@@ -54,7 +54,8 @@ export function regionInfo(device: PciVfioDevice, process: Caller, arg: UserArg)
 	if (index === ROM_REGION) return answerRegion(process, arg, argsz, index, rom, rom > 0 ? READ : 0, false);
 	const bar = device.model.bars.find((each) => each.index === index);
 	if (bar === undefined) return answerRegion(process, arg, argsz, index, 0, 0, false);
-	const mappable = !bar.io && bar.size >= 4096;
+	const seen = device.edu === undefined || process.mapsRegisters !== false;
+	const mappable = !bar.io && bar.size >= 4096 && seen;
 	return answerRegion(process, arg, argsz, index, bar.size, READ_WRITE | (mappable ? MMAP : 0), bar.msix ?? false);
 }
 

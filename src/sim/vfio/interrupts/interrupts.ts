@@ -17,8 +17,6 @@ export type Delivery = "signalled" | "pending" | "idle" | "nobody";
 /** A device has one of INTx, MSI and MSI-X set up at a time; errors and requests are besides. */
 export class Interrupts {
 	#kind: number | undefined;
-	/** how many vectors were set up; MSI cannot have more later */
-	#allocated = 0;
 	readonly #vectors = new Map<number, HeldEvent>();
 	readonly #single = new Map<number, HeldEvent>();
 	#resample: HeldEvent | undefined;
@@ -36,11 +34,6 @@ export class Interrupts {
 	/** the kind that is set up: INTX, MSI or MSIX */
 	get kind(): number | undefined {
 		return this.#kind;
-	}
-
-	/** number of vectors that were set up together */
-	get allocated(): number {
-		return this.#allocated;
 	}
 
 	get line(): boolean {
@@ -85,7 +78,6 @@ export class Interrupts {
 	/** Set a kind up, with no eventfds yet. */
 	enable(kind: number, vectors: number): void {
 		this.#kind = kind;
-		this.#allocated = vectors;
 		this.#masked = kind === INTX && this.#off;
 		this.onKind(kind, vectors);
 	}
@@ -95,7 +87,6 @@ export class Interrupts {
 		for (const vector of [...this.#vectors.keys()]) this.connect(vector, undefined);
 		this.unmaskOn(undefined);
 		this.#kind = undefined;
-		this.#allocated = 0;
 		this.#masked = false;
 		this.onKind(undefined, 0);
 	}
@@ -105,7 +96,6 @@ export class Interrupts {
 		this.#vectors.get(vector)?.release();
 		if (event === undefined) this.#vectors.delete(vector);
 		else this.#vectors.set(vector, event);
-		if (vector + 1 > this.#allocated) this.#allocated = vector + 1;
 		if (this.#kind === INTX) this.#deliver();
 	}
 

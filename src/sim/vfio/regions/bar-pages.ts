@@ -1,6 +1,6 @@
 /** A BAR as pages: to map into a program, or for other devices to reach. */
 import { IntervalCounter } from "../../memory/interval-counter.js";
-import { type MemoryObject, PAGE_SIZE } from "../../memory/memory-object.js";
+import { type MemoryObject, PAGE_SIZE, type PageStore } from "../../memory/memory-object.js";
 import type { Bar } from "./bar.js";
 
 /** Every access reaches the device. There is nothing to pin, and no page where the device does not answer. */
@@ -15,6 +15,11 @@ export class BarPages implements MemoryObject {
 		/** whether the device answers */
 		readonly answers: () => boolean,
 	) {}
+
+	get moveTo(): ((store: PageStore) => void) | undefined {
+		const { bar } = this;
+		return bar.moveTo && ((store) => bar.moveTo?.(store));
+	}
 
 	get pages(): number {
 		return this.answers() ? this.bar.model.size / PAGE_SIZE : 0;

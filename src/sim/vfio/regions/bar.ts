@@ -1,5 +1,5 @@
 /** The BARs of a simulated PCI function: registers, or memory without any. */
-import { PAGE_SIZE } from "../../memory/memory-object.js";
+import { PAGE_SIZE, type PageStore } from "../../memory/memory-object.js";
 import type { Edu } from "../edu.js";
 import type { BarModel } from "../pci-model.js";
 
@@ -10,6 +10,10 @@ export interface Bar {
 	write(at: number, from: Uint8Array): void;
 	/** after a reset of the function */
 	reset(): void;
+	/** its contents are in `store` from now on; absent: it has none, but registers */
+	moveTo?(store: PageStore): void;
+	/** the device is closed, and the store with it */
+	close?(): void;
 }
 
 /** The registers of edu. An access is made in the widest pieces that address and length allow. */
@@ -42,30 +46,50 @@ export class EduBar implements Bar {
 /** Plain memory, a page of which exists once something is written to it. Registers of other models are not simulated. */
 export class MemoryBar implements Bar {
 	readonly #pages = new Map<number, Uint8Array>();
+	#store: PageStore | undefined;
 
 	constructor(readonly model: BarModel) {}
 
 	read(at: number, into: Uint8Array): void {
 		inPages(at, into.length, (page, offset, done, count) => {
 			const bytes = this.#pages.get(page);
-			if (bytes === undefined) into.fill(0, done, done + count);
+			if (this.#store !== undefined) this.#store.readAt(page, offset, into, done, count);
+			else if (bytes === undefined) into.fill(0, done, done + count);
 			else into.set(bytes.subarray(offset, offset + count), done);
 		});
 	}
 
 	write(at: number, from: Uint8Array): void {
 		inPages(at, from.length, (page, offset, done, count) => {
-			let bytes = this.#pages.get(page);
-			if (bytes === undefined) {
-				bytes = new Uint8Array(PAGE_SIZE);
-				this.#pages.set(page, bytes);
-			}
-			bytes.set(from.subarray(done, done + count), offset);
+			if (this.#store !== undefined) this.#store.writeAt(page, offset, from, done, count);
+			else this.#page(page).set(from.subarray(done, done + count), offset);
 		});
+	}
+
+	moveTo(store: PageStore): void {
+		if (this.#store !== undefined) return;
+		for (const [page, bytes] of this.#pages) store.writeAt(page, 0, bytes, 0, PAGE_SIZE);
+		this.#pages.clear();
+		this.#store = store;
 	}
 
 	reset(): void {
 		this.#pages.clear();
+		for (let page = 0; this.#store !== undefined && page < this.model.size / PAGE_SIZE; page++) this.#store.clearAt(page, 0, PAGE_SIZE);
+	}
+
+	close(): void {
+		this.#store = undefined;
+		this.#pages.clear();
+	}
+
+	#page(index: number): Uint8Array {
+		let bytes = this.#pages.get(index);
+		if (bytes === undefined) {
+			bytes = new Uint8Array(PAGE_SIZE);
+			this.#pages.set(index, bytes);
+		}
+		return bytes;
 	}
 }
 

@@ -106,6 +106,11 @@ export class PciRegions {
 		for (const bar of this.#bars) bar.reset();
 	}
 
+	/** The device is closed. */
+	close(): void {
+		for (const bar of this.#bars) bar.close?.();
+	}
+
 	/** An expansion ROM that holds only its signature. */
 	#rom(process: Caller, io: UserIo, at: number): Ret {
 		const { rom = 0 } = this.model;
