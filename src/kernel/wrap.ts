@@ -1,5 +1,14 @@
 /** The one way to wrap a kernel: for recordings, injected answers, counted allocations. */
-import { type DmaCapable, type EventCapable, type FailsAllocations, failsAllocations, isDmaCapable, isEventCapable, type Kernel, type Ret } from "./kernel.js";
+import {
+	type DmaCapable,
+	type EventCapable,
+	type FailsAllocations,
+	failsAllocations,
+	isDmaCapable,
+	isEventCapable,
+	type Kernel,
+	type Ret,
+} from "./kernel.js";
 import { type Explains, explains } from "./why.js";
 
 /** The calls that a wrapper handles itself. */
