@@ -16,7 +16,7 @@ import { Viommu } from "../iommufd/viommu.js";
 import type { Interval } from "../iova/interval-set.js";
 import type { Pages } from "../iova/pages.js";
 import type { UserMemory } from "../memory/user-memory.js";
-import { ConfigSpace } from "../vfio/config-space.js";
+import { ConfigSpace } from "../vfio/config/space.js";
 import { PciVfioDevice } from "../vfio/pci-device.js";
 import { modelOf } from "../vfio/pci-model.js";
 import type { Sim } from "./sim.js";
@@ -96,7 +96,7 @@ export function deviceViews(sim: Sim): DeviceView[] {
 	for (const pci of hardware.machine.devices) {
 		const name = formatBdf(pci.bdf);
 		if (shown.has(name)) continue;
-		const config = new ConfigSpace(pci, modelOf(pci)).bytes;
+		const config = new ConfigSpace(pci, modelOf(pci), hardware.topology.bridgeAbove(pci.bdf) === undefined).bytes;
 		const noIommu = pci.iommu === undefined;
 		const group = noIommu ? undefined : hardware.topology.groupOf(pci.bdf).number;
 		views.push({ name, group, noIommu, node: undefined, pci: { driver: pci.driver, config } });

@@ -66,7 +66,7 @@ export class ConfigSpace {
 		model: PciModel,
 		/** it is on a root bus */
 		root: boolean,
-		readonly events: ConfigEvents,
+		readonly events?: ConfigEvents,
 	) {
 		const size = isExpress(pci, model) ? 4096 : 256;
 		this.bytes = new Uint8Array(size);
@@ -156,9 +156,9 @@ export class ConfigSpace {
 			if (mask !== 0) this.bytes[at + i] = (this.bytes[at + i] & ~mask) | (data[i] & mask);
 		}
 		this.#limitMsi();
-		if (((before ^ this.#command) & (MEMORY | INTX_OFF)) !== 0 || slept !== this.asleep) this.events.changed();
+		if (((before ^ this.#command) & (MEMORY | INTX_OFF)) !== 0 || slept !== this.asleep) this.events?.changed();
 		const express = this.#places.get(EXPRESS);
-		if (express !== undefined && this.#wrote(express + DEVICE_CONTROL + 1, FLR >> 8, at, data)) this.events.flr();
+		if (express !== undefined && this.#wrote(express + DEVICE_CONTROL + 1, FLR >> 8, at, data)) this.events?.flr();
 	}
 
 	/** No more of MSI is on, as the program sees it, than was set up. */
