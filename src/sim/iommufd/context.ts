@@ -100,7 +100,7 @@ export class IommufdContext {
 		const object = this.#objects.get(id);
 		const { reasons } = this.system;
 		if (object === undefined) return reasons.fail(destroyChecks.noObject, id);
-		if (object.users > 0) return reasons.fail(destroyChecks.inUse, `${object}`, () => holdersOf(this, object));
+		if (object.users > 0) return reasons.fail(destroyChecks.inUse, object, () => holdersOf(this, object));
 		this.remove(object);
 		return 0;
 	}

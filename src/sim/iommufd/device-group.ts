@@ -41,10 +41,10 @@ export class DeviceGroup {
 		const present = this.attachments.get(pasid);
 		const { system } = this.context;
 		const { reasons } = system;
-		if (present?.devices.has(device)) return reasons.fail(joinChecks.deviceAttached, device.id, `${present.hwpt}`, requestsWith(pasid));
+		if (present?.devices.has(device)) return reasons.fail(joinChecks.deviceAttached, device.id, present.hwpt, requestsWith(pasid));
 		if (present !== undefined && present.hwpt !== hwpt) {
 			const [other] = present.devices;
-			return reasons.fail(joinChecks.groupElsewhere, other.id, `${present.hwpt}`);
+			return reasons.fail(joinChecks.groupElsewhere, other.id, present.hwpt);
 		}
 		if (!system.allocation()) return reasons.fail(joinChecks.attachMemory, system.allocations);
 		let rc = pasid === 0 ? reserve(device, hwpt.paging) : 0;
@@ -147,10 +147,10 @@ export class DeviceGroup {
 			return reasons.fail(tablePasidChecks.pasidTooHigh, pasid, hardware.name, hardware.pasids);
 		if (hwpt.pasidCompatible) {
 			const own = this.attachments.get(0)?.hwpt;
-			return pasid !== 0 && own !== undefined && !own.pasidCompatible ? reasons.fail(tablePasidChecks.ownTable, `${own}`) : 0;
+			return pasid !== 0 && own !== undefined && !own.pasidCompatible ? reasons.fail(tablePasidChecks.ownTable, own) : 0;
 		}
-		if (pasid !== 0) return reasons.fail(tablePasidChecks.tableForPasid, `${hwpt}`);
-		for (const other of this.attachments.keys()) if (other !== 0) return reasons.fail(tablePasidChecks.pasidsAttached, `${hwpt}`, other);
+		if (pasid !== 0) return reasons.fail(tablePasidChecks.tableForPasid, hwpt);
+		for (const other of this.attachments.keys()) if (other !== 0) return reasons.fail(tablePasidChecks.pasidsAttached, hwpt, other);
 		return 0;
 	}
 

@@ -98,7 +98,7 @@ export class Device extends IommufdObject {
 			return rc < 0 ? rc : target.id;
 		}
 		if (target instanceof Ioas) return this.#attachAutomatic(target, pasid, replacing, join);
-		return reasons.fail(targetChecks.badTarget, id, `${target}`);
+		return reasons.fail(targetChecks.badTarget, id, target);
 	}
 
 	#attachAutomatic(ioas: Ioas, pasid: number, replacing: boolean, join: Join): Ret {

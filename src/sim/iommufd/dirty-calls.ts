@@ -22,7 +22,7 @@ export function setDirtyTracking(command: Command): Ret {
 	if (hwpt === undefined)
 		return command.fail(setDirtyTrackingChecks.noPageTable, command.u32(at.hwpt_id), command.named(command.u32(at.hwpt_id)));
 	const { dirty } = hwpt.domain;
-	return dirty === undefined ? command.fail(setDirtyTrackingChecks.noTracking, `${hwpt}`) : dirty.set(flags !== 0);
+	return dirty === undefined ? command.fail(setDirtyTrackingChecks.noTracking, hwpt) : dirty.set(flags !== 0);
 }
 
 /** IOMMU_HWPT_GET_DIRTY_BITMAP */
@@ -47,7 +47,7 @@ export function getDirtyBitmap(command: Command): Ret {
 	if (pageSize === 0n) return command.fail(getDirtyBitmapChecks.pageSizeZero);
 	if (ends & (pageSize - 1n)) return command.fail(getDirtyBitmapChecks.pageSizeAlignment, iova, length, pageSize);
 	const { dirty } = hwpt.domain;
-	if (dirty === undefined) return command.fail(getDirtyBitmapChecks.noTracking, `${hwpt}`);
+	if (dirty === undefined) return command.fail(getDirtyBitmapChecks.noTracking, hwpt);
 	const bitmap = new UserBitmap(command.process.memory, command.u64(at.data), iova, last, pageSize);
 	// Area by area: ranges beyond the first hole are silently neither reported nor cleared.
 	for (const { area, from, to } of hwpt.ioas.space.walk(iova, last)) {

@@ -25,6 +25,8 @@ export interface Call {
 	readonly ioctl: Ioctl;
 	readonly handler: Handler;
 	readonly scratch: Scratch;
+	/** the least size of the struct that is taken, in bytes */
+	readonly minSize: number;
 	/** it allocates memory, which may fail */
 	readonly allocates: boolean;
 }
@@ -38,7 +40,7 @@ export function allocates(ioctl: Ioctl): boolean {
 }
 
 export function defineCall(ioctl: Ioctl, handler: Handler): Call {
-	return { ioctl, handler, scratch: new Scratch(ioctl.size), allocates: allocates(ioctl) };
+	return { ioctl, handler, scratch: new Scratch(ioctl.size), minSize: ioctl.minSize, allocates: allocates(ioctl) };
 }
 
 /** The lowest number of iommufd's own commands; those below are VFIO's. */
@@ -108,7 +110,7 @@ export function dispatch(context: IommufdContext, process: Caller, request: numb
 		return reasons.fail(dispatchChecks.tooNew, call.ioctl.name, call.ioctl.since ?? CURRENT_RELEASE, release.name);
 	const older = release?.older(call.ioctl);
 	const size = sizeView.getUint32(0, true);
-	const { minSize } = older ?? call.ioctl;
+	const { minSize } = older ?? call;
 	if (size < minSize) return reasons.fail(dispatchChecks.sizeTooSmall, size, minSize);
 	const command = new Command(context, process, arg, size, call.scratch, older);
 	const rc = command.copyIn();

@@ -101,11 +101,11 @@ function allocNested(parent: HwptPaging, device: Device, flags: number, from: Al
 	const late = command.lateFlags();
 	if (late < 0) return late;
 	if (iommu.driver.allocNested === undefined) return reasons.fail(nestedChecks.nestedUnsupported, iommu.name);
-	if (parent.automatic) return reasons.fail(nestedChecks.parentAutomatic, `${parent}`);
-	if (!parent.nestParent) return reasons.fail(nestedChecks.parentNotNesting, `${parent}`);
+	if (parent.automatic) return reasons.fail(nestedChecks.parentAutomatic, parent);
+	if (!parent.nestParent) return reasons.fail(nestedChecks.parentNotNesting, parent);
 	const other = parent.domain.iommu;
 	if (other.driver !== iommu.driver)
-		return reasons.fail(nestedChecks.parentOtherDriver, `${parent}`, other.name, device.device.name, iommu.name);
+		return reasons.fail(nestedChecks.parentOtherDriver, parent, other.name, device.device.name, iommu.name);
 	const lateType = command.lateTypes();
 	if (lateType < 0) return lateType;
 	if (!system.allocation()) return reasons.fail(nestedChecks.nestedMemory, system.allocations);

@@ -37,11 +37,11 @@ function invalidate(command: Command): InvalidateResult {
 		const driver = target instanceof Viommu ? target.ops : target.domain;
 		if (driver.invalidate !== undefined) return driver.invalidate(array);
 		const { iommu } = target instanceof Viommu ? target : target.domain;
-		return failed(command.fail(hwptInvalidateChecks.cannotInvalidate, iommu.name, `${target}`));
+		return failed(command.fail(hwptInvalidateChecks.cannotInvalidate, iommu.name, target));
 	}
 	if (context.system.release?.lacks("hwpt-invalidate.wrong-type"))
-		return failed(command.fail(hwptInvalidateChecks.badTargetOlder, id, `${target}`));
-	return failed(command.fail(hwptInvalidateChecks.badTarget, id, `${target}`));
+		return failed(command.fail(hwptInvalidateChecks.badTargetOlder, id, target));
+	return failed(command.fail(hwptInvalidateChecks.badTarget, id, target));
 }
 
 function failed(rc: Ret): InvalidateResult {

@@ -116,7 +116,7 @@ export function viommuAlloc(command: Command): Ret {
 	const parent = context.find(command.u32(at.hwpt_id), "hwpt-paging");
 	if (parent === undefined)
 		return command.fail(viommuAllocChecks.noParent, command.u32(at.hwpt_id), command.named(command.u32(at.hwpt_id)));
-	if (!parent.nestParent) return command.fail(viommuAllocChecks.parentNotNesting, `${parent}`);
+	if (!parent.nestParent) return command.fail(viommuAllocChecks.parentNotNesting, parent);
 	const viommu = new Viommu(parent, type, iommu);
 	const length = command.u32(at.data_len);
 	const from: AllocData = {

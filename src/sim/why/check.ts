@@ -1,8 +1,14 @@
 /** Declares checks: what must hold, with which errno a call fails where it does not, and in which words. */
 import type { Why } from "../../kernel/why.js";
 
-/** A value of a text. A bigint is written in hex, a number in decimal; a function is called when somebody asks. */
-export type Value = number | bigint | string | (() => string);
+/** An object that a text names, such as `ioas 1`. */
+interface NamedObject {
+	readonly id: number;
+	toString(): string;
+}
+
+/** A value of a text. A bigint is written in hex, a number in decimal; a function is called, and an object named, when somebody asks. */
+export type Value = number | bigint | string | NamedObject | (() => string);
 
 /** The values that a text takes: one for each `{name}` or `{name:x}` (a number in hex), in this order. */
 export type Values<T extends string> = T extends `${string}{${string}}${infer Rest}` ? [Value, ...Values<Rest>] : [];
@@ -85,7 +91,7 @@ export function fill({ text }: Check, values: readonly Value[]): Pick<Why, "text
 	let at = 0;
 	const filled = text.replace(/\{(\w+)(:x)?\}/g, (_, name: string, hex?: string) => {
 		const given = values[at++];
-		const value = typeof given === "function" ? given() : given;
+		const value = typeof given === "function" ? given() : typeof given === "object" ? String(given) : given;
 		named[name] = typeof value === "bigint" || (hex && typeof value === "number") ? `0x${value.toString(16)}` : value;
 		return String(named[name]);
 	});

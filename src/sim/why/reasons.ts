@@ -17,7 +17,10 @@ const MOST_NOTES = 64;
 /** The reasons of the call under way, or of the last one. A kernel makes one call at a time, so it has one of these. */
 export class Reasons {
 	#call = "";
-	#failure: Failure | undefined;
+	/** the check that failed last, with its values; in fields of their own, since most failures are never asked for */
+	#check: Check | undefined;
+	#values: readonly Value[] = [];
+	#cause: Failure | undefined;
 	#notes: Failure[] = [];
 	/** called with every check that fails, also where the call then succeeds: for those who count them */
 	onFailed: ((call: string, check: Check) => void) | undefined;
@@ -25,7 +28,7 @@ export class Reasons {
 	/** A call starts, so what the last one left is gone. `call`: the name of an ioctl, or `read`, `mmap` and so on. */
 	begin(call: string): void {
 		this.#call = call;
-		this.#failure = undefined;
+		this.#check = undefined;
 		if (this.#notes.length > 0) this.#notes = [];
 	}
 
@@ -36,7 +39,9 @@ export class Reasons {
 
 	/** A check fails. @returns minus its errno */
 	fail<T extends string>(check: Check<T>, ...values: Values<T>): Ret {
-		this.#failure = { check, values, cause: undefined };
+		this.#check = check;
+		this.#values = values;
+		this.#cause = undefined;
 		this.onFailed?.(callId(this.#call), check);
 		return -check.errno;
 	}
@@ -48,8 +53,9 @@ export class Reasons {
 
 	/** A check fails because of what failed last, with whose errno the call goes on. @returns `rc` */
 	because<T extends string>(rc: Ret, check: Check<T>, ...values: Values<T>): Ret {
-		const cause = this.#failure;
-		this.#failure = { check, values, cause: cause?.check.errno === -rc ? cause : undefined };
+		this.#cause = this.#lastWith(rc);
+		this.#check = check;
+		this.#values = values;
 		this.onFailed?.(callId(this.#call), check);
 		return rc;
 	}
@@ -62,15 +68,23 @@ export class Reasons {
 
 	/** The same with what failed last as its cause, whose errno was `rc`. */
 	noteBecause<T extends string>(rc: Ret, check: Check<T>, ...values: Values<T>): void {
-		const cause = this.#failure?.check.errno === -rc ? this.#failure : undefined;
-		if (this.#notes.length < MOST_NOTES) this.#notes.push({ check, values, cause });
+		if (this.#notes.length < MOST_NOTES) this.#notes.push({ check, values, cause: this.#lastWith(rc) });
 		this.onFailed?.(callId(this.#call), check);
 	}
 
 	/** Why the last call answered minus this errno; undefined if no check with this errno failed. */
 	why(ret: Ret | bigint): Why | undefined {
-		const failure = this.#failure;
+		const failure = this.#last;
 		return failure !== undefined && errnoOf(failure) === -Number(ret) ? this.#explain(failure) : undefined;
+	}
+
+	get #last(): Failure | undefined {
+		return this.#check && { check: this.#check, values: this.#values, cause: this.#cause };
+	}
+
+	/** The last failure if its check has this errno. */
+	#lastWith(rc: Ret): Failure | undefined {
+		return this.#check?.errno === -rc ? this.#last : undefined;
 	}
 
 	notes(): readonly Why[] {

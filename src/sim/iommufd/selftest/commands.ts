@@ -163,14 +163,14 @@ function pasidCheck(command: Command): Ret {
 	const hwpt = command.context.get(id);
 	if (hwpt === undefined) return command.fail(pasidCheckChecks.noTable, id);
 	if (hwpt instanceof Hwpt && attached?.domain === hwpt.domain) return 0;
-	return command.fail(pasidCheckChecks.otherTable, `${hwpt}`, pasid);
+	return command.fail(pasidCheckChecks.otherTable, hwpt, pasid);
 }
 
 function checkIotlb(command: Command): Ret {
 	const hwpt = command.context.find(command.u32(at.id), "hwpt-nested");
 	if (hwpt === undefined) return command.fail(checkIotlbChecks.noNested, command.u32(at.id), command.named(command.u32(at.id)));
 	const id = command.u32(at["check_iotlb.id"]);
-	if (!(hwpt.domain instanceof MockNestedDomain)) return command.fail(checkIotlbChecks.notMock, `${hwpt}`);
+	if (!(hwpt.domain instanceof MockNestedDomain)) return command.fail(checkIotlbChecks.notMock, hwpt);
 	if (id > mock_nested_domain_iotlb.MOCK_NESTED_DOMAIN_IOTLB_ID_MAX) return command.fail(checkIotlbChecks.iotlbId, id);
 	const value = hwpt.domain.iotlb[id];
 	const expected = command.u32(at["check_iotlb.iotlb"]);

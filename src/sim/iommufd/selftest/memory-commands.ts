@@ -18,7 +18,7 @@ function findMockHwpt(command: Command): { hwpt: HwptPaging; domain: MockPagingD
 	const hwpt = command.context.find(command.u32(at.id), "hwpt-paging");
 	if (hwpt === undefined) return command.fail(mockTableChecks.noPageTable, command.u32(at.id), command.named(command.u32(at.id)));
 	const { domain } = hwpt;
-	return domain instanceof MockPagingDomain ? { hwpt, domain } : command.fail(mockTableChecks.notMock, `${hwpt}`);
+	return domain instanceof MockPagingDomain ? { hwpt, domain } : command.fail(mockTableChecks.notMock, hwpt);
 }
 
 /** The page that a user address maps now. */
@@ -96,7 +96,7 @@ export function markDirty(command: Command): Ret {
 	const found = findMockHwpt(command);
 	if (typeof found === "number") return found;
 	const { tracker } = found.domain;
-	if (tracker === undefined || !tracker.enabled) return command.fail(markDirtyChecks.notTracking, `${found.hwpt}`);
+	if (tracker === undefined || !tracker.enabled) return command.fail(markDirtyChecks.notTracking, found.hwpt);
 	const { memory } = command.process;
 	const total = Number((bits + 7n) >> 3n);
 	if (!memory.accessible(uptr, total, PROT_READ | PROT_WRITE)) return command.fail(markDirtyChecks.bitmap, total, uptr);
