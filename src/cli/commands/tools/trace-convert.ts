@@ -11,7 +11,8 @@ const OTHER_WAY = "what works: --record FILE, for what iommuctl's commands and s
 async function exportTrace(inv: Invocation): Promise<Outcome> {
 	const { args, options, io, err } = inv;
 	const [file] = args;
-	if ((options.c === true) === (options.syz === true)) throw new UsageError("trace export: exactly one form is needed", "--c or --syz");
+	const forms = [options.c, options.syz, options.perfetto].filter((form) => form === true);
+	if (forms.length !== 1) throw new UsageError("trace export: exactly one form is needed", "--c, --syz or --perfetto");
 	const trace = await traceOf(inv, file);
 	const programs = some(trace, programOf(inv));
 	const { text, skipped } = await exported();
@@ -21,6 +22,9 @@ async function exportTrace(inv: Invocation): Promise<Outcome> {
 
 	async function exported(): Promise<{ text: string; skipped: readonly string[] }> {
 		if (options.c === true) return (await import("../../../trace/export/c.js")).exportC(basename(file), trace.header, programs);
+		if (options.perfetto === true) {
+			return { text: (await import("../../../trace/export/perfetto.js")).exportPerfetto(programs), skipped: [] };
+		}
 		if (programs.length > 1) {
 			throw new UsageError(
 				`${file} has ${programs.length} programs, and syzkaller's text holds one`,
@@ -122,18 +126,28 @@ async function fromSyz(inv: Invocation, source: string, name: string): Promise<T
 
 export const exportCommand: CommandSpec = {
 	name: "export",
-	summary: "a trace's programs as C, or as text for syzkaller",
+	summary: "a trace's programs as C, as text for syzkaller, or as a drawing for Perfetto",
 	details: [
 		"--c writes one readable C file with the structs and numbers that it needs: it makes the calls, checks every recorded",
 		"answer, and exits 0 if all match, 1 if not, 77 if there is no /dev/iommu (or no selftest driver, or no such device).",
 		"--syz writes a syzkaller program of the calls that syzkaller describes (sys/linux/dev_iommu.txt).",
 		"What cannot be written that way is a comment there, and is listed on stderr.",
+		"--perfetto writes a file for ui.perfetto.dev and chrome://tracing: a file is a track, a call a slice, an object an async slice from",
+		"the call that made it to its end, with flows to the calls that name its ID; the bytes that an IOAS maps are a counter. Time",
+		"is that of the steps, if they have one, else their number.",
 	].join("\n"),
 	args: [traceArg],
-	options: () => [{ flags: "--c", doc: "C" }, { flags: "--syz", doc: "a syzkaller program" }, programOption, outputOption],
+	options: () => [
+		{ flags: "--c", doc: "C" },
+		{ flags: "--syz", doc: "a syzkaller program" },
+		{ flags: "--perfetto", doc: "Chrome's JSON of events" },
+		programOption,
+		outputOption,
+	],
 	examples: [
 		["trace export --c my.jsonl -o reproducer.c", "then: cc -o reproducer reproducer.c"],
 		["trace export --syz my.jsonl --program iova-17", ""],
+		["trace export --perfetto my.jsonl -o my.json", "then open my.json in https://ui.perfetto.dev"],
 	],
 	run: exportTrace,
 };
