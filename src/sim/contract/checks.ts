@@ -52,6 +52,12 @@ export const enterChecks = checks("observed on Linux 7.3.4", {
 
 /** Page requests that are answered INVALID at once. */
 export const pageRequestChecks = checks("observed on Linux 7.3.4", {
+	requestRefused: check(
+		0,
+		"the page requests of {device}'s group {group} were answered INVALID by the IOMMU: {why}",
+		"page requests must be enabled in the IOMMU's structure for the device",
+		{ source: "RISC-V IOMMU Architecture Specification 1.0, 2.7 PCIe ATS Page Request handling" },
+	),
 	requestNotAttached: check(
 		0,
 		"the page requests of {device}'s group {group} were answered INVALID: nothing is attached for {requests}",

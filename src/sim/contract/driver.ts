@@ -40,6 +40,8 @@ export interface IommuDriver<D extends IommuDevice = IommuDevice> {
 	allocPaging(device: D, flags: number, from?: AllocData): PagingDomain | Ret;
 	/** called when nothing is attached for the PASID any more */
 	detached?(device: D, pasid: number): void;
+	/** Why the IOMMU itself answers the page requests of a device INVALID, whatever is attached; undefined: it does not. */
+	refusesRequests?(device: D): string | undefined;
 	/** whether the table includes the guest's own PASID table, so that it takes requests with any PASID */
 	guestOwnsPasids?(domain: Domain): boolean;
 	/** a user-managed table on a nesting parent of this driver; `flags` is IOMMU_HWPT_ALLOC_PASID or 0 */

@@ -99,11 +99,18 @@ export class PageRequests {
 			} else i++;
 		}
 		requests.push(request);
+		const { driver } = this.device.iommu;
+		const refused = this.device.pasidTable === undefined ? driver.refusesRequests?.(this.device) : undefined;
+		if (refused !== undefined) {
+			driver.reasons.note(pageRequestChecks.requestRefused, this.device.name, request.group, refused);
+			this.onResponse?.(requests, RESPONSE_INVALID);
+			return;
+		}
 		const handle = this.#route(request.pasid);
 		const handler = handle?.domain.faultHandler;
 		if (handle === undefined || handler === undefined) {
 			const failed = handle === undefined ? pageRequestChecks.requestNotAttached : pageRequestChecks.requestNoQueue;
-			this.device.iommu.driver.reasons.note(failed, this.device.name, request.group, requestsWith(request.pasid ?? 0));
+			driver.reasons.note(failed, this.device.name, request.group, requestsWith(request.pasid ?? 0));
 			this.onResponse?.(requests, RESPONSE_INVALID);
 			return;
 		}

@@ -90,6 +90,24 @@ test("page requests: sent by hand, and explained", () => {
 	expect(out.slice(out.indexOf("> sim explain-fault"))).toContain("0000:00:12.0");
 });
 
+test("without EN_PRI the IOMMU answers page requests itself: nothing is queued, and nothing waits", () => {
+	const out = script(
+		[
+			...guest,
+			"mem write $ram.user_va+0xf0000 --words 0x223,0,0,0x1000000000000010",
+			"m = hwpt alloc $d $p --riscv dc_len=32,dc_uptr=$ram.user_va+0xf0000,event_len=32,out_event_uptr=$ram.user_va+0xf1000 --fault-id $q",
+			"device attach vfio3 $m",
+			"sim page-request vfio3 --addr 0x7000",
+			"sim requests",
+			"sim records riscv0",
+		],
+		...MACHINE,
+		"--keep-going",
+	).stdout;
+	expect(out.slice(out.indexOf("> sim page-request"))).toContain("INVALID");
+	expect(out).toContain("page request queue: empty");
+});
+
 describe("a process directory that is bound as a whole", () => {
 	const bound = (...lines: string[]) =>
 		script(

@@ -60,7 +60,7 @@ async function request(inv: Invocation): Promise<Outcome> {
 		sent = shared === undefined ? requests.send(pages, pasid, group, options.incomplete !== true, privateData) : "waits";
 	const fate = {
 		waits: "waits for a response",
-		refused: "was answered INVALID at once: no fault queue takes it",
+		refused: "was answered INVALID at once: no fault queue takes it, or the IOMMU does not let the device ask",
 		partial: "is not complete yet",
 		lost: "found no room in the IOMMU's queue and is lost: its last request is answered SUCCESS by the IOMMU itself",
 	}[sent];

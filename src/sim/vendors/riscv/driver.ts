@@ -68,7 +68,7 @@ export class RiscvDriver implements HwDriver {
 		};
 		this.translator = new RiscvTranslator(this.caches, new HostMemory(context.memory), this.features);
 		this.#faults = new FaultLog(context.warn);
-		this.log = new RiscvLog(description);
+		this.log = new RiscvLog(description, (device) => device.pasidTable !== undefined || this.#takesRequests(device));
 	}
 
 	get reasons(): Reasons {
@@ -142,6 +142,18 @@ export class RiscvDriver implements HwDriver {
 		if (type !== INFO.IOMMU_HW_INFO_TYPE_DEFAULT && type !== own) return this.reasons.fail(riscvInfoChecks.riscvInfoType, type);
 		const { capabilities, fctl } = this.description;
 		return { type: own, data: iommu_hw_info_riscv_iommu.encode({ capability: capabilities, fctl }) };
+	}
+
+	/** Page requests need EN_PRI, which only guests' device contexts have. */
+	refusesRequests(device: HwDevice): string | undefined {
+		const domain = this.#tableOf(device);
+		if (domain === undefined || this.#takesRequests(device)) return undefined;
+		return `EN_PRI is 0 in the ${domain instanceof RiscvNestedDomain ? "guest's" : "host's"} device context`;
+	}
+
+	#takesRequests(device: HwDevice): boolean {
+		const domain = this.#tableOf(device);
+		return domain instanceof RiscvNestedDomain && domain.context.ok && domain.context.context.pageRequests;
 	}
 
 	guestOwnsPasids(domain: Domain): boolean {

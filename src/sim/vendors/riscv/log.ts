@@ -42,7 +42,11 @@ export class RiscvLog implements HardwareLog {
 	readonly #requests: RecordQueue;
 	readonly #registers: Registers;
 
-	constructor({ queues }: RiscvIommu) {
+	/** @param takes whether the page requests of a device reach the queue */
+	constructor(
+		{ queues }: RiscvIommu,
+		readonly takes: (device: HwDevice) => boolean,
+	) {
 		const faults = queues.events ?? RECORDS;
 		const requests = queues.page_requests ?? RECORDS;
 		this.#faults = new RecordQueue("fault queue", faults, () => this.#registers.read("fqh", "fqt", "fqcsr", "ipsr"));
@@ -81,7 +85,12 @@ export class RiscvLog implements HardwareLog {
 		return this.#faults.write(riscvFaultWords(fields), this.held, take);
 	}
 
-	pageRequest({ requester }: HwDevice, { pasid, group, perm, addr, last }: PageRequest, take: () => void): boolean {
+	pageRequest(device: HwDevice, { pasid, group, perm, addr, last }: PageRequest, take: () => void): boolean {
+		// the IOMMU answers it itself, and nothing is queued
+		if (!this.takes(device)) {
+			take();
+			return true;
+		}
 		const has = (bit: number) => ((perm & bit) !== 0 ? 1n : 0n);
 		const own = (bit: number) => (pasid === undefined ? 0n : has(bit));
 		const fields = {
@@ -89,7 +98,7 @@ export class RiscvLog implements HardwareLog {
 			pv: pasid === undefined ? 0n : 1n,
 			priv: own(PERM.IOMMU_PGFAULT_PERM_PRIV),
 			exec: own(PERM.IOMMU_PGFAULT_PERM_EXEC),
-			did: BigInt(requester.wire),
+			did: BigInt(device.requester.wire),
 			r: has(PERM.IOMMU_PGFAULT_PERM_READ),
 			w: has(PERM.IOMMU_PGFAULT_PERM_WRITE),
 			l: last ? 1n : 0n,

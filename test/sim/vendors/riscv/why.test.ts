@@ -138,6 +138,10 @@ test("notes tell of faults that only the log has, or nobody, and of device TLBs 
 		"dma.riscv-fault-quiet: the fault of 0000:00:11.0 at iova 0x2000 was not recorded: the guest's device context says so (DTF)",
 	);
 	expect(p.sim.log).toHaveLength(1);
+	device.requests.report({ pasid: undefined, group: 3, perm: 1, addr: 0x7000n, last: true });
+	expect(notes()).toContain(
+		"dma.request-refused: the page requests of 0000:00:12.0's group 3 were answered INVALID by the IOMMU: EN_PRI is 0 in the guest's device context",
+	);
 	p.load(fd, 0x1000n, 0x5000n, "keep");
 	device.iommu.driver.caches?.failing.add(device.requester.wire, "ITE");
 	expect(p.invalidate(table, [encodeRiscvCommand("ATS_INVAL", { rid: 0x90n, addr: 0x1000n })])).toEqual([0, 1]);
