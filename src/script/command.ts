@@ -3,6 +3,9 @@ import type { Placed, Statement } from "./ast.js";
 import type { Line } from "./lines.js";
 import { plain, type Token } from "./tokens.js";
 
+/** `expect no warning` */
+export const noWarning = ["kernel", "log", "--warnings"].map((text) => [{ text }]);
+
 /** @param tokens the command's, at least one @throws ScriptError */
 export function parseCommand(line: Line, tokens: readonly Token[], placed: Placed): Statement {
 	let rest = tokens;
@@ -23,6 +26,11 @@ export function parseCommand(line: Line, tokens: readonly Token[], placed: Place
 	} else if (first !== undefined && /^[A-Za-z_]\w*=/.test(first)) {
 		throw fail(`"${first}" is not a command`, `to keep an answer write \`${first.split("=")[0]} = COMMAND\`, with spaces`);
 	}
+	if (rest.length === 3 && text(0) === "expect" && text(1) === "no" && text(2) === "warning") {
+		if (name !== undefined) throw fail("`expect no warning` has no answer to keep");
+		return { ...placed, kind: "command", name, words: noWarning };
+	}
+	if (text(0) === "expect" && text(1) === "no") throw fail("`expect no` is followed by `warning` alone", "expect no warning");
 	if (text(0) === "expect") {
 		expect = text(1);
 		if (expect === undefined || rest.length < 3)

@@ -1,5 +1,6 @@
 /** The run language: its tree and its parser. */
 export * from "./ast.js";
+export { noWarning } from "./command.js";
 export { Fault, ScriptError } from "./error.js";
 export { type ParseOptions, parseScript } from "./parse.js";
 export { plain, splitWords, type Word } from "./tokens.js";

@@ -85,6 +85,8 @@ export interface CommonOptions {
 	readonly machine?: string;
 	/** proposals that the simulated kernel's uAPI has besides */
 	readonly uapi?: readonly string[];
+	/** lines in the kernel's log around every call */
+	readonly mark?: boolean;
 	/** calls that are answered without being made, in strace's grammar */
 	readonly inject?: readonly string[];
 	/** the trace that every call is written to */

@@ -33,6 +33,11 @@ const kernelOptions: readonly OptionSpec[] = [
 		group: commonGroup,
 	},
 	{
+		flags: "--mark",
+		doc: "write a line to the kernel's log (/dev/kmsg) before every call and after it; kernel log --since-mark shows them",
+		group: commonGroup,
+	},
+	{
 		flags: "--inject <calls:error=errno>",
 		value: "injection",
 		doc: "answer calls without making them, as strace does: IOMMU_IOAS_MAP:error=ENOMEM:when=3+2",
@@ -149,6 +154,7 @@ export function readCommon(options: Readonly<Record<string, unknown>>): CommonOp
 		why: options.why === true,
 		machine: options.machine as string | undefined,
 		uapi: (options.uapi as string | undefined)?.split(",").map((name) => name.trim()),
+		mark: options.mark === true,
 		inject: options.inject as string[] | undefined,
 		record: options.record as string | undefined,
 		uapiFile: options.uapiFile as string[] | undefined,

@@ -129,6 +129,7 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 				"`IOMMUCTL_SESSION= iommuctl ...` runs one command outside of it",
 			);
 		if (common.why) throw new UsageError("a session is asked as a whole why calls fail", "give --why to `iommuctl session start`");
+		if (common.mark) throw new UsageError("a session's calls are not marked", "give --mark to one command or script outside of it");
 		if (common.inject !== undefined)
 			throw new UsageError("faults are injected into the whole of a session", "give --inject to `iommuctl session start`");
 		if (common.uapiFile !== undefined)
@@ -141,6 +142,7 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 			["--uapi", common.uapi !== undefined],
 			["--inject", common.inject !== undefined],
 			["--why", common.why],
+			["--mark", common.mark === true],
 			["--record", common.record !== undefined],
 			["--uapi-file", common.uapiFile !== undefined],
 		].find(([, is]) => is);
@@ -166,7 +168,8 @@ function newContext(common: CommonOptions, io: Io): Made {
 		return recording.handle;
 	};
 	const wrap = async (plain: KernelHandle): Promise<KernelHandle> => {
-		const opened = saying(plain, common.fromEnvironment);
+		const said = saying(plain, common.fromEnvironment);
+		const opened = common.mark ? (await import("./mark.js")).marked(said) : said;
 		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
 		const kept = common.record === undefined ? handle : await record(handle, common.record);
 		if (!common.why) return kept;

@@ -16,6 +16,10 @@ export interface KernelHandle {
 	/** for people: `simulated (no /dev/iommu here)` */
 	readonly which: string;
 	log?(): readonly string[];
+	/** leaves out of the log what was there before now; the simulated kernel's begins empty. @throws EnvironmentError */
+	beginLog?(): void;
+	/** writes a line into the kernel's log. @throws EnvironmentError */
+	mark?(line: string): void;
 	/** the same without the trace that is written of it, where one is */
 	readonly unrecorded?: Kernel;
 	/** the simulated kernel and its machine, where it is one: what acts on hardware needs it */
@@ -44,15 +48,23 @@ async function simulated(why: string, choice: SimChoice): Promise<KernelHandle> 
 	const sim = createSim({ machine, uapi: choice.uapi, replaced: replacedRequests() });
 	const parts = [why, choice.machine && `machine ${machine.name}`, choice.uapi && `uAPI ${choice.uapi.join(", ")}`].filter(Boolean);
 	const which = `simulated${parts.length > 0 ? ` (${parts.join("; ")})` : ""}`;
-	return { kernel: sim.newProcess(), which, log: () => sim.log, sim };
+	return { kernel: sim.newProcess(), which, log: () => sim.log, mark: (line) => sim.warn(line), sim };
 }
 
 async function real(): Promise<KernelHandle> {
-	const { openRealKernel } = await import("../../kernel/real/index.js");
+	const { KernelLog, openRealKernel } = await import("../../kernel/real/index.js");
 	const { Tracker, tracking } = await import("../graph/track.js");
 	const kernel = openRealKernel();
 	const known = new Tracker(kernel);
-	return { kernel: tracking(kernel, known), which: "real", known };
+	const log = new KernelLog();
+	return {
+		kernel: tracking(kernel, known),
+		which: "real",
+		known,
+		log: () => log.lines(),
+		beginLog: () => log.begin(),
+		mark: (line) => log.mark(line),
+	};
 }
 
 /** @throws EnvironmentError if the requested kernel is not available */

@@ -7,6 +7,7 @@ export { EnvironmentError } from "../environment-error.js";
 export { openDmaBuffers } from "./dma-buffers.js";
 export type { FfiLoader } from "./ffi.js";
 export { checkGivenFile } from "./given-file.js";
+export { KernelLog } from "./kernel-log.js";
 export { explainOpenFailure, type OpenFailure } from "./open-failure.js";
 export type { RealKernel } from "./real-kernel.js";
 export { exitNow, pinThread } from "./thread.js";

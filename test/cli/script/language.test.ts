@@ -2,6 +2,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { commandLine } from "../../../src/cli/execute.js";
+import { Context } from "../../../src/cli/frame/context.js";
+import { BufferSink } from "../../../src/cli/frame/io.js";
 import { documents, iommuctl, script, temporaryFolder } from "../cli.js";
 
 const folder = temporaryFolder();
@@ -172,6 +175,31 @@ describe("process", () => {
 		expect(shown).toMatch(/fork\(child\)\n.*\[child\] poke.*\n.*\[child\] ioctl\(iommu1, IOMMU_IOAS_MAP.*\n.*exit\(child\)\n/);
 		expect(iommuctl(["replay", trace]).stdout).toContain("5 steps, 0 differing");
 		expect(iommuctl(["trace", "export", "--c", trace]).stderr).toContain("only the program itself is exported, not its child");
+	});
+});
+
+describe("the kernel's log", () => {
+	test("expect no warning holds where there is none; marks are none", () => {
+		const ran = script(["ioas alloc", "expect no warning", "kernel log --since-mark"], "--mark");
+		expect(ran.status).toBe(0);
+		expect(ran.stdout).toContain("> expect no warning\n  ok  the kernel logged no warning\n");
+		expect(ran.stdout).toMatch(
+			/iommuctl: begin \d+\n {2}iommuctl: > open \/dev\/iommu\n {2}iommuctl: < open \/dev\/iommu = 3\n {2}iommuctl: > ioctl 3 IOMMU_IOAS_ALLOC\n {2}iommuctl: < ioctl 3 IOMMU_IOAS_ALLOC = 0\n/,
+		);
+	});
+
+	test("a warning fails it, and is shown", async () => {
+		const io = { stdout: new BufferSink(), stderr: new BufferSink(), stdin: { readAll: async () => new Uint8Array() }, cwd: "/", env: {} };
+		const log = ["usb 1-1: new", "WARNING: CPU: 0 PID: 1 at drivers/iommu/iommufd/main.c:1"];
+		const context = new Context("sim", undefined, {}, async (handle) => ({ ...handle, log: () => log }));
+		const { exit } = await commandLine.execute(["kernel", "log", "--warnings"], { io, context });
+		expect(exit).toBe(1);
+		expect(io.stderr.text()).toContain(`failed  the kernel logged 1 warning:\n    ${log[1]}\n`);
+	});
+
+	test("expect no other word is a mistake", () => {
+		expect(script(["expect no warnings"]).stderr).toContain("error: stdin:1:1: `expect no` is followed by `warning` alone");
+		expect(script(["x = expect no warning"]).stderr).toContain("error: stdin:1:5: `expect no warning` has no answer to keep");
 	});
 });
 

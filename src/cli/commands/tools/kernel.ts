@@ -3,9 +3,9 @@ import { allCalls, CURRENT_RELEASE, ioctls, NEXT_RELEASE, OLDEST_RELEASE } from 
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import { announce } from "../../frame/announce.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
-import { done, type Outcome } from "../../frame/exit.js";
+import { done, exitCode, type Outcome } from "../../frame/exit.js";
 import { knows } from "../../frame/knows.js";
-import { table } from "../../frame/text.js";
+import { plural, table } from "../../frame/text.js";
 
 async function which(inv: Invocation): Promise<Outcome> {
 	const { common, context, io, out } = inv;
@@ -47,17 +47,26 @@ async function which(inv: Invocation): Promise<Outcome> {
 }
 
 async function log(inv: Invocation): Promise<Outcome> {
-	const { common, context, io } = inv;
+	const { common, context, io, options, err } = inv;
 	const handle = await context.handle();
-	if (!handle.log) throw new EnvironmentError("iommuctl does not read the real kernel's log", "look at dmesg");
+	if (!handle.log) throw new EnvironmentError("this kernel's log cannot be read", "look at dmesg");
 	await announce(inv);
-	const lines = handle.log();
+	const { sinceMark, warningsIn } = await import("../../frame/mark.js");
+	const all = options.sinceMark === true ? sinceMark(handle.log()) : handle.log();
+	const wanted = options.warnings === true;
+	const lines = wanted ? warningsIn(all) : all;
+	const good = !wanted || lines.length === 0;
 	if (common.json)
 		io.stdout.write(
-			`${JSON.stringify({ schema: "iommuctl.log", version: 1, kernel: handle.kernel.kind, kernelDetail: handle.which, lines })}\n`,
+			`${JSON.stringify({ schema: "iommuctl.log", version: 1, kernel: handle.kernel.kind, kernelDetail: handle.which, ...(wanted && { ok: good }), lines })}\n`,
 		);
+	else if (!good)
+		io.stderr.write(
+			`${err.bad("failed")}  the kernel logged ${plural(lines.length, "warning")}:\n${lines.map((line) => `    ${line}\n`).join("")}`,
+		);
+	else if (wanted) io.stdout.write(`${inv.out.good("ok")}  the kernel logged no warning\n`);
 	else if (lines.length > 0) io.stdout.write(`${lines.join("\n")}\n`);
-	return done;
+	return { ...done, exit: good ? exitCode.done : exitCode.failed };
 }
 
 const commands: readonly CommandSpec[] = [
@@ -80,9 +89,20 @@ const commands: readonly CommandSpec[] = [
 	},
 	{
 		name: "log",
-		summary: "what the simulated kernel logged: warnings that a real one would print",
+		summary: "the kernel's log: of the real one /dev/kmsg, of the simulated one the warnings that a real one would print",
+		details: [
+			"--warnings fails if there is a WARNING, a BUG, a KASAN or lockdep report or the like; in a script, `expect no warning` is",
+			"the same. Of the real kernel such a script sees what was logged since it began.",
+		].join("\n"),
+		options: () => [
+			{ flags: "--since-mark", doc: "from this program's first mark on (--mark)" },
+			{ flags: "--warnings", doc: "only warnings; exit 1 if there is one" },
+		],
 		groups: ["kernel"],
-		examples: [["kernel log", "at the end of a script"]],
+		examples: [
+			["kernel log", "at the end of a script"],
+			["kernel log --warnings", "in a script also `expect no warning`"],
+		],
 		run: log,
 	},
 ];

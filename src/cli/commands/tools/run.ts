@@ -32,7 +32,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const [file] = inv.args;
 	if (file === undefined) throw new UsageError("FILE is missing", "a script, - for stdin, or example:NAME (run --list shows them)");
 	const { runStatements } = await import("./script/runner.js");
-	const { variableGiven } = await import("./script/control.js");
+	const { expectsNoWarning, variableGiven } = await import("./script/control.js");
 	const { readScript, scriptPath } = await import("./script/source.js");
 	const { announce } = await import("../../frame/announce.js");
 	const format = options.format as Format | undefined;
@@ -45,6 +45,8 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const { file: shown, statements } = await readScript(io, file, by);
 	for (const given of (options.var as string[] | undefined) ?? []) context.variables.set(...variableGiven(given));
 	await announce(inv);
+	// What the log had before is not this script's.
+	if (running.length === 0 && expectsNoWarning(statements)) (await context.handle()).beginLog?.();
 	const how = {
 		commandLine,
 		io,

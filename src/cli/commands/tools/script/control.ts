@@ -1,6 +1,6 @@
 /** What loops, functions and `sleep` of a script go over. */
 
-import { type Block, type FunctionNode, type Item, type Sleep, walk } from "../../../../script/index.js";
+import { type Block, type FunctionNode, type Item, noWarning, type Sleep, walk } from "../../../../script/index.js";
 import { parseDuration } from "../../../../session/duration.js";
 import { type Outcome, UsageError } from "../../../frame/exit.js";
 import { plural } from "../../../frame/text.js";
@@ -44,3 +44,7 @@ export function variableGiven(text: string): [string, Outcome] {
 	if (!match) throw new UsageError(`--var ${text}: expected a name and a value`, "for example --var length=4k");
 	return [match[1], textOutcome(match[2])];
 }
+
+/** Whether a script has a line `expect no warning`. */
+export const expectsNoWarning = (block: Block): boolean =>
+	[...walk(block)].some((node) => node.kind === "command" && node.words === noWarning);
