@@ -3,7 +3,7 @@ import { ioctlByRequest } from "../../../structs/index.js";
 import { failsAllocations, type Kernel } from "../../kernel/kernel.js";
 import { CMemory } from "./c-memory.js";
 import { argumentsOf, numberIn, type Statement, statementsOf, stringOf } from "./c-statements.js";
-import type { Imported, Skipped } from "./syz.js";
+import { type Imported, MOST_RERUNS, type Skipped } from "./syz.js";
 import { NotMade, readField } from "./syz-bytes.js";
 
 /** Whether a text is a C program that makes system calls by number. */
@@ -99,7 +99,8 @@ class CRun implements Imported {
 	}
 
 	#repeated(line: number, name: string, args: readonly string[]): void {
-		const times = this.#again;
+		const times = Math.min(this.#again, MOST_RERUNS);
+		if (times < this.#again) this.notes.push({ line, what: name, why: `in a loop of ${this.#again}: it was made ${times} times` });
 		this.#again = 1;
 		for (let at = 0; at < times; at++) this.#failing(line, name, args);
 	}

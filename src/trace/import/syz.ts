@@ -22,6 +22,8 @@ export interface Imported {
 }
 
 const NO_FILE = -1n;
+/** syzkaller itself reruns calls 32 or 64 times. */
+export const MOST_RERUNS = 1000;
 
 /**
  * Runs a syzkaller program on `kernel` (for example one that records): what it does with files of iommufd and VFIO. Other calls are
@@ -57,7 +59,9 @@ class Run implements SyzValues {
 			const answer = this.#failing(line, () => this.#call(line));
 			this.calls++;
 			if (line.variable !== undefined) this.#variables.set(line.variable, answer < 0 ? NO_FILE : BigInt(answer));
-			for (let again = 0; again < (properties.rerun ?? 0); again++, this.calls++) this.#call(line, false);
+			const rerun = properties.rerun ?? 0;
+			for (let again = 0; again < Math.min(rerun, MOST_RERUNS); again++, this.calls++) this.#call(line, false);
+			if (rerun > MOST_RERUNS) this.#note(line, `(rerun: ${rerun}): it was made ${MOST_RERUNS} times more`);
 			if (properties.async)
 				this.#note(line, "(async): it was made in order here; syzkaller does not wait for it, so its order is not certain");
 			for (const one of properties.unknown) this.#note(line, `(${one}) is not known and was left out`);

@@ -176,5 +176,7 @@ describe("how calls are made", () => {
 			"3: (async): it was made in order here; syzkaller does not wait for it, so its order is not certain",
 			"4: (colour: red) is not known and was left out",
 		]);
+		const many = program("ioctl$IOMMU_VFIO_GET_API_VERSION(r0, 0x3b64) (rerun: 999999)");
+		expect([many.calls, many.notes[0].why]).toEqual([1003, "(rerun: 999999): it was made 1000 times more"]);
 	});
 });
