@@ -28,7 +28,7 @@ const ofIoctls = {
 		[E.EINVAL]: "dirty tracking is off, page_size is not a power of 2 or too small, or does not fit IOVA and length",
 		[E.ENOENT]: "hwpt_id is not a kernel-managed page table, or the range has unmapped gaps",
 		[E.EOPNOTSUPP]: "the page table was not allocated with dirty tracking, or an unknown flag or a reserved field is set",
-		[E.EOVERFLOW]: "IOVA plus length wraps, or the bitmap would be too long",
+		[E.EOVERFLOW]: "IOVA plus length wraps",
 		[E.EFAULT]: "data cannot be written for one bit per page of the range",
 	},
 	IOMMU_HWPT_INVALIDATE: {
@@ -49,7 +49,7 @@ const ofIoctls = {
 	},
 	IOMMU_IOAS_ALLOW_IOVAS: {
 		[E.EADDRINUSE]: "an allowed range overlaps what a device or page table reserves",
-		[E.EINVAL]: "a range ends before it starts, ranges overlap, or the reserved field is set",
+		[E.EINVAL]: "a range does not end behind its start, or ranges overlap",
 		[E.ENOENT]: "ioas_id is not an IOAS",
 	},
 	IOMMU_IOAS_CHANGE_PROCESS: {
@@ -60,8 +60,8 @@ const ofIoctls = {
 		[E.EPERM]: "write access is requested, but the source is mapped read-only",
 		[E.EEXIST]: "the destination range overlaps an existing mapping",
 		[E.ENOSPC]: "no free IOVA range is long enough in the destination",
-		[E.EINVAL]: "an address or the length is not aligned, the range overlaps a reserved one, or no access flag is set",
-		[E.EOVERFLOW]: "length is 0 or too long, or a range wraps",
+		[E.EINVAL]: "length is 0, address or length not aligned, range reserved, or no access flag",
+		[E.EOVERFLOW]: "a range wraps, a field is 2^64-1, or no place is that long",
 	},
 	IOMMU_IOAS_IOVA_RANGES: {
 		[E.EMSGSIZE]: "the array is too short: num_iovas now holds the number of ranges",
@@ -69,20 +69,20 @@ const ofIoctls = {
 	},
 	IOMMU_IOAS_MAP: {
 		[E.EEXIST]: "the range overlaps an existing mapping",
-		[E.EINVAL]: "address or length not aligned, range reserved, no access flag, or read-only on a VT-d nesting parent",
+		[E.EINVAL]: "length 0, misaligned, range reserved, no access flag, or read-only on a VT-d nesting parent",
 		[E.ENOENT]: "ioas_id is not an IOAS",
 		[E.ENOSPC]: "no free IOVA range is long enough: check ioas ranges and the allowed ranges",
-		[E.EOVERFLOW]: "length is 0 or too long, or the range wraps",
+		[E.EOVERFLOW]: "the range or the memory wraps, iova or length is 2^64-1, or no place is that long",
 		[E.EFAULT]: "the user memory is not mapped, or WRITEABLE is requested and it is not writable",
 		[E.EOPNOTSUPP]: "an unknown flag or the reserved field is set",
 	},
 	IOMMU_IOAS_MAP_FILE: {
 		[E.EEXIST]: "the range overlaps an existing mapping",
-		[E.EINVAL]: "fd is not a memory file, start or length is not aligned or beyond its end, or the IOVAs are reserved",
+		[E.EINVAL]: "length is 0, fd is not a memory file or ends before, start or length is not aligned, or the IOVAs are reserved",
 		[E.EBADF]: "fd is not open",
 		[E.ENOENT]: "ioas_id is not an IOAS",
 		[E.ENOSPC]: "no free IOVA range is long enough: check ioas ranges and the allowed ranges",
-		[E.EOVERFLOW]: "length is 0 or too long, or a range wraps",
+		[E.EOVERFLOW]: "a range wraps, iova or length is 2^64-1, or no place is that long",
 	},
 	IOMMU_IOAS_NOIOMMU_GET_PA: {
 		[E.EOPNOTSUPP]: "this kernel has no no-IOMMU mode, or no such device is attached to the IOAS",
@@ -91,6 +91,7 @@ const ofIoctls = {
 	IOMMU_IOAS_UNMAP: {
 		[E.ENOENT]: "nothing mapped, a mapping extends past the range (earlier ones are gone), or ioas_id is not an IOAS",
 		[E.EBUSY]: "a hardware queue still uses the memory",
+		[E.EDEADLK]: "an access does not release the memory although it was asked to",
 		[E.EOVERFLOW]: "the range wraps",
 		[E.EINVAL]: "length is 0",
 	},
@@ -98,9 +99,9 @@ const ofIoctls = {
 		[E.EADDRINUSE]: "some mappings are not page aligned: unmap them first",
 		[E.EBUSY]: "the context already has objects: set this right after opening",
 		[E.EPERM]: "the memory accounting mode needs CAP_SYS_RESOURCE",
-		[E.EINVAL]: "op or val64 is not allowed, object_id is not 0 (RLIMIT_MODE), or there are mappings (HUGE_PAGES)",
+		[E.EINVAL]: "val64 is neither 0 nor 1, or page tables hold mappings (HUGE_PAGES)",
 		[E.ENOENT]: "object_id is not an IOAS",
-		[E.EOPNOTSUPP]: "option_id is unknown, or the reserved field is set",
+		[E.EOPNOTSUPP]: "option_id or op is unknown, object_id is not 0 (RLIMIT_MODE), or the reserved field is set",
 	},
 	IOMMU_FAULT_QUEUE_ALLOC: {
 		[E.EOPNOTSUPP]: "flags must be 0",
@@ -162,6 +163,7 @@ const ofIoctls = {
 		[E.EINVAL]: "pt_id has the wrong type, its group is attached elsewhere, or the table does not fit (PASID, nested)",
 		[E.EADDRINUSE]: "a mapping or allowed range overlaps what the device reserves, or is not aligned for its IOMMU",
 		[E.EBUSY]: "PASID 0 is attached: detach that first",
+		[E.EOVERFLOW]: "a mapping's memory ends beyond the address space",
 		[E.ENODEV]: "the table wants faults, and this device or its IOMMU cannot report them",
 		[E.ENOSPC]: "the PASID is out of range",
 		[E.EOPNOTSUPP]: "this device has no PASIDs",
@@ -178,6 +180,7 @@ const ofIoctls = {
 	},
 	VFIO_IOMMU_UNMAP_DMA: {
 		[E.ENOENT]: "nothing is mapped there, or a mapping extends beyond the range",
+		[E.EDEADLK]: "an access does not release the memory although it was asked to",
 		[E.EINVAL]: "argsz, a flag, alignment or length is wrong, or a dirty bitmap is requested (iommufd gives none)",
 	},
 	VFIO_SET_IOMMU: {
@@ -217,6 +220,7 @@ const ofSystemCalls: Readonly<Record<string, Meanings>> = {
 		[E.EPERM]: "that address is below what programs may map (vm.mmap_min_addr), or the file does not allow it",
 		[E.EINVAL]: "address, offset or length are not page aligned, or length is 0",
 		[E.ENOMEM]: "out of memory or address space (ulimit -v)",
+		[E.ENXIO]: "the context has no memory to map at this offset",
 		[E.ENODEV]: "this file cannot be mapped; the simulated kernel maps no region of a device",
 	},
 	close: { [E.EBADF]: "that file descriptor is not open" },
