@@ -61,23 +61,28 @@ try {
 		legalComments: "none",
 		logLevel: "warning",
 	});
-	// The thread that starts a program for `exec`.
-	await build({
-		absWorkingDir: root,
-		entryPoints: ["src/exec/launcher.ts"],
-		outfile: join(fresh, "launcher.cjs"),
-		bundle: true,
-		format: "cjs",
-		platform: "node",
-		target: "node20",
-		external: native,
-		define: { "import.meta.url": "$here.url" },
-		banner: { js: 'const $here = { get url() { return require("node:url").pathToFileURL(__filename).href; } };' },
-		minifySyntax: true,
-		minifyWhitespace: true,
-		legalComments: "none",
-		logLevel: "warning",
-	});
+	// The thread that starts a program for `exec`; the thread that traces one for `record`, and the process that becomes it.
+	for (const [name, source] of [
+		["launcher", "exec/launcher"],
+		["recorder", "record/worker"],
+		["recorded", "record/stub"],
+	])
+		await build({
+			absWorkingDir: root,
+			entryPoints: [`src/${source}.ts`],
+			outfile: join(fresh, `${name}.cjs`),
+			bundle: true,
+			format: "cjs",
+			platform: "node",
+			target: "node20",
+			external: native,
+			define: { "import.meta.url": "$here.url" },
+			banner: { js: 'const $here = { get url() { return require("node:url").pathToFileURL(__filename).href; } };' },
+			minifySyntax: true,
+			minifyWhitespace: true,
+			legalComments: "none",
+			logLevel: "warning",
+		});
 	writeFileSync(join(fresh, "LICENSES.txt"), licences(Object.keys(metafile.inputs)));
 	compiledCode(join(fresh, "main.cjs"));
 	for (const name of [...native, ...nativeNeeds]) vendor(name, join(fresh, "node_modules", name));

@@ -17,6 +17,7 @@ const FLOORS = {
 	"src/trace": ["structs", "src/kernel", "src/client", "src/session"],
 	// Its callers pass the kernels in.
 	"src/litmus": ["structs", "src/kernel", "src/trace"],
+	"src/record": ["structs", "src/kernel", "src/exec", "src/trace"],
 	"src/cli": [
 		"structs",
 		"src/formats",
@@ -31,6 +32,7 @@ const FLOORS = {
 		"src/session",
 		"src/trace",
 		"src/litmus",
+		"src/record",
 	],
 };
 

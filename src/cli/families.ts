@@ -40,6 +40,11 @@ export const families: readonly FamilyEntry[] = [
 	...group("Scripts and traces:", [
 		entry("run", "run a script, one command per line, in one context", async () => (await import("./commands/tools/run.js")).default),
 		entry("exec", "run a program that is not ours on the simulated kernel", async () => (await import("./commands/tools/exec.js")).default),
+		entry(
+			"record",
+			"run a program that is not ours on this machine's kernel and record its calls",
+			async () => (await import("./commands/tools/record.js")).default,
+		),
 		entry("session", "keep a kernel open from one command to the next", async () => (await import("./commands/tools/session.js")).default),
 		entry("mem", "the program's memory: allocate, read, write, free", async () => (await import("./commands/uapi/mem.js")).default),
 		entry(

@@ -97,7 +97,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
 		else ret(step, op);
 		if (step.ret === -1 ? step.fd !== undefined : step.fd === undefined) bad("fd", op, "must be present if and only if the open succeeded");
 	},
-	fork: (step, op) => text(step, op, "process"),
+	fork(step, op) {
+		text(step, op, "process");
+		if (step.parent !== undefined) text(step, op, "parent");
+	},
 	exit: (step, op) => text(step, op, "process"),
 	close: (step, op) => text(step, op, "fd"),
 	memfd(step, op) {
@@ -188,6 +191,7 @@ export function checkStep(step: Fields): asserts step is Fields & Step {
 	}
 	check(step, op);
 	if (step.process !== undefined) text(step, op, "process");
+	if (step.thread !== undefined) integer(step, op, "thread", 1, Number.MAX_SAFE_INTEGER);
 	if (step.pending !== undefined && step.pending !== true) bad("pending", op, "is not true");
 	if (step.time !== undefined) microseconds(step, op, "time");
 	if (step.duration !== undefined) microseconds(step, op, "duration");

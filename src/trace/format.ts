@@ -149,6 +149,8 @@ export interface ForkStep {
 	readonly op: "fork";
 	/** the child's name, which its steps have as `process` */
 	readonly process: string;
+	/** the child that it is a child of; absent: the program's own */
+	readonly parent?: string;
 }
 
 /** The child ends. */
@@ -179,7 +181,20 @@ export type Step = (
 	| PwriteStep
 	| PollStep
 	| DmaStep
-) & { readonly process?: string; readonly pending?: true; readonly time?: number; readonly duration?: number };
+) &
+	Circumstances;
+
+/** Who made a step's call, and when: what a recording of another program may have. */
+export interface Circumstances {
+	readonly process?: string;
+	readonly pending?: true;
+	/** which of the process's threads, numbered from 1 in the order of their first calls; absent: the first */
+	readonly thread?: number;
+	/** microseconds from the first recorded call to the call's start */
+	readonly time?: number;
+	/** microseconds until it returned */
+	readonly duration?: number;
+}
 
 /**
  * Whether a step recorded an answer, so that replay counts it: every ioctl, read, write, pread,

@@ -273,7 +273,8 @@ function writeData(from: IoBuffer): { data: string } | { addr: string; length: n
 	return from instanceof Uint8Array ? { data: toHex(from) } : { addr: address(from.addr), length: from.length };
 }
 
-function kindOfPath(path: string): string {
+/** What files of this path are called in a trace, before their number. */
+export function kindOfPath(path: string): string {
 	if (path === "/dev/iommu") return "iommu";
 	if (path.startsWith("/dev/vfio/devices/")) return "vfio";
 	return path.startsWith("/dev/vfio/") ? "group" : "file";

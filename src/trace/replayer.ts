@@ -100,12 +100,13 @@ export class ProgramReplay {
 	/** A step of a child process, or its beginning or end. */
 	#ofChild(step: Step, name: string): Outcome {
 		if (step.op === "fork") {
-			if (!isForkCapable(this.#kernel)) return { note: "no child process: this kernel cannot be given a second one" };
-			this.#children.set(name, { kernel: this.#kernel.fork(name), files: this.#files.copy() });
+			const { kernel, files } =
+				step.parent === undefined ? { kernel: this.#kernel, files: this.#files } : this.#child(step.parent, "parent");
+			if (!isForkCapable(kernel)) return { note: "no child process: this kernel cannot be given a second one" };
+			this.#children.set(name, { kernel: kernel.fork(name), files: files.copy() });
 			return undefined;
 		}
-		const child = this.#children.get(name);
-		if (child === undefined) throw new FieldError("process", `no earlier step made a process called ${JSON.stringify(name)}`);
+		const child = this.#child(name, "process");
 		if (step.op === "exit") {
 			this.#children.delete(name);
 			child.kernel.exit();
@@ -118,6 +119,12 @@ export class ProgramReplay {
 		} finally {
 			[this.#kernel, this.#files] = [own.kernel, own.files];
 		}
+	}
+
+	#child(name: string, field: string): { kernel: Kernel; files: FileNames } {
+		const child = this.#children.get(name);
+		if (child === undefined) throw new FieldError(field, `no earlier step made a process called ${JSON.stringify(name)}`);
+		return child;
 	}
 
 	#attempt(step: Step): Outcome {

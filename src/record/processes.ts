@@ -1,0 +1,88 @@
+/** The processes of a recorded program and their descriptors of files that are recorded. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import type { TraceMemory } from "./memory.js";
+import type { Program } from "./program.js";
+
+/** An open file; many descriptors may be its, in many processes. A process closes it with the last of its own. */
+export interface OpenFile {
+	/** in the trace */
+	readonly name: string;
+	readonly program: Program;
+	/** as /proc shows it */
+	readonly link: string;
+}
+
+/** A process's part in a program of the trace. */
+export interface Member {
+	readonly program: Program;
+	readonly memory: TraceMemory;
+	/** its name among the children; undefined: it is the one that the program began with */
+	readonly name: string | undefined;
+}
+
+export class Process {
+	/** it runs the program: the start of the first one is ours */
+	started = true;
+	/** what it belongs to once it has a recorded file */
+	member: Member | undefined;
+	readonly files = new Map<number, OpenFile>();
+	/** descriptors whose calls stop */
+	readonly filtered = new Set<number>();
+	memoryFiltered = false;
+	/** descriptors whose calls should stop */
+	readonly wanted = new Set<number>();
+	wantsMemory = false;
+
+	constructor(readonly pid: number) {}
+
+	/** A child has the same descriptors and filters. */
+	fork(pid: number): Process {
+		const child = new Process(pid);
+		child.started = this.started;
+		for (const [fd, file] of this.files) child.add(fd, file);
+		for (const fd of this.filtered) child.filtered.add(fd);
+		child.memoryFiltered = this.memoryFiltered;
+		return child;
+	}
+
+	add(fd: number, file: OpenFile): void {
+		this.files.set(fd, file);
+		if (!this.filtered.has(fd)) this.wanted.add(fd);
+	}
+
+	/** A descriptor is closed: the file, if that was the process's last one. */
+	remove(fd: number): OpenFile | undefined {
+		const file = this.files.get(fd);
+		this.files.delete(fd);
+		return file === undefined || [...this.files.values()].includes(file) ? undefined : file;
+	}
+
+	/** What a descriptor is of, as /proc shows it; undefined: it is not open. */
+	link(fd: number): string | undefined {
+		try {
+			return readlinkSync(`/proc/${this.pid}/fd/${fd}`);
+		} catch {
+			return undefined;
+		}
+	}
+
+	/** All descriptors that are open. */
+	open(): number[] {
+		try {
+			return readdirSync(`/proc/${this.pid}/fd`).map(Number);
+		} catch {
+			return [];
+		}
+	}
+}
+
+/** A thread's process and that one's parent; undefined: it is gone. */
+export function familyOf(tid: number): { readonly pid: number; readonly parent: number } | undefined {
+	try {
+		const status = readFileSync(`/proc/${tid}/status`, "latin1");
+		const number = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(status)?.[1]);
+		return { pid: number("Tgid"), parent: number("PPid") };
+	} catch {
+		return undefined;
+	}
+}

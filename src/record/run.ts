@@ -1,0 +1,133 @@
+/** Runs a program on this machine's kernel and records it, to its end. */
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { constants as os } from "node:os";
+import { delimiter, resolve } from "node:path";
+import { Worker } from "node:worker_threads";
+import { native } from "../exec/native.js";
+import { EACCES, ENOENT } from "../kernel/errno.js";
+import { FILTER_REFUSED } from "./job.js";
+import type { RecorderOptions } from "./recorder.js";
+import { filterRefusal, traceRefusal } from "./refusal.js";
+import type { TraceEnd } from "./tracer.js";
+import type { Recorded, Said } from "./worker.js";
+
+export interface RecordOptions extends RecorderOptions {
+	/** the trace: a new file, or one with this header */
+	readonly file: string;
+	readonly header: Readonly<Record<string, unknown>>;
+	/** looked up in PATH if it has no slash */
+	readonly program: string;
+	readonly args: readonly string[];
+	readonly cwd: string;
+	readonly env: Readonly<Record<string, string | undefined>>;
+	/** worker.ts and stub.ts, once they are built */
+	readonly worker: URL;
+	readonly stub: string;
+	/** called once the program runs */
+	started?(pid: number): void;
+}
+
+/** How a program ended, or why it did not start: an errno. */
+export type Ended = ({ readonly code: number } | { readonly signal: string } | { readonly failed: number }) & {
+	/** programs of the trace */
+	readonly programs: number;
+	/** calls on files of iommufd or VFIO that were open before and cannot be told */
+	readonly unknown: number;
+};
+
+const FORWARDED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGINT", "SIGQUIT"];
+
+/** @throws EnvironmentError where programs cannot be recorded */
+export async function recordProgram(options: RecordOptions): Promise<Ended> {
+	const { program, args, env, cwd } = options;
+	const path = lookUp(program, env.PATH, cwd);
+	if (typeof path === "number") return { failed: path, programs: 0, unknown: 0 };
+	const { file, header, paths, time, withMemory, name, stub } = options;
+	const job = {
+		program: path,
+		args: [program, ...args],
+		env: Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])),
+	};
+	const given: Recorded = { file, header, paths, time, withMemory, name, job, cwd, stub };
+	let pid: number | undefined;
+	// FFI is unloaded with the last thread that uses it, and may still be called then: this thread stays.
+	native();
+	const stopForwarding = forwardSignals(() => pid);
+	const worker = new Worker(options.worker, { workerData: given });
+	try {
+		return await new Promise<Ended>((settle, reject) => {
+			worker.on("error", reject);
+			worker.on("message", (said: Said) => {
+				if ("started" in said) {
+					pid = said.started;
+					options.started?.(pid);
+				} else if ("refused" in said) reject(traceRefusal(said.refused, yamaScope()));
+				else {
+					const { end, programs, unknown } = said;
+					if ("unstarted" in end && end.unstarted >= FILTER_REFUSED) reject(filterRefusal(end.unstarted - FILTER_REFUSED));
+					else settle({ ...ended(end), programs, unknown });
+				}
+			});
+		});
+	} finally {
+		stopForwarding();
+		await worker.terminate();
+	}
+}
+
+function ended(end: TraceEnd): { code: number } | { signal: string } | { failed: number } {
+	if ("unstarted" in end) return { failed: end.unstarted };
+	if ("code" in end) return end;
+	return { signal: Object.entries(os.signals).find(([, number]) => number === end.signal)?.[0] ?? `signal ${end.signal}` };
+}
+
+/** The path of a program, as execvp finds it, or an errno. */
+function lookUp(program: string, path = "/usr/local/bin:/usr/bin:/bin", cwd = "/"): string | number {
+	if (program.includes("/")) return resolve(cwd, program);
+	let found = ENOENT;
+	for (const folder of path.split(delimiter)) {
+		const file = resolve(cwd, folder, program);
+		try {
+			if (!statSync(file).isFile()) continue;
+			accessSync(file, constants.X_OK);
+			return file;
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code === "EACCES") found = EACCES;
+		}
+	}
+	return found;
+}
+
+/** Yama's rule over who may trace whom: 0 to 3; undefined: there is none. */
+export function yamaScope(): number | undefined {
+	try {
+		return Number(readFileSync("/proc/sys/kernel/yama/ptrace_scope", "latin1"));
+	} catch {
+		return undefined;
+	}
+}
+
+/** Passes signals on to the program. Returns how to stop that. */
+function forwardSignals(pid: () => number | undefined): () => void {
+	const handlers = FORWARDED.map((signal): [NodeJS.Signals, () => void] => [
+		signal,
+		() => {
+			const target = pid();
+			// The keys of a terminal reach the program by themselves.
+			if (target === undefined || ((signal === "SIGINT" || signal === "SIGQUIT") && hasTerminal())) return;
+			try {
+				process.kill(target, signal);
+			} catch {}
+		},
+	]);
+	for (const [signal, handler] of handlers) process.on(signal, handler);
+	return () => {
+		for (const [signal, handler] of handlers) process.off(signal, handler);
+	};
+}
+
+/** Whether this process is in the foreground of a terminal, whose keys then signal the program, too. */
+function hasTerminal(): boolean {
+	const fields = readFileSync("/proc/self/stat", "latin1").split(") ")[1].split(" ");
+	return fields[2] === fields[5];
+}

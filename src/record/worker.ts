@@ -1,0 +1,86 @@
+/** The thread that starts the program and traces it: built as a file of its own, dist/recorder.cjs. Its event loop never runs. */
+import { spawn } from "node:child_process";
+import { readFileSync, writeSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { AT, type Native, native } from "../exec/native.js";
+import { TraceWriter } from "../trace/index.js";
+import type { Job } from "./job.js";
+import { Recorder, type RecorderOptions } from "./recorder.js";
+import { type TraceEnd, Tracer } from "./tracer.js";
+
+/** What the thread is given. */
+export interface Recorded extends RecorderOptions {
+	readonly file: string;
+	readonly header: Readonly<Record<string, unknown>>;
+	readonly job: Job;
+	readonly cwd: string;
+	/** stub.ts, once it is built */
+	readonly stub: string;
+}
+
+/** What the thread says. */
+export type Said =
+	| { readonly started: number }
+	| { readonly refused: number }
+	| { readonly end: TraceEnd; readonly programs: number; readonly unknown: number };
+
+const RLIMIT_NOFILE = 7;
+/** what most systems begin with */
+const USUAL_FILES = 1024n;
+
+/** Node raises the soft limit of open files to the hard one; the program gets what this process was started with. */
+function restoreFileLimit(calls: Native, pid: number): void {
+	const { view } = calls;
+	let before = USUAL_FILES;
+	try {
+		const match = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${process.ppid}/limits`, "latin1"));
+		if (match !== null) before = BigInt(match[1]);
+	} catch {}
+	if (calls.call("prlimit64", pid, RLIMIT_NOFILE, 0, calls.at(AT.limits)) < 0) return;
+	const hard = view.getBigUint64(AT.limits + 8, true);
+	view.setBigUint64(AT.limits, before < hard ? before : hard, true);
+	calls.call("prlimit64", pid, RLIMIT_NOFILE, calls.at(AT.limits), 0);
+}
+
+/** A file without a name that holds the text. Its descriptor. */
+function fileOf(calls: Native, text: string): number {
+	const fd = calls.call("memfd_create", calls.text("iommuctl-record"), 1);
+	if (fd < 0) throw new Error(`memfd_create: errno ${-fd}`);
+	const bytes = Buffer.from(text);
+	for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, done);
+	return fd;
+}
+
+function record({ file, header, job, cwd, stub, ...options }: Recorded): void {
+	const say = (what: Said): void => parentPort?.postMessage(what);
+	const calls = native();
+	const writer = new TraceWriter(file, header);
+	const recorder = new Recorder(calls, options, writer);
+	const given = fileOf(calls, JSON.stringify(job));
+	const stdio = ["inherit", "inherit", "inherit", given] as const;
+	// Its end is this tracer's to see: libuv never hears of it.
+	const child = spawn(process.execPath, [stub], { cwd, env: {}, stdio: [...stdio] });
+	calls.call("close", given);
+	const pid = child.pid as number;
+	const tracer = new Tracer({
+		native: calls,
+		recorder,
+		started() {
+			restoreFileLimit(calls, pid);
+			say({ started: pid });
+		},
+	});
+	const refused = tracer.attach(pid);
+	if (refused < 0) {
+		calls.call("tgkill", pid, pid, 9);
+		writer.close();
+		say({ refused: -refused });
+	} else {
+		const end = tracer.run();
+		writer.close();
+		say({ end, programs: recorder.programs.count, unknown: recorder.unknown });
+	}
+	child.unref();
+}
+
+record(workerData as Recorded);
