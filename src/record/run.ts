@@ -1,13 +1,14 @@
 /** Runs a program on this machine's kernel and records it, to its end. */
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
-import { constants as os } from "node:os";
+import { constants as os, release } from "node:os";
 import { delimiter, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import { native } from "../exec/native.js";
+import { EnvironmentError } from "../kernel/environment-error.js";
 import { EACCES, ENOENT } from "../kernel/errno.js";
 import { FILTER_REFUSED } from "./job.js";
 import type { RecorderOptions } from "./recorder.js";
-import { filterRefusal, traceRefusal } from "./refusal.js";
+import { filterRefusal, obstacle, traceRefusal } from "./refusal.js";
 import type { TraceEnd } from "./tracer.js";
 import type { Recorded, Said } from "./worker.js";
 
@@ -51,7 +52,8 @@ export async function recordProgram(options: RecordOptions): Promise<Ended> {
 	const given: Recorded = { file, header, paths, time, withMemory, name, job, cwd, stub };
 	let pid: number | undefined;
 	// FFI is unloaded with the last thread that uses it, and may still be called then: this thread stays.
-	native();
+	const wrong = obstacle(native(), release());
+	if (wrong !== undefined) throw new EnvironmentError(...wrong);
 	const stopForwarding = forwardSignals(() => pid);
 	const worker = new Worker(options.worker, { workerData: given });
 	try {
@@ -61,7 +63,7 @@ export async function recordProgram(options: RecordOptions): Promise<Ended> {
 				if ("started" in said) {
 					pid = said.started;
 					options.started?.(pid);
-				} else if ("refused" in said) reject(traceRefusal(said.refused, yamaScope()));
+				} else if ("refused" in said) reject(traceRefusal(said.refused));
 				else {
 					const { end, programs, unknown } = said;
 					if ("unstarted" in end && end.unstarted >= FILTER_REFUSED) reject(filterRefusal(end.unstarted - FILTER_REFUSED));
@@ -96,15 +98,6 @@ function lookUp(program: string, path = "/usr/local/bin:/usr/bin:/bin", cwd = "/
 		}
 	}
 	return found;
-}
-
-/** Yama's rule over who may trace whom: 0 to 3; undefined: there is none. */
-export function yamaScope(): number | undefined {
-	try {
-		return Number(readFileSync("/proc/sys/kernel/yama/ptrace_scope", "latin1"));
-	} catch {
-		return undefined;
-	}
 }
 
 /** Passes signals on to the program. Returns how to stop that. */

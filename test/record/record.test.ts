@@ -64,4 +64,106 @@ describe("a recorded program", () => {
 			},
 		]);
 	});
+
+	it("ends as the program does, by a signal too", async () => {
+		expect((await perl("kill 15, $$; sleep 5")).ended).toEqual({ signal: "SIGTERM", programs: 0, unknown: 0 });
+	});
+
+	it("says which calls failed", async () => {
+		const { programs } = await perl(
+			'sysopen(F, "/dev/zero-is-not-here", 2); open(G, "+<", "/dev/null"); $s = pack("LLL", 12, 0, 0); ioctl(G, 0x3b81, $s); kill 9, $$',
+		);
+		expect(programs[0].steps).toEqual([
+			{ op: "open", path: "/dev/zero-is-not-here", ret: -1, errno: "ENOENT" },
+			{ op: "open", path: "/dev/null", fd: "file1" },
+			{ op: "ioctl", fd: "file1", request: "IOMMU_IOAS_ALLOC", arg: "0c0000000000000000000000", ret: -1, errno: "ENOTTY" },
+		]);
+	});
+
+	it("follows descriptors: dup, dup2 over another file, and what was opened for reading only", async () => {
+		const { programs } = await perl(`
+			use POSIX ();
+			$a = POSIX::open("/dev/null", 2); $b = POSIX::dup($a); POSIX::close($a); POSIX::write($b, "x", 1);
+			$c = POSIX::open("/dev/zero", 2); POSIX::dup2($b, $c); POSIX::close($b); POSIX::write($c, "y", 1);
+			$d = POSIX::open("/dev/null", 0); open(D, "<&=", $d); $s = pack("LLL", 12, 0, 0); ioctl(D, 0x3b81, $s);
+			POSIX::_exit(0)`);
+		const words = programs[0].steps.map((step) => [step.op, "fd" in step && step.fd, "data" in step && step.data]);
+		expect(words).toEqual([
+			["open", "file1", false],
+			["write", "file1", "78"],
+			["open", "file2", false],
+			["close", "file2", false],
+			["write", "file1", "79"],
+			["open", "file3", false],
+			["ioctl", "file3", false],
+		]);
+	});
+
+	it("follows children, which have the parent's files and memory, and their children", async () => {
+		const { programs } = await perl(`
+			use POSIX ();
+			$f = POSIX::open("/dev/null", 2);
+			if (!fork) { POSIX::write($f, "c", 1); if (!fork) { POSIX::write($f, "g", 1); POSIX::_exit(0) } wait; POSIX::close($f); POSIX::_exit(0) }
+			wait; POSIX::write($f, "p", 1); system("/bin/true"); POSIX::_exit(0)`);
+		expect(programs).toHaveLength(1);
+		expect(programs[0].steps).toEqual([
+			{ op: "open", path: "/dev/null", fd: "file1" },
+			{ op: "fork", process: "child1" },
+			{ op: "write", fd: "file1", data: "63", ret: 1, process: "child1" },
+			{ op: "fork", process: "child2", parent: "child1" },
+			{ op: "write", fd: "file1", data: "67", ret: 1, process: "child2" },
+			{ op: "exit", process: "child2" },
+			{ op: "close", fd: "file1", process: "child1" },
+			{ op: "exit", process: "child1" },
+			{ op: "write", fd: "file1", data: "70", ret: 1 },
+			{ op: "fork", process: "child3" },
+			{ op: "exit", process: "child3" },
+		]);
+	});
+
+	it("makes programs of processes that have nothing to do with each other, one after another in the trace", async () => {
+		const { programs } = await perl(`
+			use POSIX ();
+			pipe(R, W);
+			if (!fork) { $f = POSIX::open("/dev/null", 2); POSIX::write($f, "1", 1); sysread(R, $x, 1); POSIX::write($f, "2", 1); POSIX::_exit(0) }
+			if (!fork) { $f = POSIX::open("/dev/null", 2); POSIX::write($f, "3", 1); syswrite(W, "."); POSIX::_exit(0) }
+			wait; wait`);
+		const data = programs.map(({ steps }) => steps.map((step) => ("data" in step ? step.data : step.op)).join(" "));
+		expect(data.sort()).toEqual(["open 31 32", "open 33"]);
+	});
+
+	it("records memory as extents: 64 GiB are one step", async () => {
+		const { programs } = await perl(`
+			open(F, "+<", "/dev/null");
+			$at = syscall(9, 0, 1 << 36, 3, 0x4022, -1, 0);
+			ioctl(F, 0x3b85, pack("LLLLQQQ", 40, 6, 1, 0, $at, 1 << 36, 0));
+			syscall(11, $at, 1 << 36)`);
+		const [, mapped, call, unmapped] = programs[0].steps;
+		expect(mapped).toMatchObject({ op: "mmap", length: 2 ** 36, prot: "rw" });
+		expect(call).toMatchObject({ op: "ioctl", request: "IOMMU_IOAS_MAP", errno: "ENOTTY" });
+		expect(unmapped).toMatchObject({ op: "munmap", length: 2 ** 36, addr: (mapped as { addr: string }).addr });
+	});
+
+	it("keeps what a call's pointers point to, and with --with-memory what devices get at", async () => {
+		const text = `
+			open(F, "+<", "/dev/null");
+			$ranges = pack("QQQQ", 0, 4095, 8192, 12287);
+			ioctl(F, 0x3b82, pack("LLLLQ", 24, 1, 2, 0, unpack("Q", pack("P", $ranges))));
+			$at = syscall(9, 0, 16384, 3, 0x22, -1, 0);
+			open(Z, "<", "/dev/zero"); open(M, "+<", "/proc/self/mem"); sysseek(M, $at + 8192, 0); syswrite(M, "A" x 4096);
+			ioctl(F, 0x3b85, pack("LLLLQQQ", 40, 6, 1, 0, $at, 16384, 0));`;
+		const pokes = ({ programs }: Recorded) => programs[0].steps.flatMap((step) => (step.op === "poke" ? [step.data] : []));
+		const ranges = Buffer.from(BigUint64Array.of(0n, 4095n, 8192n, 12287n).buffer).toString("hex");
+		expect(pokes(await perl(text))).toEqual([ranges]);
+		expect(pokes(await perl(text, { withMemory: true }))).toEqual([ranges, "41".repeat(4096)]);
+	});
+
+	it("has times where it should", async () => {
+		const { programs } = await perl('open(F, "+<", "/dev/null"); syswrite(F, "x"); select(undef, undef, undef, 0.05); syswrite(F, "y")', {
+			time: true,
+		});
+		const [, first, second] = programs[0].steps;
+		expect((second.time as number) - (first.time as number)).toBeGreaterThan(40_000);
+		expect(second.duration).toBeGreaterThan(0);
+	});
 });

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { btf } from "../../../src/cli/commands/tools/doctor/btf.js";
 import { type Finding, hostAt } from "../../../src/cli/commands/tools/doctor/index.js";
 import * as kernel from "../../../src/cli/commands/tools/doctor/kernel.js";
-import { programs } from "../../../src/cli/commands/tools/doctor/programs.js";
+import { programs, recording } from "../../../src/cli/commands/tools/doctor/programs.js";
 import * as runtime from "../../../src/cli/commands/tools/doctor/runtime.js";
 import * as vfio from "../../../src/cli/commands/tools/doctor/vfio.js";
 import { BtfWriter, iommufd } from "../../btf/writer.js";
@@ -40,6 +40,19 @@ describe("what is looked at", () => {
 		expect(await programs(system({ ...yama, "/proc/self/status": "CapEff:\t00000000ffffffff\n" }))).toMatchObject({ status: "ok" });
 		const few = await programs(system({ "/proc/self/limits": limits.replace("524288", "   512") }));
 		expect(few).toMatchObject({ status: "missing", mend: "raise it: ulimit -Hn 4096" });
+	});
+
+	test("whether programs can be recorded", async () => {
+		expect(await recording(system({}))).toMatchObject({ id: "record", status: "ok" });
+		expect(await recording(system({}, "5.2.0"))).toMatchObject({ status: "missing", mend: "use Linux 5.3 or later" });
+		const yama = { "/proc/sys/kernel/yama/ptrace_scope": "2\n", "/proc/self/status": "CapEff:\t0000000000000000\n" };
+		expect(await recording(system(yama))).toMatchObject({
+			status: "missing",
+			mend: "run it as root, or sysctl kernel.yama.ptrace_scope=1",
+		});
+		expect(await recording(system({ ...yama, "/proc/self/status": "CapEff:\t00000000ffffffff\n" }))).toMatchObject({ status: "ok" });
+		const never = await recording(system({ "/proc/sys/kernel/yama/ptrace_scope": "3\n" }));
+		expect(never).toMatchObject({ status: "missing", mend: "set it to 1 in /etc/sysctl.d and boot again" });
 	});
 
 	test("Node", async () => {

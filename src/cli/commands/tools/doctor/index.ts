@@ -3,7 +3,7 @@
 import { btf } from "./btf.js";
 import type { Check, Finding, Host } from "./check.js";
 import { config, device, kernel, modules } from "./kernel.js";
-import { programs } from "./programs.js";
+import { programs, recording } from "./programs.js";
 import { ffi, layouts, node, simulated } from "./runtime.js";
 import { devices, groups, iommus, lockedMemory } from "./vfio.js";
 
@@ -16,6 +16,7 @@ const checks: readonly Check[] = [
 	ffi,
 	layouts,
 	programs,
+	recording,
 	kernel,
 	config,
 	modules,
