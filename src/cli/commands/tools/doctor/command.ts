@@ -50,8 +50,8 @@ const family: Family = {
 			name: "",
 			summary: "what works in this environment, what does not, and how to fix it",
 			details: [
-				"Looks at Node, FFI, the layouts of the structs, whether exec and record can run programs, the kernel, how it was built, its modules and types (BTF), /dev/iommu, IOMMUs,",
-				"groups and devices that are ready for VFIO, and the limit of locked memory. Nothing is changed.",
+				"Looks at Node, FFI, the layouts of the structs, whether exec and record can run programs, the kernel, how it was built, its",
+				"modules and types (BTF), /dev/iommu, IOMMUs, groups and devices that are ready for VFIO, and the limit of locked memory. Nothing is changed.",
 				"Exit 0 if nothing is missing, 3 if something is; the simulated kernel needs none of it.",
 			].join("\n"),
 			examples: [
