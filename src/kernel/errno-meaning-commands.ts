@@ -78,7 +78,7 @@ const ofIoctls = {
 	},
 	IOMMU_IOAS_MAP_FILE: {
 		[E.EEXIST]: "the range overlaps an existing mapping",
-		[E.EINVAL]: "length is 0, fd is not a memory file or ends before, start or length is not aligned, or the IOVAs are reserved",
+		[E.EINVAL]: "fd is not a memory file or ends too early, length is 0, something misaligned, or the IOVAs reserved",
 		[E.EBADF]: "fd is not open",
 		[E.ENOENT]: "ioas_id is not an IOAS",
 		[E.ENOSPC]: "no free IOVA range is long enough: check ioas ranges and the allowed ranges",
