@@ -1,10 +1,11 @@
 /** The simulated kernel as the program that waits for an answer calls it. */
 import { closeSync, lstatSync } from "node:fs";
-import { EBADF, EMFILE, ENODEV, ENOSYS } from "../kernel/errno.js";
-import type { Kernel, Ret } from "../kernel/kernel.js";
+import { EBADF, EFAULT, EMFILE, ENODEV, ENOSYS } from "../kernel/errno.js";
+import type { Kernel, MmapRequest, Ret } from "../kernel/kernel.js";
 import { ProcessCalls, type Sim, type SimFile, type UserMemory } from "../sim/index.js";
 import { FIRST_FD, LAST_FD } from "./filter.js";
 import { foreignFile } from "./foreign-file.js";
+import type { Image } from "./memory/image.js";
 import type { MappedRegions } from "./memory/mapped-regions.js";
 import type { SharedFiles } from "./memory/shared-files.js";
 import type { Native } from "./native.js";
@@ -37,7 +38,7 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	readonly #files: OpenFiles;
 	readonly #shared: SharedFiles;
 	#next = FIRST_FD;
-	#reserved: number | undefined;
+	#reserved: { readonly call: Current; readonly number: number } | undefined;
 	readonly #regions: MappedRegions;
 
 	constructor(native: Native, sim: Sim, listener: Listener, files: OpenFiles, shared: SharedFiles, regions: MappedRegions) {
@@ -54,8 +55,12 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		return this.current;
 	}
 
-	get memory(): UserMemory {
+	get image(): Image {
 		return this.#call.process.image;
+	}
+
+	get memory(): UserMemory {
+		return this.image;
 	}
 
 	file(fd: number): SimFile | undefined {
@@ -66,7 +71,10 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 
 	reserveFd(): Ret {
 		const rc = this.fdAllocation();
-		return rc < 0 ? rc : this.#pick();
+		if (rc < 0) return rc;
+		const number = this.#pick();
+		this.#reserved = { call: this.#call, number };
+		return number;
 	}
 
 	/** Duplicates the program's descriptor of a simulated file, at a number that is at least `least`. */
@@ -89,14 +97,14 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 			this.#next = number === LAST_FD ? FIRST_FD : number + 1;
 			if (number < least) continue;
 			if (lstatSync(`/proc/${pid}/fd/${number}`, { throwIfNoEntry: false }) !== undefined) continue;
-			this.#reserved = number;
 			return number;
 		}
 		return -EMFILE;
 	}
 
 	install(file: SimFile): Ret {
-		const number = this.#reserved ?? this.#pick();
+		// What an earlier call reserved and did not need may be taken by now.
+		const number = this.#reserved?.call === this.#call ? this.#reserved.number : this.#pick();
 		this.#reserved = undefined;
 		if (number < 0) {
 			file.put();
@@ -127,12 +135,14 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		return this.#regions.map(this.#call.process, open, fd, offset - backing.page, backing.object);
 	}
 
-	mmap(): bigint {
-		return BigInt(-ENOSYS);
+	/** The program has mapped this by itself: only a recording is told. */
+	mmap({ addr }: MmapRequest): bigint {
+		return addr;
 	}
 
+	/** The same. */
 	munmap(): Ret {
-		return -ENOSYS;
+		return 0;
 	}
 
 	memfd(): Ret {
@@ -140,11 +150,12 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {
-		return this.memory.read(addr, into);
+		return this.image.bytes.read(addr, into) === into.length ? 0 : -EFAULT;
 	}
 
-	poke(addr: bigint, from: Uint8Array): Ret {
-		return this.memory.write(addr, from, true);
+	/** The program has written this by itself: only a recording is told. */
+	poke(): Ret {
+		return 0;
 	}
 
 	exit(): void {}

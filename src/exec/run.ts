@@ -19,6 +19,8 @@ export interface ProgramOptions {
 	readonly sim: Sim;
 	/** what is put around the kernel, such as a recording */
 	wrap(kernel: Kernel): Kernel;
+	/** `wrap` adds a recording */
+	readonly recorded: boolean;
 	/** looked up in PATH if it has no slash */
 	readonly program: string;
 	readonly args: readonly string[];
@@ -80,6 +82,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 			listener,
 			sim: options.sim,
 			wrap: options.wrap,
+			recorded: options.recorded,
 			onProcess: (each, there) => (there ? watchdog.began(each) : watchdog.ended(each)),
 		});
 		const served = supervisor.run();

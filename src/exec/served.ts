@@ -25,6 +25,8 @@ export interface Served {
 	/** the devices as files: part of the overlay */
 	readonly tree: DeviceTree;
 	readonly faults: FaultInjection;
+	/** calls are recorded: structs go through the kernel as bytes, so that the recording has them */
+	readonly recorded: boolean;
 	readonly regions: MappedRegions;
 	/** a thread is about to execute another program */
 	executing(tid: number): void;

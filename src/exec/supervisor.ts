@@ -8,6 +8,7 @@ import { EPOLLHUP, EPOLLIN, Epoll } from "./epoll.js";
 import { GuestKernel } from "./guest-kernel.js";
 import { MappedRegions } from "./memory/mapped-regions.js";
 import { SharedFiles } from "./memory/shared-files.js";
+import { Witness } from "./memory/witness.js";
 import type { Native } from "./native.js";
 import { Listener, type Notification } from "./notify.js";
 import { OpenFiles } from "./open-files.js";
@@ -29,6 +30,8 @@ export interface SupervisorOptions {
 	readonly sim: Sim;
 	/** what is put around the kernel, such as a recording */
 	wrap(kernel: Kernel): Kernel;
+	/** `wrap` adds a recording, which is to be replayed without the programs */
+	readonly recorded: boolean;
 	/** a process of a program begins (true) or ceases (false) to be known */
 	onProcess(pid: number, there: boolean): void;
 }
@@ -39,7 +42,7 @@ export class Supervisor {
 	readonly #handlers: Handlers;
 	#over = false;
 
-	constructor({ native, listener, sim, wrap, onProcess }: SupervisorOptions) {
+	constructor({ native, listener, sim, wrap, recorded, onProcess }: SupervisorOptions) {
 		this.#epoll = new Epoll(native);
 		const files = new OpenFiles(native, this.#epoll, (open) => {
 			processes.forgetFile();
@@ -47,8 +50,9 @@ export class Supervisor {
 			kernel.close(open.number);
 			open.file.put();
 		});
+		const witness = recorded ? new Witness() : undefined;
 		const shared = new SharedFiles(native, sim.physical);
-		const processes = new TracedProcesses(native, this.#epoll, files, sim.physical, shared, (pid, there) => {
+		const processes = new TracedProcesses(native, this.#epoll, files, sim.physical, shared, witness, (pid, there) => {
 			if (!there) regions.forgetProcess(pid);
 			onProcess(pid, there);
 		});
@@ -56,12 +60,14 @@ export class Supervisor {
 		const heard = new Listener(native, listener);
 		const guest = new GuestKernel(native, sim, heard, files, shared, regions);
 		const kernel = wrap(guest);
+		if (witness !== undefined) witness.kernel = kernel;
 		const faults = new FaultInjection(sim);
 		const tree = new DeviceTree(sim);
 		const overlay = overlays([tree, statusOverlay(native, sim), failNthOverlay(faults), debugfsOverlay()]);
 		this.#served = {
 			faults,
 			regions,
+			recorded,
 			tree,
 			executing: (tid) => onProcess(tid, true),
 			native,

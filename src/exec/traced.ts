@@ -5,6 +5,7 @@ import { EPOLLIN, type Epoll } from "./epoll.js";
 import { FIRST_FD, LAST_FD } from "./filter.js";
 import { Image } from "./memory/image.js";
 import type { SharedFiles } from "./memory/shared-files.js";
+import type { Witness } from "./memory/witness.js";
 import type { Native } from "./native.js";
 import { inodeKey, type OpenFile, type OpenFiles } from "./open-files.js";
 
@@ -64,6 +65,7 @@ export class TracedProcesses {
 	readonly #files: OpenFiles;
 	readonly #physical: PhysicalMemory;
 	readonly #shared: SharedFiles;
+	readonly #witness: Witness | undefined;
 	readonly #onChange: (pid: number, there: boolean) => void;
 	readonly #byPid = new Map<number, Traced>();
 	readonly #byThread = new Map<number, Traced>();
@@ -74,6 +76,7 @@ export class TracedProcesses {
 		files: OpenFiles,
 		physical: PhysicalMemory,
 		shared: SharedFiles,
+		witness: Witness | undefined,
 		onChange: (pid: number, there: boolean) => void,
 	) {
 		this.#native = native;
@@ -81,6 +84,7 @@ export class TracedProcesses {
 		this.#files = files;
 		this.#physical = physical;
 		this.#shared = shared;
+		this.#witness = witness;
 		this.#onChange = onChange;
 	}
 
@@ -117,7 +121,7 @@ export class TracedProcesses {
 		if (pid === undefined) return undefined;
 		const pidfd = this.#native.call("pidfd_open", pid, 0);
 		if (pidfd < 0) return undefined;
-		const process = new Traced(pid, pidfd, () => new Image(this.#native, pid, this.#physical, this.#shared), this.#files);
+		const process = new Traced(pid, pidfd, () => new Image(this.#native, pid, this.#physical, this.#shared, this.#witness), this.#files);
 		this.#byPid.set(pid, process);
 		this.#byThread.set(tid, process);
 		this.#epoll.add(pidfd, EPOLLIN, () => this.#ended(process));

@@ -10,10 +10,12 @@ import { int } from "./path.js";
 
 /** segments that readv and writev take */
 const MOST_SEGMENTS = 1024;
+/** bytes that a struct has at most */
+const LONGEST_STRUCT = 4096;
 
 type Io = (open: OpenFile, buffer: UserRange, offset: bigint) => number;
 
-export function ioCalls({ processes, guest, kernel, files, faults }: Served): Handlers {
+export function ioCalls({ processes, guest, kernel, files, faults, recorded }: Served): Handlers {
 	/** Makes a call on the simulated file behind the first argument, if that is one. */
 	const onFile = (notification: Notification, call: (open: OpenFile) => number): number | undefined => {
 		const { tid, args } = notification;
@@ -28,6 +30,25 @@ export function ioCalls({ processes, guest, kernel, files, faults }: Served): Ha
 			guest.current = undefined;
 			files.refresh();
 		}
+	};
+
+	/** The struct at an address, by the size that it begins with; undefined: there is none. */
+	const structAt = (addr: bigint): Uint8Array | undefined => {
+		const { bytes } = guest.image;
+		const size = new Uint8Array(4);
+		if (bytes.read(addr, size) < size.length) return undefined;
+		const length = new DataView(size.buffer).getUint32(0, true);
+		if (length < size.length || length > LONGEST_STRUCT) return undefined;
+		const struct = new Uint8Array(length);
+		return bytes.read(addr, struct) === length ? struct : undefined;
+	};
+
+	const ioctl = (open: OpenFile, request: number, arg: bigint): number => {
+		const struct = recorded ? structAt(arg) : undefined;
+		if (struct === undefined) return kernel.ioctl(open.number, request, arg);
+		const before = Buffer.from(struct);
+		const ret = kernel.ioctl(open.number, request, struct);
+		return before.equals(struct) || guest.image.bytes.write(arg, struct) === struct.length ? ret : -EFAULT;
 	};
 
 	const one =
@@ -67,8 +88,7 @@ export function ioCalls({ processes, guest, kernel, files, faults }: Served): Ha
 	const pwrite: Io = (open, buffer, offset) => kernel.pwrite(open.number, buffer, offset);
 
 	return {
-		ioctl: (notification) =>
-			onFile(notification, (open) => kernel.ioctl(open.number, Number(notification.args[1] & 0xffffffffn), notification.args[2])),
+		ioctl: (notification) => onFile(notification, (open) => ioctl(open, Number(notification.args[1] & 0xffffffffn), notification.args[2])),
 		lseek: (notification) =>
 			onFile(notification, ({ file }) => {
 				const [, offset, whence] = notification.args;

@@ -7,6 +7,7 @@ import { type Mapping, Maps } from "./maps.js";
 import { CHUNK, CHUNK_PAGES, PrivatePages } from "./private-pages.js";
 import { RemoteBytes } from "./remote.js";
 import type { SharedFiles } from "./shared-files.js";
+import type { Witness } from "./witness.js";
 
 /** Memory is looked through in pieces of this many bytes. */
 const PIECE = 0x10000;
@@ -19,7 +20,14 @@ export class Image implements UserMemory {
 	readonly #shared: SharedFiles;
 	readonly #chunks = new Map<number, PrivatePages>();
 
-	constructor(native: Native, pid: number, physical: PhysicalMemory, shared: SharedFiles) {
+	/** @param witness takes what the kernel sees, where that is recorded */
+	constructor(
+		native: Native,
+		pid: number,
+		physical: PhysicalMemory,
+		shared: SharedFiles,
+		readonly witness: Witness | undefined,
+	) {
 		this.bytes = new RemoteBytes(native, pid);
 		this.maps = new Maps(native, pid);
 		this.#physical = physical;
@@ -28,10 +36,13 @@ export class Image implements UserMemory {
 	}
 
 	read(addr: bigint, into: Uint8Array): Ret {
-		return this.bytes.read(addr, into) === into.length ? 0 : -EFAULT;
+		if (this.bytes.read(addr, into) < into.length) return -EFAULT;
+		this.#seen(addr, into);
+		return 0;
 	}
 
 	write(addr: bigint, from: Uint8Array, force = false): Ret {
+		this.#touched(addr, from.length);
 		const done = force ? this.bytes.poke(addr, from) : this.bytes.write(addr, from);
 		return done === from.length ? 0 : -EFAULT;
 	}
@@ -48,6 +59,7 @@ export class Image implements UserMemory {
 		for (let done = 0; done < length; ) {
 			const wanted = piece.subarray(0, Math.min(PIECE, length - done));
 			const got = this.bytes.read(addr + BigInt(done), wanted);
+			this.#seen(addr + BigInt(done), wanted.subarray(0, got));
 			if (got > 0 && visit(done, wanted.subarray(0, got))) return 0;
 			if (got < wanted.length) return -EFAULT;
 			done += got;
@@ -60,6 +72,7 @@ export class Image implements UserMemory {
 		for (let page = pageOf(addr); page < end; ) {
 			const mapping = this.#mapping(page);
 			if (mapping === undefined || !permits(mapping, prot)) return false;
+			this.witness?.touched(page, Math.min(mapping.end, end) - page, mapping);
 			page = mapping.end;
 		}
 		return true;
@@ -74,6 +87,7 @@ export class Image implements UserMemory {
 			const wanted = Math.min(end, mapping.end) - at;
 			// A file may end before its mapping does.
 			const there = mapping.file === undefined ? wanted : this.#reachable(at, wanted);
+			if (there > 0) this.witness?.touched(at, there, mapping);
 			if (there > 0) this.#add(found, mapping, at, there);
 			at += there;
 			if (there < wanted) break;
@@ -88,6 +102,7 @@ export class Image implements UserMemory {
 		for (const [start, chunk] of this.#chunks)
 			if (start < end && start + CHUNK > first) chunk.unmapping(Math.max(first - start, 0), Math.min(end - start, CHUNK));
 		this.#shared.unmapping(this.bytes, first, end);
+		this.witness?.unmapping(first, end);
 	}
 
 	/** The whole image is about to go. */
@@ -101,6 +116,24 @@ export class Image implements UserMemory {
 		this.#shared.lose(this);
 		this.bytes.close();
 		this.maps.close();
+	}
+
+	#seen(addr: bigint, bytes: Uint8Array): void {
+		if (this.witness === undefined || bytes.length === 0) return;
+		this.#touched(addr, bytes.length);
+		this.witness.read(addr, bytes);
+	}
+
+	/** Has the witness note what is mapped in [addr, addr+length). */
+	#touched(addr: bigint, length: number): void {
+		if (this.witness === undefined) return;
+		const end = pageOf(addr + BigInt(length) + 0xfffn);
+		for (let page = pageOf(addr); page < end; ) {
+			const mapping = this.#mapping(page);
+			if (mapping === undefined) return;
+			this.witness.touched(page, Math.min(mapping.end, end) - page, mapping);
+			page = mapping.end;
+		}
 	}
 
 	#mapping(page: number): Mapping | undefined {

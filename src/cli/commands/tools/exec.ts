@@ -32,6 +32,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		const ended = await runProgram({
 			sim,
 			wrap: around.wrap,
+			recorded: common.record !== undefined,
 			program,
 			args: rest,
 			cwd: io.cwd,
