@@ -14,13 +14,18 @@ export function bytesOf(call: Call): Uint8Array {
  * @returns the value, or minus the errno; a poll's is the events that came
  */
 export function make(kernel: Kernel, call: Call, slots: BigInt64Array, bytes: Uint8Array): Ret {
-	if (call.bytes !== undefined) bytes.set(call.bytes);
-	const { puts, takes } = call;
-	for (let at = 0; at < puts.length; at++) putNumber(bytes, puts[at].offset, puts[at].size, slots[puts[at].slot]);
+	if (call.bytes !== undefined) fill(call, slots, bytes);
+	const { takes } = call;
 	const ret = answer(kernel, call, call.file === undefined ? -1 : Number(slots[call.file]), bytes);
 	if (call.makes !== undefined) slots[call.makes] = BigInt(ret < 0 ? -1 : ret);
 	if (ret >= 0) for (const { offset, size, slot } of takes) slots[slot] = numberAt(bytes, offset, size);
 	return ret;
+}
+
+/** What a call gives to the kernel. */
+export function fill({ bytes: own, puts }: Call, slots: BigInt64Array, bytes: Uint8Array): void {
+	if (own !== undefined) bytes.set(own);
+	for (let at = 0; at < puts.length; at++) putNumber(bytes, puts[at].offset, puts[at].size, slots[puts[at].slot]);
 }
 
 function answer(kernel: Kernel, call: Call, fd: number, bytes: Uint8Array): Ret {

@@ -1,4 +1,6 @@
 /** Every order of the threads' calls on a kernel that answers one call at a time. */
+import { ioctls } from "../../structs/index.js";
+import { EBUSY } from "../kernel/errno.js";
 import { type Answer, callText, type Outcome, outcomeKey } from "./outcome.js";
 import { Random } from "./random.js";
 import { Round, type Stage } from "./round.js";
@@ -51,11 +53,46 @@ export function explore(test: LitmusTest, options: ExploreOptions): Exploration 
 	return { ...sample(test, options), orders };
 }
 
+/** How an outcome comes about. */
+export interface Explanation {
+	/** the thread of each call, by its number */
+	readonly order: readonly number[];
+	/** lines whose IOMMU_DESTROY answered EBUSY because another thread's call held the object for a moment */
+	readonly held: readonly string[];
+}
+
 /**
- * An order that gives exactly this outcome. @returns undefined if there is none; `unknown` if none was found in `limit` runs
- * @throws SetupFailed
+ * An order that gives exactly this outcome. If there is none, one in which destroys that answered EBUSY had no effect: a real kernel
+ * refuses to destroy an object while any other call is at work on it.
+ * @returns undefined if there is none; `unknown` if none was found in `limit` runs @throws SetupFailed
  */
-export function explain(test: LitmusTest, outcome: Outcome, stage: () => Stage, limit: number): readonly number[] | "unknown" | undefined {
+export function explain(test: LitmusTest, outcome: Outcome, stage: () => Stage, limit: number): Explanation | "unknown" | undefined {
+	const order = orderOf(test, outcome, stage, limit, new Map());
+	if (order !== undefined) return order === "unknown" ? order : { order, held: [] };
+	const refused = new Map<Call, number>();
+	const held: string[] = [];
+	for (const { label, errno } of outcome.entries) {
+		if (errno !== EBUSY) continue;
+		const part = test.threads.find(({ name }) => label.startsWith(`${name}.`));
+		const calls = part?.calls.filter(({ line }) => label === `${part.name}.${line + 1}`) ?? [];
+		if (calls.length !== 1 || calls[0].request !== DESTROY) continue;
+		refused.set(calls[0], EBUSY);
+		held.push(label);
+	}
+	if (held.length === 0) return undefined;
+	const other = orderOf(test, outcome, stage, limit, refused);
+	return other === undefined || other === "unknown" ? other : { order: other, held };
+}
+
+const DESTROY = ioctls.IOMMU_DESTROY.request;
+
+function orderOf(
+	test: LitmusTest,
+	outcome: Outcome,
+	stage: () => Stage,
+	limit: number,
+	refused: ReadonlyMap<Call, number>,
+): readonly number[] | "unknown" | undefined {
 	const wanted = new Map(outcome.entries.map(({ label, text }) => [label, text]));
 	const key = outcomeKey(outcome);
 	/** Only what can still become this outcome is followed. */
@@ -64,7 +101,7 @@ export function explain(test: LitmusTest, outcome: Outcome, stage: () => Stage, 
 		const last = part.calls.findLast(({ line }) => line === call.line) === call;
 		return (!last && answer.ret >= 0) || callText(test, call, answer, slots).text === wanted.get(label);
 	};
-	const found = search(test, stage, limit, fits, (reached) => outcomeKey(reached) === key);
+	const found = search(test, stage, limit, fits, (reached) => outcomeKey(reached) === key, refused);
 	const match = found.allowed.find((one) => outcomeKey(one.outcome) === key);
 	return match?.order ?? (found.complete ? undefined : "unknown");
 }
@@ -72,7 +109,14 @@ export function explain(test: LitmusTest, outcome: Outcome, stage: () => Stage, 
 type Follow = (part: Part, call: Call, answer: Answer, slots: BigInt64Array) => boolean;
 
 /** Depth first: each order is run from the start, as a kernel cannot be copied; those that begin alike are run one after another. */
-function search(test: LitmusTest, stage: () => Stage, limit: number, follow: Follow, enough?: (outcome: Outcome) => boolean) {
+function search(
+	test: LitmusTest,
+	stage: () => Stage,
+	limit: number,
+	follow: Follow,
+	enough?: (outcome: Outcome) => boolean,
+	refused?: ReadonlyMap<Call, number>,
+) {
 	const found = new Found();
 	const seen = new Set<string>();
 	/** the thread of each call of the order at hand */
@@ -83,7 +127,7 @@ function search(test: LitmusTest, stage: () => Stage, limit: number, follow: Fol
 	for (;;) {
 		if (starts++ === limit) return { allowed: found.all(), run, cut, complete: false };
 		const shared = order.length - 1;
-		const round = new Round(test, stage());
+		const round = new Round(test, stage(), refused);
 		let whole = true;
 		for (let at = 0; at < round.length; at++) {
 			if (at === order.length) order.push(round.firstLeft());

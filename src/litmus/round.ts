@@ -1,6 +1,6 @@
 /** One order of a test's calls on one kernel. */
 import type { Kernel } from "../kernel/kernel.js";
-import { make } from "./make.js";
+import { fill, make } from "./make.js";
 import { type Answer, callText, type Entry, entriesOf, type Outcome } from "./outcome.js";
 import { type Call, emptySlots, type LitmusTest, type Part } from "./test.js";
 
@@ -29,8 +29,14 @@ export class Round {
 	readonly #test: LitmusTest;
 	readonly #stage: Stage;
 
-	/** Runs the setup. @throws SetupFailed */
-	constructor(test: LitmusTest, stage: Stage) {
+	readonly #refused: ReadonlyMap<Call, number>;
+
+	/**
+	 * Runs the setup.
+	 * @param refused calls that are not made: they answer this errno @throws SetupFailed
+	 */
+	constructor(test: LitmusTest, stage: Stage, refused: ReadonlyMap<Call, number> = new Map()) {
+		this.#refused = refused;
 		this.#test = test;
 		this.#stage = stage;
 		this.slots = emptySlots(test);
@@ -53,7 +59,8 @@ export class Round {
 	step(thread: number): { part: Part; call: Call; answer: Answer } {
 		const part = this.#test.threads[thread];
 		const call = part.calls[this.#answers[thread].length];
-		const answer = this.#make(call);
+		const errno = this.#refused.get(call);
+		const answer = errno === undefined ? this.#make(call) : this.#refuse(call, errno);
 		this.#answers[thread].push(answer);
 		return { part, call, answer };
 	}
@@ -80,6 +87,13 @@ export class Round {
 
 	leave(): void {
 		this.#stage.kernel.exit();
+	}
+
+	/** The answer of a call that had no effect. */
+	#refuse(call: Call, errno: number): Answer {
+		const bytes = new Uint8Array(call.bytes ?? []);
+		fill(call, this.slots, bytes);
+		return { ret: -errno, bytes };
 	}
 
 	#make(call: Call): Answer {

@@ -1,8 +1,19 @@
 /** The outcomes that orders of calls give. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { EBUSY, ENOENT } from "../../src/kernel/errno.js";
 import type { Kernel } from "../../src/kernel/kernel.js";
-import { countOrders, explain, explore, outcomeKey, Round, SetupFailed } from "../../src/litmus/index.js";
+import {
+	countOrders,
+	type Entry,
+	type Explanation,
+	explain,
+	explore,
+	type Outcome,
+	outcomeKey,
+	Round,
+	SetupFailed,
+} from "../../src/litmus/index.js";
 import { createSim } from "../../src/sim/index.js";
 import { alloc, destroy, litmusOf, map, stage, unmap, withIoas } from "./record.js";
 
@@ -111,11 +122,35 @@ describe("more orders than the limit", () => {
 	it("an order is found all the same for an outcome that has one", () => {
 		const all = explore(test, { stage, limit: 1000, seed: 1 });
 		for (const { outcome } of all.allowed) {
-			const order = explain(test, outcome, stage, 300) as readonly number[];
+			const { order } = explain(test, outcome, stage, 300) as Explanation;
 			const round = new Round(test, stage());
 			for (const thread of order) round.step(thread);
 			expect(outcomeKey(round.end().outcome())).toBe(outcomeKey(outcome));
 		}
+	});
+});
+
+describe("a destroy that answers EBUSY", () => {
+	const test = litmusOf(setup, [
+		(kernel, { fd, ioas }) => void map(kernel, fd, ioas, memory, 0x1000n, 0x1000n),
+		(kernel, { fd, ioas }) => void destroy(kernel, fd, ioas),
+	]);
+	const outcome = (a: Partial<Entry>, b: Partial<Entry>): Outcome => ({
+		entries: [
+			{ label: "a.1", text: "ok", errno: 0, fields: {}, ...a },
+			{ label: "b.1", text: "ok", errno: 0, fields: {}, ...b },
+		],
+	});
+	const busy = { text: "EBUSY", errno: EBUSY };
+
+	it("is explained by a call that held the object", () => {
+		expect(explain(test, outcome({}, busy), stage, 100)).toEqual({ order: [0, 1], held: ["b.1"] });
+	});
+
+	it("explains nothing else", () => {
+		expect(explain(test, outcome({ text: "ENOENT", errno: ENOENT }, busy), stage, 100)).toBeUndefined();
+		expect(explain(test, outcome(busy, {}), stage, 100)).toBeUndefined();
+		expect(explain(test, outcome({}, {}), stage, 100)).toEqual({ order: [0, 1], held: [] });
 	});
 });
 
@@ -176,7 +211,7 @@ describe("any two programs", () => {
 					),
 				);
 				expect(found).toEqual(byHand);
-				for (const { outcome } of allowed) expect(explain(test, outcome, stage, 1000)).toBeInstanceOf(Array);
+				for (const { outcome } of allowed) expect(explain(test, outcome, stage, 1000)).toMatchObject({ held: [] });
 			}),
 			{ numRuns: 25 },
 		);

@@ -23,7 +23,7 @@ export function documentOf(test: LitmusTest, { kernel, which }: { kernel: string
 		seconds: Number((seen?.seconds ?? seconds).toFixed(6)),
 		log: seen?.log ?? [],
 		logUnread: seen?.noLog ?? null,
-		outcomes: rowsOf(ran).map(({ outcome, explained, order, orders, rounds, broken }) => ({
+		outcomes: rowsOf(ran).map(({ outcome, explained, order, held, orders, rounds, broken }) => ({
 			answers: outcome.entries.map(({ label, text, errno, fields }) => ({
 				line: label,
 				text,
@@ -32,6 +32,7 @@ export function documentOf(test: LitmusTest, { kernel, which }: { kernel: string
 			})),
 			explained: explained === "yes" ? true : explained === "no" ? false : null,
 			order: order === undefined ? null : orderLabels(test, order).map(({ label }) => label),
+			held: held ?? [],
 			orders,
 			rounds: rounds ?? null,
 			broken: broken.map(({ line, source }) => ({ line, source })),

@@ -17,6 +17,8 @@ export interface SeenOutcome {
 	readonly explained: "yes" | "no" | "unknown";
 	/** an order that gives it */
 	readonly order?: readonly number[];
+	/** lines whose destroy was refused because another call held the object */
+	readonly held?: readonly string[];
 	readonly rounds: number;
 }
 
@@ -48,6 +50,7 @@ export interface Row {
 	readonly outcome: Outcome;
 	readonly explained: "yes" | "no" | "unknown";
 	readonly order?: readonly number[];
+	readonly held?: readonly string[];
 	/** of the orders that were run */
 	readonly orders: number;
 	/** on the real kernel; 0: allowed and never seen */
@@ -66,7 +69,15 @@ export function rowsOf({ exploration, seen, verdicts }: Ran): Row[] {
 		return { outcome, explained: "yes", order, orders, rounds, broken: broken(verdicts, outcome) };
 	});
 	const others = [...counts.values()].map(
-		({ outcome, explained, order, rounds }): Row => ({ outcome, explained, order, orders: 0, rounds, broken: broken(verdicts, outcome) }),
+		({ outcome, explained, order, held, rounds }): Row => ({
+			outcome,
+			explained,
+			order,
+			held,
+			orders: 0,
+			rounds,
+			broken: broken(verdicts, outcome),
+		}),
 	);
 	return [...rows, ...others];
 }

@@ -65,10 +65,9 @@ export function racing(inv: Invocation, { seed }: { readonly seed: number }): Ra
 			const outcomes = raced.outcomes.map(({ outcome, rounds: count }): SeenOutcome => {
 				const order = allowed.get(outcomeKey(outcome));
 				if (order !== undefined) return { outcome, explained: "yes", order, rounds: count };
-				if (exploration.complete) return { outcome, explained: "no", rounds: count };
 				const found = explain(test, outcome, stages(inv, read), TRIES);
-				if (found === "unknown") return { outcome, explained: "unknown", rounds: count };
-				return { outcome, explained: found ? "yes" : "no", order: found, rounds: count };
+				if (found === undefined || found === "unknown") return { outcome, explained: found ?? "no", rounds: count };
+				return { outcome, explained: "yes", ...found, rounds: count };
 			});
 			const { rounds: done, seconds, stuck, hanging } = raced;
 			return { rounds: done, seconds, outcomes, ...log.findings(), stuck, hanging };

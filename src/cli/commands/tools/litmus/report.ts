@@ -112,11 +112,12 @@ function lines(ran: Ran): string[] {
 	return [head, ...rows.map((row, at) => rowText(row, at, width))];
 }
 
-function rowText({ outcome, rounds, explained, broken }: Row, at: number, width: number): string {
+function rowText({ outcome, rounds, explained, held, broken }: Row, at: number, width: number): string {
 	const entries = outcome.entries.map(({ label, text: answer }) => `${label} ${answer}`).join("; ");
 	const count = rounds === undefined ? "" : `${`${rounds}`.padStart(width)} `;
 	const notes = [
 		...(explained === "no" ? ["NOT EXPLAINED by any order"] : explained === "unknown" ? ["no order found in the time given"] : []),
+		...(held !== undefined && held.length > 0 ? [`${held.join(", ")}: another call held the object`] : []),
 		...broken.map(({ source }) => `broken: ${source}`),
 	];
 	return `${`${at + 1}`.padStart(2)} ${count} ${entries}${notes.length > 0 ? `  <- ${notes.join("; ")}` : ""}`;
