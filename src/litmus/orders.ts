@@ -57,13 +57,13 @@ export function explore(test: LitmusTest, options: ExploreOptions): Exploration 
 export interface Explanation {
 	/** the thread of each call, by its number */
 	readonly order: readonly number[];
-	/** lines whose IOMMU_DESTROY answered EBUSY because another thread's call held the object for a moment */
+	/** lines that answered EBUSY because another thread's call was at work on the same object or range */
 	readonly held: readonly string[];
 }
 
 /**
- * An order that gives exactly this outcome. If there is none, one in which destroys that answered EBUSY had no effect: a real kernel
- * refuses to destroy an object while any other call is at work on it.
+ * An order that gives exactly this outcome. If there is none, one in which a destroy or an unmap that answered EBUSY had no effect:
+ * a real kernel refuses to destroy an object that any other call is at work on, and to unmap what another is just mapping.
  * @returns undefined if there is none; `unknown` if none was found in `limit` runs @throws SetupFailed
  */
 export function explain(test: LitmusTest, outcome: Outcome, stage: () => Stage, limit: number): Explanation | "unknown" | undefined {
@@ -75,7 +75,7 @@ export function explain(test: LitmusTest, outcome: Outcome, stage: () => Stage, 
 		if (errno !== EBUSY) continue;
 		const part = test.threads.find(({ name }) => label.startsWith(`${name}.`));
 		const calls = part?.calls.filter(({ line }) => label === `${part.name}.${line + 1}`) ?? [];
-		if (calls.length !== 1 || calls[0].request !== DESTROY) continue;
+		if (calls.length !== 1 || !refusable.has(calls[0].request ?? 0)) continue;
 		refused.set(calls[0], EBUSY);
 		held.push(label);
 	}
@@ -84,7 +84,7 @@ export function explain(test: LitmusTest, outcome: Outcome, stage: () => Stage, 
 	return other === undefined || other === "unknown" ? other : { order: other, held };
 }
 
-const DESTROY = ioctls.IOMMU_DESTROY.request;
+const refusable: ReadonlySet<number> = new Set([ioctls.IOMMU_DESTROY.request, ioctls.IOMMU_IOAS_UNMAP.request]);
 
 function orderOf(
 	test: LitmusTest,

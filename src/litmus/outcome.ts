@@ -1,5 +1,5 @@
 /** What a round's calls answered, in words and for conditions: what a caller can see, without what differs from run to run. */
-import { type FieldInfo, formatValue, type StructType } from "../../structs/index.js";
+import type { FieldInfo, StructType } from "../../structs/index.js";
 import { errnoName } from "../kernel/errno.js";
 import { requestStruct } from "../trace/requests.js";
 import { leavesOf } from "../trace/tools/fields.js";
@@ -61,30 +61,38 @@ function structFields(
 	shown: string[],
 	fields: Record<string, bigint>,
 ): void {
-	const type: StructType | undefined = call.name === undefined ? undefined : requestStruct(call.name);
-	if (type === undefined || call.bytes === undefined || type.size !== bytes.length) return;
+	const type = structOf(call);
+	if (type === undefined || call.bytes === undefined) return;
 	const before = new Uint8Array(call.bytes);
 	// What came from a slot is no change.
 	for (const { offset, size } of call.puts) before.set(bytes.subarray(offset, offset + size), offset);
-	const was = new Map(leavesOf(type, type.decode(before) as Values).map(({ field, value }) => [field.path, formatValue(field, value)]));
+	const was = new Map(leavesOf(type, type.decode(before) as Values).map(({ field, value }) => [field, value]));
 	for (const { field, value } of leavesOf(type, type.decode(bytes) as Values)) {
-		if (typeof value === "number" || typeof value === "bigint") {
-			fields[field.path] = BigInt(value);
-			fields[field.name] ??= BigInt(value);
-		}
-		const text = formatValue(field, value);
-		if (was.get(field.path) === text) continue;
-		const made = call.takes.find(({ offset }) => offset === field.offset);
-		// An object that the call makes itself has no name that anybody else could know, and a file's number says nothing.
-		if ((made !== undefined && test.slots[made.slot].kind !== "value") || field.role === "fd") continue;
-		if (isId(field) && field.dir === "out") continue;
-		shown.push(`${field.path}=${isId(field) ? idText(test, BigInt(value as number), slots) : text}`);
+		if (typeof value !== "number" && typeof value !== "bigint") continue;
+		fields[field.path] = BigInt(value);
+		fields[field.name] ??= BigInt(value);
+		if (was.get(field) === value || !isSeen(test, call, field)) continue;
+		shown.push(
+			`${field.path}=${isId(field) ? idText(test, BigInt(value), slots) : `0x${BigInt.asUintN(8 * field.size, BigInt(value)).toString(16)}`}`,
+		);
 	}
+}
+
+/** The struct that an ioctl's bytes are, if they are exactly one. */
+export function structOf({ name, bytes }: Call): StructType | undefined {
+	const type = name === undefined ? undefined : requestStruct(name);
+	return type?.size === bytes?.length ? type : undefined;
+}
+
+/** Whether a field belongs to the outcome: an object that a call makes has no name that others could know, and a file's number says nothing. */
+export function isSeen({ slots }: LitmusTest, { takes }: Call, field: FieldInfo): boolean {
+	const made = takes.find(({ offset }) => offset === field.offset);
+	return (made === undefined || slots[made.slot].kind === "value") && field.role !== "fd" && !(isId(field) && field.dir === "out");
 }
 
 type Values = Readonly<Record<string, unknown>>;
 
-const isId = ({ role }: FieldInfo): boolean => role === "id";
+export const isId = ({ role }: FieldInfo): boolean => role === "id";
 
 function idText(test: LitmusTest, id: bigint, slots: BigInt64Array): string {
 	if (id === 0n) return "0";

@@ -147,6 +147,14 @@ describe("a destroy that answers EBUSY", () => {
 		expect(explain(test, outcome({}, busy), stage, 100)).toEqual({ order: [0, 1], held: ["b.1"] });
 	});
 
+	it("or an unmap, by one that was mapping", () => {
+		const unmaps = litmusOf(setup, [
+			(kernel, { fd, ioas }) => void map(kernel, fd, ioas, memory, 0x1000n, 0x1000n),
+			(kernel, { fd, ioas }) => void unmap(kernel, fd, ioas, 0x1000n, 0x1000n),
+		]);
+		expect(explain(unmaps, outcome({}, busy), stage, 100)).toEqual({ order: [0, 1], held: ["b.1"] });
+	});
+
 	it("explains nothing else", () => {
 		expect(explain(test, outcome({ text: "ENOENT", errno: ENOENT }, busy), stage, 100)).toBeUndefined();
 		expect(explain(test, outcome(busy, {}), stage, 100)).toBeUndefined();

@@ -21,6 +21,10 @@ async function run(inv: Invocation): Promise<Outcome> {
 	if (format !== undefined && common.json && format !== "json") throw new UsageError(`--json and --format ${format} cannot both be given`);
 	const tests = [];
 	for (const { file, text } of sources) tests.push(await readTest(inv, file, text));
+	if (typeof options.c === "string") {
+		if (tests.length > 1) throw new UsageError("--c writes one test", "name one file");
+		return (await import("./export.js")).exportC(inv, tests[0], options.c, { limit, seed });
+	}
 	const { kernel, which } = await context.handle();
 	await announce(inv);
 	const writer = writerFor(inv, { format: format ?? (common.json ? "documents" : undefined), kernel: kernel.kind, which, show });
@@ -98,6 +102,7 @@ const family: Family = {
 				["litmus scripts/litmus", "all tests of a folder"],
 				["litmus scripts/litmus/map-unmap.iommu --show 2", "an order that gives the second outcome, call by call"],
 				["litmus scripts/litmus/map-unmap.iommu --kernel real --time 30s --pin", "the same calls as threads on the real kernel"],
+				["litmus scripts/litmus/map-unmap.iommu --c race.c", "as a C program"],
 			],
 			run,
 		},

@@ -17,7 +17,7 @@ export interface SeenOutcome {
 	readonly explained: "yes" | "no" | "unknown";
 	/** an order that gives it */
 	readonly order?: readonly number[];
-	/** lines whose destroy was refused because another call held the object */
+	/** lines that answered EBUSY because another call was at work on the same object or range */
 	readonly held?: readonly string[];
 	readonly rounds: number;
 }

@@ -117,7 +117,7 @@ function rowText({ outcome, rounds, explained, held, broken }: Row, at: number, 
 	const count = rounds === undefined ? "" : `${`${rounds}`.padStart(width)} `;
 	const notes = [
 		...(explained === "no" ? ["NOT EXPLAINED by any order"] : explained === "unknown" ? ["no order found in the time given"] : []),
-		...(held !== undefined && held.length > 0 ? [`${held.join(", ")}: another call held the object`] : []),
+		...(held !== undefined && held.length > 0 ? [`${held.join(", ")}: refused while another call was at work`] : []),
 		...broken.map(({ source }) => `broken: ${source}`),
 	];
 	return `${`${at + 1}`.padStart(2)} ${count} ${entries}${notes.length > 0 ? `  <- ${notes.join("; ")}` : ""}`;
