@@ -95,6 +95,26 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 		},
 	);
 
+	test("what is pinned stays with devices when the program executes another one; a failed execve changes nothing", () => {
+		const { stdout } = exec(`
+			$^F = 2000;
+			my $file = dev(); my $ioas = ioas($file);
+			my $mock = pack("LLLLa64", 80, 2, $ioas, 0, ""); call($file, 0xa0, $mock);
+			my $memory = "a" x 40960; my $start = (addr($memory) + 4095) & ~4095; my $at = $start - addr($memory);
+			my $iova = map_at($file, $ioas, $start, 8192);
+			my $make = pack("LLLLa64", 80, 5, $ioas, 0, ""); call($file, 0xa0, $make); my $fd = unpack("L", substr $make, 16, 4);
+			sub copy { my $buffer = "\\0" x 8192; my $arg = pack("LLLLa64", 80, 8, $fd, 0, pack("QQQL", $iova, 5000, addr($buffer), 4));
+				my $ret = call($file, 0xa0, $arg); return "$ret " . substr $buffer, 0, 4 }
+			print copy(), "\\n";
+			{ no warnings; exec "/nonexistent" }
+			substr($memory, $at, 4) = "live"; print copy(), "\\n";
+			open(my $access, "+<&=", $fd); fcntl($_, 2, 0) for $access, $file;
+			exec "perl", "-e", 'my ($n, $fd, $iova) = @ARGV; open(my $f, "+<&=", $n); my $b = "\\0" x 8192;
+				my $c = pack("LLLLa64", 80, 8, $fd, 0, pack("QQQL", $iova, 5000, unpack("J", pack("P", $b)), 4));
+				print ioctl($f, 0x3ba0, $c) // $!, " ", substr($b, 0, 4), "\\n"', fileno $file, $fd, $iova;`);
+		expect(stdout).toBe("0 aaaa\n0 live\n0 but true live\n");
+	});
+
 	test("VmPin in /proc/PID/status counts what is pinned", () => {
 		const { stdout } = exec(`
 			my $file = dev(); my $ioas = ioas($file);
