@@ -1,11 +1,9 @@
 /** System calls of this process by their names, and a piece of memory to exchange structs through. */
 import { EnvironmentError } from "../kernel/environment-error.js";
-import type { Libc, Word } from "../kernel/real/libc.js";
-import { startSystem } from "../kernel/real/system.js";
+import { loadFfi } from "../kernel/real/ffi.js";
+import { Libc, type Word } from "../kernel/real/libc.js";
 import { type Arch, archNamed, type SyscallName } from "./arch.js";
 
-const PROT_READ_WRITE = 3;
-const MAP_PRIVATE_ANONYMOUS = 0x22;
 /** bytes */
 const SCRATCH = 0x200000;
 
@@ -42,10 +40,10 @@ export class Native {
 		const arch = archNamed(process.arch);
 		if (arch === undefined) throw new EnvironmentError(`programs cannot be run on ${process.arch}`, "use x86-64 or arm64");
 		this.arch = arch;
-		this.libc = startSystem().libc;
-		this.address = this.libc.callForAddress("mmap", 0, SCRATCH, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-		if (this.address < 0n) throw new EnvironmentError("there is no memory for system calls", "check ulimit -v");
-		this.bytes = this.libc.view(this.address, SCRATCH);
+		this.libc = new Libc(loadFfi());
+		// Not a view of native memory: V8 collects garbage at each of those.
+		this.bytes = Buffer.from(new ArrayBuffer(SCRATCH));
+		this.address = this.libc.addressOf(this.bytes);
 		this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, SCRATCH);
 	}
 

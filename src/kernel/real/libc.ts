@@ -152,6 +152,12 @@ export class Libc {
 		return this.#ffi.ref.readPointer(this.result, 0, length);
 	}
 
+	/** The address of bytes, which must not be in V8's own heap (an ArrayBuffer's are not), and must be kept alive. */
+	addressOf(bytes: Uint8Array): bigint {
+		this.#ffi.ref.writePointer(this.result, 0, bytes);
+		return this.#result64[0];
+	}
+
 	/** Stores a name of up to 63 bytes where C can read it, until the next one. Returns its address. */
 	name(text: string): bigint {
 		this.#bytes(NAME, 64).write(`${text}\0`, "latin1");
