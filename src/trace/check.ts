@@ -107,6 +107,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
 		text(step, op, "fd");
 		integer(step, op, "length", 0, Number.MAX_SAFE_INTEGER);
 	},
+	eventfd(step, op) {
+		text(step, op, "fd");
+		integer(step, op, "count", 0, 0xffffffff);
+	},
 	mmap(step, op) {
 		address(step, op, "addr");
 		integer(step, op, "length", 0, Number.MAX_SAFE_INTEGER);

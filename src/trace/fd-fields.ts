@@ -1,5 +1,14 @@
 /** Where the structs of ioctls hold file descriptors: passed in, or opened by the call. */
-import { groupCalls, type Ioctl, ioctlByRequest, iommu_test_cmd, iommu_test_op, isMadeFile, type MadeFile } from "../../structs/index.js";
+import {
+	groupCalls,
+	type Ioctl,
+	ioctlByRequest,
+	iommu_test_cmd,
+	iommu_test_op,
+	isMadeFile,
+	type MadeFile,
+	vfio_irq_set,
+} from "../../structs/index.js";
 
 /** Offsets of the fields of an ioctl's struct that hold a file descriptor: passed in, or made by the call. */
 export interface FdFields {
@@ -19,6 +28,10 @@ const ON_ACCESS: ReadonlySet<number> = new Set([
 	iommu_test_op.IOMMU_TEST_OP_ACCESS_REPLACE_IOAS,
 ]);
 
+const SET_IRQS = 0x3b6e;
+/** VFIO_IRQ_SET_DATA_EVENTFD */
+const EVENTFD = 4;
+
 const known = new Map<number, FdFields>([[groupCalls.VFIO_GROUP_SET_CONTAINER, { in: [0], out: [] }]]);
 /** By operation, as the fields of the test command's struct mean something different for each. */
 const knownTests = new Map<number, FdFields>();
@@ -32,6 +45,7 @@ export function fdFields(request: number, bytes: Uint8Array): FdFields {
 }
 
 function declared(request: number, bytes: Uint8Array): FdFields {
+	if (request === SET_IRQS) return ofIrqs(bytes);
 	const ioctl = ioctlByRequest(request);
 	if (ioctl?.name === "IOMMU_TEST_CMD") {
 		if (bytes.length < at.op + 4) return NONE;
@@ -39,6 +53,15 @@ function declared(request: number, bytes: Uint8Array): FdFields {
 		return remembered(knownTests, op, () => ofTest(ioctl, op));
 	}
 	return remembered(known, request, () => (ioctl ? ofCall(ioctl) : NONE));
+}
+
+/** VFIO_DEVICE_SET_IRQS: with DATA_EVENTFD, descriptors follow the struct. */
+function ofIrqs(bytes: Uint8Array): FdFields {
+	if (bytes.length < vfio_irq_set.size) return NONE;
+	const { flags, count } = vfio_irq_set.decode(bytes);
+	if (!(flags & EVENTFD)) return NONE;
+	const given = Math.min(count, Math.floor((bytes.length - vfio_irq_set.size) / 4));
+	return { in: Array.from({ length: given }, (_, i) => vfio_irq_set.size + 4 * i), out: [] };
 }
 
 function remembered(map: Map<number, FdFields>, key: number, find: () => FdFields): FdFields {

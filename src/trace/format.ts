@@ -40,6 +40,13 @@ export interface MemfdStep {
 	readonly length: number;
 }
 
+export interface EventfdStep {
+	readonly op: "eventfd";
+	readonly fd: string;
+	/** what it counts from */
+	readonly count: number;
+}
+
 export interface MmapStep {
 	readonly op: "mmap";
 	readonly addr: TraceNumber;
@@ -170,6 +177,7 @@ export type Step = (
 	| OpenStep
 	| CloseStep
 	| MemfdStep
+	| EventfdStep
 	| MmapStep
 	| MunmapStep
 	| PokeStep

@@ -2,7 +2,7 @@
 import { groupCalls, ioctlByRequest } from "../../structs/index.js";
 import { DeviceFiles } from "../kernel/device-files.js";
 import type { DmaCapable, FailsAllocations, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
-import { failsAllocations, isDmaCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import { failsAllocations, isDmaCapable, isEventCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { pollNames, toRecordedRet } from "./answer.js";
 import { fdFields } from "./fd-fields.js";
@@ -205,6 +205,13 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 			if (ret >= 0) writer.step({ op: "munmap", addr: address(addr), length: Number(length) });
 			return ret;
 		},
+		...(isEventCapable(kernel) && {
+			eventfd(count: number): Ret {
+				const fd = kernel.eventfd(count);
+				if (fd >= 0) writer.step({ op: "eventfd", fd: files.add(fd, "eventfd"), count });
+				return fd;
+			},
+		}),
 		memfd(name, length) {
 			const fd = kernel.memfd(name, length);
 			if (fd >= 0) writer.step({ op: "memfd", fd: files.add(fd, "memfd"), length: Number(length) });

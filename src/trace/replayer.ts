@@ -1,7 +1,7 @@
 /** Replays one program on one kernel. */
-import { EEXIST } from "../kernel/errno.js";
+import { EEXIST, ENOSYS } from "../kernel/errno.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
-import { failsAllocations, isDmaCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import { failsAllocations, isDmaCapable, isEventCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
 import { explains, type Why } from "../kernel/why.js";
 import type { Answer } from "./answer.js";
 import { isFailure, pollMask, pollNames, recordedAnswer, recordedRet } from "./answer.js";
@@ -162,6 +162,11 @@ export class ProgramReplay {
 				if (!this.#files.isOpen(step.fd)) return undefined;
 				this.#files.forget(step.fd);
 				return refused(this.#kernel.close(fd));
+			}
+			case "eventfd": {
+				const fd = isEventCapable(this.#kernel) ? this.#kernel.eventfd(step.count) : -ENOSYS;
+				this.#files.set(step.fd, fd);
+				return refused(fd);
 			}
 			case "memfd": {
 				const fd = this.#kernel.memfd(step.fd, BigInt(step.length));

@@ -183,7 +183,7 @@ describe("scripts that iommuctl comes with", () => {
 		}
 	});
 
-	test.each(["example:vfio-compat", "example:vfio", "example:vfio-compat.iommu", "repro:6ebf2eb46fbd"])("run %s", (name) => {
+	test.each(["example:vfio-compat", "example:vfio-c", "example:vfio-compat.iommu", "repro:6ebf2eb46fbd"])("run %s", (name) => {
 		const { status, stdout } = iommuctl(["run", name, "--kernel", "sim"], { cwd: elsewhere });
 		expect(status).toBe(0);
 		expect(stdout).toMatch(/\d+ commands: \d+ ok\n$/);
@@ -194,7 +194,10 @@ describe("scripts that iommuctl comes with", () => {
 			["run", "example:nested-trnslation"],
 			"error: example:nested-trnslation: there is no such script\n  did you mean example:nested-translation",
 		],
-		[["run", "example:v"], "error: example:v is ambiguous\n  it may be example:vfio-compat, example:virtual-event, example:vtd-nested\n"],
+		[
+			["run", "example:v"],
+			"error: example:v is ambiguous\n  it may be example:vfio-compat, example:vfio-interrupts, example:virtual-event, example:vtd-nested\n",
+		],
 		[["run", "repro:"], "error: repro:: there is no such script\n"],
 		[["run"], "error: FILE is missing\n"],
 		[["run", "x.iommu", "--list"], "error: --list runs no script\n"],

@@ -19,7 +19,7 @@ import { bytesLines, type Constants, initialisers, number, uniformByte } from ".
 import { Objects } from "./objects.js";
 
 /** Helper functions at the start of the file; only those in use are written. */
-export type Helper = "answers" | "map" | "field" | "memory" | "bytes" | "poll" | "fill";
+export type Helper = "answers" | "eventfd" | "map" | "field" | "memory" | "bytes" | "poll" | "fill";
 
 /** What the file needs besides its programs: structs, constants and functions. */
 export interface Needs {
@@ -110,6 +110,12 @@ export class ProgramWriter {
 				const at = this.#opened.lastIndexOf(file);
 				if (at >= 0) this.#opened.splice(at, 1);
 				this.#answers(`close(${file})`, { ret: 0 });
+				return;
+			}
+			case "eventfd": {
+				const file = this.#make(step.fd);
+				this.#needs.helpers.add("eventfd");
+				this.#say(`${file} = eventfd(${number(step.count)}, O_NONBLOCK | O_CLOEXEC);`);
 				return;
 			}
 			case "memfd": {

@@ -39,6 +39,8 @@ function ownFields(step: Step): NormalField[] {
 			return [...(step.fd === undefined ? [] : [file("file", step.fd)]), ...answer(step.ret === undefined ? { ret: 0 } : step)];
 		case "close":
 			return [file("file", step.fd)];
+		case "eventfd":
+			return [file("file", step.fd), text("count", step.count)];
 		case "memfd":
 			return [file("file", step.fd), text("length", step.length)];
 		case "mmap":

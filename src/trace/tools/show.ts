@@ -52,6 +52,8 @@ function callArguments(step: Step): string[] {
 			return [JSON.stringify(step.path)];
 		case "close":
 			return [step.fd];
+		case "eventfd":
+			return [`count ${step.count}`];
 		case "memfd":
 			return [`length ${step.length}`];
 		case "mmap":
@@ -112,7 +114,7 @@ export function pathAt(step: IoctlStep, offset: number): string {
 
 function answerText(step: Step): string {
 	if (step.op === "open" && step.ret === undefined) return step.fd ?? "";
-	if (step.op === "memfd") return step.fd;
+	if (step.op === "memfd" || step.op === "eventfd") return step.fd;
 	if (step.op === "poll") return step.revents.length === 0 ? "nothing" : step.revents.join("|");
 	if (step.op === "peek") return bytesText(step.data);
 	if (step.op === "dma") return step.events === undefined ? "" : step.events.length === 0 ? "no event" : step.events.join(" ");

@@ -4,6 +4,7 @@ import { cacheCommands } from "./caches.js";
 import { dmaCommands } from "./dma.js";
 import { eventCommands } from "./events.js";
 import { explainCommands } from "./explain.js";
+import { irqCommands } from "./irq.js";
 import { recordCommands } from "./records.js";
 import { refusableFamily } from "./refusals.js";
 import { requestCommands } from "./requests.js";
@@ -15,6 +16,15 @@ const family: Family = {
 		"The simulated machine's hardware: its devices do DMA, ask for pages and fail; its IOMMUs cache. It lives as long as the kernel",
 		"that the command runs on, so most of this belongs in a script (iommuctl run) or a session.",
 	].join("\n"),
-	commands: [...dmaCommands, ...requestCommands, ...eventCommands, ...cacheCommands, ...recordCommands, ...explainCommands, walkCommand],
+	commands: [
+		...dmaCommands,
+		...requestCommands,
+		...eventCommands,
+		...irqCommands,
+		...cacheCommands,
+		...recordCommands,
+		...explainCommands,
+		walkCommand,
+	],
 };
 export default refusableFamily(family);

@@ -19,6 +19,9 @@ import { table } from "../../frame/text.js";
 import { deviceFindCommand } from "../sim/device-find.js";
 import { logged, logLength } from "../sim/log-hint.js";
 
+import { irqCommands } from "./device-irqs.js";
+import { regionCommands } from "./device-regions.js";
+
 export { devicePath } from "../../call/device-path.js";
 
 const deviceArg: Argument = {
@@ -199,6 +202,8 @@ const family: Family = {
 		{ name: "list", summary: "list the VFIO devices", groups: ["kernel"], examples: [["device list", ""]], run: list },
 		deviceFindCommand,
 		...specs.map((spec) => callCommand("device", spec)),
+		...regionCommands(deviceArg, pathOf),
+		...irqCommands(deviceArg, pathOf),
 		{
 			name: "close",
 			summary: "close a device's file, which detaches it and takes it out of the context",

@@ -1,6 +1,7 @@
 /** `file`: plain system calls on files. */
+import { EnvironmentError } from "../../../kernel/environment-error.js";
 import { ENOENT } from "../../../kernel/errno.js";
-import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../../../kernel/kernel.js";
+import { isEventCapable, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../../../kernel/kernel.js";
 import { bytesGiven, bytesOptions } from "../../call/bytes-option.js";
 import { deviceFolder } from "../../call/device-path.js";
 import { showIo } from "../../call/io-result.js";
@@ -38,6 +39,22 @@ async function open(inv: Invocation): Promise<Outcome> {
 		meaning,
 		headline: `${inv.args[0]} is file ${fd}`,
 		value: fd,
+	});
+}
+
+async function eventfd(inv: Invocation): Promise<Outcome> {
+	const count = Number(parseNumber(inv.args[0] ?? "0", "COUNT"));
+	if (count > 0xffffffff) throw new UsageError(`COUNT: ${count} has more than 32 bits`);
+	await announce(inv);
+	const kernel = await inv.context.kernel();
+	if (!isEventCapable(kernel)) throw new EnvironmentError("this kernel makes no eventfds", "run it without what is around the kernel");
+	const fd = kernel.eventfd(count);
+	return await showIo(inv, {
+		command: "file eventfd",
+		call: "eventfd",
+		...split(fd),
+		headline: `eventfd ${fd} counts from ${count}`,
+		value: fd < 0 ? undefined : fd,
 	});
 }
 
@@ -102,6 +119,14 @@ const commands: readonly CommandSpec[] = [
 		groups: ["kernel", "expect", "quiet"],
 		examples: [["file open /dev/iommu", ""]],
 		run: open,
+	},
+	{
+		name: "eventfd",
+		summary: "make an eventfd, which counts events such as interrupts",
+		args: [{ name: "COUNT", doc: "what it counts from (0)", optional: true }],
+		groups: ["kernel", "expect", "quiet"],
+		examples: [["file eventfd", "for device set-irqs; file read shows its count and sets it to 0"]],
+		run: eventfd,
 	},
 	{
 		name: "close",
