@@ -61,8 +61,16 @@ async function setIrqs(inv: Invocation, path: string): Promise<Outcome> {
 		command: "device set-irqs",
 		call: "VFIO_DEVICE_SET_IRQS",
 		...split(ret),
-		headline: `VFIO_DEVICE_SET_IRQS: ${name.toLowerCase()} ${plural(count, "interrupt")} of kind ${kind.toLowerCase()} from ${start}`,
+		headline: `VFIO_DEVICE_SET_IRQS: ${doneText(type, name.toLowerCase(), count)} (${kind.toLowerCase()}${start > 0 ? ` from ${start}` : ""})`,
 	});
+}
+
+/** What a call did that succeeded, in words. */
+function doneText(type: number, action: string, count: number): string {
+	if (count === 0) return "no interrupts any more";
+	if (type === DATA_EVENTFD) return `${plural(count, "eventfd")} set, to ${action === "unmask" ? "unmask" : "be signalled"}`;
+	const words: Readonly<Record<string, string>> = { mask: "masked", unmask: "unmasked", trigger: "triggered" };
+	return `${plural(count, "interrupt")} ${words[action]}`;
 }
 
 async function reset(inv: Invocation, path: string): Promise<Outcome> {
