@@ -20,8 +20,8 @@ const devicesFolder = "/sys/bus/pci/devices";
 /** what the selftest driver registers */
 const mockUnit = /^iommufd_selftest_iommu\b/;
 
-/** The machine under `host` as a machine file: IOMMUs, bridges, PCI devices with their drivers and groups, mediated devices. */
-export function probeMachine(host: Host, readUnit: ReadUnit): Probed {
+/** `hwInfo`: what GET_HW_INFO answered, by the IOMMU's name. The machine under `host` as a machine file: IOMMUs, bridges, PCI devices with their drivers and groups, mediated devices. */
+export function probeMachine(host: Host, readUnit: ReadUnit, hwInfo: ReadonlyMap<string, Uint8Array> = new Map()): Probed {
 	const notes: string[] = [];
 	const note = (text: string) => void notes.push(text);
 	const kernelArguments = line(host, "/proc/cmdline") ?? "";
@@ -29,7 +29,7 @@ export function probeMachine(host: Host, readUnit: ReadUnit): Probed {
 	const iommus: Json[] = [];
 	for (const name of names.filter((each) => !mockUnit.test(each))) {
 		const read = (path: string): string | undefined => line(host, `${unitsFolder}/${name}/${path}`);
-		const unit = readUnit({ name, read, kernelArguments, note });
+		const unit = readUnit({ name, read, kernelArguments, note, hwInfo: hwInfo.get(name) });
 		if (unit === undefined) note(`${name}: an IOMMU of a kind that the simulated kernel does not have; it is left out`);
 		else iommus.push({ name, ...unit });
 	}

@@ -34,6 +34,8 @@ export interface ProbedUnit {
 	read(path: string): string | undefined;
 	/** the kernel's command line */
 	readonly kernelArguments: string;
+	/** the driver's struct that GET_HW_INFO of a device behind it answered; undefined: it was not asked */
+	readonly hwInfo: Uint8Array | undefined;
 	/** takes what had to be assumed, in words */
 	note(text: string): void;
 }

@@ -3,10 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { hostAt } from "../../../src/cli/host/host.js";
+import { hwInfoByUnit } from "../../../src/cli/host/hw-info.js";
 import { capabilitiesOf } from "../../../src/cli/host/pci-config.js";
 import { probedMachine } from "../../../src/cli/host/probed.js";
+import { BUILTIN_MACHINES, checkMachine, createSim } from "../../../src/sim/index.js";
 import { iommuctl } from "../cli.js";
 
 const root = mkdtempSync(join(tmpdir(), "iommuctl-probe-"));
@@ -129,4 +131,48 @@ test("any configuration space, short, looped or bent, is read to an end", () => 
 			expect(functions.pasid_width ?? 0).toBeLessThanOrEqual(20);
 		}),
 	);
+});
+
+describe("GET_HW_INFO", () => {
+	/** A folder with one device behind an IOMMU, which vfio0 of the simulated machine answers for. */
+	function behind(unit: string): string {
+		const other = mkdtempSync(join(tmpdir(), "iommuctl-probe-"));
+		onTestFinished(() => rmSync(other, { recursive: true, force: true }));
+		const folder = join(other, "sys/bus/pci/devices/0000:00:10.0");
+		mkdirSync(join(folder, "vfio-dev/vfio0"), { recursive: true });
+		symlinkSync(`../../../virtual/iommu/${unit}`, join(folder, "iommu"));
+		const registers = join(other, "sys/class/iommu", unit, unit.startsWith("dmar") ? "intel-iommu" : ".");
+		mkdirSync(registers, { recursive: true });
+		for (const name of unit.startsWith("dmar") ? ["cap", "ecap"] : []) writeFileSync(join(registers, name), "1\n");
+		return other;
+	}
+	const onMachine = (name: "vtd" | "smmuv3", change: object) => {
+		const raw = structuredClone(BUILTIN_MACHINES[name]) as { iommus: object[] };
+		Object.assign(raw.iommus[0], change);
+		return createSim({ machine: checkMachine(raw) }).newProcess();
+	};
+
+	test("of VT-d tells the erratum, which sysfs does not", async () => {
+		for (const errata of [true, false]) {
+			const host = hostAt(behind("dmar0"), { release: "7.3.4" });
+			const { machine } = await probedMachine(host, hwInfoByUnit(host, onMachine("vtd", { errata_772415: errata })));
+			expect(machine.iommus[0]).toMatchObject({ name: "dmar0", errata });
+		}
+	});
+
+	test("of SMMUv3 tells its ID registers, without which they are assumed", async () => {
+		const unit = "smmu3.0x0000000009050000";
+		const host = hostAt(behind(unit), { release: "7.3.4" });
+		const idr = [0x0c4d149b, 0x02730410, 0, 0x1514, 0, 0x75];
+		const { machine, notes } = await probedMachine(host, hwInfoByUnit(host, onMachine("smmuv3", { idr })));
+		expect(machine.iommus[0]).toMatchObject({ name: unit, kind: "smmuv3", idr });
+		expect(notes.filter((note) => note.includes("assumed"))).toEqual([]);
+		expect((await probedMachine(host)).notes.filter((note) => note.includes("assumed"))).toHaveLength(1);
+	});
+
+	test("of another machine cannot be asked", () => {
+		const { status, stderr } = iommuctl(["machine", "probe", "--bind", "--root", root]);
+		expect(status).toBe(2);
+		expect(stderr).toBe("error: --bind asks this machine, and --root another\n  give one of them\n");
+	});
 });

@@ -53,12 +53,25 @@ async function list({ io, common, out }: Invocation): Promise<Outcome> {
 	return done;
 }
 
+/** What GET_HW_INFO of this machine's devices answers. @throws EnvironmentError without FFI */
+async function hwInfoHere(): Promise<ReadonlyMap<string, Uint8Array>> {
+	const { openRealKernel } = await import("../../../kernel/real/index.js");
+	const { hostAt } = await import("../../host/host.js");
+	const { hwInfoByUnit } = await import("../../host/hw-info.js");
+	const kernel = openRealKernel();
+	const found = hwInfoByUnit(hostAt("/"), kernel);
+	kernel.exit();
+	return found;
+}
+
 /** The machine that we run on, as a machine file. */
 async function probe({ io, common, err, options }: Invocation): Promise<Outcome> {
 	const { hostAt } = await import("../../host/host.js");
 	const { probedMachine } = await import("../../host/probed.js");
 	const root = resolve(io.cwd, (options.root as string | undefined) ?? "/");
-	const { machine, notes } = await probedMachine(hostAt(root));
+	if (options.bind === true && root !== "/") throw new UsageError("--bind asks this machine, and --root another", "give one of them");
+	const hwInfo = options.bind === true ? await hwInfoHere() : undefined;
+	const { machine, notes } = await probedMachine(hostAt(root), hwInfo);
 	const { buildTopology, machineJson } = await import("../../../sim/index.js");
 	for (const note of notes) io.stderr.write(`${err.note("note:")} ${note}\n`);
 	const document = machineJson(machine, buildTopology(machine));
@@ -103,7 +116,10 @@ const family: Family = {
 				"options. The simulated kernel then answers as this machine's does, as far as it is described: --machine FILE. What sysfs",
 				"does not tell is assumed, and said on stderr.",
 			].join("\n"),
-			options: () => [{ flags: "--root <folder>", doc: "look below this folder instead of /" }],
+			options: () => [
+				{ flags: "--root <folder>", doc: "look below this folder instead of /" },
+				{ flags: "--bind", doc: "bind a VFIO device behind each IOMMU and ask GET_HW_INFO too; the device is reset, one in use stays out" },
+			],
 			examples: [
 				["machine probe > mine.yaml", ""],
 				["machine probe --root ./copy", "a copy of another machine's /sys and /proc"],

@@ -87,12 +87,14 @@ export const smmuv3Board: BoardVendor<Smmuv3Iommu> & { readonly kind: "smmuv3" }
 			mixed: undefined,
 		},
 	},
-	/** Its registers are not in sysfs; only GET_HW_INFO of a bound device tells them. */
-	probe({ name, note }) {
+	/** Its registers are not in sysfs; only GET_HW_INFO of a bound device tells them. Whether the firmware has CANWBS and ATS is told nowhere. */
+	probe({ name, note, hwInfo }) {
 		if (!/^smmu3\./.test(name)) return undefined;
-		note(
-			`${name}: its ID registers are assumed to be those of the built-in machine; \`device info\` of a bound device shows the true ones`,
-		);
+		if (hwInfo !== undefined && hwInfo.length >= 40) {
+			const words = hwInfoWords(Buffer.from(hwInfo).toString("hex"));
+			return { kind, idr: words.slice(2, 8), iidr: words[8], aidr: words[9] };
+		}
+		note(`${name}: its ID registers are assumed to be those of the built-in machine; --bind asks a device for the true ones`);
 		const { idr, aidr, canwbs, ats } = builtin.iommu;
 		return { kind, idr, aidr, canwbs, ats };
 	},

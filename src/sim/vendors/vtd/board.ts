@@ -1,4 +1,5 @@
 /** VT-d in machine files, pictures and trace headers. */
+import { iommu_hw_info_vtd, iommu_hw_info_vtd_flags } from "../../../../structs/index.js";
 import { hex } from "../../../formats/bits.js";
 import { VTD_ECAP } from "../../../formats/vtd/registers.js";
 import { flagReader } from "../../../formats/words.js";
@@ -22,6 +23,7 @@ export interface VtdIommu extends Iommu {
 export const INV_V10 = "vtd_inv_v10";
 
 const kind = "vtd";
+const ERRATA_772415 = iommu_hw_info_vtd_flags.IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17;
 
 const offersScalable = flagReader(VTD_ECAP, "smts");
 const remapsInterrupts = flagReader(VTD_ECAP, "ir");
@@ -86,7 +88,7 @@ export const vtdBoard: BoardVendor<VtdIommu> & { readonly kind: "vtd" } = {
 		};
 	},
 	/** The registers are there in hex; scalable mode only follows from the command line and ecap. */
-	probe({ name, read, kernelArguments, note }) {
+	probe({ name, read, kernelArguments, note, hwInfo }) {
 		const cap = read("intel-iommu/cap");
 		const ecap = read("intel-iommu/ecap");
 		if (cap === undefined || ecap === undefined) return undefined;
@@ -94,6 +96,7 @@ export const vtdBoard: BoardVendor<VtdIommu> & { readonly kind: "vtd" } = {
 		const scalable = offersScalable([BigInt(`0x${ecap}`)]) && !off;
 		if (scalable && !/\bsm_on\b/.test(kernelArguments))
 			note(`${name}: scalable mode is assumed to be on, as the hardware has it and the kernel's command line does not say sm_off`);
-		return { kind, cap: `0x${cap}`, ecap: `0x${ecap}`, scalable };
+		const errata = hwInfo && { errata_772415: (iommu_hw_info_vtd.decode(hwInfo).flags & ERRATA_772415) !== 0 };
+		return { kind, cap: `0x${cap}`, ecap: `0x${ecap}`, scalable, ...errata };
 	},
 };
