@@ -182,6 +182,12 @@ export const triggerEventChecks = checks(HEADER, {
 export const dmabufGetChecks = checks(HEADER, {
 	dmabufLength: check(EINVAL, "length is {length}", "length must be between 1 byte and 4 MiB"),
 	descriptor: descriptorChecks,
+	descriptorNotTold: check(
+		0,
+		"the DMA-buf is fd {fd}, and the call returned 0",
+		"a kernel bug: Linux 7.3 opens the file at the lowest free descriptor and does not return it; Linux 7.4 does",
+		{ source: "observed on Linux 7.3.4" },
+	),
 });
 
 export const dmabufRevokeChecks = checks(HEADER, {

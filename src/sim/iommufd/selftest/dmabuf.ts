@@ -40,7 +40,9 @@ export function dmabufGet(command: Command): Ret {
 	const fd = process.reserveFd();
 	if (fd < 0) return fd;
 	process.install(new DmabufFile((BigInt(length) + 0xfffn) & ~0xfffn, command.u32(at["dmabuf_get.open_flags"])));
-	return command.context.system.release?.gained("selftest.dmabuf-get") ? fd : 0;
+	if (command.context.system.release?.gained("selftest.dmabuf-get")) return fd;
+	process.reasons.note(dmabufGetChecks.descriptorNotTold, fd);
+	return 0;
 }
 
 /** DMABUF_REVOKE: the buffer cannot be mapped any more (`revoked` 0: it can again). */

@@ -1,6 +1,7 @@
 /** Tests the selftest's commands, IOAS_MAP_FILE and DMA-bufs. */
 import { describe, expect, test } from "vitest";
 import { EBADE, EBADF, EBADFD, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, EOVERFLOW } from "../../../../src/kernel/errno.js";
+import { explains } from "../../../../src/kernel/why.js";
 import { mock_flags_access, iommu_test_op as OP, mock_access_rw as RW } from "../../../../structs/index.js";
 import { APERTURE, MAX, must, PAGE, Program, rc } from "../../kernel-under-test.js";
 
@@ -129,6 +130,16 @@ describe("a DMA-buf of the selftest", () => {
 		expect(program.test({ op: OP.IOMMU_TEST_OP_DMABUF_GET, dmabuf_get: { length } })).toBe(0);
 		return lowest;
 	}
+
+	test("whose number the call does not return, which a note says", () => {
+		const program = new Program();
+		const fd = dmabuf(program);
+		if (!explains(program.kernel)) return;
+		expect(program.kernel.notes().map(({ check, text }) => [check, text])).toEqual([
+			["test-dmabuf-get.descriptor-not-told", `the DMA-buf is fd ${fd}, and the call returned 0`],
+		]);
+	});
+
 	const revoke = (program: Program, dmabuf_fd: number, revoked: number) =>
 		program.test({ op: OP.IOMMU_TEST_OP_DMABUF_REVOKE, dmabuf_revoke: { dmabuf_fd, revoked } });
 	const mapFile = (program: Program, ioas_id: number, fd: number, iova: bigint, length = 0x4000n) =>
