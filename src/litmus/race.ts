@@ -82,12 +82,12 @@ export function runRace(test: LitmusTest, options: RaceOptions): Raced {
 			hanging = true;
 			break;
 		}
-		const answers = cells.map((of) => of.map(({ ret, bytes }): Answer => ({ ret: rets[ret], bytes })));
 		const ended = test.finally.calls.map((call, at): Answer => ({ ret: make(kernel, call, slots, last[at].bytes), bytes: last[at].bytes }));
 		const key = keyOf(raw, ended);
 		const known = counts.get(key);
 		if (known) known.rounds++;
 		else {
+			const answers = cells.map((of) => of.map(({ ret, bytes }): Answer => ({ ret: rets[ret], bytes })));
 			const threads = test.threads.flatMap((part, at) => entriesOf(test, part, answers[at], slots));
 			counts.set(key, { outcome: { entries: [...threads, ...entriesOf(test, test.finally, ended, slots)] }, rounds: 1 });
 		}

@@ -12,8 +12,10 @@ export interface RacerData {
 	readonly thread: number;
 }
 
-/** Looks at a word this often before the thread sleeps on it. */
-const PATIENCE = 20_000;
+/** Looks for a round this often before the thread sleeps; meanwhile the main thread needs a CPU for the setup. */
+const LOOKS = 200;
+/** Looks this often whether the others are ready. */
+const TURNS = 20_000;
 /** A kernel of this process remembers the files that were opened through it: after so many rounds there is a new one. */
 const ROUNDS_PER_KERNEL = 1000;
 
@@ -43,7 +45,7 @@ export function race({ test, buffer, thread }: RacerData, fresh: () => Kernel): 
 
 /** Waits until a word has another value than this. */
 function untilNot(control: Int32Array, word: number, value: number): void {
-	for (let left = PATIENCE; left > 0; left--) if (Atomics.load(control, word) !== value) return;
+	for (let left = LOOKS; left > 0; left--) if (Atomics.load(control, word) !== value) return;
 	while (Atomics.load(control, word) === value) Atomics.wait(control, word, value);
 }
 
@@ -52,5 +54,5 @@ function startTogether(control: Int32Array, threads: number): void {
 	Atomics.add(control, READY, 1);
 	for (let turns = 0; Atomics.load(control, READY) < threads; turns++)
 		// More threads than CPUs: let the others run.
-		if (turns > PATIENCE) Atomics.wait(control, STOP, 0, 0.1);
+		if (turns > TURNS) Atomics.wait(control, STOP, 0, 0.1);
 }

@@ -155,6 +155,7 @@ describe("what is wrong with a test", () => {
 	it("options that do not go together", () => {
 		expect(litmus(["scripts/litmus", "--show", "1"]).status).toBe(2);
 		expect(litmus(["-", "--orders", "0"], text(...destroys)).status).toBe(2);
+		expect(litmus(["-", "--why"], text(...destroys)).stderr).toContain("--why does not reach the calls of a litmus test");
 		expect(litmus(["-", "--json", "--format", "ktap"], text(...destroys)).status).toBe(2);
 	});
 });

@@ -10,6 +10,8 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const limit = number(options.orders, "--orders") ?? 20_000;
 	const show = number(options.show, "--show");
 	if (limit === 0) throw new UsageError("--orders 0: at least one order is needed");
+	const reach = common.inject !== undefined ? "--inject" : common.why ? "--why" : common.mark ? "--mark" : undefined;
+	if (reach !== undefined) throw new UsageError(`${reach} does not reach the calls of a litmus test`, "leave it out");
 	const { readSources } = await import("./sources.js");
 	const { readTest } = await import("./record.js");
 	const { explored } = await import("./on-sim.js");
