@@ -46,7 +46,11 @@ export const families: readonly FamilyEntry[] = [
 			async () => (await import("./commands/tools/record.js")).default,
 		),
 		entry("session", "keep a kernel open from one command to the next", async () => (await import("./commands/tools/session.js")).default),
-		entry("mem", "the program's memory: allocate, read, write, free", async () => (await import("./commands/uapi/mem.js")).default),
+		entry(
+			"mem",
+			"the program's memory: allocate, read, write, protect, move, free",
+			async () => (await import("./commands/uapi/mem.js")).default,
+		),
 		entry(
 			"file",
 			"system calls on any file: open, close, read, write, poll",

@@ -131,3 +131,21 @@ export interface ForkCapable {
 export function isForkCapable(kernel: Kernel): kernel is Kernel & ForkCapable {
 	return "fork" in kernel;
 }
+
+export const MADV_DONTNEED = 4;
+export const MADV_POPULATE_READ = 22;
+export const MADV_POPULATE_WRITE = 23;
+
+/** A kernel whose programs can change their memory after it was mapped. Lengths are in bytes, rounded up to pages. */
+export interface ReshapeCapable {
+	mprotect(addr: bigint, length: bigint, prot: number): Ret;
+	/** `advice`: a MADV_ number */
+	madvise(addr: bigint, length: bigint, advice: number): Ret;
+	/** The new address, or minus the errno. `to`: exactly there, over what is mapped; 0n: in place where there is room, else anywhere. */
+	mremap(addr: bigint, length: bigint, newLength: bigint, to: bigint): bigint;
+}
+
+/** Whether `kernel` has `mprotect`, `madvise` and `mremap`. */
+export function isReshapeCapable(kernel: Kernel): kernel is Kernel & ReshapeCapable {
+	return "mremap" in kernel;
+}

@@ -6,13 +6,15 @@ import {
 	failsAllocations,
 	isDmaCapable,
 	isEventCapable,
+	isReshapeCapable,
 	type Kernel,
+	type ReshapeCapable,
 	type Ret,
 } from "./kernel.js";
 import { type Explains, explains } from "./why.js";
 
 /** The calls that a wrapper handles itself. */
-export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable & EventCapable & FailsAllocations & Explains>;
+export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable & EventCapable & ReshapeCapable & FailsAllocations & Explains>;
 
 /**
  * A kernel with the calls in `overrides`, which passes every other call on to `kernel`. It has `dma`,
@@ -21,8 +23,10 @@ export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable & EventCapable
 export function wrapKernel<const O extends Overrides>(
 	kernel: Kernel,
 	overrides: O,
-): Kernel & Omit<O, "dma" | "eventfd" | "failNth"> & Partial<DmaCapable & EventCapable & FailsAllocations & Explains> {
-	const { dma, eventfd, failNth, ...own } = overrides;
+): Kernel &
+	Omit<O, "dma" | "eventfd" | "failNth" | keyof ReshapeCapable> &
+	Partial<DmaCapable & EventCapable & ReshapeCapable & FailsAllocations & Explains> {
+	const { dma, eventfd, failNth, mprotect, madvise, mremap, ...own } = overrides;
 	return {
 		kind: kernel.kind,
 		open: (path, flags) => kernel.open(path, flags),
@@ -41,6 +45,11 @@ export function wrapKernel<const O extends Overrides>(
 		exit: () => kernel.exit(),
 		...(isDmaCapable(kernel) && { dma: dma ?? ((...given: Parameters<DmaCapable["dma"]>) => kernel.dma(...given)) }),
 		...(isEventCapable(kernel) && { eventfd: eventfd ?? ((count: number) => kernel.eventfd(count)) }),
+		...(isReshapeCapable(kernel) && {
+			mprotect: mprotect ?? ((...given: Parameters<ReshapeCapable["mprotect"]>) => kernel.mprotect(...given)),
+			madvise: madvise ?? ((...given: Parameters<ReshapeCapable["madvise"]>) => kernel.madvise(...given)),
+			mremap: mremap ?? ((...given: Parameters<ReshapeCapable["mremap"]>) => kernel.mremap(...given)),
+		}),
 		...(failsAllocations(kernel) && { failNth: failNth ?? ((n: number) => kernel.failNth(n)) }),
 		...(explains(kernel) && { why: (ret: Ret | bigint) => kernel.why(ret), notes: () => kernel.notes() }),
 		...own,

@@ -118,6 +118,19 @@ const CHECKS: Readonly<Record<string, Check>> = {
 		if (step.memfd !== undefined) text(step, op, "memfd");
 		if (step.offset !== undefined) address(step, op, "offset");
 	},
+	mprotect(step, op) {
+		CHECKS.munmap(step, op);
+		if (typeof step.prot !== "string" || !/^(?:r?w?|none)$/.test(step.prot)) bad("prot", op, 'is not "r", "w", "rw" or "none"');
+	},
+	madvise(step, op) {
+		CHECKS.munmap(step, op);
+		integer(step, op, "advice", 0, 0x7fffffff);
+	},
+	mremap(step, op) {
+		CHECKS.munmap(step, op);
+		address(step, op, "new_addr");
+		integer(step, op, "new_length", 0, Number.MAX_SAFE_INTEGER);
+	},
 	munmap(step, op) {
 		address(step, op, "addr");
 		integer(step, op, "length", 0, Number.MAX_SAFE_INTEGER);

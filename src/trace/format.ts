@@ -58,6 +58,31 @@ export interface MmapStep {
 	readonly offset?: TraceNumber;
 }
 
+export interface MprotectStep {
+	readonly op: "mprotect";
+	readonly addr: TraceNumber;
+	readonly length: number;
+	/** "r", "w", "rw" or "none" */
+	readonly prot: string;
+}
+
+export interface MadviseStep {
+	readonly op: "madvise";
+	readonly addr: TraceNumber;
+	readonly length: number;
+	/** MADV_ by its number */
+	readonly advice: number;
+}
+
+/** Memory that got another length, another place, or both. */
+export interface MremapStep {
+	readonly op: "mremap";
+	readonly addr: TraceNumber;
+	readonly length: number;
+	readonly new_addr: TraceNumber;
+	readonly new_length: number;
+}
+
 export interface MunmapStep {
 	readonly op: "munmap";
 	readonly addr: TraceNumber;
@@ -180,6 +205,9 @@ export type Step = (
 	| EventfdStep
 	| MmapStep
 	| MunmapStep
+	| MprotectStep
+	| MadviseStep
+	| MremapStep
 	| PokeStep
 	| PeekStep
 	| IoctlStep

@@ -2,7 +2,17 @@
 import { groupCalls, ioctlByRequest } from "../../structs/index.js";
 import { DeviceFiles } from "../kernel/device-files.js";
 import type { DmaCapable, FailsAllocations, IoBuffer, IoctlArg, Kernel, Ret } from "../kernel/kernel.js";
-import { failsAllocations, isDmaCapable, isEventCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import {
+	failsAllocations,
+	isDmaCapable,
+	isEventCapable,
+	isForkCapable,
+	isReshapeCapable,
+	POLLIN,
+	POLLOUT,
+	PROT_READ,
+	PROT_WRITE,
+} from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { pollNames, toRecordedRet } from "./answer.js";
 import { fdFields } from "./fd-fields.js";
@@ -32,6 +42,8 @@ const address = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** As a JSON number if that is exact. */
 const integer = (value: bigint): string | number => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : address(value));
+
+const protText = (prot: number): string => `${prot & PROT_READ ? "r" : ""}${prot & PROT_WRITE ? "w" : ""}` || "none";
 
 /** The names of a program's open files: their kind and a number. */
 class OpenFiles {
@@ -195,7 +207,7 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 		mmap(request) {
 			const addr = kernel.mmap(request);
 			if (addr < 0n) return addr;
-			const prot = `${request.prot & PROT_READ ? "r" : ""}${request.prot & PROT_WRITE ? "w" : ""}` || "none";
+			const prot = protText(request.prot);
 			const of = request.fd === undefined ? {} : { memfd: files.name(request.fd), offset: address(request.offset ?? 0n) };
 			writer.step({ op: "mmap", addr: address(addr), length: Number(request.length), prot, ...of });
 			return addr;
@@ -236,6 +248,24 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 			failNth(n: number): boolean {
 				failing = n;
 				return kernel.failNth(n);
+			},
+		}),
+		...(isReshapeCapable(kernel) && {
+			mprotect(addr: bigint, length: bigint, prot: number): Ret {
+				const ret = kernel.mprotect(addr, length, prot);
+				if (ret >= 0) writer.step({ op: "mprotect", addr: address(addr), length: Number(length), prot: protText(prot) });
+				return ret;
+			},
+			madvise(addr: bigint, length: bigint, advice: number): Ret {
+				const ret = kernel.madvise(addr, length, advice);
+				if (ret >= 0) writer.step({ op: "madvise", addr: address(addr), length: Number(length), advice });
+				return ret;
+			},
+			mremap(addr: bigint, length: bigint, newLength: bigint, to: bigint): bigint {
+				const at = kernel.mremap(addr, length, newLength, to);
+				if (at >= 0n)
+					writer.step({ op: "mremap", addr: address(addr), length: Number(length), new_addr: address(at), new_length: Number(newLength) });
+				return at;
 			},
 		}),
 		...(isForkCapable(kernel) && {

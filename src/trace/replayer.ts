@@ -1,13 +1,36 @@
 /** Replays one program on one kernel. */
 import { EEXIST, ENOSYS } from "../kernel/errno.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
-import { failsAllocations, isDmaCapable, isEventCapable, isForkCapable, POLLIN, POLLOUT, PROT_READ, PROT_WRITE } from "../kernel/kernel.js";
+import {
+	failsAllocations,
+	isDmaCapable,
+	isEventCapable,
+	isForkCapable,
+	isReshapeCapable,
+	POLLIN,
+	POLLOUT,
+	PROT_READ,
+	PROT_WRITE,
+} from "../kernel/kernel.js";
 import { explains, type Why } from "../kernel/why.js";
 import type { Answer } from "./answer.js";
 import { isFailure, pollMask, pollNames, recordedAnswer, recordedRet } from "./answer.js";
 import { FieldError } from "./check.js";
 import { FileNames } from "./files.js";
-import type { DmaStep, FdMap, IoctlStep, MmapStep, PreadStep, PwriteStep, ReadStep, Step, WriteStep } from "./format.js";
+import type {
+	DmaStep,
+	FdMap,
+	IoctlStep,
+	MadviseStep,
+	MmapStep,
+	MprotectStep,
+	MremapStep,
+	PreadStep,
+	PwriteStep,
+	ReadStep,
+	Step,
+	WriteStep,
+} from "./format.js";
 import { hasAnswer } from "./format.js";
 import { sameHex, scratchBytes, scratchFromHex, toHex } from "./hex.js";
 import { requestNumber, requestStruct } from "./requests.js";
@@ -175,6 +198,10 @@ export class ProgramReplay {
 			}
 			case "munmap":
 				return refused(this.#kernel.munmap(BigInt(step.addr), BigInt(step.length)));
+			case "mprotect":
+			case "madvise":
+			case "mremap":
+				return this.#reshape(step);
 			case "dma":
 				return this.#dma(step);
 			case "fork":
@@ -271,7 +298,7 @@ export class ProgramReplay {
 
 	#mmap(step: MmapStep): Outcome {
 		const addr = BigInt(step.addr);
-		const prot = (step.prot.includes("r") ? PROT_READ : 0) | (step.prot.includes("w") ? PROT_WRITE : 0);
+		const prot = protOf(step.prot);
 		const file = step.memfd === undefined ? {} : { fd: this.#files.number(step.memfd, "memfd"), offset: BigInt(step.offset ?? 0) };
 		const got = this.#kernel.mmap({ addr, length: BigInt(step.length), prot, ...file });
 		if (got === addr) return undefined;
@@ -280,6 +307,18 @@ export class ProgramReplay {
 			this.blocked = `iommuctl's own memory is where the program maps ${step.length} bytes at 0x${addr.toString(16)}`;
 			return undefined;
 		}
+		return got < 0n ? { ret: Number(got) } : { note: `memory at 0x${got.toString(16)}` };
+	}
+
+	#reshape(step: MprotectStep | MadviseStep | MremapStep): Outcome {
+		const kernel = this.#kernel;
+		if (!isReshapeCapable(kernel)) return { note: `no ${step.op}: this kernel cannot change memory that is mapped` };
+		const [addr, length] = [BigInt(step.addr), BigInt(step.length)];
+		if (step.op === "mprotect") return refused(kernel.mprotect(addr, length, protOf(step.prot)));
+		if (step.op === "madvise") return refused(kernel.madvise(addr, length, step.advice));
+		const to = BigInt(step.new_addr);
+		const got = kernel.mremap(addr, length, BigInt(step.new_length), to === addr ? 0n : to);
+		if (got === to) return undefined;
 		return got < 0n ? { ret: Number(got) } : { note: `memory at 0x${got.toString(16)}` };
 	}
 
@@ -292,6 +331,8 @@ export class ProgramReplay {
 		return events.length === recorded.length && events.every((event, i) => sameHex(event, recorded[i])) ? undefined : { events };
 	}
 }
+
+const protOf = (text: string): number => (text.includes("r") ? PROT_READ : 0) | (text.includes("w") ? PROT_WRITE : 0);
 
 /** A kernel that throws has a bug; the replay goes on and shows it. */
 function crash(error: unknown): string {

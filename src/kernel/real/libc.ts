@@ -14,6 +14,7 @@ const functions = {
 	memfd_create: 2,
 	mmap: 6,
 	mprotect: 3,
+	mremap: 5,
 	munmap: 2,
 	open: 3,
 	poll: 3,

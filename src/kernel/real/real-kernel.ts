@@ -19,7 +19,7 @@ import { getsDmaBuffer, openDmaBuffers } from "./dma-buffers.js";
 import type { Ioctl } from "./ioctl.js";
 import type { Libc } from "./libc.js";
 import { madeFile, mayMakeFile } from "./made-files.js";
-import { OwnedMemory } from "./owned-memory.js";
+import { OwnedMemory, type OwnedRange } from "./owned-memory.js";
 import type { System } from "./system.js";
 import type { Transfer } from "./transfer.js";
 import type { UserMemory } from "./user-memory.js";
@@ -33,6 +33,8 @@ const MFD_CLOEXEC = 1;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const MADV_NOHUGEPAGE = 15;
+const MREMAP_MAYMOVE = 1;
+const MREMAP_FIXED = 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
@@ -136,6 +138,65 @@ export class RealKernel implements Kernel, EventCapable {
 		return 0;
 	}
 
+	mprotect(addr: bigint, length: bigint, prot: number): Ret {
+		const range = this.#owned(addr, length);
+		if (typeof range === "number") return range;
+		// As Linux does: what lies before the first hole changes.
+		let at = addr;
+		for (const { start, end } of range.parts) {
+			if (start !== at) break;
+			const ret = this.#protect(start, end, prot);
+			if (ret < 0) return ret;
+			this.#memory.remove(start, end);
+			this.#memory.add(start, end, prot);
+			at = end;
+		}
+		return range.whole ? 0 : -ENOMEM;
+	}
+
+	madvise(addr: bigint, length: bigint, advice: number): Ret {
+		const range = this.#owned(addr, length);
+		if (typeof range === "number") return range;
+		// Of no bytes: only whether the kernel knows the advice.
+		const known = this.#libc.call("madvise", addr, 0n, advice);
+		if (known < 0) return known;
+		for (const { start, end } of range.parts) {
+			const ret = this.#libc.call("madvise", start, end - start, advice);
+			if (ret < 0) return ret;
+		}
+		return range.whole ? 0 : -ENOMEM;
+	}
+
+	mremap(addr: bigint, length: bigint, newLength: bigint, to: bigint): bigint {
+		const overlaps = to !== 0n && to < addr + pagesUp(length) && addr < to + pagesUp(newLength);
+		if (length <= 0n || newLength <= 0n || newLength > TOO_LONG || to < 0n || to % PAGE !== 0n || overlaps) return BigInt(-EINVAL);
+		const range = this.#owned(addr, length);
+		if (typeof range === "number") return BigInt(range);
+		if (!range.whole) return BigInt(-EFAULT);
+		if (to !== 0n) {
+			// The new place may be free or the program's: this process's own memory must not be replaced.
+			this.munmap(to, newLength);
+			const room = this.#libc.callForAddress("mmap", to, newLength, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0n);
+			if (room < 0n) return room;
+		}
+		const at = this.#libc.callForAddress("mremap", addr, length, newLength, to === 0n ? MREMAP_MAYMOVE : MREMAP_MAYMOVE | MREMAP_FIXED, to);
+		if (at < 0n) {
+			if (to !== 0n) this.#unmap(to, to + pagesUp(newLength));
+			return at;
+		}
+		this.#memory.remove(addr, addr + pagesUp(length));
+		this.#memory.add(at, at + pagesUp(newLength), range.parts[0].prot);
+		return at;
+	}
+
+	/** The parts of a range that the program has mapped, and whether that is all of it; -EINVAL for what cannot be a range. */
+	#owned(addr: bigint, length: bigint): { parts: readonly OwnedRange[]; whole: boolean } | Ret {
+		if (addr % PAGE !== 0n || addr < 0n || length < 0n || length > TOO_LONG) return -EINVAL;
+		const end = addr + pagesUp(length);
+		const parts = this.#memory.within(addr, end);
+		return { parts, whole: parts.reduce((sum, one) => sum + (one.end - one.start), 0n) === end - addr };
+	}
+
 	memfd(name: string, length: bigint): Ret {
 		if (name.includes("\0") || length < 0n || length > TOO_LONG) return -EINVAL;
 		const fd = this.#transfer.withText("memfd_create", name, MFD_CLOEXEC);
@@ -205,9 +266,9 @@ export class RealKernel implements Kernel, EventCapable {
 	}
 
 	/** In whole pages, like protections. */
-	#protect(start: bigint, end: bigint, prot: number): void {
+	#protect(start: bigint, end: bigint, prot: number): Ret {
 		const from = start - (start % PAGE);
-		this.#libc.call("mprotect", from, pagesUp(end - from), prot);
+		return this.#libc.call("mprotect", from, pagesUp(end - from), prot);
 	}
 
 	/** Huge pages come and go at the kernel's discretion; its answers about memory must not depend on that. */

@@ -110,6 +110,75 @@ export class AddressSpace implements UserMemory {
 		});
 	}
 
+	/**
+	 * Change the mappings of a range, cut where it begins and ends; `change` gets each and its length in pages. Of a
+	 * range with a hole, `upToHole` changes only what lies before it. The first page of the hole, or undefined if there is none.
+	 */
+	reshape(from: number, pages: number, change: (vma: Vma, pages: number) => Partial<Vma>, upToHole: boolean): number | undefined {
+		const end = from + pages;
+		let mapped = from;
+		for (const vma of this.#vmas) if (vma.start <= mapped && vma.end > mapped) mapped = vma.end;
+		const hole = mapped < end ? mapped : undefined;
+		const to = upToHole ? (hole ?? end) : end;
+		if (to === from) return hole;
+		const shaped: Vma[] = [];
+		for (const vma of this.#vmas) {
+			if (vma.end <= from || vma.start >= to) {
+				shaped.push(vma);
+				continue;
+			}
+			const [start, last] = [Math.max(vma.start, from), Math.min(vma.end, to)];
+			const part = (first: number, stop: number): Vma => ({
+				...vma,
+				start: first,
+				end: stop,
+				objectPage: vma.objectPage + (first - vma.start),
+			});
+			const inner = part(start, last);
+			if (vma.start < start) shaped.push(part(vma.start, start));
+			shaped.push({ ...inner, ...change(inner, last - start) });
+			if (vma.end > last) shaped.push(part(last, vma.end));
+		}
+		const before = this.#vmas;
+		this.#vmas = shaped;
+		for (const { object } of shaped) object.onMapping?.(1);
+		for (const { object } of before) object.onMapping?.(-1);
+		return hole;
+	}
+
+	/**
+	 * The pieces of a range that is one mapping to Linux, which joins neighbours alike: private memory with one protection, or
+	 * pages of one file in their order. undefined if it is not one, or has a hole.
+	 */
+	pieces(from: number, pages: number): Vma[] | undefined {
+		const found: Vma[] = [];
+		for (let at = from; at < from + pages; ) {
+			const vma = this.find(at);
+			const last = found.at(-1);
+			if (vma === undefined) return undefined;
+			if (last !== undefined) {
+				const anonymous = last.object.kind === "anonymous" && vma.object.kind === "anonymous";
+				const follows = vma.object === last.object && vma.objectPage === last.objectPage + (last.end - last.start);
+				if (vma.prot !== last.prot || !(anonymous || follows)) return undefined;
+			}
+			const end = Math.min(vma.end, from + pages);
+			found.push({ ...vma, start: at, end, objectPage: vma.objectPage + (at - vma.start) });
+			at = end;
+		}
+		return found;
+	}
+
+	/** Whether nothing is mapped there, and user space may map it. */
+	isFree(page: number, pages: number): boolean {
+		const next = this.#vmas[this.#lowerBound(page)];
+		return page + pages <= TASK_PAGES && (next === undefined || next.start >= page + pages);
+	}
+
+	/** The first page of a free range, or -1. */
+	findFree(pages: number): number {
+		return this.#findFree(pages);
+	}
+
 	/** Unmap everything. */
 	drop(): void {
 		const vmas = this.#vmas;

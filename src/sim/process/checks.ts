@@ -76,6 +76,35 @@ export const eventfdIoChecks = checks("eventfd(2)", {
 	countFull: check(EAGAIN, "the count {count} and the value {value} are more than 2^64-2", "there must be room: the write would wait"),
 });
 
+const addressAlignment = check(EINVAL, "addr {addr} is not a multiple of 0x1000", "addr must be a multiple of the page size");
+const hole = check(ENOMEM, "nothing is mapped at {addr}", "all of the range must be mapped");
+const addressEnd = check(ENOMEM, "{length} bytes from addr {addr} end beyond {end}", "the range must lie in user space");
+
+export const protectChecks = checks("mprotect(2)", { addressAlignment, addressEnd, hole });
+
+/** madvise that brings pages in */
+export const populateChecks = checks("madvise(2)", {
+	hole,
+	populate: check(EFAULT, "a page cannot be populated: {fault}", "the pages must be readable, or writable, as the advice says"),
+});
+
+export const adviseChecks = checks("madvise(2)", {
+	addressAlignment,
+	unknownAdvice: check(EINVAL, "advice is {advice}", "the advice must be one that the kernel knows"),
+	addressEnd: check(EINVAL, "{length} bytes from addr {addr} end beyond {end}", "the range must lie in user space"),
+	populate: populateChecks,
+	hole,
+});
+
+export const remapChecks = checks("mremap(2)", {
+	addressAlignment,
+	lengthZero: check(EINVAL, "the lengths are {length} and {new}", "both lengths must be at least 1"),
+	target: check(EINVAL, "the new address {to} with {length} bytes cannot be mapped", "the ranges must lie in user space, at whole pages"),
+	overlap: check(EINVAL, "the new range at {to} overlaps the old one at {addr}", "the ranges must not overlap"),
+	oneMapping: check(EFAULT, "{length} bytes from addr {addr} are not of one mapping", "the old range must lie in one mapping"),
+	noGap: check(ENOMEM, "no gap of {length} bytes is left in the address space", "the address space must have room for the mapping"),
+});
+
 /** Looking at a program's memory, and changing it. */
 export const peekChecks = checks("process_vm_readv(2)", {
 	notMapped: check(EFAULT, "memory at {addr} cannot be {done}: {fault}", "the memory must be mapped"),

@@ -6,6 +6,7 @@ import {
 	type MmapRequest,
 	PROT_READ,
 	PROT_WRITE,
+	type ReshapeCapable,
 	type Ret,
 } from "../../kernel/kernel.js";
 import { AddressSpace } from "../memory/address-space.js";
@@ -17,21 +18,24 @@ import { EventfdFile } from "./eventfd.js";
 import type { SimFile } from "./file.js";
 import { DescriptorTable } from "./files.js";
 import { MemfdFile } from "./memfd.js";
+import { Reshaper } from "./reshape.js";
 import type { DeviceNodes, KernelServices } from "./services.js";
 
 /** A process on the simulated kernel, with its own memory and open files. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes>
 	extends ProcessCalls<System>
-	implements Kernel, EventCapable, ForkCapable
+	implements Kernel, EventCapable, ForkCapable, ReshapeCapable
 {
 	readonly kind = "sim";
 	readonly memory: AddressSpace;
 	readonly #files: DescriptorTable;
+	readonly #reshaper: Reshaper;
 
 	constructor(system: System) {
 		super(system);
 		this.memory = new AddressSpace(system.reasons);
 		this.#files = new DescriptorTable(system);
+		this.#reshaper = new Reshaper(this.memory, system.physical, system.reasons);
 	}
 
 	file(fd: number): SimFile | undefined {
@@ -70,6 +74,21 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		if (backing === undefined) return reasons.failBig(mmapChecks.notMappable, file.kind);
 		if (typeof backing === "number") return BigInt(backing);
 		return this.memory.map(addr, pages, backing.object, backing.page, prot);
+	}
+
+	mprotect(addr: bigint, length: bigint, prot: number): Ret {
+		this.reasons.begin("mprotect");
+		return this.#reshaper.mprotect(addr, length, prot);
+	}
+
+	madvise(addr: bigint, length: bigint, advice: number): Ret {
+		this.reasons.begin("madvise");
+		return this.#reshaper.madvise(addr, length, advice);
+	}
+
+	mremap(addr: bigint, length: bigint, newLength: bigint, to: bigint): bigint {
+		this.reasons.begin("mremap");
+		return this.#reshaper.mremap(addr, length, newLength, to);
 	}
 
 	munmap(addr: bigint, length: bigint): Ret {

@@ -127,6 +127,25 @@ export class ProgramWriter {
 			case "mmap":
 				this.#mmap(step);
 				return;
+			case "mprotect": {
+				const prot = protection(step.prot);
+				this.#answers(`mprotect(${this.#memory(step.addr)}, ${number(step.length)}, ${prot})`, { ret: 0 });
+				return;
+			}
+			case "madvise":
+				this.#answers(`madvise(${this.#memory(step.addr)}, ${number(step.length)}, ${step.advice})`, { ret: 0 });
+				return;
+			case "mremap": {
+				const [from, to] = [this.#memory(step.addr), this.#memory(step.new_addr)];
+				const moved = BigInt(step.addr) !== BigInt(step.new_addr);
+				const how = moved ? `MREMAP_MAYMOVE | MREMAP_FIXED, ${to}` : "0";
+				this.#mapped.delete(BigInt(step.addr));
+				this.#mapped.set(BigInt(step.new_addr), BigInt(step.new_length));
+				this.#needs.helpers.add("answers");
+				const call = `mremap(${from}, ${number(step.length)}, ${number(step.new_length)}, ${how})`;
+				this.#say(`answers(${this.#step}, "mremap", ${call} == ${to} ? 0 : -1, 0, 0);`);
+				return;
+			}
 			case "munmap":
 				this.#mapped.delete(BigInt(step.addr));
 				this.#answers(`munmap(${this.#memory(step.addr)}, ${number(step.length)})`, { ret: 0 });
@@ -166,8 +185,7 @@ export class ProgramWriter {
 	}
 
 	#mmap(step: Step & { op: "mmap" }): void {
-		const prot =
-			[step.prot.includes("r") && "PROT_READ", step.prot.includes("w") && "PROT_WRITE"].filter(Boolean).join(" | ") || "PROT_NONE";
+		const prot = protection(step.prot);
 		const flags = `${step.memfd === undefined ? "MAP_PRIVATE | MAP_ANONYMOUS" : "MAP_SHARED"} | MAP_FIXED_NOREPLACE`;
 		const of = step.memfd === undefined ? "-1, 0" : `${this.#file(step.memfd)}, ${number(BigInt(step.offset ?? 0))}`;
 		this.#mapped.set(BigInt(step.addr), BigInt(step.length));
@@ -404,3 +422,6 @@ const mask = (names: readonly PollName[]): string => names.map((name) => `POLL${
 function kindOfCall(step: IoctlStep): string {
 	return (ioctlByName(step.request) ?? ioctlByRequest(requestNumber(step.request)))?.makes?.find(isMadeFile)?.file ?? "";
 }
+
+const protection = (prot: string): string =>
+	[prot.includes("r") && "PROT_READ", prot.includes("w") && "PROT_WRITE"].filter(Boolean).join(" | ") || "PROT_NONE";

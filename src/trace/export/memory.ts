@@ -31,6 +31,9 @@ export class ProgramMemory {
 			if (this.#end + length > this.#room) return;
 			this.#regions.push({ addr: BigInt(step.addr), length, base: this.#base + this.#end });
 			this.#end += length;
+		} else if (step.op === "mremap") {
+			const { addr, new_addr: to } = { addr: BigInt(step.addr), new_addr: BigInt(step.new_addr) };
+			this.#regions = this.#regions.map((region) => (region.addr === addr ? { ...region, addr: to } : region));
 		} else if (step.op === "munmap") {
 			const addr = BigInt(step.addr);
 			this.#regions = this.#regions.filter((region) => region.addr !== addr);

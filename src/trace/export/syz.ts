@@ -54,6 +54,8 @@ class SyzWriter {
 			case "mmap":
 			case "munmap":
 			case "poke":
+			case "mprotect":
+			case "madvise":
 				// In syzkaller's programs, memory is always mapped and is written through the calls' pointers.
 				return [];
 			case "ioctl":

@@ -50,6 +50,17 @@ function ownFields(step: Step): NormalField[] {
 				text("prot", step.prot),
 				...(step.memfd === undefined ? [] : [file("memfd", step.memfd), text("offset", hexNumber(step.offset ?? 0))]),
 			];
+		case "mprotect":
+			return [address("addr", step.addr), text("length", step.length), text("prot", step.prot)];
+		case "madvise":
+			return [address("addr", step.addr), text("length", step.length), text("advice", step.advice)];
+		case "mremap":
+			return [
+				address("addr", step.addr),
+				text("length", step.length),
+				address("new_addr", step.new_addr),
+				text("new_length", step.new_length),
+			];
 		case "munmap":
 			return [address("addr", step.addr), text("length", step.length)];
 		case "poke":

@@ -65,6 +65,12 @@ function callArguments(step: Step): string[] {
 			];
 		case "munmap":
 			return [`${step.addr}`, `length ${step.length}`];
+		case "mprotect":
+			return [`${step.addr}`, `length ${step.length}`, step.prot];
+		case "madvise":
+			return [`${step.addr}`, `length ${step.length}`, `advice ${step.advice}`];
+		case "mremap":
+			return [`${step.addr}`, `length ${step.length}`, `new length ${step.new_length}`];
 		case "poke":
 			return [`${step.addr}`, bytesText(step.data)];
 		case "peek":
@@ -115,6 +121,7 @@ export function pathAt(step: IoctlStep, offset: number): string {
 function answerText(step: Step): string {
 	if (step.op === "open" && step.ret === undefined) return step.fd ?? "";
 	if (step.op === "memfd" || step.op === "eventfd") return step.fd;
+	if (step.op === "mremap") return `${step.new_addr}`;
 	if (step.op === "poll") return step.revents.length === 0 ? "nothing" : step.revents.join("|");
 	if (step.op === "peek") return bytesText(step.data);
 	if (step.op === "dma") return step.events === undefined ? "" : step.events.length === 0 ? "no event" : step.events.join(" ");

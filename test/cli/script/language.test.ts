@@ -178,6 +178,45 @@ describe("process", () => {
 	});
 });
 
+describe("memory that changes under its mappings", () => {
+	const lines = [
+		"ioas = ioas alloc",
+		"selftest mock-domain $ioas",
+		"b = mem alloc 16k",
+		"mem write $b --fill 0xaa --length 16k",
+		"ioas map $ioas --user-va $b --length 16k --iova 0x1000000",
+		"mem advise $b+4k 4k dontneed",
+		"mem read $b+4k 1",
+		"mem protect $b+8k 4k none",
+		"expect EFAULT ioas map $ioas --user-va $b --length 16k",
+		"mem protect $b+8k 4k rw",
+		"c = mem remap $b 16k --to 0x200000000",
+		"expect EFAULT mem read $b 1",
+		"d = mem remap $c 16k 32k",
+		"mem read $d+28k 1",
+		"expect ENOMEM mem protect $d 64k r",
+		"p = mem alloc 4k --prot none",
+		"expect EFAULT mem advise $p 4k populate-read",
+	];
+
+	test("in a script, recorded, replayed, and as C", () => {
+		const trace = join(folder, "reshape.jsonl");
+		const ran = script(lines, "--record", trace);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.status).toBe(0);
+		expect(ran.stdout).toMatch(/7f0000001000 {2}00 /);
+		expect(iommuctl(["replay", trace]).stdout).toContain("6 steps, 0 differing");
+		const shown = iommuctl(["trace", "show", trace]).stdout;
+		expect(shown).toContain("mremap(0x7f0000000000, length 16384, new length 16384) = 0x200000000\n");
+		expect(iommuctl(["trace", "export", "--c", trace]).stdout).toContain("MREMAP_MAYMOVE | MREMAP_FIXED, memory(0x200000000)");
+	});
+
+	test("what is not a protection or an advice is named", () => {
+		expect(script(["mem protect 0 4k x"]).stderr).toContain('error: PROT: "x" is not a protection\n    give r, w, rw or none');
+		expect(script(["mem advise 0 4k dontnead"]).stderr).toContain('error: ADVICE: "dontnead" is not known\n    did you mean dontneed?');
+	});
+});
+
 describe("the kernel's log", () => {
 	test("expect no warning holds where there is none; marks are none", () => {
 		const ran = script(["ioas alloc", "expect no warning", "kernel log --since-mark"], "--mark");

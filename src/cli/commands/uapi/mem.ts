@@ -1,13 +1,24 @@
 /** `mem`: memory of the program, to map and to look at. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { PROT_READ, PROT_WRITE } from "../../../kernel/kernel.js";
+import { EnvironmentError } from "../../../kernel/environment-error.js";
+import {
+	isReshapeCapable,
+	type Kernel,
+	MADV_DONTNEED,
+	MADV_POPULATE_READ,
+	MADV_POPULATE_WRITE,
+	PROT_READ,
+	PROT_WRITE,
+	type ReshapeCapable,
+} from "../../../kernel/kernel.js";
 import { bytesGiven, bytesOptions } from "../../call/bytes-option.js";
 import { showIo } from "../../call/io-result.js";
 import { parseFd, parseLength, parseNumber } from "../../call/natural.js";
 import { announce } from "../../frame/announce.js";
 import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
 import { type Outcome, UsageError } from "../../frame/exit.js";
+import { didYouMean } from "../../frame/suggest.js";
 import { hex, hexBytes, hexDump, sizeText } from "../../frame/text.js";
 
 async function alloc(inv: Invocation): Promise<Outcome> {
@@ -36,8 +47,9 @@ async function alloc(inv: Invocation): Promise<Outcome> {
 	});
 }
 
-function protection(text: string): number {
-	if (!/^r?w?$/.test(text)) throw new UsageError(`--prot: "${text}" is not a protection`, "give r, w or rw");
+function protection(text: string, where = "--prot"): number {
+	if (text === "none") return 0;
+	if (!/^(?:r|w|rw)$/.test(text)) throw new UsageError(`${where}: "${text}" is not a protection`, "give r, w, rw or none");
 	return (text.includes("r") ? PROT_READ : 0) | (text.includes("w") ? PROT_WRITE : 0);
 }
 
@@ -116,6 +128,72 @@ async function free(inv: Invocation): Promise<Outcome> {
 	});
 }
 
+/** A kernel on which mapped memory can be changed. */
+async function reshapeable({ context }: Invocation): Promise<Kernel & ReshapeCapable> {
+	const kernel = await context.kernel();
+	if (!isReshapeCapable(kernel)) throw new EnvironmentError("this kernel cannot change memory that is mapped", "use --kernel sim or real");
+	return kernel;
+}
+
+async function protect(inv: Invocation): Promise<Outcome> {
+	const [addr, length] = [parseNumber(inv.args[0], "ADDRESS"), parseNumber(inv.args[1], "LENGTH")];
+	const prot = protection(inv.args[2], "PROT");
+	await announce(inv);
+	const ret = (await reshapeable(inv)).mprotect(addr, length, prot);
+	const headline = `${sizeText(length)} at ${hex(addr)}: ${inv.args[2]}`;
+	return await showIo(inv, { command: "mem protect", call: "mprotect", ret: ret < 0 ? -1 : 0, errno: ret < 0 ? -ret : 0, headline });
+}
+
+/** MADV_ numbers of Linux, those that need no privilege and hold for whole mappings or pages. */
+const advice: Readonly<Record<string, number>> = {
+	normal: 0,
+	random: 1,
+	sequential: 2,
+	willneed: 3,
+	dontneed: MADV_DONTNEED,
+	free: 8,
+	hugepage: 14,
+	nohugepage: 15,
+	cold: 20,
+	pageout: 21,
+	"populate-read": MADV_POPULATE_READ,
+	"populate-write": MADV_POPULATE_WRITE,
+};
+
+async function advise(inv: Invocation): Promise<Outcome> {
+	const [addr, length] = [parseNumber(inv.args[0], "ADDRESS"), parseNumber(inv.args[1], "LENGTH")];
+	const word = inv.args[2].toLowerCase();
+	if (!Object.hasOwn(advice, word))
+		throw new UsageError(`ADVICE: "${inv.args[2]}" is not known`, didYouMean(word, Object.keys(advice)) ?? Object.keys(advice).join(", "));
+	await announce(inv);
+	const ret = (await reshapeable(inv)).madvise(addr, length, advice[word]);
+	const headline = `${sizeText(length)} at ${hex(addr)}: ${word}`;
+	return await showIo(inv, { command: "mem advise", call: "madvise", ret: ret < 0 ? -1 : 0, errno: ret < 0 ? -ret : 0, headline });
+}
+
+async function remap(inv: Invocation): Promise<Outcome> {
+	const { context, options } = inv;
+	const [addr, length] = [parseNumber(inv.args[0], "ADDRESS"), parseNumber(inv.args[1], "LENGTH")];
+	const newLength = inv.args[2] === undefined ? length : parseNumber(inv.args[2], "NEW");
+	const to = options.to === undefined ? 0n : parseNumber(options.to as string, "--to");
+	await announce(inv);
+	const got = (await reshapeable(inv)).mremap(addr, length, newLength, to);
+	if (got >= 0n) {
+		context.regions.delete(addr);
+		context.regions.set(got, { addr: got, length: newLength, what: "mem remap" });
+	}
+	return await showIo(inv, {
+		command: "mem remap",
+		call: "mremap",
+		ret: got < 0n ? -1 : got,
+		errno: got < 0n ? Number(-got) : 0,
+		headline: `${sizeText(newLength)} at ${hex(got)}`,
+		json: { address: hex(got < 0n ? 0n : got), length: hex(newLength) },
+		value: got < 0n ? undefined : got,
+		fields: { length: newLength },
+	});
+}
+
 const address = { name: "ADDRESS", doc: "in the program's memory" };
 
 const commands: readonly CommandSpec[] = [
@@ -125,7 +203,7 @@ const commands: readonly CommandSpec[] = [
 		args: [{ name: "LENGTH", doc: "bytes, rounded up to pages" }],
 		options: () => [
 			{ flags: "--at <address>", doc: "exactly at this address (EEXIST if something is mapped there)" },
-			{ flags: "--prot <rw>", value: { names: ["r", "w", "rw"] }, doc: "what the program may do: r, w or rw (rw)" },
+			{ flags: "--prot <rw>", value: { names: ["r", "w", "rw", "none"] }, doc: "what the program may do: r, w, rw or none (rw)" },
 			{ flags: "--memfd <fd>", doc: "map this file's memory, shared" },
 			{ flags: "--iommu", doc: "map what a driver offers at --offset of /dev/iommu: the registers of a virtual IOMMU" },
 			{ flags: "--offset <bytes>", doc: "where in the file" },
@@ -171,6 +249,50 @@ const commands: readonly CommandSpec[] = [
 			["mem write $buffer --fill 0xaa --length 4k", ""],
 		],
 		run: write,
+	},
+	{
+		name: "protect",
+		summary: "change what the program may do with memory",
+		args: [
+			address,
+			{ name: "LENGTH", doc: "bytes, rounded up to pages" },
+			{ name: "PROT", value: { names: ["r", "w", "rw", "none"] }, doc: "r, w, rw or none" },
+		],
+		groups: ["kernel", "expect"],
+		examples: [["mem protect $buffer 4k none", "pinning it is EFAULT from then on"]],
+		run: protect,
+	},
+	{
+		name: "advise",
+		summary: "tell the kernel how memory is used",
+		details: [
+			"dontneed gives private memory new pages of zeroes; what is pinned keeps the old ones. populate-read and populate-write bring pages",
+			"in. The others change nothing that the simulated kernel shows.",
+		].join("\n"),
+		args: [
+			address,
+			{ name: "LENGTH", doc: "bytes, rounded up to pages" },
+			{ name: "ADVICE", value: { names: Object.keys(advice) }, doc: "dontneed, populate-write and so on: MADV_ names in small letters" },
+		],
+		groups: ["kernel", "expect"],
+		examples: [["mem advise $buffer 4k dontneed", ""]],
+		run: advise,
+	},
+	{
+		name: "remap",
+		summary: "move memory, or change its length",
+		args: [
+			address,
+			{ name: "LENGTH", doc: "bytes that are there" },
+			{ name: "NEW", doc: "the new length in bytes; if not given, the same", optional: true },
+		],
+		options: () => [{ flags: "--to <address>", doc: "exactly there, over what the program has there (else in place, or anywhere)" }],
+		groups: ["kernel", "expect", "quiet"],
+		examples: [
+			["mem remap $buffer 4k 64k", ""],
+			["mem remap $buffer 4k --to 0x200000000", ""],
+		],
+		run: remap,
 	},
 	{
 		name: "free",
