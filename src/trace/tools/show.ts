@@ -35,9 +35,18 @@ export function verdict(step: Step): "ok" | "failed" | "none" {
 	return "ret" in step && step.ret === -1 ? "failed" : "ok";
 }
 
+/** The process and the thread of a step, where it is not the program's first. */
+function madeBy(step: Step): string | undefined {
+	if (step.op === "exit") return undefined;
+	const process = step.op === "fork" ? step.parent : step.process;
+	const thread = step.thread === undefined ? undefined : `thread ${step.thread}`;
+	return process === undefined && thread === undefined ? undefined : [process, thread].filter((each) => each !== undefined).join(" ");
+}
+
 /** A step as one line: the call with its arguments by name, and the answer. */
 export function stepLine(step: Step, paints: Paints = plainPaints): string {
-	const by = step.process === undefined || step.op === "fork" || step.op === "exit" ? "" : `${paints.faint(`[${step.process}]`)} `;
+	const who = madeBy(step);
+	const by = who === undefined ? "" : `${paints.faint(`[${who}]`)} `;
 	const call = `${by}${paints.name(step.op)}(${callArguments(step).join(", ")})`;
 	const kind = verdict(step);
 	if (step.pending) return `${call} ${paints.bad("= ?")} ${paints.faint("(it had not returned when the recording ended)")}`;

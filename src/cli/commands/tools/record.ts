@@ -15,7 +15,7 @@ const ENOENT = 2;
 /** The files that belong to iommufd and VFIO. */
 const PATHS = ["/dev/iommu", "/dev/vfio/*"];
 
-async function run({ args, options, common, io, err }: Invocation): Promise<Outcome> {
+async function run({ args, options, io, err }: Invocation): Promise<Outcome> {
 	const [file, program, ...rest] = args;
 	if (program === undefined) throw new UsageError("no program is given", "iommuctl record FILE -- PROGRAM ARGS");
 	const { recordProgram } = await import("../../../record/index.js");
@@ -42,7 +42,7 @@ async function run({ args, options, common, io, err }: Invocation): Promise<Outc
 		worker: new URL("recorder.cjs", import.meta.url),
 		stub: new URL("recorded.cjs", import.meta.url).pathname,
 	});
-	if (!common.quiet) {
+	if (!options.quiet) {
 		const { programs, unknown } = ended;
 		const found = programs === 0 ? "it opened neither /dev/iommu nor /dev/vfio" : plural(programs, "program");
 		io.stderr.write(`${err.faint(`${file}: ${found}`)}\n`);
@@ -104,6 +104,7 @@ const family: Family = {
 			options: () => [
 				{ flags: "--time", doc: "steps have the time of the call and how long it took, in microseconds" },
 				{ flags: "--with-memory", doc: "also keep the contents of memory that a device gets at" },
+				{ flags: "-q, --quiet", doc: "do not say afterwards what was recorded" },
 			],
 			examples: [
 				["record vmm.jsonl -- ./my-vmm --device vfio-pci", "record what it asks of the kernel"],
