@@ -25,6 +25,8 @@ export class Process {
 	started = true;
 	/** what it belongs to once it has a recorded file */
 	member: Member | undefined;
+	/** name of the file that stands for all files of other kinds */
+	other: string | undefined;
 	readonly files = new Map<number, OpenFile>();
 	/** descriptors whose calls stop */
 	readonly filtered = new Set<number>();
@@ -39,6 +41,7 @@ export class Process {
 	fork(pid: number): Process {
 		const child = new Process(pid);
 		child.started = this.started;
+		child.other = this.other;
 		for (const [fd, file] of this.files) child.add(fd, file);
 		for (const fd of this.filtered) child.filtered.add(fd);
 		child.memoryFiltered = this.memoryFiltered;

@@ -174,9 +174,19 @@ class IoctlCall {
 		if (known !== undefined) return known.name;
 		if (process.link(fd) === undefined) return NO_FILE_NAME;
 		const memfd = this.#memory.memfd(fd);
-		if (memfd === undefined) return NO_FILE_NAME;
+		if (memfd === undefined) return this.#other();
 		this.#before.push(...memfd.steps);
 		return memfd.name;
+	}
+
+	/** A file of any other kind: in the trace another context stands for it, which is as wrong where a certain kind is needed. */
+	#other(): string {
+		const { process } = this.#call;
+		if (process.other === undefined) {
+			process.other = this.#program.named("other");
+			this.#before.push({ op: "open", path: "/dev/iommu", fd: process.other });
+		}
+		return process.other;
 	}
 
 	#made(fd: number, kind: string): string {
