@@ -7,6 +7,7 @@ const GETEVENTMSG = 0x4201;
 const GETREGSET = 0x4204;
 const SETREGSET = 0x4205;
 const SEIZE = 0x4206;
+const DETACH = 17;
 const LISTEN = 0x4208;
 const GET_SYSCALL_INFO = 0x420e;
 const NT_PRSTATUS = 1;
@@ -16,9 +17,10 @@ const TRACEFORK = 1 << 1;
 const TRACEVFORK = 1 << 2;
 const TRACECLONE = 1 << 3;
 const TRACEEXEC = 1 << 4;
+const TRACEEXIT = 1 << 6;
 const TRACESECCOMP = 1 << 7;
 const EXITKILL = 1 << 20;
-const OPTIONS = TRACESYSGOOD | TRACEFORK | TRACEVFORK | TRACECLONE | TRACEEXEC | TRACESECCOMP | EXITKILL;
+const OPTIONS = TRACESYSGOOD | TRACEFORK | TRACEVFORK | TRACECLONE | TRACEEXEC | TRACEEXIT | TRACESECCOMP | EXITKILL;
 
 const WUNTRACED = 2;
 const WNOTHREAD = 0x20000000;
@@ -66,6 +68,11 @@ export class Ptrace {
 	/** `signal`: the one that is delivered */
 	resume(tid: number, way: Way, signal = 0): void {
 		this.#native.call("ptrace", WAYS[way], tid, 0, signal);
+	}
+
+	/** Ends the tracing of a stopped thread, which goes on. */
+	detach(tid: number): void {
+		this.#native.call("ptrace", DETACH, tid, 0, 0);
 	}
 
 	/** The number that goes with the event: the new thread's, or the old one's after an exec. */
@@ -122,11 +129,12 @@ const SIGTSTP = 20;
 const SIGTTIN = 21;
 const SIGTTOU = 22;
 
-const EVENTS: Readonly<Record<number, "born" | "exec" | "seccomp" | "stop">> = {
+const EVENTS: Readonly<Record<number, "born" | "exec" | "exits" | "seccomp" | "stop">> = {
 	1: "born",
 	2: "born",
 	3: "born",
 	4: "exec",
+	6: "exits",
 	7: "seccomp",
 	128: "stop",
 };
@@ -137,7 +145,7 @@ export type Event =
 	| { readonly what: "killed"; readonly signal: number }
 	/** `frozen`: stopped by a signal, until SIGCONT comes */
 	| { readonly what: "stop"; readonly frozen: boolean }
-	| { readonly what: "born" | "exec" | "seccomp" | "end of call" | "other" }
+	| { readonly what: "born" | "exec" | "exits" | "seccomp" | "end of call" | "other" }
 	| { readonly what: "signal"; readonly signal: number };
 
 export function eventOf(status: number): Event {

@@ -38,6 +38,7 @@ export class Tracer {
 	readonly #pending = new Map<number, AtEnd>();
 	readonly #started: () => void;
 	#first = 0;
+	#began = false;
 	#end: TraceEnd | undefined;
 
 	constructor({ native, recorder, started }: TracerOptions) {
@@ -105,7 +106,13 @@ export class Tracer {
 		switch (event.what) {
 			case "exited":
 			case "killed":
-				this.#gone(tid, event.what === "exited" ? { code: event.code } : { signal: event.signal });
+				if (tid === this.#first) this.#end = this.#endOf(event.what === "exited" ? { code: event.code } : { signal: event.signal });
+				this.#gone(tid);
+				return;
+			case "exits":
+				// Its parent may wait for it at the very moment it ends, and would find nothing while it is traced.
+				this.#gone(tid);
+				this.#ptrace.detach(tid);
 				return;
 			case "born":
 				this.#born(this.#ptrace.message(tid), this.#threads.get(tid));
@@ -196,12 +203,14 @@ export class Tracer {
 	}
 
 	#exec(tid: number): void {
-		const process = this.#threads.get(tid);
+		const process = this.#recorder.processes.get(tid);
 		if (process === undefined) return;
+		this.#threads.set(tid, process);
 		for (const [other, of] of [...this.#threads]) if (of === process && other !== tid) this.#threads.delete(other);
 		this.#pending.delete(tid);
 		if (!process.started) {
 			process.started = true;
+			this.#began = true;
 			this.#started();
 			return;
 		}
@@ -209,13 +218,17 @@ export class Tracer {
 		this.#recorder.left(process, new Set([...process.files.keys()].filter((fd) => open.has(fd))));
 	}
 
-	#gone(tid: number, end: { code: number } | { signal: number }): void {
+	/** A thread ends; with the last one, its process. */
+	#gone(tid: number): void {
 		const process = this.#threads.get(tid);
 		this.#threads.delete(tid);
 		this.#pending.delete(tid);
-		if (process?.pid !== tid) return;
-		if (tid === this.#first) this.#end = process.started ? end : { unstarted: "code" in end ? end.code : 128 + end.signal };
+		if (process === undefined || [...this.#threads.values()].includes(process)) return;
 		this.#left(process);
+	}
+
+	#endOf(end: { code: number } | { signal: number }): TraceEnd {
+		return this.#began ? end : { unstarted: "code" in end ? end.code : 128 + end.signal };
 	}
 
 	#left(process: Process): void {
