@@ -27,8 +27,10 @@ export function sinceMark(lines: readonly string[]): readonly string[] {
 export function marked(handle: KernelHandle): KernelHandle {
 	const mark = handle.mark;
 	if (!mark) throw new UsageError("--mark: this kernel's log cannot be written here");
+	// From here on, so that `expect no warning` begins here too and leaves the first mark in.
+	handle.beginLog?.();
 	mark(`${markPrefix}begin ${process.pid}`);
-	return { ...handle, kernel: marking(handle.kernel, (text) => mark(`${markPrefix}${text}`)) };
+	return { ...handle, beginLog: undefined, kernel: marking(handle.kernel, (text) => mark(`${markPrefix}${text}`)) };
 }
 
 function marking(kernel: Kernel, mark: (text: string) => void): Kernel {
