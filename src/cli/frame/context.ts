@@ -131,8 +131,8 @@ export class Context {
 		const handle = await this.handle();
 		if (!isForkCapable(handle.kernel))
 			throw new EnvironmentError(
-				`process ${name}: this kernel cannot be given a second process here`,
-				"use --kernel sim, without --inject",
+				`process ${name}: only the simulated kernel has child processes`,
+				"use --kernel sim, without --inject and --why",
 			);
 		const kernel = handle.kernel.fork(name);
 		const fd = await this.iommu();
