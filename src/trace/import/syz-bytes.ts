@@ -102,6 +102,37 @@ export function shapeless(items: readonly SyzArg[], values: SyzValues): Buffer {
 	);
 }
 
+/** A variable that the answer sets, and where in the bytes it is. */
+export interface ShapelessResult {
+	readonly item: SyzArg & { kind: "result" };
+	/** bytes from the argument's beginning */
+	readonly offset: number;
+	/** bytes */
+	readonly size: number;
+}
+
+/** The variables that a shapeless argument sets: `@ANYRES32=<r1=>0x0`. */
+export function resultsIn(arg: SyzArg): ShapelessResult[] {
+	const found: ShapelessResult[] = [];
+	let offset = 0;
+	const walk = (item: SyzArg): void => {
+		if (item.kind === "list") for (const one of item.items) walk(one);
+		else if (item.kind === "data") offset += item.bytes.length;
+		else if (item.kind === "pointer") offset += 8;
+		else if (item.kind === "union") {
+			const size = WORDS[item.name] ?? { ANYRESDEC: 20, ANYRESHEX: 18, ANYRESOCT: 23 }[item.name];
+			if (size === undefined) {
+				if (item.arg) walk(item.arg);
+				return;
+			}
+			if (item.arg?.kind === "result" && item.name in WORDS) found.push({ item: item.arg, offset, size });
+			offset += size;
+		}
+	};
+	walk(arg);
+	return found;
+}
+
 function member({ name, arg }: SyzArg & { kind: "union" }, values: SyzValues): Buffer {
 	if (arg === undefined) return Buffer.alloc(0);
 	const size = WORDS[name];

@@ -2,7 +2,7 @@
 import { failsAllocations, type Kernel, PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
 import { SYZ_SIZE, type SyzCall } from "../export/syz-calls.js";
 import { areaOf, DataArea } from "./syz-area.js";
-import { contentsOf, NotMade, readField, type SyzValues, structBytes } from "./syz-bytes.js";
+import { contentsOf, NotMade, readField, resultsIn, type SyzValues, structBytes } from "./syz-bytes.js";
 import { syzCallNamed } from "./syz-named.js";
 import { parseSyz, type SyzArg, type SyzLine } from "./syz-parse.js";
 
@@ -115,7 +115,8 @@ class Run implements SyzValues {
 		if (arg.arg === undefined) return this.#kernel.ioctl(file, request, this.number(arg));
 		const bytes = arg.any ? contentsOf(arg, undefined, this) : structBytes(described, arg.arg, this);
 		const ret = this.#kernel.ioctl(file, request, bytes);
-		if (keep) this.#results(described, arg.arg, bytes, ret);
+		if (keep && arg.any) this.#shapelessResults(arg.arg, bytes, ret);
+		else if (keep) this.#results(described, arg.arg, bytes, ret);
 		return ret;
 	}
 
@@ -125,6 +126,12 @@ class Run implements SyzValues {
 			const item = arg.items[at];
 			if (item?.kind === "result") this.#variables.set(item.name, ret < 0 ? this.number(item.arg) : readField(bytes, field));
 		});
+	}
+
+	/** As `#results`, in an argument whose shape syzkaller gave up. */
+	#shapelessResults(arg: SyzArg, bytes: Buffer, ret: number): void {
+		for (const { item, offset, size } of resultsIn(arg))
+			this.#variables.set(item.name, ret < 0 ? this.number(item.arg) : readField(bytes, { offset, size }));
 	}
 
 	get start(): bigint {

@@ -99,6 +99,20 @@ describe("calls", () => {
 		]);
 	});
 
+	it("a struct without a shape sets variables from where they are in it", () => {
+		const { lines } = program(
+			'ioctl$IOMMU_IOAS_ALLOC(r0, 0x3b81, &(0x7f0000000080)=ANY=[@ANYBLOB="0c000000", @ANYRES32=0x0, @ANYRES32=<r8=>0x0])',
+			"ioctl$IOMMU_IOAS_UNMAP$ALL(r0, 0x3b86, &(0x7f0000000200)={0x18, r8})",
+			'ioctl$IOMMU_IOAS_ALLOC(r0, 0x3b81, &(0x7f0000000080)=ANY=[@ANYBLOB="0c000000ffffffff", @ANYRES32=<r9=>0x7])',
+			"ioctl$IOMMU_IOAS_UNMAP$ALL(r0, 0x3b86, &(0x7f0000000200)={0x18, r9})",
+		);
+		const id = /out_ioas_id=(\d+)/.exec(lines.at(-4) ?? "")?.[1];
+		expect(lines.at(-3)).toBe(`ioctl(iommu1, IOMMU_IOAS_UNMAP, {ioas_id=${id} length=0xffffffffffffffff}) = 0 {length=0}`);
+		// A call that failed sets the value that the program has there.
+		expect(lines.at(-2)).toMatch(/ = -1 EOPNOTSUPP|= -1 ENOTSUP/);
+		expect(lines.at(-1)).toBe("ioctl(iommu1, IOMMU_IOAS_UNMAP, {ioas_id=7 length=0xffffffffffffffff}) = -1 ENOENT");
+	});
+
 	it("plain openat, close and ioctl, VFIO's own names, and calls that syzkaller does not describe by the name of the uAPI", () => {
 		const { lines, skipped } = imported(
 			[
