@@ -10,7 +10,7 @@ export interface Fragment {
 	readonly removed: readonly string[];
 }
 
-const HUNK = /^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@ ?(.*)$/;
+const HUNK = /^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(.*)$/;
 
 /** Whether a text is a unified diff: a patch of git, or what diff -u prints. */
 export const isDiff = (text: string): boolean => /^--- \S.*\r?\n\+\+\+ \S.*\r?\n@@ -\d/m.test(text);
@@ -22,6 +22,16 @@ interface Hunk {
 	readonly removed: readonly string[];
 }
 
+/** Whether a line is not one of a hunk any more: the next hunk or file, a mail's signature or its text. */
+function endsHunk(lines: readonly string[], at: number): boolean {
+	const line = lines[at];
+	if (line === "-- ") return true;
+	if (line.startsWith("--- ") && lines[at + 1]?.startsWith("+++ ")) return true;
+	// An empty line is one of the hunk whose space was lost on the way, if the hunk goes on behind it.
+	if (line === "") return !/^[-+ \\]/.test(lines[at + 1] ?? "") || endsHunk(lines, at + 1);
+	return !/^[-+ \\]/.test(line);
+}
+
 function* hunksOf(text: string): Generator<Hunk> {
 	const lines = text.split(/\r?\n/);
 	let file = "";
@@ -30,27 +40,18 @@ function* hunksOf(text: string): Generator<Hunk> {
 		if (to && lines[at - 1]?.startsWith("--- ")) [, file] = to;
 		const hunk = HUNK.exec(lines[at]);
 		if (!hunk) continue;
-		let [old, now] = [Number(hunk[1] ?? 1), Number(hunk[2] ?? 1)];
 		const kept: SourceLine[] = [];
 		const minus: string[] = [];
-		while ((old > 0 || now > 0) && at + 1 < lines.length) {
+		// The lines say where a hunk ends: in a patch that was edited by hand, its counts do not.
+		while (at + 1 < lines.length && !endsHunk(lines, at + 1)) {
 			const line = lines[++at];
 			const rest = line.slice(1);
 			if (line.startsWith("\\")) continue;
-			if (line.startsWith("-")) {
-				old--;
-				minus.push(rest);
-				continue;
-			}
-			if (line.startsWith("+")) kept.push({ text: rest, line: at + 1, added: true });
-			else {
-				old--;
-				kept.push({ text: rest, line: at + 1 });
-			}
-			now--;
+			if (line.startsWith("-")) minus.push(rest);
+			else kept.push({ text: rest, line: at + 1, ...(line.startsWith("+") && { added: true }) });
 		}
 		const there = new Set(kept.flatMap((line) => namesIn(line.text)));
-		yield { file, heading: hunk[3], lines: kept, removed: minus.flatMap(namesIn).filter((name) => !there.has(name)) };
+		yield { file, heading: hunk[1], lines: kept, removed: minus.flatMap(namesIn).filter((name) => !there.has(name)) };
 	}
 }
 

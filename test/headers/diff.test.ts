@@ -17,6 +17,16 @@ describe("a patch", () => {
 		expect(cmd.IOMMUFD_CMD_DESTROY).toBe(0x80);
 	});
 
+	test("whose counts are wrong, as after an edit by hand, is read by its lines; so are empty lines that lost their space", () => {
+		const { addition, problems } = read(
+			`${diff(
+				"@@ -57,9 +57,20 @@ enum {\n \tIOMMUFD_CMD_HW_QUEUE_ALLOC = 0x94,\n+\tIOMMUFD_CMD_FANCY = 0x96,\n };\n\n@@ -1300,1 +1303,1 @@\n \t__aligned_u64 length;\n };\n\n+struct iommu_fancy {\n+\t__u32 size;\n\n+\t__u32 flags;\n+};\n+#define IOMMU_FANCY _IO(IOMMUFD_TYPE, IOMMUFD_CMD_FANCY)\n #endif\n",
+			)}-- \n2.43.0\n\n`,
+		);
+		expect(problems.filter(({ message }) => !message.includes("which struct"))).toEqual([]);
+		expect(addition.calls).toMatchObject([{ name: "IOMMU_FANCY", request: 0x3b96, size: 8 }]);
+	});
+
 	test("adds constants to a declared enum, in the middle of it too", () => {
 		const { addition, problems } = read(
 			diff(
