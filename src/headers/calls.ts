@@ -35,9 +35,13 @@ export function callsOf(declared: Declared, problems: HeaderProblem[]): HeaderCa
 	const { trees } = declared;
 	const defines = trees.filter((tree): tree is DefineTree => tree.kind === "define" && isCall(tree));
 	const own = new Set(defines.map(({ name }) => name));
+	const lost = new Set(problems.map((problem) => problem.lost));
 	return defines.flatMap((define) => {
 		try {
-			return [callFor(define, declared, own)];
+			const call = callFor(define, declared, own);
+			if (call.row?.struct === null && lost.has(define.name.toLowerCase()))
+				problems.push({ line: define.line, message: `${define.name}: its struct was left out, so it has no fields; raw sends any bytes` });
+			return [call];
 		} catch (error) {
 			if (!(error instanceof ExpressionError)) throw error;
 			problems.push({ line: define.line, message: `${define.name}: ${error.message}` });

@@ -72,8 +72,13 @@ export function setOf(tree: EnumTree, table: ConstantTable, problems: HeaderProb
 	}
 	if (Object.keys(values).length === 0) return undefined;
 	const name = tree.name || (base ? setInfo(base).name : anonymousName(Object.keys(values)));
-	const bits = Object.values(values).every((value) => singleBit(BigInt(value)));
-	const flags = base ? setInfo(base).kind === "flags" : bits && (shifts > 0 || /flags?$|_caps?$/.test(name));
+	const numbers = Object.values(values).map(BigInt);
+	// A set of flags may have names for several of them together: masks.
+	const union = numbers.filter(singleBit).reduce((all, value) => all | value, 0n);
+	const bits = union !== 0n && numbers.every((value) => value >= 0n && (value & ~union) === 0n);
+	const pure = numbers.every(singleBit);
+	const called = /flags?$|_caps?$/.test(name);
+	const flags = base ? setInfo(base).kind === "flags" : pure ? shifts > 0 || called : bits && called;
 	const doc = tree.doc?.brief || tree.doc?.body[0] || (base ? setInfo(base).doc : "");
 	return (flags ? flagSet : enumSet)(name, values, doc);
 }

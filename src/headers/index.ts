@@ -139,7 +139,11 @@ function structsOf(trees: readonly Tree[], { table, problems, sets, found }: Rea
 			}
 		} catch (error) {
 			if (!(error instanceof DeclarationError)) throw error;
-			problems.push({ line: error.line, message: `${error.message}; ${tree.name ? `${tree.kind} ${tree.name}` : "it"} is left out` });
+			problems.push({
+				line: error.line,
+				message: `${error.message}; ${tree.name ? `${tree.kind} ${tree.name}` : "it"} is left out`,
+				...(tree.name && { lost: tree.name }),
+			});
 		}
 	}
 	return structs;

@@ -30,11 +30,18 @@ class Parser {
 		const { stream } = this;
 		while (!stream.ended) {
 			const from = stream.peek();
+			const { kind, text: lost } = stream.peek(1);
+			const named = kind === "name";
+			const where = /^(?:struct|union|enum)$/.test(from.text) ? `${from.text}${named ? ` ${lost}` : ""}` : "";
 			try {
 				this.#declaration();
 			} catch (error) {
 				if (!(error instanceof DeclarationError)) throw error;
-				this.problems.push({ line: error.line, message: error.message });
+				this.problems.push({
+					line: error.line,
+					message: `${error.message}${where && `; ${where} is left out`}`,
+					...(from.text !== "enum" && named && { lost }),
+				});
 				// At least one token further, or it would stay there.
 				if (stream.peek() === from) stream.next();
 				stream.recover();

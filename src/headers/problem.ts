@@ -6,6 +6,8 @@ export interface HeaderProblem {
 	readonly line: number;
 	/** what was not understood, and what was left out for it */
 	readonly message: string;
+	/** the struct or union that was left out for it */
+	readonly lost?: string;
 }
 
 /** Ends the reading of one declaration; the next one is read again. */

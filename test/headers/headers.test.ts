@@ -264,7 +264,7 @@ describe("what is not understood", () => {
 			"struct p_e {\n\t__u32 a : 3;\n\t__u8 b;\n};",
 			"3: struct p_e: a member of less than 32 bits right after bit fields; struct p_e is left out",
 		],
-		["struct p_f {\n\t__u32 a b;\n};", '2: "b" where ; is expected'],
+		["struct p_f {\n\t__u32 a b;\n};", '2: "b" where ; is expected; struct p_f is left out'],
 		["struct p_g {\n\t__u32 a;\n\t__u32 a;\n};", "3: struct p_g has two members a; struct p_g is left out"],
 		["enum p_h {\n\tP_H = P_NOT,\n};", "2: P_H: P_NOT is not known"],
 		["enum p_i {\n\tP_I = 1 / 0,\n};", "2: P_I: a division by zero"],
@@ -279,6 +279,24 @@ describe("what is not understood", () => {
 			: read(`${text}\nstruct p_after { __u32 size; };\n`);
 		expect(problems.map(({ line, message }) => `${line}: ${message}`)).toEqual([problem]);
 		if (declared) expect(declared.structs.map(({ name }) => name)).toContain("p_after");
+	});
+
+	test("an enum of flags may have names for several bits together; an enum of numbers stays one", () => {
+		const kind = (text: string) => setInfo(setIn(text)).kind;
+		expect(kind("enum f_flags { F_A = 1, F_B = F_A << 1, F_ALL = F_A | F_B };")).toBe("flags");
+		expect(kind("enum f_flags { F_A = 1 << 0, F_OTHER = 0x30 };")).toBe("enum");
+		expect(kind("enum f_type { F_A = 1, F_B = 2, F_C = 3 };")).toBe("enum");
+	});
+
+	test("a call whose struct is left out has no fields, which is said", () => {
+		const { declared, problems } = read(
+			"struct iommu_lost {\n\t__u32 size;\n\tunsigned foo bar;\n};\n#define IOMMU_LOST _IO(IOMMUFD_TYPE, 0xa1)\n",
+		);
+		expect(problems.map(({ line, message }) => `${line}: ${message}`)).toEqual([
+			'3: "bar" where ; is expected; struct iommu_lost is left out',
+			"5: IOMMU_LOST: its struct was left out, so it has no fields; raw sends any bytes",
+		]);
+		expect(declared.calls).toMatchObject([{ name: "IOMMU_LOST", request: 0x3ba1, struct: undefined }]);
 	});
 
 	test("in branches that a program does not see, nothing is said", () => {
