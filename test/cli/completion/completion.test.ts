@@ -32,6 +32,17 @@ describe("what may stand at the cursor", () => {
 			["map", "map-file"],
 		],
 		[["ioas", "map", "--fl"], ["--flags"]],
+		[["call", "IOMMU_IOAS_U"], ["IOMMU_IOAS_UNMAP"]],
+		[
+			["call", "ioas_map"],
+			["ioas_map", "ioas_map_file"],
+		],
+		[
+			["call", "iommu_ioas_map"],
+			["iommu_ioas_map", "iommu_ioas_map_file"],
+		],
+		[["call", "ioas_map", "--fl"], ["--flags"]],
+		[["call", "IOMMU_IOAS_MAP", "--flags", "W"], ["WRITEABLE"]],
 		[["ioas", "map", "--flags", "W"], ["WRITEABLE"]],
 		[
 			["ioas", "map", "--flags", "READABLE,"],

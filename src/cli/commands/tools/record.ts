@@ -98,7 +98,7 @@ const family: Family = {
 				"A set-user-ID program does not get its user's rights, as under every tracer.",
 			].join("\n"),
 			args: [
-				{ name: "FILE", doc: "the trace: a new file, or a trace of the same machine to append to" },
+				{ name: "FILE", value: "file", doc: "the trace: a new file, or a trace of the same machine to append to" },
 				{ name: "PROGRAM", doc: "the program and its arguments, after --", variadic: true },
 			],
 			options: () => [

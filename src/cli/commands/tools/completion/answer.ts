@@ -62,8 +62,19 @@ async function candidatesFor(
 	const family = await abbreviated(families, object)?.load();
 	if (!family) return nothing;
 	const { spec, words } = actionOf(family, rest);
-	if (!spec) return { candidates: family.commands.map(({ name, summary }) => ({ value: name, doc: summary })) };
+	if (!spec) return { candidates: actionsOf(family, typed) };
 	return await inCommand(spec, words, typed, context);
+}
+
+/** A family's actions, spelled as the word that was begun: calls may be written in small letters, and without IOMMU_. */
+function actionsOf(family: Family, typed: string): Candidate[] {
+	const all = family.commands.map(({ name, summary }) => ({ value: name, doc: summary }));
+	if (family.meant === undefined || !/^[a-z]/.test(typed)) return all;
+	return all.flatMap(({ value, doc }) => {
+		const small = value.toLowerCase();
+		const short = small.replace(/^iommu_/, "");
+		return (short === small ? [small] : [small, short]).map((spelling) => ({ value: spelling, doc }));
+	});
 }
 
 /** The action that is named, and what follows it; an object that is its own command has none to name. */
@@ -71,7 +82,8 @@ function actionOf(family: Family, rest: readonly string[]): { spec: CommandSpec 
 	const only = family.commands.length === 1 && family.commands[0].name === "" ? family.commands[0] : undefined;
 	if (only) return { spec: only, words: rest };
 	const at = rest.findIndex((word) => !word.startsWith("-"));
-	return { spec: at < 0 ? undefined : abbreviated(family.commands, rest[at]), words: rest.slice(at + 1) };
+	const named = at < 0 ? undefined : (family.meant?.(rest[at]) ?? rest[at]);
+	return { spec: named === undefined ? undefined : abbreviated(family.commands, named), words: rest.slice(at + 1) };
 }
 
 /** `--option=value` */
