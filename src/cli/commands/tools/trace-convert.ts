@@ -6,7 +6,8 @@ import { plural } from "../../frame/text.js";
 import { deliver, outputOption, programOf, programOption, some, textOf, traceArg, traceOf } from "./trace-files.js";
 
 const NO_STRACE = "no strace release prints the arguments of iommufd's calls";
-const OTHER_WAY = "what works: --record FILE, for what iommuctl's commands and scripts do; trace import --qemu, for QEMU's trace events";
+const OTHER_WAY =
+	"what works: iommuctl record FILE -- PROGRAM, which runs the program itself; trace import --qemu, for QEMU's trace events";
 
 async function exportTrace(inv: Invocation): Promise<Outcome> {
 	const { args, options, io, err } = inv;
@@ -161,7 +162,7 @@ export const importCommand: CommandSpec = {
 		"allocation fail, and the trace says so; (rerun: N) makes the call N times more; (async) is noted.",
 		"--qemu takes the calls out of QEMU's trace events iommufd_* and vfio_*, with the answers and times that they have.",
 		"--strace takes the ioctls whose argument the log has: its bytes, its fields by name, or a number. No strace release prints the",
-		"arguments of iommufd's calls: with its usual logs there is nothing to import (exit 1), and --record is what works.",
+		"arguments of iommufd's calls: with its usual logs there is nothing to import (exit 1); `iommuctl record FILE -- PROGRAM` has them.",
 		"What is not imported is listed on stderr, line by line; nothing is made up.",
 	].join("\n"),
 	args: [{ name: "FILE", value: "file", doc: "a program's text or a log; - is stdin" }],
