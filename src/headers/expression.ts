@@ -16,6 +16,13 @@ const LEVELS: readonly Readonly<Record<string, (a: bigint, b: bigint) => bigint>
 	{ "*": (a, b) => a * b, "/": (a, b) => a / divisor(b), "%": (a, b) => a % divisor(b) },
 ];
 
+/** Bytes of the types that a cast or sizeof may name; negative: with a sign. */
+const TYPES: Readonly<Record<string, number>> = Object.assign(Object.create(null), {
+	...{ __u8: 1, __u16: 2, __u32: 4, __u64: 8, __aligned_u64: 8, __s8: -1, __s16: -2, __s32: -4, __s64: -8 },
+	...{ __le16: 2, __le32: 4, __le64: 8, __be16: 2, __be32: 4, __be64: 8, uint32_t: 4, uint64_t: 8, size_t: 8 },
+	...{ int: -4, unsigned: 4, "unsigned int": 4, long: -8, "unsigned long": 8, "long long": -8, "unsigned long long": 8 },
+});
+
 /** Bits of the widest constant. */
 const WIDTH = 64n;
 
@@ -54,6 +61,11 @@ export function evaluate(tokens: readonly Token[], lookup: Lookup): bigint {
 			return unsigned(value, tokens.slice(from, at));
 		}
 		if (token.text === "(") {
+			const cast = typeAt(at);
+			if (cast !== undefined) {
+				at = cast.end;
+				return cast.bits(unary());
+			}
 			const value = binary(0);
 			if (next() !== ")") throw new ExpressionError(`"${next()}" where a ) is expected`);
 			at++;
@@ -62,7 +74,13 @@ export function evaluate(tokens: readonly Token[], lookup: Lookup): bigint {
 		if (token.kind === "number") return number(token.text);
 		if (token.kind === "char" && /^'[^\\]'$/.test(token.text)) return BigInt(token.text.charCodeAt(1));
 		if (token.kind === "name") {
-			// Casts and macros around a constant: _BITUL(3), __u32.
+			if (token.text === "sizeof" && next() === "(") {
+				const type = typeAt(at + 1);
+				if (type === undefined) throw new ExpressionError("sizeof is known of numbers only");
+				at = type.end;
+				return BigInt(type.size);
+			}
+			// Macros around a constant: _BITUL(3).
 			if ((token.text === "_BITUL" || token.text === "_BITULL" || token.text === "BIT" || token.text === "BIT_ULL") && next() === "(")
 				return 1n << shift(unary());
 			const value = lookup(token.text);
@@ -70,6 +88,16 @@ export function evaluate(tokens: readonly Token[], lookup: Lookup): bigint {
 			return value;
 		}
 		throw new ExpressionError(`"${token.text}" is not a number`);
+	};
+	/** A number's type and the bracket behind it, if that stands there. */
+	const typeAt = (from: number): { size: number; end: number; bits(value: bigint): bigint } | undefined => {
+		let end = from;
+		while (tokens[end]?.kind === "name") end++;
+		const words = tokens.slice(from, end).map(({ text }) => text);
+		const type = words.length > 0 && tokens[end]?.text === ")" ? TYPES[words.join(" ")] : undefined;
+		if (type === undefined) return undefined;
+		const bits = (value: bigint): bigint => (type < 0 ? BigInt.asIntN(-type * 8, value) : BigInt.asUintN(type * 8, value));
+		return { size: Math.abs(type), end: end + 1, bits };
 	};
 	const value = binary(0);
 	if (at < tokens.length) throw new ExpressionError(`"${next()}" after the value`);

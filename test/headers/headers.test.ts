@@ -281,6 +281,17 @@ describe("what is not understood", () => {
 		if (declared) expect(declared.structs.map(({ name }) => name)).toContain("p_after");
 	});
 
+	test("constants may have casts and sizes of numbers", () => {
+		expect(
+			setIn(
+				"enum c_x { C_A = (__u32)1 << 3, C_B = ((__u8)0x1ff), C_C = sizeof(__u64) * 2, C_D = (int)-1, C_E = (unsigned int)-1, C_F = (C_A) };",
+			),
+		).toEqual({ C_A: 8, C_B: 255, C_C: 16, C_D: -1, C_E: 0xffffffff, C_F: 8 });
+		expect(problemsOf("#define C_LEN sizeof(__u64)\nstruct c_y { __u32 a[C_LEN]; };")).toEqual([]);
+		expect(problemsOf("enum c_z { C_Z = sizeof(struct nobody) };")).toEqual(["1: C_Z: sizeof is known of numbers only"]);
+		expect(problemsOf("enum c_z { C_Z = (constructor)1 };")).toEqual(["1: C_Z: constructor is not known"]);
+	});
+
 	test("an enum of flags may have names for several bits together; an enum of numbers stays one", () => {
 		const kind = (text: string) => setInfo(setIn(text)).kind;
 		expect(kind("enum f_flags { F_A = 1, F_B = F_A << 1, F_ALL = F_A | F_B };")).toBe("flags");

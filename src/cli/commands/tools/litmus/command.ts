@@ -95,6 +95,7 @@ const family: Family = {
 				{ flags: "--seed <n>", doc: "of what is random: the sample, the threads' delays (1)" },
 				{
 					flags: "--c <file>",
+					value: "file",
 					doc: "write a C program with POSIX threads that races the calls and prints the same histogram; - is stdout",
 				},
 				{ flags: "--format <format>", doc: "a case for each test", choices: ["ktap", "junit", "json"] },
