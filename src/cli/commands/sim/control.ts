@@ -42,9 +42,25 @@ export function printDocument(inv: Invocation, schema: string, body: object): vo
 /** The address given by --iova, which has 64 bits at most. */
 export function iovaOf({ options }: Invocation): bigint {
 	if (options.iova === undefined) throw new UsageError("the address is missing", "for example --iova 0x1000");
-	const iova = parseNumber(options.iova as string, "--iova");
-	if (iova >> 64n !== 0n) throw new UsageError(`--iova: ${options.iova} is not an address of 64 bits`);
-	return iova;
+	return addressOf(options.iova as string, "--iova");
+}
+
+/** The PASID given by --pasid, if one is given. One that is too wide is for the machine to refuse, with an errno. */
+export const pasidOf = (inv: Invocation): number | undefined => smallNumber(inv, "pasid", "--pasid", 0xffffffff);
+
+/** A number of an option, if it is given: at least 0, and at most `most`. */
+export function smallNumber({ options }: Invocation, option: string, where: string, most: number): number | undefined {
+	if (options[option] === undefined) return undefined;
+	const value = parseNumber(options[option] as string, where);
+	if (value < 0n || value > BigInt(most)) throw new UsageError(`${where}: ${options[option]} is not between 0 and 0x${most.toString(16)}`);
+	return Number(value);
+}
+
+/** An address of an option: 64 bits at most. */
+export function addressOf(text: string, where: string): bigint {
+	const address = parseNumber(text, where);
+	if (address >> 64n !== 0n) throw new UsageError(`${where}: ${text} is not an address of 64 bits`);
+	return address;
 }
 
 export const deviceArg: Argument = {

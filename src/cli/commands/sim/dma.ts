@@ -9,7 +9,7 @@ import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { type Outcome, UsageError } from "../../frame/exit.js";
 import { readInput } from "../../frame/io.js";
 import { hex, hexBytes, hexDump } from "../../frame/text.js";
-import { changing, controlOf, deviceArg, iovaOf } from "./control.js";
+import { changing, controlOf, deviceArg, iovaOf, pasidOf } from "./control.js";
 
 type Transfer = Exclude<ReturnType<SimControl["dma"]>, number>;
 
@@ -23,7 +23,7 @@ async function dma(inv: Invocation): Promise<Outcome> {
 		throw new UsageError("a direction is missing, or both are given", "--write: the device writes to memory; --read: it reads");
 	const dir = options.write === true ? "write" : "read";
 	const iova = iovaOf(inv);
-	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const pasid = pasidOf(inv);
 	const as = { privileged: options.priv === true, execute: options.exec === true, ats: options.ats === true };
 	if (as.execute && dir === "write") throw new UsageError("--exec marks a read: a device fetches what it executes", "give --read");
 	const data = dir === "write" ? dataToWrite(inv) : new Uint8Array(lengthOf(inv, usual));

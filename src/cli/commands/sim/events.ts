@@ -7,16 +7,16 @@ import { parseNumber } from "../../call/natural.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { hex, hexBytes, plural } from "../../frame/text.js";
-import { changing, controlOf, deviceArg, printDocument } from "./control.js";
+import { changing, controlOf, deviceArg, pasidOf, printDocument } from "./control.js";
 
 async function event(inv: Invocation): Promise<Outcome> {
-	const { args, options } = inv;
+	const { args } = inv;
 	const control = await changing(inv);
 	const device = control.device(args[0]);
 	const fields = Object.fromEntries(
 		splitPairs(args.slice(2).join(","), args[1]).map(([name, value]) => [name.toLowerCase(), parseNumber(value, name)]),
 	);
-	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const pasid = pasidOf(inv);
 	const raised = control.raise(device, { what: args[1], fields, pasid });
 	const { record, fate } = raised;
 	const virtId = "virtId" in raised ? raised.virtId : undefined;
@@ -68,7 +68,7 @@ async function fail(inv: Invocation): Promise<Outcome> {
 	if (times < 1 || times > 1000) throw new UsageError(`--times: ${times} is not between 1 and 1000`);
 	const control = await changing(inv);
 	const device = control.device(args[0]);
-	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const pasid = pasidOf(inv);
 	control.failInvalidations(device, error, times, pasid);
 	return await showIo(inv, {
 		command: "sim fail",

@@ -4,7 +4,7 @@ import { parseNumber } from "../../call/natural.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { hex } from "../../frame/text.js";
-import { controlOf, printDocument } from "./control.js";
+import { controlOf, pasidOf, printDocument } from "./control.js";
 
 async function explain(inv: Invocation): Promise<Outcome> {
 	const { args, options, out, common, io } = inv;
@@ -18,7 +18,7 @@ async function explain(inv: Invocation): Promise<Outcome> {
 	const rid = bdf === undefined ? Number(args[0]) : ridOf(bdf);
 	const segment =
 		options.segment === undefined ? (bdf === undefined ? 0 : segmentOf(bdf)) : Number(parseNumber(options.segment as string, "--segment"));
-	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const pasid = pasidOf(inv);
 	const control = await controlOf(inv);
 	const told = explainFault(control.sim, segment, rid, pasid);
 	if (common.json)

@@ -3,11 +3,10 @@ import { iommu_page_response_type, page_response_msg, toJson } from "../../../..
 import { EBUSY, EINVAL, EOPNOTSUPP } from "../../../kernel/errno.js";
 import { encodeEntry } from "../../call/entries/encode.js";
 import { showIo } from "../../call/io-result.js";
-import { parseNumber } from "../../call/natural.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { hex, plural, table } from "../../frame/text.js";
-import { changing, controlOf, deviceArg, printDocument } from "./control.js";
+import { addressOf, changing, controlOf, deviceArg, pasidOf, printDocument, smallNumber } from "./control.js";
 
 /** READ, WRITE, EXEC, PRIV of a request, as the table walkers number them. */
 const permissions: Readonly<Record<string, number>> = { READ: 1, WRITE: 2, EXEC: 4, PRIV: 8 };
@@ -23,18 +22,17 @@ function permOf(text: string): number {
 
 async function request(inv: Invocation): Promise<Outcome> {
 	const { args, options } = inv;
-	const addresses = ((options.addr as string[] | undefined) ?? []).map((text) => parseNumber(text, "--addr"));
+	const addresses = ((options.addr as string[] | undefined) ?? []).map((text) => addressOf(text, "--addr"));
 	if (addresses.length === 0) throw new UsageError("the page is missing", "for example --addr 0x1000; repeat it for a group");
 	const perm = permOf((options.perm as string | undefined) ?? "READ");
-	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
-	const privateData = options.privateData === undefined ? undefined : Number(parseNumber(options.privateData as string, "--private-data"));
+	const pasid = pasidOf(inv);
+	const privateData = smallNumber(inv, "privateData", "--private-data", 0xffffffff);
 	const control = await changing(inv);
 	const device = control.device(args[0]);
 	control.checkPasid(device, pasid, args[0]);
 	const requests = control.requests(device);
 	const { pri } = requests;
-	const given = options.group === undefined ? undefined : Number(parseNumber(options.group as string, "--group"));
-	if (given !== undefined && given > 0x1ff) throw new UsageError(`--group: ${given} has more than nine bits`);
+	const given = smallNumber(inv, "group", "--group", 0x1ff);
 	const pages = addresses.map((addr) => ({ addr, perm }));
 	const shared = given === undefined && options.incomplete !== true ? requests.sharedGroup(pages, pasid) : undefined;
 	const group = given ?? shared ?? requests.freeGroup();

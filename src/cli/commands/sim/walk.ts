@@ -6,7 +6,7 @@ import { parseNumber } from "../../call/natural.js";
 import type { CommandSpec, Invocation, OptionSpec } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { hex, table } from "../../frame/text.js";
-import { controlOf, deviceArg, iovaOf, printDocument } from "./control.js";
+import { controlOf, deviceArg, iovaOf, pasidOf, printDocument } from "./control.js";
 
 /** READ, WRITE, EXEC, PRIV, as the table walkers number them. */
 const [READ, WRITE, EXEC, PRIV] = [1, 2, 4, 8];
@@ -22,7 +22,7 @@ function asked(inv: Invocation): Asked {
 	const iova = iovaOf(inv);
 	if (options.exec === true && options.write === true) throw new UsageError("--exec is for reads: give it without --write");
 	const access = (options.write === true ? WRITE : READ) | (options.exec === true ? EXEC : 0) | (options.priv === true ? PRIV : 0);
-	const pasid = options.pasid === undefined ? undefined : Number(parseNumber(options.pasid as string, "--pasid"));
+	const pasid = pasidOf(inv);
 	return { iova, access, pasid };
 }
 

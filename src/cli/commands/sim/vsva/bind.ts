@@ -5,7 +5,7 @@ import { parseNumber } from "../../../call/natural.js";
 import type { Invocation } from "../../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../../frame/exit.js";
 import { hex, plural } from "../../../frame/text.js";
-import { changing, controlOf, printDocument } from "../control.js";
+import { addressOf, changing, controlOf, printDocument } from "../control.js";
 
 type Table = ReturnType<SimControl["guestTables"]["get"]>;
 type HwDevice = ReturnType<SimControl["device"]>;
@@ -19,7 +19,7 @@ export async function bind(inv: Invocation): Promise<Outcome> {
 	const given = ["base", "size", "faultId"].find((name) => options[name] !== undefined);
 	if (joined !== undefined && given !== undefined)
 		throw new UsageError(`--table names a table that has its ${given === "faultId" ? "fault queue" : given} already`);
-	const base = joined === undefined ? parseNumber(options.base as string, "--base") : 0n;
+	const base = joined === undefined ? addressOf(options.base as string, "--base") : 0n;
 	const size = numberOf(inv, "size") ?? 0;
 	const control = await changing(inv);
 	const devices = await devicesOf(control, args);
