@@ -129,7 +129,8 @@ function set(words: bigint[], { first, others, shift, limit, up }: Compiled, val
 }
 
 function misfit(name: string, value: bigint, shift: bigint): RangeError {
-	const misaligned = value < 0n || (value >> shift) << shift !== value;
+	if (value < 0n) return new RangeError(`${name}: ${value} is negative`);
+	const misaligned = (value >> shift) << shift !== value;
 	return new RangeError(`${name}: 0x${value.toString(16)} is ${misaligned ? `not aligned to ${1n << shift}` : "too wide"}`);
 }
 

@@ -19,6 +19,8 @@ export interface PasidTable {
 	covers(pasid: number): boolean;
 	/** Where a page request goes; undefined: it is refused. `pasid` undefined: without PASID. */
 	route(device: IommuDevice, pasid: number | undefined): AttachHandle | undefined;
+	/** What the table was nested on is detached: nothing can be translated, so what waits for an answer ends. */
+	detached(device: IommuDevice): void;
 }
 
 /** A device behind an IOMMU. */
@@ -96,7 +98,10 @@ export class IommuGroup {
 
 	detach(pasid: number): void {
 		if (!this.attached.delete(pasid)) return;
-		for (const device of this.devices) device.iommu.driver.detached?.(device, pasid);
+		for (const device of this.devices) {
+			device.iommu.driver.detached?.(device, pasid);
+			if (pasid === 0) device.pasidTable?.detached(device);
+		}
 	}
 
 	#switch(pasid: number, handle: AttachHandle, old: AttachHandle | undefined): Ret {

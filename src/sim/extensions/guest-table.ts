@@ -118,13 +118,24 @@ export class GuestTable implements PasidTable {
 	leave(device: IommuDevice): void {
 		const member = this.#members.get(device);
 		if (member === undefined) return;
-		device.requests.cancel(
-			(group) => !member.earlier.has(group),
-			() => true,
-		);
+		this.#cancel(device, member);
 		this.#move(device, member, undefined);
 		this.#members.delete(device);
 		if (device.pasidTable === this) device.pasidTable = undefined;
+	}
+
+	/** The device has no second stage any more: its requests are answered INVALID, though the table is still bound. */
+	detached(device: IommuDevice): void {
+		const member = this.#members.get(device);
+		if (member !== undefined) this.#cancel(device, member);
+	}
+
+	/** Answers INVALID what the device has asked for since it joined. */
+	#cancel(device: IommuDevice, { earlier }: Member): void {
+		device.requests.cancel(
+			(group) => !earlier.has(group),
+			() => true,
+		);
 	}
 
 	/** Called when the last device has left. */
@@ -137,12 +148,14 @@ export class GuestTable implements PasidTable {
 		return this.#members.get(device)?.tenancy === device.group.tenancy;
 	}
 
-	/** Page requests go to the table's own queue, else to that of the page table that the device is attached to. */
+	/** Page requests go to the table's own queue, else to that of the page table beneath; nowhere without a second stage beneath. */
 	route(device: IommuDevice, pasid: number | undefined): AttachHandle | undefined {
 		if (pasid !== undefined && !this.covers(pasid)) return undefined;
 		const { queue } = this;
 		const member = this.#members.get(device);
-		if (queue === undefined || member === undefined) return device.group.attached.get(0);
+		const beneath = device.group.attached.get(0);
+		if (queue === undefined || member === undefined) return beneath;
+		if (!isSecondStage(beneath?.domain)) return undefined;
 		const owner = device.boundTo;
 		if (!(owner instanceof Device)) return undefined;
 		if (member.handle?.owner !== owner) {

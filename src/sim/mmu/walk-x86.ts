@@ -66,7 +66,8 @@ export function walkX86(
 	let perm = start ? start.perm : READ | WRITE | EXEC | USER;
 	const { outputBits } = paging;
 	const beyond = outputBits === undefined ? 0n : ADDRESS & ~((1n << BigInt(outputBits)) - 1n);
-	if (!start && (table & beyond) !== 0n) return fault("address-size", paging.levels, table);
+	// of the root pointer all bits above count: it has no flags there, as an entry has
+	if (!start && outputBits !== undefined && paging.root >> BigInt(outputBits) !== 0n) return fault("address-size", paging.levels, table);
 	const tooWide = paging.addressBits === undefined ? 0n : ADDRESS & ~((1n << BigInt(paging.addressBits)) - 1n);
 	const touch = paging.accessedDirty ? (paging.extendedAccessed ? A | EA : A) : 0n;
 

@@ -163,6 +163,28 @@ describe.each(guests)("$machine", ({ machine, pasidTable, map, unmap, flush, ans
 		run([...bound, touch, "device detach vfio3", "vsva unbind $t", "expect EFAULT sim dma-result $x"], ...on);
 	});
 
+	test("a detach ends them while the table is still bound, and nothing can ask until the next attach", () => {
+		const shown = run(
+			[
+				...bound,
+				touch,
+				"sim page-request vfio3 --addr 0x5000 --pasid 5",
+				"fault read $q",
+				"device detach vfio3",
+				"expect EFAULT sim dma-result $x",
+				"expect EINVAL fault respond $q 1 SUCCESS",
+				"sim requests",
+				"sim page-request vfio3 --addr 0x5000 --pasid 5",
+				"device attach vfio3 $parent",
+				"sim page-request vfio3 --addr 0x6000 --pasid 5",
+			],
+			...on,
+		);
+		expect(shown).toContain("0 of 32 outstanding");
+		expect(shown).toContain("answered INVALID at once");
+		expect(shown).toMatch(/waits for a response\n[^\n]*\n?$/);
+	});
+
 	test("the queue that it uses cannot be destroyed before it", () => {
 		run([...bound, "fault close $q", "expect EBUSY destroy $q", "vsva unbind $t", "destroy $q"], ...on);
 	});

@@ -44,6 +44,7 @@ describe("first stage on a second stage", () => {
 		memory.write64(tables.root + 8n, (1n << 45n) | RW_US);
 		expect(at(1n << 39n, READ)).toMatchObject({ reason: 0x74 });
 		expect(at(0x7000n, READ, { stage1: { ...paging, root: 1n << 41n } })).toMatchObject({ reason: 0x74 });
+		expect(at(0x7000n, READ, { stage1: { ...paging, root: paging.root | (1n << 52n) } })).toMatchObject({ reason: 0x74 });
 	});
 
 	test("a reserved bit comes before an address that is too wide", () => {
