@@ -26,6 +26,12 @@ describe("a PASID", () => {
 	});
 });
 
+test("vectors and bits of an interrupt", () => {
+	const irq = ["sim", "irq", "vfio0"];
+	expect(refused(...irq, "--vector", "-1")).toEqual([2, "error: --vector: -1 is not between 0 and 0xffffffff"]);
+	expect(refused(...irq, "--bits", "-1")).toEqual([2, "error: --bits: -1 is not between 0 and 0xffffffff"]);
+});
+
 test("private data, group numbers and addresses", () => {
 	const request = ["sim", "page-request", "vfio3", "--addr"];
 	expect(refused(...request, "0x1000", "--private-data", "-1")).toEqual([2, "error: --private-data: -1 is not between 0 and 0xffffffff"]);

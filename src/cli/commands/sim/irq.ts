@@ -1,24 +1,23 @@
 /** `sim irq`, `sim irqs` and `sim wake`: interrupts of simulated devices. */
 import type { RaisedIrq } from "../../../sim/index.js";
 import { showIo } from "../../call/io-result.js";
-import { parseNumber } from "../../call/natural.js";
 import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { table } from "../../frame/text.js";
-import { changing, controlOf, deviceArg, printDocument } from "./control.js";
+import { changing, controlOf, deviceArg, printDocument, smallNumber } from "./control.js";
 
 const SINGLE = { err: "ERR", req: "REQ" } as const;
 
 async function irq(inv: Invocation): Promise<Outcome> {
 	const { args, options } = inv;
-	const number = (name: "vector" | "bits") =>
-		options[name] === undefined ? undefined : Number(parseNumber(options[name] as string, `--${name}`));
 	const index = options.index as string | undefined;
 	if (index !== undefined && !(index in SINGLE)) throw new UsageError(`--index: "${index}" is not err or req`);
 	const single = index === undefined ? undefined : SINGLE[index as keyof typeof SINGLE];
+	const asked = smallNumber(inv, "vector", "--vector", 0xffffffff);
+	const bits = smallNumber(inv, "bits", "--bits", 0xffffffff);
 	const { sim } = await changing(inv);
 	const { raiseIrq } = await import("../../../sim/index.js");
-	const raised = raiseIrq(sim, args[0], { vector: number("vector"), bits: number("bits"), clear: options.clear === true, single });
+	const raised = raiseIrq(sim, args[0], { vector: asked, bits, clear: options.clear === true, single });
 	const { kind, vector, delivery, asserted } = raised;
 	return await showIo(inv, {
 		command: "sim irq",
