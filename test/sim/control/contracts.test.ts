@@ -46,7 +46,7 @@ describe("the contract", () => {
 		expect([...answers.keys()].filter((check) => !known.has(check))).toEqual([]);
 		// npm run contract writes the counts.
 		expect(Object.fromEntries(answers)).toEqual(witnesses.answers);
-	});
+	}, 120_000);
 
 	test("is witnessed to at least 97 %, and its page is as it is", () => {
 		const { page, checks, witnessed } = contractShare();
