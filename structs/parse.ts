@@ -57,7 +57,7 @@ function parseLiteral(text: string, where: string): bigint {
 export function parseValue(field: FieldInfo, text: string, where: string = field.path): FieldValue {
 	if (field.length !== undefined) {
 		const { scalar, length } = field;
-		if (!scalar) throw new InputError(`${where}: an array of structs has no text form; give it as JSON`);
+		if (!scalar) throw new InputError(`${where}: an array of structs has no text form; give the bytes of the whole struct: iommuctl raw`);
 		const parts = text
 			.trim()
 			.replace(/^\[|\]$/g, "")

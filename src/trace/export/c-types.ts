@@ -50,8 +50,8 @@ function member(name: string, field: FieldDecl, used: Used, depth: number): stri
 		case "bits":
 			return Object.entries(field.parts).map(([part, { width }]) => `${pad}uint32_t ${part} : ${width};`);
 		case "array": {
-			const [line] = member(name, field.element, used, depth);
-			return [`${line.slice(0, -1)}[${field.length || ""}];`];
+			const lines = member(name, field.element, used, depth);
+			return [...lines.slice(0, -1), `${lines[lines.length - 1].slice(0, -1)}[${field.length || ""}];`];
 		}
 		case "struct":
 			if (field.name) return [`${pad}struct ${field.name}${own};`];

@@ -143,6 +143,9 @@ export function plainType(field: FieldInfo, owner: string, names: Names): string
 	const { decl } = field;
 	if (field.bits) return `int32:${field.bits.width}`;
 	if (decl.kind === "array") {
+		// Elements without a name of their own are bytes.
+		const plain = decl.element.kind !== "scalar" && !(decl.element.kind === "struct" && decl.element.name);
+		if (plain) return decl.length === 0 ? "array[int8]" : `array[int8, ${field.size}]`;
 		const element =
 			decl.element.kind === "scalar" ? intOf(decl.element.size) : decl.element.kind === "struct" ? (decl.element.name ?? "int8") : "int8";
 		const inner = field.role === "reserved" ? `const[0x0, ${element}]` : element;
