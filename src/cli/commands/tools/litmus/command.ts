@@ -85,7 +85,7 @@ const family: Family = {
 				"rounds, and an outcome that no order of the calls explains is a failure. So are one that `forbid` or `require` rejects,",
 				"and a warning in the kernel's log meanwhile.",
 			].join("\n"),
-			args: [{ name: "FILE", value: "script", doc: "the test, a folder with such files, or - for stdin", variadic: true }],
+			args: [{ name: "FILE", value: "file", doc: "the test, a folder with such files, or - for stdin", variadic: true }],
 			options: () => [
 				{ flags: "--show <n>", doc: "show the nth allowed outcome call by call" },
 				{ flags: "--orders <n>", doc: "run at most this many orders (20000); where there are more, a random sample of as many" },
