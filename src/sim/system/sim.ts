@@ -90,7 +90,8 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	}
 
 	open(path: string): SimFile | Ret {
-		if (path === "/dev/iommu") return new IommufdFile(this, this.#selftest?.call);
+		// VFIO's container is iommufd's own file by another name (CONFIG_IOMMUFD_VFIO_CONTAINER).
+		if (path === "/dev/iommu" || path === "/dev/vfio/vfio") return new IommufdFile(this, this.#selftest?.call);
 		const { reasons } = this;
 		const refused = this.release?.refusesFile(path, reasons) ?? 0;
 		if (refused < 0) return refused;

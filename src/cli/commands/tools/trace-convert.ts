@@ -66,7 +66,9 @@ async function importText(inv: Invocation): Promise<Outcome> {
 		notes = [],
 		useful = calls,
 	} = await (options.strace === true ? fromStrace : options.qemu === true ? fromQemu : fromSyz)(inv, source, name);
-	const nothing = options.syz !== true && useful === 0 && (calls === 0 || skipped.length > 0);
+	const nothing = useful === 0 && (options.syz === true ? calls === 0 : calls === 0 || skipped.length > 0);
+	if (nothing && calls === 0 && skipped.length === 0 && options.syz === true)
+		throw new UsageError(`${file} has no call: it is not a syzkaller program`, "a line of one is r0 = openat$iommufd(...)");
 	if (nothing && calls === 0 && skipped.length === 0)
 		throw new UsageError(`${file} has no ioctl: it is not a strace log of a program that uses /dev/iommu`, OTHER_WAY);
 	if (!nothing) deliver(inv, text);
