@@ -18,8 +18,8 @@ import type { Ioas } from "./ioas.js";
 const AVAILABLE = 0xffffffff;
 
 /**
- * Answer VFIO_IOMMU_GET_INFO: as much of the struct as `argsz` has room for, each capability that fits, and in argsz
- * the size of everything. `cap_offset` is set only if everything fits.
+ * Answer VFIO_IOMMU_GET_INFO: as much of the struct as `argsz` has room for, each capability that fits (they begin at multiples of
+ * 8; what is between them stays as it is), and in argsz the size of everything. `cap_offset` is set only if everything fits.
  */
 export function encodeInfo(ioas: Ioas, { memory, reasons }: Caller, arg: UserArg, argsz: number): Ret {
 	const write = (offset: number, bytes: Uint8Array): Ret => {
@@ -35,7 +35,7 @@ export function encodeInfo(ioas: Ioas, { memory, reasons }: Caller, arg: UserArg
 		if (rc === 0 && argsz >= at + capability.length) rc = write(at, capability);
 		if (rc < 0) return rc;
 		last = at;
-		at += capability.length;
+		at += (capability.length + 7) & ~7;
 	}
 	const bytes = info.encode({
 		argsz: at,
@@ -71,7 +71,7 @@ function ranges(ioas: Ioas): Uint8Array {
 }
 
 function available(): Uint8Array {
-	const bytes = new Uint8Array((AVAIL.size + 7) & ~7);
+	const bytes = new Uint8Array(AVAIL.size);
 	HEADER.encode({ id: V.VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, version: 1 }, bytes);
 	new DataView(bytes.buffer).setUint32(AVAIL.offsets.avail, AVAILABLE, true);
 	return bytes;
