@@ -3,6 +3,7 @@ import { closeSync, lstatSync } from "node:fs";
 import { EBADF, EFAULT, EMFILE, ENODEV, ENOSYS } from "../kernel/errno.js";
 import type { Kernel, MmapRequest, Ret } from "../kernel/kernel.js";
 import { ProcessCalls, type Sim, type SimFile, type UserMemory } from "../sim/index.js";
+import type { EventFds } from "./event-fds.js";
 import { FIRST_FD, LAST_FD } from "./filter.js";
 import { foreignFile } from "./foreign-file.js";
 import type { Image } from "./memory/image.js";
@@ -37,16 +38,26 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	readonly #listener: Listener;
 	readonly #files: OpenFiles;
 	readonly #shared: SharedFiles;
+	readonly #events: EventFds;
 	#next = FIRST_FD;
 	#reserved: { readonly call: Current; readonly number: number } | undefined;
 	readonly #regions: MappedRegions;
 
-	constructor(native: Native, sim: Sim, listener: Listener, files: OpenFiles, shared: SharedFiles, regions: MappedRegions) {
+	constructor(
+		native: Native,
+		sim: Sim,
+		listener: Listener,
+		files: OpenFiles,
+		shared: SharedFiles,
+		events: EventFds,
+		regions: MappedRegions,
+	) {
 		super(sim);
 		this.#native = native;
 		this.#listener = listener;
 		this.#files = files;
 		this.#shared = shared;
+		this.#events = events;
 		this.#regions = regions;
 	}
 
@@ -66,7 +77,7 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	file(fd: number): SimFile | undefined {
 		const { target, process } = this.#call;
 		if (target?.number === fd) return target.file;
-		return process.file(fd)?.file ?? foreignFile(process.pid, fd, this.#shared);
+		return process.file(fd)?.file ?? foreignFile(process, fd, this.#shared, this.#events);
 	}
 
 	reserveFd(): Ret {

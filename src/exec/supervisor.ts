@@ -5,6 +5,7 @@ import type { Sim } from "../sim/index.js";
 import type { SyscallName } from "./arch.js";
 import { answerCall, type Handlers } from "./calls/index.js";
 import { EPOLLHUP, EPOLLIN, Epoll } from "./epoll.js";
+import { EventFds } from "./event-fds.js";
 import { GuestKernel } from "./guest-kernel.js";
 import { MappedRegions } from "./memory/mapped-regions.js";
 import { SharedFiles } from "./memory/shared-files.js";
@@ -58,7 +59,7 @@ export class Supervisor {
 		});
 		const regions = new MappedRegions(native);
 		const heard = new Listener(native, listener);
-		const guest = new GuestKernel(native, sim, heard, files, shared, regions);
+		const guest = new GuestKernel(native, sim, heard, files, shared, new EventFds(native, this.#epoll), regions);
 		const kernel = wrap(guest);
 		if (witness !== undefined) witness.kernel = kernel;
 		const faults = new FaultInjection(sim);
