@@ -221,7 +221,7 @@ const ofSystemCalls: Readonly<Record<string, Meanings>> = {
 		[E.EINVAL]: "address, offset or length are not page aligned, or length is 0",
 		[E.ENOMEM]: "out of memory or address space (ulimit -v)",
 		[E.ENXIO]: "the context has no memory to map at this offset",
-		[E.ENODEV]: "this file cannot be mapped; the simulated kernel maps no region of a device",
+		[E.ENODEV]: "this file cannot be mapped",
 	},
 	close: { [E.EBADF]: "that file descriptor is not open" },
 };
