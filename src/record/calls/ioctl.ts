@@ -41,12 +41,16 @@ function sizeOf(ioctl: Ioctl | undefined, first: number): number {
 function argumentOf(memory: TraceMemory, { args }: Call, ioctl: Ioctl | undefined): Argument | undefined {
 	if (ioctl !== undefined && !ioctl.struct && ioctl.size === 0) return undefined;
 	const addr = args[2];
-	const first = Buffer.alloc(4);
-	if (memory.read(addr, first) < 4) return undefined;
+	const known = Buffer.allocUnsafe(Math.max(ioctl?.size ?? 0, 8));
+	const bytes = known.subarray(0, memory.read(addr, known));
+	if (bytes.length < 4) return undefined;
 	// A struct without a size in its first field is as long as it is.
 	const sized = ioctl === undefined || ioctl.struct?.leaves[0]?.role === "size";
-	const bytes = Buffer.alloc(sized ? sizeOf(ioctl, first.readUInt32LE(0)) : ioctl.size);
-	return { addr, bytes: bytes.subarray(0, memory.read(addr, bytes)) };
+	if (!sized) return { addr, bytes: bytes.subarray(0, ioctl.size) };
+	const claimed = sizeOf(ioctl, bytes.readUInt32LE(0));
+	if (claimed <= known.length) return { addr, bytes };
+	const all = Buffer.allocUnsafe(claimed);
+	return { addr, bytes: all.subarray(0, memory.read(addr, all)) };
 }
 
 class IoctlCall {
@@ -140,7 +144,7 @@ class IoctlCall {
 	#emit(step: Step): void {
 		const memory = this.#memory;
 		const after = this.#buffers.flatMap(({ addr, before }): Step[] => {
-			const now = Buffer.alloc(before.length);
+			const now = Buffer.allocUnsafe(before.length);
 			if (memory.read(addr, now) < now.length || now.equals(before)) return [];
 			return [{ op: "peek", addr: hex(addr), length: now.length, data: toHex(now) }];
 		});
@@ -155,7 +159,7 @@ class IoctlCall {
 		if ((use === "mapped" || access) && withMemory) this.#before.push(...memory.refresh());
 		// What it copies comes from memory whose contents are not in the trace.
 		if (use !== "bytes" || (access && !withMemory)) return;
-		const bytes = Buffer.alloc(Number(length > BigInt(MOST) ? BigInt(MOST) : length));
+		const bytes = Buffer.allocUnsafe(Number(length > BigInt(MOST) ? BigInt(MOST) : length));
 		const before = bytes.subarray(0, memory.read(addr, bytes));
 		this.#before.push(...memory.poke(addr, before));
 		if (before.length > 0) this.#buffers.push({ addr, before });
