@@ -173,7 +173,7 @@ export function injecting(kernel: Kernel, injections: readonly Injection[]): Ker
 		poll: (fds, timeout) => answer("poll", () => kernel.poll(fds, timeout)),
 		mmap: (request) => inject("mmap") ?? kernel.mmap(request),
 		munmap: (addr, length) => answer("munmap", () => kernel.munmap(addr, length)),
-		memfd: (name, length) => answer("memfd_create", () => kernel.memfd(name, length)),
+		memfd: (name, length, pageSize) => answer("memfd_create", () => kernel.memfd(name, length, pageSize)),
 		...(explains(kernel) && {
 			why(ret: Ret | bigint): Why | undefined {
 				if (injectedLast === undefined) return kernel.why(ret);

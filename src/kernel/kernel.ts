@@ -74,8 +74,8 @@ export interface Kernel {
 	/** the address, or minus the errno */
 	mmap(request: MmapRequest): bigint;
 	munmap(addr: bigint, length: bigint): Ret;
-	/** memfd_create and ftruncate in one; `length` in bytes */
-	memfd(name: string, length: bigint): Ret;
+	/** memfd_create and ftruncate in one; `length` in bytes. `pageSize` (bytes): of huge pages (hugetlb) */
+	memfd(name: string, length: bigint, pageSize?: number): Ret;
 	/** Copy out of (`peek`) or into (`poke`) the program's memory. 0, or -EFAULT and nothing copied. */
 	peek(addr: bigint, into: Uint8Array): Ret;
 	poke(addr: bigint, from: Uint8Array): Ret;

@@ -39,7 +39,7 @@ export function wrapKernel<const O extends Overrides>(
 		poll: (fds, timeout) => kernel.poll(fds, timeout),
 		mmap: (request) => kernel.mmap(request),
 		munmap: (addr, length) => kernel.munmap(addr, length),
-		memfd: (name, length) => kernel.memfd(name, length),
+		memfd: (name, length, pageSize) => kernel.memfd(name, length, pageSize),
 		peek: (addr, into) => kernel.peek(addr, into),
 		poke: (addr, from) => kernel.poke(addr, from),
 		exit: () => kernel.exit(),

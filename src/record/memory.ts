@@ -12,6 +12,8 @@ const PAGE_SIZE = 4096;
 const PIECE = 0x10000;
 /** pages of a file's mapping that are all looked at */
 const WHOLE_FILE = 65536;
+/** the smallest pages of hugetlb, bytes */
+const HUGE = 0x10000;
 const NONE = Buffer.alloc(PAGE_SIZE);
 
 /** Pages of the trace's memory; `end` is exclusive. */
@@ -51,6 +53,8 @@ export class TraceMemory {
 	/** in order */
 	#extents: Extent[] = [];
 	readonly #memfds: Map<string, string>;
+	/** lengths of memfds that were seen by a descriptor, in bytes */
+	readonly #sizes = new Map<string, number>();
 	/** the last known bytes of pages that devices get at */
 	readonly #known: Map<number, Buffer>;
 
@@ -88,7 +92,7 @@ export class TraceMemory {
 			const prot = `${mapping.readable ? "r" : ""}${mapping.writable ? "w" : ""}` || "none";
 			let file: Extent["file"];
 			if (mapping.shared && mapping.file !== undefined) {
-				const made = this.#memfd(mapping.file.key, () => this.#length(mapping));
+				const made = this.#memfd(mapping.file.key, () => this.#length(mapping), mapping.pageSize);
 				steps.push(...made.steps);
 				file = { name: made.name, page: mapping.file.page + start - mapping.start };
 			}
@@ -103,7 +107,12 @@ export class TraceMemory {
 		try {
 			const stat = statSync(`/proc/${this.pid}/fd/${fd}`, { bigint: true });
 			if (!stat.isFile()) return undefined;
-			return this.#memfd(keyOfStat(stat), () => Number(stat.size));
+			const key = keyOfStat(stat);
+			const size = Number(stat.size);
+			// What has another length than its name's is a new file of the trace.
+			if ((this.#sizes.get(key) ?? size) !== size) this.#memfds.delete(key);
+			this.#sizes.set(key, size);
+			return this.#memfd(key, () => size, Number(stat.blksize) >= HUGE ? Number(stat.blksize) : PAGE_SIZE);
 		} catch {
 			return undefined;
 		}
@@ -168,12 +177,13 @@ export class TraceMemory {
 		return steps;
 	}
 
-	#memfd(key: string, length: () => number): { name: string; steps: Step[] } {
+	#memfd(key: string, length: () => number, pageSize: number): { name: string; steps: Step[] } {
 		const known = this.#memfds.get(key);
 		if (known !== undefined) return { name: known, steps: [] };
 		const name = this.#named("memfd");
 		this.#memfds.set(key, name);
-		return { name, steps: [{ op: "memfd", fd: name, length: length() }] };
+		const huge = pageSize > PAGE_SIZE ? { page_size: pageSize } : {};
+		return { name, steps: [{ op: "memfd", fd: name, length: length(), ...huge }] };
 	}
 
 	/** How long a mapped file is: by one of the process's descriptors, otherwise as far as it is mapped. */

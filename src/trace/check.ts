@@ -106,6 +106,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
 	memfd(step, op) {
 		text(step, op, "fd");
 		integer(step, op, "length", 0, Number.MAX_SAFE_INTEGER);
+		const { page_size: size } = step;
+		if (size !== undefined && !(typeof size === "number" && size > 4096 && size <= LONGEST && Number.isInteger(Math.log2(size))))
+			bad("page_size", op, "is not a power of two above 4096");
 	},
 	eventfd(step, op) {
 		text(step, op, "fd");

@@ -38,6 +38,8 @@ export interface MemfdStep {
 	readonly op: "memfd";
 	readonly fd: string;
 	readonly length: number;
+	/** bytes of its pages, if they are huge (hugetlb) */
+	readonly page_size?: number;
 }
 
 export interface EventfdStep {

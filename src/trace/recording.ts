@@ -224,9 +224,10 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 				return fd;
 			},
 		}),
-		memfd(name, length) {
-			const fd = kernel.memfd(name, length);
-			if (fd >= 0) writer.step({ op: "memfd", fd: files.add(fd, "memfd"), length: Number(length) });
+		memfd(name, length, pageSize) {
+			const fd = kernel.memfd(name, length, pageSize);
+			const huge = pageSize === undefined ? {} : { page_size: pageSize };
+			if (fd >= 0) writer.step({ op: "memfd", fd: files.add(fd, "memfd"), length: Number(length), ...huge });
 			return fd;
 		},
 		peek(addr, into) {

@@ -192,7 +192,7 @@ export class ProgramReplay {
 				return refused(fd);
 			}
 			case "memfd": {
-				const fd = this.#kernel.memfd(step.fd, BigInt(step.length));
+				const fd = this.#kernel.memfd(step.fd, BigInt(step.length), step.page_size);
 				this.#files.set(step.fd, fd);
 				return refused(fd);
 			}

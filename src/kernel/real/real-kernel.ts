@@ -30,6 +30,8 @@ const PAGE = 0x1000n;
 const TOO_LONG = 1n << 62n;
 const F_GETFD = 1;
 const MFD_CLOEXEC = 1;
+const MFD_HUGETLB = 4;
+const MFD_HUGE_SHIFT = 26;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const MADV_NOHUGEPAGE = 15;
@@ -197,9 +199,11 @@ export class RealKernel implements Kernel, EventCapable {
 		return { parts, whole: parts.reduce((sum, one) => sum + (one.end - one.start), 0n) === end - addr };
 	}
 
-	memfd(name: string, length: bigint): Ret {
+	memfd(name: string, length: bigint, pageSize?: number): Ret {
 		if (name.includes("\0") || length < 0n || length > TOO_LONG) return -EINVAL;
-		const fd = this.#transfer.withText("memfd_create", name, MFD_CLOEXEC);
+		// The size of huge pages is in the upper bits, as a power of two.
+		const huge = pageSize === undefined ? 0 : MFD_HUGETLB | (Math.log2(pageSize) << MFD_HUGE_SHIFT);
+		const fd = this.#transfer.withText("memfd_create", name, MFD_CLOEXEC | huge);
 		if (fd < 0) return fd;
 		const ret = this.#libc.call("ftruncate", fd, length);
 		if (ret === 0) return this.#own(fd);

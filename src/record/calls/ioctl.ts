@@ -53,6 +53,25 @@ function argumentOf(memory: TraceMemory, { args }: Call, ioctl: Ioctl | undefine
 	return { addr, bytes: all.subarray(0, memory.read(addr, all)) };
 }
 
+/** Bytes that stayed the same between two changes, up to which they are one. */
+const GAP = 64;
+
+/** The ranges that changed, ends exclusive, without the bytes that are left out. */
+function changes(before: Buffer, now: Buffer, leftOut: (at: number) => boolean): [from: number, to: number][] {
+	const found: [number, number][] = [];
+	let open = false;
+	for (let at = 0; at < now.length; at++) {
+		if (leftOut(at)) open = false;
+		else if (now[at] !== before[at]) {
+			const last = found.at(-1);
+			if (open && last !== undefined && at - last[1] <= GAP) last[1] = at + 1;
+			else found.push([at, at + 1]);
+			open = true;
+		}
+	}
+	return found;
+}
+
 class IoctlCall {
 	readonly #recorder: Recorder;
 	readonly #call: Call;
@@ -65,6 +84,7 @@ class IoctlCall {
 	/** steps before the call */
 	readonly #before: Step[] = [];
 	readonly #buffers: Buffered[] = [];
+	#argumentInPlace = false;
 	readonly #fields: FdFields;
 	readonly #given: Record<string, string> = {};
 
@@ -104,6 +124,7 @@ class IoctlCall {
 		const memory = this.#memory;
 		this.#before.push(...this.#ensure(addr, BigInt(bytes.length)), ...memory.poke(addr, bytes));
 		this.#buffers.push({ addr, before: bytes });
+		this.#argumentInPlace = true;
 		this.#emit({ ...call, arg_addr: hex(addr), ...ret } as Step);
 	}
 
@@ -146,9 +167,19 @@ class IoctlCall {
 		const after = this.#buffers.flatMap(({ addr, before }): Step[] => {
 			const now = Buffer.allocUnsafe(before.length);
 			if (memory.read(addr, now) < now.length || now.equals(before)) return [];
-			return [{ op: "peek", addr: hex(addr), length: now.length, data: toHex(now) }];
+			return changes(before, now, (at) => this.#isArgument(addr + BigInt(at))).map(
+				([from, to]): Step => ({ op: "peek", addr: hex(addr + BigInt(from)), length: to - from, data: toHex(now.subarray(from, to)) }),
+			);
 		});
 		this.#recorder.steps(this.#call, this.#program, [...this.#before, step, ...after]);
+	}
+
+	/** Whether the struct itself is at an address: the trace has it elsewhere. */
+	#isArgument(addr: bigint): boolean {
+		const argument = this.#argument;
+		return (
+			!this.#argumentInPlace && argument !== undefined && addr >= argument.addr && addr < argument.addr + BigInt(argument.bytes.length)
+		);
 	}
 
 	#target({ use, addr, length, access }: Target): void {

@@ -35,6 +35,8 @@ const FIRST_FREE = [0x7f0000000, 0x100000];
 
 /** A process's memory: which pages of which objects are mapped where. Mappings are kept sorted. */
 export class AddressSpace implements UserMemory {
+	/** its program has ended */
+	gone = false;
 	#vmas: Vma[] = [];
 	/** the view that `scan` passes on; made when first needed */
 	#window: Uint8Array | undefined;
@@ -179,9 +181,10 @@ export class AddressSpace implements UserMemory {
 		return this.#findFree(pages);
 	}
 
-	/** Unmap everything. */
+	/** Unmap everything: its program ends. */
 	drop(): void {
 		const vmas = this.#vmas;
+		this.gone = true;
 		this.#vmas = [];
 		for (const { object } of vmas) object.onMapping?.(-1);
 	}

@@ -64,6 +64,8 @@ export class LocalObject implements MemoryObject {
 	#sorted: Float64Array | undefined;
 	readonly pins = new IntervalCounter();
 	onMapping: ((change: 1 | -1) => void) | undefined;
+	/** bytes of its pages, if they are huge */
+	block: number | undefined;
 
 	#count: number;
 	/** the ranges by which it grew: the first page of each, and its frame */
@@ -93,6 +95,10 @@ export class LocalObject implements MemoryObject {
 		this.#grown ??= [];
 		this.#grown.push({ page: this.#count, frame });
 		this.#count = pages;
+	}
+
+	blockAt(): number {
+		return this.block ?? PAGE_SIZE;
 	}
 
 	readAt(page: number, offset: number, into: Uint8Array, at: number, count: number): void {

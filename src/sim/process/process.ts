@@ -96,13 +96,15 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		return this.memory.unmap(addr, length);
 	}
 
-	memfd(_name: string, length: bigint): Ret {
+	memfd(_name: string, length: bigint, pageSize?: number): Ret {
 		const { reasons, system } = this;
 		reasons.begin("memfd");
 		if (length < 0n || length > 1n << 62n) return reasons.fail(memfdChecks.fileLength, length);
 		if (!system.allocation()) return reasons.fail(memfdChecks.memfdMemory, system.allocations);
 		const pages = Number((length + 0xfffn) >> 12n);
-		return this.install(new MemfdFile(system.physical.newObject(pages, "memfd"), length, system.physical));
+		const object = system.physical.newObject(pages, "memfd");
+		object.block = pageSize;
+		return this.install(new MemfdFile(object, length, system.physical));
 	}
 
 	/** eventfd(2) with EFD_NONBLOCK; `count` has 32 bits. */

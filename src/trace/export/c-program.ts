@@ -120,7 +120,8 @@ export class ProgramWriter {
 			}
 			case "memfd": {
 				const file = this.#make(step.fd);
-				this.#say(`${file} = memfd_create("${file}", MFD_CLOEXEC);`);
+				const huge = step.page_size === undefined ? "" : ` | MFD_HUGETLB | ${Math.log2(step.page_size)}u << 26`;
+				this.#say(`${file} = memfd_create("${file}", MFD_CLOEXEC${huge});`);
 				this.#answers(`ftruncate(${file}, ${number(step.length)})`, { ret: 0 });
 				return;
 			}
