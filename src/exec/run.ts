@@ -1,5 +1,4 @@
 /** Runs a program on a simulated kernel, to its end. */
-import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -8,10 +7,12 @@ import type { Kernel } from "../kernel/kernel.js";
 import type { Sim } from "../sim/index.js";
 import { STAT_CALLS } from "./calls/stat.js";
 import { adoptOrphans, killDescendants } from "./descendants.js";
+import { restoreFileLimit, USUAL_FILES } from "./file-limit.js";
 import { buildFilter, SECCOMP_RET_USER_NOTIF } from "./filter.js";
 import type { Launch, Launched } from "./launcher.js";
-import { AT, type Native, native } from "./native.js";
+import { type Native, native } from "./native.js";
 import { filterRefusal, obstacle } from "./refusal.js";
+import { forwardSignals } from "./signals.js";
 import { Supervisor } from "./supervisor.js";
 import { MARK, Watchdog } from "./watchdog.js";
 
@@ -44,9 +45,6 @@ export interface Running {
 /** How a program ended, or why it did not start. */
 export type Ended = { readonly code: number } | { readonly signal: NodeJS.Signals } | { readonly failed: string };
 
-/** Signals that are passed on to the program. Ctrl-C and Ctrl-\ reach it by themselves where it has the terminal. */
-const FORWARDED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGINT", "SIGQUIT"];
-
 /** @throws EnvironmentError where programs cannot be run so */
 export async function runProgram(options: ProgramOptions): Promise<Ended> {
 	const calls = native();
@@ -73,7 +71,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 		killed = true;
 		killDescendants(calls, spared, pid);
 	};
-	const stopForwarding = forwardSignals(() => pid, kill);
+	const stopForwarding = forwardSignals(() => pid, killsOnAgain(kill));
 	const worker = new Worker(options.launcher, { workerData: launch });
 	try {
 		const listener = await listening(worker, new Int32Array(shared));
@@ -91,7 +89,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 			worker.on("message", (said: Launched) => {
 				if ("started" in said) {
 					pid = said.started;
-					restoreFileLimit(calls, pid);
+					restoreFileLimit(calls, pid, USUAL_FILES);
 					options.started({ pid, refresh: () => supervisor.refresh(), kill });
 				} else if ("failed" in said) resolve(said);
 				else resolve(said.signal === null ? { code: said.code ?? 0 } : { signal: said.signal });
@@ -163,48 +161,16 @@ function definedOf(env: ProgramOptions["env"]): Record<string, string> {
 	return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Passes signals on. Returns how to stop that. */
-function forwardSignals(pid: () => number | undefined, kill: () => void): () => void {
+/** Whoever asks for the end again later means it; at once it is the same signal, sent to a whole group. */
+function killsOnAgain(kill: () => void): (signal: NodeJS.Signals) => boolean {
 	let terminated = Number.POSITIVE_INFINITY;
-	const handlers = FORWARDED.map((signal): [NodeJS.Signals, () => void] => [
-		signal,
-		() => {
-			const target = pid();
-			if (target === undefined || ((signal === "SIGINT" || signal === "SIGQUIT") && hasTerminal())) return;
-			// Whoever asks again later means it; at once it is the same signal, sent to a whole group.
-			if (signal === "SIGTERM") {
-				if (performance.now() - terminated > AGAIN) return kill();
-				terminated = Math.min(terminated, performance.now());
-			}
-			try {
-				process.kill(target, signal);
-			} catch {}
-		},
-	]);
-	for (const [signal, handler] of handlers) process.on(signal, handler);
-	return () => {
-		for (const [signal, handler] of handlers) process.off(signal, handler);
+	return (signal) => {
+		if (signal !== "SIGTERM") return false;
+		if (performance.now() - terminated > AGAIN) {
+			kill();
+			return true;
+		}
+		terminated = Math.min(terminated, performance.now());
+		return false;
 	};
-}
-
-/** Whether this process is in the foreground of a terminal, whose keys then signal the program, too. */
-function hasTerminal(): boolean {
-	const fields = readFileSync("/proc/self/stat", "latin1").split(") ")[1].split(" ");
-	return fields[2] === fields[5];
-}
-
-const RLIMIT_NOFILE = 7;
-/** what most systems begin with */
-const USUAL_FILES = 1024n;
-
-/** Node has raised the soft limit of open files to the hard one: programs that close all numbers up to it would take long. */
-function restoreFileLimit(calls: Native, pid: number): void {
-	const { view } = calls;
-	const match = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${process.ppid}/limits`, "latin1"));
-	const before = match === null ? USUAL_FILES : BigInt(match[1]);
-	if (calls.call("prlimit64", pid, RLIMIT_NOFILE, 0, calls.at(AT.limits)) < 0) return;
-	const hard = view.getBigUint64(AT.limits + 8, true);
-	const soft = before < USUAL_FILES ? USUAL_FILES : before;
-	view.setBigUint64(AT.limits, soft < hard ? soft : hard, true);
-	calls.call("prlimit64", pid, RLIMIT_NOFILE, calls.at(AT.limits), 0);
 }

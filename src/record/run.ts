@@ -1,9 +1,10 @@
 /** Runs a program on this machine's kernel and records it, to its end. */
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { constants as os, release } from "node:os";
 import { delimiter, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import { native } from "../exec/native.js";
+import { forwardSignals } from "../exec/signals.js";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import { EACCES, ENOENT } from "../kernel/errno.js";
 import { FILTER_REFUSED } from "./job.js";
@@ -35,8 +36,6 @@ export type Ended = ({ readonly code: number } | { readonly signal: string } | {
 	/** calls on files of iommufd or VFIO that were open before and cannot be told */
 	readonly unknown: number;
 };
-
-const FORWARDED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGINT", "SIGQUIT"];
 
 /** @throws EnvironmentError where programs cannot be recorded */
 export async function recordProgram(options: RecordOptions): Promise<Ended> {
@@ -98,29 +97,4 @@ function lookUp(program: string, path = "/usr/local/bin:/usr/bin:/bin", cwd = "/
 		}
 	}
 	return found;
-}
-
-/** Passes signals on to the program. Returns how to stop that. */
-function forwardSignals(pid: () => number | undefined): () => void {
-	const handlers = FORWARDED.map((signal): [NodeJS.Signals, () => void] => [
-		signal,
-		() => {
-			const target = pid();
-			// The keys of a terminal reach the program by themselves.
-			if (target === undefined || ((signal === "SIGINT" || signal === "SIGQUIT") && hasTerminal())) return;
-			try {
-				process.kill(target, signal);
-			} catch {}
-		},
-	]);
-	for (const [signal, handler] of handlers) process.on(signal, handler);
-	return () => {
-		for (const [signal, handler] of handlers) process.off(signal, handler);
-	};
-}
-
-/** Whether this process is in the foreground of a terminal, whose keys then signal the program, too. */
-function hasTerminal(): boolean {
-	const fields = readFileSync("/proc/self/stat", "latin1").split(") ")[1].split(" ");
-	return fields[2] === fields[5];
 }

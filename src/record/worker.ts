@@ -1,8 +1,9 @@
 /** The thread that starts the program and traces it: built as a file of its own, dist/recorder.cjs. Its event loop never runs. */
 import { spawn } from "node:child_process";
-import { readFileSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { AT, type Native, native } from "../exec/native.js";
+import { restoreFileLimit } from "../exec/file-limit.js";
+import { type Native, native } from "../exec/native.js";
 import { TraceWriter } from "../trace/index.js";
 import type { Job } from "./job.js";
 import { Recorder, type RecorderOptions } from "./recorder.js";
@@ -23,24 +24,6 @@ export type Said =
 	| { readonly started: number }
 	| { readonly refused: number }
 	| { readonly end: TraceEnd; readonly programs: number; readonly unknown: number };
-
-const RLIMIT_NOFILE = 7;
-/** what most systems begin with */
-const USUAL_FILES = 1024n;
-
-/** Node raises the soft limit of open files to the hard one; the program gets what this process was started with. */
-function restoreFileLimit(calls: Native, pid: number): void {
-	const { view } = calls;
-	let before = USUAL_FILES;
-	try {
-		const match = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${process.ppid}/limits`, "latin1"));
-		if (match !== null) before = BigInt(match[1]);
-	} catch {}
-	if (calls.call("prlimit64", pid, RLIMIT_NOFILE, 0, calls.at(AT.limits)) < 0) return;
-	const hard = view.getBigUint64(AT.limits + 8, true);
-	view.setBigUint64(AT.limits, before < hard ? before : hard, true);
-	calls.call("prlimit64", pid, RLIMIT_NOFILE, calls.at(AT.limits), 0);
-}
 
 /** A file without a name that holds the text. Its descriptor. */
 function fileOf(calls: Native, text: string): number {
