@@ -5,10 +5,10 @@ import type { IommuInstance } from "../../contract/driver.js";
 import type { Area } from "../../iova/area.js";
 import { IOVA_MAX } from "../../iova/interval-set.js";
 import type { HwDevice } from "../common/device.js";
+import type { GuestContextDomain } from "../common/guest-context-domain.js";
 import { DirtyPages, HwPagingDomain } from "../common/paging-domain.js";
 import { amdMapChecks } from "./checks.js";
 import type { AmdDriver } from "./driver.js";
-import type { AmdNestedDomain } from "./nested-domain.js";
 
 /** A kernel-managed AMD host table: six levels, all 64 bits of IOVA. */
 export class AmdPagingDomain extends HwPagingDomain {
@@ -19,7 +19,7 @@ export class AmdPagingDomain extends HwPagingDomain {
 	/** a table for PASIDs has the format of guests' tables */
 	override readonly secondStage: boolean;
 	/** guests' device table entries on top of it */
-	readonly children = new Set<AmdNestedDomain>();
+	readonly children = new Set<GuestContextDomain>();
 
 	constructor(iommu: IommuInstance, flags: number) {
 		super(iommu);

@@ -1,10 +1,10 @@
 /** AMD nested page tables, made from a guest's device table entry. */
 import { iommu_hwpt_data_type as DATA, iommu_hwpt_amd_guest as GUEST } from "../../../../structs/index.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import { NestedDomain } from "../../contract/domain.js";
 import type { GivenData } from "../../contract/user-data.js";
 import { copyUserData } from "../../contract/user-data.js";
 import type { HwDevice } from "../common/device.js";
+import { GuestContextDomain } from "../common/guest-context-domain.js";
 import { amdDteChecks, amdNestedAttachChecks } from "./checks.js";
 import type { AmdPagingDomain } from "./domains.js";
 import type { AmdDriver } from "./driver.js";
@@ -14,45 +14,19 @@ import { type AmdGuestDte, decodeAmdDte, guestPagingMode } from "./gcr3.js";
 const GLX_RESERVED = 3;
 
 /** A guest's device table entry on a nesting parent, through which the guest manages the device's PASIDs. Beyond 7.3, as a kernel option. */
-export class AmdNestedDomain extends NestedDomain {
-	/** devices that were attached; some may be attached elsewhere by now */
-	readonly #users = new Set<HwDevice>();
-
+export class AmdNestedDomain extends GuestContextDomain {
 	constructor(
 		readonly driver: AmdDriver,
-		readonly parent: AmdPagingDomain,
+		override readonly parent: AmdPagingDomain,
 		readonly dte: AmdGuestDte,
 		/** the host's domain ID for the guest's table */
 		readonly id: number,
 	) {
-		super(parent.iommu);
-		parent.children.add(this);
+		super(parent);
 	}
 
-	/** Without PASID, as the core makes sure. -EINVAL: a device behind another IOMMU. Drops what was cached for the device. */
-	override attach(device: HwDevice): Ret {
-		const { reasons } = this.driver;
-		if (device.iommu.driver !== this.driver)
-			return reasons.fail(amdNestedAttachChecks.amdOtherIommu, this.iommu.name, device.name, device.iommu.name);
-		this.#users.add(device);
-		this.driver.forget(device);
-		return 0;
-	}
-
-	override free(): void {
-		this.parent.children.delete(this);
-		this.flush();
-	}
-
-	/** Drops every translation made through the parent, which has changed. */
-	flush(): void {
-		const { caches } = this.driver;
-		caches.invalidate({ type: "host-unmap", cache: "iotlb", domain: this.id });
-		caches.invalidate({ type: "host-unmap", cache: "paging", domain: this.id });
-		for (const device of this.#users) {
-			if (device.group.attached.get(0)?.domain !== this) this.#users.delete(device);
-			else this.driver.forget(device);
-		}
+	protected override refuse(device: HwDevice): Ret {
+		return this.driver.reasons.fail(amdNestedAttachChecks.amdOtherIommu, this.iommu.name, device.name, device.iommu.name);
 	}
 }
 

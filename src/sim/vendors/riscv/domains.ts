@@ -4,10 +4,10 @@ import type { IommuInstance } from "../../contract/driver.js";
 import type { Area } from "../../iova/area.js";
 import type { Interval } from "../../iova/interval-set.js";
 import type { HwDevice } from "../common/device.js";
+import type { GuestContextDomain } from "../common/guest-context-domain.js";
 import { HwPagingDomain } from "../common/paging-domain.js";
 import type { RiscvDriver } from "./driver.js";
 import type { RiscvFeatures } from "./features.js";
-import type { RiscvNestedDomain } from "./nested-domain.js";
 
 /** Pages of 4 KiB, and an entry of each level above: 2 MiB, 1 GiB, 512 GiB, 256 TiB. */
 const sizes = (levels: number): bigint =>
@@ -18,7 +18,7 @@ export class RiscvPagingDomain extends HwPagingDomain {
 	readonly aperture: Interval;
 	readonly pageSizes: bigint;
 	/** guests' device contexts on top of it */
-	readonly children = new Set<RiscvNestedDomain>();
+	readonly children = new Set<GuestContextDomain>();
 
 	constructor(
 		iommu: IommuInstance,

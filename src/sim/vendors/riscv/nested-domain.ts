@@ -8,11 +8,11 @@ import {
 import { decodeRiscvCommand, encodeRiscvFault, illegalRiscvCommand } from "../../../formats/riscv/index.js";
 import { toWords } from "../../../formats/words.js";
 import type { Ret } from "../../../kernel/kernel.js";
-import { NestedDomain } from "../../contract/domain.js";
 import type { InvalidateArray, InvalidateResult } from "../../contract/invalidation.js";
 import { copyUserData, type GivenData } from "../../contract/user-data.js";
 import { faultAt } from "../../memory/fault.js";
 import type { HwDevice } from "../common/device.js";
+import { GuestContextDomain } from "../common/guest-context-domain.js";
 import { riscvAttachChecks, riscvCommandChecks, riscvContextChecks, riscvInvalidateChecks, riscvNotes } from "./checks.js";
 import { type ContextResult, decodeDc } from "./contexts.js";
 import type { RiscvPagingDomain } from "./domains.js";
@@ -25,42 +25,19 @@ const EVENT = 32;
 const COMMANDS: ReadonlySet<string | undefined> = new Set(["IOTINVAL_VMA", "IOTINVAL_GVMA", "IODIR_INVAL_PDT", "ATS_INVAL"]);
 
 /** A guest's device context on a nesting parent. Beyond 7.3, as a kernel option. */
-export class RiscvNestedDomain extends NestedDomain {
-	/** devices that were attached; some may be attached elsewhere by now */
-	readonly #users = new Set<HwDevice>();
-
+export class RiscvNestedDomain extends GuestContextDomain {
 	constructor(
 		readonly driver: RiscvDriver,
-		readonly parent: RiscvPagingDomain,
+		override readonly parent: RiscvPagingDomain,
 		readonly context: ContextResult,
 		/** the host's tag for what is cached of the guest's tables */
 		readonly id: number,
 	) {
-		super(parent.iommu);
-		parent.children.add(this);
+		super(parent);
 	}
 
-	/** Without PASID, as the core makes sure. -EINVAL: a device behind another IOMMU. Drops what was cached for the device. */
-	override attach(device: HwDevice): Ret {
-		const { reasons } = this.driver;
-		if (device.iommu.driver !== this.driver)
-			return reasons.fail(riscvAttachChecks.riscvOtherIommu, this.iommu.name, device.name, device.iommu.name);
-		this.#users.add(device);
-		this.driver.forget(device);
-		return 0;
-	}
-
-	override free(): void {
-		this.parent.children.delete(this);
-		this.flush();
-	}
-
-	/** Drops every translation made through the parent, which has changed. */
-	flush(): void {
-		const { caches } = this.driver;
-		caches.invalidate({ type: "host-unmap", cache: "iotlb", domain: this.id });
-		caches.invalidate({ type: "host-unmap", cache: "paging", domain: this.id });
-		for (const device of this.#users) if (this.#uses(device)) this.driver.forget(device);
+	protected override refuse(device: HwDevice): Ret {
+		return this.driver.reasons.fail(riscvAttachChecks.riscvOtherIommu, this.iommu.name, device.name, device.iommu.name);
 	}
 
 	override invalidate(array: InvalidateArray): InvalidateResult {
@@ -92,13 +69,7 @@ export class RiscvNestedDomain extends NestedDomain {
 
 	/** Whether a device with this ID uses the table. */
 	#serves(did: number): boolean {
-		for (const device of this.#users) if (this.#uses(device) && device.requester.wire === did) return true;
-		return false;
-	}
-
-	#uses(device: HwDevice): boolean {
-		if (device.group.attached.get(0)?.domain === this) return true;
-		this.#users.delete(device);
+		for (const device of this.users()) if (device.requester.wire === did) return true;
 		return false;
 	}
 }
