@@ -33,6 +33,13 @@ export function reasonOf(kernel: Kernel, call: string, ret: Ret): Why | undefine
 	return why?.check.startsWith(`${call}.`) ? why : undefined;
 }
 
+/** In lines for people: what was wrong, what would have been right, and what led to it. `paint` is for the label of each. */
+export function whyLines({ check, text, rule, seenBy, because }: Why, paint = (label: string): string => label): string[] {
+	const label = seenBy === undefined ? "why:" : "why, as the simulated kernel sees it:";
+	const led = because ? whyLines(because, paint).map((line) => `  ${line}`) : [];
+	return [`${paint(label)} ${check}: ${text}`, `     ${rule}`, ...led];
+}
+
 /** Whether `kernel` can tell why; the real kernel cannot. */
 export function explains(kernel: Kernel): kernel is Kernel & Explains {
 	return "why" in kernel;

@@ -1,6 +1,6 @@
 /** Describes steps and answers for the replay report. */
 import { formatStruct } from "../../structs/index.js";
-import type { Why } from "../kernel/why.js";
+import { whyLines } from "../kernel/why.js";
 import type { Answer } from "./answer.js";
 import { toRecordedRet } from "./answer.js";
 import type { Step } from "./format.js";
@@ -90,13 +90,8 @@ function plain(answer: Answer): string[] {
 	if (answer.revents !== undefined) lines.push(answer.revents.length === 0 ? "no events" : answer.revents.join("|"));
 	if (answer.events !== undefined) lines.push(...(answer.events.length === 0 ? ["no event records"] : answer.events));
 	if (answer.note !== undefined) lines.push(answer.note);
-	if (answer.why !== undefined) lines.push(...describeWhy(answer.why));
+	if (answer.why !== undefined) lines.push(...whyLines(answer.why));
 	return lines;
-}
-
-/** Why a call failed: what was wrong, what would have been right, and what led to it. */
-export function describeWhy({ check, text, rule, because }: Why): string[] {
-	return [`why: ${check}: ${text}`, `     ${rule}`, ...(because ? describeWhy(because).map((line) => `  ${line}`) : [])];
 }
 
 function decoded(step: Step & { op: "ioctl" }, hex: string): string[] {

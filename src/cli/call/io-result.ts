@@ -1,10 +1,10 @@
 /** Shows the answers of system calls other than ioctl. */
-import { reasonOf } from "../../kernel/why.js";
+import { reasonOf, whyLines } from "../../kernel/why.js";
 import type { Invocation } from "../frame/command.js";
 import { exitCode, type Outcome } from "../frame/exit.js";
 import { fieldOf } from "../frame/field.js";
 import { asExpected } from "./perform.js";
-import { errnoDocument, errnoText, jsonNumber, whyLines } from "./show.js";
+import { errnoDocument, errnoText, jsonNumber } from "./show.js";
 
 /** What a system call on a file, or on memory, answered. */
 export interface IoResult {
@@ -71,7 +71,7 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 					: `${call} succeeded, but ${common.expect} was expected`
 				: `${call}${good ? " failed as expected" : ""}: ${errnoText(call, errno, meaning)}`);
 		(good ? io.stdout : io.stderr).write(
-			`${[`${mark}  ${text}`, ...(why ? whyLines(why, colours).map((line) => `    ${line}`) : []), ...lines.map((line) => `    ${line}`)].join("\n")}\n`,
+			`${[`${mark}  ${text}`, ...(why ? whyLines(why, colours.note).map((line) => `    ${line}`) : []), ...lines.map((line) => `    ${line}`)].join("\n")}\n`,
 		);
 	}
 	return { exit: good ? exitCode.done : exitCode.failed, errno, value: kept, fields };

@@ -4,7 +4,7 @@ import type { Answer } from "../../client/call.js";
 import { readLeaf } from "../../client/leaves.js";
 import { EINVAL } from "../../kernel/errno.js";
 import { meaning } from "../../kernel/errno-meaning.js";
-import type { Why } from "../../kernel/why.js";
+import { type Why, whyLines } from "../../kernel/why.js";
 import type { Palette } from "../frame/colour.js";
 import type { Invocation } from "../frame/command.js";
 import { errnoName } from "../frame/errnos.js";
@@ -99,19 +99,11 @@ export function hexLines(answer: Answer): string[] {
 	];
 }
 
-/** The check that failed: what was wrong, what would have been right, and what led to it. */
-export function whyLines(why: Why, colours: Palette): string[] {
-	const seen = why.seenBy === undefined ? "why:" : "why, as the simulated kernel sees it:";
-	const lines = [`${colours.note(seen)} ${why.check}: ${why.text}`, `     ${why.rule}`];
-	if (why.because) lines.push(...whyLines(why.because, colours).map((line) => `  ${line}`));
-	return lines;
-}
-
 /** What a call did that its answer does not show, each in a line, with what led to it. */
 export function notedLines(noted: readonly Why[], colours: Palette): string[] {
 	return noted.flatMap((one) => [
 		`${colours.note("note:")} ${one.text}`,
-		...(one.because ? whyLines(one.because, colours).map((line) => `  ${line}`) : []),
+		...(one.because ? whyLines(one.because, colours.note).map((line) => `  ${line}`) : []),
 	]);
 }
 
@@ -161,7 +153,7 @@ export function showAnswer(shown: Shown): void {
 		const wanted = inv.common.expect === undefined ? "" : ` (${inv.common.expect} was expected)`;
 		lines.push(`${colours.bad("failed")}  ${title}: ${errnoText(name, answer.errno, meaningOf(shown))}${wanted}`);
 	}
-	if (answer.why) lines.push(...whyLines(answer.why, colours).map((line) => `    ${line}`));
+	if (answer.why) lines.push(...whyLines(answer.why, colours.note).map((line) => `    ${line}`));
 	lines.push(...notedLines(answer.noted ?? [], colours).map((line) => `    ${line}`));
 	lines.push(...(details?.lines ?? []).map((line) => `    ${line}`));
 	lines.push(...notes.map((note) => `    ${colours.note("note:")} ${note}`));

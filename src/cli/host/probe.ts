@@ -20,7 +20,7 @@ const devicesFolder = "/sys/bus/pci/devices";
 /** what the selftest driver registers */
 const mockUnit = /^iommufd_selftest_iommu\b/;
 
-/** `hwInfo`: what GET_HW_INFO answered, by the IOMMU's name. The machine under `host` as a machine file: IOMMUs, bridges, PCI devices with their drivers and groups, mediated devices. */
+/** The machine under `host` as a machine file: IOMMUs, bridges, PCI devices with their drivers and groups, mediated devices. `hwInfo`: what GET_HW_INFO answered, by the IOMMU's name. */
 export function probeMachine(host: Host, readUnit: ReadUnit, hwInfo: ReadonlyMap<string, Uint8Array> = new Map()): Probed {
 	const notes: string[] = [];
 	const note = (text: string) => void notes.push(text);

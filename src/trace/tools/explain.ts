@@ -1,8 +1,7 @@
 /** Asks a kernel that knows its checks why the calls of a recorded program failed. */
 import type { Kernel } from "../../kernel/kernel.js";
-import type { Why } from "../../kernel/why.js";
+import { type Why, whyLines } from "../../kernel/why.js";
 import { type Answer, isFailure, recordedAnswer, sameAnswer } from "../answer.js";
-import { describeWhy } from "../describe.js";
 import { errnoName } from "../errno-names.js";
 import type { Step } from "../format.js";
 import { ProgramReplay } from "../replayer.js";
@@ -41,7 +40,7 @@ export function explanationLines({ why, notes, differs }: Explanation): string[]
 	const lines: string[] = [];
 	if (differs !== undefined) lines.push(`the simulated kernel answers otherwise: ${answerWords(differs)}`);
 	const reason = differs === undefined ? why : differs.why;
-	if (reason !== undefined) lines.push(...describeWhy(reason));
+	if (reason !== undefined) lines.push(...whyLines(reason));
 	for (const { check, text } of notes) lines.push(`note: ${check}: ${text}`);
 	return lines;
 }

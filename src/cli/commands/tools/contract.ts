@@ -1,5 +1,4 @@
 /** `contract`: what a call checks, in the order in which the kernel does. */
-
 import { CURRENT_RELEASE } from "../../../../structs/release.js";
 import { errnoName } from "../../../kernel/errno.js";
 import type { CallContract, ContractCheck } from "../../../sim/index.js";
