@@ -1,7 +1,8 @@
 /** Litmus tests: threads of calls, the outcomes that their orders allow, and those that a real kernel shows. */
 export { compile, type RecordedLine, type RecordedPart, type RecordedTest } from "./compile.js";
+export { type Explanation, explain } from "./explain.js";
 export { raceInC } from "./export/program.js";
-export { type Allowed, countOrders, type Explanation, type Exploration, explain, explore } from "./orders.js";
+export { type Allowed, countOrders, type Exploration, explore } from "./orders.js";
 export { type Entry, type Outcome, outcomeKey } from "./outcome.js";
 export { type Raced, type RaceOptions, runRace } from "./race.js";
 export { type RacerData, race } from "./racer.js";

@@ -1,10 +1,8 @@
 /** Every order of the threads' calls on a kernel that answers one call at a time. */
-import { ioctls } from "../../structs/index.js";
-import { EBUSY } from "../kernel/errno.js";
-import { type Answer, callText, type Outcome, outcomeKey } from "./outcome.js";
+import { type Outcome, outcomeKey } from "./outcome.js";
 import { Random } from "./random.js";
-import { Round, type Stage } from "./round.js";
-import type { Call, LitmusTest, Part } from "./test.js";
+import { Round, type Stage, type Taken } from "./round.js";
+import type { Call, LitmusTest } from "./test.js";
 
 /** An outcome that some order gives, and that order: the thread of each call, by its number. */
 export interface Allowed {
@@ -53,63 +51,11 @@ export function explore(test: LitmusTest, options: ExploreOptions): Exploration 
 	return { ...sample(test, options), orders };
 }
 
-/** How an outcome comes about. */
-export interface Explanation {
-	/** the thread of each call, by its number */
-	readonly order: readonly number[];
-	/** lines that answered EBUSY because another thread's call was at work on the same object or range */
-	readonly held: readonly string[];
-}
-
-/**
- * An order that gives exactly this outcome. If there is none, one in which a destroy or an unmap that answered EBUSY had no effect:
- * a real kernel refuses to destroy an object that any other call is at work on, and to unmap what another is just mapping.
- * @returns undefined if there is none; `unknown` if none was found in `limit` runs @throws SetupFailed
- */
-export function explain(test: LitmusTest, outcome: Outcome, stage: () => Stage, limit: number): Explanation | "unknown" | undefined {
-	const order = orderOf(test, outcome, stage, limit, new Map());
-	if (order !== undefined) return order === "unknown" ? order : { order, held: [] };
-	const refused = new Map<Call, number>();
-	const held: string[] = [];
-	for (const { label, errno } of outcome.entries) {
-		if (errno !== EBUSY) continue;
-		const part = test.threads.find(({ name }) => label.startsWith(`${name}.`));
-		const calls = part?.calls.filter(({ line }) => label === `${part.name}.${line + 1}`) ?? [];
-		if (calls.length !== 1 || !refusable.has(calls[0].request ?? 0)) continue;
-		refused.set(calls[0], EBUSY);
-		held.push(label);
-	}
-	if (held.length === 0) return undefined;
-	const other = orderOf(test, outcome, stage, limit, refused);
-	return other === undefined || other === "unknown" ? other : { order: other, held };
-}
-
-const refusable: ReadonlySet<number> = new Set([ioctls.IOMMU_DESTROY.request, ioctls.IOMMU_IOAS_UNMAP.request]);
-
-function orderOf(
-	test: LitmusTest,
-	outcome: Outcome,
-	stage: () => Stage,
-	limit: number,
-	refused: ReadonlyMap<Call, number>,
-): readonly number[] | "unknown" | undefined {
-	const wanted = new Map(outcome.entries.map(({ label, text }) => [label, text]));
-	const key = outcomeKey(outcome);
-	/** Only what can still become this outcome is followed. */
-	const fits = (part: Part, call: Call, answer: Answer, slots: BigInt64Array): boolean => {
-		const label = `${part.name}.${call.line + 1}`;
-		const last = part.calls.findLast(({ line }) => line === call.line) === call;
-		return (!last && answer.ret >= 0) || callText(test, call, answer, slots).text === wanted.get(label);
-	};
-	const found = search(test, stage, limit, fits, (reached) => outcomeKey(reached) === key, refused);
-	const match = found.allowed.find((one) => outcomeKey(one.outcome) === key);
-	return match?.order ?? (found.complete ? undefined : "unknown");
-}
-
-type Follow = (part: Part, call: Call, answer: Answer, slots: BigInt64Array) => boolean;
+/** Whether an order is of interest after this step. */
+export type Follow = (round: Round, step: Taken) => boolean;
 
 /** Depth first: each order is run from the start, as a kernel cannot be copied; those that begin alike are run one after another. */
-function search(
+export function search(
 	test: LitmusTest,
 	stage: () => Stage,
 	limit: number,
@@ -131,9 +77,9 @@ function search(
 		let whole = true;
 		for (let at = 0; at < round.length; at++) {
 			if (at === order.length) order.push(round.firstLeft());
-			const { part, call, answer } = round.step(order[at]);
+			const step = round.step(order[at]);
 			if (at < shared) continue;
-			if (follow(part, call, answer, round.slots)) {
+			if (follow(round, step)) {
 				const state = round.state();
 				if (state === undefined || at === round.length - 1 || !seen.has(state)) {
 					if (state !== undefined) seen.add(state);

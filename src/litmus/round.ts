@@ -2,6 +2,7 @@
 import type { Kernel } from "../kernel/kernel.js";
 import { fill, make } from "./make.js";
 import { type Answer, callText, type Entry, entriesOf, type Outcome } from "./outcome.js";
+import type { Sent } from "./refused.js";
 import { type Call, emptySlots, type LitmusTest, type Part } from "./test.js";
 
 /** A kernel for one order; it is new, as the hardware under it is. */
@@ -19,6 +20,14 @@ export class SetupFailed extends Error {
 	) {
 		super(`the setup's line ${line} answers ${entry.text}`);
 	}
+}
+
+/** A call that was made. */
+export interface Taken {
+	readonly thread: number;
+	readonly part: Part;
+	readonly call: Call;
+	readonly answer: Answer;
 }
 
 /** One order on one kernel, call by call. */
@@ -56,13 +65,24 @@ export class Round {
 	}
 
 	/** Makes a thread's next call. */
-	step(thread: number): { part: Part; call: Call; answer: Answer } {
+	step(thread: number): Taken {
 		const part = this.#test.threads[thread];
 		const call = part.calls[this.#answers[thread].length];
 		const errno = this.#refused.get(call);
 		const answer = errno === undefined ? this.#make(call) : this.#refuse(call, errno);
 		this.#answers[thread].push(answer);
-		return { part, call, answer };
+		return { thread, part, call, answer };
+	}
+
+	/** Calls of other threads that can be at work during this thread's latest: each one's latest, and its next. */
+	beside(thread: number): Sent[] {
+		return this.#test.threads.flatMap(({ calls }, other): Sent[] => {
+			if (other === thread) return [];
+			const answers = this.#answers[other];
+			const latest = answers.length === 0 ? [] : [{ call: calls[answers.length - 1], bytes: answers[answers.length - 1].bytes }];
+			const next = calls.slice(answers.length, answers.length + 1).map((call) => ({ call, bytes: this.#given(call) }));
+			return [...latest, ...next];
+		});
 	}
 
 	/** Where everything stands: how far the threads are, what they were answered and what the kernel holds. */
@@ -91,9 +111,13 @@ export class Round {
 
 	/** The answer of a call that had no effect. */
 	#refuse(call: Call, errno: number): Answer {
+		return { ret: -errno, bytes: this.#given(call) };
+	}
+
+	#given(call: Call): Uint8Array {
 		const bytes = new Uint8Array(call.bytes ?? []);
 		fill(call, this.slots, bytes);
-		return { ret: -errno, bytes };
+		return bytes;
 	}
 
 	#make(call: Call): Answer {

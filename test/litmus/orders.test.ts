@@ -155,6 +155,87 @@ describe("a destroy that answers EBUSY", () => {
 		expect(explain(unmaps, outcome({}, busy), stage, 100)).toEqual({ order: [0, 1], held: ["b.1"] });
 	});
 
+	const destroysBeside = (other: (kernel: Kernel, given: Given) => void) =>
+		litmusOf(setup, [other, (kernel, { fd, ioas }) => void destroy(kernel, fd, ioas)]);
+
+	it("is not explained by a call on another object, or by another destroy", () => {
+		expect(
+			explain(
+				destroysBeside((kernel, { fd }) => void alloc(kernel, fd)),
+				outcome({}, busy),
+				stage,
+				100,
+			),
+		).toBeUndefined();
+		expect(
+			explain(
+				destroysBeside((kernel, { fd, ioas }) => void destroy(kernel, fd, ioas)),
+				outcome({}, busy),
+				stage,
+				100,
+			),
+		).toBeUndefined();
+	});
+
+	it("or an unmap, by a mapping elsewhere, or in another IOAS", () => {
+		const beside = (of: (given: Given) => number, at: bigint) =>
+			litmusOf(
+				(kernel) => ({ ...setup(kernel), other: alloc(kernel, 3) }),
+				[
+					(kernel, given) => void map(kernel, given.fd, of(given), memory, at, 0x1000n),
+					(kernel, { fd, ioas }) => void unmap(kernel, fd, ioas, 0x1000n, 0x2000n),
+				],
+			);
+		expect(
+			explain(
+				beside(({ ioas }) => ioas, 0x2000n),
+				outcome({}, busy),
+				stage,
+				100,
+			),
+		).toEqual({ order: [0, 1], held: ["b.1"] });
+		expect(
+			explain(
+				beside(({ ioas }) => ioas, 0x3000n),
+				outcome({}, busy),
+				stage,
+				100,
+			),
+		).toBeUndefined();
+		expect(
+			explain(
+				beside(({ ioas }) => ioas + 1, 0x2000n),
+				outcome({}, busy),
+				stage,
+				100,
+			),
+		).toBeUndefined();
+	});
+
+	it("is explained only while the call that names the object can be at work", () => {
+		// Both threads go through an IOVA, which says in what order the calls were: the naming one was over.
+		const test = litmusOf(
+			(kernel) => ({ ...setup(kernel), other: alloc(kernel, 3) }),
+			[
+				(kernel, { fd, ioas }) => {
+					map(kernel, fd, ioas, memory, 0x1000n, 0x1000n);
+					map(kernel, fd, ioas + 1, memory, 0x1000n, 0x1000n);
+					alloc(kernel, fd);
+				},
+				(kernel, { fd, ioas }) => {
+					unmap(kernel, fd, ioas + 1, 0x1000n, 0x1000n);
+					destroy(kernel, fd, ioas);
+				},
+			],
+		);
+		const ok = (label: string, text = "ok"): Entry => ({ label, text, errno: 0, fields: {} });
+		const entries = (unmapped: Entry) => [ok("a.1"), ok("a.2"), ok("a.3"), unmapped, { ...ok("b.2"), ...busy }];
+		const found = { label: "b.1", text: "ok", errno: 0, fields: {} };
+		const missing = { label: "b.1", text: "ENOENT", errno: ENOENT, fields: {} };
+		expect(explain(test, { entries: entries(found) }, stage, 100)).toBeUndefined();
+		expect(explain(test, { entries: entries(missing) }, stage, 100)).toMatchObject({ held: ["b.2"] });
+	});
+
 	it("explains nothing else", () => {
 		expect(explain(test, outcome({ text: "ENOENT", errno: ENOENT }, busy), stage, 100)).toBeUndefined();
 		expect(explain(test, outcome(busy, {}), stage, 100)).toBeUndefined();
