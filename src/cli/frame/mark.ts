@@ -1,7 +1,7 @@
 /** --mark: a line in the kernel's log before every call and after it. */
 import { type Ioctl, ioctlByRequest } from "../../../structs/index.js";
 import { errnoName } from "../../kernel/errno.js";
-import { isForkCapable, type Kernel } from "../../kernel/kernel.js";
+import { isForkCapable, isReshapeCapable, type Kernel, type MmapRequest, PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
 import { wrapKernel } from "../../kernel/wrap.js";
 import { UsageError } from "./exit.js";
 import type { KernelHandle } from "./kernel-choice.js";
@@ -33,11 +33,12 @@ export function marked(handle: KernelHandle): KernelHandle {
 	return { ...handle, beginLog: undefined, kernel: marking(handle.kernel, (text) => mark(`${markPrefix}${text}`)) };
 }
 
+/** A child's marks have its name. */
 function marking(kernel: Kernel, mark: (text: string) => void): Kernel {
-	const around = (call: string, make: () => number): number => {
+	const around = <R extends number | bigint>(call: string, make: () => R, show = (ret: R): string => `${ret}`): R => {
 		mark(`> ${call}`);
 		const ret = make();
-		mark(`< ${call} = ${ret < 0 ? errnoName(-ret) : ret}`);
+		mark(`< ${call} = ${ret < 0 ? errnoName(Number(-ret)) : show(ret)}`);
 		return ret;
 	};
 	const nameOf = (request: number): string => (ioctlByRequest(request) as Ioctl | undefined)?.name ?? `0x${request.toString(16)}`;
@@ -49,6 +50,24 @@ function marking(kernel: Kernel, mark: (text: string) => void): Kernel {
 		write: (fd, from) => around(`write ${fd}`, () => kernel.write(fd, from)),
 		pread: (fd, into, offset) => around(`pread ${fd}`, () => kernel.pread(fd, into, offset)),
 		pwrite: (fd, from, offset) => around(`pwrite ${fd}`, () => kernel.pwrite(fd, from, offset)),
+		mmap: (request) => around(`mmap ${mapped(request)}`, () => kernel.mmap(request), hex),
+		munmap: (addr, length) => around(`munmap ${hex(addr)} ${hex(length)}`, () => kernel.munmap(addr, length)),
+		memfd: (name, length, pageSize) => around(`memfd ${name} ${hex(length)}`, () => kernel.memfd(name, length, pageSize)),
+		...(isReshapeCapable(kernel) && {
+			mprotect: (addr: bigint, length: bigint, prot: number) =>
+				around(`mprotect ${hex(addr)} ${hex(length)} ${protText(prot)}`, () => kernel.mprotect(addr, length, prot)),
+			madvise: (addr: bigint, length: bigint, advice: number) =>
+				around(`madvise ${hex(addr)} ${hex(length)} ${advice}`, () => kernel.madvise(addr, length, advice)),
+			mremap: (addr: bigint, length: bigint, newLength: bigint, to: bigint) =>
+				around(`mremap ${hex(addr)} ${hex(length)} ${hex(newLength)} ${hex(to)}`, () => kernel.mremap(addr, length, newLength, to), hex),
+		}),
 		...(isForkCapable(kernel) && { fork: (name: string) => marking(kernel.fork(name), (text) => mark(`[${name}] ${text}`)) }),
 	});
 }
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+const protText = (prot: number): string => `${prot & PROT_READ ? "r" : ""}${prot & PROT_WRITE ? "w" : ""}` || "none";
+
+const mapped = ({ addr, length, prot, fd, offset = 0n }: MmapRequest): string =>
+	`${hex(addr)} ${hex(length)} ${protText(prot)}${fd === undefined ? "" : ` of file ${fd} from ${hex(offset)}`}`;

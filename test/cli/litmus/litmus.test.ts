@@ -183,6 +183,30 @@ describe("on the real kernel", () => {
 		expect(outcomes.reduce((sum, { rounds }) => sum + rounds, 0)).toBe(300);
 	});
 
+	it("an answer that no order gives is a failure", () => {
+		// The simulated kernel has no such file.
+		const lines = ["# A file.", ...race.slice(1, 4), "thread a {", "	file open /proc/version", "}", ...race.slice(7)];
+		const ran = (...args: string[]) => iommuctl(["litmus", "-", "--kernel", "real", "--rounds", "20", ...args], { input: text(...lines) });
+		const shown = ran();
+		expect(shown.status).toBe(1);
+		expect(shown.stdout.replace(/in [\d.]+ s$/m, "in 0 s")).toBe(
+			text(
+				"stdin: A file.",
+				"  2 orders: 1 allowed outcome; 20 rounds in 0 s",
+				"   1  0  a.1 ENOENT; b.1 ok ret=4 data=00000000",
+				"   2 20  a.1 ok; b.1 ok ret=4 data=00000000  <- NOT EXPLAINED by any order",
+				"  outcome 2 is not explained by any order of the calls (20 rounds)",
+				"",
+			),
+		);
+		const [document] = documents(ran("--json"));
+		expect(document).toMatchObject({ failed: true, problems: ["outcome 2 is not explained by any order of the calls (20 rounds)"] });
+		expect(document.outcomes).toMatchObject([
+			{ explained: true, rounds: 0 },
+			{ explained: false, order: null, rounds: 20 },
+		]);
+	});
+
 	it("for a time, each on its CPU", () => {
 		const ran = real("--time", "300ms", "--pin");
 		expect(ran.status).toBe(0);

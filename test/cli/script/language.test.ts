@@ -227,6 +227,20 @@ describe("the kernel's log", () => {
 		);
 	});
 
+	test("marks stand around what changes memory too", () => {
+		const lines = ["m = mem alloc 8k", "mem protect $m 4k r", "mem free $m", "kernel log --since-mark"];
+		const ran = script(lines, "--mark");
+		const marks = ran.stdout.split("\n").flatMap((line) => /^ {2}iommuctl: ([<>] .*)/.exec(line)?.[1] ?? []);
+		expect(marks).toEqual([
+			"> mmap 0x0 0x2000 rw",
+			"< mmap 0x0 0x2000 rw = 0x7f0000000000",
+			"> mprotect 0x7f0000000000 0x1000 r",
+			"< mprotect 0x7f0000000000 0x1000 r = 0",
+			"> munmap 0x7f0000000000 0x2000",
+			"< munmap 0x7f0000000000 0x2000 = 0",
+		]);
+	});
+
 	test("a warning fails it, and is shown", async () => {
 		const io = { stdout: new BufferSink(), stderr: new BufferSink(), stdin: { readAll: async () => new Uint8Array() }, cwd: "/", env: {} };
 		const log = ["usb 1-1: new", "WARNING: CPU: 0 PID: 1 at drivers/iommu/iommufd/main.c:1"];
