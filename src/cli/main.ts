@@ -17,6 +17,10 @@ export async function main(argv: readonly string[], found?: InSession): Promise<
 		const { serveSession } = await import("./session-process.js");
 		return await serveSession(argv[1]);
 	}
+	if (argv[0] === "--kernel-process") {
+		const { openRealKernel, serveKernel } = await import("../kernel/real/index.js");
+		return serveKernel(openRealKernel(), [Number(argv[1]), Number(argv[2])]);
+	}
 	if (argv[0] === "--litmus-thread") return (await import("./litmus-thread.js")).runThread();
 	const { execute } = await import("./execute.js");
 	const { processIo } = await import("./frame/process-io.js");

@@ -2,7 +2,7 @@
 import { groupCalls, InputError, ioctlByRequest, ioctlNamed } from "../../structs/index.js";
 import { DeviceFiles } from "./device-files.js";
 import { errnoNames, errnoNumber } from "./errno.js";
-import type { Kernel, Ret } from "./kernel.js";
+import { isForkCapable, type Kernel, type Ret } from "./kernel.js";
 import { explains, type Why } from "./why.js";
 import { wrapKernel } from "./wrap.js";
 
@@ -174,6 +174,8 @@ export function injecting(kernel: Kernel, injections: readonly Injection[]): Ker
 		mmap: (request) => inject("mmap") ?? kernel.mmap(request),
 		munmap: (addr, length) => answer("munmap", () => kernel.munmap(addr, length)),
 		memfd: (name, length, pageSize) => answer("memfd_create", () => kernel.memfd(name, length, pageSize)),
+		// As with strace -f, each process counts for itself.
+		...(isForkCapable(kernel) && { fork: (name: string) => injecting(kernel.fork(name), injections) }),
 		...(explains(kernel) && {
 			why(ret: Ret | bigint): Why | undefined {
 				if (injectedLast === undefined) return kernel.why(ret);

@@ -1,5 +1,5 @@
 /** Makes every call of a program on a second kernel too, which knows its checks and is asked why a call failed. */
-import type { Kernel } from "../kernel/kernel.js";
+import { isForkCapable, type Kernel } from "../kernel/kernel.js";
 import type { Explains, Why } from "../kernel/why.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { type Answer, isFailure, recordedAnswer, sameAnswer, toRecordedRet } from "./answer.js";
@@ -53,7 +53,9 @@ export function shadowed(kernel: Kernel, shadow: Kernel, { sink, kept }: ShadowO
 		};
 	};
 	const notes = () => replay.notes();
-	return { kernel: wrapKernel(recorded, { adopt: recorded.adopt, why, notes }), alike: () => alike };
+	const explaining = (one: Kernel): Kernel =>
+		wrapKernel(one, { why, notes, ...(isForkCapable(one) && { fork: (name: string) => explaining(one.fork(name)) }) });
+	return { kernel: { ...explaining(recorded), adopt: recorded.adopt, why, notes }, alike: () => alike };
 }
 
 function errnoOf({ ret = 0 }: Answer): string {

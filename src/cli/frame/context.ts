@@ -131,11 +131,12 @@ export class Context {
 		const handle = await this.handle();
 		if (!isForkCapable(handle.kernel))
 			throw new EnvironmentError(
-				`process ${name}: only the simulated kernel has child processes`,
-				"use --kernel sim, without --inject and --why",
+				`process ${name}: the calls of another process cannot be followed here`,
+				"run the script by `iommuctl run`",
 			);
+		// The child has the same /dev/iommu, so it is opened before. Where there is none, a line that needs it says so.
+		const fd = await this.iommu().catch(onlyEnvironment);
 		const kernel = handle.kernel.fork(name);
-		const fd = await this.iommu();
 		const made = new Context(this.#choice, undefined, this.#simChoice, undefined, {
 			parent: this,
 			fork: { ...handle, kernel, unrecorded: undefined },
@@ -230,4 +231,9 @@ export class Context {
 		this.#opened?.kernel.exit();
 		this.#opened = undefined;
 	}
+}
+
+/** @throws any other error */
+function onlyEnvironment(error: unknown): undefined {
+	if (!(error instanceof EnvironmentError)) throw error;
 }

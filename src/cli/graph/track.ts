@@ -9,7 +9,7 @@ import {
 	type MadeObject,
 	type StructType,
 } from "../../../structs/index.js";
-import type { IoctlArg, Kernel, Ret } from "../../kernel/kernel.js";
+import { type IoctlArg, isForkCapable, type Kernel, type Ret } from "../../kernel/kernel.js";
 import { wrapKernel } from "../../kernel/wrap.js";
 import { hex } from "../frame/text.js";
 import type { Area, GraphObject, IoasView, Known, Range } from "./model.js";
@@ -233,6 +233,21 @@ export class Tracker implements Known {
 	}
 }
 
+/** A child's kernel: what it does on its parent's files is told too. Files that it opens are its own, under numbers that the parent may use. */
+function trackingChild(kernel: Kernel, tracker: Tracker): Kernel {
+	const own = new Set<number>();
+	const told = tracking(kernel, tracker);
+	return wrapKernel(kernel, {
+		open(path, flags) {
+			const fd = kernel.open(path, flags);
+			if (fd >= 0) own.add(fd);
+			return fd;
+		},
+		close: (fd) => kernel.close(fd),
+		ioctl: (fd, request, arg) => (own.has(fd) ? kernel : told).ioctl(fd, request, arg),
+	});
+}
+
 /** The same kernel, with everything that passes through it told to `tracker`. */
 export function tracking(kernel: Kernel, tracker: Tracker): Kernel {
 	const bytesOf = (struct: StructType, arg: IoctlArg): Uint8Array => {
@@ -254,5 +269,9 @@ export function tracking(kernel: Kernel, tracker: Tracker): Kernel {
 		if (ret >= 0) tracker.closed(fd);
 		return ret;
 	};
-	return wrapKernel(kernel, { ioctl, close });
+	return wrapKernel(kernel, {
+		ioctl,
+		close,
+		...(isForkCapable(kernel) && { fork: (name: string) => trackingChild(kernel.fork(name), tracker) }),
+	});
 }

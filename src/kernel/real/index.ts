@@ -4,6 +4,7 @@ import { RealKernel } from "./real-kernel.js";
 import { startSystem, system } from "./system.js";
 
 export { EnvironmentError } from "../environment-error.js";
+export { serveKernel } from "./child/serve.js";
 export { openDmaBuffers } from "./dma-buffers.js";
 export type { FfiLoader } from "./ffi.js";
 export { checkGivenFile } from "./given-file.js";

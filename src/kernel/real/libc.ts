@@ -17,13 +17,16 @@ const functions = {
 	mremap: 5,
 	munmap: 2,
 	open: 3,
+	pipe2: 2,
 	poll: 3,
+	prctl: 5,
 	pread: 4,
 	pwrite: 4,
 	read: 3,
 	sched_setaffinity: 3,
 	/** the number first; it returns a long, of which `call` keeps 32 bits */
 	syscall: 7,
+	waitid: 4,
 	write: 3,
 } as const;
 

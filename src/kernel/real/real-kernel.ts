@@ -3,6 +3,7 @@ import { ioctls } from "../../../structs/index.js";
 import { EEXIST, EFAULT, EINVAL, ENOMEM } from "../errno.js";
 import {
 	type EventCapable,
+	type ForkCapable,
 	type IoBuffer,
 	type IoctlArg,
 	type Kernel,
@@ -15,6 +16,7 @@ import {
 	PROT_WRITE,
 	type Ret,
 } from "../kernel.js";
+import { forkProgram } from "./child/child-kernel.js";
 import { getsDmaBuffer, openDmaBuffers } from "./dma-buffers.js";
 import type { Ioctl } from "./ioctl.js";
 import type { Libc } from "./libc.js";
@@ -43,7 +45,7 @@ const MAP_ANONYMOUS = 0x20;
 const MAP_FIXED_NOREPLACE = 0x100000;
 
 /** One program's files and memory on the real kernel. */
-export class RealKernel implements Kernel, EventCapable {
+export class RealKernel implements Kernel, EventCapable, ForkCapable {
 	readonly kind = "real";
 	#libc: Libc;
 	#ioctl: Ioctl;
@@ -51,6 +53,8 @@ export class RealKernel implements Kernel, EventCapable {
 	#user: UserMemory;
 	/** in order of opening */
 	#files: number[] = [];
+	/** open files that are not this program's to close */
+	readonly #adopted: number[] = [];
 	#memory = new OwnedMemory();
 
 	constructor({ libc, ioctl, transfer, user }: System) {
@@ -68,7 +72,18 @@ export class RealKernel implements Kernel, EventCapable {
 	/** Adopts a file that is already open, such as one from the shell. It stays open at exit. Returns the fd, or -EBADF. */
 	adopt(fd: number): Ret {
 		const ret = this.#libc.call("fcntl", fd, F_GETFD, 0);
+		if (ret >= 0) this.#adopted.push(fd);
 		return ret < 0 ? ret : fd;
+	}
+
+	/** Takes over open files of the process, in order of opening, as if this program had opened them. */
+	inherit(files: readonly number[]): void {
+		this.#files.push(...files);
+	}
+
+	/** A child process, by another process of this machine. @throws EnvironmentError */
+	fork(name: string): Kernel {
+		return forkProgram(name, [...this.#adopted, ...this.#files], this.#memory.all());
 	}
 
 	/** Adopts memory that another thread of the process mapped: it can be written and unmapped. `length` in bytes, whole pages. */

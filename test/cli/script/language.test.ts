@@ -168,6 +168,19 @@ describe("process", () => {
 		expect(ran.status).toBe(0);
 	});
 
+	test("faults are injected into its calls too, each process counting its own", () => {
+		const lines = ["ioas alloc", "process child { expect ENOMEM ioas alloc", "ioas alloc }", "expect ENOMEM ioas alloc"];
+		const ran = script(lines, "--inject", "IOMMU_IOAS_ALLOC:error=ENOMEM:when=2");
+		expect(ran.status).toBe(1);
+		expect(ran.stderr).toContain("stdin:2: expect ENOMEM ioas alloc");
+		const other = script(
+			["ioas alloc", "process child { ioas alloc", "expect ENOMEM ioas alloc }", lines[3]],
+			"--inject",
+			"IOMMU_IOAS_ALLOC:error=ENOMEM:when=2",
+		);
+		expect(other.status).toBe(0);
+	});
+
 	test("is recorded, and replays", () => {
 		const trace = join(folder, "fork.jsonl");
 		expect(script(child, "--record", trace).status).toBe(0);
@@ -175,6 +188,51 @@ describe("process", () => {
 		expect(shown).toMatch(/fork\(child\)\n.*\[child\] poke.*\n.*\[child\] ioctl\(iommu1, IOMMU_IOAS_MAP.*\n.*exit\(child\)\n/);
 		expect(iommuctl(["replay", trace]).stdout).toContain("5 steps, 0 differing");
 		expect(iommuctl(["trace", "export", "--c", trace]).stderr).toContain("only the program itself is exported, not its child");
+	});
+});
+
+describe("process on the real kernel", () => {
+	const real = (lines: readonly string[], ...args: string[]) =>
+		iommuctl(["run", "-", "--kernel", "real", ...args], { input: lines.join("\n") });
+
+	test("has the same open files and a copy of the memory; shared memory is shared", () => {
+		const ran = real([
+			"m = mem alloc 8k",
+			"mem write $m+4k 11",
+			"none = mem alloc 4k --prot none",
+			"ro = mem alloc 4k --prot r",
+			"mem write $ro 77",
+			"f = mem memfd 8k",
+			"s = mem alloc 4k --memfd $f --offset 4k",
+			"mem write $s 33",
+			"process child {",
+			"  mem read $m+4k 1",
+			"  mem read $ro 1",
+			"  mem write $m+4k 22",
+			"  mem write $s 44",
+			"  expect EFAULT mem read $none 1",
+			"  mem protect $none 4k r",
+			"  g = mem memfd 4k",
+			"  file close $f",
+			"}",
+			"mem read $m+4k 1",
+			"mem read $s 1",
+			"file read $f 1",
+			"expect EBADF file read $g 1",
+			"expect EFAULT mem read $none 1",
+		]);
+		expect(ran.stderr).toBe("kernel: real\n");
+		expect(ran.stdout.match(/^ +[0-9a-f]+ {2}([0-9a-f]{2}) /gm)?.map((line) => line.trim().split(/ +/)[1])).toEqual([
+			...["11", "77", "11", "44", "00"],
+		]);
+		expect(ran.status).toBe(0);
+	});
+
+	test("cannot have memory of a file that is closed: the line says so", () => {
+		const ran = real(["f = mem memfd 4k", "mem alloc 4k --memfd $f", "file close $f", "process child {", "  mem alloc 4k", "}"]);
+		expect(ran.stderr).toMatch(/error: stdin:4: the memory at 0x[0-9a-f]+ is a file's that is closed, so another process cannot have it\n/);
+		expect(ran.stdout).toContain("3 commands: 3 ok, 1 failed, 1 line not reached\n");
+		expect(ran.status).toBe(3);
 	});
 });
 

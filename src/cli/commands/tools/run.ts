@@ -64,7 +64,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		return { exit: await reportRun(format, statements, shown, how), errno: 0 };
 	}
 	const result = await runStatements(statements, how);
-	const { failed, commands: count } = result;
+	const { failed, ok, commands: count } = result;
 	if (common.json) {
 		const { which, kernel } = await context.handle();
 		const document = {
@@ -82,7 +82,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 	} else if (!common.quiet) {
 		const parts = [
-			`${count - failed.length} ok`,
+			`${ok} ok`,
 			...(failed.length > 0 ? [`${failed.length} failed`] : []),
 			...(result.left > 0 ? [`${plural(result.left, "line")} ${result.skipped === undefined ? "not reached" : "skipped"}`] : []),
 		];

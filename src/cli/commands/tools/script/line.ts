@@ -1,6 +1,8 @@
 /** Runs one line of a script: a command, a heading or a requirement. */
+
+import { Problem } from "../../../../../structs/errors.js";
 import { plain, type Statement } from "../../../../script/index.js";
-import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import { done, exitCode, type Outcome } from "../../../frame/exit.js";
 import type { Io, Sink } from "../../../frame/io.js";
 import { reportProblem } from "../../../frame/report.js";
 import type { Ended, RunOptions } from "./options.js";
@@ -15,9 +17,14 @@ export const isCommand = (statement: Statement): boolean => !isHeading(statement
 
 /** Adds the place in the script to what is wrong. */
 export function located(error: unknown, { file, line }: { readonly file: string; readonly line: number }): unknown {
-	if (!(error instanceof Error) || (error as UsageError).kind !== "usage") return error;
-	return new UsageError(`${file}:${line}: ${error.message}`, (error as UsageError).hint);
+	if (!isProblem(error)) return error;
+	const { kind, message, hint } = error;
+	return new Problem(kind, `${file}:${line}: ${message}`, hint);
 }
+
+/** A mistake, or something that this machine lacks: the line is at fault, or needs it. */
+export const isProblem = (error: unknown): error is Problem =>
+	error instanceof Error && ["usage", "environment"].includes((error as Partial<Problem>).kind ?? "");
 
 const nowhere: Sink = { isTTY: false, write() {} };
 

@@ -40,7 +40,8 @@ export interface StatementResult {
 export interface RunResult {
 	/** commands that ran; of a line in a loop, every time */
 	readonly commands: number;
-	/** those that failed */
+	readonly ok: number;
+	/** what failed: commands, and blocks that could not begin or go on */
 	readonly failed: readonly StatementResult[];
 	/** lines that are commands and were not reached */
 	readonly left: number;

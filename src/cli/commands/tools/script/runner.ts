@@ -2,7 +2,7 @@
 import { type Block, type Node, plain, type Statement, walk } from "../../../../script/index.js";
 import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
 import { assignedNames, itemsOf, parametersOf, timesOf } from "./control.js";
-import { isCommand, isHeading, problemOf, runLine, showLine } from "./line.js";
+import { isCommand, isHeading, isProblem, problemOf, runLine, showLine } from "./line.js";
 import { observed } from "./observe.js";
 import type { Ended, RunOptions, RunResult, StatementResult } from "./options.js";
 import { sleep, takeTurns } from "./parallel.js";
@@ -35,6 +35,7 @@ const commandsIn = (block: Block): number => [...walk(block)].filter((node) => n
 
 class Run {
 	#commands = 0;
+	#ok = 0;
 	readonly #failed: StatementResult[] = [];
 	#skippedCommands = 0;
 	#left = 0;
@@ -51,7 +52,7 @@ class Run {
 	result(): RunResult {
 		const allSkipped = this.#commands > 0 && this.#skippedCommands === this.#commands;
 		const exit = this.#skipped !== undefined || allSkipped ? this.#exit || exitCode.skipped : this.#exit;
-		return { commands: this.#commands, failed: this.#failed, left: this.#left, skipped: this.#skipped, exit };
+		return { commands: this.#commands, ok: this.#ok, failed: this.#failed, left: this.#left, skipped: this.#skipped, exit };
 	}
 
 	/** @returns whether to go on behind it */
@@ -75,7 +76,7 @@ class Run {
 			try {
 				return await this.#execute(node, inner);
 			} catch (error) {
-				if ((error as UsageError).kind !== "usage") throw error;
+				if (!isProblem(error)) throw error;
 				return this.#fail(node, problemOf(error, node, inner.options), inner);
 			}
 		});
@@ -152,6 +153,7 @@ class Run {
 		}
 		this.#commands++;
 		if (ended.value !== undefined || ended.fields !== undefined) this.#last = ended;
+		if (ended.exit === exitCode.done || ended.exit === exitCode.skipped) this.#ok++;
 		if (ended.exit === exitCode.done) {
 			if (statement.name !== undefined) context.variables.set(statement.name, ended);
 			return true;
@@ -210,7 +212,10 @@ class Run {
 	async #process(node: Extract<Node, { kind: "process" }>, place: Place): Promise<boolean> {
 		const { options } = place;
 		showLine(node.source, options);
-		const context = await options.context.forked(node.name);
+		const context = await options.context.forked(node.name).catch((error) => {
+			this.#left += commandsIn(node.body);
+			throw error;
+		});
 		try {
 			return await this.block(node.body, { ...place, options: { ...options, context } });
 		} finally {
