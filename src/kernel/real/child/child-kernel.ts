@@ -4,7 +4,7 @@ import { EEXIST } from "../../errno.js";
 import type { EventCapable, IoBuffer, IoctlArg, Kernel, MmapRequest, PollFd, ReshapeCapable, Ret } from "../../kernel.js";
 import type { OwnedRange } from "../owned-memory.js";
 import { copyMemory, type Inherited, inheritedMemory } from "./memory.js";
-import type { Answer, Request } from "./serve.js";
+import type { Answer, Request } from "./messages.js";
 import { type Started, startProcess } from "./start.js";
 
 /** How often a child is started until the parent's addresses are free in it. */

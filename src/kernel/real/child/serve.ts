@@ -4,15 +4,7 @@ import type { RealKernel } from "../real-kernel.js";
 import { exitNow } from "../thread.js";
 import { Channel } from "./channel.js";
 import type { Inherited } from "./memory.js";
-
-/** A call's name and its arguments. */
-export type Request = readonly [call: string, ...given: unknown[]];
-
-/** What it returned, and the arguments that it changed, by their position. */
-export interface Answer {
-	readonly ret: number | bigint;
-	readonly changed: readonly (readonly [at: number, after: unknown])[];
-}
+import type { Answer, Request } from "./messages.js";
 
 /** The argument that a call fills. */
 const fills: Readonly<Record<string, number>> = { ioctl: 2, read: 1, pread: 1, poll: 0, peek: 1 };
