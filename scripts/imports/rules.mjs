@@ -15,6 +15,8 @@ const FLOORS = {
 	// The caller of these two decides which kernel they drive.
 	"src/session": ["structs", "src/kernel", "src/client", "src/trace"],
 	"src/trace": ["structs", "src/kernel", "src/client", "src/session"],
+	// It draws programs on a simulated kernel; its callers pass the kernels in that are compared.
+	"src/fuzz": ["structs", "src/kernel", "src/sim", "src/trace"],
 	// Its callers pass the kernels in.
 	"src/litmus": ["structs", "src/kernel", "src/trace"],
 	"src/record": ["structs", "src/kernel", "src/exec", "src/trace"],
@@ -32,6 +34,7 @@ const FLOORS = {
 		"src/session",
 		"src/trace",
 		"src/litmus",
+		"src/fuzz",
 		"src/record",
 	],
 };

@@ -245,7 +245,16 @@ export class AddressSpace implements UserMemory {
 
 	/** Whether all of [addr, addr+length) can be read (or written). */
 	accessible(addr: bigint, length: number, prot: number): boolean {
-		return this.#each(addr, length, prot, () => {}) === 0;
+		const end = pageOf(addr) + Math.ceil((Number(addr & 0xfffn) + length) / PAGE_SIZE);
+		// A mapping at a time: the range may have a great many pages.
+		for (let page = pageOf(addr); length > 0 && page < end; ) {
+			const vma = this.find(page);
+			if (vma === undefined || !(vma.prot & prot)) return false;
+			const exists = vma.start + (vma.object.pages - vma.objectPage);
+			page = Math.min(vma.end, exists);
+			if (exists < vma.end && page < end) return false;
+		}
+		return true;
 	}
 
 	/**

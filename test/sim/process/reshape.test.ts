@@ -1,8 +1,16 @@
 /** mprotect, madvise and mremap: on the simulated kernel as on this machine's own. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { EFAULT, EINVAL } from "../../../src/kernel/errno.js";
-import { type Kernel, MADV_DONTNEED, PROT_READ, PROT_WRITE, type ReshapeCapable } from "../../../src/kernel/kernel.js";
+import { EFAULT, EINVAL, ENOMEM } from "../../../src/kernel/errno.js";
+import {
+	type Kernel,
+	MADV_DONTNEED,
+	MADV_POPULATE_READ,
+	MADV_POPULATE_WRITE,
+	PROT_READ,
+	PROT_WRITE,
+	type ReshapeCapable,
+} from "../../../src/kernel/kernel.js";
 import { createSim } from "../../../src/sim/index.js";
 import { program } from "../../kernel/real/support.js";
 
@@ -92,6 +100,19 @@ describe("memory that is changed", () => {
 		const now = new Uint8Array(1);
 		expect(process.peek(addr, now)).toBe(0);
 		expect([old[0], now[0]]).toEqual([7, 0]);
+	});
+
+	test("by populate costs no time for each page, so a terabyte is as quick as a page", () => {
+		const process = createSim().newProcess();
+		const length = 1n << 40n;
+		const addr = process.mmap({ addr: 1n << 44n, length, prot: rw });
+		process.mmap({ addr: addr + length, length: page, prot: PROT_READ });
+		const start = performance.now();
+		expect(process.madvise(addr, length, MADV_POPULATE_WRITE)).toBe(0);
+		expect(process.madvise(addr, length + page, MADV_POPULATE_READ)).toBe(0);
+		expect(process.madvise(addr, length + page, MADV_POPULATE_WRITE)).toBe(-EFAULT);
+		expect(process.madvise(addr, length + 2n * page, MADV_POPULATE_READ)).toBe(-ENOMEM);
+		expect(performance.now() - start).toBeLessThan(1000);
 	});
 
 	test("of the process itself is not the program's", () => {

@@ -1,10 +1,11 @@
 /** Runs random programs on the simulated kernel and checks its invariants. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { type Answer, RandomProgram } from "../../../src/fuzz/program.js";
+import { Random } from "../../../src/fuzz/random.js";
 import { createSim } from "../../../src/sim/index.js";
 import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
 import { RELEASES } from "../../../structs/index.js";
-import { type Answer, RandomProgram } from "./program.js";
 import { programOf, runProgram, soak, vfioPaths } from "./soak.js";
 
 const steps = fc.array(fc.integer({ min: 0 }), { minLength: 1, maxLength: 400, size: "max" });
@@ -14,7 +15,7 @@ const machine = fc.constantFrom(undefined, undefined, undefined, "mixed", "vtd",
 function answers(machine: string | undefined, seeds: readonly number[]): Answer[] {
 	const sim = createSim(machine === undefined ? {} : { machine: checkMachine(BUILTIN_MACHINES[machine]) });
 	const program = new RandomProgram(sim.newProcess(), { paths: vfioPaths(sim) });
-	return seeds.map((seed) => program.step(seed));
+	return seeds.map((seed) => program.step(new Random(seed)));
 }
 
 describe("whatever a program calls", () => {

@@ -1,12 +1,13 @@
 /** Runs random programs at length, and reduces one that fails. */
+
+import { type Answer, RandomProgram } from "../../../src/fuzz/program.js";
+import { Random } from "../../../src/fuzz/random.js";
 import { createSim, type Sim, type SimProcess } from "../../../src/sim/index.js";
 import type { IommufdContext } from "../../../src/sim/iommufd/context.js";
 import { Ioas } from "../../../src/sim/iommufd/ioas.js";
 import type { MemoryObject } from "../../../src/sim/memory/memory-object.js";
 import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
 import { findFaults } from "../invariants.js";
-import { type Answer, RandomProgram } from "./program.js";
-import { Random } from "./random.js";
 
 export interface SoakResult {
 	calls: number;
@@ -75,7 +76,7 @@ export function runProgram(program: SoakProgram, onAnswer?: (answer: Answer, ms:
 		const random = new RandomProgram(process, { wild, paths: vfioPaths(process.system) });
 		for (; step < steps.length; step++) {
 			const start = performance.now();
-			const answer = random.step(steps[step]);
+			const answer = random.step(new Random(steps[step]));
 			onAnswer?.(answer, performance.now() - start, step);
 			if (step % CHECK !== CHECK - 1 && step !== steps.length - 1) continue;
 			const faults = [...findFaults(process), ...pinFaults(objects)];

@@ -14,7 +14,7 @@ import {
 	iommu_viommu_selftest,
 	iommu_test_op as OP,
 	type StructType,
-} from "../../../structs/index.js";
+} from "../../structs/index.js";
 import type { Known } from "./known.js";
 import type { Random } from "./random.js";
 

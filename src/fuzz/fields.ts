@@ -1,5 +1,5 @@
 /** Chooses random values for the fields of uAPI structs. */
-import { constantsOf, type FieldInfo, type StructType } from "../../../structs/index.js";
+import { constantsOf, type FieldInfo, type StructType } from "../../structs/index.js";
 import type { Known } from "./known.js";
 import type { Random } from "./random.js";
 
@@ -54,7 +54,7 @@ function isFlags(field: FieldInfo): boolean {
 
 /** A value for a field, usually one that makes sense. */
 export function fieldValue(random: Random, known: Known, field: FieldInfo, struct: StructType): bigint {
-	if (random.below(400) === 0) return random.u64();
+	if (random.below(400) === 0) return field.role === "ptr" ? known.wildAddress(random) : random.u64();
 	switch (field.role) {
 		case "size":
 			return random.chance(98) ? BigInt(struct.size) : BigInt(random.pick([0, 4, struct.size - 4, struct.size + 8, random.u32()]));

@@ -1,0 +1,190 @@
+/** A program that makes random calls, reproducible step by step from seeds. */
+import { type Ioctl, ioctls, iommu_hwpt_page_response, iommu_hwpt_pgfault, type StructType } from "../../structs/index.js";
+import { isForkCapable, type Kernel, POLLIN, POLLOUT } from "../kernel/kernel.js";
+import { pickIoctl, plan } from "./calls.js";
+import { randomStruct } from "./fields.js";
+import { Known } from "./known.js";
+import { teaching } from "./learn.js";
+import { changeMemory, firstMemory, moreMemory } from "./memory.js";
+import type { Random } from "./random.js";
+import { wildCall } from "./wild.js";
+
+/** How many files the program keeps open at most. */
+const MOST_FILES = 40;
+/** How many child processes it has at most, at a time. */
+const MOST_CHILDREN = 2;
+
+/** The result of one call, in a form that can be compared. */
+export interface Answer {
+	readonly call: string;
+	readonly ret: string;
+	/** the returned bytes in hex */
+	readonly bytes?: string;
+}
+
+export interface ProgramOptions {
+	/** paths of VFIO devices, opened now and then; with any, the selftest's calls are few */
+	readonly paths?: readonly string[];
+	/** percentage of calls with meaningless bytes */
+	readonly wild?: number;
+	/** only what every kernel must answer alike, whatever else the process has in its memory and open */
+	readonly determined?: boolean;
+	/** child processes come and go, if the kernel can fork */
+	readonly forks?: boolean;
+	/** the program begins with nothing: no file, no memory */
+	readonly empty?: boolean;
+}
+
+/** A program that makes calls at random. Each step's numbers come from its own seed, so steps can be left out. */
+export class RandomProgram {
+	readonly known: Known;
+	/** the program, and its children */
+	readonly #processes: Kernel[];
+	#forks = 0;
+
+	constructor(
+		kernel: Kernel,
+		readonly options: ProgramOptions = {},
+	) {
+		this.known = new Known(options.determined);
+		this.#processes = [teaching(kernel, this.known)];
+		if (!options.empty) this.begin();
+	}
+
+	/** The program's kernel: what is called through it is remembered too. */
+	get kernel(): Kernel {
+		return this.#processes[0];
+	}
+
+	/** Opens a context, and maps some memory. */
+	begin(): void {
+		this.#open(this.kernel, "/dev/iommu");
+		firstMemory(this.kernel, this.known);
+		const fd = this.known.first("iommufd");
+		for (let at = 0; at < 2; at++)
+			this.kernel.ioctl(fd, ioctls.IOMMU_IOAS_ALLOC.request, new Uint8Array([12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+	}
+
+	/** Makes one call, or what goes with it. */
+	step(random: Random): Answer {
+		const { options, known } = this;
+		const kernel = this.#process(random);
+		if (random.chance(options.wild ?? 0)) return wildCall(random, kernel, known);
+		const dice = random.below(100);
+		if (dice < 72) return this.#call(random, kernel, pickIoctl(random, options.paths !== undefined));
+		if (dice < 79) return this.#read(random, kernel);
+		if (dice < 83) return this.#write(random, kernel);
+		if (dice < 85) return this.#poll(random, kernel);
+		if (dice < 87) return this.#close(random, kernel);
+		if (dice < 93) return random.chance(45) ? moreMemory(random, kernel, known) : changeMemory(random, kernel, known);
+		if (dice < 96) return this.#makeFile(random, kernel);
+		if (dice < 98) return answer("poke", kernel.poke(known.address(random), random.bytes(random.below(64))));
+		const bytes = new Uint8Array(random.below(64));
+		return answer("peek", kernel.peek(known.address(random), bytes), bytes);
+	}
+
+	/** Usually the program itself. Children are born and end here. */
+	#process(random: Random): Kernel {
+		const all = this.#processes;
+		const [own] = all;
+		if (this.options.forks !== true || !isForkCapable(own)) return own;
+		if (random.chance(1) && all.length <= MOST_CHILDREN) all.push(own.fork(`child${++this.#forks}`));
+		else if (random.chance(1) && all.length > 1) all.splice(1 + random.below(all.length - 1), 1)[0].exit();
+		return random.chance(75) ? own : random.pick(all);
+	}
+
+	/** Makes a call whose struct usually makes sense. */
+	#call(random: Random, kernel: Kernel, ioctl: Ioctl): Answer {
+		const { known } = this;
+		const struct = ioctl.struct as StructType | null;
+		const kind = ioctl.name.startsWith("VFIO_DEVICE") ? "vfio" : "iommufd";
+		const fd = known.fd(random, kind);
+		known.use(kind === "iommufd" ? fd : known.first("iommufd"));
+		if (struct === null) {
+			const value = random.chance(80) ? BigInt(random.below(10)) : random.u64();
+			return answer(ioctl.name, kernel.ioctl(fd, ioctl.request, value));
+		}
+		const { fixed, payload } = plan(random, known, ioctl);
+		if (payload !== undefined) {
+			fixed[struct.offsets.allowed_iovas === undefined ? "data_uptr" : "allowed_iovas"] = payload.addr;
+			const parts = Array.from({ length: payload.count }, () => randomStruct(random, known, payload.struct));
+			kernel.poke(payload.addr, Buffer.concat(parts));
+		}
+		const bytes = bent(random, randomStruct(random, known, struct, fixed));
+		return answer(ioctl.name, kernel.ioctl(fd, ioctl.request, bytes), bytes);
+	}
+
+	#read(random: Random, kernel: Kernel): Answer {
+		const fd = this.known.fd(random, random.pick(["fault", "veventq", "memfd", "iommufd", "vfio"]));
+		const size = random.pick([iommu_hwpt_pgfault.size, iommu_hwpt_pgfault.size * 4, 8, 12, 64, random.below(200)]);
+		const bytes = new Uint8Array(size);
+		const into = random.chance(80) ? bytes : { addr: this.known.address(random), length: size };
+		if (random.chance(10)) return answer("pread", kernel.pread(fd, into, BigInt(random.below(8192))), bytes);
+		return answer("read", kernel.read(fd, into), bytes);
+	}
+
+	#write(random: Random, kernel: Kernel): Answer {
+		const fd = this.known.fd(random, random.pick(["fault", "fault", "memfd", "veventq"]));
+		const { size } = iommu_hwpt_page_response;
+		const bytes = new Uint8Array(random.chance(90) ? size * (1 + random.below(3)) : random.below(40));
+		for (let at = 0; at + size <= bytes.length; at += size)
+			iommu_hwpt_page_response.encode({ cookie: 1 + random.below(4), code: random.below(random.chance(90) ? 2 : 4) }, bytes, at);
+		if (random.chance(10)) return answer("pwrite", kernel.pwrite(fd, bytes, BigInt(random.below(8192))));
+		const from = random.chance(90) ? bytes : { addr: this.known.address(random), length: bytes.length };
+		return answer("write", kernel.write(fd, from));
+	}
+
+	#poll(random: Random, kernel: Kernel): Answer {
+		const fds = this.known.fds.map(({ fd }) => ({ fd, events: POLLIN | POLLOUT, revents: 0 }));
+		if (random.chance(20)) fds.push({ fd: 1000 + random.below(1000), events: 0xff, revents: 0 });
+		const ret = kernel.poll(fds, 0);
+		return answer(`poll ${fds.map((each) => each.revents).join()}`, ret);
+	}
+
+	#close(random: Random, kernel: Kernel): Answer {
+		const { known } = this;
+		if (known.fds.length === 0 || random.chance(5)) return answer("close", kernel.close(1000 + random.below(50)));
+		// Rarely close a context, or no deep state would ever build up.
+		const { fd, kind } = random.pick(known.fds);
+		if (kind === "iommufd" && random.chance(90)) return answer("close", 0);
+		return answer("close", kernel.close(fd));
+	}
+
+	#makeFile(random: Random, kernel: Kernel): Answer {
+		const { known } = this;
+		if (known.fds.length >= MOST_FILES) return answer("no file", 0);
+		const { paths = [] } = this.options;
+		if (paths.length > 0 && random.chance(80)) return answer("open", this.#open(kernel, random.pick(paths)));
+		if (random.chance(8) && "eventfd" in kernel)
+			return answer("eventfd", (kernel as Kernel & { eventfd(n: number): number }).eventfd(random.below(3)));
+		if (random.chance(92)) {
+			const huge = known.determined ? [] : [1n << 34n];
+			return answer("memfd", kernel.memfd("soak", random.pick([0n, 0x1000n, 0x1800n, 0x4000n, 0x40000n, ...huge])));
+		}
+		return answer("open", this.#open(kernel, "/dev/iommu"));
+	}
+
+	#open(kernel: Kernel, path: string): number {
+		return kernel.open(path);
+	}
+}
+
+/** Now and then a bit is another one, or bytes are missing or too many. */
+function bent(random: Random, bytes: Uint8Array): Uint8Array {
+	if (bytes.length === 0 || !random.chance(3)) return bytes;
+	if (random.chance(60)) {
+		bytes[random.below(bytes.length)] ^= 1 << random.below(8);
+		return bytes;
+	}
+	const other = new Uint8Array(random.chance(50) ? random.below(bytes.length) : bytes.length + 1 + random.below(24));
+	other.set(bytes.subarray(0, other.length));
+	if (other.length > bytes.length) {
+		if (random.chance(70)) new DataView(other.buffer).setUint32(0, other.length, true);
+		if (random.chance(50)) other[bytes.length + random.below(other.length - bytes.length)] = 1 + random.below(255);
+	}
+	return other;
+}
+
+function answer(call: string, ret: number, bytes?: Uint8Array): Answer {
+	return { call, ret: `${ret}`, ...(bytes && { bytes: Buffer.from(bytes).toString("hex") }) };
+}
