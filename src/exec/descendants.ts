@@ -39,6 +39,14 @@ export function killDescendants(native: Native, spared: ReadonlySet<number>, pro
 	return alive;
 }
 
+/** The processes that descend from this one; those that end or begin meanwhile may be missing. */
+export function* descendantPids(of = process.pid): Generator<number> {
+	for (const { pid } of childrenOf(of)) {
+		yield pid;
+		yield* descendantPids(pid);
+	}
+}
+
 function childrenOf(pid: number): Child[] {
 	try {
 		return readdirSync(`/proc/${pid}/task`).flatMap((tid) =>

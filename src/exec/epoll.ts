@@ -9,8 +9,9 @@ const DELETE = 2;
 const MOST = 64;
 
 export const EPOLLIN = 1;
-export const EPOLLERR = 8;
+export const EPOLLOUT = 4;
 export const EPOLLHUP = 16;
+export const EPOLLET = 0x80000000;
 
 /** Called with the events of its file. */
 export type OnEvents = (events: number) => void;

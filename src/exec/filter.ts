@@ -5,6 +5,9 @@ import type { Arch, SyscallName } from "./arch.js";
 export const FIRST_FD = 512;
 export const LAST_FD = 1011;
 
+/** Whether calls on a descriptor stop because of its number. */
+export const inRange = (fd: number): boolean => fd >= FIRST_FD && fd <= LAST_FD;
+
 export const SECCOMP_RET_ALLOW = 0x7fff0000;
 export const SECCOMP_RET_USER_NOTIF = 0x7fc00000;
 
@@ -23,13 +26,25 @@ export interface FilterOptions {
 	readonly always: readonly SyscallName[];
 	/** ioctl requests that stop besides those of iommufd and VFIO */
 	readonly requests?: readonly number[];
-	/** calls whose first argument is a descriptor, which stop if it is a simulated file's */
+	/** calls whose first argument is a descriptor, which stop if it is in the range of simulated files */
 	readonly onFiles: readonly SyscallName[];
 	/** the same where either of the first two arguments is one */
 	readonly onEither: readonly SyscallName[];
 	/** MAP_FIXED, which may unmap other memory, stops too */
 	readonly fixedMappings: boolean;
+	/** pread and its relatives, which also stop on any descriptor at an offset that only VFIO's regions have; so does mmap */
+	readonly farOffsets?: readonly SyscallName[];
+	/** mappings of any file stop */
+	readonly fileMappings?: boolean;
 }
+
+/**
+ * VFIO's regions begin at multiples of this (bytes): the offsets of ordinary files stay below it, so that a call at an offset
+ * from here on is worth a look whatever its descriptor is.
+ */
+const FAR_SHIFT = 40;
+const FIRST_FAR = 2 ** (FAR_SHIFT - 32);
+const LAST_POSITIVE = 0x7fffffff;
 
 /** Offsets in struct seccomp_data; of an argument its low 32 bits. */
 const NR = 0;
@@ -71,15 +86,19 @@ export function buildFilter(arch: Arch, options: FilterOptions): Uint8Array {
 	};
 	const stop = (): void => emit(RET, options.action);
 	const allow = (): void => emit(RET, SECCOMP_RET_ALLOW);
-	/** Stops if the argument is a simulated file's descriptor; goes on otherwise. */
-	const stopIfOurs = (index: number): void => {
+	/** Stops if a word is in a range (inclusive); goes on otherwise. */
+	const stopWithin = (at: number, first: number, last: number): void => {
 		const next = `next${fresh++}`;
-		emit(LD_W_ABS, argument(index));
-		emit(JGE, FIRST_FD, undefined, next);
-		emit(JGT, LAST_FD, next, undefined);
+		emit(LD_W_ABS, at);
+		emit(JGE, first, undefined, next);
+		emit(JGT, last, next, undefined);
 		stop();
 		labels.set(next, program.length);
 	};
+	/** Stops if the argument is a simulated file's descriptor. */
+	const stopIfOurs = (index: number): void => stopWithin(argument(index), FIRST_FD, LAST_FD);
+	/** Stops if the argument is an offset of a VFIO region. */
+	const stopIfFar = (index: number): void => stopWithin(argument(index) + 4, FIRST_FAR, LAST_POSITIVE);
 
 	emit(LD_W_ABS, ARCH);
 	emit(JEQ, arch.audit, "known", undefined);
@@ -124,12 +143,15 @@ export function buildFilter(arch: Arch, options: FilterOptions): Uint8Array {
 			stop();
 			labels.set("mapped", program.length);
 		}
-		stopIfOurs(4);
+		if (options.fileMappings) stopWithin(argument(4), 0, LAST_POSITIVE);
+		else stopIfOurs(4);
+		if (options.farOffsets !== undefined) stopIfFar(5);
 		allow();
 	});
 	for (const name of options.onFiles)
 		on(name, () => {
 			stopIfOurs(0);
+			if (options.farOffsets?.includes(name)) stopIfFar(3);
 			allow();
 		});
 	for (const name of options.onEither)

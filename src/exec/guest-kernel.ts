@@ -4,6 +4,7 @@ import { EBADF, EFAULT, EMFILE, ENODEV, ENOSYS } from "../kernel/errno.js";
 import type { Kernel, MmapRequest, Ret } from "../kernel/kernel.js";
 import { ProcessCalls, type Sim, type SimFile, type UserMemory } from "../sim/index.js";
 import type { EventFds } from "./event-fds.js";
+import { regionOffset } from "./far-offsets.js";
 import { FIRST_FD, LAST_FD } from "./filter.js";
 import { foreignFile } from "./foreign-file.js";
 import type { Image } from "./memory/image.js";
@@ -13,6 +14,16 @@ import type { Native } from "./native.js";
 import type { Listener, Notification } from "./notify.js";
 import type { OpenFile, OpenFiles } from "./open-files.js";
 import type { Traced } from "./traced.js";
+
+/** That of calls that no program waits for. */
+const NO_MEMORY: UserMemory = {
+	read: () => -EFAULT,
+	write: () => -EFAULT,
+	clear: () => -EFAULT,
+	scan: () => -EFAULT,
+	accessible: () => false,
+	extents: () => [],
+};
 
 /** The call that is being answered. */
 export interface Current {
@@ -34,6 +45,8 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	/** A program's own accesses of memory are not seen, so registers cannot be among it. */
 	readonly mapsRegisters = false;
 	current: Current | undefined;
+	/** the file of a call that no program waits for */
+	#alone: OpenFile | undefined;
 	readonly #native: Native;
 	readonly #listener: Listener;
 	readonly #files: OpenFiles;
@@ -71,10 +84,21 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	}
 
 	get memory(): UserMemory {
-		return this.image;
+		return this.#alone === undefined ? this.image : NO_MEMORY;
+	}
+
+	/** Makes a call on a file, with buffers of our own, that no program waits for. */
+	alone<T>(target: OpenFile, call: () => T): T {
+		this.#alone = target;
+		try {
+			return call();
+		} finally {
+			this.#alone = undefined;
+		}
 	}
 
 	file(fd: number): SimFile | undefined {
+		if (this.#alone !== undefined) return this.#alone.number === fd ? this.#alone.file : undefined;
 		const { target, process } = this.#call;
 		if (target?.number === fd) return target.file;
 		return process.file(fd)?.file ?? foreignFile(process, fd, this.#shared, this.#events);
@@ -121,8 +145,8 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 			file.put();
 			return number;
 		}
-		const { notification, path, closeOnExec } = this.#call;
-		const made = this.#files.create(file, number, path);
+		const { notification, path, closeOnExec, process } = this.#call;
+		const made = this.#files.create(file, { pid: process.pid, fd: number }, path);
 		if (typeof made === "number") {
 			file.put();
 			return made;
@@ -138,12 +162,13 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		return this.current?.target?.number === fd ? 0 : -EBADF;
 	}
 
-	/** Maps pages of a simulated file into the program: minus the errno; undefined: its own kernel does so with what stands for the file. */
-	mapFile(open: OpenFile, fd: number, offset: number, pages: number): Ret | undefined {
-		const backing = open.file.mmap(offset, pages);
+	/** Maps pages of a simulated file at an offset (bytes) into the program: minus the errno; undefined: its own kernel does so with what stands for the file. */
+	mapFile(open: OpenFile, fd: number, offset: bigint, pages: number): Ret | undefined {
+		const at = Number(offset / 4096n);
+		const backing = open.file.mmap(Number(regionOffset(offset) / 4096n), pages);
 		if (backing === undefined) return -ENODEV;
 		if (typeof backing === "number") return backing;
-		return this.#regions.map(this.#call.process, open, fd, offset - backing.page, backing.object);
+		return this.#regions.map(this.#call.process, open, fd, at - backing.page, backing.object);
 	}
 
 	/** The program has mapped this by itself: only a recording is told. */

@@ -1,15 +1,17 @@
 /** The simulated files that programs have open, each known by the inode of what stands for it in the programs. */
-import { closeSync, fstatSync, statSync } from "node:fs";
-import { POLLIN } from "../kernel/kernel.js";
+import { closeSync, statSync } from "node:fs";
 import { SimFile } from "../sim/index.js";
-import { EPOLLERR, EPOLLIN, type Epoll } from "./epoll.js";
+import { EPOLLIN, type Epoll } from "./epoll.js";
+import { inodeKey, keyOf } from "./inode-key.js";
 import { AT, type Native } from "./native.js";
+import { QueueFiles, type QueueSocket } from "./queue-files.js";
 
 const O_RDWR = 2;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const MFD_CLOEXEC = 1;
 const AT_FDCWD = -100;
+const IN_MODIFY = 2;
 const IN_CLOSE = 0x18;
 const EVENT_SIZE = 16;
 
@@ -21,34 +23,48 @@ export interface OpenFile {
 	/** what it was opened as; undefined: a call made it */
 	readonly path: string | undefined;
 	readonly key: string;
-	/** for files that can be polled: our end of the pipe that stands for it */
-	readonly pipe?: number;
-	/** a byte is in the pipe */
-	level?: boolean;
+	/** for files whose reads are records: what programs have of it */
+	readonly socket?: QueueSocket;
+	/** programs have mapped pages of it, which are in what stands for it */
+	mapped?: boolean;
 }
 
-/** By the numbers of stat. */
-export function inodeKey(dev: number, ino: number): string {
-	return `${dev}:${ino}`;
+/** A process's descriptor. */
+export interface Place {
+	readonly pid: number;
+	readonly fd: number;
+}
+
+/** What happens to files without a call that stops. */
+export interface FileEvents {
+	/** its last descriptor is gone */
+	closed(open: OpenFile): void;
+	/** a program wrote to a file's stand-in, which the file does not see */
+	missed(open: OpenFile): void;
+	/** a program has read the file's first record */
+	taken(open: OpenFile, record: Uint8Array): void;
+	/** a program has written to the file */
+	written(open: OpenFile, bytes: Uint8Array): void;
 }
 
 /**
- * What stands for a file in a program is a memory file, whose last close inotify tells; a file that can be polled is a pipe
- * instead, in which a byte means POLLIN, and whose other end tells the last close.
+ * What stands for a file in a program is a memory file, whose last close inotify tells; a queue's file is an end of a socket pair
+ * instead.
  */
 export class OpenFiles {
 	readonly #native: Native;
 	readonly #epoll: Epoll;
-	readonly #onClosed: (open: OpenFile) => void;
+	readonly #events: FileEvents;
 	readonly #inotify: number;
 	readonly #byKey = new Map<string, OpenFile>();
 	readonly #byWatch = new Map<number, OpenFile>();
-	readonly #polled = new Set<OpenFile>();
+	readonly queues: QueueFiles;
 
-	constructor(native: Native, epoll: Epoll, onClosed: (open: OpenFile) => void) {
+	constructor(native: Native, epoll: Epoll, events: FileEvents) {
 		this.#native = native;
 		this.#epoll = epoll;
-		this.#onClosed = onClosed;
+		this.#events = events;
+		this.queues = new QueueFiles(native, epoll, { ...events, closed: (open) => this.#closed(open) });
 		this.#inotify = native.call("inotify_init1", O_NONBLOCK | O_CLOEXEC);
 		epoll.add(this.#inotify, EPOLLIN, () => this.#readEvents());
 	}
@@ -68,20 +84,21 @@ export class OpenFiles {
 		return stat && this.#byKey.get(inodeKey(stat.dev, stat.ino));
 	}
 
-	/** A file of ours that stands for `file`, to be opened in a program and then closed here; or minus the errno. */
-	create(file: SimFile, number: number, path: string | undefined): { readonly fd: number; readonly open: OpenFile } | number {
-		return file.poll === SimFile.prototype.poll ? this.#memfd(file, number, path) : this.#pipe(file, number, path);
+	/**
+	 * A file of ours that stands for `file`, to be opened in a program at `place` and then closed here; or minus the errno.
+	 * `path`: what it was opened as.
+	 */
+	create(file: SimFile, place: Place, path: string | undefined): { readonly fd: number; readonly open: OpenFile } | number {
+		if (file.poll === SimFile.prototype.poll) return this.#memfd(file, place.fd, path);
+		const made = this.queues.create(file, place);
+		if (typeof made === "number") return made;
+		this.#byKey.set(made.open.key, made.open);
+		return made;
 	}
 
-	/** Makes what polling programs see agree with the files. */
+	/** Makes what programs see of queues agree with the queues. */
 	refresh(): void {
-		for (const open of this.#polled) {
-			const level = (open.file.poll() & POLLIN) !== 0;
-			if (level === (open.level ?? false)) continue;
-			open.level = level;
-			if (level) this.#native.call("write", open.pipe ?? -1, this.#native.at(AT.data), 1);
-			else this.#drain(open.pipe ?? -1);
-		}
+		this.queues.refresh();
 	}
 
 	closeAll(): void {
@@ -97,7 +114,7 @@ export class OpenFiles {
 		const fd = this.#reopen(made, O_RDWR | O_CLOEXEC);
 		closeSync(made);
 		if (fd < 0) return fd;
-		const watch = this.#native.call("inotify_add_watch", this.#inotify, this.#native.text(`/proc/self/fd/${fd}`), IN_CLOSE);
+		const watch = this.#native.call("inotify_add_watch", this.#inotify, this.#native.text(`/proc/self/fd/${fd}`), IN_CLOSE | IN_MODIFY);
 		if (watch < 0) {
 			closeSync(fd);
 			return watch;
@@ -106,35 +123,6 @@ export class OpenFiles {
 		this.#byWatch.set(watch, open);
 		this.#byKey.set(open.key, open);
 		return { fd, open };
-	}
-
-	#pipe(file: SimFile, number: number, path: string | undefined): { readonly fd: number; readonly open: OpenFile } | number {
-		const rc = this.#native.call("pipe2", this.#native.at(AT.pair), O_NONBLOCK | O_CLOEXEC);
-		if (rc < 0) return rc;
-		const read = this.#native.view.getInt32(AT.pair, true);
-		const pipe = this.#native.view.getInt32(AT.pair + 4, true);
-		// Where it is read by a number that does not stop, that must not wait for ever.
-		const fd = this.#reopen(read, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-		closeSync(read);
-		if (fd < 0) {
-			closeSync(pipe);
-			return fd;
-		}
-		const open: OpenFile = { file, number, path, key: keyOf(fd), pipe };
-		// Without events only the end of the last reader is told.
-		this.#epoll.add(pipe, 0, (events) => {
-			if (events & EPOLLERR) this.#closed(open);
-		});
-		this.#byKey.set(open.key, open);
-		this.#polled.add(open);
-		return { fd, open };
-	}
-
-	#drain(pipe: number): void {
-		const reader = this.#reopen(pipe, O_NONBLOCK | O_CLOEXEC);
-		if (reader < 0) return;
-		this.#native.call("read", reader, this.#native.at(AT.data), 16);
-		closeSync(reader);
 	}
 
 	#reopen(fd: number, flags: number): number {
@@ -150,7 +138,9 @@ export class OpenFiles {
 				events.push([this.#native.view.getInt32(AT.data + at, true), this.#native.view.getUint32(AT.data + at + 4, true)]);
 			for (const [watch, mask] of events) {
 				const open = this.#byWatch.get(watch);
-				if (open === undefined || !(mask & IN_CLOSE)) continue;
+				if (open === undefined) continue;
+				if (mask & IN_MODIFY && !open.mapped) this.#events.missed(open);
+				if (!(mask & IN_CLOSE)) continue;
 				this.#byWatch.delete(watch);
 				this.#native.call("inotify_rm_watch", this.#inotify, watch);
 				this.#closed(open);
@@ -161,16 +151,7 @@ export class OpenFiles {
 	#closed(open: OpenFile): void {
 		if (this.#byKey.get(open.key) !== open) return;
 		this.#byKey.delete(open.key);
-		this.#polled.delete(open);
-		if (open.pipe !== undefined) {
-			this.#epoll.remove(open.pipe);
-			closeSync(open.pipe);
-		}
-		this.#onClosed(open);
+		this.queues.forget(open);
+		this.#events.closed(open);
 	}
-}
-
-function keyOf(fd: number): string {
-	const { dev, ino } = fstatSync(fd);
-	return inodeKey(dev, ino);
 }

@@ -5,12 +5,11 @@ import { Worker } from "node:worker_threads";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Sim } from "../sim/index.js";
-import { STAT_CALLS } from "./calls/stat.js";
 import { adoptOrphans, killDescendants } from "./descendants.js";
 import { restoreFileLimit, USUAL_FILES } from "./file-limit.js";
-import { buildFilter, SECCOMP_RET_USER_NOTIF } from "./filter.js";
+import { guestFilter } from "./guest-filter.js";
 import type { Launch, Launched } from "./launcher.js";
-import { type Native, native } from "./native.js";
+import { native } from "./native.js";
 import { filterRefusal, obstacle } from "./refusal.js";
 import { forwardSignals } from "./signals.js";
 import { Supervisor } from "./supervisor.js";
@@ -22,6 +21,10 @@ export interface ProgramOptions {
 	wrap(kernel: Kernel): Kernel;
 	/** `wrap` adds a recording */
 	readonly recorded: boolean;
+	/** reads, writes and mappings stop on every descriptor, not only on those of the range of simulated files */
+	readonly anyDescriptor: boolean;
+	/** takes a line for the user, about what the program cannot be answered */
+	note(line: string): void;
 	/** looked up in PATH if it has no slash */
 	readonly program: string;
 	readonly args: readonly string[];
@@ -58,7 +61,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 	const spared = new Set([process.pid, ...(watchdog.pid === undefined ? [] : [watchdog.pid])]);
 	const shared = new SharedArrayBuffer(4);
 	const launch: Launch = {
-		filter: filterOf(calls),
+		filter: guestFilter(calls.arch, options.anyDescriptor),
 		program: options.program,
 		args: options.args,
 		cwd: options.cwd,
@@ -81,6 +84,8 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 			sim: options.sim,
 			wrap: options.wrap,
 			recorded: options.recorded,
+			anyDescriptor: options.anyDescriptor,
+			note: options.note,
 			onProcess: (each, there) => (there ? watchdog.began(each) : watchdog.ended(each)),
 		});
 		const served = supervisor.run();
@@ -108,34 +113,6 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 		stopForwarding();
 		watchdog.dismiss();
 	}
-}
-
-const OVER_FILES = [
-	"dup",
-	"fstat",
-	"lseek",
-	"read",
-	"write",
-	"pread64",
-	"pwrite64",
-	"readv",
-	"writev",
-	"preadv",
-	"pwritev",
-	"preadv2",
-	"pwritev2",
-	"close",
-] as const;
-
-/** The filter of programs that are answered. */
-export function filterOf({ arch }: Native): Uint8Array {
-	return buildFilter(arch, {
-		action: SECCOMP_RET_USER_NOTIF,
-		always: ["open", "openat", "openat2", "munmap", "mremap", "execve", "execveat", "close_range", ...STAT_CALLS],
-		onFiles: OVER_FILES,
-		onEither: ["dup2", "dup3"],
-		fixedMappings: true,
-	});
 }
 
 /** Waits until the filter is there. Its listener's number. @throws EnvironmentError */

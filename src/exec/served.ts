@@ -27,6 +27,8 @@ export interface Served {
 	readonly faults: FaultInjection;
 	/** calls are recorded: structs go through the kernel as bytes, so that the recording has them */
 	readonly recorded: boolean;
+	/** reads and writes stop on every descriptor */
+	readonly anyDescriptor: boolean;
 	readonly regions: MappedRegions;
 	/** a thread is about to execute another program */
 	executing(tid: number): void;

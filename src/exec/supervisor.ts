@@ -11,6 +11,7 @@ import { MappedRegions } from "./memory/mapped-regions.js";
 import { SharedFiles } from "./memory/shared-files.js";
 import { Witness } from "./memory/witness.js";
 import type { Native } from "./native.js";
+import { Notes } from "./notes.js";
 import { Listener, type Notification } from "./notify.js";
 import { OpenFiles } from "./open-files.js";
 import { debugfsOverlay } from "./overlay/debugfs.js";
@@ -33,6 +34,10 @@ export interface SupervisorOptions {
 	wrap(kernel: Kernel): Kernel;
 	/** `wrap` adds a recording, which is to be replayed without the programs */
 	readonly recorded: boolean;
+	/** reads and writes stop on every descriptor */
+	readonly anyDescriptor: boolean;
+	/** takes a line for the user */
+	note(line: string): void;
 	/** a process of a program begins (true) or ceases (false) to be known */
 	onProcess(pid: number, there: boolean): void;
 }
@@ -43,13 +48,22 @@ export class Supervisor {
 	readonly #handlers: Handlers;
 	#over = false;
 
-	constructor({ native, listener, sim, wrap, recorded, onProcess }: SupervisorOptions) {
+	constructor({ native, listener, sim, wrap, recorded, anyDescriptor, note, onProcess }: SupervisorOptions) {
 		this.#epoll = new Epoll(native);
-		const files = new OpenFiles(native, this.#epoll, (open) => {
-			processes.forgetFile();
-			regions.forgetFile(open);
-			kernel.close(open.number);
-			open.file.put();
+		const notes = new Notes(note);
+		const files = new OpenFiles(native, this.#epoll, {
+			closed(open) {
+				processes.forgetFile();
+				regions.forgetFile(open);
+				kernel.close(open.number);
+				open.file.put();
+			},
+			missed: (open) => notes.missed(open),
+			taken: (open, record) => guest.alone(open, () => kernel.read(open.number, new Uint8Array(record.length))),
+			written(open, bytes) {
+				const ret = guest.alone(open, () => kernel.write(open.number, bytes));
+				if (ret !== bytes.length) notes.refused(open, ret);
+			},
 		});
 		const witness = recorded ? new Witness() : undefined;
 		const shared = new SharedFiles(native, sim.physical);
@@ -69,6 +83,7 @@ export class Supervisor {
 			faults,
 			regions,
 			recorded,
+			anyDescriptor,
 			tree,
 			executing: (tid) => onProcess(tid, true),
 			native,

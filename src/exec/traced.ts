@@ -2,12 +2,13 @@
 import { closeSync, readFileSync, statSync } from "node:fs";
 import type { PhysicalMemory } from "../sim/index.js";
 import { EPOLLIN, type Epoll } from "./epoll.js";
-import { FIRST_FD, LAST_FD } from "./filter.js";
+import { inRange } from "./filter.js";
+import { inodeKey } from "./inode-key.js";
 import { Image } from "./memory/image.js";
 import type { SharedFiles } from "./memory/shared-files.js";
 import type { Witness } from "./memory/witness.js";
 import type { Native } from "./native.js";
-import { inodeKey, type OpenFile, type OpenFiles } from "./open-files.js";
+import type { OpenFile, OpenFiles } from "./open-files.js";
 
 /** A process, from the first call that concerns the simulated kernel until it ends. */
 export class Traced {
@@ -48,7 +49,7 @@ export class Traced {
 		if (known !== undefined) return known;
 		const stat = statSync(`/proc/${this.pid}/fd/${fd}`, { throwIfNoEntry: false });
 		const open = stat && this.files.get(inodeKey(stat.dev, stat.ino));
-		if (open !== undefined && fd >= FIRST_FD && fd <= LAST_FD) this.#known.set(fd, open);
+		if (open !== undefined && inRange(fd)) this.#known.set(fd, open);
 		return open;
 	}
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ARCHES, type Arch, type SyscallName } from "../../src/exec/arch.js";
-import { buildFilter, FIRST_FD, LAST_FD, SECCOMP_RET_ALLOW, SECCOMP_RET_USER_NOTIF } from "../../src/exec/filter.js";
+import { buildFilter, FIRST_FD, type FilterOptions, LAST_FD, SECCOMP_RET_ALLOW, SECCOMP_RET_USER_NOTIF } from "../../src/exec/filter.js";
 
 /** What the kernel would answer for a call: classic BPF, as far as filters use it. */
 function filtered(filter: Uint8Array, audit: number, nr: number, args: readonly bigint[]): number {
@@ -29,7 +29,7 @@ function filtered(filter: Uint8Array, audit: number, nr: number, args: readonly 
 	}
 }
 
-const build = (arch: Arch): Uint8Array =>
+const build = (arch: Arch, more: Partial<FilterOptions> = {}): Uint8Array =>
 	buildFilter(arch, {
 		action: SECCOMP_RET_USER_NOTIF,
 		always: ["openat", "munmap"],
@@ -37,12 +37,14 @@ const build = (arch: Arch): Uint8Array =>
 		onFiles: ["read", "close"],
 		onEither: ["dup3"],
 		fixedMappings: true,
+		...more,
 	});
 
 describe.each(ARCHES)("the filter on $name", (arch) => {
 	const filter = build(arch);
-	const stops = (name: SyscallName, ...args: (bigint | number)[]): boolean =>
-		filtered(filter, arch.audit, arch.numbers.get(name) as number, args.map(BigInt)) === SECCOMP_RET_USER_NOTIF;
+	const stops = (name: SyscallName, ...args: (bigint | number)[]): boolean => stopsIn(filter, name, ...args);
+	const stopsIn = (by: Uint8Array, name: SyscallName, ...args: (bigint | number)[]): boolean =>
+		filtered(by, arch.audit, arch.numbers.get(name) as number, args.map(BigInt)) === SECCOMP_RET_USER_NOTIF;
 
 	test("descriptors of the range stop, others do not", () => {
 		fc.assert(
@@ -74,6 +76,27 @@ describe.each(ARCHES)("the filter on $name", (arch) => {
 		expect(stops("mmap", 0x1000, 0x1000, 3, 0x22, -1, 0)).toBe(false);
 		// MAP_FIXED_NOREPLACE
 		expect(stops("mmap", 0x1000, 0x1000, 3, 0x100032, -1, 0)).toBe(false);
+	});
+
+	test("offsets of VFIO's regions stop on any descriptor, if that is asked for; others and -1 do not", () => {
+		const far = build(arch, { onFiles: ["pread64", "preadv2", "read"], farOffsets: ["pread64", "preadv2"] });
+		fc.assert(
+			fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.integer({ min: -1, max: 2000 }), (offset, fd) => {
+				const ours = fd >= FIRST_FD && fd <= LAST_FD;
+				const isFar = offset >= 2n ** 40n;
+				expect(stopsIn(far, "pread64", fd, 0x1000, 8, offset)).toBe(ours || isFar);
+				expect(stopsIn(far, "preadv2", fd, 0x1000, 8, offset)).toBe(ours || isFar);
+				expect(stopsIn(far, "mmap", 0, 0x1000, 1, 1, fd, offset)).toBe(ours || isFar);
+				expect(stopsIn(far, "read", fd, 0x1000, 8, offset)).toBe(ours);
+				expect(stops("mmap", 0, 0x1000, 1, 1, fd, offset)).toBe(ours);
+			}),
+		);
+	});
+
+	test("mappings of files stop, if that is asked for; others do not", () => {
+		const every = build(arch, { fileMappings: true });
+		expect(stopsIn(every, "mmap", 0, 0x1000, 1, 1, 3, 0)).toBe(true);
+		expect(stopsIn(every, "mmap", 0, 0x1000, 3, 0x22, -1, 0)).toBe(false);
 	});
 
 	test("other architectures, x32 and calls that it does not name are let through", () => {

@@ -1,11 +1,15 @@
 /** ioctl, read, write and their relatives on simulated files. */
+import { vfio_region_info } from "../../../structs/index.js";
 import { EFAULT, EINVAL, ESPIPE, ESRCH } from "../../kernel/errno.js";
 import type { UserRange } from "../../kernel/kernel.js";
+import { FAR, regionOffset } from "../far-offsets.js";
+import { inRange } from "../filter.js";
 import type { Notification } from "../notify.js";
 import type { OpenFile } from "../open-files.js";
 import { FailNthFile } from "../overlay/fault-injection.js";
 import type { Served } from "../served.js";
 import type { Handler, Handlers } from "./index.js";
+import { KVM_SET_DEVICE_ATTR, registersFile } from "./kvm.js";
 import { int } from "./path.js";
 
 /** segments that readv and writev take */
@@ -13,16 +17,26 @@ const MOST_SEGMENTS = 1024;
 /** bytes that a struct has at most */
 const LONGEST_STRUCT = 4096;
 
+/** VFIO_DEVICE_GET_REGION_INFO, and where struct vfio_region_info has the offset */
+const GET_REGION_INFO = 0x3b6c;
+const REGION_OFFSET = vfio_region_info.offsets.offset;
+
 type Io = (open: OpenFile, buffer: UserRange, offset: bigint) => number;
 
-export function ioCalls({ processes, guest, kernel, files, faults, recorded }: Served): Handlers {
+export function ioCalls(served: Served): Handlers {
+	const { processes, guest, kernel, files, faults, recorded, anyDescriptor } = served;
+
 	/** Makes a call on the simulated file behind the first argument, if that is one. */
 	const onFile = (notification: Notification, call: (open: OpenFile) => number): number | undefined => {
 		const { tid, args } = notification;
+		const fd = int(args[0]);
+		if (!inRange(fd) && files.of(tid, fd) === undefined) return undefined;
 		const process = processes.of(tid);
 		if (process === undefined) return -ESRCH;
-		const target = process.file(int(args[0]));
+		const target = process.file(fd);
 		if (target === undefined) return undefined;
+		files.queues.settle();
+		files.queues.retract(target, { pid: process.pid, fd });
 		guest.current = { process, notification, target, closeOnExec: true };
 		try {
 			return faults.during(tid, () => call(target));
@@ -49,6 +63,17 @@ export function ioCalls({ processes, guest, kernel, files, faults, recorded }: S
 		const before = Buffer.from(struct);
 		const ret = kernel.ioctl(open.number, request, struct);
 		return before.equals(struct) || guest.image.bytes.write(arg, struct) === struct.length ? ret : -EFAULT;
+	};
+
+	/** Once a region's offset has been told through a descriptor that does not stop by its number: its offset stops. */
+	const tellFar = ({ args: [fd, , arg] }: Notification, { file }: OpenFile): void => {
+		if (anyDescriptor || inRange(int(fd)) || file.kind !== "vfio-device") return;
+		const { bytes } = guest.image;
+		const offset = new Uint8Array(8);
+		const view = new DataView(offset.buffer);
+		if (bytes.read(arg + BigInt(REGION_OFFSET), offset) < offset.length || view.getBigUint64(0, true) !== 0n) return;
+		view.setBigUint64(0, FAR, true);
+		bytes.write(arg + BigInt(REGION_OFFSET), offset);
 	};
 
 	const one =
@@ -84,11 +109,19 @@ export function ioCalls({ processes, guest, kernel, files, faults, recorded }: S
 
 	const read: Io = (open, buffer) => kernel.read(open.number, buffer);
 	const write: Io = (open, buffer) => kernel.write(open.number, buffer);
-	const pread: Io = (open, buffer, offset) => kernel.pread(open.number, buffer, offset);
-	const pwrite: Io = (open, buffer, offset) => kernel.pwrite(open.number, buffer, offset);
+	const pread: Io = (open, buffer, offset) => kernel.pread(open.number, buffer, offsetIn(open, offset));
+	const pwrite: Io = (open, buffer, offset) => kernel.pwrite(open.number, buffer, offsetIn(open, offset));
 
 	return {
-		ioctl: (notification) => onFile(notification, (open) => ioctl(open, Number(notification.args[1] & 0xffffffffn), notification.args[2])),
+		ioctl(notification) {
+			const request = Number(notification.args[1] & 0xffffffffn);
+			if (request === KVM_SET_DEVICE_ATTR) return registersFile(served, notification) ? 0 : undefined;
+			return onFile(notification, (open) => {
+				const ret = ioctl(open, request, notification.args[2]);
+				if (ret === 0 && request === GET_REGION_INFO) tellFar(notification, open);
+				return ret;
+			});
+		},
 		lseek: (notification) =>
 			onFile(notification, ({ file }) => {
 				const [, offset, whence] = notification.args;
@@ -107,3 +140,5 @@ export function ioCalls({ processes, guest, kernel, files, faults, recorded }: S
 		pwritev2: vector(pwrite, write),
 	};
 }
+
+const offsetIn = ({ file }: OpenFile, offset: bigint): bigint => (file.kind === "vfio-device" ? regionOffset(offset) : offset);

@@ -8,7 +8,7 @@ import { int } from "./path.js";
 const MAP_FIXED = 0x10n;
 const PAGE = 4096n;
 
-export function memoryCalls({ processes, guest, regions, executing }: Served): Handlers {
+export function memoryCalls({ processes, guest, files, regions, executing }: Served): Handlers {
 	/** [from, from+length) (bytes) goes, if the call succeeds. */
 	const unmapping = ({ tid }: Notification, from: bigint, length: bigint): void => {
 		const process = processes.known(tid);
@@ -43,12 +43,12 @@ export function memoryCalls({ processes, guest, regions, executing }: Served): H
 			const [addr, length, , flags, fd, offset] = args;
 			if (flags & MAP_FIXED) unmapping(notification, addr, length);
 			const process = processes.known(tid);
-			const open = process?.file(int(fd));
+			const open = files.size === 0 ? undefined : process?.file(int(fd));
 			if (process === undefined || open === undefined) return undefined;
 			if (length === 0n || offset % PAGE !== 0n) return -EINVAL;
 			guest.current = { process, notification, target: open, closeOnExec: false };
 			try {
-				return guest.mapFile(open, int(fd), Number(offset / PAGE), Number((length + PAGE - 1n) / PAGE));
+				return guest.mapFile(open, int(fd), offset, Number((length + PAGE - 1n) / PAGE));
 			} finally {
 				guest.current = undefined;
 			}

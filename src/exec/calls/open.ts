@@ -10,16 +10,26 @@ const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 
+/** Paths of descriptors. */
+const BY_DESCRIPTOR = /^\/(?:proc\/(self|thread-self|\d+)|dev)\/fd\/(\d+)$/;
+
 /** Whether the simulated kernel has the device nodes of this path. */
 const isDevice = (path: string): boolean => path === "/dev/iommu" || (path.startsWith("/dev/vfio/") && path !== "/dev/vfio/devices");
 
 export function openCalls(served: Served): Handlers {
-	const { native, processes, guest, kernel, overlay, listener, faults, tree } = served;
+	const { native, files, processes, guest, kernel, overlay, listener, faults, tree } = served;
+
+	/** What a path to a descriptor of a device node names is that node, opened once more. */
+	const reopened = (path: string | undefined, tid: number): string | undefined => {
+		if (path === undefined || files.size === 0) return path;
+		const [, whose, fd] = BY_DESCRIPTOR.exec(path) ?? [];
+		return (fd === undefined ? undefined : files.of(/^\d+$/.test(whose) ? Number(whose) : tid, Number(fd))?.path) ?? path;
+	};
 
 	const open = (notification: Notification, dirfd: number, addr: bigint, flags: number): number | undefined => {
 		const { tid } = notification;
 		const given = stringAt(native, tid, addr);
-		const path = given === undefined ? undefined : absolute(given, tid, dirfd);
+		const path = given === undefined ? undefined : reopened(absolute(given, tid, dirfd), tid);
 		if (path === undefined || (flags & O_PATH) !== 0) return undefined;
 		const device = isDevice(path);
 		if (!device && !overlay.concerns(path)) return undefined;

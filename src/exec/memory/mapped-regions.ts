@@ -34,9 +34,12 @@ export class MappedRegions {
 	 */
 	map({ pid }: Traced, open: OpenFile, fd: number, offset: number, object: MemoryObject): number | undefined {
 		if (object.moveTo === undefined) return object.kind === "device" ? -ENODEV : undefined;
+		// Its pages are in one place only.
+		if (this.#regions.some((each) => each.object === object && each.page !== offset)) return -ENODEV;
 		const store = this.#storeOf(pid, open, fd);
-		const end = (offset + object.pages) * PAGE_SIZE;
-		if (fstatSync(store.fd).size < end) this.#native.call("ftruncate", store.fd, end);
+		const end = BigInt(offset + object.pages) * BigInt(PAGE_SIZE);
+		if (fstatSync(store.fd, { bigint: true }).size < end) this.#native.call("ftruncate", store.fd, end);
+		open.mapped = true;
 		object.moveTo(this.#pagesAt(store.fd, offset));
 		object.onMapping?.(1);
 		this.#regions.push({ pid, key: store.key, page: offset, object });

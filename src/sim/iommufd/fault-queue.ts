@@ -137,6 +137,13 @@ export class FaultFile extends SimFile {
 		return this.queue.queued.first === undefined ? POLLOUT : POLLIN | POLLOUT;
 	}
 
+	override peek(most: number): Uint8Array[] {
+		const { queued, unanswered } = this.queue;
+		const groups = queued.head(most);
+		const cookies = unanswered.upcoming(groups.length);
+		return groups.map((group, i) => encodeGroup(group, cookies[i]));
+	}
+
 	protected override release(): void {
 		this.queue.users--;
 		this.queue.open = false;

@@ -55,6 +55,10 @@ export class VeventQueue extends IommufdObject {
 		return this.#events.first;
 	}
 
+	head(count: number): Event[] {
+		return this.#events.head(count);
+	}
+
 	/** Queue an event; if there is no room it is lost, and the marker ends the queue. */
 	report(data: Uint8Array): "queued" | "lost" {
 		// The marker is always last: the next event replaces it or, if lost, updates its sequence number.
@@ -102,12 +106,9 @@ export class VeventFile extends SimFile {
 		let done = 0;
 		if (io.length < HEADER.size) return caller.reasons.fail(veventReadChecks.veventReadSize, io.length, HEADER.size);
 		for (let event = queue.first; event !== undefined; event = queue.first) {
-			const bytes = HEADER.size + (event.data?.length ?? 0);
+			const record = encodeEvent(event);
+			const bytes = record.length;
 			if (bytes > io.length - done) return done > 0 ? done : caller.reasons.fail(veventReadChecks.veventRoom, io.length, bytes);
-			const record = new Uint8Array(bytes);
-			const flags = event.data === undefined ? FLAG.IOMMU_VEVENTQ_FLAG_LOST_EVENTS : 0;
-			HEADER.encode({ flags, sequence: event.sequence }, record);
-			if (event.data !== undefined) record.set(event.data, HEADER.size);
 			const rc = io.put(done, record);
 			if (rc < 0) return done > 0 ? done : bufferFault(caller, io, done, bytes, true);
 			queue.shift();
@@ -120,10 +121,21 @@ export class VeventFile extends SimFile {
 		return this.queue.first === undefined ? 0 : POLLIN;
 	}
 
+	override peek(most: number): Uint8Array[] {
+		return this.queue.head(most).map(encodeEvent);
+	}
+
 	protected override release(): void {
 		this.queue.users--;
 		this.queue.context.release();
 	}
+}
+
+function encodeEvent({ sequence, data }: Event): Uint8Array {
+	const record = new Uint8Array(HEADER.size + (data?.length ?? 0));
+	HEADER.encode({ flags: data === undefined ? FLAG.IOMMU_VEVENTQ_FLAG_LOST_EVENTS : 0, sequence }, record);
+	if (data !== undefined) record.set(data, HEADER.size);
+	return record;
 }
 
 /** IOMMU_VEVENTQ_ALLOC */

@@ -20,6 +20,11 @@ export class Fifo<T> {
 		return this.#items.slice(this.#head);
 	}
 
+	/** The oldest `count` items, or as many as there are. */
+	head(count: number): T[] {
+		return this.#items.slice(this.#head, this.#head + count);
+	}
+
 	push(item: T): void {
 		this.#items.push(item);
 	}

@@ -20,6 +20,13 @@ export class IdPool<T> {
 		return this.#items[Symbol.iterator]();
 	}
 
+	/** The numbers that the next `count` calls of `add` return. */
+	upcoming(count: number): number[] {
+		const numbers = count === 0 ? [] : [...this.#free].sort((a, b) => a - b).slice(0, count);
+		for (let next = this.#next; numbers.length < count; next++) numbers.push(next);
+		return numbers;
+	}
+
 	add(item: T): number {
 		const id = this.#free.length > 0 ? this.#takeLowest() : this.#next++;
 		this.#items.set(id, item);

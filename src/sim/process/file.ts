@@ -81,6 +81,11 @@ export abstract class SimFile {
 		return POLLIN | POLLOUT;
 	}
 
+	/** The records that reads return next, `most` of them at most, of a file whose reads return records. */
+	peek(_most: number): Uint8Array[] {
+		return [];
+	}
+
 	/** The device behind the file does DMA of `length` bytes at `iova`, from or to `buf` in its own buffer. Returns the IOMMU's fault records. */
 	dma(_dir: "read" | "write", _iova: bigint, _length: number, _buf: number): Uint8Array[] {
 		return [];

@@ -1,4 +1,5 @@
 /** Tests the pool of numbers: lowest first, and 0 where it was freed without being in use. */
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { IdPool } from "../../../src/sim/memory/id-pool.js";
 
@@ -21,4 +22,19 @@ test("0 that is freed while others are in use is a number like any other from th
 	expect([pool.add("b"), pool.add("c")]).toEqual([0, 2]);
 	for (const id of [0, 1, 2]) pool.delete(id);
 	expect([pool.add("d"), pool.add("e")]).toEqual([0, 1]);
+});
+
+test("the numbers that are upcoming are those that are handed out next", () => {
+	const numbers = fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 30 });
+	fc.assert(
+		fc.property(numbers, fc.boolean(), fc.nat({ max: 6 }), (freed, zero, count) => {
+			const pool = new IdPool<number>(1);
+			for (let i = 0; i < 12; i++) pool.add(i);
+			for (const id of freed) pool.delete(id);
+			if (zero) pool.freeZero();
+			const upcoming = pool.upcoming(count);
+			expect(upcoming.map(() => pool.add(0))).toEqual(upcoming);
+			expect(upcoming).toHaveLength(count);
+		}),
+	);
 });

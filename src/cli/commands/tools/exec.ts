@@ -33,6 +33,8 @@ async function run(inv: Invocation): Promise<Outcome> {
 			sim,
 			wrap: around.wrap,
 			recorded: common.record !== undefined,
+			anyDescriptor: inv.options.anyDescriptor === true,
+			note: (line) => io.stderr.write(`${err.faint(`note: ${line}`)}\n`),
 			program,
 			args: rest,
 			cwd: io.cwd,
@@ -127,7 +129,13 @@ const family: Family = {
 				"What the program started ends with it.",
 			].join("\n"),
 			args: [{ name: "PROGRAM", doc: "the program and its arguments, after --", variadic: true }],
-			options: () => [{ flags: "--name <name>", doc: "the session's name; letters, digits, dots, dashes, underscores" }],
+			options: () => [
+				{ flags: "--name <name>", doc: "the session's name; letters, digits, dots, dashes, underscores" },
+				{
+					flags: "--any-descriptor",
+					doc: "stop reads, writes and mappings of every descriptor: for programs that use simulated files below number 512 (slower)",
+				},
+			],
 			groups: ["kernel"],
 			examples: [
 				["exec -- ./my-vmm-test", "your program's tests without hardware"],
