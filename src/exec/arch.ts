@@ -40,6 +40,8 @@ const NUMBERS = {
 	pidfd_getfd: [438, 438],
 	pidfd_open: [434, 434],
 	prctl: [157, 167],
+	poll: [7, undefined],
+	ppoll: [271, 73],
 	pread64: [17, 67],
 	preadv: [295, 69],
 	preadv2: [327, 286],

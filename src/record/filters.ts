@@ -96,6 +96,11 @@ export function fileFilter(arch: Arch, fd: number): Uint8Array {
 	});
 }
 
+/** What a process gets besides once it has a file with events: which files a poll names, a filter cannot see. */
+export function pollFilter(arch: Arch): Uint8Array {
+	return encode(arch, { poll: [stop], ppoll: [stop] });
+}
+
 /** What a process gets besides once memory of its own is mapped for a device: what may unmap it. */
 export function memoryFilter(arch: Arch): Uint8Array {
 	return encode(arch, {

@@ -10,6 +10,8 @@ export interface OpenFile {
 	readonly program: Program;
 	/** as /proc shows it */
 	readonly link: string;
+	/** programs wait for its events */
+	readonly polled?: boolean;
 }
 
 /** A process's part in a program of the trace. */
@@ -34,6 +36,8 @@ export class Process {
 	/** descriptors whose calls should stop */
 	readonly wanted = new Set<number>();
 	wantsMemory = false;
+	pollFiltered = false;
+	wantsPoll = false;
 
 	constructor(readonly pid: number) {}
 
@@ -45,11 +49,13 @@ export class Process {
 		for (const [fd, file] of this.files) child.add(fd, file);
 		for (const fd of this.filtered) child.filtered.add(fd);
 		child.memoryFiltered = this.memoryFiltered;
+		child.pollFiltered = this.pollFiltered;
 		return child;
 	}
 
 	add(fd: number, file: OpenFile): void {
 		this.files.set(fd, file);
+		this.wantsPoll ||= file.polled === true;
 		if (!this.filtered.has(fd)) this.wanted.add(fd);
 	}
 
@@ -64,6 +70,18 @@ export class Process {
 	link(fd: number): string | undefined {
 		try {
 			return readlinkSync(`/proc/${this.pid}/fd/${fd}`);
+		} catch {
+			return undefined;
+		}
+	}
+
+	/** The kernel's number of an eventfd and its count; undefined: the descriptor is not one. */
+	eventfd(fd: number): { readonly id: string; readonly count: number } | undefined {
+		if (this.link(fd) !== "anon_inode:[eventfd]") return undefined;
+		try {
+			const info = readFileSync(`/proc/${this.pid}/fdinfo/${fd}`, "latin1");
+			const value = (name: string): string | undefined => new RegExp(`^eventfd-${name}:\\s*(\\S+)`, "m").exec(info)?.[1];
+			return { id: value("id") ?? `${this.pid}:${fd}`, count: Math.min(Number.parseInt(value("count") ?? "0", 16), 0xffffffff) };
 		} catch {
 			return undefined;
 		}

@@ -26,6 +26,8 @@ export class Program {
 	readonly devices = new DeviceFiles<string>();
 	readonly processes = new Set<Process>();
 	readonly #counts = new Map<string, number>();
+	/** names by the kernel's numbers */
+	readonly #eventfds = new Map<string, string>();
 	/** its processes have had this many names */
 	#children = 0;
 	#root: Process | undefined;
@@ -74,6 +76,17 @@ export class Program {
 		const name = this.named(kindOfPath(path));
 		this.devices.opened(name, path);
 		return { name, program: this, link };
+	}
+
+	/** The name of an eventfd that a process has open, and the step that makes it if it is new. Undefined: it is another kind of file. */
+	eventfd(process: Process, fd: number): { name: string; steps: Step[] } | undefined {
+		const event = process.eventfd(fd);
+		if (event === undefined) return undefined;
+		const known = this.#eventfds.get(event.id);
+		if (known !== undefined) return { name: known, steps: [] };
+		const name = this.named("eventfd");
+		this.#eventfds.set(event.id, name);
+		return { name, steps: [{ op: "eventfd", fd: name, count: event.count }] };
 	}
 
 	/** Steps of a call, in order. */

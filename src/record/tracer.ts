@@ -1,7 +1,7 @@
 /** Follows a program and everything that it starts, and hands the calls that stop to their handlers. */
 import { AT, type Native } from "../exec/native.js";
 import { handlersOf } from "./calls/index.js";
-import { fileFilter, memoryFilter } from "./filters.js";
+import { fileFilter, memoryFilter, pollFilter } from "./filters.js";
 import { Injector } from "./inject.js";
 import { familyOf, Process } from "./processes.js";
 import { type Event, eventOf, Ptrace } from "./ptrace.js";
@@ -175,6 +175,7 @@ export class Tracer {
 		process.wanted.clear();
 		const filters = wanted.map((fd) => fileFilter(arch, fd));
 		if (process.wantsMemory && !process.memoryFiltered) filters.push(memoryFilter(arch));
+		if (process.wantsPoll && !process.pollFiltered) filters.push(pollFilter(arch));
 		if (filters.length === 0) return;
 		this.#injector.at(tid, process.pid, (call) => {
 			const room = call("mmap", 0n, PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1n, 0n);
@@ -187,6 +188,7 @@ export class Tracer {
 		});
 		for (const fd of wanted) process.filtered.add(fd);
 		process.memoryFiltered ||= process.wantsMemory;
+		process.pollFiltered ||= process.wantsPoll;
 	}
 
 	/** Writes a `struct sock_fprog` and the filter behind it. */

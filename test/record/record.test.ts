@@ -158,6 +158,17 @@ describe.skipIf(obstacle !== undefined)("a recorded program", () => {
 		expect(unmapped).toMatchObject({ op: "munmap", length: 2 ** 36, addr: (mapped as { addr: string }).addr });
 	});
 
+	it("records the eventfds that interrupts signal, each once", async () => {
+		const { programs } = await perl(`
+			open(F, "+<", "/dev/null");
+			$a = syscall(290, 0, 0); $b = syscall(290, 3, 0);
+			for (1, 2) { ioctl(F, 0x3b6e, $s = pack("LLLLLll", 28, 0x24, 2, 0, 2, $a, $b)) }
+			ioctl(F, 0x3b6e, $s = pack("LLLLLl", 24, 0x24, 2, 0, 1, -1)); kill 9, $$`);
+		const steps = programs[0].steps.map((step) => ("fd_in" in step ? step.fd_in : "count" in step ? [step.fd, step.count] : step.op));
+		const both = { 20: "eventfd1", 24: "eventfd2" };
+		expect(steps).toEqual(["open", ["eventfd1", 0], ["eventfd2", 3], both, both, "ioctl"]);
+	});
+
 	it("keeps what a call's pointers point to, and with --with-memory what devices get at", async () => {
 		const text = `
 			open(F, "+<", "/dev/null");

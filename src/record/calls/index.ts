@@ -5,6 +5,7 @@ import { ioHandlers } from "./io.js";
 import { ioctlHandlers } from "./ioctl.js";
 import { memoryHandlers } from "./memory.js";
 import { openHandlers } from "./open.js";
+import { pollHandlers } from "./poll.js";
 
 export const handlersOf = (recorder: Recorder): Readonly<Record<string, Handler>> => ({
 	...openHandlers(recorder),
@@ -12,4 +13,5 @@ export const handlersOf = (recorder: Recorder): Readonly<Record<string, Handler>
 	...ioHandlers(recorder),
 	...descriptorHandlers(recorder),
 	...memoryHandlers(recorder),
+	...pollHandlers(recorder),
 });

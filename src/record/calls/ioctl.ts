@@ -11,12 +11,14 @@ import { type Target, targetsOf } from "../pointers.js";
 import type { OpenFile, Process } from "../processes.js";
 import type { Program } from "../program.js";
 import type { AtEnd, Call, Handler, Recorder } from "../recorder.js";
+import { type Argument, argumentOf, changes } from "./argument.js";
 
 const EFAULT = 14n;
-/** the most bytes of a struct that are looked at: no call accepts more */
-const LARGEST_STRUCT = 4096;
 /** bytes of one array or bitmap that are kept */
 const MOST = 1 << 24;
+
+/** Kinds of files that have events to wait for. */
+const POLLED: ReadonlySet<string> = new Set(["fault", "veventq"]);
 
 /** A buffer that a pointer of the struct points to. */
 interface Buffered {
@@ -24,53 +26,7 @@ interface Buffered {
 	readonly before: Buffer;
 }
 
-interface Argument {
-	readonly addr: bigint;
-	readonly bytes: Buffer;
-}
-
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
-
-/** How many bytes of the argument matter: what its first field claims, and all that the kernel knows. */
-function sizeOf(ioctl: Ioctl | undefined, first: number): number {
-	const claimed = Math.min(Math.max(first, 4), LARGEST_STRUCT);
-	return ioctl === undefined ? Math.max(claimed, 8) : Math.max(claimed, ioctl.size);
-}
-
-/** The struct of a call; undefined: its argument is a value, or no such struct is known. */
-function argumentOf(memory: TraceMemory, { args }: Call, ioctl: Ioctl | undefined): Argument | undefined {
-	if (ioctl !== undefined && !ioctl.struct && ioctl.size === 0) return undefined;
-	const addr = args[2];
-	const known = Buffer.allocUnsafe(Math.max(ioctl?.size ?? 0, 8));
-	const bytes = known.subarray(0, memory.read(addr, known));
-	if (bytes.length < 4) return undefined;
-	// A struct without a size in its first field is as long as it is.
-	const sized = ioctl === undefined || ioctl.struct?.leaves[0]?.role === "size";
-	if (!sized) return { addr, bytes: bytes.subarray(0, ioctl.size) };
-	const claimed = sizeOf(ioctl, bytes.readUInt32LE(0));
-	if (claimed <= known.length) return { addr, bytes };
-	const all = Buffer.allocUnsafe(claimed);
-	return { addr, bytes: all.subarray(0, memory.read(addr, all)) };
-}
-
-/** Bytes that stayed the same between two changes, up to which they are one. */
-const GAP = 64;
-
-/** The ranges that changed, ends exclusive, without the bytes that are left out. */
-function changes(before: Buffer, now: Buffer, leftOut: (at: number) => boolean): [from: number, to: number][] {
-	const found: [number, number][] = [];
-	let open = false;
-	for (let at = 0; at < now.length; at++) {
-		if (leftOut(at)) open = false;
-		else if (now[at] !== before[at]) {
-			const last = found.at(-1);
-			if (open && last !== undefined && at - last[1] <= GAP) last[1] = at + 1;
-			else found.push([at, at + 1]);
-			open = true;
-		}
-	}
-	return found;
-}
 
 class IoctlCall {
 	readonly #recorder: Recorder;
@@ -208,6 +164,11 @@ class IoctlCall {
 		const known = this.#recorder.file(process, fd);
 		if (known !== undefined) return known.name;
 		if (process.link(fd) === undefined) return NO_FILE_NAME;
+		const event = this.#program.eventfd(process, fd);
+		if (event !== undefined) {
+			this.#before.push(...event.steps);
+			return event.name;
+		}
 		const memfd = this.#memory.memfd(fd);
 		if (memfd === undefined) return this.#other();
 		this.#before.push(...memfd.steps);
@@ -226,7 +187,8 @@ class IoctlCall {
 
 	#made(fd: number, kind: string): string {
 		const { process } = this.#call;
-		const file: OpenFile = { name: this.#program.named(kind), program: this.#program, link: process.link(fd) ?? "" };
+		const polled = POLLED.has(kind);
+		const file: OpenFile = { name: this.#program.named(kind), program: this.#program, link: process.link(fd) ?? "", polled };
 		process.add(fd, file);
 		return file.name;
 	}
