@@ -1,6 +1,7 @@
 /** What bin/iommuctl.js runs: the bundle's entry. */
 import { writeSync } from "node:fs";
 import type { InSession } from "./forwarder.js";
+import type { Io } from "./frame/io.js";
 import { version } from "./frame/version.js";
 
 /**
@@ -22,10 +23,9 @@ export async function main(argv: readonly string[], found?: InSession): Promise<
 		return serveKernel(openRealKernel(), [Number(argv[1]), Number(argv[2])]);
 	}
 	if (argv[0] === "--litmus-thread") return (await import("./litmus-thread.js")).runThread();
-	const { execute } = await import("./execute.js");
 	const { processIo } = await import("./frame/process-io.js");
 	const io = processIo();
-	const outcome = await execute(argv, { io, sessionProblem: await sessionProblem(found) });
+	const exit = await command(argv, io, await sessionProblem(found));
 	try {
 		io.flush();
 	} catch (error) {
@@ -34,7 +34,16 @@ export async function main(argv: readonly string[], found?: InSession): Promise<
 		process.exitCode = reportProblem(error, io, await palette(0), false);
 		return;
 	}
-	process.exitCode = outcome.exit;
+	process.exitCode = exit;
+}
+
+/**
+ * Runs one command line that reads and writes where the caller says, and leaves the process as it is. The tests' way in.
+ * @returns the exit code
+ */
+export async function command(argv: readonly string[], io: Io, sessionProblem?: Error): Promise<number> {
+	const { execute } = await import("./execute.js");
+	return (await execute(argv, { io, sessionProblem })).exit;
 }
 
 /** What is wrong with the shell's session, if anything is. */

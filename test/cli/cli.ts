@@ -1,10 +1,11 @@
-/** Runs the built iommuctl as a process. */
+/** Runs the built iommuctl, in this process or in its own. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
+import { inProcess, needsProcess } from "./in-process.js";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const bin = fileURLToPath(new URL("../../bin/iommuctl.js", import.meta.url));
@@ -21,17 +22,35 @@ export interface RunOptions {
 	readonly cwd?: string;
 }
 
-/** iommuctl as a process, on the simulated kernel unless the arguments say otherwise. */
+/**
+ * The words after `iommuctl` as the built program runs them, but in a thread of this process, which costs a tenth of a
+ * process. For everything that a command reads, answers and prints; see `iommuctlProcess` for the rest.
+ */
 export function iommuctl(args: readonly string[], { input = "", env = {}, cwd = root }: RunOptions = {}): Ran {
-	const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env;
+	const all = { ...colourless(), ...env };
+	const reason = needsProcess(args, all);
+	if (reason !== undefined) throw new Error(`iommuctl ${args.join(" ")}: ${reason} needs a process: use iommuctlProcess`);
+	return inProcess(args, { input, env: all, cwd });
+}
+
+/**
+ * iommuctl as a process: for what only a process can show (its exit and start-up, signals, file descriptors, terminals, other
+ * processes, the real kernel), and for headers, which hold for the whole of a process.
+ */
+export function iommuctlProcess(args: readonly string[], { input = "", env = {}, cwd = root }: RunOptions = {}): Ran {
 	const done = spawnSync(process.execPath, [bin, ...args], {
 		input,
 		cwd,
-		env: { ...rest, ...env },
+		env: { ...colourless(), ...env },
 		encoding: "utf8",
 		maxBuffer: 1 << 28,
 	});
 	return { status: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+function colourless(): NodeJS.ProcessEnv {
+	const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env;
+	return rest;
 }
 
 /** Runs a script of these lines in one context. */

@@ -2,23 +2,23 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { iommuctl, root } from "./cli.js";
+import { iommuctl, iommuctlProcess, root } from "./cli.js";
 
 describe("the command line", () => {
 	test("--version is the package's", () => {
 		const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-		expect(iommuctl(["--version"])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+		expect(iommuctlProcess(["--version"])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
 	});
 
 	test("without anything: help on stderr, exit 2", () => {
-		const ran = iommuctl([]);
+		const ran = iommuctlProcess([]);
 		expect(ran.status).toBe(2);
 		expect(ran.stdout).toBe("");
 		expect(ran.stderr).toContain("Usage: iommuctl OBJECT ACTION");
 	});
 
 	test("--help: every object, examples, exit codes, on stdout", () => {
-		const { status, stdout } = iommuctl(["--help"]);
+		const { status, stdout } = iommuctlProcess(["--help"]);
 		expect(status).toBe(0);
 		for (const object of ["device", "ioas", "hwpt", "fault", "veventq", "selftest", "run", "replay"])
 			expect(stdout).toMatch(new RegExp(`^  ${object} `, "m"));
@@ -89,7 +89,7 @@ describe("the command line", () => {
 	});
 
 	test("common options may stand before the object", () => {
-		expect(iommuctl(["--kernel", "sim", "-q", "ioas", "alloc"])).toEqual({ status: 0, stdout: "1\n", stderr: "" });
+		expect(iommuctlProcess(["--kernel", "sim", "-q", "ioas", "alloc"])).toEqual({ status: 0, stdout: "1\n", stderr: "" });
 	});
 });
 
@@ -97,8 +97,8 @@ describe("colour", () => {
 	const escapeCode = "\u001b[";
 	test("none into a pipe; FORCE_COLOR and --color always bring it, NO_COLOR and --color never take it away", () => {
 		const args = ["ioas", "alloc", "--kernel", "sim"];
-		expect(iommuctl(args).stdout).not.toContain(escapeCode);
-		expect(iommuctl(args, { env: { FORCE_COLOR: "1" } }).stdout).toContain(escapeCode);
+		expect(iommuctlProcess(args).stdout).not.toContain(escapeCode);
+		expect(iommuctlProcess(args, { env: { FORCE_COLOR: "1" } }).stdout).toContain(escapeCode);
 		expect(iommuctl(args, { env: { FORCE_COLOR: "1", NO_COLOR: "1" } }).stdout).not.toContain(escapeCode);
 		expect(iommuctl([...args, "--color", "always"], { env: { NO_COLOR: "1" } }).stdout).toContain(escapeCode);
 		expect(iommuctl([...args, "--color=never"], { env: { FORCE_COLOR: "1" } }).stdout).not.toContain(escapeCode);
@@ -109,7 +109,7 @@ describe("colour", () => {
 
 describe("the real kernel where there is none", () => {
 	test.skipIf(iommuHere())("--kernel real: exit 3, and what to do", () => {
-		const { status, stdout, stderr } = iommuctl(["ioas", "alloc", "--kernel", "real"]);
+		const { status, stdout, stderr } = iommuctlProcess(["ioas", "alloc", "--kernel", "real"]);
 		expect(status).toBe(3);
 		expect(stdout).toBe("");
 		expect(stderr).toMatch(/error: .*\/dev\/iommu.*\n {2}.*--kernel sim/);
@@ -119,7 +119,7 @@ describe("the real kernel where there is none", () => {
 		"%s --fd: what is not open, or no /dev/iommu (Node's own files too), is refused before anything is sent",
 		(command) => {
 			for (const fd of ["0", "1", "4", "7", "999"]) {
-				const { status, stdout, stderr } = iommuctl([...command.split(" "), "--fd", fd]);
+				const { status, stdout, stderr } = iommuctlProcess([...command.split(" "), "--fd", fd]);
 				expect(status).toBe(3);
 				expect(stdout).toBe("");
 				expect(stderr).toMatch(new RegExp(`^error: --fd ${fd}: file ${fd} is (not open|.*, not /dev/iommu)\n {2}open it in the shell`));

@@ -1,4 +1,4 @@
-/** `contract`, as a process. */
+/** `contract`: what it shows of checks and calls. */
 import { describe, expect, test } from "vitest";
 import { iommuctl } from "./cli.js";
 

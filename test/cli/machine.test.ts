@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { iommuctl, script } from "./cli.js";
+import { iommuctl, iommuctlProcess, script } from "./cli.js";
 
 const folder = mkdtempSync(join(tmpdir(), "iommuctl-machine-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -48,7 +48,7 @@ describe("machine show", () => {
 	});
 
 	test("a machine is the simulated kernel's, and chosen once for a script", () => {
-		expect(iommuctl(["ioas", "alloc", "--machine", "vtd", "--kernel", "real"]).status).toBe(2);
+		expect(iommuctlProcess(["ioas", "alloc", "--machine", "vtd", "--kernel", "real"]).status).toBe(2);
 		const ran = script(["ioas alloc --machine amd"], "--machine", "vtd");
 		expect(ran.status).toBe(2);
 		expect(ran.stderr).toContain("kernel: simulated (machine vtd)\n");

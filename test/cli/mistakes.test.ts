@@ -11,7 +11,7 @@ import {
 	iommu_veventq_alloc,
 	type StructType,
 } from "../../structs/index.js";
-import { documents, iommuctl, nested, root, script, temporaryFolder } from "./cli.js";
+import { documents, iommuctl, iommuctlProcess, nested, root, script, temporaryFolder } from "./cli.js";
 
 const folder = temporaryFolder();
 
@@ -85,7 +85,7 @@ describe("one command", () => {
 	});
 
 	test("the shell's file is not the simulated kernel's", () => {
-		const { status, stderr } = iommuctl(["ioas", "alloc", "--fd", "1", "--kernel", "sim"]);
+		const { status, stderr } = iommuctlProcess(["ioas", "alloc", "--fd", "1", "--kernel", "sim"]);
 		expect(status).toBe(2);
 		expect(stderr).toContain("the simulated kernel does not have it");
 	});
@@ -144,13 +144,13 @@ describe("replay", () => {
 	test("- is stdin, plain or gzip", async () => {
 		const { readFileSync } = await import("node:fs");
 		const trace = readFileSync(join(root, "test/fixtures/golden/numbers.jsonl.gz"));
-		expect(iommuctl(["replay", "-"], { input: trace }).stdout).toBe("-: 1 programs, 113 steps, 0 differing\n");
+		expect(iommuctlProcess(["replay", "-"], { input: trace }).stdout).toBe("-: 1 programs, 113 steps, 0 differing\n");
 	});
 
 	test.skipIf(process.getuid === undefined)("--kernel real without /dev/iommu is the environment's fault", async () => {
 		const { existsSync } = await import("node:fs");
 		if (existsSync("/dev/iommu")) return;
-		const { status, stderr } = iommuctl(["replay", join(root, "test/fixtures/golden/numbers.jsonl.gz"), "--kernel", "real"]);
+		const { status, stderr } = iommuctlProcess(["replay", join(root, "test/fixtures/golden/numbers.jsonl.gz"), "--kernel", "real"]);
 		expect(status).toBe(3);
 		expect(stderr).toContain("/dev/iommu cannot be opened");
 	});
@@ -226,7 +226,7 @@ test("`expect` and --expect at once are refused", () => {
 
 test("--idle 0 would end a session before its first command", () => {
 	for (const idle of ["0", "0s"]) {
-		const { status, stderr } = iommuctl(["session", "start", "--idle", idle]);
+		const { status, stderr } = iommuctlProcess(["session", "start", "--idle", idle]);
 		expect(status).toBe(2);
 		expect(stderr).toContain(`--idle ${idle}: the session would end before its first command`);
 	}

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { Place } from "../session/shell.js";
 import { onReal } from "../sim/kernel-under-test.js";
-import { documents, iommuctl, temporaryFolder } from "./cli.js";
+import { documents, iommuctlProcess, temporaryFolder } from "./cli.js";
 
 const folder = temporaryFolder();
 const place = new Place();
 afterAll(() => place.clear());
 
-const script = (lines: string[], ...args: string[]) => iommuctl(["run", "-", "--kernel", "real", ...args], { input: lines.join("\n") });
+const script = (lines: string[], ...args: string[]) =>
+	iommuctlProcess(["run", "-", "--kernel", "real", ...args], { input: lines.join("\n") });
 
 describe.runIf(onReal)("on the real kernel", () => {
 	test("read-only memory is written after calls that had addresses", () => {
@@ -40,7 +41,7 @@ describe.runIf(onReal)("on the real kernel", () => {
 	test("every allocation of a script fails once", () => {
 		const file = join(folder, "map.iommu");
 		writeFileSync(file, "ioas = ioas alloc\nioas map $ioas --iova 0x1000000 --length 64k\n");
-		const ran = iommuctl(["fail-nth", file, "--kernel", "real", "--json"]);
+		const ran = iommuctlProcess(["fail-nth", file, "--kernel", "real", "--json"]);
 		const [document] = documents(ran);
 		expect(ran.status).toBe(0);
 		expect(document).toMatchObject({ kernel: "real", complete: true, failed: 0 });
@@ -79,15 +80,15 @@ describe.runIf(onReal)("on the real kernel", () => {
 		// twice, as the numbers are taken again between two programs
 		lines.push({ program: "two" }, ...steps, { op: "end" });
 		writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-		const ran = iommuctl(["replay", file, "--kernel", "real"]);
+		const ran = iommuctlProcess(["replay", file, "--kernel", "real"]);
 		expect(ran.stdout).toContain("2 programs, 22 steps, 0 differing");
 		expect(ran.status).toBe(0);
-		expect(iommuctl(["replay", file, "--kernel", "sim"]).status).toBe(0);
-		expect(iommuctl(["compare", file, "--left", "sim", "--right", "real"]).status).toBe(0);
+		expect(iommuctlProcess(["replay", file, "--kernel", "sim"]).status).toBe(0);
+		expect(iommuctlProcess(["compare", file, "--left", "sim", "--right", "real"]).status).toBe(0);
 	});
 
 	test("doctor does not take the mock for an IOMMU", () => {
-		const checks = documents(iommuctl(["doctor", "--json"]))[0].checks as unknown as { id: string; status: string; found: string }[];
+		const checks = documents(iommuctlProcess(["doctor", "--json"]))[0].checks as unknown as { id: string; status: string; found: string }[];
 		const found = checks.find(({ id }) => id === "hardware");
 		expect(found?.found).not.toContain("iommufd_selftest_iommu");
 	});

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { iommuctl, script, temporaryFolder } from "./cli.js";
+import { iommuctl, iommuctlProcess, script, temporaryFolder } from "./cli.js";
 
 const folder = temporaryFolder();
 const fixture = (name: string) => join("test/fixtures/import", name);
@@ -108,7 +108,7 @@ describe("struct export", () => {
 			`struct iommu_tsm_op {\n\t__u32 size;\n\t__u32 op;\n\t__u32 vdevice_id;\n\t__u32 req_len;\n\t__aligned_u64 req_uptr;\n\t__u32 out_tsm_id;\n\t__u32 one:3, two:29;\n};
 #define IOMMU_TSM_OP _IO(IOMMUFD_TYPE, 0x96)\n`,
 		);
-		const { status, stdout } = iommuctl(["struct", "export", "--syzlang", "--uapi-file", header]);
+		const { status, stdout } = iommuctlProcess(["struct", "export", "--syzlang", "--uapi-file", header]);
 		expect(status).toBe(0);
 		expect(stdout).toContain("\nioctl$IOMMU_TSM_OP(fd fd_iommufd, cmd const[IOMMU_TSM_OP], arg ptr[in, iommu_tsm_op])\n");
 		expect(stdout).toContain("\nioctl$IOMMU_DESTROY$tsm(fd fd_iommufd, ");

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { iommuctl, temporaryFolder } from "../cli.js";
+import { iommuctlProcess, temporaryFolder } from "../cli.js";
 import { exec, obstacle } from "./program.js";
 
 const folder = temporaryFolder();
@@ -89,10 +89,10 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 	});
 
 	test("what cannot be started", () => {
-		const missing = iommuctl(["exec", "--", "no-such-program"]);
+		const missing = iommuctlProcess(["exec", "--", "no-such-program"]);
 		expect(missing).toEqual({ status: 127, stdout: "", stderr: "error: no-such-program cannot be started: not found\n" });
-		expect(iommuctl(["exec", "--", join(folder, ".")]).status).toBe(126);
-		expect(iommuctl(["exec", "--kernel", "real", "--", "true"]).status).toBe(2);
+		expect(iommuctlProcess(["exec", "--", join(folder, ".")]).status).toBe(126);
+		expect(iommuctlProcess(["exec", "--kernel", "real", "--", "true"]).status).toBe(2);
 		const inner = exec("exit 3").status;
 		expect(inner).toBe(3);
 	});

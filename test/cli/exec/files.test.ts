@@ -1,9 +1,9 @@
 /** Tests the files around the devices: nodes, sysfs, fail-nth. */
 import { describe, expect, test } from "vitest";
-import { iommuctl } from "../cli.js";
+import { iommuctlProcess } from "../cli.js";
 import { exec, obstacle } from "./program.js";
 
-const shell = (code: string, ...options: string[]) => iommuctl(["exec", ...options, "--", "sh", "-c", code]);
+const shell = (code: string, ...options: string[]) => iommuctlProcess(["exec", ...options, "--", "sh", "-c", code]);
 
 describe.skipIf(obstacle !== undefined)("exec", () => {
 	test("device nodes are character devices, by their paths and by descriptors", () => {

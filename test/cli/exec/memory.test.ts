@@ -1,7 +1,7 @@
 /** Tests that a program's memory is what devices read and write, while other commands join its session. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { bin, iommuctl, temporaryFolder } from "../cli.js";
+import { bin, iommuctlProcess, temporaryFolder } from "../cli.js";
 import { exec, obstacle, perl } from "./program.js";
 
 const folder = temporaryFolder();
@@ -60,7 +60,7 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 			"dma",
 		);
 		const iova = await program.line();
-		const inside = (...words: string[]) => iommuctl(["session", "exec", "dma", "--", ...words], { env });
+		const inside = (...words: string[]) => iommuctlProcess(["session", "exec", "dma", "--", ...words], { env });
 		expect(inside("graph").stdout).toContain("device 2  name 0000:00:10.0");
 		const wrote = inside("sim", "dma", "vfio0", "--write", "--iova", iova, "--text", "hello from the device");
 		expect(wrote.status).toBe(0);

@@ -1,6 +1,6 @@
 /** Programs that are not ours, for tests of `exec`: Perl scripts, which Debian's base system can run. */
 import { spawnSync } from "node:child_process";
-import { iommuctl, type Ran } from "../cli.js";
+import { iommuctlProcess, type Ran } from "../cli.js";
 
 /** What the scripts share: `dev` opens, `call` makes an ioctl of a type `;` number in place, `addr` is where a string is. */
 const PRELUDE = `
@@ -20,12 +20,12 @@ export function perl(code: string, ...args: string[]): string[] {
 
 /** Runs a script under exec to its end. */
 export function exec(code: string, ...options: string[]): Ran {
-	return iommuctl(["exec", ...options, ...perl(code)]);
+	return iommuctlProcess(["exec", ...options, ...perl(code)]);
 }
 
 /** Why exec cannot be tried here; undefined: it can. */
 export const obstacle = ((): string | undefined => {
 	if (spawnSync("perl", ["-e", "1"]).status !== 0) return "no perl";
-	const { status, stderr } = iommuctl(["exec", "--", "/bin/true"]);
+	const { status, stderr } = iommuctlProcess(["exec", "--", "/bin/true"]);
 	return status === 3 ? stderr : undefined;
 })();

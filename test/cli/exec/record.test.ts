@@ -1,7 +1,7 @@
 /** Tests that what a program does under `exec --record` replays without the program. */
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { iommuctl, temporaryFolder } from "../cli.js";
+import { iommuctlProcess, temporaryFolder } from "../cli.js";
 import { exec, obstacle } from "./program.js";
 
 const folder = temporaryFolder();
@@ -24,8 +24,8 @@ describe.skipIf(obstacle !== undefined)("exec --record", () => {
 		);
 		expect(status).toBe(0);
 		expect(stdout).toMatch(/^0\n\d+ -14\n0\n-16\n$/);
-		const replayed = iommuctl(["replay", trace]);
+		const replayed = iommuctlProcess(["replay", trace]);
 		expect(replayed.stdout).toMatch(/1 programs, \d+ steps, 0 differing/);
-		expect(iommuctl(["trace", "show", trace]).stdout).toContain("IOMMU_IOAS_MAP");
+		expect(iommuctlProcess(["trace", "show", trace]).stdout).toContain("IOMMU_IOAS_MAP");
 	});
 });

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { documents, iommuctl, root } from "../cli.js";
+import { documents, iommuctl, iommuctlProcess, root } from "../cli.js";
 
 const litmus = (args: readonly string[], input = "") => iommuctl(["litmus", "--kernel", "sim", ...args], { input });
 
@@ -173,7 +173,7 @@ describe("on the real kernel", () => {
 		"	file read $f 4",
 		"}",
 	];
-	const real = (...args: string[]) => iommuctl(["litmus", "-", "--kernel", "real", ...args], { input: text(...race) });
+	const real = (...args: string[]) => iommuctlProcess(["litmus", "-", "--kernel", "real", ...args], { input: text(...race) });
 
 	it("threads race, and every outcome has an order", () => {
 		const [document] = documents(real("--rounds", "300", "--json"));
@@ -216,7 +216,7 @@ describe("on the real kernel", () => {
 	it("a setup that fails there ends it", () => {
 		// There is no such file on the real kernel of whoever runs the tests; the simulated one has it.
 		const lines = ["setup {", "	f = file open /dev/vfio/devices/vfio0", "}", ...race.slice(4)];
-		const ran = iommuctl(["litmus", "-", "--kernel", "real", "--rounds", "5"], { input: text(...lines) });
+		const ran = iommuctlProcess(["litmus", "-", "--kernel", "real", "--rounds", "5"], { input: text(...lines) });
 		expect(ran.status).toBe(1);
 		expect(ran.stdout).toContain("round 1: line 2 of the setup answers ENOENT");
 	});

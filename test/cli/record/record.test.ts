@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { whyNot } from "../../../src/record/index.js";
-import { bin, iommuctl, temporaryFolder } from "../cli.js";
+import { bin, iommuctlProcess, temporaryFolder } from "../cli.js";
 
 const folder = temporaryFolder();
 const obstacle = whyNot(release(), (path) => (existsSync(path) ? readFileSync(path, "latin1") : undefined));
@@ -14,32 +14,32 @@ const obstacle = whyNot(release(), (path) => (existsSync(path) ? readFileSync(pa
 describe.skipIf(obstacle !== undefined)("record", () => {
 	test("the program's input, output and exit code are its own", () => {
 		const file = join(folder, "cat.jsonl");
-		const ran = iommuctl(["record", file, "-q", "--", "sh", "-c", "cat; echo $1 >&2; exit 9", "sh", "a b"], { input: "in" });
+		const ran = iommuctlProcess(["record", file, "-q", "--", "sh", "-c", "cat; echo $1 >&2; exit 9", "sh", "a b"], { input: "in" });
 		expect(ran).toEqual({ status: 9, stdout: "in", stderr: "a b\n" });
 		expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ trace: "iommufd", version: 1, kernel: "real", release: release() });
 	});
 
 	test("a program that opens /dev/iommu is in the trace, whether there is one or not", () => {
 		const file = join(folder, "open.jsonl");
-		const ran = iommuctl(["record", file, "--", "perl", "-e", 'sysopen(F, "/dev/iommu", 2)']);
+		const ran = iommuctlProcess(["record", file, "--", "perl", "-e", 'sysopen(F, "/dev/iommu", 2)']);
 		expect(ran).toMatchObject({ status: 0, stderr: `${file}: 1 program\n` });
 		const steps = readFileSync(file, "utf8").trim().split("\n").slice(2, -1);
 		expect(JSON.parse(steps[0])).toMatchObject({ op: "open", path: "/dev/iommu" });
-		expect(iommuctl(["trace", "show", file])).toMatchObject({ status: 0, stdout: expect.stringContaining('open("/dev/iommu")') });
+		expect(iommuctlProcess(["trace", "show", file])).toMatchObject({ status: 0, stdout: expect.stringContaining('open("/dev/iommu")') });
 	});
 
 	test("a program that is not there is 127, one that cannot be executed 126", () => {
 		const file = join(folder, "no.jsonl");
-		expect(iommuctl(["record", file, "-q", "--", "no-such-program"])).toMatchObject({
+		expect(iommuctlProcess(["record", file, "-q", "--", "no-such-program"])).toMatchObject({
 			status: 127,
 			stderr: "error: no-such-program cannot be started: not found\n",
 		});
-		expect(iommuctl(["record", file, "-q", "--", "/etc/passwd"])).toMatchObject({ status: 126 });
+		expect(iommuctlProcess(["record", file, "-q", "--", "/etc/passwd"])).toMatchObject({ status: 126 });
 	});
 
 	test("says what is missing, and does not touch a file that is not a trace", () => {
-		expect(iommuctl(["record", join(folder, "x.jsonl")]).status).toBe(2);
-		expect(iommuctl(["record", "/etc/passwd", "--", "true"])).toMatchObject({
+		expect(iommuctlProcess(["record", join(folder, "x.jsonl")]).status).toBe(2);
+		expect(iommuctlProcess(["record", "/etc/passwd", "--", "true"])).toMatchObject({
 			status: 2,
 			stderr: expect.stringContaining("not an iommufd trace"),
 		});

@@ -1,11 +1,11 @@
-/** Every construct of the run language, as a process. */
+/** Every construct of the run language. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { commandLine } from "../../../src/cli/execute.js";
 import { Context } from "../../../src/cli/frame/context.js";
 import { BufferSink } from "../../../src/cli/frame/io.js";
-import { documents, iommuctl, script, temporaryFolder } from "../cli.js";
+import { documents, iommuctl, iommuctlProcess, script, temporaryFolder } from "../cli.js";
 
 const folder = temporaryFolder();
 /** The lines that ran, without their answers. */
@@ -368,11 +368,11 @@ describe("every construct with", () => {
 
 	test("sessions", () => {
 		const env = { XDG_RUNTIME_DIR: folder };
-		const started = iommuctl(["session", "start", "--name", "lang", "--kernel", "sim"], { env });
+		const started = iommuctlProcess(["session", "start", "--name", "lang", "--kernel", "sim"], { env });
 		expect(started.status).toBe(0);
 		const inside = { env: { ...env, IOMMUCTL_SESSION: "lang" }, input: all.join("\n") };
-		const ran = iommuctl(["run", "-"], inside);
-		iommuctl(["session", "stop", "lang"], { env });
+		const ran = iommuctlProcess(["run", "-"], inside);
+		iommuctlProcess(["session", "stop", "lang"], { env });
 		expect(ran.stdout).toContain("10 commands: 10 ok");
 		expect(ran.status).toBe(0);
 	});

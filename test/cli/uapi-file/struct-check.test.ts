@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { BtfWriter, elf, iommufd } from "../../btf/writer.js";
 import { tsm } from "../../headers/fixtures.js";
-import { iommuctl, temporaryFolder } from "../cli.js";
+import { iommuctl, iommuctlProcess, temporaryFolder } from "../cli.js";
 
 const folder = temporaryFolder();
-const run = (line: string) => iommuctl(line.split(" "), { cwd: folder });
+const run = (line: string) => (line.includes("--uapi-file") ? iommuctlProcess : iommuctl)(line.split(" "), { cwd: folder });
 
 beforeAll(() => {
 	const base = iommufd();

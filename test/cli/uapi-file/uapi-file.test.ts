@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { tsm, tsmDiff } from "../../headers/fixtures.js";
-import { documents, iommuctl, temporaryFolder } from "../cli.js";
+import { documents, iommuctlProcess, temporaryFolder } from "../cli.js";
 
 const folder = temporaryFolder();
 const env = { IOMMUCTL_UAPI_FILE: "tsm.h" };
@@ -20,14 +20,17 @@ beforeAll(() => {
 });
 
 /** With the header in the environment. */
-const run = (line: string, input?: string) => iommuctl(line.split(" "), { cwd: folder, env, input });
+const run = (line: string, input?: string) => iommuctlProcess(line.split(" "), { cwd: folder, env, input });
 const json = (line: string) => JSON.parse(run(line).stdout) as Record<string, never>;
 
 describe("a header's call", () => {
 	test("is made, and the simulated kernel does not know it", () => {
-		const ran = iommuctl("call vdevice_tsm_op --uapi-file tsm.h --kernel sim --op guest_req --vdevice-id 3 --expect ENOTTY".split(" "), {
-			cwd: folder,
-		});
+		const ran = iommuctlProcess(
+			"call vdevice_tsm_op --uapi-file tsm.h --kernel sim --op guest_req --vdevice-id 3 --expect ENOTTY".split(" "),
+			{
+				cwd: folder,
+			},
+		);
 		expect([ran.status, ran.stdout]).toEqual([0, expect.stringMatching(/^ok {2}IOMMU_VDEVICE_TSM_OP failed as expected: ENOTTY/)]);
 		expect(run("call IOMMU_VDEVICE_TSM_OP --kernel sim").status).toBe(1);
 	});
@@ -66,7 +69,7 @@ describe("a header's call", () => {
 	});
 
 	test("is completed, with its fields and their values", () => {
-		const answers = (line: string) => iommuctl(["completion", "answer", "--", ...line.split(" ")], { cwd: folder }).stdout;
+		const answers = (line: string) => iommuctlProcess(["completion", "answer", "--", ...line.split(" ")], { cwd: folder }).stdout;
 		expect(answers("--uapi-file tsm.h call IOMMU_VDEVICE_T")).toContain("IOMMU_VDEVICE_TSM_OP\t");
 		expect(run("completion answer -- call IOMMU_VDEVICE_TSM_OP --re").stdout.match(/^--\S+/gm)).toEqual(
 			expect.arrayContaining(["--req-bytes", "--req-room", "--req-len", "--req-uptr", "--resp-len", "--record"]),
@@ -84,16 +87,16 @@ describe("a header's call", () => {
 
 	test("stays in a session", () => {
 		const xdg = { XDG_RUNTIME_DIR: folder };
-		const started = iommuctl(["session", "start", "--kernel", "sim", "--uapi-file", "tsm.h"], { cwd: folder, env: xdg });
+		const started = iommuctlProcess(["session", "start", "--kernel", "sim", "--uapi-file", "tsm.h"], { cwd: folder, env: xdg });
 		const inside = { cwd: "/", env: { ...xdg, IOMMUCTL_SESSION: /=(\S+)/.exec(started.stdout)?.[1] ?? "" } };
 		try {
-			expect(iommuctl(["call", "vdevice_tsm_op", "--expect", "ENOTTY"], inside).status).toBe(0);
-			expect(iommuctl(["call", "vdevice_tsm_op", "--uapi-file", "tsm.h"], inside)).toMatchObject({
+			expect(iommuctlProcess(["call", "vdevice_tsm_op", "--expect", "ENOTTY"], inside).status).toBe(0);
+			expect(iommuctlProcess(["call", "vdevice_tsm_op", "--uapi-file", "tsm.h"], inside)).toMatchObject({
 				status: 2,
 				stderr: "error: a session has the headers that it was started with\n  give --uapi-file to `iommuctl session start`\n",
 			});
 		} finally {
-			expect(iommuctl(["session", "stop", "--all"], inside).status).toBe(0);
+			expect(iommuctlProcess(["session", "stop", "--all"], inside).status).toBe(0);
 		}
 	});
 });
@@ -118,7 +121,7 @@ describe("a value that a call returns", () => {
 		const trace = join(folder, "residue.jsonl");
 		run(`call vdevice_tsm_op --kernel sim --op guest_req --vdevice-id 3 --req-bytes 0102 --inject ${residue} --record ${trace}`);
 		expect(readFileSync(trace, "utf8")).toMatch(/"request":"0x3b96",.*"ret":5/);
-		const without = (line: string) => iommuctl([...line.split(" "), trace], { cwd: folder });
+		const without = (line: string) => iommuctlProcess([...line.split(" "), trace], { cwd: folder });
 		expect(run(`trace show ${trace}`).stdout).toContain("ioctl(iommu1, IOMMU_VDEVICE_TSM_OP, {op=GUEST_REQ vdevice_id=3 req_len=0x2");
 		expect(without("trace show").stdout).toMatch(/ioctl\(iommu1, 0x3b96, 28000000.* = 5/);
 		expect(without("replay").stdout).toMatch(/expected +ret 5\n +got +ret -1 ENOTTY/);
@@ -152,26 +155,26 @@ describe("a value that a call returns", () => {
 
 describe("a file", () => {
 	test("may be a diff; several are taken together, by option and by variable", () => {
-		expect(iommuctl("--uapi-file tsm.diff struct show iommu_vdevice_tsm_op".split(" "), { cwd: folder }).stdout).toContain(
+		expect(iommuctlProcess("--uapi-file tsm.diff struct show iommu_vdevice_tsm_op".split(" "), { cwd: folder }).stdout).toContain(
 			"0x3b96, from tsm.diff",
 		);
-		const both = iommuctl("struct list --uapi-file=other.h".split(" "), { cwd: folder, env });
+		const both = iommuctlProcess("struct list --uapi-file=other.h".split(" "), { cwd: folder, env });
 		expect(both.stdout).toMatch(/^iommu_preserve /m);
 		expect(both.stdout).toMatch(/^iommu_vdevice_tsm_op /m);
-		const listed = iommuctl(["struct", "list"], { cwd: folder, env: { IOMMUCTL_UAPI_FILE: "tsm.h:other.h" } });
+		const listed = iommuctlProcess(["struct", "list"], { cwd: folder, env: { IOMMUCTL_UAPI_FILE: "tsm.h:other.h" } });
 		expect(listed.stdout).toMatch(/^iommu_preserve /m);
 		expect(listed.stderr).toBe("note: other.h: 1 declaration not understood; iommuctl struct list --uapi-file other.h says which\n");
 	});
 
 	test("that gives a number to another call wins, and that is said", () => {
-		const ran = iommuctl("raw 0x3b95 --kernel sim --expect ENOTTY --uapi-file other.h".split(" "), { cwd: folder });
+		const ran = iommuctlProcess("raw 0x3b95 --kernel sim --expect ENOTTY --uapi-file other.h".split(" "), { cwd: folder });
 		expect(ran.stderr).toContain('note: other.h:6: "int" does not begin an enum, a struct, a union or a #define\n');
 		expect(ran.stderr).toContain("note: other.h: 0x3b95 is IOMMU_PRESERVE here, not IOMMU_IOAS_NOIOMMU_GET_PA\n");
 		expect(ran.stdout).toMatch(/^ok {2}IOMMU_PRESERVE failed as expected: ENOTTY/);
-		const quiet = iommuctl("call preserve --kernel sim --json".split(" "), { cwd: folder, env: { IOMMUCTL_UAPI_FILE: "other.h" } });
+		const quiet = iommuctlProcess("call preserve --kernel sim --json".split(" "), { cwd: folder, env: { IOMMUCTL_UAPI_FILE: "other.h" } });
 		expect(documents(quiet)[0].notes).toEqual(["other.h: 0x3b95 is IOMMU_PRESERVE here, not IOMMU_IOAS_NOIOMMU_GET_PA"]);
 		// Without the header the number is Linux 7.3's, and so is the answer.
-		expect(iommuctl("raw 0x3b95 --kernel sim".split(" ")).stderr).toMatch(/IOMMU_IOAS_NOIOMMU_GET_PA: (?!ENOTTY)/);
+		expect(iommuctlProcess("raw 0x3b95 --kernel sim".split(" ")).stderr).toMatch(/IOMMU_IOAS_NOIOMMU_GET_PA: (?!ENOTTY)/);
 	});
 
 	test("that is longer than what is declared makes the call's own command longer", () => {
@@ -179,7 +182,7 @@ describe("a file", () => {
 			join(folder, "longer.h"),
 			"enum iommufd_ioas_map_flags {\n\tIOMMU_IOAS_MAP_FIXED_IOVA = 1 << 0,\n\tIOMMU_IOAS_MAP_WRITEABLE = 1 << 1,\n\tIOMMU_IOAS_MAP_READABLE = 1 << 2,\n\tIOMMU_IOAS_MAP_OURS = 1 << 3,\n};\nstruct iommu_ioas_alloc {\n\t__u32 size;\n\t__u32 flags;\n\t__u32 out_ioas_id;\n\t__u32 token;\n};\n",
 		);
-		const at = (line: string) => iommuctl([...line.split(" "), "--uapi-file", "longer.h"], { cwd: folder });
+		const at = (line: string) => iommuctlProcess([...line.split(" "), "--uapi-file", "longer.h"], { cwd: folder });
 		expect(at("ioas alloc --kernel sim --token 7").stderr).toContain("E2BIG");
 		expect(at("ioas alloc --kernel sim -q").stdout).toBe("1\n");
 		expect(at("ioas map 1 --length 4k --flags READABLE,OURS --dry-run").stdout).toContain("READABLE|OURS (0xc)");
@@ -187,16 +190,16 @@ describe("a file", () => {
 
 	test("that is none of it is refused in a line", () => {
 		writeFileSync(join(folder, "text.h"), "nothing\nlike it\n");
-		expect(iommuctl(["struct", "list", "--uapi-file", "gone.h"], { cwd: folder })).toMatchObject({
+		expect(iommuctlProcess(["struct", "list", "--uapi-file", "gone.h"], { cwd: folder })).toMatchObject({
 			status: 2,
 			stderr: "error: --uapi-file: gone.h: no such file\n",
 		});
-		expect(iommuctl(["struct", "list", "--uapi-file", "text.h"], { cwd: folder })).toMatchObject({
+		expect(iommuctlProcess(["struct", "list", "--uapi-file", "text.h"], { cwd: folder })).toMatchObject({
 			status: 2,
 			stderr:
 				'error: text.h:1: "nothing" does not begin an enum, a struct, a union or a #define\n  a C header of iommufd is expected, or a unified diff of one\n',
 		});
-		expect(iommuctl(["run", "-", "--kernel", "sim"], { input: "ioas alloc --uapi-file tsm.h" })).toMatchObject({
+		expect(iommuctlProcess(["run", "-", "--kernel", "sim"], { input: "ioas alloc --uapi-file tsm.h" })).toMatchObject({
 			status: 2,
 			stderr: expect.stringContaining("--uapi-file holds for the whole of a script"),
 		});

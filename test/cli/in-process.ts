@@ -1,0 +1,67 @@
+/** Runs command lines of the built iommuctl in a thread, and waits for each: no process starts. */
+import { fileURLToPath } from "node:url";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+
+const bin = fileURLToPath(new URL("../../bin/iommuctl.js", import.meta.url));
+const thread = new URL("in-process-worker.mjs", import.meta.url);
+/** Longer than any command takes, in ms; vitest cannot interrupt the wait. */
+const PATIENCE = 60_000;
+
+interface Line {
+	readonly input: string | Uint8Array;
+	readonly env: NodeJS.ProcessEnv;
+	readonly cwd: string;
+}
+
+interface Done {
+	readonly status: number;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+interface Thread {
+	readonly port: MessagePort;
+	/** becomes 1 with each answer */
+	readonly turn: Int32Array;
+	end(): void;
+}
+
+let running: Thread | undefined;
+
+/** @throws Error for what a process would die of */
+export function inProcess(argv: readonly string[], line: Line): Done {
+	running ??= start();
+	const { port, turn } = running;
+	Atomics.store(turn, 0, 0);
+	port.postMessage({ argv, ...line });
+	if (Atomics.wait(turn, 0, 0, PATIENCE) === "timed-out") return gone(`no answer in ${PATIENCE} ms`);
+	const done = receiveMessageOnPort(port)?.message as Done | { died: string };
+	return "died" in done ? gone(done.died) : done;
+
+	function gone(why: string): never {
+		running?.end();
+		running = undefined;
+		throw new Error(`iommuctl ${argv.join(" ")}: ${why}`);
+	}
+}
+
+function start(): Thread {
+	const { port1: port, port2 } = new MessageChannel();
+	const turn = new Int32Array(new SharedArrayBuffer(4));
+	const worker = new Worker(thread, { workerData: { bin, port: port2, turn }, transferList: [port2], env: process.env, execArgv: [] });
+	worker.unref();
+	port.unref();
+	return { port, turn, end: () => void worker.terminate() };
+}
+
+/** What of this command line only a process of its own does, if anything. */
+export function needsProcess(argv: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
+	const own = argv.indexOf("--");
+	const words = own < 0 ? argv : argv.slice(0, own);
+	if (words[0] === "exec" || words[0] === "record") return words[0];
+	if (words[0] === "session" && ["start", "exec", "stop"].includes(words[1])) return `session ${words[1]}`;
+	const options = words.map((word, at) => (word.startsWith("--") && !word.includes("=") ? `${word}=${words[at + 1]}` : word));
+	const option = options.find((word) => /^--(?:fd=(?:0|[1-9]\d*)$|uapi-file=|kernel=real$)/.test(word));
+	if (option !== undefined) return option;
+	return ["IOMMUCTL_SESSION", "IOMMUCTL_UAPI_FILE"].find((name) => env[name]);
+}
