@@ -22,6 +22,7 @@ export async function main(argv: readonly string[], found?: InSession): Promise<
 		const { openRealKernel, serveKernel } = await import("../kernel/real/index.js");
 		return serveKernel(openRealKernel(), [Number(argv[1]), Number(argv[2])]);
 	}
+	if (argv[0] === "--litmus-process") return (await import("./litmus-process.js")).runProcess(Number(argv[1]), Number(argv[2]));
 	if (argv[0] === "--litmus-thread") return (await import("./litmus-thread.js")).runThread();
 	const { processIo } = await import("./frame/process-io.js");
 	const io = processIo();

@@ -12,6 +12,8 @@ export interface RecordedLine extends Line {
 
 export interface RecordedPart {
 	readonly name: string;
+	/** see `Part` */
+	readonly process?: boolean;
 	readonly lines: readonly RecordedLine[];
 }
 

@@ -2,81 +2,108 @@
 import type { Kernel, PollFd, Ret } from "../kernel/kernel.js";
 import type { Call } from "./test.js";
 
-/** Bytes that a call gets and gives back. */
-export function bytesOf(call: Call): Uint8Array {
-	return new Uint8Array(call.bytes?.length ?? 0);
-}
+/** Makes the call that was prepared. @returns the value, or minus the errno; a poll's is the events that came */
+export type Prepared = (kernel: Kernel) => Ret;
+
+/** Copies a slot's number into bytes, or out of them. */
+type Copy = () => void;
 
 /**
  * Makes a call.
  * @param slots what its files and IDs are; what it makes is kept there
  * @param bytes as long as the call's own: filled first, and after it what the kernel left there
- * @returns the value, or minus the errno; a poll's is the events that came
  */
 export function make(kernel: Kernel, call: Call, slots: BigInt64Array, bytes: Uint8Array): Ret {
-	if (call.bytes !== undefined) fill(call, slots, bytes);
-	const { takes } = call;
-	const ret = answer(kernel, call, call.file === undefined ? -1 : Number(slots[call.file]), bytes);
-	if (call.makes !== undefined) slots[call.makes] = BigInt(ret < 0 ? -1 : ret);
-	if (ret >= 0) for (const { offset, size, slot } of takes) slots[slot] = numberAt(bytes, offset, size);
-	return ret;
+	return prepare(call, slots, bytes)(kernel);
 }
 
-/** What a call gives to the kernel. */
-export function fill({ bytes: own, puts }: Call, slots: BigInt64Array, bytes: Uint8Array): void {
-	if (own !== undefined) bytes.set(own);
-	for (let at = 0; at < puts.length; at++) putNumber(bytes, puts[at].offset, puts[at].size, slots[puts[at].slot]);
+/** The same, for a call that is made often: what can be done before is done once. */
+export function prepare(call: Call, slots: BigInt64Array, bytes: Uint8Array): Prepared {
+	const words = new Int32Array(slots.buffer, slots.byteOffset, 2 * slots.length);
+	const { file, makes } = call;
+	const fill = filling(call, slots, bytes);
+	const takes = call.takes.map((place) => taken(place, slots, bytes));
+	const answer = answering(call, bytes);
+	return (kernel) => {
+		fill();
+		const ret = answer(kernel, file === undefined ? -1 : words[2 * file]);
+		if (makes !== undefined) {
+			words[2 * makes] = ret < 0 ? -1 : ret;
+			words[2 * makes + 1] = ret < 0 ? -1 : 0;
+		}
+		if (ret >= 0) for (let at = 0; at < takes.length; at++) takes[at]();
+		return ret;
+	};
 }
 
-function answer(kernel: Kernel, call: Call, fd: number, bytes: Uint8Array): Ret {
+/** Writes what a call gives to the kernel: its own bytes, and what comes from slots. */
+export function filling({ bytes: own, puts }: Call, slots: BigInt64Array, bytes: Uint8Array): Copy {
+	if (own === undefined) return () => {};
+	const copies = puts.map(({ offset, size, slot }): Copy => {
+		const from = slotBytes(slots, slot, size);
+		return () => bytes.set(from, offset);
+	});
+	return () => {
+		bytes.set(own);
+		for (let at = 0; at < copies.length; at++) copies[at]();
+	};
+}
+
+/** Numbers of four bytes have no sign. */
+function taken({ offset, size, slot }: Call["takes"][number], slots: BigInt64Array, bytes: Uint8Array): Copy {
+	const to = slotBytes(slots, slot, 8);
+	const from = bytes.subarray(offset, offset + size);
+	return () => {
+		if (size < 8) to.fill(0, size);
+		to.set(from);
+	};
+}
+
+/** A slot's low bytes; both are little-endian. */
+const slotBytes = (slots: BigInt64Array, slot: number, size: number): Uint8Array =>
+	new Uint8Array(slots.buffer, slots.byteOffset + 8 * slot, size);
+
+function answering(call: Call, bytes: Uint8Array): (kernel: Kernel, fd: number) => Ret {
 	const at = { addr: call.addr ?? 0n, length: call.length ?? 0 };
+	const buffer = call.addr === undefined ? bytes : at;
+	const length = BigInt(at.length);
 	switch (call.op) {
-		case "ioctl":
-			return kernel.ioctl(fd, call.request as number, call.bytes === undefined ? (call.value as bigint) : bytes);
+		case "ioctl": {
+			const request = call.request as number;
+			const arg = call.bytes === undefined ? (call.value as bigint) : bytes;
+			return (kernel, fd) => kernel.ioctl(fd, request, arg);
+		}
 		case "open":
-			return kernel.open(call.path as string);
+			return (kernel) => kernel.open(call.path as string);
 		case "close":
-			return kernel.close(fd);
+			return (kernel, fd) => kernel.close(fd);
 		case "read":
-			return kernel.read(fd, call.addr === undefined ? bytes : at);
+			return (kernel, fd) => kernel.read(fd, buffer);
 		case "write":
-			return kernel.write(fd, call.addr === undefined ? bytes : at);
+			return (kernel, fd) => kernel.write(fd, buffer);
 		case "pread":
-			return kernel.pread(fd, call.addr === undefined ? bytes : at, call.offset as bigint);
+			return (kernel, fd) => kernel.pread(fd, buffer, call.offset as bigint);
 		case "pwrite":
-			return kernel.pwrite(fd, call.addr === undefined ? bytes : at, call.offset as bigint);
-		case "poll": {
-			const one: PollFd = { fd, events: call.events as number, revents: 0 };
-			const ret = kernel.poll([one], 0);
-			return ret < 0 ? ret : one.revents;
-		}
-		case "mmap": {
-			const file = call.file === undefined ? {} : { fd, offset: call.offset };
-			const addr = kernel.mmap({ addr: at.addr, length: BigInt(at.length), prot: call.prot as number, ...file });
-			return addr < 0n ? Number(addr) : 0;
-		}
+			return (kernel, fd) => kernel.pwrite(fd, buffer, call.offset as bigint);
+		case "poll":
+			return (kernel, fd) => {
+				const one: PollFd = { fd, events: call.events as number, revents: 0 };
+				const ret = kernel.poll([one], 0);
+				return ret < 0 ? ret : one.revents;
+			};
+		case "mmap":
+			return (kernel, fd) => {
+				const file = call.file === undefined ? {} : { fd, offset: call.offset };
+				const addr = kernel.mmap({ addr: at.addr, length, prot: call.prot as number, ...file });
+				return addr < 0n ? Number(addr) : 0;
+			};
 		case "munmap":
-			return kernel.munmap(at.addr, BigInt(at.length));
+			return (kernel) => kernel.munmap(at.addr, length);
 		case "memfd":
-			return kernel.memfd(call.path as string, BigInt(at.length));
+			return (kernel) => kernel.memfd(call.path as string, length);
 		case "poke":
-			return kernel.poke(at.addr, bytes);
+			return (kernel) => kernel.poke(at.addr, bytes);
 		case "peek":
-			return kernel.peek(at.addr, bytes);
+			return (kernel) => kernel.peek(at.addr, bytes);
 	}
-}
-
-function putNumber(bytes: Uint8Array, offset: number, size: number, value: bigint): void {
-	let left = BigInt.asUintN(64, value);
-	for (let at = 0; at < size; at++) {
-		bytes[offset + at] = Number(left & 0xffn);
-		left >>= 8n;
-	}
-}
-
-/** A number in bytes, little-endian; of four bytes without a sign. */
-export function numberAt(bytes: Uint8Array, offset: number, size: number): bigint {
-	let value = 0n;
-	for (let at = size - 1; at >= 0; at--) value = (value << 8n) | BigInt(bytes[offset + at]);
-	return BigInt.asIntN(64, value);
 }

@@ -1,58 +1,140 @@
-/** What each thread of a race does: waits for a round, starts with the others, makes its calls. */
+/** What each thread of a race does, the leading one apart: waits for a round, starts with the others, makes its calls. */
 import type { Kernel } from "../kernel/kernel.js";
-import { make } from "./make.js";
-import { atWord, DONE, delayWord, READY, ROUND, STARTED, STOP, shared } from "./shared.js";
-import type { LitmusTest } from "./test.js";
+import { type Prepared, prepare } from "./make.js";
+import {
+	atWord,
+	DONE,
+	delayWord,
+	LEFT,
+	PROBLEM,
+	type Raceable,
+	READY,
+	ROUND,
+	type Shared,
+	type Signal,
+	SLEEPERS,
+	STARTED,
+	STOP,
+	shared,
+} from "./shared.js";
+import type { Call } from "./test.js";
 
 /** What a thread is started with. */
 export interface RacerData {
-	readonly test: Pick<LitmusTest, "threads" | "slots">;
-	readonly buffer: SharedArrayBuffer;
+	readonly test: Raceable;
 	/** which of the test's threads it is */
 	readonly thread: number;
+	/** fewer CPUs than threads: nobody spins for long */
+	readonly crowded: boolean;
 }
 
-/** Looks for a round this often before the thread sleeps; meanwhile the main thread needs a CPU for the setup. */
-const LOOKS = 200;
+/** A process of its own: in every round it gets the files and the memory of the one that leads. */
+export interface Guest {
+	/** Gets what a round's setup has made. @returns 0 or minus the errno @param slots those of the leading process; `own` gets this one's */
+	enter(kernel: Kernel, slots: BigInt64Array, own: BigInt64Array): number;
+	/** Gives all of it back. */
+	leave(kernel: Kernel): void;
+}
+
+/** Looks for a round this often before the thread sleeps: longer than a setup takes, and shorter where it needs the CPU. */
+const LOOKS = 20_000;
+const CROWDED_LOOKS = 200;
 /** Looks this often whether the others are ready. */
 const TURNS = 20_000;
 /** A kernel of this process remembers the files that were opened through it: after so many rounds there is a new one. */
 const ROUNDS_PER_KERNEL = 1000;
+/** ms that a sleeping thread sleeps at most */
+const NAP = 1000;
 
 /** Races until told to stop. @param fresh a view of this process's kernel that knows the test's memory */
-export function race({ test, buffer, thread }: RacerData, fresh: () => Kernel): void {
-	const { control, slots, rets, cells } = shared(test, buffer);
-	const { calls } = test.threads[thread];
-	const mine = cells[thread];
+export function race({ test, thread, crowded }: RacerData, memory: Uint8Array, signal: Signal, fresh: () => Kernel, guest?: Guest): void {
+	const here = shared(test, memory);
+	const { control } = here;
+	const own = guest ? new BigInt64Array(here.slots.length) : here.slots;
+	const turn = new Turn(here, test, thread, own);
+	const looks = crowded ? CROWDED_LOOKS : LOOKS;
 	let kernel = fresh();
-	Atomics.add(control, STARTED, 1);
-	Atomics.notify(control, STARTED);
+	arrive(control, signal, STARTED);
 	for (let round = 0; ; round++) {
-		untilNot(control, ROUND, round);
+		untilNot(control, signal, ROUND, round, looks);
 		if (Atomics.load(control, STOP) === 1) return;
 		if (round % ROUNDS_PER_KERNEL === ROUNDS_PER_KERNEL - 1) kernel = fresh();
-		startTogether(control, test.threads.length);
-		for (let left = control[delayWord(thread)]; left > 0; left--) Atomics.load(control, ROUND);
+		const ret = guest?.enter(kernel, here.slots, own) ?? 0;
+		if (ret < 0) Atomics.store(control, PROBLEM, -ret);
+		startTogether(control, signal, test.threads.length);
+		turn.make(kernel);
+		arrive(control, signal, DONE);
+		if (guest === undefined) continue;
+		// It ends when all have made their calls.
+		reached(control, signal, DONE, test.threads.length, looks);
+		guest.leave(kernel);
+		arrive(control, signal, LEFT);
+	}
+}
+
+/** One thread's calls. */
+export class Turn {
+	readonly #calls: readonly Prepared[];
+	readonly #control: Int32Array;
+	readonly #rets: Int32Array;
+	/** index of the first call's answer */
+	readonly #first: number;
+	readonly #at: number;
+	readonly #delay: number;
+
+	constructor({ control, rets, cells }: Shared, { threads }: Raceable, thread: number, slots: BigInt64Array) {
+		this.#control = control;
+		this.#rets = rets;
+		this.#calls = preparedCalls(threads[thread].calls, slots, cells[thread]);
+		this.#first = cells[thread][0].ret;
+		this.#at = atWord(thread);
+		this.#delay = delayWord(thread);
+	}
+
+	/** Waits as many turns as it was given, and makes the calls. */
+	make(kernel: Kernel): void {
+		const control = this.#control;
+		const calls = this.#calls;
+		for (let left = control[this.#delay]; left > 0; left--) Atomics.load(control, ROUND);
 		for (let at = 0; at < calls.length; at++) {
-			control[atWord(thread)] = at + 1;
-			rets[mine[at].ret] = make(kernel, calls[at], slots, mine[at].bytes);
+			control[this.#at] = at + 1;
+			this.#rets[this.#first + at] = calls[at](kernel);
 		}
-		control[atWord(thread)] = 0;
-		Atomics.add(control, DONE, 1);
-		Atomics.notify(control, DONE);
+		control[this.#at] = 0;
+	}
+}
+
+export const preparedCalls = (calls: readonly Call[], slots: BigInt64Array, cells: readonly { readonly bytes: Uint8Array }[]): Prepared[] =>
+	calls.map((call, at) => prepare(call, slots, cells[at].bytes));
+
+/** Counts oneself. */
+export function arrive(control: Int32Array, signal: Signal, word: number): void {
+	Atomics.add(control, word, 1);
+	// Whoever counts itself from here on sees the new value before it falls asleep.
+	if (Atomics.load(control, SLEEPERS) > 0) signal.wake(word);
+}
+
+/** Waits until a word counts `all`. */
+export function reached(control: Int32Array, signal: Signal, word: number, all: number, looks = LOOKS): void {
+	for (;;) {
+		const now = Atomics.load(control, word);
+		if (now >= all) return;
+		untilNot(control, signal, word, now, looks);
 	}
 }
 
 /** Waits until a word has another value than this. */
-function untilNot(control: Int32Array, word: number, value: number): void {
-	for (let left = LOOKS; left > 0; left--) if (Atomics.load(control, word) !== value) return;
-	while (Atomics.load(control, word) === value) Atomics.wait(control, word, value);
+function untilNot(control: Int32Array, signal: Signal, word: number, value: number, looks: number): void {
+	for (let left = looks; left > 0; left--) if (Atomics.load(control, word) !== value) return;
+	Atomics.add(control, SLEEPERS, 1);
+	while (Atomics.load(control, word) === value) signal.wait(word, value, NAP);
+	Atomics.sub(control, SLEEPERS, 1);
 }
 
 /** Waking up takes each thread another time: whoever is awake spins until all are. */
-function startTogether(control: Int32Array, threads: number): void {
+export function startTogether(control: Int32Array, signal: Signal, threads: number): void {
 	Atomics.add(control, READY, 1);
 	for (let turns = 0; Atomics.load(control, READY) < threads; turns++)
 		// More threads than CPUs: let the others run.
-		if (turns > TURNS) Atomics.wait(control, STOP, 0, 0.1);
+		if (turns > TURNS) signal.wait(STOP, 0, 0.1);
 }

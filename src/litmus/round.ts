@@ -1,6 +1,6 @@
 /** One order of a test's calls on one kernel. */
-import type { Kernel } from "../kernel/kernel.js";
-import { fill, make } from "./make.js";
+import { isForkCapable, type Kernel } from "../kernel/kernel.js";
+import { filling, make } from "./make.js";
 import { type Answer, callText, type Entry, entriesOf, type Outcome } from "./outcome.js";
 import type { Sent } from "./refused.js";
 import { type Call, emptySlots, type LitmusTest, type Part } from "./test.js";
@@ -39,6 +39,8 @@ export class Round {
 	readonly #stage: Stage;
 
 	readonly #refused: ReadonlyMap<Call, number>;
+	/** of each thread; a process has its own */
+	readonly #kernels: readonly Kernel[];
 
 	/**
 	 * Runs the setup.
@@ -57,6 +59,7 @@ export class Round {
 			const { text, fields } = callText(test, call, answer, this.slots);
 			throw new SetupFailed(test.setup.lines[call.line].line, { label: "setup", text, errno: -answer.ret, fields });
 		}
+		this.#kernels = test.threads.map((part) => (part.process ? forked(stage.kernel, part) : stage.kernel));
 	}
 
 	/** The first thread that has calls left. */
@@ -69,7 +72,7 @@ export class Round {
 		const part = this.#test.threads[thread];
 		const call = part.calls[this.#answers[thread].length];
 		const errno = this.#refused.get(call);
-		const answer = errno === undefined ? this.#make(call) : this.#refuse(call, errno);
+		const answer = errno === undefined ? this.#make(call, this.#kernels[thread]) : this.#refuse(call, errno);
 		this.#answers[thread].push(answer);
 		return { thread, part, call, answer };
 	}
@@ -95,6 +98,7 @@ export class Round {
 	/** Runs `finally` and ends the program. @returns the outcome, and a text that is the same only for equal answers */
 	end(): { readonly raw: string; outcome(): Outcome } {
 		const test = this.#test;
+		this.#endProcesses();
 		const last = test.finally.calls.map((call) => this.#make(call));
 		this.#stage.kernel.exit();
 		const raw = [...this.#answers, last].map(textOf).join("|");
@@ -106,6 +110,7 @@ export class Round {
 	}
 
 	leave(): void {
+		this.#endProcesses();
 		this.#stage.kernel.exit();
 	}
 
@@ -116,15 +121,24 @@ export class Round {
 
 	#given(call: Call): Uint8Array {
 		const bytes = new Uint8Array(call.bytes ?? []);
-		fill(call, this.slots, bytes);
+		filling(call, this.slots, bytes)();
 		return bytes;
 	}
 
-	#make(call: Call): Answer {
+	#endProcesses(): void {
+		for (const kernel of this.#kernels) if (kernel !== this.#stage.kernel) kernel.exit();
+	}
+
+	#make(call: Call, kernel = this.#stage.kernel): Answer {
 		const bytes = new Uint8Array(call.bytes?.length ?? 0);
-		const ret = make(this.#stage.kernel, call, this.slots, bytes);
+		const ret = make(kernel, call, this.slots, bytes);
 		return { ret, bytes };
 	}
+}
+
+function forked(kernel: Kernel, { name }: Part): Kernel {
+	if (!isForkCapable(kernel)) throw new Error("this kernel has no processes");
+	return kernel.fork(name);
 }
 
 const textOf = (answers: readonly Answer[]): string =>

@@ -33,9 +33,9 @@ export class Scope {
 		return scope;
 	}
 
-	part({ name, lines }: RecordedPart): Part {
+	part({ name, process, lines }: RecordedPart): Part {
 		const calls = lines.flatMap((line, at) => line.steps.map((step) => this.call(step, at, line)));
-		return { name, lines: lines.map(({ line, source }) => ({ line, source })), calls };
+		return { name, ...(process && { process }), lines: lines.map(({ line, source }) => ({ line, source })), calls };
 	}
 
 	/** @throws FieldError for a step that cannot be one of a test */

@@ -48,6 +48,8 @@ export interface Line {
 /** Calls in order, with the lines that they come from. */
 export interface Part {
 	readonly name: string;
+	/** of a thread: it is a process of its own, which has the setup's files and a copy of its memory, and ends before `finally` */
+	readonly process?: boolean;
 	readonly lines: readonly Line[];
 	readonly calls: readonly Call[];
 }

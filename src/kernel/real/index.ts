@@ -4,13 +4,17 @@ import { RealKernel } from "./real-kernel.js";
 import { startSystem, system } from "./system.js";
 
 export { EnvironmentError } from "../environment-error.js";
+export { Channel } from "./child/channel.js";
+export { ParentProcess } from "./child/parent.js";
 export { serveKernel } from "./child/serve.js";
+export { type Started, startProcess } from "./child/start.js";
 export { openDmaBuffers } from "./dma-buffers.js";
 export type { FfiLoader } from "./ffi.js";
 export { checkGivenFile } from "./given-file.js";
 export { KernelLog } from "./kernel-log.js";
 export { explainOpenFailure, type OpenFailure } from "./open-failure.js";
 export type { RealKernel } from "./real-kernel.js";
+export { createSharedMemory, openSharedMemory, type SharedMemory } from "./shared-memory.js";
 export { exitNow, pinThread } from "./thread.js";
 
 /**

@@ -213,6 +213,35 @@ describe("on the real kernel", () => {
 		expect(ran.stdout).toMatch(/2 orders: 2 allowed outcomes; [\d,]+ rounds in \d+\.\d s/);
 	});
 
+	it("a process has the same files and a copy of the memory, as on the simulated kernel", () => {
+		const lines = [
+			...["setup {", "	f = mem memfd 4k", "	m = mem alloc 4k", "	s = mem alloc 4k --memfd $f", "	mem write $m 11", "}"],
+			...["thread a {", "	file read $f 1", "	mem write $m 33", "	mem read $m 1", "}"],
+			...[
+				"process b {",
+				"	mem read $m 1",
+				"	mem write $s 22",
+				"	mem write $m 44",
+				"	g = mem memfd 4k",
+				"	file read $g 4",
+				"	file close $f",
+				"}",
+			],
+			...["finally {", "	mem read $m 1", "	file read $f 1", "}"],
+		];
+		const [simulated] = documents(litmus(["-", "--json"], text(...lines)));
+		const [real] = documents(iommuctl(["litmus", "-", "--kernel", "real", "--rounds", "100", "--json"], { input: text(...lines) }));
+		const outcomes = (document: Record<string, never>) =>
+			(document.outcomes as { answers: { line: string; text: string }[] }[]).map(({ answers }) =>
+				answers.map((one) => `${one.line} ${one.text}`).join("; "),
+			);
+		const rest =
+			"a.2 ok; a.3 ok data=33; b.1 ok data=11; b.2 ok; b.3 ok; b.4 ok; b.5 ok ret=4 data=00000000; b.6 ok; finally.1 ok data=33; finally.2 ok ret=1 data=00";
+		expect(outcomes(simulated)).toEqual([`a.1 ok ret=1 data=00; ${rest}`, `a.1 ok ret=1 data=22; ${rest}`]);
+		expect(real).toMatchObject({ rounds: 100, failed: false, problems: [] });
+		expect(outcomes(real)).toEqual(outcomes(simulated));
+	});
+
 	it("a setup that fails there ends it", () => {
 		// There is no such file on the real kernel of whoever runs the tests; the simulated one has it.
 		const lines = ["setup {", "	f = file open /dev/vfio/devices/vfio0", "}", ...race.slice(4)];

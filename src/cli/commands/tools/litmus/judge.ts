@@ -20,6 +20,8 @@ export interface SeenOutcome {
 	/** lines that answered EBUSY because another call was at work on the same object or range */
 	readonly held?: readonly string[];
 	readonly rounds: number;
+	/** of one that is not explained: the first round that gave it, from 1 */
+	readonly first?: number;
 }
 
 /** What the real kernel did. */

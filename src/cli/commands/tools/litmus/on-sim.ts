@@ -10,7 +10,8 @@ import type { ReadTest } from "./record.js";
 /** New simulated kernels with this machine, one for each order. */
 export function stages({ common }: Invocation, { machine, test }: Pick<ReadTest, "machine" | "test">): () => Stage {
 	const replaced = replacedRequests();
-	const visible = allVisible(test);
+	// A process's own memory cannot be seen.
+	const visible = allVisible(test) && !test.threads.some(({ process }) => process);
 	return () => {
 		const sim = createSim({ machine, uapi: common.uapi, replaced });
 		return { kernel: sim.newProcess(), ...(visible && { fingerprint: () => fingerprint(sim) }) };

@@ -37,7 +37,7 @@ export async function readTest(inv: Invocation, file: string, text: string): Pro
 	const needs: Node[] = [];
 	const setup: Node[] = [];
 	const last: Node[] = [];
-	const threads: { name: string; body: Block }[] = [];
+	const threads: { name: string; body: Block; process: boolean }[] = [];
 	const verdicts: Verdict[] = [];
 	for (const node of block) {
 		if (node.kind === "setup") setup.push(...node.body);
@@ -45,23 +45,26 @@ export async function readTest(inv: Invocation, file: string, text: string): Pro
 		else if (node.kind === "function" || node.kind === "let") setup.push(node);
 		else if (node.kind === "forbid" || node.kind === "require") verdicts.push(verdictOf(node));
 		else if (node.kind === "command" && plain(node.words[0]) === "require") needs.push(node);
-		else if (node.kind === "thread") {
-			if (threads.some(({ name }) => name === node.name)) throw new UsageError(`${at(node)}: two threads are called ${node.name}`);
-			if (node.name === "finally")
-				throw new UsageError(`${at(node)}: a thread cannot be called finally`, "conditions name the last calls so");
-			threads.push(node);
+		else if (node.kind === "thread" || node.kind === "process") {
+			const { kind, name, body } = node;
+			if (threads.some((one) => one.name === name)) throw new UsageError(`${at(node)}: two threads are called ${name}`);
+			if (name === "finally" || name === "setup")
+				throw new UsageError(`${at(node)}: a ${kind} cannot be called ${name}`, "that is what another part is called");
+			threads.push({ name, body, process: kind === "process" });
 		} else
 			throw new UsageError(
 				`${at(node)}: ${node.kind === "command" ? "a command" : `\`${node.kind}\``} outside of the blocks`,
-				"put it into `setup { }`, `thread NAME { }` or `finally { }`",
+				"put it into `setup { }`, `thread NAME { }`, `process NAME { }` or `finally { }`",
 			);
 	}
-	if (threads.length < 2) throw new UsageError(`${file}: a litmus test needs two threads`, "thread NAME { ... }, at least twice");
+	if (threads.length < 2)
+		throw new UsageError(`${file}: a litmus test needs two threads`, "thread NAME { ... } or process NAME { ... }, at least two of them");
 	for (const node of walk([...setup, ...last, ...threads.flatMap(({ body }) => body)])) refuse(node);
 	const record = (part: string, body: Block, region: number) => recordPart(inv, file, { setup, part, body, region });
 	const before = await recordPart(inv, file, { setup: [], part: "setup", body: setup, region: 0 });
 	const recorded: RecordedPart[] = [];
-	for (const [index, { name, body }] of threads.entries()) recorded.push(await record(name, body, index + 1));
+	for (const [index, { name, body, process }] of threads.entries())
+		recorded.push({ ...(await record(name, body, index + 1)), ...(process && { process }) });
 	for (const { name, lines } of recorded) if (lines.length === 0) throw new UsageError(`${file}: thread ${name} makes no call`);
 	const end = await record("finally", last, threads.length + 1);
 	const machine = await loadMachine(inv.common.machine ?? defaultMachine, inv.io.cwd);
@@ -81,7 +84,10 @@ const elsewhere = new Set(["sim", "vsva", "virq", "session", "run", "replay", "c
 function refuse(node: Node): void {
 	const where = `${node.file}:${node.line}`;
 	if (node.kind === "parallel" || node.kind === "process" || node.kind === "sleep" || node.kind === "finally")
-		throw new UsageError(`${where}: \`${node.kind}\` cannot stand in a block of a litmus test`, "its threads are `thread NAME { }`");
+		throw new UsageError(
+			`${where}: \`${node.kind}\` cannot stand in a block of a litmus test`,
+			"its threads are `thread NAME { }` and `process NAME { }`, beside each other",
+		);
 	if (node.kind !== "command") return;
 	const word = plain(node.words[0]);
 	if (word !== undefined && elsewhere.has(word))
