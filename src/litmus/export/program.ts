@@ -4,7 +4,7 @@ import { Constants } from "../../trace/export/c-values.js";
 import { type Outcome, outcomeKey } from "../outcome.js";
 import type { LitmusTest, Part } from "../test.js";
 import { type CNeeds, callLines, definitions } from "./call.js";
-import { BEGINNING, ENDING, HELPERS } from "./runtime.js";
+import { BEGINNING, ending, HELPERS } from "./runtime.js";
 
 /**
  * A test as C, which needs no uAPI headers: it races its threads for as many rounds as its argument says (10,000), prints how often it saw
@@ -33,7 +33,7 @@ export function raceInC(test: LitmusTest, allowed: readonly Outcome[]): string {
 		`#define THREADS ${test.threads.length}\n\nstatic void (*const threads[])(struct text *) = { ${names} };`,
 		cleanup(test),
 		`#define ALLOWED ${allowed.length}\n\n/* What some order of the calls answers. */\nstatic const char *const allowed[] = {\n${allowed.map((one) => `\t${JSON.stringify(outcomeKey(one))},`).join("\n")}\n};`,
-		ENDING,
+		ending(test.threads.map(({ process }) => process === true)),
 	];
 	return `${text.join("\n\n")}\n`;
 }

@@ -14,6 +14,7 @@ export const BEGINNING = `#define _GNU_SOURCE
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -123,23 +124,88 @@ UNUSED static long ready(int file, short events, short *revents)
 	return ret;
 }`;
 
-/** Threads, the histogram and main. \`THREADS\`, \`threads\`, \`setup\`, \`last\`, \`cleanup\`, \`start\`, \`allowed\` and \`ALLOWED\` stand before it. */
-export const ENDING = `static pthread_barrier_t barrier;
+/** What threads share; with processes it is in memory that fork(2) does not copy. */
+const SHARED = `static pthread_barrier_t barrier;
 static struct text texts[THREADS + 1];
+
+static void share(void)
+{
+	pthread_barrier_init(&barrier, NULL, THREADS + 1);
+}`;
+
+const SHARED_BY_PROCESSES = `static struct shared {
+	pthread_barrier_t barrier;
+	struct text texts[THREADS + 1];
+} *shared;
+#define barrier (shared->barrier)
+#define texts (shared->texts)
+
+static void share(void)
+{
+	pthread_barrierattr_t attr;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		exit(3);
+	pthread_barrierattr_init(&attr);
+	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(&barrier, &attr, THREADS + 1);
+}`;
+
+const PROCESSES = `/* A process has the files of the setup and a copy of its memory, and ends when all have made their calls. */
+static void start_processes(void)
+{
+	for (size_t at = 0; at < THREADS; at++) {
+		if (!is_process[at])
+			continue;
+		pids[at] = fork();
+		if (pids[at] < 0)
+			exit(3);
+		if (pids[at] > 0)
+			continue;
+		pthread_barrier_wait(&barrier);
+		if (!stop) {
+			take_part(at);
+			pthread_barrier_wait(&barrier);
+		}
+		_exit(0);
+	}
+}
+
+static void end_processes(void)
+{
+	for (size_t at = 0; at < THREADS; at++)
+		if (is_process[at])
+			waitpid(pids[at], NULL, 0);
+}
+
+`;
+
+/**
+ * Threads, the histogram and main. `THREADS`, `threads`, `setup`, `last`, `cleanup`, `start`, `allowed` and `ALLOWED` stand before it.
+ * @param processes which of the threads are processes
+ */
+export function ending(processes: readonly boolean[]): string {
+	const some = processes.includes(true);
+	const only = (text: string): string => (some ? text : "");
+	return `${some ? SHARED_BY_PROCESSES : SHARED}
 static unsigned int delays[THREADS];
 static int stop;
-
-static void *race(void *arg)
+${only(`static const int is_process[THREADS] = { ${processes.map(Number).join(", ")} };\nstatic pid_t pids[THREADS];\n`)}
+static void take_part(size_t me)
 {
-	size_t me = (size_t)(uintptr_t)arg;
+	for (volatile unsigned int left = delays[me]; left > 0; left--)
+		;
+	threads[me](&texts[me]);
+}
 
+${only(PROCESSES)}UNUSED static void *race(void *arg)
+{
 	for (;;) {
 		pthread_barrier_wait(&barrier);
 		if (stop)
 			return NULL;
-		for (volatile unsigned int left = delays[me]; left > 0; left--)
-			;
-		threads[me](&texts[me]);
+		take_part((size_t)(uintptr_t)arg);
 		pthread_barrier_wait(&barrier);
 	}
 }
@@ -178,16 +244,16 @@ static unsigned int random_below(unsigned int below)
 int main(int argc, char **argv)
 {
 	static const unsigned int spreads[] = { 1, 16, 128, 1024, 4096 };
-	static char outcome[sizeof(texts) + 2 * (THREADS + 1)];
+	static char outcome[(sizeof(struct text) + 2) * (THREADS + 1)];
 	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 10000;
 	pthread_t ids[THREADS];
 	int unexplained = 0;
 
 	for (size_t at = 0; at < ALLOWED; at++)
 		seen[seen_count++].text = strdup(allowed[at]);
-	pthread_barrier_init(&barrier, NULL, THREADS + 1);
+	share();
 	for (size_t at = 0; at < THREADS; at++)
-		if (pthread_create(&ids[at], NULL, race, (void *)(uintptr_t)at) != 0)
+		if (${only("!is_process[at] && ")}pthread_create(&ids[at], NULL, race, (void *)(uintptr_t)at) != 0)
 			return 3;
 	for (unsigned long round = 0; round < rounds; round++) {
 		unsigned int spread = spreads[random_below(sizeof(spreads) / sizeof(spreads[0]))];
@@ -202,9 +268,9 @@ int main(int argc, char **argv)
 		texts[THREADS].used = 0;
 		for (size_t at = 0; at < THREADS; at++)
 			delays[at] = random_below(spread);
+${only("\t\tstart_processes();\n")}		pthread_barrier_wait(&barrier);
 		pthread_barrier_wait(&barrier);
-		pthread_barrier_wait(&barrier);
-		last(&texts[THREADS]);
+${only("\t\tend_processes();\n")}		last(&texts[THREADS]);
 		cleanup();
 		for (size_t at = 0; at <= THREADS; at++) {
 			size_t length = texts[at].used < sizeof(texts[at].bytes) ? texts[at].used : sizeof(texts[at].bytes) - 1;
@@ -222,12 +288,13 @@ int main(int argc, char **argv)
 		count(outcome);
 	}
 	stop = 1;
-	pthread_barrier_wait(&barrier);
+${only("\tstart_processes();\n")}	pthread_barrier_wait(&barrier);
 	for (size_t at = 0; at < THREADS; at++)
-		pthread_join(ids[at], NULL);
-	for (size_t at = 0; at < seen_count; at++) {
+		${only("if (!is_process[at])\n\t\t\t")}pthread_join(ids[at], NULL);
+${only("\tend_processes();\n")}	for (size_t at = 0; at < seen_count; at++) {
 		printf("%2zu %8lu  %s%s\\n", at + 1, seen[at].rounds, seen[at].text, at < ALLOWED ? "" : "  <- NOT EXPLAINED by any order");
 		unexplained |= at >= ALLOWED;
 	}
 	return unexplained;
 }`;
+}

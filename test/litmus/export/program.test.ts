@@ -59,6 +59,24 @@ describe.skipIf(compiler === undefined)("a test as C", () => {
 		expect(rows.reduce((sum, [, rounds]) => sum + Number(rounds), 0)).toBe(2000);
 	});
 
+	it("forks processes, which have memory of their own", { timeout: 60_000 }, () => {
+		const file = join(folder, "process.iommu");
+		const setup = "setup {\n f = mem memfd 4k\n m = mem alloc 4k\n s = mem alloc 4k --memfd $f\n}\n";
+		const threads =
+			"thread a {\n mem read $s 1\n}\nprocess b {\n mem write $m 22\n mem write $s 33\n file close $f\n}\nprocess c {\n mem read $m 1\n}\n";
+		writeFileSync(file, `${setup}${threads}finally {\n mem read $m 1\n file read $f 1\n}\n`);
+		const ran = spawnSync(compiled(exported(file, "process")), ["300"], { encoding: "utf8" });
+		expect(ran.stdout.replaceAll(/^ *(\d+) +\d+ {2}/gm, "$1 ")).toBe(
+			["00", "33"]
+				.map(
+					(seen, at) =>
+						`${at + 1} a.1 ok data=${seen}; b.1 ok; b.2 ok; b.3 ok; c.1 ok data=00; finally.1 ok data=00; finally.2 ok ret=1 data=33\n`,
+				)
+				.join(""),
+		);
+		expect(ran.status).toBe(0);
+	});
+
 	it("says which outcome no order gives, and exits with 1", { timeout: 60_000 }, () => {
 		const file = join(folder, "read.iommu");
 		writeFileSync(file, "setup {\n f = mem memfd 4k\n}\nthread a {\n file read $f 2\n}\nthread b {\n file read $f 4\n}\n");
