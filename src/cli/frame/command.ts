@@ -101,8 +101,12 @@ export interface CommonOptions {
 export interface Invocation {
 	/** for commands that run or name others */
 	readonly commandLine: CommandLine;
+	/** the words after `iommuctl`, as they were typed */
+	readonly argv: readonly string[];
 	readonly io: Io;
 	readonly context: Context;
+	/** the context is this command's own: not a script's or a session's */
+	readonly owns: boolean;
 	readonly common: CommonOptions;
 	readonly args: readonly string[];
 	/** by option name, camel case; only what was given */
@@ -112,7 +116,12 @@ export interface Invocation {
 	readonly err: Palette;
 	/** where in a script it stands */
 	readonly place?: Place;
+	/** in a thread that works for another: the command hands its cases over here, instead of running them */
+	readonly serve?: ServeCases;
 }
+
+/** Runs single cases of a command as they are asked for, and never ends. @param run one case, by its position from 0 */
+export type ServeCases = (run: (at: number) => Promise<unknown>) => Promise<never>;
 
 export interface Place {
 	readonly file: string;
@@ -175,6 +184,8 @@ export interface ExecuteOptions {
 	readonly session?: string;
 	/** why the session that the shell names is not available: a command that needs its kernel fails with this */
 	readonly sessionProblem?: Error;
+	/** this thread works for another one, which asks for single cases of the command */
+	readonly serve?: ServeCases;
 	/** colour and JSON that a script's lines inherit */
 	readonly inherit?: { readonly color?: ColourWhen; readonly json?: boolean };
 }

@@ -1,13 +1,12 @@
 /** Runs one command line. */
-import { resolve } from "node:path";
 import { byName } from "./abbreviate.js";
 import { type ColourWhen, colourLevel, palette } from "./colour.js";
 import type { CommandLine, CommonOptions, ExecuteOptions, FamilyEntry, Invocation } from "./command.js";
 import { commonValueOptions, readCommon } from "./common-options.js";
-import { Context } from "./context.js";
+import type { Context } from "./context.js";
 import { done, elsewhere, exitCode, type Outcome, UsageError } from "./exit.js";
 import type { Io } from "./io.js";
-import type { KernelHandle } from "./kernel-choice.js";
+import { newContext } from "./new-context.js";
 import { CommandTree, HelpShown, type Parsed } from "./program.js";
 import { reportProblem } from "./report.js";
 import { uapiFiles, uapiFileWords } from "./uapi-choice.js";
@@ -83,8 +82,12 @@ async function dispatch(
 		Object.assign(common, kernelFromEnvironment(common, io.env));
 	refuseKernelOptions(common, options);
 	const made = options.context === undefined ? newContext(common, io) : { context: onFile(options.context, common.fd), dispose: () => {} };
+	const { context } = made;
+	const owns = options.context === undefined;
 	try {
-		return await parsed.command.run(invocation(parsed, { commandLine, io, context: made.context, common, out, err, place: options.place }));
+		return await parsed.command.run(
+			invocation(parsed, { commandLine, argv, io, context, owns, common, out, err, place: options.place, serve: options.serve }),
+		);
 	} finally {
 		made.dispose();
 	}
@@ -107,14 +110,6 @@ function kernelFromEnvironment(common: CommonOptions, env: Io["env"]): Partial<C
 }
 
 const isKernelChoice = (word: string | undefined): word is CommonOptions["kernel"] => word === "auto" || word === "real" || word === "sim";
-
-/** Says in a kernel's name what the environment chose of it. */
-function saying(handle: KernelHandle, names: readonly string[] = []): KernelHandle {
-	if (names.length === 0) return handle;
-	const { which } = handle;
-	const by = `by ${names.join(" and ")}`;
-	return { ...handle, which: which.endsWith(")") ? `${which.slice(0, -1)}; ${by})` : `${which} (${by})` };
-}
 
 /** In a script, `--fd` on a line names another open /dev/iommu of the script. */
 const onFile = (context: Context, fd: number | undefined): Context => (fd === undefined ? context : context.onFile(fd));
@@ -150,41 +145,6 @@ function refuseKernelOptions(common: CommonOptions, { context, session }: Execut
 	}
 	if (common.kernel === "real" && machine !== undefined)
 		throw new UsageError("--machine and --uapi are for the simulated kernel", "leave out --kernel real");
-}
-
-interface Made {
-	readonly context: Context;
-	dispose(): void;
-}
-
-/** A context for one command; its kernel is opened when first asked for. */
-function newContext(common: CommonOptions, io: Io): Made {
-	const stops: (() => void)[] = [];
-	const record = async (handle: KernelHandle, file: string): Promise<KernelHandle> => {
-		const { injectedNote, recorded } = await import("./record.js");
-		if (common.inject !== undefined && !common.json && !common.quiet) io.stderr.write(`note: ${injectedNote}\n`);
-		const recording = await recorded(handle, resolve(io.cwd, file), common.fd);
-		stops.push(recording.close);
-		return recording.handle;
-	};
-	const wrap = async (plain: KernelHandle): Promise<KernelHandle> => {
-		const said = saying(plain, common.fromEnvironment);
-		const opened = common.mark ? (await import("./mark.js")).marked(said) : said;
-		const handle = common.inject === undefined ? opened : await (await import("./inject.js")).injection(common.inject)(opened);
-		const kept = common.record === undefined ? handle : await record(handle, common.record);
-		if (!common.why) return kept;
-		const told = await (await import("./why.js")).explained(kept, common.fd);
-		stops.push(told.close);
-		return told.handle;
-	};
-	const context = new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd }, wrap);
-	return {
-		context,
-		dispose() {
-			context.dispose();
-			for (const stop of stops.reverse()) stop();
-		},
-	};
 }
 
 function invocation(parsed: Parsed, rest: Omit<Invocation, "args" | "options">): Invocation {

@@ -1,7 +1,8 @@
 /** `run`: scripts, in one context or reported for CI. */
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
-import { plural, table } from "../../frame/text.js";
+import { table } from "../../frame/text.js";
+import { caseOptions } from "./cases/options.js";
 import type { Format } from "./formats/index.js";
 
 /** `run --list`: the scripts that iommuctl comes with. */
@@ -24,71 +25,20 @@ async function list({ common, io, out }: Invocation): Promise<Outcome> {
 const titles = { example: "Examples", repro: "Reproducers of kernel bugs that have been fixed, by commit" } as const;
 
 async function run(inv: Invocation): Promise<Outcome> {
-	const { commandLine, common, context, io, options, out, err } = inv;
-	if (options.list === true) {
+	if (inv.options.list === true) {
 		if (inv.args.length > 0) throw new UsageError("--list runs no script", "leave the file out");
 		return await list(inv);
 	}
-	const [file] = inv.args;
-	if (file === undefined) throw new UsageError("FILE is missing", "a script, - for stdin, or example:NAME (run --list shows them)");
-	const { runStatements } = await import("./script/runner.js");
-	const { expectsNoWarning, variableGiven } = await import("./script/control.js");
-	const { readScript, scriptPath } = await import("./script/source.js");
-	const { announce } = await import("../../frame/announce.js");
+	const { args, common, options } = inv;
+	if (args.length === 0) throw new UsageError("FILE is missing", "a script, - for stdin, or example:NAME (run --list shows them)");
 	const format = options.format as Format | undefined;
 	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} cannot both be given`);
-	// Stdin can be read only once, so only files can run themselves.
-	const running = inv.place?.within ?? [];
-	const by = running.at(-1);
-	const path = scriptPath(io, file, by);
-	if (file !== "-" && running.includes(path)) throw new UsageError(`${file} runs itself`, "a script cannot contain itself");
-	const { file: shown, statements } = await readScript(io, file, by);
-	for (const given of (options.var as string[] | undefined) ?? []) context.variables.set(...variableGiven(given));
-	await announce(inv);
-	// What the log had before is not this script's.
-	if (running.length === 0 && expectsNoWarning(statements)) (await context.handle()).beginLog?.();
-	const how = {
-		commandLine,
-		io,
-		context,
-		keepGoing: options.keepGoing === true,
-		json: common.json,
-		quiet: common.quiet,
-		color: options.color as "auto" | undefined,
-		out,
-		err,
-		within: [...running, path],
-	};
-	if (format !== undefined) {
-		const { reportRun } = await import("./formats/report.js");
-		return { exit: await reportRun(format, statements, shown, how), errno: 0 };
-	}
-	const result = await runStatements(statements, how);
-	const { failed, ok, commands: count } = result;
-	if (common.json) {
-		const { which, kernel } = await context.handle();
-		const document = {
-			schema: "iommuctl.run",
-			version: 1,
-			file,
-			kernel: kernel.kind,
-			kernelDetail: which,
-			commands: count,
-			failed: failed.map(({ statement, outcome }) => ({ line: statement.line, command: statement.source, exit: outcome.exit })),
-			notReached: result.left,
-			skipped: result.skipped ?? null,
-			exit: result.exit,
-		};
-		io.stdout.write(`${JSON.stringify(document)}\n`);
-	} else if (!common.quiet) {
-		const parts = [
-			`${ok} ok`,
-			...(failed.length > 0 ? [`${failed.length} failed`] : []),
-			...(result.left > 0 ? [`${plural(result.left, "line")} ${result.skipped === undefined ? "not reached" : "skipped"}`] : []),
-		];
-		io.stdout.write(`${(failed.length > 0 ? out.bad : out.good)(`${plural(count, "command")}: ${parts.join(", ")}`)}\n`);
-	}
-	return { exit: result.exit, errno: 0 };
+	if (args.length > 1 || options.shard !== undefined || options.resume !== undefined)
+		return await (await import("./script/several.js")).runSeveral(inv, format);
+	const { runOne } = await import("./script/one.js");
+	if (format === undefined) return { exit: await runOne(inv, args[0]), errno: 0 };
+	const { reporterFor } = await import("./formats/index.js");
+	return { exit: await runOne(inv, args[0], { format, reporter: reporterFor(format) }), errno: 0 };
 }
 
 const family: Family = {
@@ -96,7 +46,7 @@ const family: Family = {
 	commands: [
 		{
 			name: "",
-			summary: "run a script, one command per line, in one context",
+			summary: "run scripts, one command per line, each in one context",
 			details: [
 				"Every line is a command as it would be typed, without `iommuctl`; all of them use one kernel and one open",
 				"/dev/iommu, so IDs and memory live from line to line. In a script:",
@@ -125,9 +75,17 @@ const family: Family = {
 				"  run OTHER                       another script, found beside this one",
 				"",
 				"The first command that fails ends the script, with its file and line, unless --keep-going. docs/scripts.md has the rest.",
+				"Of several files each is run as if it were alone: on a kernel of its own, and the next one even if it failed. The exit",
+				"code is then the gravest one (4, 2, 1, 3, 0 in this order), and 77 only if all of them were skipped.",
 			].join("\n"),
 			args: [
-				{ name: "FILE", value: "script", doc: "the script; - is stdin, example:NAME and repro:NAME are those of --list", optional: true },
+				{
+					name: "FILE",
+					value: "script",
+					doc: "the scripts; - is stdin, example:NAME and repro:NAME are those of --list",
+					optional: true,
+					variadic: true,
+				},
 			],
 			options: () => [
 				{ flags: "--list", doc: "show the scripts that come with iommuctl: examples, and reproducers of kernel bugs" },
@@ -138,12 +96,14 @@ const family: Family = {
 					doc: "a case for each line: ktap, junit, or json in one document",
 					choices: ["ktap", "junit", "json"],
 				},
+				...caseOptions,
 			],
 			groups: ["kernel", "fd", "quiet"],
 			examples: [
 				["run example:nested-translation", "a guest's page table on the simulated kernel"],
 				["run - --kernel real < my.iommu", "a script from stdin on the real kernel"],
 				["run my.iommu --format junit > report.xml", "for CI: what failed, what was skipped and why"],
+				["run tests/*.iommu --shard 2/5 --format ktap", "one machine's part of many scripts"],
 				["run my.iommu --keep-going --json", "everything, one JSON document per command"],
 			],
 			run,

@@ -7,8 +7,8 @@ export interface Case {
 	readonly number: number;
 	/** the heading (`echo`) that it stands under */
 	readonly heading?: string;
-	/** the statement's line in the file */
-	readonly line: number;
+	/** the statement's line in the file; absent for a case that is a whole file */
+	readonly line?: number;
 	/** the command as written, without comment */
 	readonly title: string;
 	readonly result: "ok" | "failed" | "error" | "skipped";
@@ -16,7 +16,8 @@ export interface Case {
 	readonly reason?: string;
 	readonly exit: number;
 	readonly errno: number;
-	readonly seconds: number;
+	/** absent where it is not a property of the case: it would make each report another */
+	readonly seconds?: number;
 	/** what the command printed */
 	readonly stdout: string;
 	readonly stderr: string;
@@ -70,6 +71,16 @@ export interface Counts {
 }
 
 export const noCounts = (): Counts => ({ ok: 0, failed: 0, error: 0, skipped: 0 });
+
+/** Counts results. */
+export function countsOf(cases: readonly Pick<Case, "result">[]): Counts {
+	const counts = noCounts();
+	for (const { result } of cases) counts[result]++;
+	return counts;
+}
+
+/** What a case is called. */
+export const labelOf = ({ line, title }: Pick<Case, "line" | "title">): string => (line === undefined ? title : `line ${line}: ${title}`);
 
 const wordText = (word: Word): string => word.map((piece) => ("text" in piece ? piece.text : `$${piece.variable}`)).join("");
 

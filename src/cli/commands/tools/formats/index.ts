@@ -1,14 +1,25 @@
-/** The formats in which `run --format` reports a script's cases. */
+/** The formats in which commands report their cases for CI. */
+import type { CampaignReporter } from "./campaign.js";
 import type { Reporter } from "./case.js";
-import { json } from "./json.js";
-import { junit } from "./junit.js";
+import { json, jsonCampaign } from "./json.js";
+import { junit, junitCampaign } from "./junit.js";
 import { ktap } from "./ktap.js";
+import { ktapCampaign } from "./ktap-campaign.js";
 
 export const formats = ["ktap", "junit", "json"] as const;
 export type Format = (typeof formats)[number];
 
-const makers: Readonly<Record<Format, () => Reporter>> = { ktap, junit, json };
+const makers: Readonly<Record<Format, readonly [() => Reporter, () => CampaignReporter]>> = {
+	ktap: [ktap, ktapCampaign],
+	junit: [junit, junitCampaign],
+	json: [json, jsonCampaign],
+};
 
-export const reporterFor = (format: Format): Reporter => makers[format]();
+/** Of one script's lines. */
+export const reporterFor = (format: Format): Reporter => makers[format][0]();
 
-export { type Case, type Group, headingOf, type Reporter, titleOf } from "./case.js";
+/** Of many cases. */
+export const campaignReporter = (format: Format): CampaignReporter => makers[format][1]();
+
+export { type Campaign, type CampaignReporter, namedFiles, singleUnit, type Unit } from "./campaign.js";
+export { type Case, type Group, headingOf, type Reporter, type Suite, titleOf } from "./case.js";

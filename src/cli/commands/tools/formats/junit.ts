@@ -1,5 +1,7 @@
 /** `run --format junit`. */
-import { atEnd, type Case, noCounts, type Reporter, type Suite } from "./case.js";
+import type { Campaign, CampaignReporter, Unit } from "./campaign.js";
+import { unitsAtEnd } from "./campaign.js";
+import { atEnd, type Case, countsOf, labelOf, type Reporter, type Suite } from "./case.js";
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
@@ -10,8 +12,9 @@ const text = (raw: string): string =>
 /** In an attribute line ends would become spaces. */
 const attribute = (raw: string): string => text(raw).replaceAll("\n", "&#10;").replaceAll("\t", "&#9;").replaceAll("\r", "&#13;");
 
-const attributes = (values: Readonly<Record<string, string | number>>): string =>
+const attributes = (values: Readonly<Record<string, string | number | undefined>>): string =>
 	Object.entries(values)
+		.filter(([, value]) => value !== undefined)
 		.map(([name, value]) => ` ${name}="${attribute(String(value))}"`)
 		.join("");
 
@@ -24,32 +27,43 @@ export function junit(): Reporter {
 }
 
 /** The sums of some cases; `all` is what `testsuites` may have too. */
-function sums(cases: readonly Case[]): { all: Record<string, string | number>; skipped: number } {
-	const counts = noCounts();
-	for (const { result } of cases) counts[result]++;
-	const time = cases.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(6);
-	return { all: { tests: cases.length, failures: counts.failed, errors: counts.error, time }, skipped: counts.skipped };
+function sums(cases: readonly Case[]): { all: Record<string, string | number | undefined>; skipped: number } {
+	const { failed, error, skipped } = countsOf(cases);
+	const timed = cases.every(({ seconds }) => seconds !== undefined);
+	const time = timed ? cases.reduce((sum, { seconds = 0 }) => sum + seconds, 0).toFixed(6) : undefined;
+	return { all: { tests: cases.length, failures: failed, errors: error, time }, skipped };
 }
+
+/** What a suite is about: of which kernel, and of a shard which cases. */
+type About = readonly (readonly [name: string, value: string])[];
 
 function document(suite: Suite, cases: readonly Case[]): string {
-	let from = 0;
-	const suites = suite.groups.flatMap(({ heading, count }) => {
-		const own = cases.slice(from, from + count);
-		from += count;
-		return testSuite(suite, heading === undefined ? suite.file : `${suite.file}: ${heading}`, own);
-	});
-	return ['<?xml version="1.0" encoding="UTF-8"?>', `<testsuites${attributes(sums(cases).all)}>`, ...suites, "</testsuites>", ""].join(
-		"\n",
-	);
+	const about: About = [
+		["kernel", suite.kernel],
+		["kernelDetail", suite.which],
+	];
+	return whole(cases, suites(suite.file, { groups: suite.groups, cases }, about));
 }
 
-function testSuite(suite: Suite, name: string, cases: readonly Case[]): string[] {
+const whole = (cases: readonly Case[], inner: readonly string[]): string =>
+	['<?xml version="1.0" encoding="UTF-8"?>', `<testsuites${attributes(sums(cases).all)}>`, ...inner, "</testsuites>", ""].join("\n");
+
+/** A suite for each heading. */
+function suites(file: string, { groups, cases }: Pick<Unit, "groups" | "cases">, about: About): string[] {
+	let from = 0;
+	return groups.flatMap(({ heading, count }) => {
+		const own = cases.slice(from, from + count);
+		from += count;
+		return testSuite(heading === undefined ? file : `${file}: ${heading}`, own, about);
+	});
+}
+
+function testSuite(name: string, cases: readonly Case[], about: About): string[] {
 	const { all, skipped } = sums(cases);
 	return [
 		`  <testsuite${attributes({ name, ...all, skipped })}>`,
 		"    <properties>",
-		`      <property${attributes({ name: "kernel", value: suite.kernel })}/>`,
-		`      <property${attributes({ name: "kernelDetail", value: suite.which })}/>`,
+		...about.map(([property, value]) => `      <property${attributes({ name: property, value })}/>`),
 		"    </properties>",
 		...cases.map((one) => testCase(name, one)),
 		"  </testsuite>",
@@ -57,7 +71,7 @@ function testSuite(suite: Suite, name: string, cases: readonly Case[]): string[]
 }
 
 function testCase(suite: string, one: Case): string {
-	const named = { name: `line ${one.line}: ${one.title}`, classname: suite, time: one.seconds.toFixed(6) };
+	const named = { name: labelOf(one), classname: suite, time: one.seconds?.toFixed(6) };
 	const inner: string[] = [];
 	if (one.result === "skipped") inner.push(`<skipped${attributes({ message: one.reason ?? "" })}/>`);
 	if (one.result === "failed" || one.result === "error") {
@@ -68,4 +82,27 @@ function testCase(suite: string, one: Case): string {
 	if (one.stdout !== "") inner.push(`<system-out>${text(one.stdout)}</system-out>`);
 	const start = `    <testcase${attributes(named)}`;
 	return inner.length === 0 ? `${start}/>` : [`${start}>`, ...inner.map((line) => `      ${line}`), "    </testcase>"].join("\n");
+}
+
+/** JUnit's XML of many cases: a suite for each script and heading, or one for all. */
+export function junitCampaign(): CampaignReporter {
+	return unitsAtEnd((campaign: Campaign, units) => {
+		const { kernel, which, note } = campaign;
+		const about = (places?: readonly number[]): About => [
+			["kernel", kernel],
+			["kernelDetail", which],
+			...(note === undefined || places === undefined
+				? []
+				: ([
+						["shard", note.shard],
+						["cases", `${[...places, "of", note.of].join(" ")}`],
+					] as const)),
+		];
+		const all = units.flatMap(({ cases }) => cases);
+		if (campaign.each === "case") return whole(all, testSuite(campaign.file, all, about(note?.cases)));
+		return whole(
+			all,
+			units.flatMap((unit, at) => suites(unit.name, unit, about(note && [note.cases[at]]))),
+		);
+	});
 }

@@ -5,7 +5,13 @@ import { exitCode, UsageError } from "../../../frame/exit.js";
 import { isHeading } from "../script/line.js";
 import type { ObservedResult } from "../script/observe.js";
 import { type RunOptions, runStatements } from "../script/runner.js";
-import { type Case, type Format, type Group, headingOf, reporterFor, titleOf } from "./index.js";
+import { type Case, type Format, type Group, headingOf, type Reporter, titleOf } from "./index.js";
+
+/** Where a script's lines are reported as cases. */
+export interface Reported {
+	readonly format: Format;
+	readonly reporter: Reporter;
+}
 
 const verdict = (exit: number): Case["result"] =>
 	exit === exitCode.done ? "ok" : exit === exitCode.skipped ? "skipped" : exit === exitCode.failed ? "failed" : "error";
@@ -33,12 +39,11 @@ function grouped(statements: Block): { cases: Node[]; headings: Map<Node, string
 }
 
 /** Runs a script and reports it in a format for CI. @returns the exit code */
-export async function reportRun(format: Format, statements: Block, file: string, options: RunOptions): Promise<number> {
+export async function reportRun({ format, reporter }: Reported, statements: Block, file: string, options: RunOptions): Promise<number> {
 	const { io, context } = options;
 	const { kernel, which } = await context.handle();
 	const { cases, headings, groups } = grouped(statements);
 	if (cases.length === 0) throw new UsageError(`${file}: nothing to run`, "the script has headings and no command");
-	const reporter = reporterFor(format);
 	io.stdout.write(reporter.start({ file, kernel: kernel.kind, which, groups }));
 	io.stdout.flush?.();
 	let number = 0;

@@ -1,0 +1,33 @@
+/** KTAP of many cases. */
+
+import type { Campaign, CampaignReporter, Unit } from "./campaign.js";
+import { noCounts } from "./case.js";
+import { indented, joined, KtapBody, ktapResult, ktapTitle, ktapTotals } from "./ktap.js";
+
+/** A result for each unit as soon as it is over; a script is a subtest. */
+export function ktapCampaign(): CampaignReporter {
+	const counts = noCounts();
+	let campaign: Campaign;
+	let flat = new KtapBody([]);
+	let top = 0;
+	return {
+		start(given) {
+			campaign = given;
+			flat = new KtapBody([{ count: given.count }]);
+			const { file, which, note, count } = given;
+			const shard = note === undefined ? [] : [`# shard: ${note.shard}; cases ${[...note.cases, "of", note.of].join(" ")}`];
+			return joined(["KTAP version 1", `# file: ${file}`, `# kernel: ${which}`, ...shard, `1..${count}`]);
+		},
+		one(unit) {
+			for (const { result } of unit.cases) counts[result]++;
+			return joined(campaign.each === "suite" ? subtest(unit, ++top) : flat.one(unit.cases[0]));
+		},
+		end: () => ktapTotals(counts),
+	};
+}
+
+function subtest({ name, groups, cases }: Unit, number: number): string[] {
+	const body = new KtapBody(groups);
+	const lines = ["KTAP version 1", `# Subtest: ${name}`, `1..${body.plan}`, ...cases.flatMap((one) => body.one(one))];
+	return [...indented(lines), ktapResult(number, ktapTitle(name), cases)];
+}
