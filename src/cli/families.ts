@@ -57,7 +57,11 @@ export const families: readonly FamilyEntry[] = [
 			async () => (await import("./commands/uapi/file.js")).default,
 		),
 		entry("check", "compare two numbers, for scripts", async () => (await import("./commands/tools/check.js")).default),
-		entry("replay", "replay recorded traces and compare every answer", async () => (await import("./commands/tools/replay.js")).default),
+		entry(
+			"replay",
+			"replay recorded traces and compare every answer",
+			async () => (await import("./commands/tools/replay/command.js")).default,
+		),
 		entry("trace", "traces: show, diff, minimize, export, import", async () => (await import("./commands/tools/trace.js")).default),
 		entry(
 			"compare",

@@ -7,7 +7,7 @@ export { readTrace } from "./reader.js";
 export type { Recording, StepSink } from "./recording.js";
 export { recording } from "./recording.js";
 export type { Difference, FileReport, KernelFactory, ReplayOptions, ReplayReport } from "./replay-files.js";
-export { replayExitCode, replayFiles } from "./replay-files.js";
+export { joinReports, replayExitCode, replayFiles } from "./replay-files.js";
 export { ProgramReplay } from "./replayer.js";
 export type { FormatOptions } from "./report.js";
 export { formatReport, reportToJson } from "./report.js";

@@ -82,16 +82,23 @@ export async function replayFiles(files: readonly string[], options: ReplayOptio
 		options.onFile?.(report);
 		reports.push(report);
 	}
-	const sum = (count: (report: FileReport) => number) => reports.reduce((total, report) => total + count(report), 0);
+	return { files: reports, ...summed(reports), differences, blocked, program: options.program };
+}
+
+function summed(files: readonly FileReport[]): Counts {
+	const sum = (count: (report: FileReport) => number) => files.reduce((total, report) => total + count(report), 0);
 	return {
-		files: reports,
 		programs: sum((report) => report.programs),
 		steps: sum((report) => report.steps),
 		differing: sum((report) => report.differing),
-		differences,
-		blocked,
-		program: options.program,
 	};
+}
+
+/** Reports of some files each as the report of all of them; of the differences the first `max` stay. */
+export function joinReports(reports: readonly ReplayReport[], { program, max }: Pick<ReplayOptions, "program" | "max">): ReplayReport {
+	const files = reports.flatMap((report) => report.files);
+	const differences = reports.flatMap((report) => report.differences).slice(0, max ?? SHOWN);
+	return { files, ...summed(files), differences, blocked: reports.flatMap((report) => report.blocked), program };
 }
 
 /** Exit code of a replay: 2 for a bad file or a program that was not found, 1 for differences, 3 for programs that could not be run to their end, else 0. */

@@ -16,7 +16,6 @@ const ran = (seen: Partial<Seen> = {}, verdicts: readonly Verdict[] = []): Ran =
 	test,
 	verdicts,
 	exploration,
-	seconds: 1,
 	seen: { rounds: 10, seconds: 1, outcomes: [{ outcome: first, explained: "yes", rounds: 10 }], log: [], hanging: false, ...seen },
 });
 

@@ -2,6 +2,8 @@
 import type { Family, Invocation } from "../../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
 import { smallNumber } from "../../../frame/small-number.js";
+import { caseOptions } from "../cases/options.js";
+import type { Format } from "../formats/index.js";
 import type { Writer } from "./report.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
@@ -12,51 +14,50 @@ async function run(inv: Invocation): Promise<Outcome> {
 	if (limit === 0) throw new UsageError("--orders 0: at least one order is needed");
 	const reach = common.inject !== undefined ? "--inject" : common.why ? "--why" : common.mark ? "--mark" : undefined;
 	if (reach !== undefined) throw new UsageError(`${reach} does not reach the calls of a litmus test`, "leave it out");
+	const format = options.format as Format | undefined;
+	if (format !== undefined && common.json && format !== "json") throw new UsageError(`--json and --format ${format} cannot both be given`);
 	const { readSources } = await import("./sources.js");
-	const { readTest } = await import("./record.js");
-	const { explored } = await import("./on-sim.js");
 	const { announce } = await import("../../../frame/announce.js");
-	const { writerFor } = await import("./report.js");
 	const sources = await readSources(io, inv.args);
 	if (show !== undefined && sources.length > 1) throw new UsageError("--show shows an outcome of one test", "name one file");
-	const format = options.format as "ktap" | "junit" | "json" | undefined;
-	if (format !== undefined && common.json && format !== "json") throw new UsageError(`--json and --format ${format} cannot both be given`);
-	const tests = [];
-	for (const { file, text } of sources) tests.push(await readTest(inv, file, text));
 	if (typeof options.c === "string") {
-		if (tests.length > 1) throw new UsageError("--c writes one test", "name one file");
-		return (await import("./export.js")).exportC(inv, tests[0], options.c, { limit, seed });
+		if (sources.length > 1) throw new UsageError("--c writes one test", "name one file");
+		const { readTest } = await import("./record.js");
+		const { exportC } = await import("./export.js");
+		return exportC(inv, await readTest(inv, sources[0].file, sources[0].text), options.c, { limit, seed });
 	}
 	const { kernel, which } = await context.handle();
+	const { casesOf, worst } = await import("../cases/index.js");
+	const { judging } = await import("./one.js");
+	const { writerFor } = await import("./report.js");
+	const judge = await judging(inv, { seed, limit, show, format, kernel: kernel.kind, which });
+	const cases = await casesOf(inv, {
+		names: sources.map(({ file }) => file),
+		kernel: which,
+		alone:
+			kernel.kind === "real"
+				? "tests on the real kernel race one after another"
+				: inv.args.includes("-")
+					? "stdin is read here"
+					: undefined,
+		run: (at) => judge.run(sources[at]),
+	});
 	await announce(inv);
-	const writer = writerFor(inv, { format: format ?? (common.json ? "documents" : undefined), kernel: kernel.kind, which, show });
-	writer.start(tests.map(({ test }) => test));
-	const real = kernel.kind === "real" ? (await import("./on-real.js")).racing(inv, { seed }) : undefined;
-	let exit: number = exitCode.done;
-	let skipped = 0;
-	for (const read of tests) {
-		const { lacking } = await import("./needs.js");
-		const missing = await lacking(inv, read.needs);
-		if (missing !== undefined) {
-			skipped++;
-			writer.skip(read.test, missing);
-			continue;
-		}
-		const before = performance.now();
-		const exploration = explored(inv, read, { limit, seed });
-		const seen = real === undefined ? undefined : await real.run(read, exploration);
-		const failed = writer.one({ ...read, exploration, seen, seconds: (performance.now() - before) / 1000 });
+	const writer = writerFor(inv, { format, kernel: kernel.kind, which, count: cases.positions.length, note: cases.note });
+	const exits: number[] = [];
+	for await (const result of cases.results()) {
+		exits.push(result.exit);
+		writer.one(result);
 		io.stdout.flush?.();
-		if (failed) exit = exitCode.failed;
-		if (seen?.hanging) await leave(inv, writer);
+		// A thread that the kernel does not let go keeps the process from ending in the usual way.
+		if (result.hanging) return await leave(inv, writer);
 	}
-	await real?.end();
-	if (exit === exitCode.done && skipped === tests.length) exit = exitCode.skipped;
+	await judge.end();
+	const exit = worst(exits);
 	writer.end(exit);
 	return { ...done, exit };
 }
 
-/** A thread that the kernel does not let go keeps the process from ending in the usual way. */
 async function leave({ io }: Invocation, writer: Writer): Promise<never> {
 	writer.end(exitCode.failed);
 	io.stdout.flush?.();
@@ -99,6 +100,7 @@ const family: Family = {
 					doc: "write a C program with POSIX threads that races the calls and prints the same histogram; - is stdout",
 				},
 				{ flags: "--format <format>", doc: "a case for each test", choices: ["ktap", "junit", "json"] },
+				...caseOptions,
 			],
 			groups: ["kernel", "own-kernel", "quiet"],
 			examples: [

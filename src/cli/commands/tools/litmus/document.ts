@@ -10,7 +10,7 @@ const safe = (value: bigint): number | string =>
 export function documentOf(test: LitmusTest, { kernel, which }: { kernel: string; which: string }, ran?: Ran): object {
 	const head = { schema: "iommuctl.litmus", version: 1, file: test.file, about: test.about, kernel, kernelDetail: which };
 	if (ran === undefined) return { ...head, failed: false };
-	const { exploration, seen, seconds } = ran;
+	const { exploration, seen } = ran;
 	const problems = judged(ran);
 	return {
 		...head,
@@ -20,7 +20,7 @@ export function documentOf(test: LitmusTest, { kernel, which }: { kernel: string
 		ordersRun: exploration.run,
 		complete: exploration.complete,
 		rounds: seen?.rounds ?? null,
-		seconds: Number((seen?.seconds ?? seconds).toFixed(6)),
+		seconds: seen === undefined ? null : Number(seen.seconds.toFixed(6)),
 		log: seen?.log ?? [],
 		logUnread: seen?.noLog ?? null,
 		outcomes: rowsOf(ran).map(({ outcome, explained, order, held, orders, rounds, broken }) => ({

@@ -44,7 +44,6 @@ export interface Ran {
 	readonly verdicts: readonly Verdict[];
 	readonly exploration: Exploration;
 	readonly seen?: Seen;
-	readonly seconds: number;
 }
 
 /** A line of the histogram. */

@@ -1,107 +1,90 @@
 /** What `litmus` prints of its tests. */
-import type { LitmusTest } from "../../../../litmus/index.js";
 import type { Invocation } from "../../../frame/command.js";
 import { exitCode } from "../../../frame/exit.js";
 import { plural } from "../../../frame/text.js";
-import { reporterFor } from "../formats/index.js";
-import { documentOf } from "./document.js";
+import type { ShardNote } from "../cases/index.js";
+import { campaignReporter, type Format, namedFiles, type Unit } from "../formats/index.js";
 import { judged, type Ran, type Row, rowsOf } from "./judge.js";
 import { shownOrder } from "./show.js";
 
 export interface Writer {
-	start(tests: readonly LitmusTest[]): void;
-	skip(test: LitmusTest, why: string): void;
-	/** @returns whether the test failed */
-	one(ran: Ran): boolean;
+	one(result: Result): void;
 	end(exit: number): void;
 }
 
 export interface WriterOptions {
-	readonly format?: "ktap" | "junit" | "json" | "documents";
+	readonly format?: Format;
 	readonly kernel: "real" | "sim";
 	readonly which: string;
-	/** which outcome to show call by call, from 1 */
-	readonly show?: number;
+	/** tests that there will be */
+	readonly count: number;
+	readonly note?: ShardNote;
+}
+
+/** What a test came to. */
+export interface Result {
+	readonly file: string;
+	readonly exit: number;
+	/** as it is printed without --format */
+	readonly stdout: string;
+	readonly stderr: string;
+	/** as the one line of a report */
+	readonly unit: Unit;
+	/** a thread is still in the kernel */
+	readonly hanging?: boolean;
 }
 
 export function writerFor(inv: Invocation, options: WriterOptions): Writer {
-	if (options.format === "documents") return documents(inv, options);
 	return options.format === undefined ? text(inv, options) : reported(inv, options, options.format);
 }
 
-/** A document for each test. */
-function documents({ io }: Invocation, options: WriterOptions): Writer {
-	const write = (document: object): void => io.stdout.write(`${JSON.stringify(document)}\n`);
-	return {
-		start() {},
-		skip: (test, why) => write({ ...documentOf(test, options), skipped: why }),
-		one(ran) {
-			write(documentOf(ran.test, options, ran));
-			return judged(ran).length > 0;
-		},
-		end() {},
-	};
-}
-
 /** Cases for CI. */
-function reported(inv: Invocation, options: WriterOptions, format: "ktap" | "junit" | "json"): Writer {
-	const { stdout } = inv.io;
-	const reporter = reporterFor(format);
-	let number = 0;
-	const tell = (test: LitmusTest, result: "ok" | "failed" | "skipped", reason: string | undefined, seconds: number, printed: string) => {
-		const exit = result === "ok" ? exitCode.done : result === "failed" ? exitCode.failed : exitCode.skipped;
-		const title = test.about === "" ? test.file : `${test.file}: ${test.about}`;
-		stdout.write(reporter.one({ number: ++number, line: 1, title, result, reason, exit, errno: 0, seconds, stdout: printed, stderr: "" }));
-	};
+function reported({ args, io }: Invocation, { kernel, which, count, note }: WriterOptions, format: Format): Writer {
+	const reporter = campaignReporter(format);
+	io.stdout.write(reporter.start({ command: "litmus", file: namedFiles(args), kernel, which, count, note, each: "case" }));
 	return {
-		start: (tests) =>
-			stdout.write(
-				reporter.start({ file: inv.args.join(" "), kernel: options.kernel, which: options.which, groups: [{ count: tests.length }] }),
-			),
-		skip: (test, why) => tell(test, "skipped", why, 0, ""),
-		one(ran) {
-			const problems = judged(ran);
-			const printed = format === "json" ? `${JSON.stringify(documentOf(ran.test, options, ran))}\n` : `${lines(ran).join("\n")}\n`;
-			tell(ran.test, problems.length > 0 ? "failed" : "ok", problems[0], ran.seconds, printed);
-			return problems.length > 0;
-		},
-		end: (exit) => stdout.write(reporter.end(exit)),
+		one: ({ unit }) => io.stdout.write(reporter.one(unit)),
+		end: (exit) => io.stdout.write(reporter.end(exit)),
 	};
 }
 
-function text({ io, out, common }: Invocation, { show }: WriterOptions): Writer {
-	const write = (line: string): void => io.stdout.write(`${line}\n`);
-	let count = 0;
-	let failed = 0;
-	let skipped = 0;
+/** For people, or a document for each test. */
+function text({ io, out, common }: Invocation, { count }: WriterOptions): Writer {
+	const exits: number[] = [];
 	return {
-		start() {},
-		skip(test, why) {
-			skipped++;
-			if (!common.quiet) write(`${test.file}: ${out.note("skipped:")} ${why}`);
-		},
-		one(ran) {
-			count++;
-			const problems = judged(ran);
-			if (problems.length > 0) failed++;
-			if (common.quiet && problems.length === 0) return false;
-			const { test } = ran;
-			write(`${out.strong(test.file)}${test.about === "" ? "" : `: ${test.about}`}`);
-			for (const line of lines(ran)) write(`  ${line}`);
-			for (const problem of problems) write(`  ${out.bad(problem)}`);
-			if (show !== undefined) for (const line of shownOrder(ran, show)) write(line === "" ? "" : `  ${line}`);
-			return problems.length > 0;
+		one({ exit, stdout, stderr }) {
+			exits.push(exit);
+			io.stdout.write(stdout);
+			io.stderr.write(stderr);
 		},
 		end() {
-			if (count + skipped < 2 || common.quiet) return;
-			const parts = [`${count - failed} ok`, ...(failed > 0 ? [`${failed} failed`] : []), ...(skipped > 0 ? [`${skipped} skipped`] : [])];
-			write((failed > 0 ? out.bad : out.good)(`${plural(count + skipped, "test")}: ${parts.join(", ")}`));
+			if (count < 2 || common.quiet || common.json) return;
+			const skipped = exits.filter((exit) => exit === exitCode.skipped).length;
+			const failed = exits.filter((exit) => exit !== exitCode.done).length - skipped;
+			const ok = exits.length - failed - skipped;
+			const parts = [`${ok} ok`, ...(failed > 0 ? [`${failed} failed`] : []), ...(skipped > 0 ? [`${skipped} skipped`] : [])];
+			io.stdout.write(`${(failed > 0 ? out.bad : out.good)(`${plural(exits.length, "test")}: ${parts.join(", ")}`)}\n`);
 		},
 	};
+}
+
+/** A test for people. */
+export function testText({ out, common }: Pick<Invocation, "out" | "common">, ran: Ran, show: number | undefined): string {
+	const problems = judged(ran);
+	if (common.quiet && problems.length === 0) return "";
+	const { test } = ran;
+	return [
+		`${out.strong(test.file)}${test.about === "" ? "" : `: ${test.about}`}`,
+		...testLines(ran).map((line) => `  ${line}`),
+		...problems.map((problem) => `  ${out.bad(problem)}`),
+		...(show === undefined ? [] : shownOrder(ran, show).map((line) => (line === "" ? "" : `  ${line}`))),
+	]
+		.map((line) => `${line}\n`)
+		.join("");
 }
 
 /** How many orders were run, and the outcomes. */
-function lines(ran: Ran): string[] {
+export function testLines(ran: Ran): string[] {
 	const { exploration, seen } = ran;
 	const rows = rowsOf(ran);
 	const sampled = exploration.complete ? "" : `; ${plural(exploration.run, "random order")} of them run`;

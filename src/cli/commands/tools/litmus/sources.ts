@@ -27,7 +27,8 @@ export async function readSources(io: Io, named: readonly string[]): Promise<Sou
 		return inside.map((one) => join(name, one));
 	});
 	const sources: Source[] = [];
-	for (const file of files)
+	// A test is one case, however often it is named.
+	for (const file of new Set(files))
 		sources.push({ file: file === "-" ? "stdin" : file, text: Buffer.from(await readInputOrStdin(io, file)).toString() });
 	return sources;
 }
