@@ -7,7 +7,7 @@ import { BufferSink, type Io, type Sink } from "./frame/io.js";
 
 /** Begins the command line that the thread was given, and runs the cases that it is asked for until it is terminated. */
 export async function runCaseThread(): Promise<void> {
-	const { argv, cwd, stdout, stderr } = workerData as CaseThreadData;
+	const { argv, cwd, env, stdout, stderr } = workerData as CaseThreadData;
 	const sink = (as: { isTTY: boolean; columns?: number }): Sink => ({ ...as, write() {} });
 	const said = new BufferSink();
 	const io: Io = {
@@ -15,7 +15,7 @@ export async function runCaseThread(): Promise<void> {
 		stderr: { ...sink(stderr), write: (text) => said.write(text) },
 		stdin: { readAll: async () => new Uint8Array() },
 		cwd,
-		env: process.env,
+		env,
 	};
 	await execute(argv, { io, serve });
 	// It should have asked for cases: the first that is asked for learns what it said instead.

@@ -3,11 +3,13 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { Problem, type ProblemKind } from "../../../../../structs/errors.js";
 import type { Invocation } from "../../../frame/command.js";
+import type { Io } from "../../../frame/io.js";
 
 /** What a thread is started with. */
 export interface CaseThreadData {
 	readonly argv: readonly string[];
 	readonly cwd: string;
+	readonly env: Io["env"];
 	/** whether the two outputs are terminals, and how wide */
 	readonly stdout: { readonly isTTY: boolean; readonly columns?: number };
 	readonly stderr: { readonly isTTY: boolean; readonly columns?: number };
@@ -27,9 +29,9 @@ export class CaseThread<R> {
 	#settle: { resolve(result: R): void; reject(error: Error): void } | undefined;
 
 	constructor({ argv, io }: Pick<Invocation, "argv" | "io">) {
-		const { stdout, stderr, cwd } = io;
+		const { stdout, stderr, cwd, env } = io;
 		const end = ({ isTTY, columns }: typeof stdout) => ({ isTTY, columns });
-		const workerData: CaseThreadData = { argv, cwd, stdout: end(stdout), stderr: end(stderr) };
+		const workerData: CaseThreadData = { argv, cwd, env: { ...env }, stdout: end(stdout), stderr: end(stderr) };
 		const bundle = fileURLToPath(import.meta.url);
 		this.#worker = new Worker(`require(${JSON.stringify(bundle)}).main(["--case-thread"])`, { eval: true, workerData });
 		this.#worker.on("message", (answer: CaseAnswer) => {
