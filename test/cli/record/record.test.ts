@@ -34,11 +34,16 @@ describe.skipIf(obstacle !== undefined)("record", () => {
 			status: 127,
 			stderr: "error: no-such-program cannot be started: not found\n",
 		});
-		expect(iommuctlProcess(["record", file, "-q", "--", "/etc/passwd"])).toMatchObject({ status: 126 });
+		expect(iommuctlProcess(["record", file, "--", "/etc/passwd"])).toMatchObject({
+			status: 126,
+			stderr: "error: /etc/passwd cannot be started: EACCES\n",
+		});
+		expect(existsSync(file)).toBe(false);
 	});
 
 	test("says what is missing, and does not touch a file that is not a trace", () => {
 		expect(iommuctlProcess(["record", join(folder, "x.jsonl")]).status).toBe(2);
+		expect(iommuctlProcess(["record", "-", "--", "true"])).toMatchObject({ status: 2, stderr: expect.stringContaining("name a file") });
 		expect(iommuctlProcess(["record", "/etc/passwd", "--", "true"])).toMatchObject({
 			status: 2,
 			stderr: expect.stringContaining("not an iommufd trace"),

@@ -1,7 +1,9 @@
 /** `record`: runs a program on this machine's kernel and writes its calls of iommufd and VFIO as a trace. */
+import { existsSync, rmSync } from "node:fs";
 import { constants, release } from "node:os";
 import { basename, resolve } from "node:path";
 import { CURRENT_RELEASE, RELEASES } from "../../../../structs/release.js";
+import { errnoName } from "../../../kernel/errno.js";
 import type { Ended } from "../../../record/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
@@ -17,11 +19,13 @@ const PATHS = ["/dev/iommu", "/dev/vfio/*"];
 
 async function run({ args, options, io, err }: Invocation): Promise<Outcome> {
 	const [file, program, ...rest] = args;
-	if (program === undefined) throw new UsageError("no program is given", "iommuctl record FILE -- PROGRAM ARGS");
+	if (!program) throw new UsageError("no program is given", "iommuctl record FILE -- PROGRAM ARGS");
+	if (file === "-") throw new UsageError("the trace cannot go to stdout, which is the program's", "name a file");
 	const { recordProgram } = await import("../../../record/index.js");
 	const { TraceWriter } = await import("../../../trace/index.js");
 	const header = await describe();
 	const path = resolve(io.cwd, file);
+	const fresh = !existsSync(path);
 	try {
 		new TraceWriter(path, header).close();
 	} catch (error) {
@@ -42,7 +46,8 @@ async function run({ args, options, io, err }: Invocation): Promise<Outcome> {
 		worker: new URL("recorder.cjs", import.meta.url),
 		stub: new URL("recorded.cjs", import.meta.url).pathname,
 	});
-	if (!options.quiet) {
+	if ("failed" in ended && fresh) rmSync(path);
+	if (!options.quiet && !("failed" in ended)) {
 		const { programs, unknown } = ended;
 		const found = programs === 0 ? "it opened neither /dev/iommu nor /dev/vfio" : plural(programs, "program");
 		io.stderr.write(`${err.faint(`${file}: ${found}`)}\n`);
@@ -75,7 +80,7 @@ async function describe(): Promise<Record<string, unknown>> {
 function outcome(ended: Ended, program: string, complain: (text: string) => void): Outcome {
 	if ("failed" in ended) {
 		const missing = ended.failed === ENOENT;
-		complain(`${program} cannot be started: ${missing ? "not found" : `errno ${ended.failed}`}`);
+		complain(`${program} cannot be started: ${missing ? "not found" : errnoName(ended.failed)}`);
 		return { ...done, exit: missing ? NOT_FOUND : NOT_RUNNABLE };
 	}
 	if ("code" in ended) return { ...done, exit: ended.code };
