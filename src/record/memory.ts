@@ -91,8 +91,10 @@ export class TraceMemory {
 			const end = Math.min(mapping.end, range.end);
 			const prot = `${mapping.readable ? "r" : ""}${mapping.writable ? "w" : ""}` || "none";
 			let file: Extent["file"];
-			if (mapping.shared && mapping.file !== undefined) {
-				const made = this.#memfd(mapping.file.key, () => this.#length(mapping), mapping.pageSize);
+			// Private huge pages become a file, too: only files have a page size in a trace.
+			if (mapping.file !== undefined && (mapping.shared || mapping.pageSize > PAGE_SIZE)) {
+				const key = mapping.shared ? mapping.file.key : `${mapping.file.key} private`;
+				const made = this.#memfd(key, () => this.#length(mapping), mapping.pageSize);
 				steps.push(...made.steps);
 				file = { name: made.name, page: mapping.file.page + start - mapping.start };
 			}

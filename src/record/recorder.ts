@@ -3,6 +3,7 @@ import { readlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Native } from "../exec/native.js";
 import type { Step } from "../trace/index.js";
+import { FailNth } from "./fail-nth.js";
 import { readMemory } from "./memory.js";
 import type { Member, OpenFile, Process } from "./processes.js";
 import { type Made, type Program, type ProgramSink, Programs } from "./program.js";
@@ -39,6 +40,7 @@ const KCMP_FILE = 0;
 export class Recorder {
 	readonly programs: Programs;
 	readonly processes = new Map<number, Process>();
+	readonly failNth = new FailNth();
 	/** calls on files that were open before and cannot be told */
 	unknown = 0;
 	#start: number | undefined;

@@ -3,11 +3,15 @@ import { spawn } from "node:child_process";
 import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { restoreFileLimit } from "../exec/file-limit.js";
-import { type Native, native } from "../exec/native.js";
+import { AT, type Native, native } from "../exec/native.js";
 import { TraceWriter } from "../trace/index.js";
 import type { Job } from "./job.js";
 import { Recorder, type RecorderOptions } from "./recorder.js";
 import { type TraceEnd, Tracer } from "./tracer.js";
+
+const SIGCHLD = 17;
+const SA_NOCLDSTOP = 1n;
+const SIGSET_SIZE = 8;
 
 /** What the thread is given. */
 export interface Recorded extends RecorderOptions {
@@ -34,6 +38,18 @@ function fileOf(calls: Native, text: string): number {
 	return fd;
 }
 
+/**
+ * Lets stops of children send no SIGCHLD to this process; their ends still do. Each recorded call stops twice, and a signal would run
+ * libuv's handler and wake the main thread, and allocate in the program's context, where a program with fail-nth counts it.
+ */
+function quietStops(calls: Native): void {
+	const at = calls.at(AT.data);
+	if (calls.call("rt_sigaction", SIGCHLD, 0, at, SIGSET_SIZE) < 0) return;
+	const flags = AT.data + 8;
+	calls.view.setBigUint64(flags, calls.view.getBigUint64(flags, true) | SA_NOCLDSTOP, true);
+	calls.call("rt_sigaction", SIGCHLD, at, 0, SIGSET_SIZE);
+}
+
 function record({ file, header, job, cwd, stub, ...options }: Recorded): void {
 	const say = (what: Said): void => parentPort?.postMessage(what);
 	const calls = native();
@@ -44,6 +60,8 @@ function record({ file, header, job, cwd, stub, ...options }: Recorded): void {
 	// Its end is this tracer's to see: libuv never hears of it.
 	const child = spawn(process.execPath, [stub], { cwd, env: {}, stdio: [...stdio] });
 	calls.call("close", given);
+	// libuv has installed its handler with the first child.
+	quietStops(calls);
 	const pid = child.pid as number;
 	const tracer = new Tracer({
 		native: calls,

@@ -158,6 +158,17 @@ describe.skipIf(obstacle !== undefined)("a recorded program", () => {
 		expect(unmapped).toMatchObject({ op: "munmap", length: 2 ** 36, addr: (mapped as { addr: string }).addr });
 	});
 
+	it.skipIf(!existsSync("/sys/kernel/mm/hugepages/hugepages-2048kB"))("keeps the size of huge pages, also of private ones", async () => {
+		const { programs } = await perl(`
+			open(F, "+<", "/dev/null");
+			$at = syscall(9, 0, 1 << 22, 3, 0x44022, -1, 0);
+			ioctl(F, 0x3b85, pack("LLLLQQQ", 40, 6, 1, 0, $at, 1 << 22, 0)); kill 9, $$`);
+		expect(programs[0].steps.slice(1, 3)).toEqual([
+			{ op: "memfd", fd: "memfd1", length: 1 << 22, page_size: 1 << 21 },
+			{ op: "mmap", addr: expect.any(String), length: 1 << 22, prot: "rw", memfd: "memfd1", offset: "0x0" },
+		]);
+	});
+
 	it("records the eventfds that interrupts signal, each once", async () => {
 		const { programs } = await perl(`
 			open(F, "+<", "/dev/null");

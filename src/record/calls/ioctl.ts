@@ -43,6 +43,8 @@ class IoctlCall {
 	#argumentInPlace = false;
 	readonly #fields: FdFields;
 	readonly #given: Record<string, string> = {};
+	/** the allocation that was to fail when the call began */
+	readonly #failNth: number;
 
 	constructor(recorder: Recorder, call: Call, file: string, program: Program) {
 		this.#recorder = recorder;
@@ -60,6 +62,7 @@ class IoctlCall {
 			const name = this.#nameOf(bytes.readInt32LE(offset));
 			if (name !== undefined) this.#given[offset] = name;
 		}
+		this.#failNth = recorder.failNth.of(call.process.pid, call.tid);
 	}
 
 	/** The call has ended. */
@@ -127,7 +130,14 @@ class IoctlCall {
 				([from, to]): Step => ({ op: "peek", addr: hex(addr + BigInt(from)), length: to - from, data: toHex(now.subarray(from, to)) }),
 			);
 		});
-		this.#recorder.steps(this.#call, this.#program, [...this.#before, step, ...after]);
+		const made = this.#failed() ? ({ ...step, fail_nth: this.#failNth } as Step) : step;
+		this.#recorder.steps(this.#call, this.#program, [...this.#before, made, ...after]);
+	}
+
+	/** Whether the allocation that was to fail was one of this call's: the kernel counts down to 0. */
+	#failed(): boolean {
+		const { process, tid } = this.#call;
+		return this.#failNth > 0 && this.#recorder.failNth.of(process.pid, tid) === 0;
 	}
 
 	/** Whether the struct itself is at an address: the trace has it elsewhere. */
