@@ -12,6 +12,7 @@ const opening =
 		const text = recorder.text(process, args[path]);
 		if (text === undefined || text === "") return undefined;
 		const full = recorder.path(process, at === undefined ? AT_FDCWD : Number(BigInt.asIntN(32, args[at])), text);
+		recorder.failNth.opens(full);
 		if (!recorder.follows(full)) return undefined;
 		return (value) => {
 			const { program } = recorder.memberOf(process);
