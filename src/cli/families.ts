@@ -62,6 +62,7 @@ export const families: readonly FamilyEntry[] = [
 			"replay recorded traces and compare every answer",
 			async () => (await import("./commands/tools/replay/command.js")).default,
 		),
+		entry("report", "reports of shards, merged into one", async () => (await import("./commands/tools/report/command.js")).default),
 		entry("trace", "traces: show, diff, minimize, export, import", async () => (await import("./commands/tools/trace.js")).default),
 		entry(
 			"compare",

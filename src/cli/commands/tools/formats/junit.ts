@@ -29,7 +29,7 @@ export function junit(): Reporter {
 /** The sums of some cases; `all` is what `testsuites` may have too. */
 function sums(cases: readonly Case[]): { all: Record<string, string | number | undefined>; skipped: number } {
 	const { failed, error, skipped } = countsOf(cases);
-	const timed = cases.every(({ seconds }) => seconds !== undefined);
+	const timed = cases.length > 0 && cases.every(({ seconds }) => seconds !== undefined);
 	const time = timed ? cases.reduce((sum, { seconds = 0 }) => sum + seconds, 0).toFixed(6) : undefined;
 	return { all: { tests: cases.length, failures: failed, errors: error, time }, skipped };
 }
@@ -88,21 +88,19 @@ function testCase(suite: string, one: Case): string {
 export function junitCampaign(): CampaignReporter {
 	return unitsAtEnd((campaign: Campaign, units) => {
 		const { kernel, which, note } = campaign;
-		const about = (places?: readonly number[]): About => [
+		const about = (property: "case" | "cases", places: readonly number[] = []): About => [
 			["kernel", kernel],
 			["kernelDetail", which],
-			...(note === undefined || places === undefined
-				? []
-				: ([
+			...(note
+				? ([
 						["shard", note.shard],
-						["cases", `${[...places, "of", note.of].join(" ")}`],
-					] as const)),
+						[property, [...places, "of", note.of].join(" ")],
+					] as const)
+				: []),
 		];
 		const all = units.flatMap(({ cases }) => cases);
-		if (campaign.each === "case") return whole(all, testSuite(campaign.file, all, about(note?.cases)));
-		return whole(
-			all,
-			units.flatMap((unit, at) => suites(unit.name, unit, about(note && [note.cases[at]]))),
-		);
+		if (campaign.each === "case") return whole(all, testSuite(campaign.file, all, about("cases", note?.cases)));
+		const inner = units.flatMap((unit, at) => suites(unit.name, unit, about("case", note && [note.cases[at]])));
+		return whole(all, inner);
 	});
 }

@@ -1,0 +1,109 @@
+/** `report merge` of JSON documents. */
+import { type ShardNote, worst } from "../cases/index.js";
+import { countsOf } from "../formats/case.js";
+import { type Part, union, unlike } from "./parts.js";
+
+interface Source {
+	readonly from: string;
+	readonly text: string;
+}
+
+type Json = Record<string, unknown>;
+
+/** @throws UsageError */
+export function mergeJson(sources: readonly Source[]): string {
+	const documents = sources.map(({ from, text }) => ({ from, document: parsed(from, text) }));
+	const schemas = new Set(documents.map(({ document }) => document.schema));
+	const [schema] = schemas;
+	if (schemas.size > 1) unlike(documents[1].from, `these reports have different schemas: ${[...schemas].join(", ")}`);
+	const merge = mergers[schema as string];
+	if (merge === undefined) unlike(documents[0].from, `${schema ?? "a document without a schema"} is not a report of cases`);
+	return `${JSON.stringify(merge(documents))}\n`;
+}
+
+function parsed(from: string, text: string): Json {
+	try {
+		const found: unknown = JSON.parse(text);
+		if (typeof found === "object" && found !== null) return found as Json;
+	} catch {
+		// Several documents are not one.
+	}
+	return unlike(from, "this is not one JSON document");
+}
+
+type Merge = (documents: readonly { from: string; document: Json }[]) => Json;
+
+const mergers: Readonly<Record<string, Merge>> = { "iommuctl.report": mergeReports, "iommuctl.replay": mergeReplays };
+
+function noteOf<N extends ShardNote>(from: string, { shard }: Json): N {
+	const note = shard as N | undefined;
+	if (note === undefined || !Array.isArray(note.cases) || typeof note.of !== "number") unlike(from, "this report is not of a shard");
+	return note;
+}
+
+/** A case of the whole, in the document of its shard. */
+type Case = Json & { readonly file?: string; readonly result: "ok" | "failed" | "error" | "skipped" };
+
+function mergeReports(documents: readonly { from: string; document: Json }[]): Json {
+	const parts = documents.map(({ from, document }): Part<readonly Case[]> => {
+		const { schema, version, file, kernel, kernelDetail } = document;
+		const units: Case[][] = [];
+		let last: string | undefined;
+		for (const one of document.cases as readonly Case[]) {
+			// Of scripts the cases of each stand together.
+			if (one.file !== undefined && one.file === last) units.at(-1)?.push(one);
+			else units.push([one]);
+			last = one.file;
+		}
+		return { from, head: JSON.stringify({ schema, version, file, kernel, kernelDetail }), note: noteOf(from, document), units };
+	});
+	const cases = union(parts).flat();
+	const exits = documents.filter(({ document }) => (document.cases as unknown[]).length > 0).map(({ document }) => document.exit as number);
+	return {
+		...(JSON.parse(parts[0].head) as Json),
+		...countsOf(cases),
+		exit: worst(exits),
+		cases: cases.map((one, at) => ({ ...one, number: at + 1 })),
+	};
+}
+
+interface File extends Json {
+	readonly file: string;
+	readonly programs: number;
+	readonly steps: number;
+	readonly differing: number;
+}
+
+interface Of {
+	readonly file: string;
+}
+
+function mergeReplays(documents: readonly { from: string; document: Json }[]): Json {
+	const parts = documents.map(({ from, document }): Part<{ file: File; differences: Of[]; blocked: Of[] }> => {
+		const { schema, version, kernel } = document;
+		const { max, ...note } = noteOf<ShardNote & { max: number }>(from, document);
+		const { differences, blocked = [] } = document as { differences: Of[]; blocked?: Of[] };
+		const units = (document.files as readonly File[]).map((file) => ({
+			file,
+			differences: differences.filter((one) => one.file === file.file),
+			blocked: blocked.filter((one) => one.file === file.file),
+		}));
+		return { from, head: JSON.stringify({ schema, version, kernel, max }), note, units };
+	});
+	const units = union(parts);
+	const { schema, version, kernel, max } = JSON.parse(parts[0].head) as Json & { max: number };
+	const files = units.map(({ file }) => file);
+	const sum = (of: "programs" | "steps" | "differing") => files.reduce((total, file) => total + file[of], 0);
+	const blocked = units.flatMap((unit) => unit.blocked);
+	return {
+		schema,
+		version,
+		files,
+		programs: sum("programs"),
+		steps: sum("steps"),
+		differing: sum("differing"),
+		differences: units.flatMap((unit) => unit.differences).slice(0, max),
+		...(blocked.length > 0 && { blocked }),
+		kernel,
+	};
+}

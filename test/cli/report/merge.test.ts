@@ -1,0 +1,147 @@
+/** `report merge`: the union of any shards is the report of all cases, byte for byte. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { worst } from "../../../src/cli/commands/tools/cases/worst.js";
+import { type Campaign, type Case, campaignReporter, type Format, type Unit } from "../../../src/cli/commands/tools/formats/index.js";
+import { mergeJson } from "../../../src/cli/commands/tools/report/json.js";
+import { mergeJunit } from "../../../src/cli/commands/tools/report/junit.js";
+import { mergeKtap } from "../../../src/cli/commands/tools/report/ktap.js";
+import { iommuctl, root, temporaryFolder } from "../cli.js";
+
+const mergers = { ktap: mergeKtap, junit: mergeJunit, json: mergeJson };
+const formats = Object.keys(mergers) as (keyof typeof mergers)[];
+
+/** What a script prints may look like a report. */
+const line = fc.oneof(
+	fc.constantFrom(
+		"ok 1 x",
+		"not ok 2 <y>",
+		"# Totals: pass:1 fail:0 xfail:0 xpass:0 skip:0 error:0",
+		"1..4",
+		"    <testcase name=",
+		"</testsuites>",
+		'{"a":[1]}',
+	),
+	fc.string({ unit: "grapheme" }).map((text) => text.replace(/[\r\n\u2028\u2029]/g, " ")),
+);
+const text = fc.array(line, { maxLength: 3 }).map((lines) => lines.map((one) => `${one}\n`).join(""));
+const exits = { ok: 0, failed: 1, error: 2, skipped: 77 } as const;
+
+const oneCase = fc
+	.record({ title: line, result: fc.constantFrom("ok", "failed", "error", "skipped"), reason: line, stdout: text, stderr: text })
+	.map(({ reason, result, ...rest }): Omit<Case, "number"> => {
+		return { line: 1, result, exit: exits[result], errno: 0, ...(result !== "ok" && { reason }), ...rest };
+	});
+
+const headings = fc.array(fc.option(line, { nil: undefined }), { minLength: 1, maxLength: 3 });
+
+/** A script with its groups of cases. */
+const script = fc.tuple(headings, fc.array(oneCase, { minLength: 1, maxLength: 2 })).map(([given, some]): Omit<Unit, "name"> => {
+	const groups = given.map((heading) => ({ ...(heading !== undefined && { heading }), count: some.length }));
+	const all = groups.flatMap(({ heading }) => some.map((one) => ({ ...one, ...(heading !== undefined && { heading }) })));
+	const cases = all.map((one, at) => ({ number: at + 1, ...one }));
+	return { groups, cases, exit: worst(cases.map(({ exit }) => exit)) };
+});
+const single = oneCase.map((one): Omit<Unit, "name"> => ({ groups: [{ count: 1 }], cases: [{ number: 1, ...one }], exit: one.exit }));
+
+/** Units, and to which of some shards each belongs. */
+const campaign = fc.constantFrom("suite" as const, "case" as const).chain((each) =>
+	fc.integer({ min: 1, max: 4 }).chain((of) =>
+		fc.record({
+			each: fc.constant(each),
+			of: fc.constant(of),
+			units: fc.array(fc.tuple(each === "suite" ? script : single, fc.integer({ min: 1, max: of })), { minLength: 1, maxLength: 6 }),
+			seed: fc.nat(),
+		}),
+	),
+);
+
+function written(format: Format, about: Campaign, units: readonly Unit[]): string {
+	const reporter = campaignReporter(format);
+	return reporter.start(about) + units.map((unit) => reporter.one(unit)).join("") + reporter.end(worst(units.map(({ exit }) => exit)));
+}
+
+describe.each(formats)("%s", (format) => {
+	it("of any partition is the report of all", () => {
+		fc.assert(
+			fc.property(campaign, ({ each, of, units: given, seed }) => {
+				const units = given.map(([unit], at): Unit => ({ name: `unit-${at}`, ...unit }));
+				const about = { command: "run", file: "a b", kernel: "sim", which: "simulated <&>", each } as const;
+				const shards = Array.from({ length: of }, (_, index) => {
+					const places = [...given.keys()].filter((at) => given[at][1] === index + 1);
+					const note = { shard: `${index + 1}/${of}`, cases: places.map((at) => at + 1), of: units.length };
+					const some = places.map((at) => units[at]);
+					return { from: `${index}`, text: written(format, { ...about, count: some.length, note }, some) };
+				});
+				const turned = [...shards.slice(seed % of), ...shards.slice(0, seed % of)];
+				expect(mergers[format](turned)).toBe(written(format, { ...about, count: units.length }, units));
+			}),
+		);
+	});
+});
+
+const folder = temporaryFolder();
+const place = (name: string): string => join(folder, name);
+const run = (args: readonly string[]) => iommuctl(args);
+
+/** Writes the shards' reports. @returns their paths */
+function shards(name: string, args: readonly string[], of: number): string[] {
+	return Array.from({ length: of }, (_, at) => {
+		const path = place(`${name}-${at + 1}`);
+		writeFileSync(path, run([...args, "--shard", `${at + 1}/${of}`]).stdout);
+		return path;
+	});
+}
+
+const races = ["map-map", "map-unmap", "map-attach", "copy-destroy", "copy-unmap", "unmap-unmap"].map(
+	(name) => `scripts/litmus/${name}.iommu`,
+);
+const litmus = ["litmus", ...races, "--kernel", "sim", "--orders", "50"];
+const ktap = shards("ktap", [...litmus, "--format", "ktap"], 3);
+
+describe("as a command", () => {
+	it("merges what litmus writes", () => {
+		expect(run(["report", "merge", ...ktap])).toMatchObject({ status: 0, stderr: "", stdout: run([...litmus, "--format", "ktap"]).stdout });
+	});
+
+	test.each([["junit"], ["json"]])("merges what run writes as %s", (format) => {
+		const examples = ["amd-nested", "first-mapping", "virtual-event"].map((name) => `scripts/examples/${name}.iommu`);
+		const args = ["run", ...examples, "--kernel", "sim", "--format", format];
+		expect(run(["report", "merge", ...shards(format, args, 2)]).stdout).toBe(run(args).stdout);
+	});
+
+	it("merges what replay writes, and keeps the first differences of all", () => {
+		const golden = ["numbers", "contexts", "mutate"].map((name) => join(root, `test/fixtures/golden/${name}.jsonl.gz`));
+		const args = ["replay", ...golden, "--json", "--uapi", "6.12", "--max", "7"];
+		const whole = run(args);
+		expect(JSON.parse(whole.stdout).differences).toHaveLength(7);
+		expect(run(["report", "merge", ...shards("replay", args, 3)]).stdout).toBe(whole.stdout);
+	});
+
+	it("names what is missing, what is there twice, and what does not belong", () => {
+		const merge = (...files: string[]) => run(["report", "merge", ...files]).stderr;
+		expect(merge(ktap[0], ktap[2])).toMatch(/^error: shard 2\/3 is missing: cases? \d.* of 6\n {2}give the reports of all shards\n$/);
+		expect(merge(...ktap, ktap[1])).toMatch(/^error: case \d+ of 6 is in .*ktap-2 and in .*ktap-2, which is shard 2\/3\n/);
+		const other = place("other");
+		writeFileSync(other, run(["litmus", "scripts/litmus/map-map.iommu", "--kernel", "sim", "--format", "ktap", "--shard", "1/1"]).stdout);
+		expect(merge(...ktap, other)).toMatch(/^error: .*ktap-1 and .*other are not shards of the same report\n/);
+		const cut = place("cut");
+		writeFileSync(
+			cut,
+			run([...litmus, "--format", "ktap", "--shard", "1/3"])
+				.stdout.split("\n")
+				.slice(0, -2)
+				.join("\n"),
+		);
+		expect(merge(cut, ktap[1], ktap[2])).toMatch(
+			/cut ends early: it has \d of the \d cases of shard 1\/3\n {2}run this shard again, to its end\n$/,
+		);
+		const whole = place("whole");
+		writeFileSync(whole, run([...litmus, "--format", "ktap"]).stdout);
+		expect(merge(whole)).toContain("whole: this KTAP is not of a shard\n");
+		expect(merge(ktap[0], join(root, "package.json"))).toContain("these reports are in different formats: KTAP, JSON\n");
+		expect(merge(join(root, "README.md"))).toContain("README.md is not a report\n");
+	});
+});
