@@ -186,7 +186,8 @@ describe("on the real kernel", () => {
 	it("an answer that no order gives is a failure", () => {
 		// The simulated kernel has no such file.
 		const lines = ["# A file.", ...race.slice(1, 4), "thread a {", "	file open /proc/version", "}", ...race.slice(7)];
-		const ran = (...args: string[]) => iommuctl(["litmus", "-", "--kernel", "real", "--rounds", "20", ...args], { input: text(...lines) });
+		const ran = (...args: string[]) =>
+			iommuctlProcess(["litmus", "-", "--kernel", "real", "--rounds", "20", ...args], { input: text(...lines) });
 		const shown = ran();
 		expect(shown.status).toBe(1);
 		expect(shown.stdout.replace(/in [\d.]+ s$/m, "in 0 s")).toBe(
@@ -230,7 +231,7 @@ describe("on the real kernel", () => {
 			...["finally {", "	mem read $m 1", "	file read $f 1", "}"],
 		];
 		const [simulated] = documents(litmus(["-", "--json"], text(...lines)));
-		const [real] = documents(iommuctl(["litmus", "-", "--kernel", "real", "--rounds", "100", "--json"], { input: text(...lines) }));
+		const [real] = documents(iommuctlProcess(["litmus", "-", "--kernel", "real", "--rounds", "100", "--json"], { input: text(...lines) }));
 		const outcomes = (document: Record<string, never>) =>
 			(document.outcomes as { answers: { line: string; text: string }[] }[]).map(({ answers }) =>
 				answers.map((one) => `${one.line} ${one.text}`).join("; "),

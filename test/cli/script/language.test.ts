@@ -193,7 +193,7 @@ describe("process", () => {
 
 describe("process on the real kernel", () => {
 	const real = (lines: readonly string[], ...args: string[]) =>
-		iommuctl(["run", "-", "--kernel", "real", ...args], { input: lines.join("\n") });
+		iommuctlProcess(["run", "-", "--kernel", "real", ...args], { input: lines.join("\n") });
 
 	test("has the same open files and a copy of the memory; shared memory is shared", () => {
 		const ran = real([
