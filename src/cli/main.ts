@@ -23,6 +23,7 @@ export async function main(argv: readonly string[], found?: InSession): Promise<
 		return serveKernel(openRealKernel(), [Number(argv[1]), Number(argv[2])]);
 	}
 	if (argv[0] === "--litmus-process") return (await import("./litmus-process.js")).runProcess(Number(argv[1]), Number(argv[2]));
+	if (argv[0] === "--script-thread") return await (await import("./script-thread.js")).runScriptThread();
 	if (argv[0] === "--litmus-thread") return (await import("./litmus-thread.js")).runThread();
 	if (argv[0] === "--case-thread") return await (await import("./case-thread.js")).runCaseThread();
 	const { processIo } = await import("./frame/process-io.js");

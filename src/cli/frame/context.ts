@@ -3,6 +3,7 @@ import { Scratch } from "../../client/memory.js";
 import { EnvironmentError } from "../../kernel/environment-error.js";
 import { isForkCapable, type Kernel, type Ret } from "../../kernel/kernel.js";
 import type { FunctionNode } from "../../script/index.js";
+import type { Held } from "./context-state.js";
 import { type Outcome, UsageError } from "./exit.js";
 import { iommuPath, type KernelChoice, type KernelHandle, openKernel, type SimChoice } from "./kernel-choice.js";
 
@@ -194,6 +195,22 @@ export class Context {
 		}
 		this.#fd = fd;
 		return fd;
+	}
+
+	/** What it holds. */
+	get held(): Held {
+		const { variables, functions, queues, regions, deviceIds, deviceFiles } = this;
+		return { variables, functions, queues, regions, deviceIds, devices: this.#devices, deviceFiles };
+	}
+
+	/** Its open /dev/iommu, if it has been opened. */
+	get openIommu(): number | undefined {
+		return this.#fd ?? this.#parent?.openIommu;
+	}
+
+	/** The contexts of other open /dev/iommu of the program, by file. */
+	get others(): ReadonlyMap<number, Context> {
+		return this.#parent && this.#fd === undefined ? this.#parent.others : this.#onFiles;
 	}
 
 	/** A VFIO device's file, opened once. @returns its number or minus the errno */

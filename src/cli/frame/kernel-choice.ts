@@ -2,8 +2,10 @@
 import { accessSync, constants } from "node:fs";
 import { EnvironmentError } from "../../kernel/environment-error.js";
 import type { Kernel } from "../../kernel/kernel.js";
+import type { RealKernel } from "../../kernel/real/index.js";
 import type { Sim } from "../../sim/index.js";
 import type { Known } from "../graph/model.js";
+import type { Tracker } from "../graph/track.js";
 import { errnoName } from "./errnos.js";
 
 export type KernelChoice = "auto" | "real" | "sim";
@@ -26,6 +28,17 @@ export interface KernelHandle {
 	readonly sim?: Sim;
 	/** for a kernel that cannot be inspected: the objects that were made through this handle */
 	readonly known?: Known;
+	/** of the real kernel: what other threads of this process need to make calls for the same program */
+	readonly program?: RealProgram;
+}
+
+export interface RealProgram {
+	readonly kernel: RealKernel;
+	readonly tracker: Tracker;
+	/** what calls go through: where that is not the handle's kernel, something wants to see all calls in one thread */
+	readonly plain: Kernel;
+	/** marks stand around the calls in the kernel's log */
+	readonly marked?: boolean;
 }
 
 /** How the simulated kernel is to be made. */
@@ -57,8 +70,10 @@ async function real(): Promise<KernelHandle> {
 	const kernel = openRealKernel();
 	const known = new Tracker(kernel);
 	const log = new KernelLog();
+	const tracked = tracking(kernel, known);
 	return {
-		kernel: tracking(kernel, known),
+		kernel: tracked,
+		program: { kernel, tracker: known, plain: tracked },
 		which: "real",
 		known,
 		log: () => log.lines(),

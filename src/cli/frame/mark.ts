@@ -30,7 +30,17 @@ export function marked(handle: KernelHandle): KernelHandle {
 	// From here on, so that `expect no warning` begins here too and leaves the first mark in.
 	handle.beginLog?.();
 	mark(`${markPrefix}begin ${process.pid}`);
-	return { ...handle, beginLog: undefined, kernel: marking(handle.kernel, (text) => mark(`${markPrefix}${text}`)) };
+	return { ...handle, beginLog: undefined, ...around(handle, (text) => mark(`${markPrefix}${text}`)) };
+}
+
+/** The same for another thread of a program that is marked already. @param name what its marks begin with */
+export function markedAs(handle: KernelHandle, name: string): KernelHandle {
+	return { ...handle, ...around(handle, (text) => handle.mark?.(`${markPrefix}[${name}] ${text}`)) };
+}
+
+function around({ kernel: inner, program }: KernelHandle, mark: (text: string) => void): Pick<KernelHandle, "kernel" | "program"> {
+	const kernel = marking(inner, mark);
+	return { kernel, ...(program && { program: { ...program, plain: kernel, marked: true } }) };
 }
 
 /** A child's marks have its name. */

@@ -10,6 +10,9 @@ import { replacedText, type UapiFiles, uapiFileOption, uapiFileVariable } from "
 /** Files that were read: in a script or a session once for all of its commands. */
 const taken = new Set<string>();
 
+/** The headers that were taken, for a thread that needs them too: full paths. */
+export const takenUapiFiles = (): readonly string[] => [...taken];
+
 /**
  * Reads each header and adds what it declares. Only at start-up, before a command is looked up.
  * @param note prints a remark for people

@@ -11,6 +11,7 @@ import {
 } from "../../../structs/index.js";
 import { type IoctlArg, isForkCapable, type Kernel, type Ret } from "../../kernel/kernel.js";
 import { wrapKernel } from "../../kernel/wrap.js";
+import { mergeMap } from "../frame/merge.js";
 import { hex } from "../frame/text.js";
 import type { Area, GraphObject, IoasView, Known, Range } from "./model.js";
 
@@ -170,6 +171,15 @@ const followers = {
 
 const followerOf = ({ name }: Ioctl): Follow | "device" | null => followers[name as IommuCall];
 
+/** What a tracker knows, for another thread. */
+export interface TrackerState {
+	readonly contexts: ReadonlyMap<
+		number,
+		{ readonly objects: ReadonlyMap<number, GraphObject>; readonly spaces: ReadonlyMap<number, Space> }
+	>;
+	readonly devices: ReadonlyMap<number, { readonly context: number; readonly id: number }>;
+}
+
 /** Files and objects that were made through one kernel. */
 export class Tracker implements Known {
 	readonly source = "recorded";
@@ -214,6 +224,26 @@ export class Tracker implements Known {
 		const attaches = call === ioctls.VFIO_DEVICE_ATTACH_IOMMUFD_PT;
 		if (attaches) context.move(device.id, Number(before.pt_id), Number(after.pt_id));
 		else context.move(device.id, undefined, undefined);
+	}
+
+	/** All that it knows, as plain values. */
+	state(): TrackerState {
+		const contexts = [...this.#contexts].map(
+			([fd, { objects, spaces }]) => [fd, { objects: new Map(objects), spaces: structuredClone(spaces) }] as const,
+		);
+		return { contexts: new Map(contexts), devices: new Map(this.#devices) };
+	}
+
+	/** Learns what came of calls that another thread made. */
+	merge(before: TrackerState, after: TrackerState): void {
+		const nothing = { objects: new Map(), spaces: new Map() };
+		for (const [fd, known] of after.contexts) {
+			const { objects, spaces } = this.#context(fd);
+			mergeMap(objects, (before.contexts.get(fd) ?? nothing).objects, known.objects);
+			mergeMap(spaces, (before.contexts.get(fd) ?? nothing).spaces, known.spaces);
+		}
+		for (const fd of before.contexts.keys()) if (!after.contexts.has(fd)) this.#contexts.delete(fd);
+		mergeMap(this.#devices, before.devices, after.devices);
 	}
 
 	closed(fd: number): void {

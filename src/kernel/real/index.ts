@@ -13,7 +13,7 @@ export type { FfiLoader } from "./ffi.js";
 export { checkGivenFile } from "./given-file.js";
 export { KernelLog } from "./kernel-log.js";
 export { explainOpenFailure, type OpenFailure } from "./open-failure.js";
-export type { RealKernel } from "./real-kernel.js";
+export type { ProgramState, RealKernel } from "./real-kernel.js";
 export { createSharedMemory, openSharedMemory, type SharedMemory } from "./shared-memory.js";
 export { exitNow, pinThread } from "./thread.js";
 

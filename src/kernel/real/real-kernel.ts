@@ -44,6 +44,15 @@ const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
 const MAP_FIXED_NOREPLACE = 0x100000;
 
+/** What a program has open and mapped. */
+export interface ProgramState {
+	/** in order of opening */
+	readonly files: readonly number[];
+	/** open files that are not its to close */
+	readonly adopted: readonly number[];
+	readonly memory: readonly OwnedRange[];
+}
+
 /** One program's files and memory on the real kernel. */
 export class RealKernel implements Kernel, EventCapable, ForkCapable {
 	readonly kind = "real";
@@ -79,6 +88,28 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable {
 	/** Takes over open files of the process, in order of opening, as if this program had opened them. */
 	inherit(files: readonly number[]): void {
 		this.#files.push(...files);
+	}
+
+	/** What it has, for another thread of this process that makes calls for the same program. */
+	state(): ProgramState {
+		return { files: [...this.#files], adopted: [...this.#adopted], memory: [...this.#memory.all()] };
+	}
+
+	/** Takes over what a program has; for a new kernel of another thread. */
+	become({ files, adopted, memory }: ProgramState): void {
+		this.#files.push(...files);
+		this.#adopted.push(...adopted);
+		for (const { start, end, prot } of memory) this.#memory.add(start, end, prot);
+	}
+
+	/** Learns what another thread's calls changed. */
+	merge(before: ProgramState, after: ProgramState): void {
+		this.#files = this.#files.filter((fd) => !before.files.includes(fd) || after.files.includes(fd));
+		this.#files.push(...after.files.filter((fd) => !before.files.includes(fd)));
+		const isIn = (ranges: readonly OwnedRange[], { start, end, prot }: OwnedRange) =>
+			ranges.some((one) => one.start === start && one.end === end && one.prot === prot);
+		for (const one of before.memory) if (!isIn(after.memory, one)) this.#memory.remove(one.start, one.end);
+		for (const one of after.memory) if (!isIn(before.memory, one)) this.#memory.add(one.start, one.end, one.prot);
 	}
 
 	/** A child process, by another process of this machine. @throws EnvironmentError */

@@ -140,6 +140,36 @@ describe("parallel", () => {
 		expect(ran.status).toBe(0);
 	});
 
+	test("--seed chooses other turns, the same ones for the same number", () => {
+		const block = (length: string) => `{ repeat 6 { mem alloc ${length} } }`;
+		const turns = (seed: string) =>
+			lines(script([`parallel ${block("4k")} ${block("8k")} ${block("12k")}`], "--seed", seed).stdout)
+				.map((line) => line[0])
+				.join("");
+		const ten = turns("10");
+		expect(ten).toHaveLength(18);
+		for (const branch of "123") expect(ten.replaceAll(branch, "")).toHaveLength(12);
+		expect(turns("10")).toBe(ten);
+		expect(turns("11")).not.toBe(ten);
+		expect(ten).not.toBe("123".repeat(6));
+	});
+
+	test("what a block names is its own until all have ended; the last one's stays", () => {
+		const ran = script([
+			"x = ioas alloc",
+			"parallel { x = ioas alloc",
+			"check $x == 2",
+			"check $x == 2 } { y = ioas alloc",
+			"check $x == 1",
+			"y = ioas alloc",
+			"let x = 77 }",
+			"check $x == 77",
+			"destroy $y",
+		]);
+		expect(ran.stderr).toBe("kernel: simulated\n");
+		expect(ran.status).toBe(0);
+	});
+
 	test("a failure in one does not stop the other, and fails the script", () => {
 		const ran = script(["parallel { destroy 9", "ioas alloc } { fault alloc", "fault alloc }", "ioas alloc"]);
 		expect(ran.status).toBe(1);
@@ -191,11 +221,11 @@ describe("process", () => {
 	});
 });
 
-describe("process on the real kernel", () => {
+describe("on the real kernel", () => {
 	const real = (lines: readonly string[], ...args: string[]) =>
 		iommuctlProcess(["run", "-", "--kernel", "real", ...args], { input: lines.join("\n") });
 
-	test("has the same open files and a copy of the memory; shared memory is shared", () => {
+	test("a process has the same open files and a copy of the memory; shared memory is shared", () => {
 		const ran = real([
 			"m = mem alloc 8k",
 			"mem write $m+4k 11",
@@ -228,7 +258,69 @@ describe("process on the real kernel", () => {
 		expect(ran.status).toBe(0);
 	});
 
-	test("cannot have memory of a file that is closed: the line says so", () => {
+	test("blocks of parallel run in threads; all constructs work in them, and failures count", () => {
+		const ran = real(
+			[
+				"f = mem memfd 4k",
+				"m = mem alloc 8k",
+				"a = mem alloc 4k --memfd $f",
+				"function twice n { mem write $m $n",
+				"mem read $m 1 }",
+				"parallel {",
+				"  other = mem memfd 4k",
+				"  mine = mem alloc 4k",
+				"  twice 22",
+				"  expect EBADF file close 999",
+				"} {",
+				"  process child { mem write $m 99 }",
+				"  sleep 20ms",
+				"  mem write $m+4k 33",
+				"} {",
+				"  destroy 7 --fd $f",
+				"  mem write $m 44",
+				"}",
+			],
+			"--keep-going",
+		);
+		expect(ran.stderr).toContain("3   failed  IOMMU_DESTROY: ENOTTY");
+		expect(ran.stdout).toMatch(/^1> mem read \$m 1\n(?:.*\n)*?1 {3}ok {2}1 bytes at 0x/m);
+		expect(ran.stdout).toMatch(/\n12 commands: 11 ok, 1 failed\n$/);
+		expect(ran.status).toBe(1);
+	});
+
+	test("what they opened, mapped and named is there afterwards", () => {
+		const ran = real([
+			"f = mem memfd 4k",
+			"m = mem alloc 8k",
+			"parallel {",
+			"  mine = mem alloc 4k",
+			"  let n = 1",
+			"} {",
+			"  g = mem memfd 4k",
+			"  file close $f",
+			"  mem free $m",
+			"  let n = 2",
+			"}",
+			"check $n == 2",
+			"mem write $mine 11",
+			"mem free $mine",
+			"file read $g 1",
+			"expect EBADF file read $f 1",
+			"expect EFAULT mem read $m 1",
+		]);
+		expect(ran.stderr).toBe("kernel: real\n");
+		expect(ran.status).toBe(0);
+	});
+
+	test("blocks take turns where calls are recorded, and it is said", () => {
+		const trace = join(folder, "turns.jsonl");
+		const ran = real(["parallel { f = mem memfd 4k", "file close $f } { process p { mem alloc 4k } }"], "--record", trace);
+		expect(ran.stderr).toBe("kernel: real\nnote: the blocks take turns: --record, --inject and --why follow calls one after another\n");
+		expect(ran.status).toBe(0);
+		expect(iommuctl(["trace", "show", trace]).stdout).toContain("fork(p)");
+	});
+
+	test("a process cannot have memory of a file that is closed: the line says so", () => {
 		const ran = real(["f = mem memfd 4k", "mem alloc 4k --memfd $f", "file close $f", "process child {", "  mem alloc 4k", "}"]);
 		expect(ran.stderr).toMatch(/error: stdin:4: the memory at 0x[0-9a-f]+ is a file's that is closed, so another process cannot have it\n/);
 		expect(ran.stdout).toContain("3 commands: 3 ok, 1 failed, 1 line not reached\n");

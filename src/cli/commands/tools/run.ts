@@ -63,7 +63,7 @@ const family: Family = {
 				"  function name ARG... { ... }    then `name VALUE...` runs the lines",
 				"  finally { ... }                 at the end, runs even if a line failed",
 				"  sleep 100ms",
-				"  parallel { ... } { ... }        the blocks' lines take turns",
+				"  parallel { ... } { ... }        the blocks run at once; on the simulated kernel their lines take turns",
 				"  process name { ... }            another process: the same open files, memory of its own",
 				"  echo TEXT                       prints a heading",
 				"  require kernel real|sim         goes on only there; else the rest is skipped and the exit code is 77",
@@ -90,6 +90,7 @@ const family: Family = {
 			options: () => [
 				{ flags: "--list", doc: "show the scripts that come with iommuctl: examples, and reproducers of kernel bugs" },
 				{ flags: "--var <name=value>", doc: "give $name a value before the script starts", repeat: true },
+				{ flags: "--seed <n>", doc: "on the simulated kernel: whose turn it is in `parallel` is random, and the same for the same number" },
 				{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" },
 				{
 					flags: "--format <format>",

@@ -85,7 +85,10 @@ export class Team {
 	/** A thread that runs `runThread`: the bundle once more. */
 	#worker(number: number): Worker {
 		const bundle = fileURLToPath(import.meta.url);
-		this.#workers[number] ??= new Worker(`require(${JSON.stringify(bundle)}).main(["--litmus-thread"])`, { eval: true });
+		this.#workers[number] ??= new Worker(`require(${JSON.stringify(bundle)}).main(["--litmus-thread"])`, {
+			eval: true,
+			trackUnmanagedFds: false,
+		});
 		return this.#workers[number];
 	}
 }

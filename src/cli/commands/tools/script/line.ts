@@ -28,18 +28,19 @@ export const isProblem = (error: unknown): error is Problem =>
 
 const nowhere: Sink = { isTTY: false, write() {} };
 
-/** What a command prints stands two columns to the right of its line. */
-function indented(sink: Sink): Sink {
+/** What a command prints stands two columns to the right of its line; beside other blocks, behind its block's number. */
+function indented(sink: Sink, label: string | undefined): Sink {
+	const before = label === undefined ? "  " : `${label}   `;
 	let lineStart = true;
 	return {
 		isTTY: sink.isTTY,
-		columns: sink.columns === undefined ? undefined : sink.columns - 2,
+		columns: sink.columns === undefined ? undefined : sink.columns - before.length,
 		flush: () => sink.flush?.(),
 		write(text) {
 			if (typeof text !== "string") return sink.write(text);
 			let shown = "";
 			for (const line of text.split(/(?<=\n)/)) {
-				shown += lineStart && line !== "\n" ? `  ${line}` : line;
+				shown += lineStart && line !== "\n" ? `${before}${line}` : line;
 				lineStart = line.endsWith("\n");
 			}
 			sink.write(shown);
@@ -85,7 +86,9 @@ export async function runLine(statement: Statement, options: RunOptions, expande
 			return lacking;
 		}
 		if (statement.expect !== undefined) words.push("--expect", statement.expect);
-		const inner: Io = bare ? io : { ...io, stdout: quiet ? nowhere : indented(io.stdout), stderr: indented(io.stderr) };
+		const inner: Io = bare
+			? io
+			: { ...io, stdout: quiet ? nowhere : indented(io.stdout, options.label), stderr: indented(io.stderr, options.label) };
 		const outcome = await commandLine.execute(words, {
 			io: inner,
 			context,

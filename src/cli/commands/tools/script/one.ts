@@ -1,6 +1,7 @@
 /** Runs one script for `run`, and prints or reports what came of it. */
 import type { Invocation } from "../../../frame/command.js";
 import { UsageError } from "../../../frame/exit.js";
+import { smallNumber } from "../../../frame/small-number.js";
 import { plural } from "../../../frame/text.js";
 import type { Reported } from "../formats/report.js";
 import { expectsNoWarning, variableGiven } from "./control.js";
@@ -32,6 +33,7 @@ export async function runOne(inv: Invocation, file: string, reported?: Reported)
 		out,
 		err,
 		within: [...running, path],
+		seed: options.seed === undefined ? undefined : smallNumber(options.seed as string, "--seed"),
 	};
 	if (reported !== undefined) return await (await import("../formats/report.js")).reportRun(reported, statements, shown, how);
 	const result = await runStatements(statements, how);

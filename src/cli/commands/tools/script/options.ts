@@ -26,6 +26,10 @@ export interface RunOptions {
 	readonly observe?: (result: ObservedResult) => void;
 	/** the scripts that are running, this one last: full paths */
 	readonly within?: readonly string[];
+	/** on a kernel where the blocks of `parallel` take turns: whose turn it is, at random; undefined: one after another */
+	readonly seed?: number;
+	/** of a block that runs beside others: stands before what its commands print */
+	readonly label?: string;
 	/** what commands print is left as it is, and the lines themselves are not shown */
 	readonly bare?: boolean;
 	/** runs a line in place of the runner, by calling `once`: perhaps twice, perhaps with its output elsewhere */

@@ -1,11 +1,12 @@
 /** Runs a script's tree. */
 import { type Block, type Node, plain, type Statement, walk } from "../../../../script/index.js";
 import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import { mergeMap } from "../../../frame/merge.js";
 import { assignedNames, itemsOf, parametersOf, timesOf } from "./control.js";
 import { isCommand, isHeading, isProblem, problemOf, runLine, showLine } from "./line.js";
 import { observed } from "./observe.js";
 import type { Ended, RunOptions, RunResult, StatementResult } from "./options.js";
-import { sleep, takeTurns } from "./parallel.js";
+import { numbered, sleep, takeTurns, whyInTurns } from "./parallel.js";
 import { expand, numberOf, numberOutcome, textOutcome } from "./variables.js";
 
 export type { RunOptions, RunResult, StatementResult } from "./options.js";
@@ -20,8 +21,22 @@ export async function runStatements(statements: Block, options: RunOptions): Pro
 	return run.result();
 }
 
+/** Runs a block of `parallel` alone: in a thread of its own. */
+export async function runBranch(block: Block, assigned: ReadonlySet<string>, place: Place): Promise<Branch> {
+	const run = new Run(assigned);
+	const goesOn = await run.block(block, place);
+	return { ...run.counts(), goesOn };
+}
+
+/** What a block came to. */
+export interface Branch extends Omit<RunResult, "exit"> {
+	readonly skippedCommands: number;
+	readonly exit: number;
+	readonly goesOn: boolean;
+}
+
 /** Where a statement runs. */
-interface Place {
+export interface Place {
 	readonly options: RunOptions;
 	/** functions around it */
 	readonly depth: number;
@@ -47,6 +62,22 @@ class Run {
 
 	constructor(assigned: ReadonlySet<string>) {
 		this.#assigned = assigned;
+	}
+
+	counts(): Omit<Branch, "goesOn"> {
+		const { result, skippedCommands, exit } = { result: this.result(), skippedCommands: this.#skippedCommands, exit: this.#exit };
+		return { ...result, skippedCommands, exit };
+	}
+
+	/** Adds what a block came to elsewhere. */
+	#absorb({ commands, ok, failed, skippedCommands, left, skipped, exit }: Branch): void {
+		this.#commands += commands;
+		this.#ok += ok;
+		this.#failed.push(...failed);
+		this.#skippedCommands += skippedCommands;
+		this.#left += left;
+		this.#skipped ??= skipped;
+		this.#exit = Math.max(this.#exit, exit);
 	}
 
 	result(): RunResult {
@@ -195,17 +226,28 @@ class Run {
 
 	async #parallel(branches: readonly Block[], place: Place): Promise<boolean> {
 		const { options } = place;
-		const { kernel } = await options.context.handle();
+		const handle = await options.context.handle();
+		const alone = handle.kernel.kind === "real" ? whyInTurns(handle, options) : undefined;
+		if (handle.kernel.kind === "real" && alone === undefined) {
+			const { runAtOnce } = await import("./at-once.js");
+			const ended = await runAtOnce(branches, place, handle, this.#assigned);
+			for (const one of ended) this.#absorb(one);
+			return ended.every(({ goesOn }) => goesOn);
+		}
+		if (alone !== undefined && !options.quiet && !options.json)
+			options.io.stderr.write(`${options.err.note("note:")} the blocks take turns: ${alone}\n`);
 		const went: boolean[] = [];
+		const before = new Map(options.context.variables);
+		// A block's names are its own until all have ended, as on a kernel where they run at once.
+		const contexts = branches.map(() => options.context.withNames([]));
 		const runs = branches.map((branch, at) => async (io: RunOptions["io"]) => {
-			const mark = options.out.faint(`${at + 1}`);
-			const out = {
-				...options.out,
-				faint: (text: string) => (text === ">" ? `${mark}${options.out.faint(text)}` : options.out.faint(text)),
-			};
-			went[at] = await this.block(branch, { ...place, options: { ...options, io, out } });
+			went[at] = await this.block(branch, { ...place, options: { ...options, io, context: contexts[at], out: numbered(options.out, at) } });
 		});
-		await takeTurns(options.io, kernel.kind === "real", runs);
+		try {
+			await takeTurns(options.io, handle.kernel.kind === "real", runs, options.seed);
+		} finally {
+			for (const { variables } of contexts) mergeMap(options.context.variables, before, variables);
+		}
 		return went.every((one) => one);
 	}
 
