@@ -24,19 +24,15 @@ export interface RunOptions {
 
 /**
  * The words after `iommuctl` as the built program runs them, but in a thread of this process, which costs a tenth of a
- * process. For everything that a command reads, answers and prints; see `iommuctlProcess` for the rest.
+ * process; what works only in a process of its own (sessions, other programs, the real kernel, headers) is one. For everything
+ * that a command reads, answers and prints.
  */
 export function iommuctl(args: readonly string[], { input = "", env = {}, cwd = root }: RunOptions = {}): Ran {
 	const all = { ...colourless(), ...env };
-	const reason = needsProcess(args, all);
-	if (reason !== undefined) throw new Error(`iommuctl ${args.join(" ")}: ${reason} needs a process: use iommuctlProcess`);
-	return inProcess(args, { input, env: all, cwd });
+	return needsProcess(args, all) ? iommuctlProcess(args, { input, env, cwd }) : inProcess(args, { input, env: all, cwd });
 }
 
-/**
- * iommuctl as a process: for what only a process can show (its exit and start-up, signals, file descriptors, terminals, other
- * processes, the real kernel), and for headers, which hold for the whole of a process.
- */
+/** iommuctl as a process, whatever the words: for what only a process shows (exit and start-up, signals, descriptors, terminals). */
 export function iommuctlProcess(args: readonly string[], { input = "", env = {}, cwd = root }: RunOptions = {}): Ran {
 	const done = spawnSync(process.execPath, [bin, ...args], {
 		input,

@@ -54,14 +54,13 @@ function start(): Thread {
 	return { port, turn, end: () => void worker.terminate() };
 }
 
-/** What of this command line only a process of its own does, if anything. */
-export function needsProcess(argv: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
+/** Whether this command line works only in a process of its own. */
+export function needsProcess(argv: readonly string[], env: NodeJS.ProcessEnv): boolean {
 	const own = argv.indexOf("--");
 	const words = own < 0 ? argv : argv.slice(0, own);
-	if (words[0] === "exec" || words[0] === "record") return words[0];
-	if (words[0] === "session" && ["start", "exec", "stop"].includes(words[1])) return `session ${words[1]}`;
+	if (words[0] === "exec" || words[0] === "record") return true;
+	if (words[0] === "session" && ["start", "exec", "stop"].includes(words[1])) return true;
 	const options = words.map((word, at) => (word.startsWith("--") && !word.includes("=") ? `${word}=${words[at + 1]}` : word));
-	const option = options.find((word) => /^--(?:fd=(?:0|[1-9]\d*)$|uapi-file=|kernel=real$)/.test(word));
-	if (option !== undefined) return option;
-	return ["IOMMUCTL_SESSION", "IOMMUCTL_UAPI_FILE"].find((name) => env[name]);
+	if (options.some((word) => /^--(?:fd=(?:0|[1-9]\d*)$|uapi-file=|kernel=real$)/.test(word))) return true;
+	return Boolean(env.IOMMUCTL_SESSION || env.IOMMUCTL_UAPI_FILE);
 }
