@@ -1,10 +1,12 @@
 /** What the chapters on the proposals share: machines, a guest's tables, a second context. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { documents, iommuctl, type Ran, root, script, temporaryFolder } from "../../cli/cli.js";
+import { documents, iommuctl, type Ran, root, script } from "../../cli/cli.js";
 
 const fixtures = join(root, "test/fixtures/hardware");
-const folder = temporaryFolder();
+// For all files that use it; it goes with the folder of the whole run.
+const folder = mkdtempSync(join(tmpdir(), "machines-"));
 
 /** The machine of the attacks: vfio0 to vfio8 behind VT-d; vfio20 and vfio21 are PASIDs 0x40 and 0x41 of vfio2, vfio22 is 0x40 of vfio1. */
 export const multi = ["--machine", join(fixtures, "m.yaml")];
