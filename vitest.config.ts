@@ -1,19 +1,41 @@
+// How the tests run: most share two processes, and the sources are loaded twice instead of once for each file.
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
-	test: {
-		include: ["test/**/*.test.ts"],
-		globalSetup: ["test/own-tmp.ts", "test/build-once.ts"],
-		// `npm run contract` counts which checks of the contract are reached.
-		setupFiles: process.env.IOMMUCTL_WITNESSES === undefined ? [] : ["test/witness.ts"],
-		// Two cores are what we count on: more workers than that only wait for each other.
-		pool: "forks",
-		maxWorkers: 2,
-		reporters: ["default", "./scripts/counts-reporter.mjs"],
-		// CommonJS as Node and the bundle see it.
-		deps: { interopDefault: false },
-		// Processes started while the other core is busy take their time.
-		testTimeout: 30_000,
-		hookTimeout: 60_000,
-	},
-});
+// `npm run contract` counts which checks of the contract are reached.
+const witnesses = process.env.IOMMUCTL_WITNESSES !== undefined;
+// Files that a test leaves open on a real kernel would change the numbers of the next one's.
+const realKernel = process.env.IOMMUCTL_TEST_KERNEL === "real";
+
+/** Tests that change what a process has only once: its uAPI, its registry of vendors, its memory or its open files. */
+const alone = [
+	"test/cli/low-files.test.ts",
+	"test/exec/**/*.test.ts",
+	"test/kernel/real/**/*.test.ts",
+	"test/record/**/*.test.ts",
+	"test/sim/vendors/registry.test.ts",
+	"test/trace/header-calls.test.ts",
+];
+
+const common = {
+	pool: "forks",
+	// Two cores are what we count on: more workers than that only wait for each other.
+	maxWorkers: 2,
+	setupFiles: witnesses ? ["test/witness.ts"] : [],
+	// CommonJS as Node and the bundle see it.
+	deps: { interopDefault: false },
+	// Processes started while the other core is busy take their time.
+	testTimeout: 30_000,
+	hookTimeout: 60_000,
+} as const;
+
+/** What prepares a run is not part of a project: it would run again for each of them. */
+const whole = { globalSetup: ["test/own-tmp.ts", "test/build-once.ts"], reporters: ["default", "./scripts/counts-reporter.mjs"] };
+const include = ["test/**/*.test.ts"];
+
+/** One after the other: a worker that is to be shared ends when another kind of file comes next. */
+const projects = [
+	{ test: { ...common, name: "shared", include, exclude: alone, isolate: false, sequence: { groupOrder: 0 } } },
+	{ test: { ...common, name: "alone", include: alone, isolate: true, sequence: { groupOrder: 1 } } },
+];
+
+export default defineConfig({ test: witnesses || realKernel ? { ...whole, ...common, include } : { ...whole, maxWorkers: 2, projects } });
