@@ -10,6 +10,8 @@ export interface Stage {
 	readonly kernel: Kernel;
 	/** all that the calls so far left behind, in words that are the same for the same state; undefined: not known */
 	fingerprint?(): string | undefined;
+	/** is told every answer right after its call, before the kernel forgets why it failed */
+	answered?(call: Call, ret: number, kernel: Kernel): void;
 }
 
 /** A setup's call that failed. */
@@ -132,6 +134,7 @@ export class Round {
 	#make(call: Call, kernel = this.#stage.kernel): Answer {
 		const bytes = new Uint8Array(call.bytes?.length ?? 0);
 		const ret = make(kernel, call, this.slots, bytes);
+		this.#stage.answered?.(call, ret, kernel);
 		return { ret, bytes };
 	}
 }

@@ -71,6 +71,29 @@ describe("on the simulated kernel", () => {
 		expect(litmus(["-", "--show", "3"], text(...destroys)).status).toBe(2);
 	});
 
+	it("--why says why the shown order's lines failed", () => {
+		const ran = litmus(["-", "--show", "2", "--why"], text(...destroys, "finally {", "	destroy $ioas", "}"));
+		expect(ran.stdout.split("\n").slice(-9, -1)).toEqual([
+			"  outcome 2, by this order:",
+			"    b.1        destroy $ioas  ok",
+			"    a.1        destroy $ioas  ENOENT",
+			"      why: destroy.no-object: no object has the ID 1",
+			"           id must be that of an object of this context",
+			"    finally.1  destroy $ioas  ENOENT",
+			"      why: destroy.no-object: no object has the ID 1",
+			"           id must be that of an object of this context",
+		]);
+	});
+
+	it("--inject reaches the calls of every order, counted from its setup on", () => {
+		const ran = litmus(["-", "--inject", "IOMMU_DESTROY:error=EIO:when=1"], text(...destroys));
+		expect(ran.stderr).toBe("kernel: simulated, with faults injected\n");
+		expect(ran.stdout).toContain("   1  a.1 EIO; b.1 ok\n   2  a.1 ok; b.1 EIO\n");
+		expect(litmus(["-", "--inject", "IOMMU_IOAS_ALLOC:error=ENOMEM"], text(...destroys)).stderr).toContain(
+			"stdin:3: the setup answers ENOMEM",
+		);
+	});
+
 	it("fails if an outcome is forbidden, or one lacks what is required", () => {
 		const forbidden = litmus(["-"], text(...destroys, "forbid a.1.errno == ENOENT"));
 		expect(forbidden.status).toBe(1);
@@ -155,7 +178,11 @@ describe("what is wrong with a test", () => {
 	it("options that do not go together", () => {
 		expect(litmus(["scripts/litmus", "--show", "1"]).status).toBe(2);
 		expect(litmus(["-", "--orders", "0"], text(...destroys)).status).toBe(2);
-		expect(litmus(["-", "--why"], text(...destroys)).stderr).toContain("--why does not reach the calls of a litmus test");
+		expect(litmus(["-", "--why"], text(...destroys)).stderr).toContain("--why explains the order that --show prints");
+		expect(litmus(["-", "--mark"], text(...destroys)).stderr).toContain("--mark: every order has a simulated kernel of its own");
+		expect(litmus(["-", "--c", "-", "--inject", "ioctl:error=EIO"], text(...destroys)).stderr).toContain(
+			"--inject does not reach the calls of the C program",
+		);
 		expect(litmus(["-", "--json", "--format", "ktap"], text(...destroys)).status).toBe(2);
 	});
 });

@@ -12,8 +12,8 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const limit = number(options.orders, "--orders") ?? 20_000;
 	const show = number(options.show, "--show");
 	if (limit === 0) throw new UsageError("--orders 0: at least one order is needed");
-	const reach = common.inject !== undefined ? "--inject" : common.why ? "--why" : common.mark ? "--mark" : undefined;
-	if (reach !== undefined) throw new UsageError(`${reach} does not reach the calls of a litmus test`, "leave it out");
+	if (common.why && (show === undefined || common.json || options.format !== undefined))
+		throw new UsageError("--why explains the order that --show prints", "add --show N, without --json and --format");
 	const format = options.format as Format | undefined;
 	if (format !== undefined && common.json && format !== "json") throw new UsageError(`--json and --format ${format} cannot both be given`);
 	const { readSources } = await import("./sources.js");
@@ -22,11 +22,23 @@ async function run(inv: Invocation): Promise<Outcome> {
 	if (show !== undefined && sources.length > 1) throw new UsageError("--show shows an outcome of one test", "name one file");
 	if (typeof options.c === "string") {
 		if (sources.length > 1) throw new UsageError("--c writes one test", "name one file");
+		if (common.inject !== undefined)
+			throw new UsageError("--inject does not reach the calls of the C program", "leave out --inject or --c");
 		const { readTest } = await import("./record.js");
 		const { exportC } = await import("./export.js");
 		return exportC(inv, await readTest(inv, sources[0].file, sources[0].text), options.c, { limit, seed });
 	}
 	const { kernel, which } = await context.handle();
+	if (common.inject !== undefined && kernel.kind === "real")
+		throw new UsageError(
+			"--inject: threads that race make their calls on the real kernel itself",
+			"use --kernel sim, where every order gets the answers",
+		);
+	if (common.mark && kernel.kind === "sim")
+		throw new UsageError(
+			"--mark: every order has a simulated kernel of its own, whose log ends with it",
+			"use --kernel real, or leave it out",
+		);
 	const { casesOf, worst } = await import("../cases/index.js");
 	const { judging } = await import("./one.js");
 	const { writerFor } = await import("./report.js");
@@ -77,7 +89,8 @@ const family: Family = {
 			name: "",
 			summary: "race calls: every outcome that some order allows, and those that a real kernel shows",
 			details: [
-				"A test has `setup { }`, at least two `thread NAME { }`, perhaps `finally { }`, and lines `forbid CONDITION` and",
+				"A test has `setup { }`, at least two `thread NAME { }` or `process NAME { }` (which has memory of its own), perhaps",
+				"`finally { }`, and lines `forbid CONDITION` and",
 				"`require CONDITION` over the threads' answers, such as `a.1.errno == EFAULT`: the first line of thread a. Lines in the",
 				"blocks are those of scripts (iommuctl run --help).",
 				"",

@@ -1,5 +1,6 @@
 /** Runs a test's orders on simulated kernels. */
 import { replacedRequests } from "../../../../../structs/registry.js";
+import { injecting, parseInjection } from "../../../../kernel/inject.js";
 import { type Exploration, explore, SetupFailed, type Stage } from "../../../../litmus/index.js";
 import { createSim } from "../../../../sim/index.js";
 import type { Invocation } from "../../../frame/command.js";
@@ -12,9 +13,11 @@ export function stages({ common }: Invocation, { machine, test }: Pick<ReadTest,
 	const replaced = replacedRequests();
 	// A process's own memory cannot be seen.
 	const visible = allVisible(test) && !test.threads.some(({ process }) => process);
+	// Each order counts from its setup on.
+	const injections = (common.inject ?? []).map(parseInjection);
 	return () => {
 		const sim = createSim({ machine, uapi: common.uapi, replaced });
-		return { kernel: sim.newProcess(), ...(visible && { fingerprint: () => fingerprint(sim) }) };
+		return { kernel: injecting(sim.newProcess(), injections), ...(visible && { fingerprint: () => fingerprint(sim) }) };
 	};
 }
 

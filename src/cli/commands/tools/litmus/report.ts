@@ -5,6 +5,8 @@ import { plural } from "../../../frame/text.js";
 import type { ShardNote } from "../cases/index.js";
 import { campaignReporter, type Format, namedFiles, type Unit } from "../formats/index.js";
 import { judged, type Ran, type Row, rowsOf } from "./judge.js";
+import { stages } from "./on-sim.js";
+import type { ReadTest } from "./record.js";
 import { shownOrder } from "./show.js";
 
 export interface Writer {
@@ -69,7 +71,9 @@ function text({ io, out, common }: Invocation, { count }: WriterOptions): Writer
 }
 
 /** A test for people. */
-export function testText({ out, common }: Pick<Invocation, "out" | "common">, ran: Ran, show: number | undefined): string {
+export function testText(inv: Invocation, ran: Ran & Pick<ReadTest, "machine">, show: number | undefined): string {
+	const { out, common } = inv;
+	const stage = common.why ? stages(inv, ran) : undefined;
 	const problems = judged(ran);
 	if (common.quiet && problems.length === 0) return "";
 	const { test } = ran;
@@ -77,7 +81,7 @@ export function testText({ out, common }: Pick<Invocation, "out" | "common">, ra
 		`${out.strong(test.file)}${test.about === "" ? "" : `: ${test.about}`}`,
 		...testLines(ran).map((line) => `  ${line}`),
 		...problems.map((problem) => `  ${out.bad(problem)}`),
-		...(show === undefined ? [] : shownOrder(ran, show).map((line) => (line === "" ? "" : `  ${line}`))),
+		...(show === undefined ? [] : shownOrder(ran, show, stage).map((line) => (line === "" ? "" : `  ${line}`))),
 	]
 		.map((line) => `${line}\n`)
 		.join("");

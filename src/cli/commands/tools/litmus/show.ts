@@ -1,5 +1,8 @@
 /** One outcome's order, call by call. */
-import type { LitmusTest } from "../../../../litmus/index.js";
+import { EBUSY } from "../../../../kernel/errno.js";
+import type { Kernel } from "../../../../kernel/kernel.js";
+import { explains, whyLines } from "../../../../kernel/why.js";
+import { type Call, type LitmusTest, Round, type Stage } from "../../../../litmus/index.js";
 import { UsageError } from "../../../frame/exit.js";
 import { plural, table } from "../../../frame/text.js";
 import { type Ran, rowsOf } from "./judge.js";
@@ -18,8 +21,11 @@ export function orderLabels(
 	});
 }
 
-/** @param number of the outcome, from 1 @throws UsageError */
-export function shownOrder(ran: Ran, number: number): string[] {
+/**
+ * @param number of the outcome, from 1
+ * @param stage a kernel that says why its calls fail: then the reasons are shown too @throws UsageError
+ */
+export function shownOrder(ran: Ran, number: number, stage?: () => Stage): string[] {
 	const rows = rowsOf(ran);
 	const row = rows[number - 1];
 	if (row === undefined)
@@ -27,11 +33,40 @@ export function shownOrder(ran: Ran, number: number): string[] {
 	if (row.order === undefined) return ["", `outcome ${number}: no order gives it`];
 	const { threads, finally: last } = ran.test;
 	const answers = new Map(row.outcome.entries.map(({ label, text }) => [label, text]));
-	const calls = orderLabels(ran.test, row.order).map(({ label, thread, line, last: ends }) => [
-		`  ${label}`,
-		threads[thread].lines[line].source,
-		ends ? (answers.get(label) ?? "") : "...",
-	]);
-	const after = last.lines.map(({ source }, at) => [`  finally.${at + 1}`, source, answers.get(`finally.${at + 1}`) ?? ""]);
-	return ["", `outcome ${number}, by this order:`, ...table([...calls, ...after])];
+	const calls = orderLabels(ran.test, row.order).map(({ label, thread, line, last: ends }) => ({
+		label,
+		source: threads[thread].lines[line].source,
+		answer: ends ? (answers.get(label) ?? "") : "...",
+	}));
+	const after = last.lines.map(({ source }, at) => ({
+		label: `finally.${at + 1}`,
+		source,
+		answer: answers.get(`finally.${at + 1}`) ?? "",
+	}));
+	const lines = [...calls, ...after];
+	const shown = table(lines.map(({ label, source, answer }) => [`  ${label}`, source, answer]));
+	const reasons = stage === undefined ? new Map<string, string[]>() : reasonsOf(ran.test, row.order, row.held ?? [], stage());
+	return [
+		"",
+		`outcome ${number}, by this order:`,
+		...shown.flatMap((text, at) => [text, ...(reasons.get(lines[at].label) ?? []).map((line) => `    ${line}`)]),
+	];
+}
+
+/** Runs an order once more. Why its lines failed, by their labels. */
+function reasonsOf(test: LitmusTest, order: readonly number[], held: readonly string[], stage: Stage): Map<string, string[]> {
+	const reasons = new Map<string, string[]>();
+	const labels = new Map<Call, string>();
+	for (const { name, calls } of [...test.threads, test.finally]) for (const call of calls) labels.set(call, `${name}.${call.line + 1}`);
+	const answered = (call: Call, ret: number, kernel: Kernel): void => {
+		const label = labels.get(call);
+		const why = ret < 0 && explains(kernel) ? kernel.why(ret) : undefined;
+		if (label !== undefined && why !== undefined && !reasons.has(label)) reasons.set(label, whyLines(why));
+	};
+	const refused = new Map([...labels].filter(([, label]) => held.includes(label)).map(([call]) => [call, EBUSY]));
+	for (const label of held) reasons.set(label, ["why: another thread's call is at work on the same object or range"]);
+	const round = new Round(test, { ...stage, answered }, refused);
+	for (const thread of order) round.step(thread);
+	round.end();
+	return reasons;
 }
