@@ -32,12 +32,13 @@ export interface LeadOptions {
 	readonly crowded: boolean;
 	/** called with every outcome that no earlier round gave */
 	readonly novel?: (round: number, outcome: Outcome) => void;
-	/** called about once a second with what there is so far */
+	/** called about once a second, or every `every` ms, with what there is so far */
 	readonly sofar?: (outcomes: readonly Counted[], rounds: number) => void;
+	readonly every?: number;
 }
 
 /** Turns that a thread waits at the start: up to one of these, at random. */
-const SPREADS = [1, 16, 128, 1024, 4096];
+const SPREADS = [1, 16, 64, 256, 1024];
 
 /**
  * Races for the given time or number of rounds. All others have to be started with the same memory.
@@ -71,7 +72,8 @@ export function lead(test: LitmusTest, memory: Uint8Array, signal: Signal, kerne
 	reached(control, signal, STARTED, threads.length - (turn ? 1 : 0), looks);
 	const start = performance.now();
 	let told = start;
-	while (rounds < options.rounds && performance.now() - start < options.time) {
+	const { every = 1000 } = options;
+	for (let now = start; rounds < options.rounds && now - start < options.time; now = performance.now()) {
 		slots.set(empty);
 		let ret = 0;
 		let made = 0;
@@ -108,8 +110,8 @@ export function lead(test: LitmusTest, memory: Uint8Array, signal: Signal, kerne
 		rounds++;
 		const novel = tally.add(rounds);
 		if (novel) options.novel?.(rounds, novel);
-		if (performance.now() > told + 1000) {
-			told = performance.now();
+		if (now > told + every) {
+			told = now;
 			options.sofar?.(tally.all(), rounds);
 		}
 		for (let at = 0; at < opened.length; at++) {
