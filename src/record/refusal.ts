@@ -1,5 +1,5 @@
 /** Why programs cannot be recorded here, and what to do about it. */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { AT, type Native } from "../exec/native.js";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import { EPERM, ESRCH, errnoName } from "../kernel/errno.js";
@@ -50,7 +50,23 @@ export function obstacle(native: Native, release: string, read: (path: string) =
 	if (available < 0) return filters(-available);
 	const traced = native.call("ptrace", PTRACE_SEIZE, NOBODY, 0, 0);
 	if (traced !== -ESRCH) return ["this container or sandbox forbids ptrace", UNCONFINED];
+	if (simulated())
+		return ["/dev/iommu is a simulated one here, whose calls cannot be recorded from inside", "iommuctl exec --record FILE -- PROGRAM"];
 	return yama(read);
+}
+
+/** Whether this runs under `exec`: its filter takes the calls, and a tracer never sees them. */
+function simulated(): boolean {
+	try {
+		const fd = openSync("/dev/iommu", "r");
+		try {
+			return readlinkSync(`/proc/self/fd/${fd}`).startsWith("/memfd:");
+		} finally {
+			closeSync(fd);
+		}
+	} catch {
+		return false;
+	}
 }
 
 /** The error for a program that cannot be traced. */

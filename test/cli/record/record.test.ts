@@ -50,6 +50,13 @@ describe.skipIf(obstacle !== undefined)("record", () => {
 		});
 	});
 
+	test("under exec it says what to do instead, and leaves no file", () => {
+		const file = join(folder, "inside.jsonl");
+		const ran = iommuctlProcess(["exec", "--", process.execPath, bin, "record", file, "--", "true"]);
+		expect(ran).toMatchObject({ status: 3, stderr: expect.stringContaining("iommuctl exec --record FILE") });
+		expect(existsSync(file)).toBe(false);
+	});
+
 	test("a killed recorder takes the program with it", async () => {
 		const mark = `31${process.pid}`;
 		const running = spawn(process.execPath, [bin, "record", join(folder, "killed.jsonl"), "--", "sleep", mark], { stdio: "ignore" });

@@ -32,7 +32,7 @@ async function run({ args, options, io, err }: Invocation): Promise<Outcome> {
 		const { code } = error as NodeJS.ErrnoException;
 		throw code === undefined ? error : new UsageError(`${file} cannot be written: ${code}`);
 	}
-	const ended = await recordProgram({
+	const recording = recordProgram({
 		file: path,
 		header,
 		program,
@@ -45,6 +45,10 @@ async function run({ args, options, io, err }: Invocation): Promise<Outcome> {
 		env: io.env,
 		worker: new URL("recorder.cjs", import.meta.url),
 		stub: new URL("recorded.cjs", import.meta.url).pathname,
+	});
+	const ended = await recording.catch((error) => {
+		if (fresh) rmSync(path);
+		throw error;
 	});
 	if ("failed" in ended && fresh) rmSync(path);
 	if (!options.quiet && !("failed" in ended)) {
