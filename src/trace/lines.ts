@@ -4,10 +4,11 @@ import { createGunzip, gunzipSync } from "node:zlib";
 import { TraceError } from "./error.js";
 import { fileProblem } from "./file-problem.js";
 
-/** Complete lines, in order; the first has this number (from 1). */
+/** Complete lines, in order, as bytes. The first has this number (from 1); each ends before one of `ends`, where its newline is. */
 export interface LineBatch {
 	readonly first: number;
-	readonly lines: readonly string[];
+	readonly bytes: Buffer;
+	readonly ends: readonly number[];
 }
 
 const CHUNK = 64 * 1024;
@@ -30,30 +31,37 @@ export async function* readLines(file: string): AsyncGenerator<LineBatch> {
 	let line = 1;
 	let parts: Buffer[] = [];
 	let pending = 0;
-	const take = (last: Buffer): string => {
-		const text = pending === 0 ? last.toString() : Buffer.concat([...parts, last]).toString();
+	const take = (last: Buffer): LineBatch => {
+		const bytes = pending === 0 ? last : Buffer.concat([...parts, last]);
 		parts = [];
 		pending = 0;
-		return text;
+		const ends = endsOf(bytes);
+		const first = line;
+		line += ends.length;
+		return { first, bytes, ends };
 	};
 	try {
 		for await (const chunk of inflatedAtOnce(file) ?? inflated(opened(file))) {
 			const end = chunk.lastIndexOf(NEWLINE);
-			if (end >= 0) {
-				const lines = take(chunk.subarray(0, end)).split("\n");
-				yield { first: line, lines };
-				line += lines.length;
-			}
+			if (end >= 0) yield take(chunk.subarray(0, end));
 			const rest = chunk.subarray(end + 1);
 			if (rest.length === 0) continue;
 			parts.push(rest);
 			pending += rest.length;
 			if (pending > LONGEST_LINE) throw new TraceError(file, line, undefined, "line longer than 64 MiB");
 		}
-		if (pending > 0) yield { first: line, lines: [take(Buffer.alloc(0))] };
+		if (pending > 0) yield take(Buffer.alloc(0));
 	} catch (error) {
 		throw error instanceof TraceError ? error : describe(file, line, error as NodeJS.ErrnoException);
 	}
+}
+
+/** Where the lines end; the last one has no newline any more. */
+function endsOf(bytes: Buffer): number[] {
+	const ends: number[] = [];
+	for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) ends.push(at);
+	ends.push(bytes.length);
+	return ends;
 }
 
 function describe(file: string, line: number, error: NodeJS.ErrnoException): Error {
@@ -84,8 +92,14 @@ function inflatedAtOnce(file: string): Iterable<Buffer> | undefined {
 	}
 }
 
+/** The bytes in parts that end with a line, as far as lines are not longer than a part. */
 function* pieces(bytes: Buffer): Generator<Buffer> {
-	for (let at = 0; at < bytes.length; at += ROOM) yield bytes.subarray(at, at + ROOM);
+	for (let at = 0; at < bytes.length; ) {
+		const newline = bytes.lastIndexOf(NEWLINE, at + ROOM);
+		const end = newline < at ? Math.min(at + ROOM, bytes.length) : newline + 1;
+		yield bytes.subarray(at, end);
+		at = end;
+	}
 }
 
 /** Passes on plain bytes and inflates gzip. */

@@ -4,16 +4,17 @@ import { checkHeader, checkStep, FieldError } from "./check.js";
 import { TraceError } from "./error.js";
 import type { Step, TraceHeader } from "./format.js";
 import { findJsonFault } from "./json-column.js";
+import { LineTable } from "./line-table.js";
 import { readLines } from "./lines.js";
 import { pendingCall } from "./pending.js";
-import { requestOn } from "./requests.js";
+import { SeenStep } from "./seen-step.js";
 
 /** Called for each part of a trace. A FieldError thrown from here gets file, line and column. */
 export interface TraceVisitor {
 	header(header: TraceHeader): void;
 	/** false: its steps are skipped */
 	program(name: string, line: number): boolean;
-	step(step: Step, line: number): void;
+	step(step: Step, line: number, seen: SeenStep): void;
 	end(line: number): void;
 }
 
@@ -21,16 +22,20 @@ export interface TraceVisitor {
 export async function readTrace(file: string, visitor: TraceVisitor): Promise<void> {
 	const parser = new Parser(visitor);
 	let last = 0;
-	for await (const batch of readLines(file)) {
-		for (let i = 0; i < batch.lines.length; i++) {
-			const text = batch.lines[i];
+	for await (const { first, bytes, ends } of readLines(file)) {
+		let start = 0;
+		for (let i = 0; i < ends.length; i++) {
+			const end = ends[i];
 			try {
-				parser.line(text, batch.first + i);
+				parser.line(bytes, start, end, first + i);
 			} catch (error) {
-				throw error instanceof FieldError ? located(file, batch.first + i, text, error) : error;
+				throw error instanceof FieldError ? located(file, first + i, bytes.toString("utf8", start, end), error) : error;
 			}
+			start = end + 1;
 		}
-		last = batch.first + batch.lines.length - 1;
+		last = first + ends.length - 1;
+		// Until the event loop turns, everything that a WeakRef was made of stays in memory.
+		await new Promise((resolve) => setImmediate(resolve));
 	}
 	const missing = parser.unfinished();
 	if (missing) throw new TraceError(file, Math.max(last, 1), undefined, missing, parser.inProgram);
@@ -42,63 +47,32 @@ function located(file: string, line: number, text: string, error: FieldError): T
 	return new TraceError(file, line, at < 0 ? undefined : at + 1, error.message);
 }
 
-/**
- * Steps that were parsed and checked recently. Programs open the same files, map the same memory and make the same
- * calls again and again, so that most lines need not be checked again.
- */
-class SeenSteps {
-	static readonly #MOST_CHARACTERS = 1 << 20;
-	readonly #steps = new Map<string, Step>();
-	#characters = 0;
-
-	get(text: string): Step | undefined {
-		return this.#steps.get(text);
-	}
-
-	add(text: string, step: Step): void {
-		this.#characters += text.length;
-		if (this.#characters > SeenSteps.#MOST_CHARACTERS) {
-			this.#steps.clear();
-			this.#characters = text.length;
-		}
-		// A copy, because the line is a slice of a large text and would keep all of it in memory.
-		this.#steps.set(Buffer.from(text).toString(), step);
-	}
-}
-
 /** Names a program's ioctls by the file that they are made on, whichever of its names, or its number, the trace has. */
 class NamesByFile {
 	readonly #files = new DeviceFiles<string>();
-	/** by the step as it is written, of those that are renamed */
-	readonly #renamed = { context: new WeakMap<Step, Step>(), device: new WeakMap<Step, Step>() };
 
 	begin(): void {
 		this.#files.clear();
 	}
 
 	/** The step, or a copy of it with another name for its request. */
-	of(step: Step): Step {
-		if (step.op === "open") {
-			if (step.fd !== undefined) this.#files.opened(step.fd, step.path);
-			return step;
-		}
+	of(seen: SeenStep): Step {
+		const { step } = seen;
+		if (seen.plain) return step;
+		if (step.op === "open" && step.fd !== undefined) this.#files.opened(step.fd, step.path);
 		if (step.op !== "ioctl") return step;
 		if (step.ret_fd !== undefined) this.#files.returned(step.ret_fd);
-		const file = this.#files.kind(step.fd);
-		const request = requestOn(step.request, file);
-		if (request === step.request) return step;
-		let renamed = this.#renamed[file].get(step);
-		if (renamed === undefined) {
-			renamed = { ...step, request };
-			this.#renamed[file].set(step, renamed);
-		}
-		return renamed;
+		return seen.on(this.#files.kind(step.fd));
 	}
 }
 
 /** Tracks its place in the file: before the header, between programs, in one, or in one that is skipped. */
 class Parser {
-	readonly #seen = new SeenSteps();
+	/**
+	 * Steps that were parsed and checked recently. Programs open the same files, map the same memory and make the same
+	 * calls again and again, so that most lines need not be checked again.
+	 */
+	readonly #seen = new LineTable<SeenStep>();
 	readonly #names = new NamesByFile();
 	#state: "start" | "between" | "inside" | "skipping" = "start";
 	#name = "";
@@ -110,14 +84,16 @@ class Parser {
 		this.#visitor = visitor;
 	}
 
-	line(text: string, line: number): void {
+	/** A line: the bytes from `start` up to `end`, without its newline. */
+	line(bytes: Buffer, start: number, end: number, line: number): void {
 		if (this.#state === "inside") {
-			const seen = this.#seen.get(text);
+			const seen = this.#seen.find(bytes, start, end);
 			if (seen !== undefined) {
-				this.#visitor.step(this.#names.of(seen), line);
+				this.#step(seen, line);
 				return;
 			}
 		}
+		const text = bytes.toString("utf8", start, end);
 		if (text === "" || text.trim() === "") return;
 		if (this.#pending !== undefined) throw this.#pending.error;
 		const value = this.#parsed(text);
@@ -132,9 +108,14 @@ class Parser {
 			this.#state = "between";
 		} else if (this.#state === "inside") {
 			checkStep(value);
-			if (!value.pending) this.#seen.add(text, value);
-			this.#visitor.step(this.#names.of(value), line);
+			const seen = new SeenStep(value);
+			if (!value.pending) this.#seen.add(bytes, start, end, seen);
+			this.#step(seen, line);
 		}
+	}
+
+	#step(seen: SeenStep, line: number): void {
+		this.#visitor.step(this.#names.of(seen), line, seen);
 	}
 
 	/** A line's object; that of a call which never returned lacks its end, and nothing may follow it. */

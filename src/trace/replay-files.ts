@@ -8,6 +8,7 @@ import type { Step, TraceHeader } from "./format.js";
 import type { TraceVisitor } from "./reader.js";
 import { readTrace } from "./reader.js";
 import { ProgramReplay } from "./replayer.js";
+import type { SeenStep } from "./seen-step.js";
 
 /** Makes the machine that a trace's header names, and gives each program a kernel of its own on it. */
 export type KernelFactory = (header: TraceHeader) => () => Kernel;
@@ -160,10 +161,10 @@ class FileReplay implements TraceVisitor {
 		return true;
 	}
 
-	step(step: Step, line: number): void {
+	step(step: Step, line: number, seen: SeenStep): void {
 		const replay = this.#replay as ProgramReplay;
 		this.#number++;
-		const got = replay.run(step);
+		const got = replay.run(step, seen);
 		if (got !== undefined) this.#differs(step, line, recordedAnswer(step), got);
 		if (replay.blocked !== undefined) this.#place ??= { line, number: this.#number };
 	}

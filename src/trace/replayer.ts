@@ -32,8 +32,10 @@ import type {
 	WriteStep,
 } from "./format.js";
 import { hasAnswer } from "./format.js";
-import { sameHex, scratchBytes, scratchFromHex, toHex } from "./hex.js";
+import { holds, sameHex, scratchBytes, scratchCopy, scratchFromHex, toHex } from "./hex.js";
+import { type Prepared, PreparedIoctl, PreparedMemory } from "./prepared.js";
 import { requestNumber, requestStruct } from "./requests.js";
+import type { SeenStep } from "./seen-step.js";
 
 /** undefined: as recorded. Otherwise the new answer, for printing. */
 type Outcome = Answer | undefined;
@@ -66,8 +68,11 @@ export class ProgramReplay {
 		this.#kernel = kernel;
 	}
 
-	/** Makes a step's call; returns the answer if it differs from the recorded one. FieldError for a step that makes no sense here. */
-	run(step: Step): Answer | undefined {
+	/**
+	 * Makes a step's call; returns the answer if it differs from the recorded one. FieldError for a step that makes no sense here.
+	 * @param seen has the step decoded
+	 */
+	run(step: Step, seen?: SeenStep): Answer | undefined {
 		if (this.blocked !== undefined) {
 			if (hasAnswer(step)) this.notCompared++;
 			return undefined;
@@ -76,7 +81,8 @@ export class ProgramReplay {
 		if (step.pending) return undefined;
 		let outcome: Outcome;
 		try {
-			outcome = step.process === undefined ? this.#attempt(step) : this.#ofChild(step, step.process);
+			if (seen !== undefined) outcome = this.#prepared(step, seen.prepared);
+			else outcome = step.process === undefined ? this.#attempt(step) : this.#ofChild(step, step.process);
 		} catch (error) {
 			if (error instanceof FieldError) throw error;
 			outcome = { note: crash(error) };
@@ -148,6 +154,29 @@ export class ProgramReplay {
 		const child = this.#children.get(name);
 		if (child === undefined) throw new FieldError(field, `no earlier step made a process called ${JSON.stringify(name)}`);
 		return child;
+	}
+
+	#prepared(step: Step, call: Prepared): Outcome {
+		if (call instanceof PreparedIoctl) return this.#preparedIoctl(call);
+		if (call instanceof PreparedMemory) return call.peek ? this.#preparedPeek(call) : this.#preparedPoke(call);
+		return step.process === undefined ? this.#attempt(step) : this.#ofChild(step, step.process);
+	}
+
+	#preparedIoctl({ fd, request, ret: recorded, length, bytes: kept, arg, out }: PreparedIoctl): Outcome {
+		const bytes = scratchCopy(kept, arg, length);
+		const ret = this.#kernel.ioctl(this.#files.number(fd, "fd"), request, bytes);
+		return ret === recorded && holds(kept, out, bytes) ? undefined : { ret, bytes: bytes.toString("hex") };
+	}
+
+	#preparedPoke({ addr, length, bytes: kept, at }: PreparedMemory): Outcome {
+		return refused(this.#kernel.poke(addr, scratchCopy(kept, at, length)));
+	}
+
+	#preparedPeek({ addr, length, bytes: kept, at }: PreparedMemory): Outcome {
+		const bytes = scratchBytes(length);
+		const ret = this.#kernel.peek(addr, bytes);
+		if (ret < 0) return { ret };
+		return holds(kept, at, bytes) ? undefined : { bytes: bytes.toString("hex") };
 	}
 
 	#attempt(step: Step): Outcome {

@@ -11,7 +11,7 @@ async function all(file: string): Promise<{ lines: string[]; firsts: number[]; e
 		for await (const batch of readLines(file)) {
 			firsts.push(batch.first);
 			expect(batch.first).toBe(lines.length + 1);
-			lines.push(...batch.lines);
+			lines.push(...batch.ends.map((end, i) => batch.bytes.toString("utf8", i === 0 ? 0 : batch.ends[i - 1] + 1, end)));
 		}
 	} catch (error) {
 		return { lines, firsts, error: error as Error };

@@ -50,17 +50,26 @@ export function programOf(seed: number, steps = STEPS): SoakProgram {
 	return { machine, wild, steps: Array.from({ length: steps }, () => random.u32()) };
 }
 
-/** Runs random programs one after another until `calls` calls are made. Throws at the first failure. */
-export function soak(seed: number, calls: number): SoakResult {
+export interface SoakOptions {
+	/** whether to go on, asked after each program */
+	readonly goOn: (result: SoakResult) => boolean;
+	/** the most calls of the next program; the default is what a program makes */
+	readonly most?: (result: SoakResult) => number;
+}
+
+/** Runs random programs one after another. Throws at the first failure. */
+export async function soak(seed: number, { goOn, most = () => STEPS }: SoakOptions): Promise<SoakResult> {
 	const result: SoakResult = { calls: 0, programs: 0, succeeded: 0, slowest: { ms: 0, call: "", program: seed, step: 0 } };
-	for (let program = seed; result.calls < calls; program++) {
+	for (let program = seed; result.programs === 0 || goOn(result); program++) {
 		result.programs++;
-		const failure = runProgram(programOf(program, Math.min(STEPS, calls - result.calls)), (answer, ms, step) => {
+		const failure = runProgram(programOf(program, Math.min(STEPS, most(result))), (answer, ms, step) => {
 			result.calls++;
 			if (!answer.ret.startsWith("-")) result.succeeded++;
 			if (ms > result.slowest.ms) result.slowest = { ms, call: answer.call, program, step };
 		});
 		if (failure !== undefined) throw new Error(`program ${program}, step ${failure.step}: ${failure.problem}`);
+		// What a WeakRef was made for stays in memory until the event loop turns.
+		await new Promise((resolve) => setImmediate(resolve));
 	}
 	return result;
 }
