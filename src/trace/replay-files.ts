@@ -1,6 +1,7 @@
 /** Replays the programs of trace files and collects the report. */
 import { exitCode, InputError } from "../../structs/index.js";
 import type { Kernel } from "../kernel/kernel.js";
+import type { Why } from "../kernel/why.js";
 import type { Answer } from "./answer.js";
 import { recordedAnswer } from "./answer.js";
 import { TraceError } from "./error.js";
@@ -21,6 +22,8 @@ export interface ReplayOptions {
 	readonly max?: number;
 	/** called after each file */
 	readonly onFile?: (file: FileReport) => void;
+	/** called after each step with its answer, and with what the call did that its answer does not show */
+	readonly onStep?: (step: Step, answer: Answer, notes: readonly Why[]) => void;
 }
 
 /** One answer that differs from the recorded one. */
@@ -166,6 +169,7 @@ class FileReplay implements TraceVisitor {
 		this.#number++;
 		const got = replay.run(step, seen);
 		if (got !== undefined) this.#differs(step, line, recordedAnswer(step), got);
+		this.#options.onStep?.(step, got ?? replay.explained(recordedAnswer(step)), replay.notes());
 		if (replay.blocked !== undefined) this.#place ??= { line, number: this.#number };
 	}
 

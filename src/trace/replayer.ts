@@ -94,12 +94,12 @@ export class ProgramReplay {
 		if (hasAnswer(step)) this.steps++;
 		if (outcome === undefined) return undefined;
 		this.differing++;
-		return this.#explained(outcome);
+		return this.explained(outcome);
 	}
 
 	/** Makes a step's call; returns its answer, whatever was recorded, and why it failed where the kernel can tell. */
 	answer(step: Step): Answer {
-		return this.run(step) ?? this.#explained(recordedAnswer(step));
+		return this.run(step) ?? this.explained(recordedAnswer(step));
 	}
 
 	/** What the last call did that its answer does not show. */
@@ -108,7 +108,7 @@ export class ProgramReplay {
 	}
 
 	/** The answer to the last call with its reason. */
-	#explained(answer: Answer): Answer {
+	explained(answer: Answer): Answer {
 		const why = isFailure(answer) && explains(this.#kernel) ? this.#kernel.why(answer.ret) : undefined;
 		return why === undefined ? answer : { ...answer, why };
 	}

@@ -72,7 +72,8 @@ export function run(page: Page, folder = temporaryFolder()): Map<Block, string> 
 	prepare(page, folder);
 	const consoles = page.blocks.filter(({ language }) => language === "console");
 	const commands = consoles.flatMap(commandsOf);
-	const script = ["exec 2>&1", ...commands.flatMap((command) => ["printf '\\0'", command]), "iommuctl session stop --all >/dev/null 2>&1"];
+	const script = ["exec 2>&1", ...commands.flatMap((command) => ["printf '\\0'", command])];
+	if (commands.some((command) => command.includes("session"))) script.push("iommuctl session stop --all >/dev/null 2>&1");
 	const { stdout } = spawnSync("bash", ["-c", script.join("\n")], {
 		cwd: folder,
 		encoding: "utf8",

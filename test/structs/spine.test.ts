@@ -30,11 +30,11 @@ function programWith(text: string): ts.Program {
 	return ts.createProgram(concerned, options, overlaid);
 }
 
-/** What the type checker finds wrong, by file. */
-function mistakes(text: string): Map<string, string[]> {
+/** What the type checker finds wrong in these files, by file. */
+function mistakes(text: string, files: readonly string[]): Map<string, string[]> {
 	const program = programWith(text);
 	const found = new Map<string, string[]>();
-	for (const name of concerned) {
+	for (const name of files) {
 		const errors = program.getSemanticDiagnostics(program.getSourceFile(name)).map(({ messageText }) => messageText);
 		if (errors.length > 0)
 			found.set(
@@ -51,10 +51,9 @@ describe("a call that only the table has", () => {
 	const row = 'IOMMU_SPINE: call("IOMMU_SPINE", 0x96, iommu_destroy, { since: "7.4" }),';
 	const added = asItIs.replace("\tIOMMU_TEST_CMD: call(", `\t${row}\n\tIOMMU_TEST_CMD: call(`);
 
-	test("the sources have no errors without it, and with it each place that lacks it is named", { timeout: 120_000 }, () => {
-		expect(Object.fromEntries(mistakes(asItIs))).toEqual({});
+	test("each place that lacks it is named, and the sources have no errors without it", { timeout: 120_000 }, () => {
 		expect(added).not.toBe(asItIs);
-		const found = mistakes(added);
+		const found = mistakes(added, concerned);
 		expect([...found.keys()].sort()).toEqual([
 			"src/cli/graph/track.ts",
 			"src/client/iommu.ts",
@@ -64,6 +63,9 @@ describe("a call that only the table has", () => {
 			"src/trace/export/syz-calls.ts",
 		]);
 		for (const [file, [message]] of found) expect(message, file).toContain("IOMMU_SPINE");
+		// What has no errors with it has none without it.
+		const wrong = [...found.keys()].map((name) => root + name);
+		expect(Object.fromEntries(mistakes(asItIs, wrong))).toEqual({});
 	});
 });
 

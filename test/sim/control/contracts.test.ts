@@ -1,22 +1,15 @@
-/** Tests the contract against the recorded answers of real kernels, and against the page that is made of it. */
-import { readdirSync, readFileSync } from "node:fs";
+/** Tests the contract against the uAPI and the page that is made of it; test/trace/golden.test.ts compares it with recorded answers. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { contractShare } from "../../../src/sim/control/contract-page.js";
 import { contracts } from "../../../src/sim/control/contracts.js";
-import witnesses from "../../../src/sim/control/witnesses.json" with { type: "json" };
-import { createSim } from "../../../src/sim/index.js";
 import { vendors } from "../../../src/sim/vendors/registry.js";
-import { answersByCheck } from "../../../src/trace/tools/witnesses.js";
 import { ioctls } from "../../../structs/index.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const golden = join(root, "test/fixtures/golden");
 const calls = contracts(vendors);
-const known = new Set(
-	calls.flatMap(({ id, checks }) => checks.map(({ check, errno }) => (errno === 0 ? `notes${check.slice(id.length)}` : check))),
-);
 /** /dev/iommu answers them as it does any number that it does not know: ioctl.unknown-command. */
 const unknownThere = ["VFIO_IOMMU_ENABLE", "VFIO_IOMMU_DISABLE", "VFIO_IOMMU_DIRTY_PAGES"];
 
@@ -34,19 +27,6 @@ describe("the contract", () => {
 			for (const { rule, text, source } of checks) for (const words of [rule, text, source]) expect(words).not.toBe("");
 		},
 	);
-
-	test("explains every errno that the golden traces contain, with checks that it lists, as often as is written", async () => {
-		const names = readdirSync(golden, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".gz"));
-		const files = names.sort().map((name) => join(golden, name));
-		const answers = await answersByCheck(files, (header) => {
-			const sim = createSim({ header });
-			return () => sim.newProcess();
-		});
-		expect(answers.get("") ?? 0).toBe(0);
-		expect([...answers.keys()].filter((check) => !known.has(check))).toEqual([]);
-		// npm run contract writes the counts.
-		expect(Object.fromEntries(answers)).toEqual(witnesses.answers);
-	}, 120_000);
 
 	test("is witnessed to at least 97 %, and its page is as it is", () => {
 		const { page, checks, witnessed } = contractShare();

@@ -1,15 +1,12 @@
 /** Tests of the commands that work on traces. */
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { iommuctl as run } from "../../cli/cli.js";
 import { temporaryFile, temporaryFolder, traceFile } from "../files.js";
 import { destroy, ioasAlloc, ioasMap, mmap, open } from "./fixtures.js";
 
-const iommuctl = (...args: string[]) => {
-	const { status, stdout, stderr } = spawnSync(process.execPath, ["bin/iommuctl.js", ...args], { encoding: "utf8" });
-	return { status, stdout, stderr };
-};
+const iommuctl = (...args: string[]) => run(args);
 
 const good = [open(), mmap(), ioasAlloc(), ioasMap({})];
 const wrong = destroy(1, { ret: -1, errno: "EBUSY" });
