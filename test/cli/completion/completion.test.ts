@@ -69,7 +69,7 @@ describe("what may stand at the cursor", () => {
 		[["ioas", "alloc", "--expect", "EEX"], ["EEXIST"]],
 		[
 			["run", "x.iommu", "--format", ""],
-			["ktap", "junit", "json"],
+			["ktap", "junit", "json", "kcidb"],
 		],
 		[["machine", "show", "v"], ["vtd"]],
 		[["raw", "IOAS_M"], []],

@@ -59,7 +59,7 @@ const campaign = fc.constantFrom("suite" as const, "case" as const).chain((each)
 );
 
 function written(format: Format, about: Campaign, units: readonly Unit[]): string {
-	const reporter = campaignReporter(format);
+	const reporter = campaignReporter(format, {});
 	return reporter.start(about) + units.map((unit) => reporter.one(unit)).join("") + reporter.end(worst(units.map(({ exit }) => exit)));
 }
 

@@ -4,6 +4,7 @@ import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { table } from "../../frame/text.js";
 import { caseOptions } from "./cases/options.js";
 import type { Format } from "./formats/index.js";
+import { formatOptions } from "./formats/options.js";
 
 /** `run --list`: the scripts that iommuctl comes with. */
 async function list({ common, io, out }: Invocation): Promise<Outcome> {
@@ -33,7 +34,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	if (args.length === 0) throw new UsageError("FILE is missing", "a script, - for stdin, or example:NAME (run --list shows them)");
 	const format = options.format as Format | undefined;
 	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} cannot both be given`);
-	if (args.length > 1 || options.shard !== undefined || options.resume !== undefined)
+	if (args.length > 1 || options.shard !== undefined || options.resume !== undefined || format === "kcidb")
 		return await (await import("./script/several.js")).runSeveral(inv, format);
 	const { runOne } = await import("./script/one.js");
 	if (format === undefined) return { exit: await runOne(inv, args[0]), errno: 0 };
@@ -92,11 +93,7 @@ const family: Family = {
 				{ flags: "--var <name=value>", doc: "give $name a value before the script starts", repeat: true },
 				{ flags: "--seed <n>", doc: "on the simulated kernel: whose turn it is in `parallel` is random, and the same for the same number" },
 				{ flags: "--keep-going", doc: "go on after a command that failed; exit 1 at the end" },
-				{
-					flags: "--format <format>",
-					doc: "a case for each line: ktap, junit, or json in one document",
-					choices: ["ktap", "junit", "json"],
-				},
+				...formatOptions("a case for each line"),
 				...caseOptions,
 			],
 			groups: ["kernel", "fd", "quiet"],

@@ -3,23 +3,29 @@ import type { CampaignReporter } from "./campaign.js";
 import type { Reporter } from "./case.js";
 import { json, jsonCampaign } from "./json.js";
 import { junit, junitCampaign } from "./junit.js";
+import { kcidbCampaign, kcidbOptions } from "./kcidb.js";
 import { ktap } from "./ktap.js";
 import { ktapCampaign } from "./ktap-campaign.js";
 
-export const formats = ["ktap", "junit", "json"] as const;
+/** Of one script's lines. */
+export const lineFormats = ["ktap", "junit", "json"] as const;
+export type LineFormat = (typeof lineFormats)[number];
+
+/** Of many cases. */
+export const formats = [...lineFormats, "kcidb"] as const;
 export type Format = (typeof formats)[number];
 
-const makers: Readonly<Record<Format, readonly [() => Reporter, () => CampaignReporter]>> = {
+const makers: Readonly<Record<LineFormat, readonly [() => Reporter, () => CampaignReporter]>> = {
 	ktap: [ktap, ktapCampaign],
 	junit: [junit, junitCampaign],
 	json: [json, jsonCampaign],
 };
 
-/** Of one script's lines. */
-export const reporterFor = (format: Format): Reporter => makers[format][0]();
+export const reporterFor = (format: LineFormat): Reporter => makers[format][0]();
 
-/** Of many cases. */
-export const campaignReporter = (format: Format): CampaignReporter => makers[format][1]();
+/** @param options of the command line: --origin and --build @throws UsageError */
+export const campaignReporter = (format: Format, options: Readonly<Record<string, unknown>>): CampaignReporter =>
+	format === "kcidb" ? kcidbCampaign(kcidbOptions(options)) : makers[format][1]();
 
 export { type Campaign, type CampaignReporter, namedFiles, singleUnit, type Unit } from "./campaign.js";
 export { type Case, type Group, headingOf, type Reporter, type Suite, titleOf } from "./case.js";

@@ -5,11 +5,11 @@ import { exitCode, UsageError } from "../../../frame/exit.js";
 import { isHeading } from "../script/line.js";
 import type { ObservedResult } from "../script/observe.js";
 import { type RunOptions, runStatements } from "../script/runner.js";
-import { type Case, type Format, type Group, headingOf, type Reporter, titleOf } from "./index.js";
+import { type Case, type Group, headingOf, type LineFormat, type Reporter, titleOf } from "./index.js";
 
 /** Where a script's lines are reported as cases. */
 export interface Reported {
-	readonly format: Format;
+	readonly format: LineFormat;
 	readonly reporter: Reporter;
 }
 

@@ -4,6 +4,7 @@ import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js
 import { smallNumber } from "../../../frame/small-number.js";
 import { caseOptions } from "../cases/options.js";
 import type { Format } from "../formats/index.js";
+import { formatOptions } from "../formats/options.js";
 import type { Writer } from "./report.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
@@ -112,7 +113,7 @@ const family: Family = {
 					value: "file",
 					doc: "write a C program with POSIX threads that races the calls and prints the same histogram; - is stdout",
 				},
-				{ flags: "--format <format>", doc: "a case for each test", choices: ["ktap", "junit", "json"] },
+				...formatOptions("a case for each test"),
 				...caseOptions,
 			],
 			groups: ["kernel", "own-kernel", "quiet"],

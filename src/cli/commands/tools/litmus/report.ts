@@ -41,8 +41,8 @@ export function writerFor(inv: Invocation, options: WriterOptions): Writer {
 }
 
 /** Cases for CI. */
-function reported({ args, io }: Invocation, { kernel, which, count, note }: WriterOptions, format: Format): Writer {
-	const reporter = campaignReporter(format);
+function reported({ args, io, options }: Invocation, { kernel, which, count, note }: WriterOptions, format: Format): Writer {
+	const reporter = campaignReporter(format, options);
 	io.stdout.write(reporter.start({ command: "litmus", file: namedFiles(args), kernel, which, count, note, each: "case" }));
 	return {
 		one: ({ unit }) => io.stdout.write(reporter.one(unit)),

@@ -9,6 +9,7 @@ import { iommuPath } from "../../../frame/kernel-choice.js";
 import { smallNumber } from "../../../frame/small-number.js";
 import { caseOptions } from "../cases/options.js";
 import type { Format } from "../formats/index.js";
+import { formatOptions } from "../formats/options.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, options, common, io, out, err } = inv;
@@ -42,7 +43,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	if (!common.json && !common.quiet) io.stderr.write(`${err.faint(`kernel: ${factory.which}`)}\n`);
 	const { positions, note } = cases;
 	const { campaignReporter, namedFiles } = await import("../formats/index.js");
-	const reporter = format && campaignReporter(format);
+	const reporter = format && campaignReporter(format, options);
 	const { kind, which } = factory;
 	if (reporter)
 		io.stdout.write(
@@ -122,7 +123,7 @@ const family: Family = {
 			options: () => [
 				{ flags: "--max <n>", doc: "show this many differences (10)" },
 				{ flags: "--program <name>", doc: "run only this program" },
-				{ flags: "--format <format>", doc: "a case for each file", choices: ["ktap", "junit", "json"] },
+				...formatOptions("a case for each file"),
 				...caseOptions,
 			],
 			groups: ["kernel", "own-kernel", "quiet"],

@@ -25,7 +25,10 @@ interface Ran {
 export async function runSeveral(inv: Invocation, format: Format | undefined): Promise<Outcome> {
 	const { args, common, context, io, out } = inv;
 	if (!inv.owns)
-		throw new UsageError("several scripts have a kernel each", "give one file here, or run them outside of a script or session");
+		throw new UsageError(
+			"several scripts have a kernel each, as with --shard, --resume and kcidb",
+			"run them outside of a script or session",
+		);
 	const names = [...new Set(args.map((file) => (file === "-" ? file : normalize(file))))];
 	const { kernel, which } = await context.handle();
 	const cases = await casesOf<Ran>(inv, {
@@ -36,7 +39,7 @@ export async function runSeveral(inv: Invocation, format: Format | undefined): P
 	});
 	await announce(inv);
 	const count = cases.positions.length;
-	const reporter = format === undefined ? undefined : campaignReporter(format);
+	const reporter = format === undefined ? undefined : campaignReporter(format, inv.options);
 	const { note } = cases;
 	if (reporter)
 		io.stdout.write(reporter.start({ command: "run", file: namedFiles(args), kernel: kernel.kind, which, count, each: "suite", note }));
@@ -92,7 +95,7 @@ async function ran(inv: Invocation, file: string, format: Format | undefined): P
 	const own = { ...inv, ...paint, io, context };
 	const ended = async (): Promise<number> => {
 		try {
-			return await runOne(own, file, format && { format, reporter });
+			return await runOne(own, file, format && { format: format === "json" ? format : "ktap", reporter });
 		} catch (error) {
 			return reportProblem(error, io, own.err, inv.common.json && format === undefined);
 		} finally {
