@@ -70,6 +70,11 @@ export const families: readonly FamilyEntry[] = [
 			async () => (await import("./commands/tools/compare.js")).default,
 		),
 		entry(
+			"fuzz",
+			"random programs on two kernels until they answer differently",
+			async () => (await import("./commands/tools/fuzz/command.js")).default,
+		),
+		entry(
 			"fail-nth",
 			"run a script with its nth allocation failing, for every n",
 			async () => (await import("./commands/tools/fail-nth/command.js")).default,

@@ -83,6 +83,12 @@ export class RandomProgram {
 		return answer("peek", kernel.peek(known.address(random), bytes), bytes);
 	}
 
+	/** The program ends, and its children before it. */
+	exit(): void {
+		for (const process of this.#processes.splice(1)) process.exit();
+		this.kernel.exit();
+	}
+
 	/** Usually the program itself. Children are born and end here. */
 	#process(random: Random): Kernel {
 		const all = this.#processes;

@@ -1,6 +1,10 @@
 /** Traces: recorded programs, the calls they made and what the kernel answered. */
+export { type Answer, answerJson, recordedAnswer, sameAnswer } from "./answer.js";
+export { FieldError } from "./check.js";
+export { describeAnswers } from "./describe.js";
+export { errnoName } from "./errno-names.js";
 export { TraceError } from "./error.js";
-export type { Step, TraceHeader } from "./format.js";
+export type { IoctlStep, Step, TraceHeader } from "./format.js";
 export { hasAnswer, TRACE_VERSION } from "./format.js";
 export type { TraceVisitor } from "./reader.js";
 export { readTrace } from "./reader.js";
@@ -11,4 +15,6 @@ export { joinReports, replayExitCode, replayFiles } from "./replay-files.js";
 export { ProgramReplay } from "./replayer.js";
 export type { FormatOptions } from "./report.js";
 export { formatReport, reportToJson } from "./report.js";
+export { requestStruct } from "./requests.js";
+export { leavesOf, wholeStruct } from "./tools/fields.js";
 export { TraceWriter } from "./writer.js";

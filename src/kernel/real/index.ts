@@ -8,6 +8,7 @@ export { Channel } from "./child/channel.js";
 export { ParentProcess } from "./child/parent.js";
 export { serveKernel } from "./child/serve.js";
 export { type Started, startProcess } from "./child/start.js";
+export { type Counters, readCounters } from "./counters.js";
 export { openDmaBuffers } from "./dma-buffers.js";
 export type { FfiLoader } from "./ffi.js";
 export { checkGivenFile } from "./given-file.js";

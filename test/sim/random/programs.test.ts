@@ -1,12 +1,13 @@
 /** Runs random programs on the simulated kernel and checks its invariants. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { vfioPaths } from "../../../src/fuzz/board.js";
 import { type Answer, RandomProgram } from "../../../src/fuzz/program.js";
 import { Random } from "../../../src/fuzz/random.js";
 import { createSim } from "../../../src/sim/index.js";
 import { BUILTIN_MACHINES, checkMachine } from "../../../src/sim/vendors/machines.js";
 import { RELEASES } from "../../../structs/index.js";
-import { programOf, runProgram, soak, vfioPaths } from "./soak.js";
+import { programOf, runProgram, soak } from "./soak.js";
 
 const steps = fc.array(fc.integer({ min: 0 }), { minLength: 1, maxLength: 400, size: "max" });
 const release = fc.constantFrom(undefined, undefined, ...RELEASES);

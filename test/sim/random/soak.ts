@@ -1,8 +1,9 @@
 /** Runs random programs at length, and reduces one that fails. */
 
+import { vfioPaths } from "../../../src/fuzz/board.js";
 import { type Answer, RandomProgram } from "../../../src/fuzz/program.js";
 import { Random } from "../../../src/fuzz/random.js";
-import { createSim, type Sim, type SimProcess } from "../../../src/sim/index.js";
+import { createSim, type SimProcess } from "../../../src/sim/index.js";
 import type { IommufdContext } from "../../../src/sim/iommufd/context.js";
 import { Ioas } from "../../../src/sim/iommufd/ioas.js";
 import type { MemoryObject } from "../../../src/sim/memory/memory-object.js";
@@ -146,11 +147,4 @@ function watchMemory({ system }: SimProcess): MemoryObject[] {
 		return object;
 	};
 	return objects;
-}
-
-/** The paths that a program on the machine may open; undefined without VFIO devices. */
-export function vfioPaths(sim: Sim): string[] | undefined {
-	if (sim.vfio === undefined) return undefined;
-	const devices = [...sim.vfio.devices.keys()].map((name) => `/dev/vfio/devices/${name}`);
-	return [...devices, ...devices, "/dev/vfio/vfio", "/dev/vfio/1", "/dev/vfio/2"];
 }

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { replacedRequests } from "../../../../structs/index.js";
 import { CURRENT_RELEASE } from "../../../../structs/release.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
+import type { Machine } from "../../../sim/index.js";
 import type { KernelFactory } from "../../../trace/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
@@ -15,6 +16,8 @@ export interface NamedKernel {
 	readonly name: string;
 	/** a machine, and what starts programs on it */
 	readonly kernel: KernelFactory;
+	/** the machine that its settings name */
+	readonly machine?: Machine;
 }
 
 /**
@@ -51,7 +54,7 @@ export async function kernelNamed(text: string, option: string, cwd: string, ofT
 		const sim = createSim({ header, machine, uapi: own, replaced: replacedRequests() });
 		return () => sim.newProcess();
 	};
-	return { name: text, kernel };
+	return { name: text, kernel, ...(machine !== undefined && { machine }) };
 }
 
 /** `uapi=6.12,vtd-inv-v10,machine=vtd`: a word without `=` is one more value for the key before it. */

@@ -6,11 +6,18 @@ const finding =
 	/\b(?:WARNING:|BUG:|KASAN|KCSAN|KMSAN|UBSAN|possible (?:circular|recursive) locking|inconsistent lock state|refcount_t:|general protection fault|INFO: task .* blocked|rcu.*detected stalls|Oops|page allocation failure)/;
 /** Log lines that are kept, at most. */
 const MOST = 20;
+/** Lines that tell of one finding, at most. */
+const MOST_CONTEXT = 40;
 
 /** The log from here on. */
 export class KernelLog {
 	#fd: number | undefined;
 	#problem: string | undefined;
+
+	/** why the log cannot be read */
+	get problem(): string | undefined {
+		return this.#problem;
+	}
 
 	/** @param path in tests another file */
 	constructor(path = "/dev/kmsg") {
@@ -22,6 +29,14 @@ export class KernelLog {
 		} catch (error) {
 			this.#problem = `${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`;
 		}
+	}
+
+	/** What came since the last time, from the first finding on, at most `MOST_CONTEXT` lines; empty if there was none. The log stays open. */
+	next(): string[] {
+		if (this.#fd === undefined) return [];
+		const lines: string[] = [];
+		for (const record of this.#records()) if ((lines.length > 0 || finding.test(record)) && lines.length < MOST_CONTEXT) lines.push(record);
+		return lines;
 	}
 
 	/** What came since, and closes the log. */

@@ -1,0 +1,104 @@
+/** Reduces what was found to the fewest steps, on the kernels that showed it. */
+import { type Answer, FieldError, ProgramReplay, recording, type Step } from "../trace/index.js";
+import { minimize } from "../trace/tools/index.js";
+import { type Difference, differenceOf, type Side } from "./sides.js";
+import { type Signature, signatureKey, signatureOf, warningSignature } from "./signature.js";
+
+export interface Finding {
+	readonly seed: number;
+	/** the program's number */
+	readonly program: number;
+	readonly signature: Signature;
+	/** the fewest steps that show it, with the right side's answers */
+	readonly steps: readonly Step[];
+	/** how many steps the program had */
+	readonly whole: number;
+	/** the last of the steps and both answers; with the reason, where a simulated kernel gave one */
+	readonly difference?: { readonly left: Answer; readonly right: Answer };
+	/** what the kernel's log said, or what was left behind */
+	readonly lines?: readonly string[];
+}
+
+export type Found = Omit<Finding, "seed" | "program">;
+
+/** The difference in as few steps as show it; undefined if it does not come again. */
+export async function reducedDifference(steps: readonly Step[], found: Difference, left: Side, right: Side): Promise<Found | undefined> {
+	const signature = signatureOf(found);
+	const key = signatureKey(signature);
+	const again = (part: readonly Step[]): Difference | undefined => {
+		const difference = differenceOf(part, left, right);
+		return difference !== undefined && signatureKey(signatureOf(difference)) === key ? difference : undefined;
+	};
+	const least = await minimize(
+		steps.slice(0, found.at + 1),
+		(part) => again(part) !== undefined,
+		() => left.open(),
+	);
+	const difference = least && again(least.steps);
+	if (least === undefined || difference === undefined) return undefined;
+	return {
+		signature,
+		whole: steps.length,
+		steps: recordedOn(least.steps, right),
+		difference: { left: difference.left, right: difference.right },
+	};
+}
+
+/** A line of the kernel's log that the steps lead to, in as few steps; all of them if it does not come again. */
+export async function reducedWarning(steps: readonly Step[], lines: readonly string[], left: Side, right: Side): Promise<Found> {
+	const signature = warningSignature(lines[0]);
+	const key = signatureKey(signature);
+	let last = lines;
+	const again = (part: readonly Step[]): boolean => {
+		right.again?.();
+		right.warnings?.();
+		if (!runs(part, right)) return false;
+		const now = right.warnings?.() ?? [];
+		const same = now.filter((line) => signatureKey(warningSignature(line)) === key);
+		if (same.length > 0) last = now;
+		return same.length > 0;
+	};
+	const least = await minimize(steps, again, () => left.open());
+	return { signature, whole: steps.length, steps: recordedOn(least?.steps ?? steps, right), lines: last };
+}
+
+/** What the right side keeps behind a program and the left one does not, in as few steps; undefined if that does not come again. */
+export async function reducedLeftovers(steps: readonly Step[], left: Side, right: Side): Promise<Found | undefined> {
+	let lines: readonly string[] = [];
+	const again = (part: readonly Step[]): boolean => {
+		if (!runs(part, left) || !runs(part, right)) return false;
+		const expected = left.leftovers?.() ?? [];
+		const now = (right.leftovers?.() ?? []).filter((line) => !expected.includes(line));
+		if (now.length > 0) lines = now;
+		return now.length > 0;
+	};
+	const least = await minimize(steps, again, () => left.open());
+	if (least === undefined) return undefined;
+	return { signature: { kind: "leak", call: "objects" }, whole: steps.length, steps: recordedOn(least.steps, right), lines };
+}
+
+/** Makes the steps' calls; false if they are not a program. */
+export function runs(steps: readonly Step[], side: Side): boolean {
+	const replay = new ProgramReplay(side.open());
+	try {
+		for (const step of steps) replay.run(step);
+		return true;
+	} catch (error) {
+		if (error instanceof FieldError) return false;
+		throw error;
+	} finally {
+		replay.end();
+	}
+}
+
+/** The steps with this side's answers. */
+export function recordedOn(steps: readonly Step[], side: Side): Step[] {
+	const recorded: Step[] = [];
+	const replay = new ProgramReplay(recording(side.open(), { step: (step) => recorded.push(step), end: () => {} }));
+	try {
+		for (const step of steps) replay.run(step);
+	} finally {
+		replay.end();
+	}
+	return recorded;
+}

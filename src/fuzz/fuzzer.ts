@@ -1,0 +1,118 @@
+/** Runs the programs of a campaign on both sides, one at a time, and reports what is new. */
+import { FieldError, type Step } from "../trace/index.js";
+import { withoutOrphans } from "../trace/tools/index.js";
+import type { Campaign, FuzzProgram } from "./campaign.js";
+import { type Finding, type Found, reducedDifference, reducedLeftovers, reducedWarning } from "./finding.js";
+import { type KnownDifference, knownAs } from "./known-differences.js";
+import { Leaks } from "./leaks.js";
+import { type Difference, firstDifference, type Side } from "./sides.js";
+import { type Signature, signatureKey, signatureOf, warningSignature } from "./signature.js";
+
+/** How many differences of one program are looked at: each is taken out, and the rest compared. */
+const MOST = 8;
+
+export interface FuzzerOptions {
+	readonly campaign: Campaign;
+	readonly left: Side;
+	/** whether the left side answers as the kernel does that programs are drawn on: then they need not run on it again */
+	readonly leftDrew: boolean;
+	readonly right: Side;
+	readonly known?: readonly KnownDifference[];
+	/** called before a program runs on the right side, which it may bring down */
+	readonly before?: (program: FuzzProgram) => void;
+}
+
+export interface ProgramResult {
+	readonly program: FuzzProgram;
+	/** new ones */
+	readonly findings: readonly Finding[];
+	/** how often each known one came */
+	readonly known: readonly KnownDifference[];
+	/** those that an earlier program of this run showed */
+	readonly repeated: readonly Signature[];
+}
+
+/** A result on its way. */
+interface Collected extends ProgramResult {
+	readonly findings: Finding[];
+	readonly known: KnownDifference[];
+	readonly repeated: Signature[];
+}
+
+export class Fuzzer {
+	readonly #options: FuzzerOptions;
+	readonly #seen = new Set<string>();
+	readonly #leaks: Leaks | undefined;
+
+	constructor(options: FuzzerOptions) {
+		this.#options = options;
+		const { left, right } = options;
+		const { counters } = right;
+		if (counters !== undefined) this.#leaks = new Leaks(left, { ...right, counters });
+	}
+
+	/** Runs the program of this number. What earlier programs of this run showed is only counted; otherwise the result depends on nothing else. */
+	async run(number: number): Promise<ProgramResult> {
+		const { campaign, left, leftDrew, right } = this.#options;
+		const program = campaign.program(number);
+		this.#options.before?.(program);
+		const result: Collected = { program, findings: [], known: [], repeated: [] };
+		let { steps } = program;
+		for (let round = 0; round < MOST; round++) {
+			right.warnings?.();
+			const difference = this.#difference(steps, round === 0 && leftDrew ? undefined : left);
+			const lines = right.warnings?.() ?? [];
+			if (lines.length > 0 && this.#isNew(result, warningSignature(lines[0])))
+				this.#add(result, await reducedWarning(steps.slice(0, difference?.at), lines, left, right));
+			if (difference === undefined) {
+				if (round === 0) await this.#leftovers(result, program);
+				break;
+			}
+			if (this.#isNew(result, signatureOf(difference))) this.#add(result, await reducedDifference(steps, difference, left, right));
+			if (difference.step === undefined) break;
+			steps = withoutOrphans(steps.toSpliced(difference.at, 1));
+		}
+		const leak = await this.#leaks?.after(program);
+		if (leak !== undefined && this.#isNew(result, leak.signature)) this.#add(result, leak);
+		return result;
+	}
+
+	/** What the right side, if it can be asked, kept of a program that it answered as it should. */
+	async #leftovers(result: Collected, program: FuzzProgram): Promise<void> {
+		const { left, right } = this.#options;
+		const kept = right.leftovers?.() ?? [];
+		if (right.leftovers === undefined || kept.join() === program.leftovers.join()) return;
+		const found = await reducedLeftovers(program.steps, left, right);
+		if (found !== undefined && this.#isNew(result, found.signature)) this.#add(result, found);
+	}
+
+	#difference(steps: readonly Step[], left: Side | undefined): Difference | undefined {
+		try {
+			return firstDifference(steps, left, this.#options.right);
+		} catch (error) {
+			// Without a step that differed, the rest need not be a program.
+			if (error instanceof FieldError) return undefined;
+			throw error;
+		}
+	}
+
+	#add({ findings, program }: Collected, found: Found | undefined): void {
+		if (found !== undefined) findings.push({ seed: program.seed, program: program.number, ...found });
+	}
+
+	/** Whether it is neither known nor was seen before; otherwise it is counted. */
+	#isNew(result: Collected, signature: Signature): boolean {
+		const known = knownAs(this.#options.known ?? [], signature);
+		if (known !== undefined) {
+			result.known.push(known);
+			return false;
+		}
+		const key = signatureKey(signature);
+		if (this.#seen.has(key)) {
+			result.repeated.push(signature);
+			return false;
+		}
+		this.#seen.add(key);
+		return true;
+	}
+}

@@ -1,0 +1,108 @@
+/** Looks for what programs leave behind on a kernel that cannot be inspected: open files, locked memory, slab. */
+import { minimize } from "../trace/tools/index.js";
+import type { FuzzProgram } from "./campaign.js";
+import { type Found, recordedOn, runs } from "./finding.js";
+import type { Side } from "./sides.js";
+
+/** What a kernel counts. Of all that runs on the machine, so a growth counts only where it goes with a program. */
+export interface Counters {
+	/** open files of the whole machine; a kernel may be some dozens behind */
+	readonly files: number;
+	/** locked and pinned memory of this process, in KiB */
+	readonly locked: number;
+	/** memory of the kernel's own that cannot be taken back, in KiB */
+	readonly slab: number;
+}
+
+/** Programs between two looks at what is counted inexactly. */
+export const ROUND = 64;
+/** How far the count of files may be off: each CPU keeps some for itself. */
+const SLACK = 128;
+/** How often a program is run to see whether it leaks. */
+const REPEATS = 300;
+/** So many rounds in a row, each by so many KiB, are a growth that no program explains. */
+const ROUNDS = 8;
+const GROWTH = 1024;
+
+export class Leaks {
+	readonly #left: Side;
+	readonly #right: Side;
+	readonly #count: () => Counters;
+	#base: Counters;
+	#slab: number;
+	#growing = 0;
+	#round: FuzzProgram[] = [];
+
+	/** @param right counts */
+	constructor(left: Side, right: Side & { counters(): Counters }) {
+		this.#left = left;
+		this.#right = right;
+		this.#count = () => right.counters();
+		this.#base = this.#count();
+		this.#slab = this.#base.slab;
+	}
+
+	/** To be called after every program. @returns what it leaks */
+	async after(program: FuzzProgram): Promise<Found | undefined> {
+		const now = this.#count();
+		// What the simulated kernel keeps behind a program, such as a context that maps its own file, is no news.
+		if (program.leftovers.length > 0) {
+			this.#base = { ...now, files: Math.max(now.files, this.#base.files) };
+			return undefined;
+		}
+		if (now.locked > this.#base.locked) {
+			const grown = now.locked - this.#base.locked;
+			this.#base = now;
+			return this.#reduced(program, "locked memory", `${grown} KiB stay locked or pinned`, (count) => count.locked, 1);
+		}
+		this.#round.push(program);
+		if (this.#round.length < ROUND) return undefined;
+		const round = this.#round;
+		this.#round = [];
+		return this.#endOfRound(round, now);
+	}
+
+	async #endOfRound(round: readonly FuzzProgram[], now: Counters): Promise<Found | undefined> {
+		this.#growing = now.slab > this.#slab + GROWTH ? this.#growing + 1 : 0;
+		this.#slab = now.slab;
+		if (now.files > this.#base.files + SLACK) {
+			for (const program of round) {
+				const found = await this.#reduced(
+					program,
+					"open files",
+					"files stay open after the program ended",
+					(count) => count.files,
+					REPEATS,
+				);
+				this.#base = this.#count();
+				if (found !== undefined) return found;
+			}
+			this.#base = now;
+		}
+		if (this.#growing < ROUNDS) return undefined;
+		this.#growing = 0;
+		return {
+			signature: { kind: "leak", call: "slab" },
+			steps: [],
+			whole: 0,
+			lines: [`SUnreclaim grew by more than ${GROWTH} KiB in each of ${ROUNDS} rounds of ${ROUND} programs, to ${now.slab} KiB`],
+		};
+	}
+
+	async #reduced(
+		{ steps }: FuzzProgram,
+		what: string,
+		line: string,
+		count: (counters: Counters) => number,
+		repeats: number,
+	): Promise<Found | undefined> {
+		const leaks = (part: Parameters<typeof runs>[0]): boolean => {
+			const before = count(this.#count());
+			for (let round = 0; round < repeats; round++) if (!runs(part, this.#right)) return false;
+			return count(this.#count()) - before >= (repeats === 1 ? 1 : repeats / 2);
+		};
+		const least = await minimize(steps, leaks, () => this.#left.open());
+		if (least === undefined) return undefined;
+		return { signature: { kind: "leak", call: what }, steps: recordedOn(least.steps, this.#right), whole: steps.length, lines: [line] };
+	}
+}

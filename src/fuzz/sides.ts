@@ -1,0 +1,78 @@
+/** Runs a program's steps on the two kernels and finds the first step that they answer differently. */
+import type { Kernel } from "../kernel/kernel.js";
+import { type Answer, FieldError, ProgramReplay, recordedAnswer, type Step, sameAnswer } from "../trace/index.js";
+import type { Counters } from "./leaks.js";
+
+/** A kernel that takes part. */
+export interface Side {
+	/** as the user names it: `sim`, `real`, `sim:uapi=6.12` */
+	readonly name: string;
+	readonly real: boolean;
+	/** A kernel for one program; `exit` ends it. */
+	open(): Kernel;
+	/** What its log says since the last time, as far as that is a finding. A real kernel has one. */
+	warnings?(): readonly string[];
+	/** What it counts, of a real kernel. */
+	counters?(): Counters;
+	/** What the programs that ended left behind, of a kernel that can be asked. */
+	leftovers?(): readonly string[];
+	/** Makes warnings that the kernel tells only once come again. */
+	again?(): void;
+}
+
+export interface Difference {
+	/** its place in the program, from 0 */
+	readonly at: number;
+	/** undefined: the program's end */
+	readonly step: Step | undefined;
+	readonly left: Answer;
+	readonly right: Answer;
+}
+
+/** What a side answers to each step; the last answer is that of the program's end. FieldError for what is not a program. */
+export function answersOf(steps: readonly Step[], side: Side): Answer[] {
+	const replay = new ProgramReplay(side.open());
+	const answers: Answer[] = [];
+	try {
+		for (const step of steps) answers.push(replay.answer(step));
+	} finally {
+		answers.push(replay.end() ?? { note: "success" });
+	}
+	return answers;
+}
+
+/**
+ * The first step that the sides answer differently, undefined if there is none. After it the kernels are in different states,
+ * so what follows is not compared.
+ * @param left undefined: the steps' own recorded answers
+ * @throws FieldError for what is not a program
+ */
+export function firstDifference(steps: readonly Step[], left: Side | undefined, right: Side): Difference | undefined {
+	const wanted = left === undefined ? undefined : answersOf(steps, left);
+	const replay = new ProgramReplay(right.open());
+	let found: Difference | undefined;
+	try {
+		for (const [at, step] of steps.entries()) {
+			const answer = replay.answer(step);
+			const expected = wanted === undefined ? recordedAnswer(step) : wanted[at];
+			if (sameAnswer(expected, answer)) continue;
+			found = { at, step, left: expected, right: answer };
+			break;
+		}
+	} finally {
+		const end = replay.end() ?? { note: "success" };
+		const expected = wanted?.at(-1) ?? { note: "success" };
+		if (found === undefined && !sameAnswer(expected, end)) found = { at: steps.length, step: undefined, left: expected, right: end };
+	}
+	return found;
+}
+
+/** The same, undefined also for steps that are not a program. */
+export function differenceOf(steps: readonly Step[], left: Side, right: Side): Difference | undefined {
+	try {
+		return firstDifference(steps, left, right);
+	} catch (error) {
+		if (error instanceof FieldError) return undefined;
+		throw error;
+	}
+}
