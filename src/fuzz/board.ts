@@ -15,6 +15,8 @@ export interface BoardOptions {
 export class Board {
 	readonly #sim: Sim;
 	readonly #kernel: Kernel;
+	/** the checks that failed since the last step */
+	#failed: string[] = [];
 	readonly steps: Step[] = [];
 	/** names of what was seen: a call and its errno, a check that failed, the kinds of objects alive together */
 	readonly behaviour = new Set<string>();
@@ -22,7 +24,7 @@ export class Board {
 
 	constructor({ machine, forks }: BoardOptions = {}) {
 		this.#sim = createSim(machine === undefined ? {} : { machine });
-		this.#sim.reasons.onFailed = (call, check) => this.behaviour.add(`${call}.${check.name}`);
+		this.#sim.reasons.onFailed = (call, check) => this.#failed.push(`${call}.${check.name}`);
 		this.#kernel = recording(this.#sim.newProcess(), { step: (step) => this.#add(step), end: () => {} });
 		this.program = new RandomProgram(this.#kernel, { determined: true, empty: true, forks, paths: vfioPaths(this.#sim) });
 	}
@@ -47,11 +49,18 @@ export class Board {
 
 	#add(step: Step): void {
 		this.steps.push(step);
+		const name = callName(step);
+		// Calls that are no steps, as they failed without any effect, are not there when the program is run again.
+		const id = `${name
+			.replace(/^IOMMU_/, "")
+			.replaceAll("_", "-")
+			.toLowerCase()}.`;
+		for (const check of this.#failed) if (check.startsWith(id)) this.behaviour.add(check);
+		this.#failed = [];
 		if (step.op !== "ioctl") {
 			this.behaviour.add(`${step.op} ${"errno" in step ? step.errno : "ok"}`);
 			return;
 		}
-		const name = callName(step);
 		this.behaviour.add(`${name} ${step.errno ?? "ok"}`);
 		if (step.ret === 0 && !name.startsWith("IOMMU_IOAS_")) this.behaviour.add(this.#kinds());
 	}

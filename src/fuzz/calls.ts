@@ -135,7 +135,7 @@ export function plan(random: Random, known: Known, ioctl: Ioctl): Plan {
 			fixed.flags = 0n;
 			return { fixed };
 		case ioctls.IOMMU_DESTROY:
-			fixed.id = BigInt(known.id(random, ["ioas", "hwpt", "stdev", "fault", "viommu", "vdevice", "veventq", "hw_queue", "hwpt", "hwpt"]));
+			fixed.id = BigInt(known.id(random, ["ioas", "ioas", "hwpt", "hwpt", "stdev", "fault", "viommu", "vdevice", "veventq", "hw_queue"]));
 			return { fixed };
 		case ioctls.IOMMU_HWPT_ALLOC:
 		case ioctls.IOMMU_VIOMMU_ALLOC: {

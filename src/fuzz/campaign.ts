@@ -71,6 +71,8 @@ export class Campaign {
 			left = random.below(25);
 		} else program.begin();
 		for (; left > 0; left--) program.step(random);
+		// What holds what shows when everything goes.
+		if (random.chance(40)) program.tearDown(random);
 		const leftovers = board.end();
 		const { steps, behaviour } = board;
 		return { seed, number, steps, behaviour, fresh: this.#guide.take(steps, behaviour), leftovers };

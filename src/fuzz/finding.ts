@@ -3,11 +3,14 @@ import { type Answer, FieldError, ProgramReplay, recording, type Step } from "..
 import { minimize } from "../trace/tools/index.js";
 import { type Difference, differenceOf, type Side } from "./sides.js";
 import { type Signature, signatureKey, signatureOf, warningSignature } from "./signature.js";
+import { simplified } from "./simplify.js";
 
 export interface Finding {
 	readonly seed: number;
 	/** the program's number */
 	readonly program: number;
+	/** how many findings of the program came before it */
+	readonly index: number;
 	readonly signature: Signature;
 	/** the fewest steps that show it, with the right side's answers */
 	readonly steps: readonly Step[];
@@ -19,7 +22,29 @@ export interface Finding {
 	readonly lines?: readonly string[];
 }
 
-export type Found = Omit<Finding, "seed" | "program">;
+export type Found = Omit<Finding, "seed" | "program" | "index">;
+
+/** How often fields are made plain, and steps left out that then are not needed. */
+const ROUNDS = 3;
+
+/**
+ * The fewest steps of which `holds` is still true, with plain values; undefined if it is not true of all of them.
+ * @param left numbers the objects anew where one is left out
+ */
+export async function reduced(
+	steps: readonly Step[],
+	holds: (part: readonly Step[]) => boolean,
+	left: Side,
+): Promise<readonly Step[] | undefined> {
+	const fewest = async (whole: readonly Step[]) => (await minimize(whole, holds, () => left.open()))?.steps;
+	let least = await fewest(steps);
+	for (let round = 0; least !== undefined && round < ROUNDS; round++) {
+		const plain = simplified(least, holds);
+		if (plain === undefined) break;
+		least = (await fewest(recordedOn(plain, left))) ?? plain;
+	}
+	return least;
+}
 
 /** The difference in as few steps as show it; undefined if it does not come again. */
 export async function reducedDifference(steps: readonly Step[], found: Difference, left: Side, right: Side): Promise<Found | undefined> {
@@ -29,17 +54,13 @@ export async function reducedDifference(steps: readonly Step[], found: Differenc
 		const difference = differenceOf(part, left, right);
 		return difference !== undefined && signatureKey(signatureOf(difference)) === key ? difference : undefined;
 	};
-	const least = await minimize(
-		steps.slice(0, found.at + 1),
-		(part) => again(part) !== undefined,
-		() => left.open(),
-	);
-	const difference = least && again(least.steps);
+	const least = await reduced(steps.slice(0, found.at + 1), (part) => again(part) !== undefined, left);
+	const difference = least && again(least);
 	if (least === undefined || difference === undefined) return undefined;
 	return {
 		signature,
 		whole: steps.length,
-		steps: recordedOn(least.steps, right),
+		steps: recordedOn(least, right),
 		difference: { left: difference.left, right: difference.right },
 	};
 }
@@ -58,8 +79,8 @@ export async function reducedWarning(steps: readonly Step[], lines: readonly str
 		if (same.length > 0) last = now;
 		return same.length > 0;
 	};
-	const least = await minimize(steps, again, () => left.open());
-	return { signature, whole: steps.length, steps: recordedOn(least?.steps ?? steps, right), lines: last };
+	const least = await reduced(steps, again, left);
+	return { signature, whole: steps.length, steps: recordedOn(least ?? steps, right), lines: last };
 }
 
 /** What the right side keeps behind a program and the left one does not, in as few steps; undefined if that does not come again. */
@@ -72,9 +93,9 @@ export async function reducedLeftovers(steps: readonly Step[], left: Side, right
 		if (now.length > 0) lines = now;
 		return now.length > 0;
 	};
-	const least = await minimize(steps, again, () => left.open());
+	const least = await reduced(steps, again, left);
 	if (least === undefined) return undefined;
-	return { signature: { kind: "leak", call: "objects" }, whole: steps.length, steps: recordedOn(least.steps, right), lines };
+	return { signature: { kind: "leak", call: "objects" }, whole: steps.length, steps: recordedOn(least, right), lines };
 }
 
 /** Makes the steps' calls; false if they are not a program. */

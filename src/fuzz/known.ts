@@ -72,6 +72,11 @@ export class Known {
 		return this.fds.find((each) => each.fd === fd)?.kind;
 	}
 
+	/** All IDs of the context. */
+	ids(): number[] {
+		return [...new Set([...this.#ids.values()].flat())];
+	}
+
 	/** Usually an ID of one of the kinds. */
 	id(random: Random, kinds: readonly string[]): number {
 		const ids = this.#ids.get(random.pick(kinds)) ?? [];

@@ -1,7 +1,6 @@
 /** Looks for what programs leave behind on a kernel that cannot be inspected: open files, locked memory, slab. */
-import { minimize } from "../trace/tools/index.js";
 import type { FuzzProgram } from "./campaign.js";
-import { type Found, recordedOn, runs } from "./finding.js";
+import { type Found, recordedOn, reduced, runs } from "./finding.js";
 import type { Side } from "./sides.js";
 
 /** What a kernel counts. Of all that runs on the machine, so a growth counts only where it goes with a program. */
@@ -14,12 +13,16 @@ export interface Counters {
 	readonly slab: number;
 }
 
-/** Programs between two looks at what is counted inexactly. */
-export const ROUND = 64;
-/** How far the count of files may be off: each CPU keeps some for itself. */
-const SLACK = 128;
-/** How often a program is run to see whether it leaks. */
-const REPEATS = 300;
+export interface LeakLimits {
+	/** programs between two looks at what is counted inexactly */
+	readonly round: number;
+	/** how far the count of files may be off: each CPU keeps some for itself */
+	readonly slack: number;
+	/** how often a program is run to see whether it leaks files */
+	readonly repeats: number;
+}
+
+const LIMITS: LeakLimits = { round: 64, slack: 128, repeats: 300 };
 /** So many rounds in a row, each by so many KiB, are a growth that no program explains. */
 const ROUNDS = 8;
 const GROWTH = 1024;
@@ -34,7 +37,11 @@ export class Leaks {
 	#round: FuzzProgram[] = [];
 
 	/** @param right counts */
-	constructor(left: Side, right: Side & { counters(): Counters }) {
+	constructor(
+		left: Side,
+		right: Side & { counters(): Counters },
+		readonly limits = LIMITS,
+	) {
 		this.#left = left;
 		this.#right = right;
 		this.#count = () => right.counters();
@@ -56,7 +63,7 @@ export class Leaks {
 			return this.#reduced(program, "locked memory", `${grown} KiB stay locked or pinned`, (count) => count.locked, 1);
 		}
 		this.#round.push(program);
-		if (this.#round.length < ROUND) return undefined;
+		if (this.#round.length < this.limits.round) return undefined;
 		const round = this.#round;
 		this.#round = [];
 		return this.#endOfRound(round, now);
@@ -65,14 +72,14 @@ export class Leaks {
 	async #endOfRound(round: readonly FuzzProgram[], now: Counters): Promise<Found | undefined> {
 		this.#growing = now.slab > this.#slab + GROWTH ? this.#growing + 1 : 0;
 		this.#slab = now.slab;
-		if (now.files > this.#base.files + SLACK) {
+		if (now.files > this.#base.files + this.limits.slack) {
 			for (const program of round) {
 				const found = await this.#reduced(
 					program,
 					"open files",
 					"files stay open after the program ended",
 					(count) => count.files,
-					REPEATS,
+					this.limits.repeats,
 				);
 				this.#base = this.#count();
 				if (found !== undefined) return found;
@@ -85,7 +92,9 @@ export class Leaks {
 			signature: { kind: "leak", call: "slab" },
 			steps: [],
 			whole: 0,
-			lines: [`SUnreclaim grew by more than ${GROWTH} KiB in each of ${ROUNDS} rounds of ${ROUND} programs, to ${now.slab} KiB`],
+			lines: [
+				`SUnreclaim grew by more than ${GROWTH} KiB in each of ${ROUNDS} rounds of ${this.limits.round} programs, to ${now.slab} KiB`,
+			],
 		};
 	}
 
@@ -101,8 +110,8 @@ export class Leaks {
 			for (let round = 0; round < repeats; round++) if (!runs(part, this.#right)) return false;
 			return count(this.#count()) - before >= (repeats === 1 ? 1 : repeats / 2);
 		};
-		const least = await minimize(steps, leaks, () => this.#left.open());
+		const least = await reduced(steps, leaks, this.#left);
 		if (least === undefined) return undefined;
-		return { signature: { kind: "leak", call: what }, steps: recordedOn(least.steps, this.#right), whole: steps.length, lines: [line] };
+		return { signature: { kind: "leak", call: what }, steps: recordedOn(least, this.#right), whole: steps.length, lines: [line] };
 	}
 }

@@ -12,12 +12,13 @@ export interface FindingFile {
 	readonly text: string;
 }
 
-/** `1-18-ioas-unmap`: seed, program and call. */
-export function nameOf({ seed, program, signature }: Finding): string {
-	return `${seed}-${program}-${signature.call
+/** `1-18-ioas-unmap`: seed, program and call; `-2` for a second one of the program. */
+export function nameOf({ seed, program, index, signature }: Finding): string {
+	const call = signature.call
 		.replace(/^IOMMU_/, "")
 		.toLowerCase()
-		.replaceAll(/[^a-z0-9]+/g, "-")}`;
+		.replaceAll(/[^a-z0-9]+/g, "-");
+	return `${seed}-${program}-${call}${index > 0 ? `-${index + 1}` : ""}`;
 }
 
 /** What it is in a line: `IOMMU_IOAS_MAP: sim EEXIST, real EINVAL`. */

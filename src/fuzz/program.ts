@@ -1,5 +1,13 @@
 /** A program that makes random calls, reproducible step by step from seeds. */
-import { type Ioctl, ioctls, iommu_hwpt_page_response, iommu_hwpt_pgfault, type StructType } from "../../structs/index.js";
+import {
+	type Ioctl,
+	ioctls,
+	iommu_destroy,
+	iommu_hwpt_page_response,
+	iommu_hwpt_pgfault,
+	iommu_ioas_alloc,
+	type StructType,
+} from "../../structs/index.js";
 import { isForkCapable, type Kernel, POLLIN, POLLOUT } from "../kernel/kernel.js";
 import { pickIoctl, plan } from "./calls.js";
 import { randomStruct } from "./fields.js";
@@ -62,7 +70,7 @@ export class RandomProgram {
 		firstMemory(this.kernel, this.known);
 		const fd = this.known.first("iommufd");
 		for (let at = 0; at < 2; at++)
-			this.kernel.ioctl(fd, ioctls.IOMMU_IOAS_ALLOC.request, new Uint8Array([12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+			this.kernel.ioctl(fd, ioctls.IOMMU_IOAS_ALLOC.request, iommu_ioas_alloc.encode({ size: iommu_ioas_alloc.size }));
 	}
 
 	/** Makes one call, or what goes with it. */
@@ -81,6 +89,19 @@ export class RandomProgram {
 		if (dice < 98) return answer("poke", kernel.poke(known.address(random), random.bytes(random.below(64))));
 		const bytes = new Uint8Array(random.below(64));
 		return answer("peek", kernel.peek(known.address(random), bytes), bytes);
+	}
+
+	/** Destroys the objects of the oldest context in some order, twice: what refuses because another one holds it goes in the second round. */
+	tearDown(random: Random): void {
+		const fd = this.known.first("iommufd");
+		this.known.use(fd);
+		for (let round = 0; round < 2; round++) {
+			const left = this.known.ids();
+			while (left.length > 0) {
+				const [id] = left.splice(random.below(left.length), 1);
+				this.kernel.ioctl(fd, ioctls.IOMMU_DESTROY.request, iommu_destroy.encode({ size: iommu_destroy.size, id }));
+			}
+		}
 	}
 
 	/** The program ends, and its children before it. */

@@ -11,7 +11,7 @@ const gone = -1;
 
 /**
  * The program without the step at `at`, as a kernel numbers its objects; recorded answers stay but for IDs.
- * @returns undefined if the step makes no object, if a later step uses one of its objects, or if a step then fails that did not
+ * @returns undefined if the step makes no object, if a later step uses one of its objects or files, or if a step then fails that did not
  */
 export function withoutMaker(steps: readonly Step[], at: number, newKernel: () => Kernel): Step[] | undefined {
 	const ids = new Objects<number>();
@@ -22,7 +22,7 @@ export function withoutMaker(steps: readonly Step[], at: number, newKernel: () =
 			ids.follow(step);
 			if (number === at) {
 				const made = step.op === "ioctl" ? ids.made(step) : [];
-				if (step.op !== "ioctl" || made.length === 0 || step.fd_out !== undefined) return undefined;
+				if (step.op !== "ioctl" || made.length === 0 || usesAny(steps.slice(at + 1), Object.values(step.fd_out ?? {}))) return undefined;
 				for (const { id } of made) ids.keep(step, id, gone);
 				continue;
 			}
@@ -35,6 +35,17 @@ export function withoutMaker(steps: readonly Step[], at: number, newKernel: () =
 	} finally {
 		replay.end();
 	}
+}
+
+/** Whether a step is on one of these files, or passes it to a call. */
+function usesAny(steps: readonly Step[], files: readonly string[]): boolean {
+	if (files.length === 0) return false;
+	return steps.some((step) => {
+		const used = ["fd" in step ? step.fd : undefined, step.op === "mmap" ? step.memfd : undefined];
+		return [...used, ...(step.op === "ioctl" ? Object.values(step.fd_in ?? {}) : [])].some(
+			(name) => name !== undefined && files.includes(name),
+		);
+	});
 }
 
 /** A call with today's IDs, made, and what it answers with today's IDs. */

@@ -1,0 +1,56 @@
+/** `fuzz` as a process. */
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { iommuctl } from "./cli.js";
+
+const folder = mkdtempSync(join(tmpdir(), "fuzz-"));
+const known = join(folder, "known.json");
+
+describe("fuzz", () => {
+	test("reports what two kernels answer differently, once each, and writes it", () => {
+		const out = join(folder, "out");
+		const words = ["fuzz", "--right", "sim:uapi=6.18", "--programs", "12", "--out", out, "--json"];
+		const { status, stdout } = iommuctl(words);
+		expect(status).toBe(1);
+		const document = JSON.parse(stdout);
+		expect(document).toMatchObject({
+			schema: "iommuctl.fuzz",
+			version: 1,
+			left: "sim",
+			right: "sim:uapi=6.18",
+			seed: 1,
+			from: 0,
+			programs: 12,
+		});
+		expect(document.findings.length).toBeGreaterThan(0);
+		for (const { steps, left, right, files } of document.findings) {
+			expect(steps.length).toBeLessThan(12);
+			expect(left.errno ?? "ok").not.toBe(right.errno ?? "ok");
+			expect(files.length).toBe(3);
+		}
+		expect(readdirSync(out).length).toBe(new Set(document.findings.flatMap(({ files }: { files: string[] }) => files)).size);
+
+		const entries = document.findings.map(({ signature }: { signature: object }) => ({ ...signature, why: "Linux 6.18 is older" }));
+		writeFileSync(known, JSON.stringify({ schema: "iommuctl.fuzz-known", version: 1, known: entries }));
+		const again = iommuctl(["fuzz", "--right", "sim:uapi=6.18", "--programs", "12", "--known", known]);
+		expect(again.stdout).toMatch(/^sim and sim:uapi=6\.18 agree: 12 programs, /m);
+		expect(again.stdout).toContain("Linux 6.18 is older");
+		expect(again.status).toBe(0);
+	});
+
+	test("says what is wrong with its options", () => {
+		writeFileSync(known, "[]");
+		for (const [words, message] of [
+			[["--right", "simm"], '--right: "simm" is not a kernel'],
+			[["--right", "sim", "--programs", "0"], "--programs 0: at least one program is needed"],
+			[["--right", "sim", "--programs", "1", "--time", "1s"], "--time and --programs cannot both be given"],
+			[["--right", "sim", "--known", known], "does not name known differences"],
+		] as const) {
+			const { status, stderr } = iommuctl(["fuzz", ...words]);
+			expect(stderr).toContain(message);
+			expect(status).toBe(2);
+		}
+	});
+});

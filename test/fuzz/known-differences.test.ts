@@ -1,0 +1,56 @@
+/** The file of known differences, and what it does to findings. */
+import { expect, test } from "vitest";
+import { Campaign, Fuzzer, knownAs, parseKnown } from "../../src/fuzz/index.js";
+import { EEXIST, EINVAL } from "../../src/kernel/errno.js";
+import { wrapKernel } from "../../src/kernel/wrap.js";
+import { side } from "./support.js";
+
+const file = (...known: object[]): string => JSON.stringify({ schema: "iommuctl.fuzz-known", version: 1, known });
+
+test("entries fit findings by the members that they have", () => {
+	const known = parseKnown(
+		file({ call: "IOMMU_IOAS_MAP", left: "EEXIST", why: "x" }, { kind: "warning", call: "iommufd_f", why: "y" }),
+		"known.json",
+	);
+	expect(knownAs(known, { kind: "answer", call: "IOMMU_IOAS_MAP", left: "EEXIST", right: "ok" })?.why).toBe("x");
+	expect(knownAs(known, { kind: "answer", call: "IOMMU_IOAS_MAP", left: "EINVAL", right: "ok" })).toBeUndefined();
+	expect(knownAs(known, { kind: "warning", call: "iommufd_f" })?.why).toBe("y");
+	expect(knownAs(known, { kind: "answer", call: "iommufd_f" })).toBeUndefined();
+	const fields = parseKnown(file({ call: "A", fields: ["iova"], why: "z" }), "known.json");
+	expect(knownAs(fields, { kind: "answer", call: "A", fields: ["iova"] })).toBeDefined();
+	expect(knownAs(fields, { kind: "answer", call: "A", fields: ["iova", "length"] })).toBeUndefined();
+});
+
+test.each([
+	["nonsense", "known.json is not JSON"],
+	["{}", 'known.json does not name known differences: it begins with {"schema": "iommuctl.fuzz-known"'],
+	[file({ call: "A" }), "known.json: entry 1 does not say why"],
+	[file({ why: "because" }), "known.json: entry 1 fits every finding: name at least the call"],
+	[file({ cal: "A", why: "x" }), 'known.json: entry 1 has a member "cal"; members are kind, call, left, right, check, fields, why'],
+	[file({ call: 3, why: "x" }), "known.json: entry 1: call is not text"],
+	[file({ call: "A", fields: "iova", why: "x" }), "known.json: entry 1: fields is not a list of names"],
+])("a file with a mistake is refused: %s", (text, message) => {
+	expect(() => parseKnown(text, "known.json")).toThrow(message);
+});
+
+test("a known difference is counted, and what follows it is still compared", async () => {
+	const wrong = side("planted", (process) =>
+		wrapKernel(process, {
+			ioctl(fd, request, arg) {
+				const ret = process.ioctl(fd, request, arg);
+				return ret === -EEXIST ? -EINVAL : ret;
+			},
+		}),
+	);
+	const known = [{ call: "IOMMU_IOAS_MAP", left: "EEXIST", right: "EINVAL", why: "planted" }];
+	const fuzzer = new Fuzzer({ campaign: new Campaign({ seed: 1 }), left: side("sim"), leftDrew: true, right: wrong, known });
+	let counted = 0;
+	const others = new Set<string>();
+	for (let number = 0; number < 60; number++) {
+		const result = await fuzzer.run(number);
+		counted += result.known.length;
+		for (const { signature } of result.findings) others.add(signature.call);
+	}
+	expect(counted).toBeGreaterThan(0);
+	expect(others.has("IOMMU_IOAS_MAP")).toBe(false);
+});

@@ -1,0 +1,107 @@
+/** A finding as files, the program that runs now on disk, and leaks. */
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { runs } from "../../src/fuzz/finding.js";
+import { Campaign, filesOf, Running, type Side } from "../../src/fuzz/index.js";
+import { Leaks } from "../../src/fuzz/leaks.js";
+import { warningSignature } from "../../src/fuzz/signature.js";
+import { EEXIST, EINVAL } from "../../src/kernel/errno.js";
+import { wrapKernel } from "../../src/kernel/wrap.js";
+import { ioctls } from "../../structs/index.js";
+
+import { firstFinding, side } from "./support.js";
+
+const wrong = side("planted", (process) =>
+	wrapKernel(process, {
+		ioctl(fd, request, arg) {
+			const ret = process.ioctl(fd, request, arg);
+			return request === ioctls.IOMMU_IOAS_MAP.request && ret === -EEXIST ? -EINVAL : ret;
+		},
+	}),
+);
+
+test("a finding is a trace, a script and a C program, with both answers and the reason in each", async () => {
+	const { finding } = await firstFinding(wrong);
+	const files = filesOf(finding as NonNullable<typeof finding>, ["sim", "planted"]);
+	expect(files.map(({ name }) => name.replace(/^1-\d+-/, ""))).toEqual(["ioas-map.jsonl", "ioas-map.iommu", "ioas-map.c"]);
+	for (const { text } of files) {
+		expect(text).toContain("EEXIST");
+		expect(text).toContain("EINVAL");
+		expect(text).toContain("ioas-map.iova-mapped");
+	}
+	expect(files[1].text).toMatch(/^expect EINVAL raw IOMMU_IOAS_MAP .*ioas_id=\$call1\.out_ioas_id/m);
+});
+
+test("the program that runs is on the disk, and a later run names what did not come back", async () => {
+	const folder = mkdtempSync(join(tmpdir(), "out-"));
+	const running = new Running(folder);
+	expect(await running.left()).toBeUndefined();
+	const program = new Campaign({ seed: 4 }).program(2);
+	running.begin(program);
+	expect(existsSync(running.file)).toBe(true);
+	const next = new Running(folder);
+	const left = await next.left();
+	expect(left).toEqual({ name: "4-2", file: join(folder, "broken-4-2.jsonl") });
+	expect(readFileSync(left?.file ?? "", "utf8").split("\n").length).toBe(program.steps.length + 4);
+	next.begin(program);
+	next.end();
+	expect(await new Running(folder).left()).toBeUndefined();
+	// Power was lost while it was written: the program had not begun.
+	writeFileSync(next.file, '{"trace":"iomm');
+	expect(await new Running(folder).left()).toBeUndefined();
+});
+
+test("a warning in the log is a finding, reduced to the steps that lead to it", async () => {
+	const log: string[] = [];
+	const warns: Side = {
+		...side("warns", (process) =>
+			wrapKernel(process, {
+				ioctl(fd, request, arg) {
+					if (request === ioctls.IOMMU_IOAS_COPY.request)
+						log.push("WARNING: drivers/iommu/iommufd/x.c:12 at iopt_copy+0x12/0x30, CPU#1: node/12");
+					return process.ioctl(fd, request, arg);
+				},
+			}),
+		),
+		warnings: () => log.splice(0),
+	};
+	const { finding } = await firstFinding(warns);
+	expect(finding?.signature).toEqual({ kind: "warning", call: "iopt_copy", right: "WARNING" });
+	expect(finding?.steps.map((step) => (step.op === "ioctl" ? step.request : step.op))).toEqual(["open", "IOMMU_IOAS_COPY"]);
+	expect(finding?.lines?.[0]).toContain("iopt_copy");
+});
+
+test("warnings are the same whatever their addresses and processes", () => {
+	expect(warningSignature("WARNING: CPU: 1 PID: 77 at drivers/x.c:12 iopt_f+0x1/0x2")).toEqual(
+		warningSignature("WARNING: CPU: 0 PID: 99 at drivers/x.c:12 iopt_f+0x1/0x2"),
+	);
+	expect(warningSignature("BUG: KASAN: slab-use-after-free in iopt_f+0x1/0x2").call).toBe("iopt_f");
+});
+
+test("memory that stays locked, and files that stay open, are leaks", async () => {
+	for (const what of ["locked", "files"] as const) {
+		const counts = { files: 1000, locked: 0, slab: 5000 };
+		const leaking = side("leaks", (process) =>
+			wrapKernel(process, {
+				ioctl(fd, request, arg) {
+					const ret = process.ioctl(fd, request, arg);
+					if (request === ioctls.IOMMU_FAULT_QUEUE_ALLOC.request && ret === 0) counts[what] += 4;
+					return ret;
+				},
+			}),
+		);
+		const right = { ...leaking, counters: () => ({ ...counts }) };
+		const leaks = new Leaks(side("sim"), right, { round: 8, slack: 16, repeats: 10 });
+		const campaign = new Campaign({ seed: 1 });
+		let found: Awaited<ReturnType<Leaks["after"]>>;
+		for (let number = 0; number < 100 && found === undefined; number++) {
+			const program = campaign.program(number);
+			runs(program.steps, right);
+			found = await leaks.after(program);
+		}
+		expect(found?.signature).toEqual({ kind: "leak", call: what === "locked" ? "locked memory" : "open files" });
+		expect(found?.steps.map((step) => (step.op === "ioctl" ? step.request : step.op))).toEqual(["open", "IOMMU_FAULT_QUEUE_ALLOC"]);
+	}
+});
