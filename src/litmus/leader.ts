@@ -1,7 +1,7 @@
 /** The thread that leads a race: it makes the setup, starts the others, takes part, and counts what came of it. */
 import type { Kernel } from "../kernel/kernel.js";
 import { type Answer, callText, entriesOf, type Outcome, outcomeKey } from "./outcome.js";
-import { arrive, preparedCalls, reached, startTogether, Turn } from "./racer.js";
+import { arrive, Looks, preparedCalls, reached, startTogether, Turn } from "./racer.js";
 import { Random } from "./random.js";
 import { DONE, delayWord, LEADING, LEFT, PROBLEM, READY, ROUND, type Signal, STARTED, STOP, shared } from "./shared.js";
 import { emptySlots, type LitmusTest } from "./test.js";
@@ -49,7 +49,7 @@ export function lead(test: LitmusTest, memory: Uint8Array, signal: Signal, kerne
 	const { control, slots, rets, cells } = here;
 	const { threads, setup } = test;
 	const files = new Int32Array(slots.buffer, slots.byteOffset, 2 * slots.length);
-	const looks = options.crowded ? 200 : undefined;
+	const looks = new Looks(options.crowded);
 	const empty = emptySlots(test);
 	const random = new Random(options.seed);
 	const setupCells = setup.calls.map((call) => ({ bytes: new Uint8Array(call.bytes?.length ?? 0) }));

@@ -36,9 +36,25 @@ export interface Guest {
 	leave(kernel: Kernel): void;
 }
 
-/** Looks for a round this often before the thread sleeps: longer than a setup takes, and shorter where it needs the CPU. */
+/** Looks for a round this often before the thread sleeps: longer than a setup takes, and shorter where others need the CPU. */
 const LOOKS = 20_000;
 const CROWDED_LOOKS = 200;
+
+/** How often to look: less where that did not help the last times, as whoever is waited for may need this CPU. */
+export class Looks {
+	readonly #most: number;
+	count: number;
+
+	constructor(crowded: boolean) {
+		this.#most = crowded ? CROWDED_LOOKS : LOOKS;
+		this.count = this.#most;
+	}
+
+	helped(did: boolean): void {
+		this.count = did ? Math.min(2 * this.count, this.#most) : Math.max(this.count >> 1, CROWDED_LOOKS);
+	}
+}
+
 /** Looks this often whether the others are ready. */
 const TURNS = 20_000;
 /** A kernel of this process remembers the files that were opened through it: after so many rounds there is a new one. */
@@ -52,7 +68,7 @@ export function race({ test, thread, crowded }: RacerData, memory: Uint8Array, s
 	const { control } = here;
 	const own = guest ? new BigInt64Array(here.slots.length) : here.slots;
 	const turn = new Turn(here, test, thread, own);
-	const looks = crowded ? CROWDED_LOOKS : LOOKS;
+	const looks = new Looks(crowded);
 	let kernel = fresh();
 	arrive(control, signal, STARTED);
 	for (let round = 0; ; round++) {
@@ -115,7 +131,7 @@ export function arrive(control: Int32Array, signal: Signal, word: number): void 
 }
 
 /** Waits until a word counts `all`. */
-export function reached(control: Int32Array, signal: Signal, word: number, all: number, looks = LOOKS): void {
+export function reached(control: Int32Array, signal: Signal, word: number, all: number, looks: Looks): void {
 	for (;;) {
 		const now = Atomics.load(control, word);
 		if (now >= all) return;
@@ -124,8 +140,13 @@ export function reached(control: Int32Array, signal: Signal, word: number, all: 
 }
 
 /** Waits until a word has another value than this. */
-function untilNot(control: Int32Array, signal: Signal, word: number, value: number, looks: number): void {
-	for (let left = looks; left > 0; left--) if (Atomics.load(control, word) !== value) return;
+function untilNot(control: Int32Array, signal: Signal, word: number, value: number, looks: Looks): void {
+	for (let left = looks.count; left > 0; left--)
+		if (Atomics.load(control, word) !== value) {
+			looks.helped(true);
+			return;
+		}
+	looks.helped(false);
 	Atomics.add(control, SLEEPERS, 1);
 	while (Atomics.load(control, word) === value) signal.wait(word, value, NAP);
 	Atomics.sub(control, SLEEPERS, 1);
