@@ -23,6 +23,8 @@ export function parseCommand(line: Line, tokens: readonly Token[], placed: Place
 			);
 		name = first;
 		rest = rest.slice(2);
+	} else if (first !== undefined && /^[A-Za-z_]\w*$/.test(first) && /^=[^=]/.test(text(1) ?? "")) {
+		throw fail("a space is expected behind the =", `to keep an answer write \`${first} = COMMAND\``, rest[1].start + 1);
 	} else if (first !== undefined && /^[A-Za-z_]\w*=/.test(first)) {
 		throw fail(`"${first}" is not a command`, `to keep an answer write \`${first.split("=")[0]} = COMMAND\`, with spaces`);
 	}

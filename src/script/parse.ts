@@ -68,7 +68,11 @@ class Parser {
 		const nodes: Node[] = [];
 		while (this.cursor.skipLines() && !this.cursor.is("}")) {
 			const last = nodes.at(-1);
-			if (last?.kind === "finally" && !this.options.litmus) throw this.#error("`finally` is the last part of its block", "a } is expected");
+			if (last?.kind === "finally" && !this.options.litmus)
+				throw this.#error(
+					"`finally` is the last part of its block",
+					this.#depth > 0 ? "a } is expected" : "the end of the script is expected",
+				);
 			nodes.push(this.#statement());
 		}
 		return nodes;
@@ -108,7 +112,7 @@ class Parser {
 
 	#block(): Block {
 		const { line, at } = this.cursor;
-		if (!this.cursor.is("{")) throw this.#error("a { is expected");
+		if (!this.cursor.is("{")) throw this.#error("a { is expected", "it stands on the line that begins the block");
 		if (this.#depth === deepest) throw this.#error(`blocks are nested more than ${deepest} deep`);
 		this.cursor.take();
 		this.#depth++;
@@ -182,7 +186,8 @@ class Parser {
 	#parallel(placed: Placed): Node {
 		const branches = [this.#block()];
 		while (this.cursor.is("{")) branches.push(this.#block());
-		if (branches.length < 2) throw this.#error("a second { is expected", "parallel { ... } { ... }");
+		if (branches.length < 2)
+			throw this.#error("a second { is expected", "parallel { ... } { ... }: it stands on the line of the } before it");
 		this.#end();
 		return { ...placed, kind: "parallel", branches };
 	}

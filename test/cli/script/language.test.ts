@@ -400,6 +400,10 @@ describe("the kernel's log", () => {
 		expect(io.stderr.text()).toContain(`failed  the kernel logged 1 warning:\n    ${log[1]}\n`);
 	});
 
+	test("a case of a report has the line's own words", () => {
+		expect(script(["ioas alloc", "expect no warning"], "--format", "ktap").stdout).toContain("\nok 2 line 2: expect no warning\n");
+	});
+
 	test("expect no other word is a mistake", () => {
 		expect(script(["expect no warnings"]).stderr).toContain("error: stdin:1:1: `expect no` is followed by `warning` alone");
 		expect(script(["x = expect no warning"]).stderr).toContain("error: stdin:1:5: `expect no warning` has no answer to keep");
@@ -468,4 +472,21 @@ describe("every construct with", () => {
 		expect(ran.stdout).toContain("10 commands: 10 ok");
 		expect(ran.status).toBe(0);
 	});
+});
+
+describe("mistakes that are no mistakes in the grammar", () => {
+	const cases: readonly (readonly [string, string])[] = [
+		["repeat 2 { expect EFOO ioas alloc }", 'error: stdin:2:12: "EFOO" is not the name of an errno\n'],
+		["sleep 10parsecs", 'error: stdin:2:1: sleep: "10parsecs" is not a length of time'],
+		["repeat 1-2 { ioas alloc }", "error: stdin:2: repeat -1: it cannot be less than 0\n"],
+		["function ioas { echo x }", "error: stdin:2: a function cannot be called ioas\n  that is what a command begins with\n"],
+	];
+	for (const [line, message] of cases)
+		test(line, () => {
+			const ran = script(["echo begins", line]);
+			expect(ran.stderr).toContain(message);
+			expect(ran.status).toBe(2);
+			// What can be seen before is said before anything runs.
+			expect(ran.stdout.includes("begins")).toBe(!/stdin:\d+:\d+/.test(message));
+		});
 });

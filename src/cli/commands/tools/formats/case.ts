@@ -1,5 +1,5 @@
 /** A script's lines as cases for CI, and what a reporter of them is. */
-import type { Node, Statement, Word } from "../../../../script/index.js";
+import { type Node, noWarning, type Statement, type Word } from "../../../../script/index.js";
 
 /** One line of a script as CI sees it. */
 export interface Case {
@@ -91,6 +91,7 @@ export const headingOf = ({ words }: Statement): string => words.slice(1).map(wo
 export function titleOf(node: Node): string {
 	if (node.kind !== "command") return node.source.endsWith("{") ? `${node.source} ... }` : node.source;
 	const { name, expect, words } = node;
+	if (words === noWarning) return node.source;
 	const shown = words.map((word) => {
 		const text = wordText(word);
 		return text === "" || /\s/.test(text) ? `"${text}"` : text;

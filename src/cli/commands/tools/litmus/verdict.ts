@@ -3,26 +3,30 @@ import { type Expression, evaluate } from "../../../../../structs/index.js";
 import type { Outcome, Verdict } from "../../../../litmus/index.js";
 import type { Verdict as VerdictNode } from "../../../../script/index.js";
 import { UsageError } from "../../../frame/exit.js";
+import { located } from "../script/line.js";
 import { constant } from "../script/variables.js";
 
 /** What a line of a test says about its outcomes. */
 export function verdictOf({ kind, file, line, source, condition }: VerdictNode): Verdict {
-	return { kind, line, source, holds: (outcome) => holds(condition, outcome, `${file}:${line}`) };
+	return { kind, line, source, holds: (outcome) => holds(condition, outcome, { file, line }) };
 }
 
 /** @throws UsageError for a name that stands for nothing */
-function holds(condition: Expression, { entries }: Outcome, where: string): boolean {
+function holds(condition: Expression, { entries }: Outcome, place: { file: string; line: number }): boolean {
 	const name = (text: string): bigint | undefined => {
 		const match = /^(\w+\.\d+)\.(.+)$/.exec(text);
 		if (!match) return constant(text);
 		const entry = entries.find(({ label }) => label === match[1]);
-		if (entry === undefined)
-			throw new UsageError(`${where}: there is no ${match[1]}`, `there are ${entries.map(({ label }) => label).join(", ")}`);
+		if (entry === undefined) throw new UsageError(`there is no ${match[1]}`, `there are ${entries.map(({ label }) => label).join(", ")}`);
 		if (match[2] === "errno") return BigInt(entry.errno);
 		const value = entry.fields[match[2]] ?? entry.fields[`out_${match[2]}`];
 		if (value === undefined)
-			throw new UsageError(`${where}: ${match[1]} has no field ${match[2]}`, `it has errno, ${Object.keys(entry.fields).join(", ")}`);
+			throw new UsageError(`${match[1]} has no field ${match[2]}`, `it has errno, ${Object.keys(entry.fields).join(", ")}`);
 		return value;
 	};
-	return evaluate(condition, { name }) !== 0n;
+	try {
+		return evaluate(condition, { name }) !== 0n;
+	} catch (error) {
+		throw located(error, place);
+	}
 }

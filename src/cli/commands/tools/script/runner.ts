@@ -145,12 +145,15 @@ class Run {
 				await sleep(options.io, await timesOf(node, variables));
 				return true;
 			case "function":
+				if (options.commandLine.families.some(({ name }) => name === node.name))
+					throw new UsageError(`a function cannot be called ${node.name}`, "that is what a command begins with");
 				options.context.functions.set(node.name, node);
 				return true;
 			case "if":
 				return await this.block(numberOf(node.condition, variables) !== 0n ? node.body : node.otherwise, place);
 			case "repeat": {
 				const count = numberOf(node.count, variables);
+				if (count < 0n) throw new UsageError(`repeat ${count}: it cannot be less than 0`);
 				for (let at = 0n; at < count; at++) if (!(await this.block(node.body, place))) return false;
 				return true;
 			}

@@ -1,8 +1,10 @@
 /** Where a script comes from: a file, stdin, or the scripts that iommuctl comes with. */
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
-import { type Block, parseScript } from "../../../../script/index.js";
+import { type Block, type Node, parseScript, plain, walk } from "../../../../script/index.js";
+import { parseDuration } from "../../../../session/duration.js";
 import { UsageError } from "../../../frame/exit.js";
+import { checkExpectation } from "../../../frame/expectation.js";
 import { type Io, readInputOrStdin } from "../../../frame/io.js";
 import { shippedPath } from "../../../frame/shipped.js";
 
@@ -37,6 +39,19 @@ export async function readScript(io: Io, named: string, by?: string): Promise<Sc
 	const file = named === "-" ? "stdin" : shown.startsWith("../") ? path : shown;
 	const bytes = await readInputOrStdin(io, named === "-" || shown === named ? (shippedPath(named) ?? named) : path);
 	const statements = parseScript(Buffer.from(bytes).toString(), file);
+	for (const node of walk(statements)) checkStatement(node);
 	if (statements.length === 0) throw new UsageError(`${file}: nothing to run`, "the script is empty");
 	return { file, statements };
+}
+
+/** What can be seen to be wrong before anything runs, though it is no mistake in the grammar. @throws UsageError with file, line and column */
+function checkStatement(node: Node): void {
+	try {
+		if (node.kind === "command" && node.expect !== undefined) checkExpectation(node.expect);
+		const time = node.kind === "sleep" ? plain(node.time) : undefined;
+		if (time !== undefined) parseDuration(time, "sleep");
+	} catch (error) {
+		const { message, hint } = error as UsageError;
+		throw new UsageError(`${node.file}:${node.line}:${node.column}: ${message}`, hint);
+	}
 }
