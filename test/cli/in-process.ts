@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 
 const bin = fileURLToPath(new URL("../../bin/iommuctl.js", import.meta.url));
-const thread = new URL("in-process-worker.mjs", import.meta.url);
+const script = new URL("in-process-worker.mjs", import.meta.url);
 /** Longer than any command takes, in ms; vitest cannot interrupt the wait. */
 const PATIENCE = 60_000;
 
@@ -26,12 +26,15 @@ interface Thread {
 	end(): void;
 }
 
-let running: Thread | undefined;
+/** By the headers that they have taken: these hold for a whole thread. */
+const threads = new Map<string, Thread>();
 
 /** @throws Error for what a process would die of */
 export function inProcess(argv: readonly string[], line: Line): Done {
-	running ??= start();
-	const { port, turn } = running;
+	const headers = line.env.IOMMUCTL_UAPI_FILE ? `${line.cwd}:${line.env.IOMMUCTL_UAPI_FILE}` : "";
+	const thread = threads.get(headers) ?? start();
+	threads.set(headers, thread);
+	const { port, turn } = thread;
 	Atomics.store(turn, 0, 0);
 	port.postMessage({ argv, ...line });
 	if (Atomics.wait(turn, 0, 0, PATIENCE) === "timed-out") return gone(`no answer in ${PATIENCE} ms`);
@@ -39,8 +42,8 @@ export function inProcess(argv: readonly string[], line: Line): Done {
 	return "died" in done ? gone(done.died) : done;
 
 	function gone(why: string): never {
-		running?.end();
-		running = undefined;
+		thread.end();
+		threads.delete(headers);
 		throw new Error(`iommuctl ${argv.join(" ")}: ${why}`);
 	}
 }
@@ -48,7 +51,7 @@ export function inProcess(argv: readonly string[], line: Line): Done {
 function start(): Thread {
 	const { port1: port, port2 } = new MessageChannel();
 	const turn = new Int32Array(new SharedArrayBuffer(4));
-	const worker = new Worker(thread, { workerData: { bin, port: port2, turn }, transferList: [port2], env: process.env, execArgv: [] });
+	const worker = new Worker(script, { workerData: { bin, port: port2, turn }, transferList: [port2], env: process.env, execArgv: [] });
 	worker.unref();
 	port.unref();
 	return { port, turn, end: () => void worker.terminate() };
@@ -59,8 +62,8 @@ export function needsProcess(argv: readonly string[], env: NodeJS.ProcessEnv): b
 	const own = argv.indexOf("--");
 	const words = own < 0 ? argv : argv.slice(0, own);
 	if (words[0] === "exec" || words[0] === "record") return true;
-	if (words[0] === "session" && ["start", "exec", "stop"].includes(words[1])) return true;
+	if (words[0] === "session" && ["start", "exec"].includes(words[1])) return true;
 	const options = words.map((word, at) => (word.startsWith("--") && !word.includes("=") ? `${word}=${words[at + 1]}` : word));
 	if (options.some((word) => /^--(?:fd=(?:0|[1-9]\d*)$|uapi-file=|kernel=real$)/.test(word))) return true;
-	return Boolean(env.IOMMUCTL_SESSION || env.IOMMUCTL_UAPI_FILE);
+	return Boolean(env.IOMMUCTL_SESSION);
 }

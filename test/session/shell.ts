@@ -1,4 +1,4 @@
-/** Sessions and commands as processes, for tests. */
+/** Sessions and commands in them, as processes, for tests. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -6,7 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { answer, ask, frame, frameReader } from "../../src/session/frames.js";
-import { type ExecRequest, protocol } from "../../src/session/protocol.js";
+import { type ExecRequest, protocol, type SessionStatus } from "../../src/session/protocol.js";
+import { question } from "../../src/session/query.js";
+import { inProcess, needsProcess } from "../cli/in-process.js";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const bin = join(root, "bin/iommuctl.js");
@@ -34,8 +36,10 @@ export class Place {
 		rmSync(this.folder, { recursive: true, force: true });
 	}
 
+	/** A process starts for commands in a session, and for those that start one. */
 	run(args: readonly string[], { session, input = "", cwd = root }: { session?: string; input?: string; cwd?: string } = {}): Ran {
 		const env = { ...this.env, ...(session !== undefined && { IOMMUCTL_SESSION: session }) };
+		if (!needsProcess(args, env)) return { ...inProcess(args, { input, cwd, env }), signal: null };
 		const { status, signal, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { input, cwd, env, encoding: "utf8" });
 		return { status, signal, stdout, stderr };
 	}
@@ -75,10 +79,11 @@ export class Place {
 	}
 
 	/** Waits until the session's status fits. */
-	async until(name: string, fits: (status: { running: number; commands: number }) => boolean): Promise<void> {
-		for (let tries = 0; tries < 100; tries++) {
-			const { stdout } = this.run(["session", "status", name, "--json"]);
-			if (fits(JSON.parse(stdout) as { running: number; commands: number })) return;
+	async until(name: string, fits: (status: SessionStatus) => boolean): Promise<void> {
+		// A session tells nobody that a command begins.
+		for (let tries = 0; tries < 1000; tries++) {
+			const found = await question(this.env, name, ask.status);
+			if (found.state === "running" && fits(found.status)) return;
 			await new Promise((resolve) => setTimeout(resolve, 10));
 		}
 		throw new Error(`session ${name} does not reach the expected state: ${this.run(["session", "status", name]).stdout}`);

@@ -73,7 +73,7 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 
 	test("10 at once: several programs of one exec see one kernel each open, and nothing is left open", () => {
 		const { stdout } = exec(`
-			for my $round (1 .. 300) { if (!fork) { my $file = dev(); exit(ioas($file) == 1 ? 0 : 1) } }
+			for my $round (1 .. 120) { if (!fork) { my $file = dev(); exit(ioas($file) == 1 ? 0 : 1) } }
 			my $failed = 0; while (wait != -1) { $failed++ if $? } print "failed $failed\\n";
 			my $supervisor = getppid;
 			opendir(my $dir, "/proc/$supervisor/fd"); my $open = () = readdir $dir; print "few files ", $open < 60 ? 1 : $open, "\\n";`);

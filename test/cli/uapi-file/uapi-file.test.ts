@@ -1,10 +1,10 @@
-/** --uapi-file: a header's call in every command, as a process. */
+/** --uapi-file: a header's call in every command. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { tsm, tsmDiff } from "../../headers/fixtures.js";
-import { documents, iommuctlProcess, temporaryFolder } from "../cli.js";
+import { documents, iommuctl, iommuctlProcess, temporaryFolder } from "../cli.js";
 
 const folder = temporaryFolder();
 const env = { IOMMUCTL_UAPI_FILE: "tsm.h" };
@@ -20,7 +20,7 @@ beforeAll(() => {
 });
 
 /** With the header in the environment. */
-const run = (line: string, input?: string) => iommuctlProcess(line.split(" "), { cwd: folder, env, input });
+const run = (line: string, input?: string) => iommuctl(line.split(" "), { cwd: folder, env, input });
 const json = (line: string) => JSON.parse(run(line).stdout) as Record<string, never>;
 
 describe("a header's call", () => {
@@ -121,7 +121,7 @@ describe("a value that a call returns", () => {
 		const trace = join(folder, "residue.jsonl");
 		run(`call vdevice_tsm_op --kernel sim --op guest_req --vdevice-id 3 --req-bytes 0102 --inject ${residue} --record ${trace}`);
 		expect(readFileSync(trace, "utf8")).toMatch(/"request":"0x3b96",.*"ret":5/);
-		const without = (line: string) => iommuctlProcess([...line.split(" "), trace], { cwd: folder });
+		const without = (line: string) => iommuctl([...line.split(" "), trace], { cwd: folder });
 		expect(run(`trace show ${trace}`).stdout).toContain("ioctl(iommu1, IOMMU_VDEVICE_TSM_OP, {op=GUEST_REQ vdevice_id=3 req_len=0x2");
 		expect(without("trace show").stdout).toMatch(/ioctl\(iommu1, 0x3b96, 28000000.* = 5/);
 		expect(without("replay").stdout).toMatch(/expected +ret 5\n +got +ret -1 ENOTTY/);

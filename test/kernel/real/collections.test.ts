@@ -13,7 +13,7 @@ describe("memory passed to the kernel", () => {
 	it.each(kinds)("is neither moved nor collected: collections %s", async (_, options) => {
 		const { status, signal, stderr, answer } = await runChild("collections", options);
 		expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: "" });
-		expect(answer).toEqual({ calls: 250 * 9, wrong: [] });
+		expect(answer).toEqual({ calls: 100 * 9, wrong: [] });
 	});
 
 	it("is each thread's own", async () => {

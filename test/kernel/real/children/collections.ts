@@ -28,7 +28,7 @@ const file = kernel.memfd("collections", 1n << 20n);
 const addr = kernel.mmap({ addr: 0n, length: 65536n, prot: 3 });
 const kept = new Uint8Array(8);
 
-for (let round = 0; round < 250; round++) {
+for (let round = 0; round < 100; round++) {
 	const value = (round * 7919) & 0xffff;
 	const fresh = new Uint8Array(Uint16Array.of(value, 1, 2, 3).buffer);
 	check("set", kernel.ioctl(terminal, TIOCSWINSZ, fresh) === 0);
