@@ -1,4 +1,5 @@
 /** Replays one program on one kernel. */
+import { EnvironmentError } from "../kernel/environment-error.js";
 import { EEXIST, ENOSYS } from "../kernel/errno.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
 import {
@@ -132,8 +133,13 @@ export class ProgramReplay {
 			const { kernel, files } =
 				step.parent === undefined ? { kernel: this.#kernel, files: this.#files } : this.#child(step.parent, "parent");
 			if (!isForkCapable(kernel)) return { note: "no child process: this kernel cannot be given a second one" };
-			this.#children.set(name, { kernel: kernel.fork(name), files: files.copy() });
-			return undefined;
+			try {
+				this.#children.set(name, { kernel: kernel.fork(name), files: files.copy() });
+				return undefined;
+			} catch (error) {
+				if (!(error instanceof EnvironmentError)) throw error;
+				return { note: error.message };
+			}
 		}
 		const child = this.#child(name, "process");
 		if (step.op === "exit") {

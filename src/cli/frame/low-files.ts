@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import { EnvironmentError } from "../../kernel/environment-error.js";
-import type { Kernel } from "../../kernel/kernel.js";
+import { isForkCapable, type Kernel } from "../../kernel/kernel.js";
 import { wrapKernel } from "../../kernel/wrap.js";
 
 /** The numbers that are kept for programs. */
@@ -45,6 +45,7 @@ export function withLowFiles(make: () => Kernel, taken: number): Kernel {
 	if (!here.kept) return kernel;
 	if (here.programs++ === 0) for (let fd = Math.max(FIRST, taken); fd <= LAST; fd++) closeSync(fd);
 	return wrapKernel(kernel, {
+		...(isForkCapable(kernel) && { fork: (name: string) => kernel.fork(name) }),
 		exit() {
 			kernel.exit();
 			if (--here.programs > 0) return;
