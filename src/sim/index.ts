@@ -70,6 +70,7 @@ function isHardware(header: unknown): boolean {
 
 export { formatBdf, formatRid, parseBdf, ridOf, segmentOf } from "./board/bdf.js";
 export type { Machine } from "./board/description.js";
+export { modelWithIds } from "./board/models.js";
 export { buildTopology } from "./board/topology.js";
 export { ControlError, Refusal } from "./contract/control-error.js";
 export type { CallContract, ContractCheck } from "./control/contracts.js";

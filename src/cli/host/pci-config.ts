@@ -39,7 +39,7 @@ export function capabilitiesOf(config: Uint8Array): Capabilities {
 }
 
 /** The offset of a capability in the list that starts at 0x34. */
-function capability(view: DataView, id: number): number | undefined {
+export function capability(view: DataView, id: number): number | undefined {
 	let at = view.getUint8(0x34) & 0xfc;
 	// a list that loops ends after as many entries as fit
 	for (let i = 0; at >= 0x40 && i < 48; i++) {

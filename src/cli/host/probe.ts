@@ -2,9 +2,15 @@
 import { iommuPath } from "../frame/kernel-choice.js";
 import type { Host } from "./host.js";
 import { type Capabilities, capabilitiesOf } from "./pci-config.js";
+import { featuresOf } from "./pci-features.js";
 
-/** Reads a unit in the form of a machine file; undefined: no vendor knows it. */
-export type ReadUnit = typeof import("../../sim/index.js").probedUnit;
+/** What the simulated kernel knows of machines. */
+export interface Known {
+	/** Reads a unit in the form of a machine file; undefined: no vendor knows it. */
+	readonly unit: typeof import("../../sim/index.js").probedUnit;
+	/** The model of a function with these IDs. */
+	readonly model: typeof import("../../sim/index.js").modelWithIds;
+}
 
 /** A machine file's content, and what had to be assumed. */
 export interface Probed {
@@ -21,7 +27,7 @@ const devicesFolder = "/sys/bus/pci/devices";
 const mockUnit = /^iommufd_selftest_iommu\b/;
 
 /** The machine under `host` as a machine file: IOMMUs, bridges, PCI devices with their drivers and groups, mediated devices. `hwInfo`: what GET_HW_INFO answered, by the IOMMU's name. */
-export function probeMachine(host: Host, readUnit: ReadUnit, hwInfo: ReadonlyMap<string, Uint8Array> = new Map()): Probed {
+export function probeMachine(host: Host, { unit: readUnit, model }: Known, hwInfo: ReadonlyMap<string, Uint8Array> = new Map()): Probed {
 	const notes: string[] = [];
 	const note = (text: string) => void notes.push(text);
 	const kernelArguments = line(host, "/proc/cmdline") ?? "";
@@ -42,7 +48,7 @@ export function probeMachine(host: Host, readUnit: ReadUnit, hwInfo: ReadonlyMap
 		const group = numberIn(host.link(`${folder}/iommu_group`));
 		if (capabilities.bridge !== undefined) bridges.push({ bdf, ...capabilities.bridge, ...(group !== undefined && { group }) });
 		else if (group !== undefined || host.link(`${folder}/driver`) === "vfio-pci")
-			devices.push(device(host, folder, bdf, capabilities, known, group));
+			devices.push(device(host, folder, bdf, { capabilities, known, model, group }));
 	}
 	if (devices.length > 0 && host.bytes(`${devicesFolder}/${devices[0].bdf}/config`).length <= 64)
 		note("PASID, ATS, PRI and ACS of devices cannot be read without root, and are left out");
@@ -65,17 +71,29 @@ export function probeMachine(host: Host, readUnit: ReadUnit, hwInfo: ReadonlyMap
 	return { machine, notes };
 }
 
-function device(host: Host, folder: string, bdf: string, capabilities: Capabilities, known: ReadonlySet<unknown>, group?: number): Json {
+interface Found {
+	readonly capabilities: Capabilities;
+	/** names of IOMMUs */
+	readonly known: ReadonlySet<unknown>;
+	readonly model: Known["model"];
+	readonly group?: number;
+}
+
+function device(host: Host, folder: string, bdf: string, { capabilities, known, model, group }: Found): Json {
 	const iommu = host.link(`${folder}/iommu`);
 	const driver = host.link(`${folder}/driver`);
 	const vfio = numberIn(host.list(`${folder}/vfio-dev`)[0]?.replace(/^(?:noiommu-)?vfio/, ""));
 	const pf = host.link(`${folder}/physfn`);
 	const reserved = group === undefined ? [] : reservedRegions(host, group);
+	const [vendorId, deviceId] = [line(host, `${folder}/vendor`), line(host, `${folder}/device`)];
+	// Only VFIO shows more of a function than its place.
+	const pci = driver === "vfio-pci" ? featuresOf(host.bytes(`${folder}/config`), host.read(`${folder}/resource`) ?? "") : undefined;
 	return {
 		bdf,
-		vendor: line(host, `${folder}/vendor`),
-		device: line(host, `${folder}/device`),
-		model: "plain",
+		vendor: vendorId,
+		device: deviceId,
+		model: model(vendorId, deviceId),
+		...(pci !== undefined && { pci }),
 		...(iommu !== undefined && known.has(iommu) && { iommu }),
 		driver: driver ?? "none",
 		...(vfio !== undefined && { vfio }),

@@ -8,7 +8,7 @@ export async function probedMachine(
 	host: Host,
 	hwInfo?: ReadonlyMap<string, Uint8Array>,
 ): Promise<{ machine: Machine; notes: readonly string[] }> {
-	const { checkMachine, probedUnit } = await import("../../sim/index.js");
-	const { machine, notes } = probeMachine(host, probedUnit, hwInfo);
+	const { checkMachine, modelWithIds, probedUnit } = await import("../../sim/index.js");
+	const { machine, notes } = probeMachine(host, { unit: probedUnit, model: modelWithIds }, hwInfo);
 	return { machine: checkMachine(machine), notes };
 }

@@ -1,5 +1,7 @@
 /** The machine as the simulated kernel finds it: plain data, checked and complete. */
+
 import type { Bdf } from "./bdf.js";
+import type { PciModel } from "./pci-features.js";
 
 /** What a machine is made of, after checking. The file format is in parse.ts. */
 export interface Machine {
@@ -92,6 +94,8 @@ export interface PciDevice {
 	readonly vendor: number;
 	readonly device: number;
 	readonly model: DeviceModel;
+	/** what it has in place of its model's */
+	readonly features?: Partial<PciModel>;
 	/** name of the IOMMU that translates for it; absent: none does */
 	readonly iommu?: string;
 	/** `vfio-pci`, the name of a host driver, or none */

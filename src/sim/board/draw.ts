@@ -1,7 +1,9 @@
 /** Draws a machine as a picture, and writes it back as a machine file. */
+
 import { hex } from "../../formats/bits.js";
 import { type Bdf, busOf, formatBdf, formatRid, ridOf, segmentOf } from "./bdf.js";
 import type { Bridge, Iommu, Machine, PciDevice, ReservedRegion } from "./description.js";
+import { featuresFile } from "./pci-features.js";
 import type { Topology } from "./topology.js";
 import { type BoardVendor, vendorOf } from "./vendor.js";
 
@@ -123,6 +125,7 @@ export function machineFile(machine: Machine, vendors: readonly BoardVendor[]): 
 			vendor: hex(d.vendor, 4),
 			device: hex(d.device, 4),
 			model: d.model,
+			...(d.features ? { pci: featuresFile(d.features) } : {}),
 			...(d.iommu ? { iommu: d.iommu } : {}),
 			driver: d.driver ?? "none",
 			...(d.vfio === undefined ? {} : { vfio: d.vfio }),

@@ -5,6 +5,7 @@ import { formatBdf, slotOf } from "./bdf.js";
 import { builtinMachines } from "./builtin.js";
 import type { Bridge, BridgeType, Iommu, Machine, MediatedDevice, PciDevice, ReservedRegion, SiovDevice } from "./description.js";
 import { Fields, MachineError, type Path, readInteger } from "./fields.js";
+import { readFeatures } from "./pci-features.js";
 import { buildTopology } from "./topology.js";
 import { type BoardVendor, vendorOf } from "./vendor.js";
 
@@ -99,6 +100,7 @@ function readDevice(f: Fields): PciDevice {
 		vendor: f.int("vendor", 0xffff) ?? 0x1234,
 		device: f.int("device", 0xffff) ?? 0x11e8,
 		model: f.choice("model", ["edu", "virtio-net", "nvme", "igb", "igbvf", "plain"]) ?? "edu",
+		features: readFeatures(f),
 		iommu: f.text("iommu"),
 		driver: driver === "none" ? undefined : driver,
 		vfio: f.int("vfio", 1_000_000),

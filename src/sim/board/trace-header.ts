@@ -1,7 +1,9 @@
 /** Rebuilds the machine that a trace was recorded on from the trace's header. */
+
 import { type Bdf, busOf, formatBdf, makeBdf, parseBdf } from "./bdf.js";
 import type { Machine } from "./description.js";
 import { MachineError } from "./fields.js";
+import { modelWithIds } from "./models.js";
 import { checkMachine } from "./parse.js";
 import type { BoardVendor, RecordedIommus } from "./vendor.js";
 
@@ -74,14 +76,6 @@ function recordedMachine(header: Json, recorded: RecordedIommus): Json {
 	};
 }
 
-const MODELS: Readonly<Record<string, string>> = {
-	"0x1234:0x11e8": "edu",
-	"0x1af4:0x1041": "virtio-net",
-	"0x1b36:0x0010": "nvme",
-	"0x8086:0x10c9": "igb",
-	"0x8086:0x10ca": "igbvf",
-};
-
 function pciDevice(entry: Json, iommu: string | undefined): FileDevice {
 	// an entry without IDs is QEMU's edu
 	const { vendor = "0x1234", device = "0x11e8" } = entry;
@@ -90,7 +84,7 @@ function pciDevice(entry: Json, iommu: string | undefined): FileDevice {
 		role: textOf(entry, "role"),
 		vendor,
 		device,
-		model: MODELS[`${vendor}:${device}`] ?? "plain",
+		model: modelWithIds(vendor, device),
 		iommu,
 		driver: "vfio-pci",
 		vfio: vfioNumber(entry),

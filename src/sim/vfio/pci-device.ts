@@ -2,9 +2,10 @@
 import type { Ret } from "../../kernel/kernel.js";
 import { formatBdf } from "../board/bdf.js";
 import type { PciDevice } from "../board/description.js";
+import type { PciModel } from "../board/pci-features.js";
 import type { IommuDevice } from "../contract/device.js";
 import type { IommufdContext } from "../iommufd/context.js";
-import type { MemoryObject } from "../memory/memory-object.js";
+import { type MemoryObject, PAGE_SIZE } from "../memory/memory-object.js";
 import type { PhysicalMemory } from "../memory/physical-memory.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "../process/caller.js";
@@ -23,7 +24,7 @@ import { IoEventfds } from "./interrupts/ioeventfds.js";
 import { setIrqs } from "./interrupts/set-irqs.js";
 import { feature, LowPower } from "./pci-features.js";
 import { deviceInfo, irqInfo, regionInfo, vectors } from "./pci-info.js";
-import { modelOf, type PciModel } from "./pci-model.js";
+import { modelOf } from "./pci-model.js";
 import type { Bar } from "./regions/bar.js";
 import { BarPages } from "./regions/bar-pages.js";
 import { BarDmabufFile, type BarRange } from "./regions/dmabuf.js";
@@ -207,7 +208,7 @@ export class PciVfioDevice extends VfioDevice {
 	/** A BAR as pages, which have frames like memory, so that the DMA of other devices finds them. */
 	#pages(bar: Bar, onMapping: ((change: 1 | -1) => void) | undefined): BarPages {
 		const pages = this.memory.adopt(
-			bar.model.size >> 12,
+			bar.model.size / PAGE_SIZE,
 			(frame) => new BarPages(bar, frame, () => this.config.memoryEnabled && !this.power.allowed),
 		);
 		pages.onMapping = onMapping;

@@ -1,41 +1,6 @@
 /** The models of simulated PCI functions. */
 import type { DeviceModel, PciDevice } from "../board/description.js";
-
-/** A region of registers or memory. MSI-X tables may be mapped, I/O ports may not. */
-export interface BarModel {
-	/** 0 to 5 */
-	readonly index: number;
-	/** bytes */
-	readonly size: number;
-	readonly io?: boolean;
-	/** it holds the MSI-X table */
-	readonly msix?: boolean;
-	/** its address has 64 bits */
-	readonly wide?: boolean;
-	readonly prefetchable?: boolean;
-}
-
-/** The features of a PCI function by model, as VFIO sees QEMU's device of that name. */
-export interface PciModel {
-	readonly bars: readonly BarModel[];
-	/** PCI Express: 4096 bytes of configuration space */
-	readonly express: boolean;
-	/** offset of the MSI-X table in its BAR */
-	readonly msixTable?: number;
-	/** number of interrupt vectors */
-	readonly intx: number;
-	readonly msi: number;
-	readonly msix: number;
-	/** can reset itself (FLR) */
-	readonly resets: boolean;
-	/** size of the expansion ROM in bytes */
-	readonly rom?: number;
-	/** has the power management capability: the kernel waits for its link after a reset of its bus */
-	readonly powerManaged: boolean;
-	/** base class, subclass, interface */
-	readonly classCode: number;
-	readonly revision: number;
-}
+import type { PciModel } from "../board/pci-features.js";
 
 const EDU: PciModel = {
 	bars: [{ index: 0, size: 0x100000 }],
@@ -112,5 +77,5 @@ const MODELS: Readonly<Record<DeviceModel, PciModel>> = {
 };
 
 export function modelOf(pci: PciDevice): PciModel {
-	return MODELS[pci.model];
+	return pci.features === undefined ? MODELS[pci.model] : { ...MODELS[pci.model], ...pci.features };
 }

@@ -1,14 +1,27 @@
 /** Which capabilities a simulated function has, and where: those of QEMU's device of its model, and what the machine's description adds. */
 import type { DeviceModel, PciDevice } from "../../board/description.js";
-import type { PciModel } from "../pci-model.js";
+import type { PciModel } from "../../board/pci-features.js";
 import { acs, aer, ari, ats, type Capability, express, msi, msix, pasid, powerManagement, pri, sriov, virtio } from "./capabilities.js";
+
+/** Those that a machine file gives a function without a model of its own; where it does not say where they are, they do not overlap. */
+function ownCapabilities(model: PciModel, root: boolean): readonly Capability[] {
+	const { places = {}, bars, msixTable = 0, msixPending = msixTable + 16 * model.msix } = model;
+	const table = bars.find(({ msix }) => msix)?.index ?? 0;
+	const found = [
+		...(model.powerManaged ? [powerManagement(places.pm ?? 0x40, true)] : []),
+		...(model.msi > 0 ? [msi(places.msi ?? 0x50, model.msi)] : []),
+		...(model.msix > 0 ? [msix(places.msix ?? 0x70, model.msix, table, msixTable, msixPending)] : []),
+		...(model.express ? [express(places.express ?? 0x80, root, model.resets)] : []),
+	];
+	return found.sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
+}
 
 type Caps = (model: PciModel, root: boolean) => readonly Capability[];
 
 /** From the first of the list to the last. */
 const STANDARD: Readonly<Record<DeviceModel, Caps>> = {
 	edu: ({ msi: vectors }) => [msi(0x40, vectors)],
-	plain: () => [],
+	plain: ownCapabilities,
 	nvme: (model, root) => [msix(0x40, model.msix, 0, 0x2000, 0x3000), express(0x80, root, true), powerManagement(0x60, true)],
 	"virtio-net": (model, root) => [
 		msix(0xdc, model.msix, 1, 0, 0x800),

@@ -1,6 +1,6 @@
 /** The PCI configuration space of a VFIO device, as vfio-pci lets a program see and change it. */
 import type { PciDevice } from "../../board/description.js";
-import type { BarModel, PciModel } from "../pci-model.js";
+import type { BarModel, PciModel } from "../../board/pci-features.js";
 import {
 	type Capability,
 	DEVICE_CONTROL,
@@ -195,14 +195,18 @@ export class ConfigSpace {
 	}
 
 	/** A BAR's address, aligned to its size; where the next one may begin. */
-	#placeBar({ index, size, io = false, wide = false, prefetchable = false }: BarModel, from: number): number {
+	#placeBar({ index, size, address: given, io = false, wide = false, prefetchable = false }: BarModel, from: number): number {
 		const at = BAR0 + 4 * index;
 		const flags = io ? 1 : (wide ? 4 : 0) | (prefetchable ? 8 : 0);
-		const address = Math.ceil(from / size) * size;
+		const address = given ?? Math.ceil(from / size) * size;
+		const mask = BigInt.asUintN(64, -BigInt(size));
 		this.#view.setUint32(at, ((io ? address & 0xffff : address) | flags) >>> 0, true);
-		this.#allow(at, ~(size - 1) >>> 0, 4);
-		if (wide) this.#allow(at + 4, 0xffffffff, 4);
-		return address + size;
+		this.#allow(at, Number(mask & 0xffffffffn), 4);
+		if (wide) {
+			this.#view.setUint32(at + 4, Math.floor(address / 2 ** 32), true);
+			this.#allow(at + 4, Number(mask >> 32n), 4);
+		}
+		return given === undefined ? address + size : from;
 	}
 
 	#chain(capabilities: readonly Capability[]): void {

@@ -1,7 +1,8 @@
 /** The BARs of a simulated PCI function: registers, or memory without any. */
+
+import type { BarModel } from "../../board/pci-features.js";
 import { PAGE_SIZE, type PageStore } from "../../memory/memory-object.js";
 import type { Edu } from "../edu.js";
-import type { BarModel } from "../pci-model.js";
 
 /** What answers accesses to a BAR; `at` and lengths are in bytes and within the BAR. */
 export interface Bar {

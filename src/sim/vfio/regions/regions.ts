@@ -1,6 +1,7 @@
 /** The regions of a PCI function: reads, writes and mappings of its BARs, ROM and configuration space. */
 import type { Ret } from "../../../kernel/kernel.js";
-import type { MemoryObject } from "../../memory/memory-object.js";
+import type { PciModel } from "../../board/pci-features.js";
+import { type MemoryObject, PAGE_SIZE } from "../../memory/memory-object.js";
 import type { Caller } from "../../process/caller.js";
 import { bufferFault, type UserIo } from "../../process/io.js";
 import type { Reasons } from "../../why/reasons.js";
@@ -8,7 +9,6 @@ import { pciRegionChecks, regionMmapChecks } from "../checks/regions.js";
 import type { ConfigSpace } from "../config/space.js";
 import { CONFIG_REGION, ROM_REGION, regionOf } from "../device.js";
 import type { Edu } from "../edu.js";
-import type { PciModel } from "../pci-model.js";
 import { type Bar, EduBar, MemoryBar } from "./bar.js";
 import type { BarPages } from "./bar-pages.js";
 
@@ -82,7 +82,7 @@ export class PciRegions {
 		const bar = index < ROM_REGION ? this.bar(index) : undefined;
 		if (bar === undefined || bar.model.io || bar.model.size < 1 << 12)
 			return this.reasons.fail(regionMmapChecks.regionNotMappable, index, this.node);
-		const size = bar.model.size >> 12;
+		const size = bar.model.size / PAGE_SIZE;
 		if (page + pages > size) return this.reasons.fail(regionMmapChecks.mappingEnd, pages, page, index, size);
 		return { object: pagesOf(bar), page };
 	}
