@@ -83,6 +83,7 @@ try {
 			legalComments: "none",
 			logLevel: "warning",
 		});
+	wrapped(join(fresh, "main.cjs"));
 	writeFileSync(join(fresh, "LICENSES.txt"), licences(Object.keys(metafile.inputs)));
 	compiledCode(join(fresh, "main.cjs"));
 	for (const name of [...native, ...nativeNeeds]) vendor(name, join(fresh, "node_modules", name));
@@ -93,6 +94,16 @@ try {
 	process.exitCode = 1;
 } finally {
 	rmSync(fresh, { recursive: true, force: true });
+}
+
+/**
+ * Makes the bundle a function, so that bin/compiled.js can run the file as it is: to wrap the text in a function at each
+ * start would copy all of it. For who requires the file it remains a module.
+ */
+function wrapped(file) {
+	const names = "exports, require, module, __filename, __dirname";
+	const [before, after] = [`(this === globalThis ? (f) => f : (f) => f(${names}))(function (${names}) {`, "\n});\n"];
+	writeFileSync(file, `${before}${readFileSync(file, "latin1")}${after}`, "latin1");
 }
 
 /**

@@ -76,10 +76,22 @@ export function shapeOf(field: FieldDecl): { readonly size: number; readonly ali
 			return { size: element.size * field.length, align: element.align };
 		}
 		case "union":
-			return place(field.members, { offset: 0, prefix: "", dir: "in", overlap: true });
+			return shapeOfAll(field.members, true);
 		case "struct":
-			return layout(field.decl);
+			return shapeOfAll(field.decl);
 	}
+}
+
+/** Size and alignment of a struct, or of a union, whose members overlap: what `layout` says, without its fields. */
+export function shapeOfAll(decl: Decls, overlap = false): { readonly size: number; readonly align: number } {
+	let end = 0;
+	let align = 1;
+	for (const name in decl) {
+		const shape = shapeOf(decl[name]);
+		end = Math.max(end, (overlap ? 0 : roundUp(end, shape.align)) + shape.size);
+		align = Math.max(align, shape.align);
+	}
+	return { size: roundUp(end, align), align };
 }
 
 /** A named member as one field; an anonymous union or struct, or a word of bit fields, as its members. */

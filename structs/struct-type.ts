@@ -1,6 +1,6 @@
 /** A declared struct as an object: its layout, codec and fields. */
 import { Codec } from "./codec.js";
-import { type FieldInfo, type Layout, layout } from "./layout.js";
+import { type FieldInfo, type Layout, layout, shapeOfAll } from "./layout.js";
 import type { Decls, Direction, Init, NestedDecl } from "./types.js";
 
 interface Known<T, P extends string> {
@@ -14,6 +14,7 @@ interface Known<T, P extends string> {
 export class StructType<T = Record<string, unknown>, P extends string = string, D extends Decls = Decls> implements NestedDecl<D> {
 	readonly kind = "struct";
 	#known: Known<T, P> | undefined;
+	#shape: Pick<Layout, "size" | "align"> | undefined;
 	readonly #dir: Direction;
 
 	constructor(
@@ -28,11 +29,11 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 
 	/** In bytes, without a flexible array's elements. */
 	get size(): number {
-		return this.#derived.layout.size;
+		return this.#outline.size;
 	}
 
 	get align(): number {
-		return this.#derived.layout.align;
+		return this.#outline.align;
 	}
 
 	/** The struct's own fields; those of nested structs are under their `fields`. */
@@ -84,6 +85,12 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 		const derived = this.#derived;
 		derived.codec ??= new Codec<T>(this.name, derived.layout);
 		return derived.codec;
+	}
+
+	/** Most structs are asked for no more than this. */
+	get #outline(): Pick<Layout, "size" | "align"> {
+		this.#shape ??= shapeOfAll(this.decl);
+		return this.#shape;
 	}
 
 	/** Worked out on first use, as most runs use few of the structs. */

@@ -46,11 +46,12 @@ interface Details {
 	readonly source?: string;
 }
 
-type Draft<T extends string> = Omit<Check<T>, "name" | "source" | "since"> & Details;
+/** A check that has no name yet (""), and no source ("") unless it names its own. */
+type Draft<T extends string> = { -readonly [K in keyof Check<T>]: Check<T>[K] };
 
 /** A check: the errno, the text with its `{values}`, and the rule that it enforces. */
 export function check<const T extends string>(errno: number, text: T, rule: string, details: Details = {}): Draft<T> {
-	return { errno, text, rule, ...details };
+	return { name: "", errno, text, rule, since: details.since, source: details.source ?? "" };
 }
 
 export function hook(name: string): Hook {
@@ -61,11 +62,19 @@ type Complete<D> = { readonly [K in keyof D]: D[K] extends Draft<infer T> ? Chec
 
 /** A group of checks in the order of the code; `source` is that of every check that does not name its own. */
 export function checks<const D extends Record<string, Draft<string> | Hook | Group>>(source: string, drafts: D): Complete<D> {
-	const entries = Object.entries(drafts).map(([key, draft]) => [
-		key,
-		isDraft(draft) ? { ...draft, source: draft.source ?? source, since: draft.since, name: dashed(key) } : draft,
-	]);
-	return Object.fromEntries(entries) as Complete<D>;
+	// In place, and every check with the same shape: there are many hundreds, and all are made at each start.
+	const group = drafts as Record<string, Draft<string> | Hook | Group>;
+	for (const key in group) {
+		let draft = group[key];
+		if (!isDraft(draft)) continue;
+		if (draft.name !== "") {
+			draft = { ...draft };
+			group[key] = draft;
+		}
+		draft.name = dashed(key);
+		draft.source ||= source;
+	}
+	return drafts as unknown as Complete<D>;
 }
 
 export function isCheck(entry: Check | Hook | Group): entry is Check {
