@@ -1,5 +1,6 @@
 // How the tests run: most share two processes, and the sources are loaded twice instead of once for each file.
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // `npm run contract` counts which checks of the contract are reached.
 const witnesses = process.env.IOMMUCTL_WITNESSES !== undefined;
@@ -28,8 +29,23 @@ const common = {
 	hookTimeout: 60_000,
 } as const;
 
+/** Files of several seconds: the last one to begin would run alone. vitest knows them only where it ran them before. */
+const long = /test\/(?:cli\/(?:readme|exec\/exec|litmus\/litmus)|session\/lifecycle|structs\/spine|trace\/golden)\.test\.ts$/;
+
+class LongFirst extends BaseSequencer {
+	override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+		const sorted = await super.sort(files);
+		const isLong = ({ moduleId }: TestSpecification) => long.test(moduleId);
+		return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+	}
+}
+
 /** What prepares a run is not part of a project: it would run again for each of them. */
-const whole = { globalSetup: ["test/own-tmp.ts", "test/build-once.ts"], reporters: ["default", "./scripts/counts-reporter.mjs"] };
+const whole = {
+	globalSetup: ["test/own-tmp.ts", "test/build-once.ts"],
+	reporters: ["default", "./scripts/counts-reporter.mjs"],
+	sequence: { sequencer: LongFirst },
+};
 const include = ["test/**/*.test.ts"];
 
 /** One after the other: a worker that is to be shared ends when another kind of file comes next. */

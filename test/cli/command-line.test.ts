@@ -119,7 +119,8 @@ describe("the real kernel where there is none", () => {
 		"%s --fd: what is not open, or no /dev/iommu (Node's own files too), is refused before anything is sent",
 		(command) => {
 			for (const fd of ["0", "1", "4", "7", "999"]) {
-				const { status, stdout, stderr } = iommuctlProcess([...command.split(" "), "--fd", fd]);
+				const run = command === "ioas alloc" ? iommuctlProcess : iommuctl;
+				const { status, stdout, stderr } = run([...command.split(" "), "--fd", fd]);
 				expect(status).toBe(3);
 				expect(stdout).toBe("");
 				expect(stderr).toMatch(new RegExp(`^error: --fd ${fd}: file ${fd} is (not open|.*, not /dev/iommu)\n {2}open it in the shell`));

@@ -64,6 +64,6 @@ export function needsProcess(argv: readonly string[], env: NodeJS.ProcessEnv): b
 	if (words[0] === "exec" || words[0] === "record") return true;
 	if (words[0] === "session" && ["start", "exec"].includes(words[1])) return true;
 	const options = words.map((word, at) => (word.startsWith("--") && !word.includes("=") ? `${word}=${words[at + 1]}` : word));
-	if (options.some((word) => /^--(?:fd=(?:0|[1-9]\d*)$|uapi-file=|kernel=real$)/.test(word))) return true;
+	if (options.some((word) => /^--(?:uapi-file=|kernel=real$)/.test(word))) return true;
 	return Boolean(env.IOMMUCTL_SESSION);
 }
