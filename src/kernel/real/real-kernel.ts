@@ -125,8 +125,10 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable {
 	close(fd: number): Ret {
 		const ret = this.#libc.call("close", fd);
 		// On Linux the descriptor is gone, whatever close returns.
-		const at = this.#files.lastIndexOf(fd);
-		if (at >= 0) this.#files.splice(at, 1);
+		for (const files of [this.#files, this.#adopted]) {
+			const at = files.lastIndexOf(fd);
+			if (at >= 0) files.splice(at, 1);
+		}
 		return ret;
 	}
 

@@ -3,6 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { EnvironmentError } from "../../environment-error.js";
+import { DATA } from "../arena.js";
 import type { Libc } from "../libc.js";
 import { system } from "../system.js";
 import { Channel } from "./channel.js";
@@ -56,7 +57,7 @@ export function startProcess(mode: string, files: readonly number[]): Started {
 /** Node reaps it: only its end is waited for. */
 function waitFor(libc: Libc, pid: number): void {
 	const { arena } = system();
-	libc.call("waitid", P_PID, pid, arena.address, WEXITED | WNOWAIT);
+	libc.call("waitid", P_PID, pid, arena.address + BigInt(DATA), WEXITED | WNOWAIT);
 }
 
 /** Two ends of two pipes: this process's, and the child's. */
@@ -67,8 +68,8 @@ function channels(libc: Libc): [Channel, Channel] {
 
 function pipe(libc: Libc): { read: number; write: number } {
 	const { arena } = system();
-	const ends = new DataView(arena.bytes.buffer, arena.bytes.byteOffset, 8);
-	const ret = libc.call("pipe2", arena.address, O_CLOEXEC);
+	const ends = new DataView(arena.bytes.buffer, arena.bytes.byteOffset + DATA, 8);
+	const ret = libc.call("pipe2", arena.address + BigInt(DATA), O_CLOEXEC);
 	if (ret < 0)
 		throw new EnvironmentError(`no pipe to another process: errno ${-ret}`, "check this shell's limit of open files (ulimit -n)");
 	return { read: ends.getInt32(0, true), write: ends.getInt32(4, true) };
