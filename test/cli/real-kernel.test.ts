@@ -26,6 +26,47 @@ describe.runIf(onReal)("on the real kernel", () => {
 		expect(ran.stdout).toContain("01 02");
 	});
 
+	test("a process ends with its pins held: what it mapped stays, and the parent unmaps it", () => {
+		const trace = join(folder, "pins.jsonl");
+		const ran = script(
+			[
+				"ioas = ioas alloc",
+				"device = selftest mock-domain $ioas",
+				"buffer = mem alloc 64k",
+				"process child {",
+				"  ioas map $ioas --iova 0x1000000 --length 64k --user-va $buffer",
+				"  selftest md-check-refs --uptr $buffer --length 64k --refs 1",
+				"}",
+				"expect EINVAL selftest md-check-map $device.out_hwpt_id --iova 0x1000000 --length 64k --uptr $buffer",
+				"expect EEXIST ioas map $ioas --iova 0x1000000 --length 4k",
+				"ioas unmap $ioas --all",
+				"expect no warning",
+			],
+			"--record",
+			trace,
+		);
+		expect(ran.status).toBe(0);
+		expect(iommuctlProcess(["replay", trace]).stdout).toContain("7 steps, 0 differing");
+		expect(iommuctlProcess(["replay", trace, "--kernel", "real"]).stdout).toContain("7 steps, 0 differing");
+	});
+
+	test("blocks of parallel run at once, and the objects that they made are known afterwards", () => {
+		const ran = script([
+			"ioas = ioas alloc",
+			"m = mem alloc 64k",
+			"function cycle iova { repeat 20 { ioas map $ioas --iova $iova --length 64k --user-va $m",
+			"ioas unmap $ioas --iova $iova --length 64k } }",
+			"parallel { cycle 0x1000000",
+			"a = ioas alloc } { cycle 0x2000000 } { process child { ioas map $ioas --iova 0x5000000 --length 4k --user-va $m } }",
+			"graph",
+			"destroy $a",
+			"expect no warning",
+		]);
+		expect(ran.status).toBe(0);
+		expect(ran.stdout).toContain("├─ ioas 1\n");
+		expect(ran.stdout).toContain("└─ ioas 2\n");
+	});
+
 	test("a DMA buffer's file is found and named", () => {
 		const ran = script([
 			"b = selftest dmabuf-get --length 64k",
