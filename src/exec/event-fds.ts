@@ -69,6 +69,11 @@ export class EventFds {
 	}
 }
 
+/** What the machine's kernel knows a process's eventfd by. */
+export function eventIdOf(pid: number, fd: number): string | undefined {
+	return /^eventfd-id:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1"))?.[1];
+}
+
 function countOf(fd: number): bigint | undefined {
 	const count = /^eventfd-count:\s*([0-9a-f]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"));
 	return count === null ? undefined : BigInt(`0x${count[1]}`);

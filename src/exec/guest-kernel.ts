@@ -1,6 +1,6 @@
 /** The simulated kernel as the program that waits for an answer calls it. */
 import { closeSync, lstatSync } from "node:fs";
-import { EBADF, EFAULT, EMFILE, ENODEV, ENOSYS } from "../kernel/errno.js";
+import { EBADF, EFAULT, EMFILE, ENODEV } from "../kernel/errno.js";
 import type { Kernel, MmapRequest, Ret } from "../kernel/kernel.js";
 import { ProcessCalls, type Sim, type SimFile, type UserMemory } from "../sim/index.js";
 import type { EventFds } from "./event-fds.js";
@@ -25,6 +25,9 @@ const NO_MEMORY: UserMemory = {
 	extents: () => [],
 };
 
+/** Recordings know programs' own files by numbers from here on, which no open file has. */
+const FIRST_FOREIGN = 1 << 24;
+
 /** The call that is being answered. */
 export interface Current {
 	readonly process: Traced;
@@ -45,6 +48,8 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	/** A program's own accesses of memory are not seen, so registers cannot be among it. */
 	readonly mapsRegisters = false;
 	current: Current | undefined;
+	/** files by the numbers that the struct of a recorded call has instead of the program's */
+	renumbered: ReadonlyMap<number, SimFile> | undefined;
 	/** the file of a call that no program waits for */
 	#alone: OpenFile | undefined;
 	readonly #native: Native;
@@ -53,8 +58,10 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	readonly #shared: SharedFiles;
 	readonly #events: EventFds;
 	#next = FIRST_FD;
+	#foreign = FIRST_FOREIGN;
 	#reserved: { readonly call: Current; readonly number: number } | undefined;
 	readonly #regions: MappedRegions;
+	readonly #installed: (process: Traced, open: OpenFile) => void;
 
 	constructor(
 		native: Native,
@@ -64,6 +71,7 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		shared: SharedFiles,
 		events: EventFds,
 		regions: MappedRegions,
+		installed: (process: Traced, open: OpenFile) => void,
 	) {
 		super(sim);
 		this.#native = native;
@@ -72,11 +80,17 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		this.#shared = shared;
 		this.#events = events;
 		this.#regions = regions;
+		this.#installed = installed;
 	}
 
 	get #call(): Current {
 		if (this.current === undefined) throw new Error("no program waits for an answer");
 		return this.current;
+	}
+
+	/** The process that waits for an answer. */
+	get process(): Traced {
+		return this.#call.process;
 	}
 
 	get image(): Image {
@@ -99,6 +113,8 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 
 	file(fd: number): SimFile | undefined {
 		if (this.#alone !== undefined) return this.#alone.number === fd ? this.#alone.file : undefined;
+		const renumbered = this.renumbered?.get(fd);
+		if (renumbered !== undefined) return renumbered;
 		const { target, process } = this.#call;
 		if (target?.number === fd) return target.file;
 		return process.file(fd)?.file ?? foreignFile(process, fd, this.#shared, this.#events);
@@ -124,13 +140,15 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		return rc === -EBADF ? -EMFILE : rc;
 	}
 
-	/** The next number that is free in the program. */
+	/** The next number that is free in the program, and by preference names no file of another one: calls are told by these numbers. */
 	#pick(least = FIRST_FD): Ret {
 		const { pid } = this.#call.process;
-		for (let tried = 0; tried <= LAST_FD - FIRST_FD; tried++) {
+		const range = LAST_FD - FIRST_FD + 1;
+		for (let tried = 0; tried < 2 * range; tried++) {
 			const number = this.#next;
 			this.#next = number === LAST_FD ? FIRST_FD : number + 1;
 			if (number < least) continue;
+			if (tried < range && this.#files.has(number)) continue;
 			if (lstatSync(`/proc/${pid}/fd/${number}`, { throwIfNoEntry: false }) !== undefined) continue;
 			return number;
 		}
@@ -152,23 +170,34 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 			return made;
 		}
 		const rc = this.#listener.addFd(notification, made.fd, number, closeOnExec);
+		if (rc >= 0) this.#installed(process, made.open);
 		// If the program does not have it now, this was the last close.
 		closeSync(made.fd);
 		// Numbers above the limit are EBADF here.
 		return rc === -EBADF ? -EMFILE : rc;
 	}
 
-	close(fd: number): Ret {
-		return this.current?.target?.number === fd ? 0 : -EBADF;
+	/** The last descriptor is gone: only a recording is told. */
+	close(): Ret {
+		return 0;
+	}
+
+	/** The same of another process, for a recording. */
+	fork(): Kernel {
+		return this;
 	}
 
 	/** Maps pages of a simulated file at an offset (bytes) into the program: minus the errno; undefined: its own kernel does so with what stands for the file. */
-	mapFile(open: OpenFile, fd: number, offset: bigint, pages: number): Ret | undefined {
-		const at = Number(offset / 4096n);
-		const backing = open.file.mmap(Number(regionOffset(offset) / 4096n), pages);
+	mapFile(open: OpenFile, fd: number, offset: bigint, pages: number, prot: number): Ret | undefined {
+		const own = regionOffset(offset);
+		const backing = open.file.mmap(Number(own / 4096n), pages);
 		if (backing === undefined) return -ENODEV;
 		if (typeof backing === "number") return backing;
-		return this.#regions.map(this.#call.process, open, fd, at - backing.page, backing.object);
+		return this.#regions.map(this.#call.process, open, fd, Number(offset / 4096n) - backing.page, backing.object, {
+			offset: own,
+			pages,
+			prot,
+		});
 	}
 
 	/** The program has mapped this by itself: only a recording is told. */
@@ -181,8 +210,14 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		return 0;
 	}
 
+	/** The program has made this by itself: only a recording is told, and knows it by a number that no program has. */
 	memfd(): Ret {
-		return -ENOSYS;
+		return this.#foreign++;
+	}
+
+	/** The same. */
+	eventfd(): Ret {
+		return this.#foreign++;
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {

@@ -57,6 +57,8 @@ export class OpenFiles {
 	readonly #events: FileEvents;
 	readonly #inotify: number;
 	readonly #byKey = new Map<string, OpenFile>();
+	/** how many files were opened at each number */
+	readonly #numbers = new Map<number, number>();
 	readonly #byWatch = new Map<number, OpenFile>();
 	readonly queues: QueueFiles;
 
@@ -67,6 +69,11 @@ export class OpenFiles {
 		this.queues = new QueueFiles(native, epoll, { ...events, closed: (open) => this.#closed(open) });
 		this.#inotify = native.call("inotify_init1", O_NONBLOCK | O_CLOEXEC);
 		epoll.add(this.#inotify, EPOLLIN, () => this.#readEvents());
+	}
+
+	/** Whether a file that is open was opened at this number. */
+	has(number: number): boolean {
+		return (this.#numbers.get(number) ?? 0) > 0;
 	}
 
 	get size(): number {
@@ -92,7 +99,7 @@ export class OpenFiles {
 		if (file.poll === SimFile.prototype.poll) return this.#memfd(file, place.fd, path);
 		const made = this.queues.create(file, place);
 		if (typeof made === "number") return made;
-		this.#byKey.set(made.open.key, made.open);
+		this.#add(made.open);
 		return made;
 	}
 
@@ -121,7 +128,7 @@ export class OpenFiles {
 		}
 		const open = { file, number, path, key: keyOf(fd) };
 		this.#byWatch.set(watch, open);
-		this.#byKey.set(open.key, open);
+		this.#add(open);
 		return { fd, open };
 	}
 
@@ -148,9 +155,17 @@ export class OpenFiles {
 		}
 	}
 
+	#add(open: OpenFile): void {
+		this.#byKey.set(open.key, open);
+		this.#numbers.set(open.number, (this.#numbers.get(open.number) ?? 0) + 1);
+	}
+
 	#closed(open: OpenFile): void {
 		if (this.#byKey.get(open.key) !== open) return;
 		this.#byKey.delete(open.key);
+		const others = (this.#numbers.get(open.number) ?? 1) - 1;
+		if (others > 0) this.#numbers.set(open.number, others);
+		else this.#numbers.delete(open.number);
 		this.queues.forget(open);
 		this.#events.closed(open);
 	}

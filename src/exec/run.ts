@@ -10,6 +10,7 @@ import { restoreFileLimit, USUAL_FILES } from "./file-limit.js";
 import { guestFilter } from "./guest-filter.js";
 import type { Launch, Launched } from "./launcher.js";
 import { native } from "./native.js";
+import type { FdOffsets } from "./recorded/numbers.js";
 import { filterRefusal, obstacle } from "./refusal.js";
 import { forwardSignals } from "./signals.js";
 import { Supervisor } from "./supervisor.js";
@@ -19,8 +20,8 @@ export interface ProgramOptions {
 	readonly sim: Sim;
 	/** what is put around the kernel, such as a recording */
 	wrap(kernel: Kernel): Kernel;
-	/** `wrap` adds a recording */
-	readonly recorded: boolean;
+	/** set if `wrap` adds a recording: where structs have descriptors, by the request */
+	readonly fdOffsets: FdOffsets | undefined;
 	/** reads, writes and mappings stop on every descriptor, not only on those of the range of simulated files */
 	readonly anyDescriptor: boolean;
 	/** takes a line for the user, about what the program cannot be answered */
@@ -83,7 +84,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 			listener,
 			sim: options.sim,
 			wrap: options.wrap,
-			recorded: options.recorded,
+			fdOffsets: options.fdOffsets,
 			anyDescriptor: options.anyDescriptor,
 			note: options.note,
 			onProcess: (each, there) => (there ? watchdog.began(each) : watchdog.ended(each)),

@@ -7,20 +7,24 @@ import { answerCall, type Handlers } from "./calls/index.js";
 import { EPOLLHUP, EPOLLIN, Epoll } from "./epoll.js";
 import { EventFds } from "./event-fds.js";
 import { GuestKernel } from "./guest-kernel.js";
+import { oneKernel } from "./kernels.js";
 import { MappedRegions } from "./memory/mapped-regions.js";
 import { SharedFiles } from "./memory/shared-files.js";
-import { Witness } from "./memory/witness.js";
 import type { Native } from "./native.js";
 import { Notes } from "./notes.js";
 import { Listener, type Notification } from "./notify.js";
-import { OpenFiles } from "./open-files.js";
+import { type OpenFile, OpenFiles } from "./open-files.js";
 import { debugfsOverlay } from "./overlay/debugfs.js";
 import { DeviceTree } from "./overlay/device-tree.js";
-import { FaultInjection, failNthOverlay } from "./overlay/fault-injection.js";
+import { FaultInjection } from "./overlay/fault-injection.js";
 import { overlays } from "./overlay/overlay.js";
 import { statusOverlay } from "./overlay/status.js";
+import { NumberFile, threadFilesOverlay } from "./overlay/thread-files.js";
+import { FilesOfRecording } from "./recorded/files.js";
+import { type FdOffsets, RecordedNumbers } from "./recorded/numbers.js";
+import { ProcessKernels } from "./recorded/process-kernels.js";
 import type { Served } from "./served.js";
-import { TracedProcesses } from "./traced.js";
+import { type Traced, TracedProcesses } from "./traced.js";
 
 /** After this long (ms) in which programs kept it busy the rest of this process gets its turn. */
 const TURN = 5;
@@ -32,8 +36,8 @@ export interface SupervisorOptions {
 	readonly sim: Sim;
 	/** what is put around the kernel, such as a recording */
 	wrap(kernel: Kernel): Kernel;
-	/** `wrap` adds a recording, which is to be replayed without the programs */
-	readonly recorded: boolean;
+	/** set if `wrap` adds a recording, which is to be replayed without the programs: where structs have descriptors */
+	readonly fdOffsets: FdOffsets | undefined;
 	/** reads and writes stop on every descriptor */
 	readonly anyDescriptor: boolean;
 	/** takes a line for the user */
@@ -48,48 +52,54 @@ export class Supervisor {
 	readonly #handlers: Handlers;
 	#over = false;
 
-	constructor({ native, listener, sim, wrap, recorded, anyDescriptor, note, onProcess }: SupervisorOptions) {
+	constructor({ native, listener, sim, wrap, fdOffsets, anyDescriptor, note, onProcess }: SupervisorOptions) {
 		this.#epoll = new Epoll(native);
 		const notes = new Notes(note);
 		const files = new OpenFiles(native, this.#epoll, {
 			closed(open) {
 				processes.forgetFile();
 				regions.forgetFile(open);
-				kernel.close(open.number);
+				kernels.closed(open);
 				open.file.put();
 			},
 			missed: (open) => notes.missed(open),
-			taken: (open, record) => guest.alone(open, () => kernel.read(open.number, new Uint8Array(record.length))),
+			taken: (open, record) => guest.alone(open, () => kernels.alone(open).read(open.number, new Uint8Array(record.length))),
 			written(open, bytes) {
-				const ret = guest.alone(open, () => kernel.write(open.number, bytes));
+				const ret = guest.alone(open, () => kernels.alone(open).write(open.number, bytes));
 				if (ret !== bytes.length) notes.refused(open, ret);
 			},
 		});
-		const witness = recorded ? new Witness() : undefined;
 		const shared = new SharedFiles(native, sim.physical);
-		const processes = new TracedProcesses(native, this.#epoll, files, sim.physical, shared, witness, (pid, there) => {
-			if (!there) regions.forgetProcess(pid);
-			onProcess(pid, there);
+		const witness = (process: Traced) => kernels.witness(process);
+		const processes = new TracedProcesses(native, this.#epoll, files, sim.physical, shared, witness, (process, there) => {
+			if (!there) regions.forgetProcess(process.pid);
+			if (!there) kernels.ended(process);
+			onProcess(process.pid, there);
 		});
-		const regions = new MappedRegions(native);
+		const regions = new MappedRegions(native, (process, open) => kernels.of(process, open));
 		const heard = new Listener(native, listener);
-		const guest = new GuestKernel(native, sim, heard, files, shared, new EventFds(native, this.#epoll), regions);
-		const kernel = wrap(guest);
-		if (witness !== undefined) witness.kernel = kernel;
+		const installed = (process: Traced, open: OpenFile) => {
+			if (!(open.file instanceof NumberFile)) kernels.opened(process, open);
+		};
+		const guest = new GuestKernel(native, sim, heard, files, shared, new EventFds(native, this.#epoll), regions, installed);
+		const wrapped = wrap(guest);
+		const recordedFiles = new FilesOfRecording();
+		const kernels = fdOffsets ? new ProcessKernels(wrapped, recordedFiles) : oneKernel(wrapped);
 		const faults = new FaultInjection(sim);
 		const tree = new DeviceTree(sim);
-		const overlay = overlays([tree, statusOverlay(native, sim), failNthOverlay(faults), debugfsOverlay()]);
+		const debugfs = debugfsOverlay({ native, epoll: this.#epoll, sim, faults, note });
+		const overlay = overlays([tree, statusOverlay(native, sim), threadFilesOverlay(faults), debugfs]);
 		this.#served = {
 			faults,
 			regions,
-			recorded,
+			numbers: fdOffsets && new RecordedNumbers(guest, fdOffsets, recordedFiles),
 			anyDescriptor,
 			tree,
 			executing: (tid) => onProcess(tid, true),
 			native,
 			listener: heard,
 			guest,
-			kernel,
+			kernels,
 			files,
 			processes,
 			shared,
@@ -147,13 +157,13 @@ export class Supervisor {
 	}
 
 	#close(): void {
-		const { files, processes, shared, listener, kernel, overlay } = this.#served;
+		const { files, processes, shared, listener, kernels, overlay } = this.#served;
 		files.closeAll();
 		processes.closeAll();
 		shared.close();
+		overlay.close?.();
 		this.#epoll.remove(listener.fd);
 		this.#epoll.close();
-		overlay.close?.();
-		kernel.exit();
+		kernels.exit();
 	}
 }

@@ -66,8 +66,8 @@ export class TracedProcesses {
 	readonly #files: OpenFiles;
 	readonly #physical: PhysicalMemory;
 	readonly #shared: SharedFiles;
-	readonly #witness: Witness | undefined;
-	readonly #onChange: (pid: number, there: boolean) => void;
+	readonly #witness: (process: Traced) => Witness | undefined;
+	readonly #onChange: (process: Traced, there: boolean) => void;
 	readonly #byPid = new Map<number, Traced>();
 	readonly #byThread = new Map<number, Traced>();
 
@@ -77,8 +77,8 @@ export class TracedProcesses {
 		files: OpenFiles,
 		physical: PhysicalMemory,
 		shared: SharedFiles,
-		witness: Witness | undefined,
-		onChange: (pid: number, there: boolean) => void,
+		witness: (process: Traced) => Witness | undefined,
+		onChange: (process: Traced, there: boolean) => void,
 	) {
 		this.#native = native;
 		this.#epoll = epoll;
@@ -122,11 +122,12 @@ export class TracedProcesses {
 		if (pid === undefined) return undefined;
 		const pidfd = this.#native.call("pidfd_open", pid, 0);
 		if (pidfd < 0) return undefined;
-		const process = new Traced(pid, pidfd, () => new Image(this.#native, pid, this.#physical, this.#shared, this.#witness), this.#files);
+		const makeImage = () => new Image(this.#native, pid, this.#physical, this.#shared, this.#witness(process));
+		const process: Traced = new Traced(pid, pidfd, makeImage, this.#files);
 		this.#byPid.set(pid, process);
 		this.#byThread.set(tid, process);
 		this.#epoll.add(pidfd, EPOLLIN, () => this.#ended(process));
-		this.#onChange(pid, true);
+		this.#onChange(process, true);
 		return process;
 	}
 
@@ -145,7 +146,7 @@ export class TracedProcesses {
 		process.dropImage();
 		this.#byPid.delete(process.pid);
 		for (const [tid, each] of this.#byThread) if (each === process) this.#byThread.delete(tid);
-		this.#onChange(process.pid, false);
+		this.#onChange(process, false);
 	}
 }
 

@@ -4,6 +4,7 @@ export { FieldError } from "./check.js";
 export { describeAnswers } from "./describe.js";
 export { errnoName } from "./errno-names.js";
 export { TraceError } from "./error.js";
+export { fdFields } from "./fd-fields.js";
 export type { IoctlStep, Step, TraceHeader } from "./format.js";
 export { hasAnswer, TRACE_VERSION } from "./format.js";
 export type { TraceVisitor } from "./reader.js";

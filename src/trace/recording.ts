@@ -290,7 +290,14 @@ function ofProcess(writer: StepSink, process: string): StepSink {
 	return {
 		begin: ({ op, ...rest }) => writer.begin?.({ op, process, ...rest }),
 		abandon: () => writer.abandon?.(),
-		step: ({ op, ...rest }) => writer.step({ op, process, ...rest } as Step),
+		step(step) {
+			// A fork's process is the new one.
+			if (step.op === "fork") writer.step({ ...step, parent: step.parent ?? process });
+			else {
+				const { op, ...rest } = step;
+				writer.step({ op, process, ...rest } as Step);
+			}
+		},
 		end: () => writer.step({ op: "exit", process }),
 	};
 }

@@ -1,12 +1,12 @@
 /** ioctl, read, write and their relatives on simulated files. */
 import { vfio_region_info } from "../../../structs/index.js";
 import { EFAULT, EINVAL, ESPIPE, ESRCH } from "../../kernel/errno.js";
-import type { UserRange } from "../../kernel/kernel.js";
+import type { Kernel, UserRange } from "../../kernel/kernel.js";
 import { FAR, regionOffset } from "../far-offsets.js";
 import { inRange } from "../filter.js";
 import type { Notification } from "../notify.js";
 import type { OpenFile } from "../open-files.js";
-import { FailNthFile } from "../overlay/fault-injection.js";
+import { NumberFile } from "../overlay/thread-files.js";
 import type { Served } from "../served.js";
 import type { Handler, Handlers } from "./index.js";
 import { KVM_SET_DEVICE_ATTR, registersFile } from "./kvm.js";
@@ -21,13 +21,13 @@ const LONGEST_STRUCT = 4096;
 const GET_REGION_INFO = 0x3b6c;
 const REGION_OFFSET = vfio_region_info.offsets.offset;
 
-type Io = (open: OpenFile, buffer: UserRange, offset: bigint) => number;
+type Io = (open: OpenFile, kernel: Kernel, buffer: UserRange, offset: bigint) => number;
 
 export function ioCalls(served: Served): Handlers {
-	const { processes, guest, kernel, files, faults, recorded, anyDescriptor } = served;
+	const { processes, guest, kernels, files, faults, numbers, anyDescriptor } = served;
 
 	/** Makes a call on the simulated file behind the first argument, if that is one. */
-	const onFile = (notification: Notification, call: (open: OpenFile) => number): number | undefined => {
+	const onFile = (notification: Notification, call: (open: OpenFile, kernel: Kernel) => number): number | undefined => {
 		const { tid, args } = notification;
 		const fd = int(args[0]);
 		if (!inRange(fd) && files.of(tid, fd) === undefined) return undefined;
@@ -39,7 +39,8 @@ export function ioCalls(served: Served): Handlers {
 		files.queues.retract(target, { pid: process.pid, fd });
 		guest.current = { process, notification, target, closeOnExec: true };
 		try {
-			return faults.during(tid, () => call(target));
+			const kernel = target.file instanceof NumberFile ? guest : kernels.of(process, target);
+			return faults.during(tid, kernel, () => call(target, kernel));
 		} finally {
 			guest.current = undefined;
 			files.refresh();
@@ -57,11 +58,13 @@ export function ioCalls(served: Served): Handlers {
 		return bytes.read(addr, struct) === length ? struct : undefined;
 	};
 
-	const ioctl = (open: OpenFile, request: number, arg: bigint): number => {
-		const struct = recorded ? structAt(arg) : undefined;
+	const ioctl = (open: OpenFile, kernel: Kernel, request: number, arg: bigint): number => {
+		const struct = numbers === undefined ? undefined : structAt(arg);
 		if (struct === undefined) return kernel.ioctl(open.number, request, arg);
 		const before = Buffer.from(struct);
+		const putBack = numbers?.replace(guest.process, kernel, request, struct);
 		const ret = kernel.ioctl(open.number, request, struct);
+		putBack?.();
 		return before.equals(struct) || guest.image.bytes.write(arg, struct) === struct.length ? ret : -EFAULT;
 	};
 
@@ -80,7 +83,7 @@ export function ioCalls(served: Served): Handlers {
 		(io: Io): Handler =>
 		(notification) => {
 			const [, addr, length, offset] = notification.args;
-			return onFile(notification, (open) => io(open, { addr, length: Number(length) }, offset));
+			return onFile(notification, (open, kernel) => io(open, kernel, { addr, length: Number(length) }, offset));
 		};
 
 	/** One segment after another, until one is not moved completely. */
@@ -88,7 +91,7 @@ export function ioCalls(served: Served): Handlers {
 		(io: Io, io0?: Io): Handler =>
 		(notification) => {
 			const [, addr, count, low] = notification.args;
-			return onFile(notification, (open) => {
+			return onFile(notification, (open, kernel) => {
 				if (count > MOST_SEGMENTS) return -EINVAL;
 				const vectors = new Uint8Array(Number(count) * 16);
 				if (guest.memory.read(addr, vectors) < 0) return -EFAULT;
@@ -98,7 +101,7 @@ export function ioCalls(served: Served): Handlers {
 					const length = Number(view.getBigUint64(at + 8, true));
 					// preadv2 and pwritev2 with offset -1 use the file's position.
 					const call = io0 !== undefined && BigInt.asIntN(64, low) === -1n ? io0 : io;
-					const rc = call(open, { addr: view.getBigUint64(at, true), length }, low + BigInt(done));
+					const rc = call(open, kernel, { addr: view.getBigUint64(at, true), length }, low + BigInt(done));
 					if (rc < 0) return done > 0 ? done : rc;
 					done += rc;
 					if (rc < length) break;
@@ -107,17 +110,17 @@ export function ioCalls(served: Served): Handlers {
 			});
 		};
 
-	const read: Io = (open, buffer) => kernel.read(open.number, buffer);
-	const write: Io = (open, buffer) => kernel.write(open.number, buffer);
-	const pread: Io = (open, buffer, offset) => kernel.pread(open.number, buffer, offsetIn(open, offset));
-	const pwrite: Io = (open, buffer, offset) => kernel.pwrite(open.number, buffer, offsetIn(open, offset));
+	const read: Io = (open, kernel, buffer) => kernel.read(open.number, buffer);
+	const write: Io = (open, kernel, buffer) => kernel.write(open.number, buffer);
+	const pread: Io = (open, kernel, buffer, offset) => kernel.pread(open.number, buffer, offsetIn(open, offset));
+	const pwrite: Io = (open, kernel, buffer, offset) => kernel.pwrite(open.number, buffer, offsetIn(open, offset));
 
 	return {
 		ioctl(notification) {
 			const request = Number(notification.args[1] & 0xffffffffn);
 			if (request === KVM_SET_DEVICE_ATTR) return registersFile(served, notification) ? 0 : undefined;
-			return onFile(notification, (open) => {
-				const ret = ioctl(open, request, notification.args[2]);
+			return onFile(notification, (open, kernel) => {
+				const ret = ioctl(open, kernel, request, notification.args[2]);
 				if (ret === 0 && request === GET_REGION_INFO) tellFar(notification, open);
 				return ret;
 			});
@@ -125,7 +128,7 @@ export function ioCalls(served: Served): Handlers {
 		lseek: (notification) =>
 			onFile(notification, ({ file }) => {
 				const [, offset, whence] = notification.args;
-				if (!(file instanceof FailNthFile)) return -ESPIPE;
+				if (!(file instanceof NumberFile)) return -ESPIPE;
 				return whence === 0n ? file.seek(BigInt.asIntN(64, offset)) : -EINVAL;
 			}),
 		read: one(read),

@@ -40,7 +40,7 @@ export function memoryCalls({ processes, guest, files, regions, executing }: Ser
 		},
 		mmap(notification) {
 			const { args, tid } = notification;
-			const [addr, length, , flags, fd, offset] = args;
+			const [addr, length, prot, flags, fd, offset] = args;
 			if (flags & MAP_FIXED) unmapping(notification, addr, length);
 			const process = processes.known(tid);
 			const open = files.size === 0 ? undefined : process?.file(int(fd));
@@ -48,7 +48,7 @@ export function memoryCalls({ processes, guest, files, regions, executing }: Ser
 			if (length === 0n || offset % PAGE !== 0n) return -EINVAL;
 			guest.current = { process, notification, target: open, closeOnExec: false };
 			try {
-				return guest.mapFile(open, int(fd), offset, Number((length + PAGE - 1n) / PAGE));
+				return guest.mapFile(open, int(fd), offset, Number((length + PAGE - 1n) / PAGE), Number(prot));
 			} finally {
 				guest.current = undefined;
 			}

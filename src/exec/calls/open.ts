@@ -17,7 +17,7 @@ const BY_DESCRIPTOR = /^\/(?:proc\/(self|thread-self|\d+)|dev)\/fd\/(\d+)$/;
 const isDevice = (path: string): boolean => path === "/dev/iommu" || (path.startsWith("/dev/vfio/") && path !== "/dev/vfio/devices");
 
 export function openCalls(served: Served): Handlers {
-	const { native, files, processes, guest, kernel, overlay, listener, faults, tree } = served;
+	const { native, files, processes, guest, kernels, overlay, listener, faults, tree } = served;
 
 	/** What a path to a descriptor of a device node names is that node, opened once more. */
 	const reopened = (path: string | undefined, tid: number): string | undefined => {
@@ -49,7 +49,9 @@ export function openCalls(served: Served): Handlers {
 		if (process === undefined) return -ESRCH;
 		guest.current = { process, notification, path, closeOnExec };
 		try {
-			return opened === undefined ? faults.during(tid, () => kernel.open(path, flags)) : guest.install(opened.file);
+			if (opened !== undefined) return guest.install(opened.file);
+			const kernel = kernels.of(process);
+			return faults.during(tid, kernel, () => kernel.open(path, flags));
 		} finally {
 			guest.current = undefined;
 		}

@@ -7,7 +7,7 @@ import { type Mapping, Maps } from "./maps.js";
 import { CHUNK, CHUNK_PAGES, PrivatePages } from "./private-pages.js";
 import { RemoteBytes } from "./remote.js";
 import type { SharedFiles } from "./shared-files.js";
-import type { Witness } from "./witness.js";
+import { ALL_PAGES, type Witness } from "./witness.js";
 
 /** Memory is looked through in pieces of this many bytes. */
 const PIECE = 0x10000;
@@ -113,6 +113,7 @@ export class Image implements UserMemory {
 	/** The process has ended or executed another program. */
 	close(): void {
 		this.gone = true;
+		this.witness?.unmapping(0, ALL_PAGES);
 		this.#shared.lose(this);
 		this.bytes.close();
 		this.maps.close();

@@ -1,6 +1,7 @@
 /** Pages of drivers that programs have mapped through a simulated file: they are in what stands for the file in the program. */
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { ENODEV } from "../../kernel/errno.js";
+import type { Kernel } from "../../kernel/kernel.js";
 import type { MemoryObject, PageStore } from "../../sim/index.js";
 import { AT, type Native } from "../native.js";
 import type { OpenFile } from "../open-files.js";
@@ -9,8 +10,20 @@ import { keyOfStat } from "./maps.js";
 
 const PAGE_SIZE = 4096;
 
+/** A recording has the mappings from here on, where programs have nothing. */
+const RECORDED_AT = 0x1000_0000_0000n;
+
+/** What of a file is mapped: offset in bytes. */
+export interface Part {
+	readonly offset: bigint;
+	readonly pages: number;
+	readonly prot: number;
+}
+
 interface Region {
 	readonly pid: number;
+	/** where a recording has it */
+	readonly recorded: { readonly kernel: Pick<Kernel, "munmap">; readonly addr: bigint; readonly length: bigint };
 	/** of the file, as Maps names it */
 	readonly key: string;
 	/** the file's page at which the object begins */
@@ -24,15 +37,21 @@ export class MappedRegions {
 	readonly #stores = new Map<OpenFile, { readonly fd: number; readonly key: string }>();
 	#regions: Region[] = [];
 
-	constructor(native: Native) {
+	readonly #kernelOf: (process: Traced, open: OpenFile) => Pick<Kernel, "mmap" | "munmap">;
+	#recordedAt = RECORDED_AT;
+
+	/** @param kernelOf what is told of mappings, for a recording */
+	constructor(native: Native, kernelOf: (process: Traced, open: OpenFile) => Pick<Kernel, "mmap" | "munmap">) {
 		this.#native = native;
+		this.#kernelOf = kernelOf;
 	}
 
 	/**
 	 * The program is about to map `object`, which begins at page `offset` of the file that it has at `fd`. Minus the errno; undefined: the machine's kernel maps
 	 * what stands for the file, which has the pages from now on.
 	 */
-	map({ pid }: Traced, open: OpenFile, fd: number, offset: number, object: MemoryObject): number | undefined {
+	map(process: Traced, open: OpenFile, fd: number, offset: number, object: MemoryObject, part: Part): number | undefined {
+		const { pid } = process;
 		if (object.moveTo === undefined) return object.kind === "device" ? -ENODEV : undefined;
 		// Its pages are in one place only.
 		if (this.#regions.some((each) => each.object === object && each.page !== offset)) return -ENODEV;
@@ -42,7 +61,7 @@ export class MappedRegions {
 		open.mapped = true;
 		object.moveTo(this.#pagesAt(store.fd, offset));
 		object.onMapping?.(1);
-		this.#regions.push({ pid, key: store.key, page: offset, object });
+		this.#regions.push({ pid, recorded: this.#record(process, open, part), key: store.key, page: offset, object });
 		return undefined;
 	}
 
@@ -74,7 +93,19 @@ export class MappedRegions {
 	#drop(matches: (region: Region) => boolean, most = Number.POSITIVE_INFINITY): void {
 		const gone: Region[] = [];
 		this.#regions = this.#regions.filter((region) => gone.length >= most || !matches(region) || gone.push(region) === 0);
-		for (const { object } of gone) object.onMapping?.(-1);
+		for (const { object, recorded } of gone) {
+			object.onMapping?.(-1);
+			recorded.kernel.munmap(recorded.addr, recorded.length);
+		}
+	}
+
+	/** Where the program will have it is not known yet; a recording can have it anywhere. */
+	#record(process: Traced, open: OpenFile, { offset, pages, prot }: Part): Region["recorded"] {
+		const kernel = this.#kernelOf(process, open);
+		const [addr, length] = [this.#recordedAt, BigInt(pages * PAGE_SIZE)];
+		this.#recordedAt += length;
+		kernel.mmap({ addr, length, prot, fd: open.number, offset });
+		return { kernel, addr, length };
 	}
 
 	#storeOf(pid: number, open: OpenFile, number: number): { readonly fd: number; readonly key: string } {

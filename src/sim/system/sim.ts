@@ -43,6 +43,8 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	allocations = 0;
 	/** the number of the allocation that fails; 0: none */
 	failingAllocation = 0;
+	/** called when it has failed; may set another one */
+	allocationFailed: (() => void) | undefined;
 	readonly #selftest: MockMachine | undefined;
 	#hardware: Hardware | undefined;
 	#vfio: VfioNodes | undefined;
@@ -101,7 +103,9 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 
 	/** Counts an allocation by the kernel; false if fault injection makes it fail. */
 	allocation(): boolean {
-		return ++this.allocations !== this.failingAllocation;
+		if (++this.allocations !== this.failingAllocation) return true;
+		this.allocationFailed?.();
+		return false;
 	}
 
 	/** From now on the `n`th allocation fails; 0: none. Returns whether the one that was to fail until now has failed. */

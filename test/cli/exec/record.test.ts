@@ -1,4 +1,5 @@
 /** Tests that what a program does under `exec --record` replays without the program. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { iommuctlProcess, temporaryFolder } from "../cli.js";
@@ -27,5 +28,38 @@ describe.skipIf(obstacle !== undefined)("exec --record", () => {
 		const replayed = iommuctlProcess(["replay", trace]);
 		expect(replayed.stdout).toMatch(/1 programs, \d+ steps, 0 differing/);
 		expect(iommuctlProcess(["trace", "show", trace]).stdout).toContain("IOMMU_IOAS_MAP");
+	});
+
+	test("processes are children in the trace, each with its memory and files; their own eventfds and memory files are in it, too", () => {
+		const trace = join(folder, "processes.jsonl");
+		const { stdout, stderr } = exec(
+			`require POSIX; my ($eventfd2, $memfd, $ftruncate) = (POSIX::uname())[4] eq "x86_64" ? (290, 319, 77) : (19, 279, 46);
+			sub bind_device { my $file = dev(); sysopen(my $device, "/dev/vfio/devices/vfio0", 2) or die; POSIX::dup2(fileno $file, 30);
+				my $bind = pack("LLlL", 16, 0, 30, 0); print "bind ", call($device, 0x76, $bind), "\n"; return ($file, $device) }
+			# One after another binds the device, which only the end of the one before allows; each maps other bytes at the same address.
+			my $memory = "m" x 40960; my $start = (addr($memory) + 4095) & ~4095;
+			for my $child (1, 2) { my $pid = fork; if (!$pid) {
+				my ($file, $device) = bind_device(); substr($memory, 0, 1) = $child; my $ioas = ioas($file);
+				print "map ", map_at($file, $ioas, $start, 16384) > 0, "\n";
+				my $grandchild = fork; if (!$grandchild) { print "inherited ", ioas($file), "\n"; POSIX::_exit(0) } waitpid $grandchild, 0;
+				my $event = syscall($eventfd2, 0, 04000); my $irqs = pack("LLLLLl", 24, 0x24, 0, 0, 1, $event); print "irqs ", call($device, 0x6e, $irqs), "\n";
+				my $name = "x"; my $memory_file = syscall($memfd, $name, 0); syscall($ftruncate, $memory_file, 65536);
+				my $by_file = pack("LLLlQQQ", 40, 6, $ioas, $memory_file, 0, 65536, 0); print "file ", call($file, 0x8f, $by_file), "\n";
+				POSIX::_exit(0) } waitpid $pid, 0 }`,
+			"--record",
+			trace,
+		);
+		expect(stderr).toBe("");
+		expect(stdout).toBe("bind 0\nmap 1\ninherited 3\nirqs 0\nfile 0\n".repeat(2));
+		expect(iommuctl(["replay", trace]).stdout).toMatch(/1 programs, \d+ steps, 0 differing/);
+		const steps = readFileSync(trace, "utf8")
+			.split("\n")
+			.filter(Boolean)
+			.map((line) => JSON.parse(line));
+		expect(steps.filter(({ op }) => op === "fork")).toEqual([
+			{ op: "fork", process: "process2" },
+			{ op: "fork", process: "process3" },
+			{ op: "fork", process: "process4", parent: "process3" },
+		]);
 	});
 });

@@ -1,7 +1,7 @@
 /** `exec`: runs a program on the simulated kernel, and lets other commands join it meanwhile. */
 import { constants } from "node:os";
 import { resolve } from "node:path";
-import type { Ended, Running } from "../../../exec/index.js";
+import type { Ended, ProgramOptions, Running } from "../../../exec/index.js";
 import type { Kernel } from "../../../kernel/kernel.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { Context } from "../../frame/context.js";
@@ -32,7 +32,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 		const ended = await runProgram({
 			sim,
 			wrap: around.wrap,
-			recorded: common.record !== undefined,
+			fdOffsets: around.fdOffsets,
 			anyDescriptor: inv.options.anyDescriptor === true,
 			note: (line) => io.stderr.write(`${err.faint(`note: ${line}`)}\n`),
 			program,
@@ -53,16 +53,22 @@ async function run(inv: Invocation): Promise<Outcome> {
 	}
 }
 
+type Around = Pick<ProgramOptions, "wrap" | "fdOffsets"> & { close(): void };
+
 /** What --inject and --record put around the kernel that programs call. */
-async function wrapping({ common, io }: Invocation, handle: KernelHandle): Promise<{ wrap(kernel: Kernel): Kernel; close(): void }> {
+async function wrapping({ common, io }: Invocation, handle: KernelHandle): Promise<Around> {
 	const { injecting, parseInjection } = await import("../../../kernel/inject.js");
 	const injections = (common.inject ?? []).map(parseInjection);
 	const inject = (kernel: Kernel): Kernel => injecting(kernel, injections);
-	if (common.record === undefined) return { wrap: inject, close: () => {} };
+	if (common.record === undefined) return { wrap: inject, fdOffsets: undefined, close: () => {} };
 	const { traceWriter } = await import("../../frame/record.js");
-	const { recording } = await import("../../../trace/index.js");
+	const { fdFields, recording } = await import("../../../trace/index.js");
 	const writer = await traceWriter(handle, resolve(io.cwd, common.record));
-	return { wrap: (kernel) => recording(inject(kernel), writer), close: () => writer.close() };
+	return {
+		wrap: (kernel) => recording(inject(kernel), writer),
+		fdOffsets: (request, struct) => fdFields(request, struct).in,
+		close: () => writer.close(),
+	};
 }
 
 /** A session in this process, for as long as the program runs. */
