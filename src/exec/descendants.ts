@@ -16,15 +16,15 @@ interface Child {
 }
 
 /**
- * Kills all descendants but `spared`, children of this process, and reaps orphans. Whoever started the child `program` reaps it.
+ * Kills all descendants but `spared` (whose own it kills), and reaps orphans. Whoever started the child `program` reaps it.
  * @returns how many were alive
  */
 export function killDescendants(native: Native, spared: ReadonlySet<number>, program: number | undefined): number {
 	let alive = 0;
 	const visit = (pid: number, ours: boolean): void => {
 		for (const child of childrenOf(pid)) {
-			if (ours && spared.has(child.pid)) continue;
 			visit(child.pid, false);
+			if (spared.has(child.pid)) continue;
 			if (child.zombie) {
 				if (ours && child.pid !== program) native.call("wait4", child.pid, 0, WNOHANG, 0);
 				continue;

@@ -62,9 +62,14 @@ export class Epoll {
 		return count;
 	}
 
-	/** Resolves when a file has events, without blocking this thread. */
-	async idle(): Promise<void> {
-		await this.#native.callLater("epoll_pwait", this.fd, this.#native.at(AT.idle), 1, -1, 0, 8);
+	/** Resolves when a file has events, without blocking this thread. They are handled, unless they are those of `last`. */
+	async idle(last: number): Promise<void> {
+		const { view, arch } = this.#native;
+		const count = await this.#native.callLater("epoll_pwait", this.fd, this.#native.at(AT.idle), 1, -1, 0, 8);
+		if (count !== 1) return;
+		// What is told at its edges only is not told again.
+		const fd = Number(view.getBigUint64(AT.idle + arch.epollEvent.data, true));
+		if (fd !== last) this.#handlers.get(fd)?.(view.getUint32(AT.idle, true));
 	}
 
 	close(): void {

@@ -1,18 +1,18 @@
 /** Runs a program on a simulated kernel, to its end. */
 import { release } from "node:os";
 import { setTimeout } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Sim } from "../sim/index.js";
 import { adoptOrphans, killDescendants } from "./descendants.js";
 import { restoreFileLimit, USUAL_FILES } from "./file-limit.js";
 import { guestFilter } from "./guest-filter.js";
-import type { Launch, Launched } from "./launcher.js";
+import type { Launch } from "./launcher.js";
 import { native } from "./native.js";
 import type { FdOffsets } from "./recorded/numbers.js";
-import { filterRefusal, obstacle } from "./refusal.js";
+import { obstacle } from "./refusal.js";
 import { forwardSignals } from "./signals.js";
+import { processStarter, threadStarter } from "./starter.js";
 import { Supervisor } from "./supervisor.js";
 import { MARK, Watchdog } from "./watchdog.js";
 
@@ -60,14 +60,12 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 	const mark = `${process.pid}x${process.hrtime.bigint().toString(36)}`;
 	const watchdog = new Watchdog(mark);
 	const spared = new Set([process.pid, ...(watchdog.pid === undefined ? [] : [watchdog.pid])]);
-	const shared = new SharedArrayBuffer(4);
 	const launch: Launch = {
 		filter: guestFilter(calls.arch, options.anyDescriptor),
 		program: options.program,
 		args: options.args,
 		cwd: options.cwd,
 		env: { ...definedOf(options.env), [MARK]: mark },
-		listener: shared,
 	};
 	let pid: number | undefined;
 	let killed = false;
@@ -75,32 +73,41 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 		killed = true;
 		killDescendants(calls, spared, pid);
 	};
-	const stopForwarding = forwardSignals(() => pid, killsOnAgain(kill));
-	const worker = new Worker(options.launcher, { workerData: launch });
+	const signals = forwardSignals(killsOnAgain(kill));
+	const { launcher, anyDescriptor } = options;
+	const starter = anyDescriptor ? processStarter(calls, launcher, launch) : threadStarter(launcher, launch);
+	if (starter.pid !== undefined) {
+		spared.add(starter.pid);
+		watchdog.began(starter.pid);
+	}
 	try {
-		const listener = await listening(worker, new Int32Array(shared));
+		const listener = await starter.listener().catch((error) => {
+			void starter.end();
+			throw error;
+		});
 		const supervisor = new Supervisor({
 			native: calls,
 			listener,
 			sim: options.sim,
 			wrap: options.wrap,
 			fdOffsets: options.fdOffsets,
-			anyDescriptor: options.anyDescriptor,
+			anyDescriptor,
 			note: options.note,
 			onProcess: (each, there) => (there ? watchdog.began(each) : watchdog.ended(each)),
 		});
 		const served = supervisor.run();
 		const ended = new Promise<Ended>((resolve, reject) => {
-			worker.on("error", reject);
-			worker.on("message", (said: Launched) => {
+			starter.on((said) => {
 				if ("started" in said) {
 					pid = said.started;
 					restoreFileLimit(calls, pid, USUAL_FILES);
+					signals.started(pid);
 					options.started({ pid, refresh: () => supervisor.refresh(), kill });
 				} else if ("failed" in said) resolve(said);
-				else resolve(said.signal === null ? { code: said.code ?? 0 } : { signal: said.signal });
-			});
+				else if ("code" in said) resolve(said.signal === null ? { code: said.code ?? 0 } : { signal: said.signal });
+			}, reject);
 		});
+		starter.go();
 		// A bug in serving must not leave programs that wait for ever.
 		const result = await Promise.race([ended, served.then(() => ended)]).catch((error) => {
 			kill();
@@ -108,27 +115,11 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 		});
 		// What it left running ends with it, as with a container's first process.
 		for (let round = 0; killDescendants(calls, spared, pid) > 0 && round < 100; round++) await setTimeout(5);
-		await Promise.all([worker.terminate(), served]);
+		await Promise.all([starter.end(), served]);
 		return killed && "code" in result ? { signal: "SIGKILL" } : result;
 	} finally {
-		stopForwarding();
+		signals.stop();
 		watchdog.dismiss();
-	}
-}
-
-/** Waits until the filter is there. Its listener's number. @throws EnvironmentError */
-async function listening(worker: Worker, shared: Int32Array): Promise<number> {
-	let failed: unknown;
-	worker.once("error", (error) => {
-		failed = error;
-	});
-	for (;;) {
-		const value = Atomics.load(shared, 0);
-		if (value > 0) return value - 1;
-		if (value < 0) throw filterRefusal(-value);
-		if (failed !== undefined) throw failed;
-		// Not by waiting for a message: its thread may stop in a call before it is sent.
-		await setTimeout(1);
 	}
 }
 

@@ -3,26 +3,42 @@ import { readFileSync } from "node:fs";
 
 const FORWARDED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGINT", "SIGQUIT"];
 
-/**
- * Passes signals on to the process that `pid` names; while it names none, they are dropped. `takes` may see to one itself
- * and answer true. Returns how to stop that.
- */
-export function forwardSignals(pid: () => number | undefined, takes: (signal: NodeJS.Signals) => boolean = () => false): () => void {
+export interface Forwarding {
+	/** The program runs: signals that came before are passed on now. */
+	started(pid: number): void;
+	stop(): void;
+}
+
+/** Passes signals on to a program once it runs. `takes` may see to one itself and answer true. */
+export function forwardSignals(takes: (signal: NodeJS.Signals) => boolean = () => false): Forwarding {
+	let target: number | undefined;
+	const early: NodeJS.Signals[] = [];
+	const pass = (signal: NodeJS.Signals): void => {
+		if (target === undefined) {
+			early.push(signal);
+			return;
+		}
+		if (takes(signal)) return;
+		try {
+			process.kill(target, signal);
+		} catch {}
+	};
 	const handlers = FORWARDED.map((signal): [NodeJS.Signals, () => void] => [
 		signal,
 		() => {
-			const target = pid();
-			// The keys of a terminal reach the program by themselves.
-			if (target === undefined || ((signal === "SIGINT" || signal === "SIGQUIT") && hasTerminal())) return;
-			if (takes(signal)) return;
-			try {
-				process.kill(target, signal);
-			} catch {}
+			// The keys of a terminal reach the program by themselves, once there is one.
+			if (target === undefined || !((signal === "SIGINT" || signal === "SIGQUIT") && hasTerminal())) pass(signal);
 		},
 	]);
 	for (const [signal, handler] of handlers) process.on(signal, handler);
-	return () => {
-		for (const [signal, handler] of handlers) process.off(signal, handler);
+	return {
+		started(pid) {
+			target = pid;
+			for (const signal of early.splice(0)) pass(signal);
+		},
+		stop() {
+			for (const [signal, handler] of handlers) process.off(signal, handler);
+		},
 	};
 }
 

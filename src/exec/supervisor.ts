@@ -122,7 +122,7 @@ export class Supervisor {
 		const { listener, files } = this.#served;
 		for (let since = performance.now(); !this.#over; ) {
 			if (this.#epoll.wait(1, listener.fd) === 0) {
-				await this.#epoll.idle();
+				await this.#epoll.idle(listener.fd);
 				since = performance.now();
 				files.refresh();
 			} else if (performance.now() - since > TURN) {

@@ -49,19 +49,18 @@ export async function recordProgram(options: RecordOptions): Promise<Ended> {
 		env: Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])),
 	};
 	const given: Recorded = { file, header, paths, time, withMemory, name, job, cwd, stub };
-	let pid: number | undefined;
 	// FFI is unloaded with the last thread that uses it, and may still be called then: this thread stays.
 	const wrong = obstacle(native(), release());
 	if (wrong !== undefined) throw new EnvironmentError(...wrong);
-	const stopForwarding = forwardSignals(() => pid);
+	const signals = forwardSignals();
 	const worker = new Worker(options.worker, { workerData: given });
 	try {
 		return await new Promise<Ended>((settle, reject) => {
 			worker.on("error", reject);
 			worker.on("message", (said: Said) => {
 				if ("started" in said) {
-					pid = said.started;
-					options.started?.(pid);
+					signals.started(said.started);
+					options.started?.(said.started);
 				} else if ("refused" in said) reject(traceRefusal(said.refused));
 				else {
 					const { end, programs, unknown } = said;
@@ -71,7 +70,7 @@ export async function recordProgram(options: RecordOptions): Promise<Ended> {
 			});
 		});
 	} finally {
-		stopForwarding();
+		signals.stop();
 		await worker.terminate();
 	}
 }

@@ -46,4 +46,21 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 		expect(stdout).toMatch(/^1: -12, 0 left\n/);
 		expect(stdout).toMatch(/: 0, \d left\nEINVAL 1\n$/);
 	});
+
+	test("failslab's knobs make allocations fail, all of them or those of marked processes only", () => {
+		const { stdout, stderr } = exec(
+			`sub knob { open(my $f, ">", "/sys/kernel/debug/failslab/$_[0]") or die "$_[0]: $!"; print $f $_[1]; close $f }
+			sub left { open(my $f, "<", "/sys/kernel/debug/failslab/$_[0]"); my $text = <$f>; chomp $text; return $text }
+			my $file = dev();
+			knob("ignore-gfp-wait", "N"); knob("verbose", 1); knob("times", 2); knob("probability", 100);
+			print join(" ", map { ioas($file) } 1 .. 3), ", times ", left("times"), "\n";
+			knob("times", -1); knob("task-filter", "Y"); my $before = ioas($file);
+			open(my $mark, "+<", "/proc/self/make-it-fail"); syswrite($mark, "1");
+			my $pid = fork; if (!$pid) { print "inherited ", ioas($file), "\n"; exit } wait;
+			syswrite($mark, "0"); print "marked ", $before > 0, ", not marked ", ioas($file) > 0, "\n";
+			knob("interval", "often"); ioas($file); print "interval ", left("interval"), "\n";`,
+		);
+		expect(stdout).toMatch(/^-12 -12 \d, times 0\ninherited -12\nmarked 1, not marked 1\ninterval 1\n/);
+		expect(stderr).toContain('note: failslab/interval cannot be "often", and stays 1\n');
+	});
 });

@@ -51,7 +51,7 @@ describe.skipIf(obstacle !== undefined)("exec --record", () => {
 		);
 		expect(stderr).toBe("");
 		expect(stdout).toBe("bind 0\nmap 1\ninherited 3\nirqs 0\nfile 0\n".repeat(2));
-		expect(iommuctl(["replay", trace]).stdout).toMatch(/1 programs, \d+ steps, 0 differing/);
+		expect(iommuctlProcess(["replay", trace]).stdout).toMatch(/1 programs, \d+ steps, 0 differing/);
 		const steps = readFileSync(trace, "utf8")
 			.split("\n")
 			.filter(Boolean)
