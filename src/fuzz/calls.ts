@@ -58,6 +58,7 @@ const weights: readonly (readonly [Ioctl, number])[] = [
 	[ioctls.IOMMU_HW_QUEUE_ALLOC, 3],
 	[ioctls.IOMMU_HWPT_GET_DIRTY_BITMAP, 3],
 	[ioctls.IOMMU_HWPT_SET_DIRTY_TRACKING, 2],
+	[ioctls.IOMMU_OPTION, 2],
 	[ioctls.VFIO_IOMMU_MAP_DMA, 2],
 	[ioctls.VFIO_IOMMU_UNMAP_DMA, 2],
 ];
@@ -127,6 +128,14 @@ export function plan(random: Random, known: Known, ioctl: Ioctl): Plan {
 		case ioctls.IOMMU_IOAS_COPY:
 			fixed.flags = BigInt(random.pick([6, 7, 7, 4, 5, random.below(9)]));
 			return { fixed };
+		case ioctls.IOMMU_OPTION: {
+			const huge = random.chance(60);
+			fixed.option_id = BigInt(random.chance(95) ? Number(huge) : random.u32());
+			fixed.op = BigInt(random.pick([0, 0, 0, 1, 1, 2]));
+			fixed.object_id = huge || random.chance(20) ? BigInt(known.id(random, ["ioas"])) : 0n;
+			fixed.val64 = BigInt(random.pick([0, 0, 1, 1, 2]));
+			return { fixed };
+		}
 		case ioctls.IOMMU_VFIO_IOAS:
 			fixed.op = BigInt(random.pick([0, 1, 1, 1, 2]));
 			return { fixed };

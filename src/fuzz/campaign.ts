@@ -70,7 +70,10 @@ export class Campaign {
 			board.replay(edits(edited));
 			left = random.below(25);
 		} else program.begin();
-		for (; left > 0; left--) program.step(random);
+		for (; left > 0; left--) {
+			if (random.chance(8)) program.scene(random);
+			else program.step(random);
+		}
 		// What holds what shows when everything goes.
 		if (random.chance(40)) program.tearDown(random);
 		const leftovers = board.end();

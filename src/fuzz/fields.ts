@@ -44,7 +44,7 @@ function constant(random: Random, field: FieldInfo): bigint {
 	}
 	if (!isFlags(field)) return values.length > 0 ? BigInt(random.pick(values)) : 0n;
 	let flags = 0n;
-	if (random.chance(50)) for (const value of values) if (random.chance(40)) flags |= BigInt(value);
+	if (random.chance(35)) for (const value of values) if (random.chance(30)) flags |= BigInt(value);
 	return flags;
 }
 
@@ -83,6 +83,16 @@ export function put(bytes: Uint8Array, field: FieldInfo, value: bigint): void {
 	const width = field.scalar?.size ?? 0;
 	for (let i = 0; i < width && field.offset + i < bytes.length; i++)
 		bytes[field.offset + i] = Number(BigInt.asUintN(64, value >> BigInt(8 * i)) & 0xffn);
+}
+
+/** The bytes of a struct with these fields, by their paths; its size is right, and what is not named is 0. */
+export function exactStruct(struct: StructType, fields: Readonly<Record<string, bigint | number>>): Uint8Array {
+	const bytes = new Uint8Array(struct.size);
+	for (const field of struct.leaves) {
+		const value = fields[field.path] ?? (field.role === "size" ? struct.size : 0);
+		if (field.scalar !== undefined && value !== 0) put(bytes, field, BigInt(value));
+	}
+	return bytes;
 }
 
 /** The bytes of a struct filled with such values. Union members that are not selected stay untouched. */

@@ -77,6 +77,11 @@ export class Known {
 		return [...new Set([...this.#ids.values()].flat())];
 	}
 
+	/** The latest ID of the kind, or 0. */
+	last(kind: string): number {
+		return this.#ids.get(kind)?.at(-1) ?? 0;
+	}
+
 	/** Usually an ID of one of the kinds. */
 	id(random: Random, kinds: readonly string[]): number {
 		const ids = this.#ids.get(random.pick(kinds)) ?? [];
@@ -99,6 +104,13 @@ export class Known {
 		if (fds.length > 0 && random.chance(95)) return random.pick(fds).fd;
 		if (this.fds.length > 0 && random.chance(60)) return random.pick(this.fds).fd;
 		return random.chance(50) ? -1 : random.below(40) + (this.determined ? NO_FILES : 0);
+	}
+
+	/** How many of `length` bytes at an address are within the piece of memory that is there. */
+	roomAt(at: bigint, length: number): bigint {
+		const piece = this.memory.find(({ addr, length: whole }) => at >= addr && at < addr + whole);
+		const room = piece === undefined ? 0n : piece.addr + piece.length - at;
+		return room < BigInt(length) ? room : BigInt(length);
 	}
 
 	/** Usually an address in the program's memory. */

@@ -15,9 +15,14 @@ const STRIDE = 0x80_0000n;
 const FIRST_PAGES = 64n;
 const answer = (call: string, ret: number | bigint): Answer => ({ call, ret: `${Number(ret)}` });
 
-/** The piece that is never unmapped. */
+/** The piece that is never unmapped, a small one, and a page that is read-only. */
 export function firstMemory(kernel: Kernel, known: Known): void {
-	kernel.mmap({ addr: known.determined ? BASE : 0n, length: FIRST_PAGES * PAGE, prot: 3 });
+	for (const [length, prot] of [
+		[FIRST_PAGES * PAGE, 3],
+		[4n * PAGE, 3],
+		[PAGE, 1],
+	] as const)
+		kernel.mmap({ addr: known.determined ? free(known) : 0n, length, prot });
 }
 
 /** Maps more: of a file, or none. */
@@ -32,8 +37,8 @@ export function moreMemory(random: Random, kernel: Kernel, known: Known): Answer
 
 /** Unmaps, protects, advises or moves some of it. */
 export function changeMemory(random: Random, kernel: Kernel, known: Known): Answer {
-	// The first piece stays as it is, and a few others.
-	if (known.memory.length < 4) return answer("munmap", 0);
+	// The first piece stays as it is.
+	if (known.memory.length < 2) return answer("munmap", 0);
 	const { addr, length } = random.pick(known.memory.slice(1));
 	const part = random.chance(50) ? length : PAGE;
 	const from = addr + (random.chance(70) ? 0n : (random.u64() % (length / PAGE || 1n)) * PAGE);

@@ -6,15 +6,17 @@ import {
 	iommu_hwpt_page_response,
 	iommu_hwpt_pgfault,
 	iommu_ioas_alloc,
+	iommu_test_op as OP,
 	type StructType,
 } from "../../structs/index.js";
 import { isForkCapable, type Kernel, POLLIN, POLLOUT } from "../kernel/kernel.js";
 import { pickIoctl, plan } from "./calls.js";
-import { randomStruct } from "./fields.js";
+import { exactStruct, fieldValue, put, randomStruct } from "./fields.js";
 import { Known } from "./known.js";
 import { teaching } from "./learn.js";
 import { changeMemory, firstMemory, moreMemory } from "./memory.js";
 import type { Random } from "./random.js";
+import { pickScene } from "./scenes.js";
 import { wildCall } from "./wild.js";
 
 /** How many files the program keeps open at most. */
@@ -79,14 +81,14 @@ export class RandomProgram {
 		const kernel = this.#process(random);
 		if (random.chance(options.wild ?? 0)) return wildCall(random, kernel, known);
 		const dice = random.below(100);
-		if (dice < 72) return this.#call(random, kernel, pickIoctl(random, options.paths !== undefined));
-		if (dice < 79) return this.#read(random, kernel);
-		if (dice < 83) return this.#write(random, kernel);
-		if (dice < 85) return this.#poll(random, kernel);
-		if (dice < 87) return this.#close(random, kernel);
-		if (dice < 93) return random.chance(45) ? moreMemory(random, kernel, known) : changeMemory(random, kernel, known);
-		if (dice < 96) return this.#makeFile(random, kernel);
-		if (dice < 98) return answer("poke", kernel.poke(known.address(random), random.bytes(random.below(64))));
+		if (dice < 68) return this.#call(random, kernel, pickIoctl(random, options.paths !== undefined));
+		if (dice < 74) return this.#read(random, kernel);
+		if (dice < 78) return this.#write(random, kernel);
+		if (dice < 80) return this.#poll(random, kernel);
+		if (dice < 82) return this.#close(random, kernel);
+		if (dice < 91) return random.chance(45) ? moreMemory(random, kernel, known) : changeMemory(random, kernel, known);
+		if (dice < 95) return this.#makeFile(random, kernel);
+		if (dice < 97) return answer("poke", kernel.poke(known.address(random), random.bytes(random.below(64))));
 		const bytes = new Uint8Array(random.below(64));
 		return answer("peek", kernel.peek(known.address(random), bytes), bytes);
 	}
@@ -120,6 +122,26 @@ export class RandomProgram {
 		return random.chance(75) ? own : random.pick(all);
 	}
 
+	/** Makes a series of calls that build on each other; now and then one is left out, or has another value in a field. */
+	scene(random: Random): void {
+		const { known, kernel } = this;
+		const fd = random.chance(85) ? known.first("iommufd") : known.fd(random, "iommufd");
+		known.use(fd);
+		for (const { ioctl, fields, data } of pickScene(random, known)) {
+			if (random.chance(4)) continue;
+			const struct = ioctl.struct as StructType;
+			const bytes = exactStruct(struct, fields);
+			const pointer = fields.data_uptr ?? fields.allowed_iovas ?? fields["dirty.uptr"];
+			if (data !== undefined && pointer !== undefined) kernel.poke(BigInt(pointer), data);
+			if (random.chance(4)) {
+				const field = random.pick(struct.leaves);
+				put(bytes, field, fieldValue(random, known, field, struct));
+			}
+			kernel.ioctl(fd, ioctl.request, bytes);
+			known.use(fd);
+		}
+	}
+
 	/** Makes a call whose struct usually makes sense. */
 	#call(random: Random, kernel: Kernel, ioctl: Ioctl): Answer {
 		const { known } = this;
@@ -138,7 +160,20 @@ export class RandomProgram {
 			kernel.poke(payload.addr, Buffer.concat(parts));
 		}
 		const bytes = bent(random, randomStruct(random, known, struct, fixed));
+		if (random.chance(6) && !hasFiles(ioctl, bytes)) return this.#inMemory(random, kernel, fd, ioctl, bytes);
 		return answer(ioctl.name, kernel.ioctl(fd, ioctl.request, bytes), bytes);
+	}
+
+	/** The struct is somewhere in the program's memory, also where it ends, or cannot be read or written. */
+	#inMemory(random: Random, kernel: Kernel, fd: number, ioctl: Ioctl, bytes: Uint8Array): Answer {
+		const { known } = this;
+		const piece = random.pick(known.memory);
+		const behind =
+			piece && random.chance(60)
+				? piece.addr + piece.length - BigInt(random.pick([bytes.length, bytes.length, 4, 8, 1]))
+				: known.address(random);
+		kernel.poke(behind, bytes.subarray(0, Number(known.roomAt(behind, bytes.length))));
+		return answer(`${ioctl.name} at`, kernel.ioctl(fd, ioctl.request, behind));
 	}
 
 	#read(random: Random, kernel: Kernel): Answer {
@@ -195,6 +230,25 @@ export class RandomProgram {
 		return kernel.open(path);
 	}
 }
+
+/** Whether files' numbers go in or out: in memory they would be other numbers in every process. */
+function hasFiles({ name, struct }: Ioctl, bytes: Uint8Array): boolean {
+	if (name === "IOMMU_TEST_CMD") return !WITHOUT_FILES.has(new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true));
+	return (struct as StructType).leaves.some(({ role }) => role === "fd");
+}
+
+/** The selftest's operations that neither take a file nor make one. */
+const WITHOUT_FILES: ReadonlySet<number> = new Set([
+	OP.IOMMU_TEST_OP_ADD_RESERVED,
+	OP.IOMMU_TEST_OP_MOCK_DOMAIN,
+	OP.IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS,
+	OP.IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+	OP.IOMMU_TEST_OP_DIRTY,
+	OP.IOMMU_TEST_OP_TRIGGER_IOPF,
+	OP.IOMMU_TEST_OP_PASID_ATTACH,
+	OP.IOMMU_TEST_OP_PASID_REPLACE,
+	OP.IOMMU_TEST_OP_PASID_DETACH,
+]);
 
 /** Now and then a bit is another one, or bytes are missing or too many. */
 function bent(random: Random, bytes: Uint8Array): Uint8Array {

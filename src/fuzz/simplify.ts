@@ -38,7 +38,10 @@ function offsetsOf(step: IoctlStep): number[] {
 	return leavesOf(whole.type, whole.values)
 		.filter(
 			({ field, value }) =>
-				field.scalar !== undefined && field.role !== "size" && step.fd_in?.[field.offset] === undefined && BigInt(value as number) !== 0n,
+				(typeof value === "number" || typeof value === "bigint") &&
+				BigInt(value) !== 0n &&
+				field.role !== "size" &&
+				step.fd_in?.[field.offset] === undefined,
 		)
 		.map(({ field }) => field.offset);
 }

@@ -33,14 +33,14 @@ describe("a planted bug is found from seed 1 and reduced to at most 5 steps:", (
 	});
 
 	test("a reference is lost", async () => {
-		// Attaching a device to a page table does not hold the table, which can be destroyed under the device.
+		// The page table that a device gets does not hold its IOAS, which can be destroyed under it.
 		const lost = planted((process) => (fd, request, arg) => {
 			const ret = process.ioctl(fd, request, arg);
 			if (request !== IOMMU_TEST_CMD.request || ret < 0 || typeof arg === "bigint") return ret;
 			const { op, mock_domain } = iommu_test_cmd.decode(arg);
 			if (op !== iommu_test_op.IOMMU_TEST_OP_MOCK_DOMAIN) return ret;
 			for (const { objects } of process.system.contexts)
-				for (const made of objects) if (made instanceof HwptPaging && made.id === mock_domain?.out_hwpt_id) made.users--;
+				for (const made of objects) if (made instanceof HwptPaging && made.id === mock_domain?.out_hwpt_id) made.ioas.users--;
 			return ret;
 		});
 		const { finding, programs } = await firstFinding(lost);
