@@ -26,6 +26,7 @@ export * from "./selftest-enums.js";
 export { type ConstSet, defineSet, derivedSet, enumSet, flagSet, isSet, type SetInfo, setInfo } from "./sets.js";
 export * from "./struct-type.js";
 export type * from "./types.js";
+export * from "./userfault.js";
 export * from "./vfio.js";
 export * from "./vfio-defines.js";
 export * from "./vfio-device-calls.js";

@@ -14,6 +14,7 @@ import * as selftestCmd from "./selftest-cmd.js";
 import * as selftestEnums from "./selftest-enums.js";
 import { type ConstSet, isSet, setInfo } from "./sets.js";
 import { StructType } from "./struct-type.js";
+import { userfaultCalls } from "./userfault.js";
 import * as vfio from "./vfio.js";
 import * as vfioDefines from "./vfio-defines.js";
 import { vfioDeviceCalls } from "./vfio-device-calls.js";
@@ -44,11 +45,13 @@ for (const value of families.flatMap((family) => Object.values<unknown>(family))
 	else if (isSet(value)) setsByName.set(setInfo(value).name, value);
 }
 
-/** Calls by name: those of /dev/iommu and what iommufd needs of VFIO, then the other calls of devices' files. */
-const callsByName = new Map<string, Ioctl>([...Object.values<Ioctl>(ioctls), ...vfioDeviceCalls.values()].map((one) => [one.name, one]));
-/** For /dev/iommu. */
+/** Calls of other files, which have no row in `ioctls`. */
+const foreign: readonly Ioctl[] = [...vfioDeviceCalls.values(), ...Object.values(userfaultCalls)];
+/** Calls by name: those of /dev/iommu and what iommufd needs of VFIO, then those of other files. */
+const callsByName = new Map<string, Ioctl>([...Object.values<Ioctl>(ioctls), ...foreign].map((one) => [one.name, one]));
+/** For /dev/iommu, and files whose numbers nothing shares. */
 const byRequest = new Map<number, Ioctl>();
-for (const ioctl of Object.values<Ioctl>(ioctls)) {
+for (const ioctl of [...Object.values<Ioctl>(ioctls), ...Object.values(userfaultCalls)]) {
 	if (!byRequest.has(ioctl.request)) byRequest.set(ioctl.request, ioctl);
 }
 /** For a device's file, where a number means something else there. */
@@ -68,10 +71,9 @@ export const allStructs = (): readonly StructType[] => [...structsByName.values(
 export const allSets = (): readonly ConstSet[] => [...setsByName.values()];
 
 /** Every call that has a row in `ioctls`, then those of headers. */
-export const allCalls = (): readonly Ioctl[] =>
-	[...callsByName.values()].filter(({ request, name }) => vfioDeviceCalls.get(request)?.name !== name);
+export const allCalls = (): readonly Ioctl[] => [...callsByName.values()].filter((call) => !foreign.includes(call));
 
-/** Every call, also those of devices' files that are not part of iommufd. */
+/** Every call, also those of other files that are not part of iommufd. */
 export const everyCall = (): readonly Ioctl[] => [...callsByName.values()];
 
 /**
@@ -85,7 +87,7 @@ export function ioctlByRequest(request: number, file: "context" | "device" = "co
 /** The call of a uAPI name that has a row in `ioctls`, or is a header's. */
 export function ioctlByName(name: string): Ioctl | undefined {
 	const found = callsByName.get(name);
-	return found && vfioDeviceCalls.get(found.request)?.name === name ? undefined : found;
+	return found && foreign.includes(found) ? undefined : found;
 }
 
 /** The call of a uAPI name, also of those of devices' files that are not part of iommufd. */

@@ -56,6 +56,10 @@ export interface MmapRequest {
 	readonly fd?: number;
 	/** bytes, a multiple of the page size */
 	readonly offset?: bigint;
+	/** anonymous memory in huge pages of this many bytes (MAP_HUGETLB); the length is rounded up to them */
+	readonly pageSize?: number;
+	/** bring the pages in at once (MAP_POPULATE) */
+	readonly populate?: boolean;
 }
 
 /** One program's view of a kernel. */
@@ -74,7 +78,7 @@ export interface Kernel {
 	/** the address, or minus the errno */
 	mmap(request: MmapRequest): bigint;
 	munmap(addr: bigint, length: bigint): Ret;
-	/** memfd_create and ftruncate in one; `length` in bytes. `pageSize` (bytes): of huge pages (hugetlb) */
+	/** memfd_create (with MFD_ALLOW_SEALING) and ftruncate in one; `length` in bytes. `pageSize` (bytes): of huge pages (hugetlb) */
 	memfd(name: string, length: bigint, pageSize?: number): Ret;
 	/** Copy out of (`peek`) or into (`poke`) the program's memory. 0, or -EFAULT and nothing copied. */
 	peek(addr: bigint, into: Uint8Array): Ret;
@@ -148,4 +152,39 @@ export interface ReshapeCapable {
 /** Whether `kernel` has `mprotect`, `madvise` and `mremap`. */
 export function isReshapeCapable(kernel: Kernel): kernel is Kernel & ReshapeCapable {
 	return "mremap" in kernel;
+}
+
+export const F_SEAL_SEAL = 1;
+export const F_SEAL_SHRINK = 2;
+export const F_SEAL_GROW = 4;
+export const F_SEAL_WRITE = 8;
+export const F_SEAL_FUTURE_WRITE = 16;
+export const F_SEAL_EXEC = 32;
+
+/** A kernel whose programs can seal and truncate memory files, and serve the faults of their own memory. */
+export interface PagingCapable {
+	/** fcntl(2) F_ADD_SEALS; `seals`: F_SEAL_ numbers */
+	addSeals(fd: number, seals: number): Ret;
+	/** ftruncate(2); `length` in bytes */
+	truncate(fd: number, length: bigint): Ret;
+	/** userfaultfd(2) with O_NONBLOCK and O_CLOEXEC, for faults of user space and of the kernel. Its ioctls are UFFDIO_API and so on. */
+	userfaultfd(): Ret;
+}
+
+/** Whether `kernel` has `addSeals`, `truncate` and `userfaultfd`. */
+export function isPagingCapable(kernel: Kernel): kernel is Kernel & PagingCapable {
+	return "userfaultfd" in kernel;
+}
+
+/** A kernel that cannot let a call wait: it answers EFAULT instead, and tells. */
+export interface TellsWaits {
+	/** The page (its address) that the latest call would wait for until another thread serves it; undefined: it does not wait. */
+	waits(): bigint | undefined;
+	/** Whether a call can wait at all: the program opened a userfaultfd. */
+	mayWait(): boolean;
+}
+
+/** Whether `kernel` has `waits`. */
+export function tellsWaits(kernel: Kernel): kernel is Kernel & TellsWaits {
+	return "waits" in kernel;
 }

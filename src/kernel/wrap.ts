@@ -6,27 +6,33 @@ import {
 	failsAllocations,
 	isDmaCapable,
 	isEventCapable,
+	isPagingCapable,
 	isReshapeCapable,
 	type Kernel,
+	type PagingCapable,
 	type ReshapeCapable,
 	type Ret,
+	type TellsWaits,
+	tellsWaits,
 } from "./kernel.js";
 import { type Explains, explains } from "./why.js";
 
 /** The calls that a wrapper handles itself. */
-export type Overrides = Partial<Omit<Kernel, "kind"> & DmaCapable & EventCapable & ReshapeCapable & FailsAllocations & Explains>;
+export type Overrides = Partial<
+	Omit<Kernel, "kind"> & DmaCapable & EventCapable & ReshapeCapable & PagingCapable & FailsAllocations & Explains
+>;
 
 /**
  * A kernel with the calls in `overrides`, which passes every other call on to `kernel`. It has `dma`,
- * `eventfd` and `failNth` only if `kernel` has them; otherwise those of `overrides` are ignored. Other members of `overrides` become members of the result.
+ * `eventfd`, `mremap`, `userfaultfd` and `failNth` only if `kernel` has them; otherwise those of `overrides` are ignored. Other members of `overrides` become members of the result.
  */
 export function wrapKernel<const O extends Overrides>(
 	kernel: Kernel,
 	overrides: O,
 ): Kernel &
-	Omit<O, "dma" | "eventfd" | "failNth" | keyof ReshapeCapable> &
-	Partial<DmaCapable & EventCapable & ReshapeCapable & FailsAllocations & Explains> {
-	const { dma, eventfd, failNth, mprotect, madvise, mremap, ...own } = overrides;
+	Omit<O, "dma" | "eventfd" | "failNth" | keyof ReshapeCapable | keyof PagingCapable> &
+	Partial<DmaCapable & EventCapable & ReshapeCapable & PagingCapable & TellsWaits & FailsAllocations & Explains> {
+	const { dma, eventfd, failNth, mprotect, madvise, mremap, addSeals, truncate, userfaultfd, ...own } = overrides;
 	return {
 		kind: kernel.kind,
 		open: (path, flags) => kernel.open(path, flags),
@@ -50,6 +56,12 @@ export function wrapKernel<const O extends Overrides>(
 			madvise: madvise ?? ((...given: Parameters<ReshapeCapable["madvise"]>) => kernel.madvise(...given)),
 			mremap: mremap ?? ((...given: Parameters<ReshapeCapable["mremap"]>) => kernel.mremap(...given)),
 		}),
+		...(isPagingCapable(kernel) && {
+			addSeals: addSeals ?? ((...given: Parameters<PagingCapable["addSeals"]>) => kernel.addSeals(...given)),
+			truncate: truncate ?? ((...given: Parameters<PagingCapable["truncate"]>) => kernel.truncate(...given)),
+			userfaultfd: userfaultfd ?? (() => kernel.userfaultfd()),
+		}),
+		...(tellsWaits(kernel) && { waits: () => kernel.waits(), mayWait: () => kernel.mayWait() }),
 		...(failsAllocations(kernel) && { failNth: failNth ?? ((n: number) => kernel.failNth(n)) }),
 		...(explains(kernel) && { why: (ret: Ret | bigint) => kernel.why(ret), notes: () => kernel.notes() }),
 		...own,

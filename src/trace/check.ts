@@ -90,6 +90,13 @@ function transfer(step: Fields, op: string, dataNeeded: boolean): void {
 	else if (step.data !== undefined) bad("data", op, "does not belong in this step");
 }
 
+/** Bytes of huge pages. */
+function pageSize(step: Fields, op: string): void {
+	const { page_size: size } = step;
+	if (size !== undefined && !(typeof size === "number" && size > 4096 && size <= LONGEST && Number.isInteger(Math.log2(size))))
+		bad("page_size", op, "is not a power of two above 4096");
+}
+
 const CHECKS: Readonly<Record<string, Check>> = {
 	open(step, op) {
 		text(step, op, "path");
@@ -106,20 +113,31 @@ const CHECKS: Readonly<Record<string, Check>> = {
 	memfd(step, op) {
 		text(step, op, "fd");
 		integer(step, op, "length", 0, Number.MAX_SAFE_INTEGER);
-		const { page_size: size } = step;
-		if (size !== undefined && !(typeof size === "number" && size > 4096 && size <= LONGEST && Number.isInteger(Math.log2(size))))
-			bad("page_size", op, "is not a power of two above 4096");
+		pageSize(step, op);
 	},
 	eventfd(step, op) {
 		text(step, op, "fd");
 		integer(step, op, "count", 0, 0xffffffff);
 	},
+	seal(step, op) {
+		text(step, op, "fd");
+		integer(step, op, "seals", 0, 0xffffffff);
+		ret(step, op);
+	},
+	truncate(step, op) {
+		text(step, op, "fd");
+		integer(step, op, "length", Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+		ret(step, op);
+	},
+	userfaultfd: (step, op) => text(step, op, "fd"),
 	mmap(step, op) {
 		address(step, op, "addr");
 		integer(step, op, "length", 0, Number.MAX_SAFE_INTEGER);
 		if (typeof step.prot !== "string" || !/^(?:r?w?|none)$/.test(step.prot)) bad("prot", op, 'is not "r", "w", "rw" or "none"');
 		if (step.memfd !== undefined) text(step, op, "memfd");
 		if (step.offset !== undefined) address(step, op, "offset");
+		pageSize(step, op);
+		if (step.populate !== undefined && step.populate !== true) bad("populate", op, "is not true");
 	},
 	mprotect(step, op) {
 		CHECKS.munmap(step, op);

@@ -58,6 +58,31 @@ export interface MmapStep {
 	/** the file that is mapped; absent for private anonymous memory */
 	readonly memfd?: string;
 	readonly offset?: TraceNumber;
+	/** bytes of anonymous memory's pages, if they are huge */
+	readonly page_size?: number;
+	/** its pages were brought in at once */
+	readonly populate?: true;
+}
+
+/** Seals of a memory file: nothing takes them off again. */
+export interface SealStep extends RecordedRet {
+	readonly op: "seal";
+	readonly fd: string;
+	/** F_SEAL_ numbers */
+	readonly seals: number;
+}
+
+/** A memory file gets another length. */
+export interface TruncateStep extends RecordedRet {
+	readonly op: "truncate";
+	readonly fd: string;
+	readonly length: number;
+}
+
+/** A file by whose ioctls the program serves faults of its memory. */
+export interface UserfaultfdStep {
+	readonly op: "userfaultfd";
+	readonly fd: string;
 }
 
 export interface MprotectStep {
@@ -205,6 +230,9 @@ export type Step = (
 	| CloseStep
 	| MemfdStep
 	| EventfdStep
+	| SealStep
+	| TruncateStep
+	| UserfaultfdStep
 	| MmapStep
 	| MunmapStep
 	| MprotectStep
@@ -236,7 +264,7 @@ export interface Circumstances {
 
 /**
  * Whether a step recorded an answer, so that replay counts it: every ioctl, read, write, pread,
- * pwrite, poll and peek; a dma with `events`; an open that failed. The others only prepare for them.
+ * pwrite, poll, peek, seal and truncate; a dma with `events`; an open that failed. The others only prepare for them.
  */
 export function hasAnswer(step: Step): boolean {
 	if (step.pending) return false;
@@ -248,6 +276,8 @@ export function hasAnswer(step: Step): boolean {
 		case "pwrite":
 		case "poll":
 		case "peek":
+		case "seal":
+		case "truncate":
 			return true;
 		case "dma":
 			return step.events !== undefined;

@@ -7,11 +7,13 @@ import {
 	isDmaCapable,
 	isEventCapable,
 	isForkCapable,
+	isPagingCapable,
 	isReshapeCapable,
 	POLLIN,
 	POLLOUT,
 	PROT_READ,
 	PROT_WRITE,
+	tellsWaits,
 } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { pollNames, toRecordedRet } from "./answer.js";
@@ -133,16 +135,24 @@ function recordedIoctl(
 	return { step, ret };
 }
 
-/** `kernel`, with every call written to `writer`, except for calls that fail without any effect and that the format cannot express. */
-export function recording(kernel: Kernel, writer: StepSink): Recording {
-	return recordingOf(kernel, writer, new OpenFiles());
+/**
+ * `kernel`, with every call written to `writer`, except for calls that fail without any effect and that the format cannot express,
+ * and those that wait for another thread, which the simulated kernel cannot let wait.
+ * @param keepWaiting those are written all the same
+ */
+export function recording(kernel: Kernel, writer: StepSink, { keepWaiting = false } = {}): Recording {
+	return recordingOf(kernel, writer, new OpenFiles(), keepWaiting);
 }
 
-function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Recording {
+function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles, keepWaiting: boolean): Recording {
 	let failing = 0;
 	const adopt = (fd: number, path: string): void => {
 		writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
 		files.devices.opened(fd, path);
+	};
+	const answered = (step: Step): void => {
+		if (!keepWaiting && tellsWaits(kernel) && kernel.waits() !== undefined) writer.abandon?.();
+		else writer.step(step);
 	};
 	return wrapKernel(kernel, {
 		adopt,
@@ -164,35 +174,35 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 		},
 		ioctl(fd, request, arg) {
 			const { step, ret } = recordedIoctl(kernel, files, writer, fd, request, arg);
-			writer.step(failing === 0 ? step : { ...step, fail_nth: failing });
+			answered(failing === 0 ? step : { ...step, fail_nth: failing });
 			return ret;
 		},
 		read(fd, into) {
 			const call = { op: "read", fd: files.name(fd), ...readTarget(into) } as const;
 			writer.begin?.(call);
 			const ret = kernel.read(fd, into);
-			writer.step({ ...call, ...readAnswer(kernel, into, ret) });
+			answered({ ...call, ...readAnswer(kernel, into, ret) });
 			return ret;
 		},
 		write(fd, from) {
 			const call = { op: "write", fd: files.name(fd), ...writeData(from) } as const;
 			writer.begin?.(call);
 			const ret = kernel.write(fd, from);
-			writer.step({ ...call, ...toRecordedRet(ret) });
+			answered({ ...call, ...toRecordedRet(ret) });
 			return ret;
 		},
 		pread(fd, into, offset) {
 			const call = { op: "pread", fd: files.name(fd), offset: address(offset), ...readTarget(into) } as const;
 			writer.begin?.(call);
 			const ret = kernel.pread(fd, into, offset);
-			writer.step({ ...call, ...readAnswer(kernel, into, ret) });
+			answered({ ...call, ...readAnswer(kernel, into, ret) });
 			return ret;
 		},
 		pwrite(fd, from, offset) {
 			const call = { op: "pwrite", fd: files.name(fd), offset: address(offset), ...writeData(from) } as const;
 			writer.begin?.(call);
 			const ret = kernel.pwrite(fd, from, offset);
-			writer.step({ ...call, ...toRecordedRet(ret) });
+			answered({ ...call, ...toRecordedRet(ret) });
 			return ret;
 		},
 		poll(fds, timeout) {
@@ -209,7 +219,9 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 			if (addr < 0n) return addr;
 			const prot = protText(request.prot);
 			const of = request.fd === undefined ? {} : { memfd: files.name(request.fd), offset: address(request.offset ?? 0n) };
-			writer.step({ op: "mmap", addr: address(addr), length: Number(request.length), prot, ...of });
+			const huge = request.pageSize === undefined ? {} : { page_size: request.pageSize };
+			const populate = request.populate ? { populate: true as const } : {};
+			writer.step({ op: "mmap", addr: address(addr), length: Number(request.length), prot, ...of, ...huge, ...populate });
 			return addr;
 		},
 		munmap(addr, length) {
@@ -269,10 +281,27 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles): Record
 				return at;
 			},
 		}),
+		...(isPagingCapable(kernel) && {
+			addSeals(fd: number, seals: number): Ret {
+				const ret = kernel.addSeals(fd, seals);
+				writer.step({ op: "seal", fd: files.name(fd), seals, ...toRecordedRet(ret) });
+				return ret;
+			},
+			truncate(fd: number, length: bigint): Ret {
+				const ret = kernel.truncate(fd, length);
+				writer.step({ op: "truncate", fd: files.name(fd), length: Number(length), ...toRecordedRet(ret) });
+				return ret;
+			},
+			userfaultfd(): Ret {
+				const fd = kernel.userfaultfd();
+				if (fd >= 0) writer.step({ op: "userfaultfd", fd: files.add(fd, "userfaultfd") });
+				return fd;
+			},
+		}),
 		...(isForkCapable(kernel) && {
 			fork(name: string): Kernel {
 				writer.step({ op: "fork", process: name });
-				return recordingOf(kernel.fork(name), ofProcess(writer, name), new OpenFiles(files));
+				return recordingOf(kernel.fork(name), ofProcess(writer, name), new OpenFiles(files), keepWaiting);
 			},
 		}),
 		...(isDmaCapable(kernel) && {

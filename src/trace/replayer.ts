@@ -7,6 +7,7 @@ import {
 	isDmaCapable,
 	isEventCapable,
 	isForkCapable,
+	isPagingCapable,
 	isReshapeCapable,
 	POLLIN,
 	POLLOUT,
@@ -29,7 +30,10 @@ import type {
 	PreadStep,
 	PwriteStep,
 	ReadStep,
+	SealStep,
 	Step,
+	TruncateStep,
+	UserfaultfdStep,
 	WriteStep,
 } from "./format.js";
 import { hasAnswer } from "./format.js";
@@ -231,6 +235,10 @@ export class ProgramReplay {
 				this.#files.set(step.fd, fd);
 				return refused(fd);
 			}
+			case "seal":
+			case "truncate":
+			case "userfaultfd":
+				return this.#page(step);
 			case "munmap":
 				return refused(this.#kernel.munmap(BigInt(step.addr), BigInt(step.length)));
 			case "mprotect":
@@ -335,7 +343,8 @@ export class ProgramReplay {
 		const addr = BigInt(step.addr);
 		const prot = protOf(step.prot);
 		const file = step.memfd === undefined ? {} : { fd: this.#files.number(step.memfd, "memfd"), offset: BigInt(step.offset ?? 0) };
-		const got = this.#kernel.mmap({ addr, length: BigInt(step.length), prot, ...file });
+		const { page_size: pageSize, populate } = step;
+		const got = this.#kernel.mmap({ addr, length: BigInt(step.length), prot, ...file, pageSize, populate });
 		if (got === addr) return undefined;
 		if (this.mayBlock && got === BigInt(-EEXIST) && this.#kernel.kind === "real") {
 			// When it was recorded the program had nothing there, so it has nothing there now: what is there is this process's own.
@@ -343,6 +352,19 @@ export class ProgramReplay {
 			return undefined;
 		}
 		return got < 0n ? { ret: Number(got) } : { note: `memory at 0x${got.toString(16)}` };
+	}
+
+	#page(step: SealStep | TruncateStep | UserfaultfdStep): Outcome {
+		const kernel = this.#kernel;
+		if (!isPagingCapable(kernel)) return { note: `no ${step.op}: this kernel does not have it` };
+		if (step.op === "userfaultfd") {
+			const fd = kernel.userfaultfd();
+			this.#files.set(step.fd, fd);
+			return refused(fd);
+		}
+		const fd = this.#files.number(step.fd, "fd");
+		const ret = step.op === "seal" ? kernel.addSeals(fd, step.seals) : kernel.truncate(fd, BigInt(step.length));
+		return ret === recordedRet(step) ? undefined : { ret };
 	}
 
 	#reshape(step: MprotectStep | MadviseStep | MremapStep): Outcome {

@@ -11,9 +11,11 @@ import {
 	O_CLOEXEC,
 	O_NONBLOCK,
 	O_RDWR,
+	type PagingCapable,
 	type PollFd,
 	PROT_READ,
 	PROT_WRITE,
+	type ReshapeCapable,
 	type Ret,
 } from "../kernel.js";
 import { forkProgram } from "./child/child-kernel.js";
@@ -31,9 +33,12 @@ const PAGE = 0x1000n;
 /** Longer than any memory of a process. */
 const TOO_LONG = 1n << 62n;
 const F_GETFD = 1;
+const F_ADD_SEALS = 1033;
 const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
 const MFD_HUGETLB = 4;
-const MFD_HUGE_SHIFT = 26;
+/** of MAP_HUGETLB too */
+const HUGE_SHIFT = 26;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const MADV_NOHUGEPAGE = 15;
@@ -42,7 +47,11 @@ const MREMAP_FIXED = 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
+const MAP_POPULATE = 0x8000;
+const MAP_HUGETLB = 0x40000;
 const MAP_FIXED_NOREPLACE = 0x100000;
+/** Of userfaultfd(2), by the names that Node gives machines; others have the second one's, as they have the generic table. */
+const SYS_USERFAULTFD: Readonly<Record<string, number>> = { x64: 323, arm64: 282 };
 
 /** What a program has open and mapped. */
 export interface ProgramState {
@@ -54,7 +63,7 @@ export interface ProgramState {
 }
 
 /** One program's files and memory on the real kernel. */
-export class RealKernel implements Kernel, EventCapable, ForkCapable {
+export class RealKernel implements Kernel, EventCapable, ForkCapable, ReshapeCapable, PagingCapable {
 	readonly kind = "real";
 	#libc: Libc;
 	#ioctl: Ioctl;
@@ -65,6 +74,8 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable {
 	/** open files that are not this program's to close */
 	readonly #adopted: number[] = [];
 	#memory = new OwnedMemory();
+	/** memory files in huge pages, and the bytes of these */
+	readonly #hugeFiles = new Map<number, number>();
 
 	constructor({ libc, ioctl, transfer, user }: System) {
 		this.#libc = libc;
@@ -160,19 +171,21 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable {
 	}
 
 	mmap(request: MmapRequest): bigint {
-		const { addr, length, prot, fd, offset = 0n } = request;
+		const { addr, length, prot, fd, offset = 0n, pageSize, populate } = request;
 		if (length <= 0n || length > TOO_LONG) return BigInt(length > 0n ? -ENOMEM : -EINVAL);
-		const flags = (fd === undefined ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED) | (addr === 0n ? 0 : MAP_FIXED_NOREPLACE);
+		const of = fd === undefined ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+		const huge = pageSize === undefined ? 0 : MAP_HUGETLB | (Math.log2(pageSize) << HUGE_SHIFT);
+		const flags = of | huge | (addr === 0n ? 0 : MAP_FIXED_NOREPLACE) | (populate ? MAP_POPULATE : 0);
 		const at = this.#libc.callForAddress("mmap", addr, length, prot, flags, fd ?? -1, offset);
 		if (at < 0n) return at;
-		const end = at + pagesUp(length);
+		const end = at + pagesUp(length, BigInt(pageSize ?? this.#hugeFiles.get(fd ?? -1) ?? PAGE));
 		if (addr !== 0n && at !== addr) {
 			// A kernel that does not know the flag takes the address as a hint.
 			this.#unmap(at, end);
 			return BigInt(-EEXIST);
 		}
 		this.#memory.add(at, end, prot);
-		if (fd === undefined) this.#smallPages(at, end);
+		if (fd === undefined && pageSize === undefined) this.#smallPages(at, end);
 		return at;
 	}
 
@@ -250,13 +263,30 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable {
 	memfd(name: string, length: bigint, pageSize?: number): Ret {
 		if (name.includes("\0") || length < 0n || length > TOO_LONG) return -EINVAL;
 		// The size of huge pages is in the upper bits, as a power of two.
-		const huge = pageSize === undefined ? 0 : MFD_HUGETLB | (Math.log2(pageSize) << MFD_HUGE_SHIFT);
-		const fd = this.#transfer.withText("memfd_create", name, MFD_CLOEXEC | huge);
+		const huge = pageSize === undefined ? 0 : MFD_HUGETLB | (Math.log2(pageSize) << HUGE_SHIFT);
+		const fd = this.#transfer.withText("memfd_create", name, MFD_CLOEXEC | MFD_ALLOW_SEALING | huge);
 		if (fd < 0) return fd;
 		const ret = this.#libc.call("ftruncate", fd, length);
-		if (ret === 0) return this.#own(fd);
+		if (ret === 0) {
+			if (pageSize === undefined) this.#hugeFiles.delete(fd);
+			else this.#hugeFiles.set(fd, pageSize);
+			return this.#own(fd);
+		}
 		this.close(fd);
 		return ret;
+	}
+
+	addSeals(fd: number, seals: number): Ret {
+		return this.#libc.call("fcntl", fd, F_ADD_SEALS, seals);
+	}
+
+	truncate(fd: number, length: bigint): Ret {
+		return this.#libc.call("ftruncate", fd, length);
+	}
+
+	userfaultfd(): Ret {
+		const number = SYS_USERFAULTFD[process.arch] ?? SYS_USERFAULTFD.arm64;
+		return this.#own(this.#libc.call("syscall", number, O_NONBLOCK | O_CLOEXEC, 0, 0, 0, 0, 0));
 	}
 
 	eventfd(count: number): Ret {
@@ -329,6 +359,6 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable {
 	}
 }
 
-function pagesUp(length: bigint): bigint {
-	return ((length + PAGE - 1n) / PAGE) * PAGE;
+function pagesUp(length: bigint, page = PAGE): bigint {
+	return ((length + page - 1n) / page) * page;
 }

@@ -5,6 +5,7 @@ import type { Reasons } from "../why/reasons.js";
 import { lengthChecks, mappingChecks, unmappingChecks } from "./checks.js";
 import { IntervalCounter } from "./interval-counter.js";
 import { type MemoryObject, PAGE_SIZE } from "./memory-object.js";
+import { cutsHuge, firstMissing, hugePages, isMissing, type Server } from "./missing.js";
 import { type Extent, pageOf, type UserMemory } from "./user-memory.js";
 
 /** What x86 can read: it has no memory that can be written only. */
@@ -18,8 +19,12 @@ export interface Vma {
 	/** index of the object's page at `start` */
 	readonly objectPage: number;
 	readonly prot: number;
-	/** the object's pages that were used through this mapping; kept only where it cannot be read, see `extents` */
+	/** the object's pages that were used through this mapping; kept only where it cannot be read, see `extents`, and where they are served */
 	present?: IntervalCounter;
+	/** false: it cannot be made writable, as its file was sealed */
+	readonly mayWrite?: boolean;
+	/** serves its missing pages */
+	server?: Server;
 }
 
 type Visit = (object: MemoryObject, page: number, offset: number, at: number, count: number) => void;
@@ -44,22 +49,24 @@ export class AddressSpace implements UserMemory {
 	constructor(readonly reasons: Reasons) {}
 
 	/** Map `pages` pages of an object; for address 0n a free range is chosen. The address, or minus the errno. */
-	map(addr: bigint, pages: number, object: MemoryObject, objectPage: number, prot: number): bigint {
+	map(addr: bigint, pages: number, object: MemoryObject, objectPage: number, prot: number, mayWrite = true): bigint {
 		const { reasons } = this;
+		const unit = hugePages(object);
 		if (pages <= 0) return reasons.failBig(lengthChecks.lengthZero, bytes(pages));
 		if ((addr & 0xfffn) !== 0n) return reasons.failBig(mappingChecks.addressAlignment, addr);
 		let start = pageOf(addr);
 		if (addr === 0n) {
-			start = this.#findFree(pages);
+			start = this.#findFree(pages, unit);
 			if (start < 0) return reasons.failBig(mappingChecks.noGap, bytes(pages));
 		}
+		if (start % unit !== 0) return reasons.failBig(mappingChecks.hugeAlignment, addr, bytes(unit));
 		if (start + pages > TASK_PAGES) return reasons.failBig(mappingChecks.addressEnd, bytes(pages), addr, bytes(TASK_PAGES));
 		if (this.#vmas.length >= MAX_MAPPINGS) return reasons.failBig(mappingChecks.tooManyMappings, this.#vmas.length);
 		const at = this.#lowerBound(start);
 		const next = this.#vmas[at];
 		if (next !== undefined && next.start < start + pages)
 			return reasons.failBig(mappingChecks.addressMapped, bytes(next.start), bytes(next.end) - 1n);
-		this.#vmas.splice(at, 0, { start, end: start + pages, object, objectPage, prot });
+		this.#vmas.splice(at, 0, { start, end: start + pages, object, objectPage, prot, ...(mayWrite ? {} : { mayWrite }) });
 		object.onMapping?.(1);
 		return BigInt(start) << 12n;
 	}
@@ -72,6 +79,8 @@ export class AddressSpace implements UserMemory {
 		if (addr + length > UNMAP_END) return reasons.fail(unmappingChecks.addressEnd, length, addr, UNMAP_END);
 		const from = pageOf(addr);
 		const to = pageOf(addr + length + 0xfffn);
+		const cut = this.#vmas.find((vma) => cutsHuge(vma, from) || cutsHuge(vma, to));
+		if (cut !== undefined) return reasons.fail(unmappingChecks.hugeCut, addr, length, bytes(hugePages(cut.object)));
 		const kept: Vma[] = [];
 		const gone: MemoryObject[] = [];
 		for (const vma of this.#vmas) {
@@ -108,8 +117,16 @@ export class AddressSpace implements UserMemory {
 			const object = copies.get(vma.object) ?? copyOf(vma.object);
 			copies.set(vma.object, object);
 			object.onMapping?.(1);
-			return { ...vma, object, present: undefined };
+			// Whoever serves the parent's pages does not serve the child's.
+			return { ...vma, object, present: undefined, server: undefined };
 		});
+	}
+
+	/** The first page of a range that is not mapped. */
+	hole(from: number, pages: number): number | undefined {
+		let mapped = from;
+		for (const vma of this.#vmas) if (vma.start <= mapped && vma.end > mapped) mapped = vma.end;
+		return mapped < from + pages ? mapped : undefined;
 	}
 
 	/**
@@ -118,9 +135,7 @@ export class AddressSpace implements UserMemory {
 	 */
 	reshape(from: number, pages: number, change: (vma: Vma, pages: number) => Partial<Vma>, upToHole: boolean): number | undefined {
 		const end = from + pages;
-		let mapped = from;
-		for (const vma of this.#vmas) if (vma.start <= mapped && vma.end > mapped) mapped = vma.end;
-		const hole = mapped < end ? mapped : undefined;
+		const hole = this.hole(from, pages);
 		const to = upToHole ? (hole ?? end) : end;
 		if (to === from) return hole;
 		const shaped: Vma[] = [];
@@ -161,7 +176,7 @@ export class AddressSpace implements UserMemory {
 			if (last !== undefined) {
 				const anonymous = last.object.kind === "anonymous" && vma.object.kind === "anonymous";
 				const follows = vma.object === last.object && vma.objectPage === last.objectPage + (last.end - last.start);
-				if (vma.prot !== last.prot || !(anonymous || follows)) return undefined;
+				if (vma.prot !== last.prot || vma.server !== last.server || !(anonymous || follows)) return undefined;
 			}
 			const end = Math.min(vma.end, from + pages);
 			found.push({ ...vma, start: at, end, objectPage: vma.objectPage + (at - vma.start) });
@@ -179,6 +194,32 @@ export class AddressSpace implements UserMemory {
 	/** The first page of a free range, or -1. */
 	findFree(pages: number): number {
 		return this.#findFree(pages);
+	}
+
+	/** The mappings of a range, whole. */
+	within(from: number, pages: number): Vma[] {
+		return this.#vmas.filter((vma) => vma.start < from + pages && vma.end > from);
+	}
+
+	mappingsThatCannotWrite(object: MemoryObject): number {
+		return this.#vmas.filter((vma) => vma.object === object && vma.mayWrite === false).length;
+	}
+
+	/** From now on nobody serves what this one served. */
+	forget(server: Server): void {
+		for (const vma of this.#vmas) if (vma.server === server) vma.server = undefined;
+	}
+
+	/** Notes that pages of one mapping are there. */
+	noteServed(page: number, count: number): void {
+		const vma = this.find(page);
+		if (vma !== undefined) makePresent(vma, vma.objectPage + (page - vma.start), count);
+	}
+
+	/** Whether an access of the page waits until it is served. */
+	isMissing(page: number): boolean {
+		const vma = this.find(page);
+		return vma !== undefined && isMissing(vma, vma.objectPage + (page - vma.start));
 	}
 
 	/** Unmap everything: its program ends. */
@@ -219,8 +260,15 @@ export class AddressSpace implements UserMemory {
 			if (vma === undefined || !(vma.prot & READABLE)) return -EFAULT;
 			const objectPage = vma.objectPage + (page - vma.start);
 			if (objectPage >= vma.object.pages) return -EFAULT;
+			if (vma.server !== undefined && isMissing(vma, objectPage)) return this.#wait(page);
 			const next = vma.object.nextTouched(objectPage);
-			const skip = Math.min(next - objectPage, vma.end - page, vma.object.pages - objectPage);
+			// Where pages are served, each is looked at.
+			const skip = Math.min(
+				next - objectPage,
+				vma.end - page,
+				vma.object.pages - objectPage,
+				vma.server === undefined ? Number.POSITIVE_INFINITY : 1,
+			);
 			if (skip > 0) {
 				at += skip * PAGE_SIZE - offset;
 				page += skip;
@@ -251,6 +299,11 @@ export class AddressSpace implements UserMemory {
 			const vma = this.find(page);
 			if (vma === undefined || !(vma.prot & prot)) return false;
 			const exists = vma.start + (vma.object.pages - vma.objectPage);
+			const missing = firstMissing(vma, page, Math.min(end, vma.end, exists));
+			if (missing !== undefined) {
+				this.#wait(missing);
+				return false;
+			}
 			page = Math.min(vma.end, exists);
 			if (exists < vma.end && page < end) return false;
 		}
@@ -272,11 +325,18 @@ export class AddressSpace implements UserMemory {
 			// To be pinned for reading, a page of write-only memory must be there already.
 			const readable = (vma.prot & PROT_READ) !== 0;
 			if (!write && !readable && !isPresent(vma, first)) break;
-			const room = readable || write ? Math.min(end, vma.end) - at : 1;
+			const room = (readable || write) && vma.server === undefined ? Math.min(end, vma.end) - at : 1;
 			const exists = Math.min(room, vma.object.pages - first);
 			if (exists <= 0) break;
+			if (vma.server !== undefined && isMissing(vma, first)) {
+				this.#wait(at);
+				break;
+			}
 			if (!readable && write) makePresent(vma, first, exists);
-			found.push({ object: vma.object, page: first, count: exists });
+			const before = found.at(-1);
+			if (vma.server !== undefined && before?.object === vma.object && before.page + before.count === first)
+				found[found.length - 1] = { ...before, count: before.count + exists };
+			else found.push({ object: vma.object, page: first, count: exists });
 			at += exists;
 			if (exists < room) break;
 		}
@@ -292,6 +352,7 @@ export class AddressSpace implements UserMemory {
 			if (vma === undefined || !(vma.prot & prot)) return -EFAULT;
 			const objectPage = vma.objectPage + (page - vma.start);
 			if (objectPage >= vma.object.pages) return -EFAULT;
+			if (vma.server !== undefined && isMissing(vma, objectPage)) return this.#wait(page);
 			const count = Math.min(PAGE_SIZE - offset, length - at);
 			if ((vma.prot & PROT_READ) === 0 && (use === "write" || (use === "read" && vma.object.kind === "memfd")))
 				makePresent(vma, objectPage, 1);
@@ -301,6 +362,12 @@ export class AddressSpace implements UserMemory {
 			page++;
 		}
 		return 0;
+	}
+
+	/** The call would wait until a page is served. As calls cannot wait here, it fails as one does that a signal ends. */
+	#wait(page: number): Ret {
+		this.reasons.waits = bytes(page);
+		return -EFAULT;
 	}
 
 	/** Index of the first mapping that ends after `page`. */
@@ -315,13 +382,15 @@ export class AddressSpace implements UserMemory {
 		return low;
 	}
 
-	#findFree(pages: number): number {
+	/** @param unit the start is a multiple of it */
+	#findFree(pages: number, unit = 1): number {
+		const up = (page: number): number => Math.ceil(page / unit) * unit;
 		for (const first of FIRST_FREE) {
-			let at = first;
+			let at = up(first);
 			for (const vma of this.#vmas) {
 				if (vma.end <= at) continue;
 				if (vma.start >= at + pages) break;
-				at = vma.end + 1;
+				at = up(vma.end + 1);
 			}
 			if (at + pages <= TASK_PAGES) return at;
 		}

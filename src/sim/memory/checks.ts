@@ -9,6 +9,7 @@ export const lengthChecks = checks("mmap(2)", { lengthZero: check(EINVAL, "lengt
 export const mappingChecks = checks("mmap(2)", {
 	addressAlignment: check(EINVAL, "addr {addr} is not a multiple of 0x1000", "addr must be a multiple of the page size"),
 	noGap: check(ENOMEM, "no gap of {length} bytes is left in the address space", "the address space must have room for the mapping"),
+	hugeAlignment: check(EINVAL, "addr {addr} is not a multiple of {size}", "huge pages must be mapped at a multiple of their size"),
 	addressEnd: check(ENOMEM, "{length} bytes from addr {addr} end beyond {end}", "the mapping must lie in user space"),
 	tooManyMappings: check(ENOMEM, "the process has {count} mappings, the most that it may have", "vm.max_map_count limits the mappings"),
 	addressMapped: check(
@@ -23,4 +24,5 @@ export const unmappingChecks = checks("munmap(2)", {
 	addressAlignment: check(EINVAL, "addr {addr} is not a multiple of 0x1000", "addr must be a multiple of the page size"),
 	lengthZero: check(EINVAL, "length is {length}", "length must be at least 1"),
 	addressEnd: check(EINVAL, "{length} bytes from addr {addr} end beyond {end}", "the range must lie in user space"),
+	hugeCut: check(EINVAL, "{length} bytes from addr {addr} cut a huge page of {size} bytes", "huge pages must be unmapped as a whole"),
 });

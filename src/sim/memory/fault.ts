@@ -1,7 +1,7 @@
 /** Says in words why memory cannot be read or written. */
 import { PROT_READ, PROT_WRITE } from "../../kernel/kernel.js";
 import { PAGE_SIZE } from "./memory-object.js";
-import type { UserMemory } from "./user-memory.js";
+import { pageOf, type UserMemory } from "./user-memory.js";
 
 /** What x86 can read: it has no memory that can be written only. */
 const READABLE = PROT_READ | PROT_WRITE;
@@ -20,6 +20,8 @@ export function faultAt(memory: UserMemory, addr: bigint, length: number, write:
 			else bad = middle;
 		}
 		const page = start + BigInt(good * PAGE_SIZE);
+		if (memory.isMissing?.(pageOf(page)))
+			return `page 0x${page.toString(16)} is missing until it is served (userfaultfd): the call would wait for another thread to do so`;
 		if (!memory.accessible(page, PAGE_SIZE, READABLE)) return `page 0x${page.toString(16)} is not mapped`;
 		// Reading reaches every mapped page; what is refused is to pin a write-only one that was not used yet.
 		return `page 0x${page.toString(16)} is ${write ? "read-only" : "write-only, and nothing was written to it yet"}`;

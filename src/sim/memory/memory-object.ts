@@ -97,6 +97,17 @@ export class LocalObject implements MemoryObject {
 		this.#count = pages;
 	}
 
+	/**
+	 * Shrink to `pages` pages. Whoever has pinned one of the others keeps it with its contents; as it is found by its number, it
+	 * comes back when the object grows again, where Linux has a new one.
+	 */
+	shrink(pages: number): void {
+		for (const page of [...this.#pages.keys()]) if (page >= pages && this.pins.at(page) === 0) this.#pages.delete(page);
+		this.#sorted = undefined;
+		this.#grown = this.#grown?.filter((each) => each.page < pages);
+		this.#count = pages;
+	}
+
 	blockAt(): number {
 		return this.block ?? PAGE_SIZE;
 	}

@@ -23,6 +23,10 @@ export interface UserMemory {
 	 * bytes, which are valid until it returns, until it answers true. 0, or -EFAULT at a bad page.
 	 */
 	scan(addr: bigint, length: number, visit: (offset: number, bytes: Uint8Array) => boolean): Ret;
+	/** Whether an access of the page waits until the program serves it. */
+	isMissing?(page: number): boolean;
+	/** How many mappings of the object can never be made writable. */
+	mappingsThatCannotWrite?(object: MemoryObject): number;
 	/** Whether all of [addr, addr+length) can be read (or written). */
 	accessible(addr: bigint, length: number, prot: number): boolean;
 	/**

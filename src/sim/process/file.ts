@@ -3,7 +3,7 @@ import { POLLIN, POLLOUT, type Ret } from "../../kernel/kernel.js";
 import type { MemoryObject } from "../memory/memory-object.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "./caller.js";
-import { ioChecks, ioctlChecks } from "./checks.js";
+import { ioChecks, ioctlChecks, sealChecks, truncateChecks } from "./checks.js";
 import type { EventFile } from "./event-file.js";
 import type { UserIo } from "./io.js";
 
@@ -18,6 +18,13 @@ export interface DeviceMemory {
 	readonly ranges?: number;
 	/** where DMA to one of its pages arrives; absent: nowhere */
 	page?(index: number): { readonly object: MemoryObject; readonly page: number } | undefined;
+}
+
+/** What a file gives to map. */
+export interface Mappable {
+	readonly object: MemoryObject;
+	readonly page: number;
+	readonly mayWrite?: boolean;
 }
 
 /**
@@ -41,6 +48,16 @@ export abstract class SimFile {
 	readonly event: EventFile | undefined = undefined;
 	/** for device memory: its length in bytes. It is not pinned, and cannot be mapped once revoked */
 	readonly deviceMemory: DeviceMemory | undefined = undefined;
+
+	/** Seals it (F_ADD_SEALS). */
+	addSeals({ reasons }: Caller, _seals: number): Ret {
+		return reasons.fail(sealChecks.notMemory, this.kind);
+	}
+
+	/** Gives it another length, in bytes. */
+	truncate({ reasons }: Caller, _length: bigint): Ret {
+		return reasons.fail(truncateChecks.notMemory, this.kind);
+	}
 
 	/** number of pages that lie completely within the file; others cannot be pinned */
 	get wholePages(): number {
@@ -91,8 +108,11 @@ export abstract class SimFile {
 		return [];
 	}
 
-	/** the memory to map at [offset, offset+pages), in pages, or minus the errno; undefined: its kind cannot be mapped */
-	mmap(_offset: number, _pages: number): { object: MemoryObject; page: number } | Ret | undefined {
+	/**
+	 * the memory to map at [offset, offset+pages), in pages, or minus the errno; undefined: its kind cannot be mapped.
+	 * `caller` asks, who wants to write or not; `mayWrite` false: nor may anybody later
+	 */
+	mmap(_offset: number, _pages: number, _caller?: Caller, _write?: boolean): Mappable | Ret | undefined {
 		return undefined;
 	}
 

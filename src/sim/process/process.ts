@@ -4,32 +4,56 @@ import {
 	type ForkCapable,
 	type Kernel,
 	type MmapRequest,
+	type PagingCapable,
 	PROT_READ,
 	PROT_WRITE,
 	type ReshapeCapable,
 	type Ret,
+	type TellsWaits,
 } from "../../kernel/kernel.js";
 import { AddressSpace } from "../memory/address-space.js";
 import { lengthChecks } from "../memory/checks.js";
 import { faultAt } from "../memory/fault.js";
 import { ProcessCalls } from "./calls.js";
-import { closeChecks, eventfdChecks, memfdChecks, mmapChecks, peekChecks } from "./checks.js";
+import {
+	closeChecks,
+	eventfdChecks,
+	memfdChecks,
+	mmapChecks,
+	peekChecks,
+	sealChecks,
+	truncateChecks,
+	userfaultfdChecks,
+} from "./checks.js";
 import { EventfdFile } from "./eventfd.js";
 import type { SimFile } from "./file.js";
 import { DescriptorTable } from "./files.js";
-import { MemfdFile } from "./memfd.js";
+import { LONGEST_FILE, MemfdFile } from "./memfd.js";
 import { Reshaper } from "./reshape.js";
 import type { DeviceNodes, KernelServices } from "./services.js";
+import { UserfaultFile } from "./userfault.js";
+
+/** Huge pages of x86, bytes. */
+const HUGE: ReadonlySet<number> = new Set([1 << 21, 1 << 30]);
+const isHuge = (size: number): boolean => HUGE.has(size);
+
+/** How many pages a length has, in whole huge pages where it is in such. */
+function pagesOf(length: bigint, pageSize = 0x1000): number {
+	const size = BigInt(pageSize);
+	return Number((((length + size - 1n) / size) * size) >> 12n);
+}
 
 /** A process on the simulated kernel, with its own memory and open files. */
 export class SimProcess<System extends KernelServices & DeviceNodes = KernelServices & DeviceNodes>
 	extends ProcessCalls<System>
-	implements Kernel, EventCapable, ForkCapable, ReshapeCapable
+	implements Kernel, EventCapable, ForkCapable, ReshapeCapable, PagingCapable, TellsWaits
 {
 	readonly kind = "sim";
 	readonly memory: AddressSpace;
 	readonly #files: DescriptorTable;
 	readonly #reshaper: Reshaper;
+	/** it opened a userfaultfd */
+	#serves = false;
 
 	constructor(system: System) {
 		super(system);
@@ -58,22 +82,61 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	mmap(request: MmapRequest): bigint {
 		const { reasons, system } = this;
 		reasons.begin("mmap");
-		const { addr, length, prot, fd, offset = 0n } = request;
+		const { addr, length, prot, fd, offset = 0n, pageSize, populate } = request;
 		if (length <= 0n) return reasons.failBig(lengthChecks.lengthZero, length);
 		if (length > 1n << 47n) return reasons.failBig(mmapChecks.tooLong, length);
-		const pages = Number((length + 0xfffn) >> 12n);
+		if (pageSize !== undefined && !isHuge(pageSize)) return reasons.failBig(mmapChecks.hugePageSize, pageSize);
 		if (!system.allocation()) return reasons.failBig(mmapChecks.mmapMemory, system.allocations);
 		if (fd === undefined) {
+			const pages = pagesOf(length, pageSize);
 			const object = system.physical.newObject(pages, "anonymous");
-			return this.memory.map(addr, pages, object, 0, prot);
+			object.block = pageSize;
+			const at = this.memory.map(addr, pages, object, 0, prot);
+			if (populate && at >= 0n) this.#populate(at, pages);
+			return at;
 		}
 		const file = this.file(fd);
 		if (file === undefined) return reasons.failBig(mmapChecks.notOpen, fd);
 		if ((offset & 0xfffn) !== 0n || offset < 0n) return reasons.failBig(mmapChecks.offsetAlignment, offset);
-		const backing = file.mmap(Number(offset >> 12n), pages);
+		const pages = pagesOf(length, file instanceof MemfdFile ? file.memory.block : undefined);
+		// What is mapped there already is the first thing that Linux refuses.
+		const writes = (prot & PROT_WRITE) !== 0 && (addr === 0n || this.memory.isFree(Number(addr >> 12n), pages));
+		const backing = file.mmap(Number(offset >> 12n), pages, this, writes);
 		if (backing === undefined) return reasons.failBig(mmapChecks.notMappable, file.kind);
 		if (typeof backing === "number") return BigInt(backing);
-		return this.memory.map(addr, pages, backing.object, backing.page, prot);
+		return this.memory.map(addr, pages, backing.object, backing.page, prot, backing.mayWrite);
+	}
+
+	/** Of pages that can be read nothing shows whether they are there, until somebody serves them. */
+	#populate(at: bigint, pages: number): void {
+		const page = Number(at >> 12n);
+		if (this.memory.find(page)?.prot !== 0) this.memory.noteServed(page, pages);
+	}
+
+	addSeals(fd: number, seals: number): Ret {
+		this.reasons.begin("fcntl");
+		return this.file(fd)?.addSeals(this, seals) ?? this.reasons.fail(sealChecks.notOpen, fd);
+	}
+
+	truncate(fd: number, length: bigint): Ret {
+		this.reasons.begin("ftruncate");
+		return this.file(fd)?.truncate(this, length) ?? this.reasons.fail(truncateChecks.notOpen, fd);
+	}
+
+	userfaultfd(): Ret {
+		const { reasons, system } = this;
+		reasons.begin("userfaultfd");
+		if (!system.allocation()) return reasons.fail(userfaultfdChecks.userfaultfdMemory, system.allocations);
+		this.#serves = true;
+		return this.install(new UserfaultFile(this.memory));
+	}
+
+	mayWait(): boolean {
+		return this.#serves;
+	}
+
+	waits(): bigint | undefined {
+		return this.reasons.waits;
 	}
 
 	mprotect(addr: bigint, length: bigint, prot: number): Ret {
@@ -99,7 +162,9 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	memfd(_name: string, length: bigint, pageSize?: number): Ret {
 		const { reasons, system } = this;
 		reasons.begin("memfd");
-		if (length < 0n || length > 1n << 62n) return reasons.fail(memfdChecks.fileLength, length);
+		if (length < 0n || length > LONGEST_FILE) return reasons.fail(memfdChecks.fileLength, length);
+		if (pageSize !== undefined && !isHuge(pageSize)) return reasons.fail(memfdChecks.hugePageSize, pageSize);
+		if (length % BigInt(pageSize ?? 1) !== 0n) return reasons.fail(memfdChecks.hugeLength, length, pageSize ?? 1);
 		if (!system.allocation()) return reasons.fail(memfdChecks.memfdMemory, system.allocations);
 		const pages = Number((length + 0xfffn) >> 12n);
 		const object = system.physical.newObject(pages, "memfd");
@@ -116,10 +181,12 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {
+		this.reasons.waits = undefined;
 		return this.#mapped("peek", addr, into.length) ? this.memory.read(addr, into) : this.#notMapped("read", addr, into.length);
 	}
 
 	poke(addr: bigint, from: Uint8Array): Ret {
+		this.reasons.waits = undefined;
 		// As a debugger would: mapped memory can be written even if it is read-only.
 		return this.#mapped("poke", addr, from.length) ? this.memory.write(addr, from, true) : this.#notMapped("written", addr, from.length);
 	}
@@ -140,7 +207,9 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 	#mapped(call: string, addr: bigint, length: number): boolean {
 		if (this.memory.accessible(addr, length, PROT_READ | PROT_WRITE)) return true;
 		// Looking at memory must not wipe out why the last call failed, so this begins only where it fails itself.
+		const { waits } = this.reasons;
 		this.reasons.begin(call);
+		this.reasons.waits = waits;
 		return false;
 	}
 

@@ -22,6 +22,8 @@ export class Reasons {
 	#values: readonly Value[] = [];
 	#cause: Failure | undefined;
 	#notes: Failure[] = [];
+	/** the page that the call would wait for until it is served, an address */
+	waits: bigint | undefined;
 	/** called with every check that fails, also where the call then succeeds: for those who count them */
 	onFailed: ((call: string, check: Check) => void) | undefined;
 
@@ -29,6 +31,7 @@ export class Reasons {
 	begin(call: string): void {
 		this.#call = call;
 		this.#check = undefined;
+		this.waits = undefined;
 		if (this.#notes.length > 0) this.#notes = [];
 	}
 

@@ -19,7 +19,7 @@ import { bytesLines, type Constants, initialisers, number, uniformByte } from ".
 import { Objects } from "./objects.js";
 
 /** Helper functions at the start of the file; only those in use are written. */
-export type Helper = "answers" | "eventfd" | "map" | "field" | "memory" | "bytes" | "poll" | "fill";
+export type Helper = "answers" | "eventfd" | "userfaultfd" | "map" | "field" | "memory" | "bytes" | "poll" | "fill";
 
 /** What the file needs besides its programs: structs, constants and functions. */
 export interface Needs {
@@ -121,8 +121,20 @@ export class ProgramWriter {
 			case "memfd": {
 				const file = this.#make(step.fd);
 				const huge = step.page_size === undefined ? "" : ` | MFD_HUGETLB | ${Math.log2(step.page_size)}u << 26`;
-				this.#say(`${file} = memfd_create("${file}", MFD_CLOEXEC${huge});`);
+				this.#say(`${file} = memfd_create("${file}", MFD_CLOEXEC | MFD_ALLOW_SEALING${huge});`);
 				this.#answers(`ftruncate(${file}, ${number(step.length)})`, { ret: 0 });
+				return;
+			}
+			case "seal":
+				this.#answers(`fcntl(${this.#file(step.fd)}, F_ADD_SEALS, 0x${step.seals.toString(16)})`, step);
+				return;
+			case "truncate":
+				this.#answers(`ftruncate(${this.#file(step.fd)}, ${number(step.length)})`, step);
+				return;
+			case "userfaultfd": {
+				const file = this.#make(step.fd);
+				this.#needs.helpers.add("userfaultfd");
+				this.#say(`${file} = syscall(SYS_userfaultfd, O_NONBLOCK | O_CLOEXEC);`);
 				return;
 			}
 			case "mmap":
@@ -187,11 +199,14 @@ export class ProgramWriter {
 
 	#mmap(step: Step & { op: "mmap" }): void {
 		const prot = protection(step.prot);
-		const flags = `${step.memfd === undefined ? "MAP_PRIVATE | MAP_ANONYMOUS" : "MAP_SHARED"} | MAP_FIXED_NOREPLACE`;
-		const of = step.memfd === undefined ? "-1, 0" : `${this.#file(step.memfd)}, ${number(BigInt(step.offset ?? 0))}`;
+		const huge = step.page_size === undefined ? "" : ` | MAP_HUGETLB | ${Math.log2(step.page_size)}u << 26`;
+		const populate = step.populate ? " | MAP_POPULATE" : "";
+		const of = step.memfd === undefined ? "MAP_PRIVATE | MAP_ANONYMOUS" : "MAP_SHARED";
+		const flags = `${of} | MAP_FIXED_NOREPLACE${huge}${populate}`;
+		const from = step.memfd === undefined ? "-1, 0" : `${this.#file(step.memfd)}, ${number(BigInt(step.offset ?? 0))}`;
 		this.#mapped.set(BigInt(step.addr), BigInt(step.length));
 		this.#needs.helpers.add("memory").add("map");
-		this.#say(`map_memory(${this.#step}, ${hex(step.addr)}, ${number(step.length)}, ${prot}, ${flags}, ${of});`);
+		this.#say(`map_memory(${this.#step}, ${hex(step.addr)}, ${number(step.length)}, ${prot}, ${flags}, ${from});`);
 	}
 
 	/** Made to fail when it was recorded, it changed nothing that the calls after it see. */

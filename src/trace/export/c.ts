@@ -89,6 +89,7 @@ function beginning(source: string, header: TraceHeader): string {
 
 const HELPERS: Readonly<Record<Helper, string>> = {
 	eventfd: "int eventfd(unsigned int count, int flags);",
+	userfaultfd: "#include <sys/syscall.h>",
 	answers: `/* Compares a call's value and errno with what was recorded. */
 static void answers(int step, const char *call, long got, long want, int want_errno)
 {

@@ -141,7 +141,7 @@ class Correspondence {
 /** The names that a step gives to files, in order. */
 export function madeFiles(step: Step): string[] {
 	if (step.op === "open") return step.fd === undefined ? [] : [step.fd];
-	if (step.op === "memfd" || step.op === "eventfd") return [step.fd];
+	if (step.op === "memfd" || step.op === "eventfd" || step.op === "userfaultfd") return [step.fd];
 	if (step.op !== "ioctl") return [];
 	return [...Object.values(step.fd_out ?? {}), ...(step.ret_fd === undefined ? [] : [step.ret_fd])];
 }

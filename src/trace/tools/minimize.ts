@@ -85,7 +85,7 @@ export function withoutOrphans(steps: readonly Step[]): Step[] {
 }
 
 function usedFiles(step: Step): string[] {
-	if (step.op === "open" || step.op === "memfd" || step.op === "eventfd") return [];
+	if (step.op === "open" || step.op === "memfd" || step.op === "eventfd" || step.op === "userfaultfd") return [];
 	if (step.op === "mmap") return step.memfd === undefined ? [] : [step.memfd];
 	if (step.op === "ioctl") return [step.fd, ...Object.values(step.fd_in ?? {})];
 	return "fd" in step ? [step.fd] : [];

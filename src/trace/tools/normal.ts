@@ -43,11 +43,19 @@ function ownFields(step: Step): NormalField[] {
 			return [file("file", step.fd), text("count", step.count)];
 		case "memfd":
 			return [file("file", step.fd), text("length", step.length)];
+		case "seal":
+			return [file("file", step.fd), text("seals", step.seals), ...answer(step)];
+		case "truncate":
+			return [file("file", step.fd), text("length", step.length), ...answer(step)];
+		case "userfaultfd":
+			return [file("file", step.fd)];
 		case "mmap":
 			return [
 				address("addr", step.addr),
 				text("length", step.length),
 				text("prot", step.prot),
+				...(step.page_size === undefined ? [] : [text("page_size", step.page_size)]),
+				...(step.populate ? [text("populate", "true")] : []),
 				...(step.memfd === undefined ? [] : [file("memfd", step.memfd), text("offset", hexNumber(step.offset ?? 0))]),
 			];
 		case "mprotect":

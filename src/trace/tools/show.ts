@@ -65,12 +65,20 @@ function callArguments(step: Step): string[] {
 			return [`count ${step.count}`];
 		case "memfd":
 			return [`length ${step.length}`];
+		case "seal":
+			return [step.fd, sealNames(step.seals)];
+		case "truncate":
+			return [step.fd, `length ${step.length}`];
+		case "userfaultfd":
+			return [];
 		case "mmap":
 			return [
 				`${step.addr}`,
 				`length ${step.length}`,
 				step.prot,
 				...(step.memfd === undefined ? [] : [`${step.memfd} at ${step.offset ?? 0}`]),
+				...(step.page_size === undefined ? [] : [`pages of ${step.page_size}`]),
+				...(step.populate ? ["populate"] : []),
 			];
 		case "munmap":
 			return [`${step.addr}`, `length ${step.length}`];
@@ -103,6 +111,15 @@ function callArguments(step: Step): string[] {
 	}
 }
 
+const seals = ["SEAL", "SHRINK", "GROW", "WRITE", "FUTURE_WRITE", "EXEC"];
+
+/** F_SEAL_ names, and what has none as a number. */
+function sealNames(set: number): string {
+	const rest = set - (set & ((1 << seals.length) - 1));
+	const names = seals.filter((_, bit) => (set >> bit) & 1);
+	return [...names, ...(rest !== 0 || set === 0 ? [`0x${rest.toString(16)}`] : [])].join("|");
+}
+
 /** An ioctl's argument: the struct by its fields, other bytes in hex, or the plain value. */
 function argumentText(step: IoctlStep): string {
 	if (step.arg === undefined) return step.arg_addr === undefined ? `${step.arg_value}` : `at ${step.arg_addr}`;
@@ -111,7 +128,8 @@ function argumentText(step: IoctlStep): string {
 	const bytes = Buffer.from(step.arg, "hex");
 	const size = bytes.length >= 4 ? bytes.readUInt32LE(0) : undefined;
 	const files = Object.entries(step.fd_in ?? {}).map(([offset, name]) => `${pathAt(step, Number(offset))}=${name}`);
-	const odd = size !== type.size && size !== undefined ? [`size=${size}`] : [];
+	const sized = type.fields[0].name === "size" || type.fields[0].name === "argsz";
+	const odd = sized && size !== type.size && size !== undefined ? [`size=${size}`] : [];
 	const beyond =
 		bytes.length === type.size
 			? []
@@ -129,7 +147,7 @@ export function pathAt(step: IoctlStep, offset: number): string {
 
 function answerText(step: Step): string {
 	if (step.op === "open" && step.ret === undefined) return step.fd ?? "";
-	if (step.op === "memfd" || step.op === "eventfd") return step.fd;
+	if (step.op === "memfd" || step.op === "eventfd" || step.op === "userfaultfd") return step.fd;
 	if (step.op === "mremap") return `${step.new_addr}`;
 	if (step.op === "poll") return step.revents.length === 0 ? "nothing" : step.revents.join("|");
 	if (step.op === "peek") return bytesText(step.data);

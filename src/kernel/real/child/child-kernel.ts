@@ -1,7 +1,7 @@
 /** A child process on the real kernel: its calls are made by another process of iommuctl. */
 import { EnvironmentError } from "../../environment-error.js";
 import { EEXIST } from "../../errno.js";
-import type { EventCapable, IoBuffer, IoctlArg, Kernel, MmapRequest, PollFd, ReshapeCapable, Ret } from "../../kernel.js";
+import type { EventCapable, IoBuffer, IoctlArg, Kernel, MmapRequest, PagingCapable, PollFd, ReshapeCapable, Ret } from "../../kernel.js";
 import type { OwnedRange } from "../owned-memory.js";
 import { copyMemory, type Inherited, inheritedMemory } from "./memory.js";
 import type { Answer, Request } from "./messages.js";
@@ -29,7 +29,7 @@ export function forkProgram(name: string, files: readonly number[], memory: read
 	}
 }
 
-export class ChildKernel implements Kernel, EventCapable, ReshapeCapable {
+export class ChildKernel implements Kernel, EventCapable, ReshapeCapable, PagingCapable {
 	readonly kind = "real";
 	readonly #name: string;
 	readonly #process: Started;
@@ -110,6 +110,18 @@ export class ChildKernel implements Kernel, EventCapable, ReshapeCapable {
 
 	memfd(name: string, length: bigint, pageSize?: number): Ret {
 		return this.#call("memfd", name, length, pageSize);
+	}
+
+	addSeals(fd: number, seals: number): Ret {
+		return this.#call("addSeals", fd, seals);
+	}
+
+	truncate(fd: number, length: bigint): Ret {
+		return this.#call("truncate", fd, length);
+	}
+
+	userfaultfd(): Ret {
+		return this.#call("userfaultfd");
 	}
 
 	eventfd(count: number): Ret {
