@@ -1,5 +1,6 @@
 /** Makes one call of a litmus test on a kernel. */
-import type { Kernel, PollFd, Ret } from "../kernel/kernel.js";
+import { ENOSYS } from "../kernel/errno.js";
+import { isPagingCapable, isReshapeCapable, type Kernel, type PollFd, type Ret } from "../kernel/kernel.js";
 import type { Call } from "./test.js";
 
 /** Makes the call that was prepared. @returns the value, or minus the errno; a poll's is the events that came */
@@ -94,13 +95,31 @@ function answering(call: Call, bytes: Uint8Array): (kernel: Kernel, fd: number) 
 		case "mmap":
 			return (kernel, fd) => {
 				const file = call.file === undefined ? {} : { fd, offset: call.offset };
-				const addr = kernel.mmap({ addr: at.addr, length, prot: call.prot as number, ...file });
+				const { pageSize, populate } = call;
+				const addr = kernel.mmap({ addr: at.addr, length, prot: call.prot as number, ...file, pageSize, populate });
 				return addr < 0n ? Number(addr) : 0;
 			};
 		case "munmap":
 			return (kernel) => kernel.munmap(at.addr, length);
 		case "memfd":
-			return (kernel) => kernel.memfd(call.path as string, length);
+			return (kernel) => kernel.memfd(call.path as string, length, call.pageSize);
+		case "mprotect":
+			return (kernel) => (isReshapeCapable(kernel) ? kernel.mprotect(at.addr, length, call.prot as number) : -ENOSYS);
+		case "madvise":
+			return (kernel) => (isReshapeCapable(kernel) ? kernel.madvise(at.addr, length, Number(call.value)) : -ENOSYS);
+		case "mremap":
+			return (kernel) => {
+				if (!isReshapeCapable(kernel)) return -ENOSYS;
+				const to = call.value as bigint;
+				const moved = kernel.mremap(at.addr, length, call.offset as bigint, to === at.addr ? 0n : to);
+				return moved < 0n ? Number(moved) : 0;
+			};
+		case "seal":
+			return (kernel, fd) => (isPagingCapable(kernel) ? kernel.addSeals(fd, Number(call.value)) : -ENOSYS);
+		case "truncate":
+			return (kernel, fd) => (isPagingCapable(kernel) ? kernel.truncate(fd, call.offset as bigint) : -ENOSYS);
+		case "userfaultfd":
+			return (kernel) => (isPagingCapable(kernel) ? kernel.userfaultfd() : -ENOSYS);
 		case "poke":
 			return (kernel) => kernel.poke(at.addr, bytes);
 		case "peek":

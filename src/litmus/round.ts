@@ -1,5 +1,5 @@
 /** One order of a test's calls on one kernel. */
-import { isForkCapable, type Kernel } from "../kernel/kernel.js";
+import { isForkCapable, type Kernel, tellsWaits } from "../kernel/kernel.js";
 import { filling, make } from "./make.js";
 import { type Answer, callText, type Entry, entriesOf, type Outcome } from "./outcome.js";
 import type { Sent } from "./refused.js";
@@ -30,6 +30,8 @@ export interface Taken {
 	readonly part: Part;
 	readonly call: Call;
 	readonly answer: Answer;
+	/** the call waits for another thread here, so it is not this one's turn */
+	readonly waits: boolean;
 }
 
 /** One order on one kernel, call by call. */
@@ -76,7 +78,8 @@ export class Round {
 		const errno = this.#refused.get(call);
 		const answer = errno === undefined ? this.#make(call, this.#kernels[thread]) : this.#refuse(call, errno);
 		this.#answers[thread].push(answer);
-		return { thread, part, call, answer };
+		const kernel = this.#kernels[thread];
+		return { thread, part, call, answer, waits: errno === undefined && tellsWaits(kernel) && kernel.waits() !== undefined };
 	}
 
 	/** Calls of other threads that can be at work during this thread's latest: each one's latest, and its next. */

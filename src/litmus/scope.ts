@@ -52,7 +52,13 @@ export class Scope {
 			case "open":
 				return { op: "open", path: step.path, makes: this.#makes(step.fd), ...none };
 			case "memfd":
-				return { op: "memfd", path: step.fd, length: step.length, makes: this.#makes(step.fd), ...none };
+				return { op: "memfd", path: step.fd, length: step.length, pageSize: step.page_size, makes: this.#makes(step.fd), ...none };
+			case "userfaultfd":
+				return { op: "userfaultfd", makes: this.#makes(step.fd), ...none };
+			case "seal":
+				return { op: "seal", file: this.#file(step.fd), value: BigInt(step.seals), ...none };
+			case "truncate":
+				return { op: "truncate", file: this.#file(step.fd), offset: BigInt(step.length), ...none };
 			case "close":
 				return { op: "close", file: this.#file(step.fd), ...none };
 			case "read":
@@ -72,9 +78,18 @@ export class Scope {
 				return { op: "poll", file: this.#file(step.fd), events, ...none };
 			}
 			case "mmap": {
-				const prot = (step.prot.includes("r") ? PROT_READ : 0) | (step.prot.includes("w") ? PROT_WRITE : 0);
+				const prot = protOf(step.prot);
 				const file = step.memfd === undefined ? {} : { file: this.#file(step.memfd), offset: BigInt(step.offset ?? 0) };
-				return { op: "mmap", addr: BigInt(step.addr), length: step.length, prot, ...file, ...none };
+				const pages = { pageSize: step.page_size, populate: step.populate };
+				return { op: "mmap", addr: BigInt(step.addr), length: step.length, prot, ...file, ...pages, ...none };
+			}
+			case "mprotect":
+				return { op: "mprotect", addr: BigInt(step.addr), length: step.length, prot: protOf(step.prot), ...none };
+			case "madvise":
+				return { op: "madvise", addr: BigInt(step.addr), length: step.length, value: BigInt(step.advice), ...none };
+			case "mremap": {
+				const to = { value: BigInt(step.new_addr), offset: BigInt(step.new_length) };
+				return { op: "mremap", addr: BigInt(step.addr), length: step.length, ...to, ...none };
 			}
 			case "munmap":
 				return { op: "munmap", addr: BigInt(step.addr), length: step.length, ...none };
@@ -130,7 +145,7 @@ export class Scope {
 
 	#learn(step: Step, call: Call): void {
 		this.#objects.follow(step);
-		if ((step.op === "open" || step.op === "memfd") && step.fd !== undefined && call.makes !== undefined)
+		if ((step.op === "open" || step.op === "memfd" || step.op === "userfaultfd") && step.fd !== undefined && call.makes !== undefined)
 			this.#files.set(step.fd, call.makes);
 		if (step.op !== "ioctl") return;
 		if (step.ret_fd !== undefined && call.makes !== undefined) this.#files.set(step.ret_fd, call.makes);
@@ -166,6 +181,8 @@ export class Scope {
 		throw new FieldError("fd", `no earlier step made a file called ${JSON.stringify(name)}`);
 	}
 }
+
+const protOf = (text: string): number => (text.includes("r") ? PROT_READ : 0) | (text.includes("w") ? PROT_WRITE : 0);
 
 type Fields = { readonly fields: readonly FieldInfo[] };
 

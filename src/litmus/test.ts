@@ -8,9 +8,13 @@ export interface Place {
 	readonly slot: number;
 }
 
+type Op =
+	| ("open" | "close" | "ioctl" | "read" | "write" | "pread" | "pwrite" | "poll" | "mmap" | "munmap" | "memfd" | "poke" | "peek")
+	| ("mprotect" | "madvise" | "mremap" | "seal" | "truncate" | "userfaultfd");
+
 /** One system call; it is atomic on the simulated kernel. */
 export interface Call {
-	readonly op: "open" | "close" | "ioctl" | "read" | "write" | "pread" | "pwrite" | "poll" | "mmap" | "munmap" | "memfd" | "poke" | "peek";
+	readonly op: Op;
 	/** which line of its thread it belongs to, from 0 */
 	readonly line: number;
 	/** slot of the file that it is made on */
@@ -22,13 +26,17 @@ export interface Call {
 	readonly name?: string;
 	/** an ioctl's struct or what is written; of a read: as many zeroes as it asks for */
 	readonly bytes?: Uint8Array;
-	/** an ioctl's argument that is no struct */
+	/** an ioctl's argument that is no struct; advice, seals, the new address of memory that moves */
 	readonly value?: bigint;
 	readonly addr?: bigint;
 	/** bytes */
 	readonly length?: number;
+	/** in a file, bytes; the new length of memory, or of a file */
 	readonly offset?: bigint;
 	readonly prot?: number;
+	/** bytes of huge pages */
+	readonly pageSize?: number;
+	readonly populate?: boolean;
 	/** of a poll */
 	readonly events?: number;
 	readonly path?: string;

@@ -31,7 +31,21 @@ export function callLines(test: LitmusTest, call: Call, needs: CNeeds): string[]
 		case "close":
 			return plain(`close(${file})`, "(void)ret;");
 		case "memfd":
-			return plain(`memory_file(${JSON.stringify(call.path)}, ${length})`);
+			return plain(`memory_file(${JSON.stringify(call.path)}, ${length}, ${huge("MFD_HUGETLB", call)})`);
+		case "userfaultfd":
+			return plain("syscall(SYS_userfaultfd, O_NONBLOCK | O_CLOEXEC)");
+		case "seal":
+			return plain(`fcntl(${file}, F_ADD_SEALS, ${call.value})`, "(void)ret;");
+		case "truncate":
+			return plain(`ftruncate(${file}, ${number(offset)})`, "(void)ret;");
+		case "mprotect":
+			return plain(`mprotect(${at}, ${length}, ${call.prot})`, "(void)ret;");
+		case "madvise":
+			return plain(`madvise(${at}, ${length}, ${call.value})`, "(void)ret;");
+		case "mremap": {
+			const how = call.value === addr ? "0" : `MREMAP_MAYMOVE | MREMAP_FIXED, memory(${hex(call.value ?? 0n)})`;
+			return plain(`mremap(${at}, ${length}, ${number(offset)}, ${how}) == MAP_FAILED ? -1 : 0`, "(void)ret;");
+		}
 		case "read":
 		case "pread": {
 			const made = op === "read" ? `read(${file}, ${at}, ${size})` : `pread(${file}, ${at}, ${size}, ${number(offset)})`;
@@ -50,7 +64,8 @@ export function callLines(test: LitmusTest, call: Call, needs: CNeeds): string[]
 			];
 		case "mmap": {
 			const prot = call.prot ?? 0;
-			const flags = call.file === undefined ? "MAP_PRIVATE | MAP_ANONYMOUS" : "MAP_SHARED";
+			const of = call.file === undefined ? "MAP_PRIVATE | MAP_ANONYMOUS" : "MAP_SHARED";
+			const flags = `${of} | ${huge("MAP_HUGETLB", call)}${call.populate ? " | MAP_POPULATE" : ""}`;
 			return plain(`map_memory(${hex(addr ?? 0n)}, ${length}, ${prot}, ${flags}, ${file}, ${number(offset)})`, "(void)ret;");
 		}
 		case "munmap":
@@ -61,6 +76,9 @@ export function callLines(test: LitmusTest, call: Call, needs: CNeeds): string[]
 			return ["answer(text, 0);", `data(text, memory(${hex(addr ?? 0n)}), ${call.bytes?.length ?? 0});`];
 	}
 }
+
+/** The flags for huge pages: their size is in the upper bits, as a power of two. */
+const huge = (flag: string, { pageSize }: Call): string => (pageSize === undefined ? "0" : `${flag} | ${Math.log2(pageSize)}u << 26`);
 
 const saidRet = ["if (ret >= 0)", '\tsay(text, " ret=%ld", ret);'];
 const hex = (value: bigint): string => `0x${value.toString(16)}`;

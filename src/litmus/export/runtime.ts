@@ -14,6 +14,7 @@ export const BEGINNING = `#define _GNU_SOURCE
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,9 +107,9 @@ UNUSED static long map_memory(uint64_t address, size_t length, int prot, int fla
 	return mmap(memory(address), length, prot, flags | MAP_FIXED_NOREPLACE, file, offset) == memory(address) ? 0 : -1;
 }
 
-UNUSED static long memory_file(const char *name, off_t length)
+UNUSED static long memory_file(const char *name, off_t length, unsigned int flags)
 {
-	int file = memfd_create(name, MFD_CLOEXEC);
+	int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
 
 	if (file >= 0 && ftruncate(file, length) != 0)
 		return -1;

@@ -87,6 +87,8 @@ export function rowsOf({ exploration, seen, verdicts }: Ran): Row[] {
 export function judged(ran: Ran): string[] {
 	const { seen } = ran;
 	const problems: string[] = [];
+	if (ran.exploration.allowed.length === 0)
+		problems.push("in every order a call waits for ever: no thread serves the page that it needs before (mem serve)");
 	for (const [at, { explained, broken: rules, rounds }] of rowsOf(ran).entries()) {
 		const times = rounds === undefined ? "" : ` (${plural(rounds, "round")})`;
 		if (explained === "no") problems.push(`outcome ${at + 1} is not explained by any order of the calls${times}`);

@@ -111,6 +111,8 @@ async function recordPart(inv: Invocation, file: string, { setup, part, body, re
 		kernel: recording(
 			placed(handle.kernel, () => room),
 			{ step: (step) => steps.push(step), end() {} },
+			// Another thread may serve what the call waits for.
+			{ keepWaiting: true },
 		),
 	});
 	const { common, io, commandLine, out, err } = inv;
