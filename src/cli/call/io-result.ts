@@ -35,7 +35,7 @@ export async function showIo(inv: Invocation, result: IoResult): Promise<Outcome
 	const good = problem === undefined && asExpected(inv, { errno, ret });
 	const kept = errno === 0 ? value : undefined;
 	const { kernel, which } = await context.handle();
-	const why = errno === 0 ? undefined : reasonOf(kernel, call, -errno);
+	const why = errno === 0 ? undefined : reasonOf(kernel, call.toLowerCase().replaceAll("_", "-"), -errno);
 	if (common.json) {
 		const document = {
 			schema: "iommuctl.io",

@@ -20,6 +20,8 @@ import type { CommandSpec, Family, Invocation } from "../../frame/command.js";
 import { type Outcome, UsageError } from "../../frame/exit.js";
 import { didYouMean } from "../../frame/suggest.js";
 import { hex, hexBytes, hexDump, sizeText } from "../../frame/text.js";
+import { hugeMeaning, hugeOption, hugeSize, wholePages } from "./mem-huge.js";
+import { pagingCommands } from "./mem-paging.js";
 
 async function alloc(inv: Invocation): Promise<Outcome> {
 	const { options, context } = inv;
@@ -28,18 +30,24 @@ async function alloc(inv: Invocation): Promise<Outcome> {
 	const prot = protection((options.prot as string | undefined) ?? "rw");
 	if (options.memfd !== undefined && options.iommu) throw new UsageError("--memfd and --iommu both give the file", "give one of them");
 	const file = options.memfd === undefined ? undefined : parseFd(options.memfd as string, "--memfd");
+	const pageSize = options.huge === undefined ? undefined : hugeSize(options.huge as string);
+	if (pageSize !== undefined && (options.memfd !== undefined || options.iommu))
+		throw new UsageError("--huge is for memory of no file", "a file in huge pages: mem memfd LENGTH --huge SIZE");
+	const populate = options.populate === true;
 	const offset = options.offset === undefined ? undefined : parseNumber(options.offset as string, "--offset");
 	if (offset !== undefined && file === undefined && !options.iommu)
 		throw new UsageError("--offset is an offset in a file", "give the file by --memfd or --iommu");
 	await announce(inv);
 	const fd = options.iommu ? await context.iommu() : file;
-	const got = (await context.kernel()).mmap({ addr, length, prot, fd, offset });
-	if (got >= 0n) context.regions.set(got, { addr: got, length, what: "mem alloc" });
+	const kernel = await context.kernel();
+	const got = kernel.mmap({ addr, length, prot, fd, offset, pageSize, populate });
+	if (got >= 0n) context.regions.set(got, { addr: got, length: wholePages(length, pageSize), what: "mem alloc" });
 	return await showIo(inv, {
 		command: "mem alloc",
 		call: "mmap",
 		ret: got < 0n ? -1 : got,
 		errno: got < 0n ? Number(-got) : 0,
+		meaning: hugeMeaning(kernel, got, pageSize),
 		headline: `${sizeText(length)} at ${hex(got)}`,
 		json: { address: hex(got < 0n ? 0n : got), length: hex(length) },
 		value: got < 0n ? undefined : got,
@@ -55,13 +63,16 @@ function protection(text: string, where = "--prot"): number {
 
 async function memfd(inv: Invocation): Promise<Outcome> {
 	const length = parseNumber(inv.args[0], "LENGTH");
+	const pageSize = inv.options.huge === undefined ? undefined : hugeSize(inv.options.huge as string);
 	await announce(inv);
-	const ret = (await inv.context.kernel()).memfd((inv.options.name as string | undefined) ?? "iommuctl", length);
+	const kernel = await inv.context.kernel();
+	const ret = kernel.memfd((inv.options.name as string | undefined) ?? "iommuctl", length, pageSize);
 	return await showIo(inv, {
 		command: "mem memfd",
 		call: "memfd_create",
 		ret: ret < 0 ? -1 : ret,
 		errno: ret < 0 ? -ret : 0,
+		meaning: hugeMeaning(kernel, BigInt(ret), pageSize),
 		headline: `file ${ret} of ${sizeText(length)}`,
 		value: ret < 0 ? undefined : ret,
 		fields: { length },
@@ -207,9 +218,12 @@ const commands: readonly CommandSpec[] = [
 			{ flags: "--memfd <fd>", doc: "map this file's memory, shared" },
 			{ flags: "--iommu", doc: "map what a driver offers at --offset of /dev/iommu: the registers of a virtual IOMMU" },
 			{ flags: "--offset <bytes>", doc: "where in the file" },
+			hugeOption,
+			{ flags: "--populate", doc: "bring the pages in at once (MAP_POPULATE)" },
 		],
 		groups: ["kernel", "expect", "quiet"],
 		examples: [
+			["mem alloc 4M --huge 2M", ""],
 			["mem alloc 1M --at 0x200000000", ""],
 			["mem alloc 64k --memfd $file", "in a script, after `file = mem memfd 64k`"],
 			["mem alloc 64k --iommu --offset 0x1000", "as viommu alloc --tegra241 answered"],
@@ -220,11 +234,15 @@ const commands: readonly CommandSpec[] = [
 		name: "memfd",
 		summary: "make a memory file",
 		args: [{ name: "LENGTH", doc: "bytes" }],
-		options: () => [{ flags: "--name <name>", doc: "as /proc shows it" }],
+		options: () => [{ flags: "--name <name>", doc: "as /proc shows it" }, hugeOption],
 		groups: ["kernel", "expect", "quiet"],
-		examples: [["mem memfd 1M", "its file, for ioas map-file"]],
+		examples: [
+			["mem memfd 1M", "its file, for ioas map-file"],
+			["mem memfd 2G --huge 1G", ""],
+		],
 		run: memfd,
 	},
+	...pagingCommands.slice(0, 2),
 	{
 		name: "read",
 		summary: "show memory",
@@ -294,6 +312,7 @@ const commands: readonly CommandSpec[] = [
 		],
 		run: remap,
 	},
+	...pagingCommands.slice(2),
 	{
 		name: "free",
 		summary: "give memory back",

@@ -88,8 +88,9 @@ export async function takeTurns(
 	};
 	const sharing: Sharing = {
 		async pause(ms) {
-			if (++waiting === alive && !patient && !outer)
+			if (waiting + 1 >= alive && !patient && !outer)
 				throw new UsageError("no other block can queue what this line waits for: they have ended, or wait too", "--timeout limits a wait");
+			waiting++;
 			await away(() => delay(ms));
 			waiting--;
 		},

@@ -3,10 +3,11 @@ import { type Block, type Node, plain, type Statement, walk } from "../../../../
 import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
 import { mergeMap } from "../../../frame/merge.js";
 import { assignedNames, itemsOf, parametersOf, timesOf } from "./control.js";
-import { isCommand, isHeading, isProblem, problemOf, runLine, showLine } from "./line.js";
+import { isCommand, isHeading, isProblem, problemOf, showLine } from "./line.js";
 import { observed } from "./observe.js";
 import type { Ended, RunOptions, RunResult, StatementResult } from "./options.js";
 import { numbered, sleep, takeTurns, whyInTurns } from "./parallel.js";
+import { runServed } from "./served.js";
 import { expand, numberOf, numberOutcome, textOutcome } from "./variables.js";
 
 export type { RunOptions, RunResult, StatementResult } from "./options.js";
@@ -178,7 +179,7 @@ class Run {
 		const name = plain(statement.words[0]);
 		const called = name === undefined ? undefined : context.functions.get(name);
 		if (called) return await this.#call(statement, called, place);
-		const once = (io = options.io): Promise<Ended> => runLine(statement, { ...options, io });
+		const once = (io = options.io): Promise<Ended> => runServed(statement, { ...options, io });
 		const ended = options.attempt ? await options.attempt(statement, once) : await once();
 		if (ended === undefined) return true;
 		if (typeof ended === "string") {
