@@ -31,18 +31,21 @@ export async function watchRace(
 	let round = -1;
 	let since = start;
 	return await new Promise((resolve, reject) => {
-		const timer = setInterval(() => {
-			const now = Atomics.load(control, ROUND);
-			if (now !== round) {
-				round = now;
-				since = performance.now();
-				tell?.(round);
-			} else if (performance.now() - since > patience) {
-				const stuck =
-					round === 0 && control[LEADING] === 0 ? `only ${control[STARTED]} of the test's threads started` : whoIsIn(test, control);
-				end({ ...sofar(), seconds: (performance.now() - start) / 1000, stuck: `round ${round}: ${stuck}`, hanging: true });
-			}
-		}, LOOK);
+		const timer = setInterval(
+			() => {
+				const now = Atomics.load(control, ROUND);
+				if (now !== round) {
+					round = now;
+					since = performance.now();
+					tell?.(round);
+				} else if (performance.now() - since > patience) {
+					const stuck =
+						round === 0 && control[LEADING] === 0 ? `only ${control[STARTED]} of the test's threads started` : whoIsIn(test, control);
+					end({ ...sofar(), seconds: (performance.now() - start) / 1000, stuck: `round ${round}: ${stuck}`, hanging: true });
+				}
+			},
+			Math.min(LOOK, patience),
+		);
 		const end = (raced: Raced): void => {
 			clearInterval(timer);
 			resolve(raced);

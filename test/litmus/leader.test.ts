@@ -1,6 +1,7 @@
 /** The leading thread of a race, alone and on a simulated kernel. */
 import { describe, expect, it } from "vitest";
-import { type LitmusTest, lead, setupMemory, sharedSize } from "../../src/litmus/index.js";
+import { type Led, type LitmusTest, lead, setupMemory, sharedSize, watchRace } from "../../src/litmus/index.js";
+import { atWord, LEADING, ROUND, STARTED, shared } from "../../src/litmus/shared.js";
 import { createSim } from "../../src/sim/index.js";
 import { destroy, litmusOf, withIoas } from "./record.js";
 
@@ -40,6 +41,43 @@ describe("every round", () => {
 		const calls = destroyed.setup.calls.map((call) => (call.op === "open" ? { ...call, path: "/dev/none" } : call));
 		const { rounds, stuck } = led({ ...destroyed, setup: { ...destroyed.setup, calls } }, 50);
 		expect({ rounds, stuck }).toEqual({ rounds: 0, stuck: "round 1: line 1 of the setup answers ENOENT" });
+	});
+});
+
+describe("from outside", () => {
+	const both = litmusOf(
+		withIoas,
+		[0, 1].map(
+			() =>
+				(kernel, { fd, ioas }) =>
+					void destroy(kernel, fd, ioas),
+		),
+	);
+	const never = new Promise<Led>(() => {});
+	const sofar = () => ({ outcomes: [], rounds: 41 });
+
+	it("names the calls that do not return", async () => {
+		const memory = new Uint8Array(sharedSize(both));
+		const { control } = shared(both, memory);
+		control[ROUND] = 42;
+		control[atWord(1)] = 1;
+		const raced = await watchRace(both, memory, never, { patience: 5, sofar });
+		expect(raced).toMatchObject({ hanging: true, rounds: 41, stuck: "round 42: b.1 (ioctl) does not return" });
+	});
+
+	it("names a line of the setup too, and says if not all have started", async () => {
+		const memory = new Uint8Array(sharedSize(both));
+		const { control } = shared(both, memory);
+		control[STARTED] = 1;
+		expect((await watchRace(both, memory, never, { patience: 5, sofar })).stuck).toBe("round 0: only 1 of the test's threads started");
+		control[LEADING] = 2;
+		expect((await watchRace(both, memory, never, { patience: 5, sofar })).stuck).toBe("round 0: setup.2 (ioctl) does not return");
+	});
+
+	it("is what the leading thread came to", async () => {
+		const done: Led = { rounds: 3, seconds: 1, outcomes: [] };
+		const options = { patience: 10_000, sofar };
+		expect(await watchRace(both, new Uint8Array(sharedSize(both)), Promise.resolve(done), options)).toEqual({ ...done, hanging: false });
 	});
 });
 
