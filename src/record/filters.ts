@@ -9,6 +9,8 @@ const IOCTL_TYPE = 0x3b;
 const O_ACCMODE = 3;
 const F_DUPFD = 0;
 const F_DUPFD_CLOEXEC = 1030;
+/** the first number that is not a descriptor, but a negative one */
+const NEGATIVE = 0x80000000;
 const MAP_FIXED = 0x10;
 const MAP_FIXED_NOREPLACE = 0x100000;
 
@@ -71,10 +73,28 @@ export function baseFilter(arch: Arch): Uint8Array {
 	});
 }
 
+/** Stops if the argument is one of the descriptors from this one on. */
+const stopFrom = (index: number, first: number): readonly Instruction[] => [
+	load(argument(index)),
+	[JGE, 0, 2, first],
+	[JGE, 1, 0, NEGATIVE],
+	stop,
+];
+
 /** What a process gets besides once one of our files has this descriptor. */
 export function fileFilter(arch: Arch, fd: number): Uint8Array {
-	const first = [...stopIf(0, fd), allow];
-	const either = [...stopIf(0, fd), ...stopIf(1, fd), allow];
+	return descriptors(arch, (index) => stopIf(index, fd), [load(argument(0)), [JEQ, 1, 0, fd], allow]);
+}
+
+/** The same for all descriptors from this one on: of many files, as each filter costs every call, and a process may not have any number. */
+export function filesFilter(arch: Arch, first: number): Uint8Array {
+	return descriptors(arch, (index) => stopFrom(index, first), [load(argument(0)), [JGE, 1, 0, first], allow]);
+}
+
+/** `stops`: stops if this argument is such a descriptor; `others`: lets a call on any other pass. */
+function descriptors(arch: Arch, stops: (index: number) => readonly Instruction[], others: readonly Instruction[]): Uint8Array {
+	const first = [...stops(0), allow];
+	const either = [...stops(0), ...stops(1), allow];
 	return encode(arch, {
 		read: first,
 		write: first,
@@ -90,8 +110,8 @@ export function fileFilter(arch: Arch, fd: number): Uint8Array {
 		dup: first,
 		dup2: either,
 		dup3: either,
-		fcntl: [load(argument(0)), [JEQ, 1, 0, fd], allow, ...stopIf(1, F_DUPFD), ...stopIf(1, F_DUPFD_CLOEXEC), allow],
-		mmap: [...stopIf(4, fd), allow],
+		fcntl: [...others, ...stopIf(1, F_DUPFD), ...stopIf(1, F_DUPFD_CLOEXEC), allow],
+		mmap: [...stops(4), allow],
 		close_range: [stop],
 	});
 }

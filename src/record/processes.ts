@@ -30,8 +30,9 @@ export class Process {
 	/** name of the file that stands for all files of other kinds */
 	other: string | undefined;
 	readonly files = new Map<number, OpenFile>();
-	/** descriptors whose calls stop */
+	/** descriptors whose calls stop; those from `filteredFrom` on do, too */
 	readonly filtered = new Set<number>();
+	filteredFrom = Number.POSITIVE_INFINITY;
 	memoryFiltered = false;
 	/** descriptors whose calls should stop */
 	readonly wanted = new Set<number>();
@@ -46,8 +47,9 @@ export class Process {
 		const child = new Process(pid);
 		child.started = this.started;
 		child.other = this.other;
-		for (const [fd, file] of this.files) child.add(fd, file);
 		for (const fd of this.filtered) child.filtered.add(fd);
+		child.filteredFrom = this.filteredFrom;
+		for (const [fd, file] of this.files) child.add(fd, file);
 		child.memoryFiltered = this.memoryFiltered;
 		child.pollFiltered = this.pollFiltered;
 		return child;
@@ -56,7 +58,12 @@ export class Process {
 	add(fd: number, file: OpenFile): void {
 		this.files.set(fd, file);
 		this.wantsPoll ||= file.polled === true;
-		if (!this.filtered.has(fd)) this.wanted.add(fd);
+		if (!this.stops(fd)) this.wanted.add(fd);
+	}
+
+	/** Whether the calls on a descriptor stop. */
+	stops(fd: number): boolean {
+		return fd >= this.filteredFrom || this.filtered.has(fd);
 	}
 
 	/** A descriptor is closed: the file, if that was the process's last one. */

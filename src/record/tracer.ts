@@ -1,7 +1,7 @@
 /** Follows a program and everything that it starts, and hands the calls that stop to their handlers. */
 import { AT, type Native } from "../exec/native.js";
 import { handlersOf } from "./calls/index.js";
-import { fileFilter, memoryFilter, pollFilter } from "./filters.js";
+import { fileFilter, filesFilter, memoryFilter, pollFilter } from "./filters.js";
 import { Injector } from "./inject.js";
 import { familyOf, Process } from "./processes.js";
 import { type Event, eventOf, Ptrace } from "./ptrace.js";
@@ -12,6 +12,8 @@ const MAP_PRIVATE_ANONYMOUS = 0x22n;
 const PAGE = 4096n;
 const SECCOMP_SET_MODE_FILTER = 1n;
 const TSYNC = 1n;
+/** filters that one process has for one descriptor each */
+const MOST_FILE_FILTERS = 32;
 const SIGCONT = 18;
 /** What a call answers that the kernel makes again after a signal. */
 const ERESTARTSYS = -512n;
@@ -171,9 +173,11 @@ export class Tracer {
 	/** Gives a process the filters that it needs by now. */
 	#extend(tid: number, process: Process): void {
 		const { arch } = this.#native;
-		const wanted = [...process.wanted].filter((fd) => !process.filtered.has(fd));
+		const wanted = [...process.wanted].filter((fd) => !process.stops(fd));
 		process.wanted.clear();
-		const filters = wanted.map((fd) => fileFilter(arch, fd));
+		const many = process.filtered.size + wanted.length > MOST_FILE_FILTERS;
+		const first = Math.min(...wanted);
+		const filters = many && wanted.length > 0 ? [filesFilter(arch, first)] : wanted.map((fd) => fileFilter(arch, fd));
 		if (process.wantsMemory && !process.memoryFiltered) filters.push(memoryFilter(arch));
 		if (process.wantsPoll && !process.pollFiltered) filters.push(pollFilter(arch));
 		if (filters.length === 0) return;
@@ -182,11 +186,13 @@ export class Tracer {
 			if (room < 0n) return;
 			for (const filter of filters) {
 				this.#write(process.pid, room, filter);
-				call("seccomp", SECCOMP_SET_MODE_FILTER, TSYNC, room);
+				// Threads with filters of their own cannot be brought in line: then it is for this one only.
+				if (call("seccomp", SECCOMP_SET_MODE_FILTER, TSYNC, room) !== 0n) call("seccomp", SECCOMP_SET_MODE_FILTER, 0n, room);
 			}
 			call("munmap", room, PAGE);
 		});
-		for (const fd of wanted) process.filtered.add(fd);
+		if (many && wanted.length > 0) process.filteredFrom = first;
+		else for (const fd of wanted) process.filtered.add(fd);
 		process.memoryFiltered ||= process.wantsMemory;
 		process.pollFiltered ||= process.wantsPoll;
 	}

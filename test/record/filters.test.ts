@@ -1,7 +1,7 @@
 /** The filters of recorded programs, run as the kernel runs them. */
 import { describe, expect, it } from "vitest";
 import { ARCHES, type Arch, type SyscallName } from "../../src/exec/arch.js";
-import { baseFilter, fileFilter, memoryFilter, pollFilter } from "../../src/record/filters.js";
+import { baseFilter, fileFilter, filesFilter, memoryFilter, pollFilter } from "../../src/record/filters.js";
 
 /** It depends on the arguments. */
 const ARGUMENTS = -1;
@@ -73,6 +73,20 @@ describe.each(ARCHES)("filters on $name", (arch: Arch) => {
 		expect(on(file, "close_range", 0, 3)).toBe(true);
 	});
 
+	it("stop what concerns any descriptor from one on, and no negative one", () => {
+		const files = filesFilter(arch, 40);
+		for (const name of ["read", "write", "pread64", "writev", "close", "dup"] as const)
+			expect([39, 40, 41, 0x7fffffff, -1].map((fd) => on(files, name, fd))).toEqual([false, true, true, true, false]);
+		expect([on(files, "dup3", 1, 40), on(files, "dup3", 40, 1), on(files, "dup3", 1, 2)]).toEqual([true, true, false]);
+		expect([on(files, "fcntl", 40, 0), on(files, "fcntl", 99, 1030), on(files, "fcntl", 40, 3), on(files, "fcntl", 39, 0)]).toEqual([
+			true,
+			true,
+			false,
+			false,
+		]);
+		expect([on(files, "mmap", 0, 0, 0, 1, 40), on(files, "mmap", 0, 0, 0, 0x22, -1)]).toEqual([true, false]);
+	});
+
 	it("stop what may unmap memory", () => {
 		const memory = memoryFilter(arch);
 		expect([on(memory, "munmap"), on(memory, "mremap")]).toEqual([true, true]);
@@ -87,7 +101,7 @@ describe.each(ARCHES)("filters on $name", (arch: Arch) => {
 
 	it("decide by the number alone for all other calls, which the kernel then no longer filters", () => {
 		const ours = new Set(arch.numbers.values());
-		for (const program of [baseFilter(arch), fileFilter(arch, 7), memoryFilter(arch), pollFilter(arch)])
+		for (const program of [baseFilter(arch), fileFilter(arch, 7), filesFilter(arch, 7), memoryFilter(arch), pollFilter(arch)])
 			for (let nr = 0; nr < 500; nr++) if (!ours.has(nr)) expect(run(program, arch.audit, nr)).toBe(ALLOW);
 		const base = baseFilter(arch);
 		for (const name of ["read", "write", "close", "fcntl", "ppoll", "mmap", "munmap"] as const)

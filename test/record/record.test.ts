@@ -101,6 +101,16 @@ describe.skipIf(obstacle !== undefined)("a recorded program", () => {
 		]);
 	});
 
+	it("loses nothing of hundreds of files, for which one filter each would be too many", async () => {
+		const { programs } = await perl(`
+			use POSIX ();
+			@f = map { POSIX::open("/dev/null", 2) } 1 .. 300;
+			for (@f) { POSIX::read($_, $x, 1); POSIX::close($_) }
+			POSIX::_exit(0)`);
+		const count = (op: string): number => programs[0].steps.filter((step) => step.op === op).length;
+		expect([count("open"), count("read"), count("close")]).toEqual([300, 300, 300]);
+	});
+
 	it("follows children, which have the parent's files and memory, and their children", async () => {
 		const { programs } = await perl(`
 			use POSIX ();
