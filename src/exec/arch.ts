@@ -3,6 +3,7 @@
 /** [x86-64, arm64]; undefined: that architecture does not have the call */
 const NUMBERS = {
 	access: [21, undefined],
+	capget: [125, 90],
 	close: [3, 57],
 	close_range: [436, 436],
 	dup: [32, 23],

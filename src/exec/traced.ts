@@ -5,6 +5,7 @@ import { EPOLLIN, type Epoll } from "./epoll.js";
 import { inRange } from "./filter.js";
 import { inodeKey } from "./inode-key.js";
 import { Image } from "./memory/image.js";
+import { LockedMemory } from "./memory/locked-memory.js";
 import type { SharedFiles } from "./memory/shared-files.js";
 import type { Witness } from "./memory/witness.js";
 import type { Native } from "./native.js";
@@ -68,6 +69,7 @@ export class TracedProcesses {
 	readonly #shared: SharedFiles;
 	readonly #witness: (process: Traced) => Witness | undefined;
 	readonly #onChange: (process: Traced, there: boolean) => void;
+	readonly #locked: LockedMemory;
 	readonly #byPid = new Map<number, Traced>();
 	readonly #byThread = new Map<number, Traced>();
 
@@ -86,6 +88,7 @@ export class TracedProcesses {
 		this.#physical = physical;
 		this.#shared = shared;
 		this.#witness = witness;
+		this.#locked = new LockedMemory(native);
 		this.#onChange = onChange;
 	}
 
@@ -122,7 +125,7 @@ export class TracedProcesses {
 		if (pid === undefined) return undefined;
 		const pidfd = this.#native.call("pidfd_open", pid, 0);
 		if (pidfd < 0) return undefined;
-		const makeImage = () => new Image(this.#native, pid, this.#physical, this.#shared, this.#witness(process));
+		const makeImage = () => new Image(this.#native, pid, this.#physical, this.#shared, this.#witness(process), this.#locked);
 		const process: Traced = new Traced(pid, pidfd, makeImage, this.#files);
 		this.#byPid.set(pid, process);
 		this.#byThread.set(tid, process);

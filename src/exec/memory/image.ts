@@ -3,6 +3,7 @@ import { EFAULT } from "../../kernel/errno.js";
 import { PROT_READ, PROT_WRITE, type Ret } from "../../kernel/kernel.js";
 import { type Extent, type PhysicalMemory, pageOf, type UserMemory } from "../../sim/index.js";
 import type { Native } from "../native.js";
+import { type LockedMemory, userOf } from "./locked-memory.js";
 import { type Mapping, Maps } from "./maps.js";
 import { CHUNK, CHUNK_PAGES, PrivatePages } from "./private-pages.js";
 import { RemoteBytes } from "./remote.js";
@@ -18,6 +19,9 @@ export class Image implements UserMemory {
 	readonly maps: Maps;
 	readonly #physical: PhysicalMemory;
 	readonly #shared: SharedFiles;
+	readonly #locked: LockedMemory;
+	/** as which its pinned pages count */
+	#user: number | undefined;
 	readonly #chunks = new Map<number, PrivatePages>();
 
 	/** @param witness takes what the kernel sees, where that is recorded */
@@ -27,7 +31,9 @@ export class Image implements UserMemory {
 		physical: PhysicalMemory,
 		shared: SharedFiles,
 		readonly witness: Witness | undefined,
+		locked: LockedMemory,
 	) {
+		this.#locked = locked;
 		this.bytes = new RemoteBytes(native, pid);
 		this.maps = new Maps(native, pid);
 		this.#physical = physical;
@@ -93,6 +99,16 @@ export class Image implements UserMemory {
 			if (there < wanted) break;
 		}
 		return found;
+	}
+
+	lock(pages: number): number | undefined {
+		const { pid } = this.bytes;
+		this.#user ??= userOf(pid);
+		return this.#locked.lock(pid, this.#user, pages);
+	}
+
+	unlock(pages: number): void {
+		this.#locked.unlock(this.#user ?? 0, pages);
 	}
 
 	/** [from, to) (bytes) is about to be unmapped: what is pinned there is kept. */

@@ -18,6 +18,7 @@ import { type Interval, IntervalSet, IOVA_MAX } from "../iova/interval-set.js";
 import type { IovaSpace, Piece } from "../iova/iova-space.js";
 import { type PageOrigin, Pages } from "../iova/pages.js";
 import { frameOf } from "../memory/memory-object.js";
+import type { UserMemory } from "../memory/user-memory.js";
 import type { Release } from "../uapi/release.js";
 import type { Reasons } from "../why/reasons.js";
 import {
@@ -245,8 +246,18 @@ export function ioasChangeProcess(command: Command): Ret {
 				return command.fail(changeProcessChecks.notFile, area.start, object.id, area.pages.isDevice ? "a DMA-buf" : "memory, not a file");
 	}
 	// The caller accounts for the pinned pages from now on.
-	for (const object of command.context.objects)
-		if (object instanceof Ioas) for (const area of object.space.areas) area.pages.owner = command.process.memory;
+	const moved: { readonly pages: Pages; readonly from: UserMemory | undefined }[] = [];
+	for (const object of command.context.objects) {
+		if (!(object instanceof Ioas)) continue;
+		for (const { pages } of object.space.areas) {
+			const from = pages.owner;
+			if (pages.moveTo(command.process.memory)) moved.push({ pages, from });
+			else {
+				for (const each of moved.reverse()) each.pages.moveTo(each.from);
+				return command.fail(changeProcessChecks.lockLimit, pages.pinnedCount);
+			}
+		}
+	}
 	return 0;
 }
 

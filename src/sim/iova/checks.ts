@@ -31,6 +31,11 @@ export const pinChecks = checks(MAP, {
 		"memory at {address} cannot be pinned: {fault}",
 		"the memory must be mapped, and writable for a writable mapping",
 	),
+	lockLimit: check(
+		ENOMEM,
+		"{pages} more pinned pages exceed the limit of locked memory",
+		"the pinned pages of the program's user must stay below its RLIMIT_MEMLOCK (ulimit -l), unless it has CAP_IPC_LOCK",
+	),
 	areaNoAccess: check(
 		EINVAL,
 		"the area at iova {iova} allows neither reads nor writes",

@@ -52,6 +52,8 @@ export class Pages {
 	#areas = 0;
 	/** whose limit of locked memory the pinned pages count against; undefined: nobody's */
 	owner: UserMemory | undefined;
+	/** how many of them do */
+	#locked = 0;
 	/** the pinned ranges by index, sorted and not overlapping */
 	#pinned: { readonly index: number; readonly extent: Extent }[] = [];
 
@@ -101,6 +103,12 @@ export class Pages {
 				}
 				if (at < to) return this.missing(at, reasons);
 			}
+		const added = this.owner?.lock === undefined ? 0 : fresh.reduce((sum, { extent }) => sum + extent.count, 0);
+		if (added > 0) {
+			const locked = this.owner?.lock?.(added);
+			if (locked === undefined) return reasons.fail(pinChecks.lockLimit, added);
+			this.#locked += locked;
+		}
 		for (const piece of fresh) this.#addPin(piece.index, piece.extent);
 		if (this.#isWhole(index, count)) this.#whole++;
 		else {
@@ -177,6 +185,7 @@ export class Pages {
 	}
 
 	#dropPins(from: number, to: number): void {
+		const before = this.#locked > 0 ? this.pinnedCount : 0;
 		const kept: { index: number; extent: Extent }[] = [];
 		for (const pin of this.#pinned) {
 			const { index, extent } = pin;
@@ -197,6 +206,25 @@ export class Pages {
 				});
 		}
 		this.#pinned = kept;
+		if (this.#locked > 0) this.#unlock(before - this.pinnedCount);
+	}
+
+	/** From now on the pinned pages count against another's limit. False: they are too many for it, and nothing changes. */
+	moveTo(owner: UserMemory | undefined): boolean {
+		if (owner === this.owner) return true;
+		const pages = this.pinnedCount;
+		const locked = pages === 0 || owner?.lock === undefined ? 0 : owner.lock(pages);
+		if (locked === undefined) return false;
+		this.#unlock(this.#locked);
+		this.#locked = locked;
+		this.owner = owner;
+		return true;
+	}
+
+	#unlock(pages: number): void {
+		const count = Math.min(pages, this.#locked);
+		this.#locked -= count;
+		this.owner?.unlock?.(count);
 	}
 
 	#find(index: number): { readonly index: number; readonly extent: Extent } | undefined {

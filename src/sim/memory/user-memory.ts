@@ -34,6 +34,13 @@ export interface UserMemory {
 	 * `write`, not writable: `extents` then covers fewer pages than requested.
 	 */
 	extents(page: number, count: number, write: boolean): Extent[];
+	/**
+	 * Counts pages that are pinned against the limit of locked memory of the memory's owner. How many of them count: none if it has no
+	 * limit. undefined: they are too many, and nothing is counted. Absent: there are no limits.
+	 */
+	lock?(pages: number): number | undefined;
+	/** Pages that counted do no more. */
+	unlock?(pages: number): void;
 }
 
 /** The page that contains an address, which must be below 2^64. */

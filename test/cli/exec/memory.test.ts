@@ -125,4 +125,18 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 			my $unmap = pack("LLQQ", 24, $ioas, 0, 0xffffffffffffffff); call($file, 0x86, $unmap); print pinned(), "\\n";`);
 		expect(stdout).toBe("0\n16\n0\n");
 	});
+
+	test("pinned pages count against the program's limit of locked memory, and no more once they are unmapped", () => {
+		const code = `POSIX::setgid(65534), POSIX::setuid(65534) if $< == 0;
+			my $file = dev(); my $device = dev("/dev/vfio/devices/vfio0"); my $ioas = ioas($file);
+			my $bind = pack("LLlL", 16, 0, fileno $file, 0); my $attach = pack("LLLL", 16, 0, $ioas, 0);
+			print call($device, 0x76, $bind), call($device, 0x77, $attach), "\n";
+			my $memory = "x" x 147456; my $start = (addr($memory) + 4095) & ~4095;
+			my @mapped = map { map_at($file, $ioas, $start + 32768 * $_, $_ == 2 ? 4096 : 32768) } 0 .. 2;
+			my $unmap = pack("LLQQ", 24, $ioas, $mapped[0], 32768); print call($file, 0x86, $unmap), " ";
+			print $mapped[0] > 0, $mapped[1] > 0, " $mapped[2], then ", map_at($file, $ioas, $start + 65536, 4096) > 0, "\n";`;
+		const [, , ...words] = perl(`use POSIX (); ${code}`);
+		const limited = ["--", "sh", "-c", 'ulimit -l 64; exec perl "$@"', "sh", ...words];
+		expect(iommuctlProcess(["exec", "--machine", "vtd", ...limited])).toMatchObject({ stdout: "00\n0 11 -12, then 1\n", stderr: "" });
+	});
 });

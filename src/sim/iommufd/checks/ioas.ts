@@ -1,6 +1,6 @@
 /** The checks of the calls on IOASes. */
 import { EBADF, EFAULT, EINVAL, EMSGSIZE, ENODEV, ENOENT, EOPNOTSUPP, EOVERFLOW } from "../../../kernel/errno.js";
-import { allowChecks, mapChecks, piecesChecks, unmapChecks } from "../../iova/checks.js";
+import { allowChecks, mapChecks, piecesChecks, pinChecks, unmapChecks } from "../../iova/checks.js";
 import { check, checks } from "../../why/check.js";
 import { respondChecks } from "./dispatch.js";
 
@@ -99,6 +99,7 @@ export const ioasUnmapChecks = checks("uAPI: iommu_ioas_unmap", {
 export const changeProcessChecks = checks("uAPI: iommu_ioas_change_process", {
 	reservedWord: check(EOPNOTSUPP, "__reserved is {value:x}", "reserved words must be 0"),
 	notFile: check(EINVAL, "the area at iova {iova} of IOAS {id} maps {what}", "all areas of all IOASes must have come from IOAS_MAP_FILE"),
+	lockLimit: pinChecks.lockLimit,
 });
 
 export const noiommuGetPaChecks = checks("uAPI: iommu_ioas_noiommu_get_pa", {
