@@ -28,12 +28,15 @@ export interface ProgramResult {
 	readonly findings: readonly Finding[];
 	/** how often each known one came */
 	readonly known: readonly KnownDifference[];
+	/** whether it reached code of the right side that no program before it did */
+	readonly covered: boolean;
 	/** those that an earlier program of this run showed */
 	readonly repeated: readonly Signature[];
 }
 
 /** A result on its way. */
 interface Collected extends ProgramResult {
+	covered: boolean;
 	readonly findings: Finding[];
 	readonly known: KnownDifference[];
 	readonly repeated: Signature[];
@@ -56,11 +59,16 @@ export class Fuzzer {
 		const { campaign, left, leftDrew, right } = this.#options;
 		const program = campaign.program(number);
 		this.#options.before?.(program);
-		const result: Collected = { program, findings: [], known: [], repeated: [] };
+		const result: Collected = { program, findings: [], known: [], repeated: [], covered: false };
 		let { steps } = program;
 		for (let round = 0; round < MOST; round++) {
 			right.warnings?.();
+			if (round === 0) right.coverage?.begin();
 			const difference = this.#difference(steps, round === 0 && leftDrew ? undefined : left);
+			if (round === 0 && (right.coverage?.end() ?? 0) > 0) {
+				result.covered = true;
+				campaign.keep(program);
+			}
 			const lines = right.warnings?.() ?? [];
 			if (lines.length > 0 && this.#isNew(result, warningSignature(lines[0])))
 				this.#add(result, await reducedWarning(steps.slice(0, difference?.at), lines, left, right));

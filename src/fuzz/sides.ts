@@ -1,6 +1,7 @@
 /** Runs a program's steps on the two kernels and finds the first step that they answer differently. */
 import type { Kernel } from "../kernel/kernel.js";
 import { type Answer, FieldError, ProgramReplay, recordedAnswer, type Step, sameAnswer } from "../trace/index.js";
+import type { Kcov } from "./kcov.js";
 import type { Counters } from "./leaks.js";
 
 /** A kernel that takes part. */
@@ -16,6 +17,8 @@ export interface Side {
 	counters?(): Counters;
 	/** What the programs that ended left behind, of a kernel that can be asked. */
 	leftovers?(): readonly string[];
+	/** Which of its code a program reached for the first time, of a real kernel that was built for it. */
+	readonly coverage?: Pick<Kcov, "begin" | "end">;
 	/** Makes warnings that the kernel tells only once come again. */
 	again?(): void;
 }

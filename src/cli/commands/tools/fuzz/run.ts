@@ -68,7 +68,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		if (time !== undefined && performance.now() - start >= time) break;
 		const result = await fuzzer.run(number);
 		tally.add(result);
-		corpus?.take(result.program);
+		corpus?.take(result.program, result.covered ? [`reached by ${seed}-${number}`] : []);
 		for (const finding of result.findings) report(finding);
 		bar.tell(`program ${number}: ${tally.programs} run, ${tally.findings.length} findings`);
 	}

@@ -27,8 +27,10 @@ export interface FuzzSide extends Side {
 export async function sideNamed(text: string, option: string, cwd: string): Promise<FuzzSide> {
 	const named = await kernelNamed(text, option, cwd);
 	if (named.name !== "real") return simulated(text, named);
-	const { readCounters } = await import("../../../../kernel/real/index.js");
+	const { openRealKernel, readCounters } = await import("../../../../kernel/real/index.js");
+	const { Kcov } = await import("../../../../fuzz/index.js");
 	const log = new KernelLog();
+	const coverage = Kcov.open(openRealKernel());
 	return {
 		name: text,
 		real: true,
@@ -37,6 +39,7 @@ export async function sideNamed(text: string, option: string, cwd: string): Prom
 		warnings: () => log.next(),
 		again: clearOnce,
 		counters: () => readCounters(),
+		...(coverage && { coverage }),
 		...(log.problem !== undefined && { logProblem: log.problem }),
 	};
 }
