@@ -78,7 +78,7 @@ describe("iommuctl trace", () => {
 		const letter = iommuctl("trace", "import", "--strace", temporaryFile("letter", "Dear kernel,\n"));
 		expect(letter).toMatchObject({ status: 2, stdout: "" });
 		expect(letter.stderr).toContain("has no ioctl");
-		expect(iommuctl("trace", "export", file).stderr).toContain("--c, --syz or --perfetto");
+		expect(iommuctl("trace", "export", file).stderr).toContain("--c, --script, --syz or --perfetto");
 	});
 });
 

@@ -12,8 +12,8 @@ const OTHER_WAY =
 async function exportTrace(inv: Invocation): Promise<Outcome> {
 	const { args, options, io, err } = inv;
 	const [file] = args;
-	const forms = [options.c, options.syz, options.perfetto].filter((form) => form === true);
-	if (forms.length !== 1) throw new UsageError("trace export: exactly one form is needed", "--c, --syz or --perfetto");
+	const forms = [options.c, options.script, options.syz, options.perfetto].filter((form) => form === true);
+	if (forms.length !== 1) throw new UsageError("trace export: exactly one form is needed", "--c, --script, --syz or --perfetto");
 	const trace = await traceOf(inv, file);
 	const programs = some(trace, programOf(inv));
 	const { text, skipped } = await exported();
@@ -28,9 +28,13 @@ async function exportTrace(inv: Invocation): Promise<Outcome> {
 		}
 		if (programs.length > 1) {
 			throw new UsageError(
-				`${file} has ${programs.length} programs, and syzkaller's text holds one`,
+				`${file} has ${programs.length} programs, and ${options.script === true ? "a script" : "syzkaller's text"} holds one`,
 				`choose: --program ${programs[0].name}`,
 			);
+		}
+		if (options.script === true) {
+			const { exportScript } = await import("../../../trace/export/script.js");
+			return exportScript(programs[0], [`Made by iommuctl from ${basename(file)}, program ${programs[0].name}.`]);
 		}
 		return (await import("../../../trace/export/syz.js")).exportSyz(programs[0]);
 	}
@@ -129,10 +133,11 @@ async function fromSyz(inv: Invocation, source: string, name: string): Promise<T
 
 export const exportCommand: CommandSpec = {
 	name: "export",
-	summary: "a trace's programs as C, as text for syzkaller, or as a drawing for Perfetto",
+	summary: "a trace's programs as C, as a script, as text for syzkaller, or as a drawing for Perfetto",
 	details: [
 		"--c writes one readable C file with the structs and numbers that it needs: it makes the calls, checks every recorded",
 		"answer, and exits 0 if all match, 1 if not, 77 if there is no /dev/iommu (or no selftest driver, or no such device).",
+		"--script writes a script for `iommuctl run` that makes a program's calls and expects the recorded errnos and fields.",
 		"--syz writes a syzkaller program of the calls that syzkaller describes (sys/linux/dev_iommu.txt).",
 		"What cannot be written that way is a comment there, and is listed on stderr.",
 		"--perfetto writes a file for ui.perfetto.dev and chrome://tracing: a file is a track, a call a slice, an object an async slice from",
@@ -142,6 +147,7 @@ export const exportCommand: CommandSpec = {
 	args: [traceArg],
 	options: () => [
 		{ flags: "--c", doc: "C" },
+		{ flags: "--script", doc: "a script of one program" },
 		{ flags: "--syz", doc: "a syzkaller program" },
 		{ flags: "--perfetto", doc: "Chrome's JSON of events" },
 		programOption,
@@ -149,6 +155,7 @@ export const exportCommand: CommandSpec = {
 	],
 	examples: [
 		["trace export --c my.jsonl -o reproducer.c", "then: cc -o reproducer reproducer.c"],
+		["trace export --script my.jsonl --program iova-17 -o iova-17.iommu", "then: iommuctl run iova-17.iommu"],
 		["trace export --syz my.jsonl --program iova-17", ""],
 		["trace export --perfetto my.jsonl -o my.json", "then open my.json in https://ui.perfetto.dev"],
 	],
