@@ -9,8 +9,15 @@ export class PhysicalMemory {
 	#objects: { readonly frame: number; readonly end: number; readonly page: number; readonly ref: WeakRef<MemoryObject> }[] = [];
 	#tidyAt = 1024;
 
-	/** New zeroed memory in this process. */
-	newObject(pages: number, kind: LocalObject["kind"]): LocalObject {
+	/** New zeroed memory in this process. `block`: bytes of its huge pages, each of which is aligned */
+	newObject(pages: number, kind: LocalObject["kind"], block?: number): LocalObject {
+		if (block !== undefined) {
+			const unit = block / PAGE_SIZE;
+			this.#next = Math.ceil(this.#next / unit) * unit;
+			const object = this.newObject(pages, kind);
+			object.block = block;
+			return object;
+		}
 		return this.adopt(pages, (frame) => new LocalObject(pages, kind, frame, this.#pool));
 	}
 

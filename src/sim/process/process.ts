@@ -89,8 +89,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		if (!system.allocation()) return reasons.failBig(mmapChecks.mmapMemory, system.allocations);
 		if (fd === undefined) {
 			const pages = pagesOf(length, pageSize);
-			const object = system.physical.newObject(pages, "anonymous");
-			object.block = pageSize;
+			const object = system.physical.newObject(pages, "anonymous", pageSize);
 			const at = this.memory.map(addr, pages, object, 0, prot);
 			if (populate && at >= 0n) this.#populate(at, pages);
 			return at;
@@ -167,8 +166,7 @@ export class SimProcess<System extends KernelServices & DeviceNodes = KernelServ
 		if (length % BigInt(pageSize ?? 1) !== 0n) return reasons.fail(memfdChecks.hugeLength, length, pageSize ?? 1);
 		if (!system.allocation()) return reasons.fail(memfdChecks.memfdMemory, system.allocations);
 		const pages = Number((length + 0xfffn) >> 12n);
-		const object = system.physical.newObject(pages, "memfd");
-		object.block = pageSize;
+		const object = system.physical.newObject(pages, "memfd", pageSize);
 		return this.install(new MemfdFile(object, length, system.physical));
 	}
 

@@ -92,9 +92,8 @@ export class Reshaper {
 
 	/** New pages of zeroes in the place of private ones. */
 	#fresh({ object }: Vma, count: number): Partial<Vma> {
-		const made = this.#physical.newObject(count, "anonymous");
-		made.block = hugePages(object) > 1 ? hugePages(object) * PAGE_SIZE : undefined;
-		return { object: made, objectPage: 0, present: undefined };
+		const block = hugePages(object) > 1 ? hugePages(object) * PAGE_SIZE : undefined;
+		return { object: this.#physical.newObject(count, "anonymous", block), objectPage: 0, present: undefined };
 	}
 
 	#populate(addr: bigint, pages: number, write: boolean): Ret {
