@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { iommuctl, script, temporaryFolder } from "../cli.js";
+import { iommuctl, root, script, temporaryFolder } from "../cli.js";
 
 const folder = temporaryFolder();
 const compiler = ["gcc", "cc", "clang"].find((name) => spawnSync(name, ["--version"]).status === 0);
@@ -79,6 +79,27 @@ describe("a page that is missing", () => {
 		expect(order.map((line) => line.slice(0, 12))).toEqual(["2> mem serve", "2> mem serve", "1> map = ioa", "1> ioas unma"]);
 		expect(iommuctl(["trace", "show", trace]).stdout.match(/IOMMU_IOAS_MAP,/g)).toHaveLength(1);
 		expect(iommuctl(["replay", trace]).stdout).toContain(" 0 differing");
+	});
+
+	test("is waited for on this machine's kernel too, where blocks run at once", (context) => {
+		const input = text(
+			"memory = mem alloc 8k",
+			"fault = mem userfault $memory 8k",
+			"parallel {",
+			"  mem read $memory+4k 5",
+			"} {",
+			"  mem serve $fault $memory+4k --text hello",
+			"}",
+		);
+		// A process of its own: nothing in this one may wait for a page.
+		const ran = spawnSync(process.execPath, [join(root, "bin/iommuctl.js"), "run", "--kernel", "real", "-"], {
+			input,
+			encoding: "utf8",
+			timeout: 30_000,
+		});
+		context.skip(/EPERM|ENOSYS/.test(ran.stderr), "this machine has no userfaultfd for this user");
+		expect(ran).toMatchObject({ status: 0, stderr: "kernel: real\n" });
+		expect(ran.stdout).toContain("68 65 6c 6c 6f ");
 	});
 
 	test("that nobody can serve fails the line, whatever it expects", () => {
