@@ -27,6 +27,8 @@ export interface RecordOptions extends RecorderOptions {
 	readonly stub: string;
 	/** called once the program runs */
 	started?(pid: number): void;
+	/** called if the trace cannot be written any more, with the errno's name; the program goes on */
+	unwritten?(code: string): void;
 }
 
 /** How a program ended, or why it did not start: an errno. */
@@ -61,7 +63,8 @@ export async function recordProgram(options: RecordOptions): Promise<Ended> {
 				if ("started" in said) {
 					signals.started(said.started);
 					options.started?.(said.started);
-				} else if ("refused" in said) reject(traceRefusal(said.refused));
+				} else if ("unwritten" in said) options.unwritten?.(said.unwritten);
+				else if ("refused" in said) reject(traceRefusal(said.refused));
 				else {
 					const { end, programs, unknown } = said;
 					if ("unstarted" in end && end.unstarted >= FILTER_REFUSED) reject(filterRefusal(end.unstarted - FILTER_REFUSED));

@@ -7,6 +7,7 @@ import { AT, type Native, native } from "../exec/native.js";
 import { TraceWriter } from "../trace/index.js";
 import type { Job } from "./job.js";
 import { Recorder, type RecorderOptions } from "./recorder.js";
+import { FileSink } from "./sink.js";
 import { type TraceEnd, Tracer } from "./tracer.js";
 
 const SIGCHLD = 17;
@@ -27,6 +28,8 @@ export interface Recorded extends RecorderOptions {
 export type Said =
 	| { readonly started: number }
 	| { readonly refused: number }
+	/** why the trace ends here; the program goes on */
+	| { readonly unwritten: string }
 	| { readonly end: TraceEnd; readonly programs: number; readonly unknown: number };
 
 /** A file without a name that holds the text. Its descriptor. */
@@ -54,7 +57,8 @@ function record({ file, header, job, cwd, stub, ...options }: Recorded): void {
 	const say = (what: Said): void => parentPort?.postMessage(what);
 	const calls = native();
 	const writer = new TraceWriter(file, header);
-	const recorder = new Recorder(calls, options, writer);
+	const sink = new FileSink(writer, (code) => say({ unwritten: code }));
+	const recorder = new Recorder(calls, options, sink);
 	const given = fileOf(calls, JSON.stringify(job));
 	const stdio = ["inherit", "inherit", "inherit", given] as const;
 	// Its end is this tracer's to see: libuv never hears of it.
@@ -74,11 +78,11 @@ function record({ file, header, job, cwd, stub, ...options }: Recorded): void {
 	const refused = tracer.attach(pid);
 	if (refused < 0) {
 		calls.call("tgkill", pid, pid, 9);
-		writer.close();
+		sink.close();
 		say({ refused: -refused });
 	} else {
 		const end = tracer.run();
-		writer.close();
+		sink.close();
 		say({ end, programs: recorder.programs.count, unknown: recorder.unknown });
 	}
 	child.unref();

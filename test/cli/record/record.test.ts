@@ -57,6 +57,19 @@ describe.skipIf(obstacle !== undefined)("record", () => {
 		expect(existsSync(file)).toBe(false);
 	});
 
+	test("a full disk ends the recording, and not the program", () => {
+		const file = join(folder, "full.jsonl");
+		const opens = 'for (1 .. 300) { sysopen(F, "/dev/iommu", 2) } print "went on\\n"';
+		const command = `ulimit -f 16; exec "$0" "$1" record "$2" -- perl -e '${opens}'`;
+		const { status, stdout, stderr } = spawnSync("sh", ["-c", command, process.execPath, bin, file], { encoding: "utf8" });
+		expect([status, stdout, stderr.match(/^error: .*/gm)]).toEqual([
+			3,
+			"went on\n",
+			[`error: ${file} cannot be written: EFBIG; the recording ends here, the program goes on`],
+		]);
+		expect(readFileSync(file, "utf8").split("\n")[2]).toContain('"path":"/dev/iommu"');
+	});
+
 	test("a killed recorder takes the program with it", async () => {
 		const mark = `31${process.pid}`;
 		const running = spawn(process.execPath, [bin, "record", join(folder, "killed.jsonl"), "--", "sleep", mark], { stdio: "ignore" });

@@ -6,7 +6,7 @@ import { CURRENT_RELEASE, RELEASES } from "../../../../structs/release.js";
 import { errnoName } from "../../../kernel/errno.js";
 import type { Ended } from "../../../record/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
-import { done, type Outcome, UsageError } from "../../frame/exit.js";
+import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { plural } from "../../frame/text.js";
 
 /** How env(1) and shells say that a program is not there, or cannot be executed. */
@@ -32,6 +32,7 @@ async function run({ args, options, io, err }: Invocation): Promise<Outcome> {
 		const { code } = error as NodeJS.ErrnoException;
 		throw code === undefined ? error : new UsageError(`${file} cannot be written: ${code}`);
 	}
+	let unwritten = false;
 	const recording = recordProgram({
 		file: path,
 		header,
@@ -45,6 +46,10 @@ async function run({ args, options, io, err }: Invocation): Promise<Outcome> {
 		env: io.env,
 		worker: new URL("recorder.cjs", import.meta.url),
 		stub: new URL("recorded.cjs", import.meta.url).pathname,
+		unwritten(code) {
+			unwritten = true;
+			io.stderr.write(`${err.bad("error:")} ${file} cannot be written: ${code}; the recording ends here, the program goes on\n`);
+		},
 	});
 	const ended = await recording.catch((error) => {
 		if (fresh) rmSync(path);
@@ -58,6 +63,7 @@ async function run({ args, options, io, err }: Invocation): Promise<Outcome> {
 		if (unknown > 0)
 			io.stderr.write(`${err.note("note:")} ${plural(unknown, "call")} on files that were open before the recording are not in it\n`);
 	}
+	if (unwritten) return { ...done, exit: exitCode.environment };
 	return outcome(ended, program, (text) => io.stderr.write(`${err.bad("error:")} ${text}\n`));
 }
 
