@@ -32,6 +32,8 @@ export interface ProgramResult {
 	readonly covered: boolean;
 	/** those that an earlier program of this run showed */
 	readonly repeated: readonly Signature[];
+	/** keys of those that none did: of the findings, and of what did not come again */
+	readonly first: readonly string[];
 }
 
 /** A result on its way. */
@@ -40,6 +42,7 @@ interface Collected extends ProgramResult {
 	readonly findings: Finding[];
 	readonly known: KnownDifference[];
 	readonly repeated: Signature[];
+	readonly first: string[];
 }
 
 export class Fuzzer {
@@ -59,7 +62,7 @@ export class Fuzzer {
 		const { campaign, left, leftDrew, right } = this.#options;
 		const program = campaign.program(number);
 		this.#options.before?.(program);
-		const result: Collected = { program, findings: [], known: [], repeated: [], covered: false };
+		const result: Collected = { program, findings: [], known: [], repeated: [], first: [], covered: false };
 		let { steps } = program;
 		for (let round = 0; round < MOST; round++) {
 			right.warnings?.();
@@ -121,6 +124,7 @@ export class Fuzzer {
 			return false;
 		}
 		this.#seen.add(key);
+		result.first.push(key);
 		return true;
 	}
 }

@@ -26,7 +26,7 @@ describe("ordered", () => {
 				};
 				const found: number[] = [];
 				const size = sized ? ({ turns }: { turns: number }): number => turns : undefined;
-				for await (const one of ordered(items, Array<typeof worker>(count).fill(worker), size)) found.push(one);
+				for await (const one of ordered(items, Array<typeof worker>(count).fill(worker), { size })) found.push(one);
 				expect(found).toEqual(items.map(({ turns }) => turns));
 				expect(most).toBeLessThanOrEqual(count);
 				if (items.length >= count) expect(most).toBe(count);
@@ -43,6 +43,19 @@ describe("ordered", () => {
 		};
 		await expect(all).rejects.toThrow("after 2");
 		expect(found).toEqual([3, 0]);
+	});
+
+	it("begins nothing new when it is to stop, and gives what had begun", async () => {
+		const found: number[] = [];
+		const items = Array.from({ length: 10 }, () => ({ turns: 1, fails: false }));
+		let begun = 0;
+		const counted = (one: (typeof items)[number]): Promise<number> => {
+			begun++;
+			return work(one);
+		};
+		for await (const one of ordered(items, [counted, counted, counted], { stop: () => begun >= 5 })) found.push(one);
+		expect(begun).toBe(5);
+		expect(found).toHaveLength(5);
 	});
 
 	it("does not run far ahead of a case that takes long", async () => {

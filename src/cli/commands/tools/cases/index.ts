@@ -18,6 +18,10 @@ export interface CaseList<R> {
 	run(at: number): Promise<R>;
 	/** about how long a case takes, ms; by default not known */
 	time?(at: number): number;
+	/** a thread's cases come in the order of the list; else the longest begin first */
+	readonly inOrder?: boolean;
+	/** once it is true, no further case begins */
+	stop?(): boolean;
 	/** why the cases can run in this thread only */
 	readonly alone?: string;
 	/** which kernel answers, for people */
@@ -56,11 +60,18 @@ export async function casesOf<R>(inv: Invocation, list: CaseList<R>): Promise<Ca
 	const run = await finishing(inv, list);
 	// A script's line, or a context that others share, has no command line that a thread could begin with.
 	const alone = list.alone !== undefined || inv.place !== undefined || given === 1;
-	return { positions, note, results: () => (alone ? inTurn(positions, run.here) : spread(inv, { list, positions, run, jobs: given })) };
+	return {
+		positions,
+		note,
+		results: () => (alone ? inTurn(positions, run.here, list.stop) : spread(inv, { list, positions, run, jobs: given })),
+	};
 }
 
-async function* inTurn<R>(positions: readonly number[], run: (at: number) => Promise<R>): AsyncGenerator<R> {
-	for (const at of positions) yield await run(at);
+async function* inTurn<R>(positions: readonly number[], run: (at: number) => Promise<R>, stop = () => false): AsyncGenerator<R> {
+	for (const at of positions) {
+		if (stop()) return;
+		yield await run(at);
+	}
 }
 
 interface Running<R> {
@@ -115,6 +126,7 @@ async function* spread<R>(inv: Invocation, { list, positions, run, jobs }: Sprea
 	};
 	let most: number | undefined = jobs;
 	for (; at < positions.length; at++) {
+		if (list.stop?.()) return;
 		if (most !== 1 && worthIt()) {
 			most ??= availableParallelism();
 			if (most > 1) break;
@@ -129,7 +141,7 @@ async function* spread<R>(inv: Invocation, { list, positions, run, jobs }: Sprea
 		yield* ordered(
 			left,
 			threads.map((thread) => run.by((one) => thread.run(one))),
-			list.time && ((one) => list.time?.(one) ?? 0),
+			{ size: list.inOrder ? undefined : list.time, stop: list.stop },
 		);
 	} finally {
 		await Promise.all(threads.map((thread) => thread.end()));

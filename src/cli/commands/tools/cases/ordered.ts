@@ -3,14 +3,21 @@
 /** Results that may wait for an earlier one: memory stays bounded. */
 const AHEAD = 256;
 
+export interface Order<T> {
+	/** of the next few the largest begins first; those of one size in their order */
+	readonly size?: (item: T) => number;
+	/** once it is true, nothing new begins */
+	readonly stop?: () => boolean;
+}
+
 /**
- * The results of `items`, in their order, while each of `workers` has one at a time. Of the next few the largest begins first.
- * What one throws comes in its turn too, and then nothing new begins.
+ * The results of `items`, in their order, while each of `workers` has one at a time. What one throws comes in its turn too, and
+ * then nothing new begins.
  */
 export async function* ordered<T, R>(
 	items: readonly T[],
 	workers: readonly ((item: T) => Promise<R>)[],
-	size: (item: T) => number = () => 0,
+	{ size = () => 0, stop = () => false }: Order<T> = {},
 ): AsyncGenerator<R> {
 	const done = new Map<number, { result: R } | { error: unknown }>();
 	const left = new Set(items.keys());
@@ -26,7 +33,7 @@ export async function* ordered<T, R>(
 		return best;
 	};
 	const start = (work: (item: T) => Promise<R>): void => {
-		const at = ended ? undefined : largest();
+		const at = ended || stop() ? undefined : largest();
 		if (at === undefined) {
 			idle.push(work);
 			return;
@@ -48,6 +55,7 @@ export async function* ordered<T, R>(
 			for (const work of idle.splice(0)) start(work);
 			const came = done.get(next);
 			if (came === undefined) {
+				if (left.has(next) && stop()) return;
 				await new Promise<void>((resolve) => {
 					wake = resolve;
 				});

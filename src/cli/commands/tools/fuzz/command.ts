@@ -1,5 +1,7 @@
 /** `fuzz`: random programs on two kernels until they answer differently. */
 import type { Family } from "../../../frame/command.js";
+import { caseOptions } from "../cases/options.js";
+import { kcidbOptions } from "../formats/options.js";
 
 const family: Family = {
 	name: "fuzz",
@@ -25,11 +27,14 @@ const family: Family = {
 				{ flags: "--corpus <dir>", value: "file", doc: "traces to make programs of; programs that show something new are added" },
 				{ flags: "--known <file>", value: "file", doc: "differences that are known and not reported" },
 				{ flags: "--out <dir>", value: "file", doc: "where findings are written, and the program that runs now" },
-				{ flags: "--format <format>", doc: "one JSON document, as --json", choices: ["json"] },
+				{ flags: "--format <format>", doc: "one document: json, as --json, or kcidb (for kernelci.org)", choices: ["json", "kcidb"] },
+				...kcidbOptions,
+				...caseOptions,
 			],
 			groups: ["quiet"],
 			examples: [
 				["fuzz --left sim --right sim:uapi=6.12 --programs 100", "what an older kernel does not know"],
+				["fuzz --right sim:uapi=6.18 --programs 100000 --shard 2/5 --json", "one machine's part; report merge puts them together"],
 				["fuzz --time 10m --out findings --known known.json", "this machine's kernel against the simulated one"],
 			],
 			run: async (inv) => (await import("./run.js")).runFuzz(inv),

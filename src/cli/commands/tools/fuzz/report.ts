@@ -1,9 +1,11 @@
 /** What `fuzz` prints of its findings, and the document of a run. */
-import { answerLines, type Finding, type KnownDifference, type ProgramResult, titleOf } from "../../../../fuzz/index.js";
+import { answerLines, type Finding, type KnownDifference, type ProgramResult, signatureKey, titleOf } from "../../../../fuzz/index.js";
 import { answerJson } from "../../../../trace/index.js";
 import { stepLine } from "../../../../trace/tools/index.js";
 import type { Palette } from "../../../frame/colour.js";
 import { plural } from "../../../frame/text.js";
+import { singleUnit, type Unit } from "../formats/index.js";
+import type { BlockResult } from "./block.js";
 
 export interface RunOf {
 	readonly left: string;
@@ -19,7 +21,7 @@ export interface Written {
 	readonly files: readonly string[];
 }
 
-/** Adds up the results of the programs. */
+/** Adds up the results of blocks, in their order. */
 export class Tally {
 	programs = 0;
 	calls = 0;
@@ -27,14 +29,53 @@ export class Tally {
 	fresh = 0;
 	repeated = 0;
 	readonly findings: Written[] = [];
-	readonly known = new Map<KnownDifference, number>();
+	/** all entries of the file, in its order */
+	readonly known: Map<KnownDifference, number>;
+	/** what did not come again, so that there is no finding of it: its key, and the block that showed it first */
+	readonly unreduced: (readonly [key: string, block: number])[] = [];
+	/** the block that showed something first, by its key */
+	readonly #shown = new Map<string, number>();
+	readonly #entries: readonly KnownDifference[];
+	readonly #report: (finding: Finding) => Written;
 
-	add({ program, known, repeated }: ProgramResult): void {
-		this.programs++;
-		this.calls += program.steps.length;
-		if (program.fresh) this.fresh++;
-		this.repeated += repeated.length;
-		for (const one of known) this.known.set(one, (this.known.get(one) ?? 0) + 1);
+	/** @param report is called once for each kind of finding */
+	constructor(entries: readonly KnownDifference[], report: (finding: Finding) => Written) {
+		this.#entries = entries;
+		this.known = new Map(entries.map((one) => [one, 0]));
+		this.#report = report;
+	}
+
+	/** A finding of a block whose result comes later: for kernels that may not get to that. */
+	early(block: number, { findings }: Pick<ProgramResult, "findings">): void {
+		for (const finding of findings) this.#take(block, finding);
+	}
+
+	/** What another block showed before is only counted, whichever thread or machine found it. */
+	add(block: number, result: BlockResult): void {
+		this.programs += result.programs;
+		this.calls += result.calls;
+		this.fresh += result.fresh;
+		this.repeated += result.repeated;
+		for (const [at, count] of Object.entries(result.known)) {
+			const entry = this.#entries[Number(at)];
+			this.known.set(entry, (this.known.get(entry) ?? 0) + count);
+		}
+		for (const finding of result.findings) this.#take(block, finding);
+		for (const key of result.first) {
+			const before = this.#shown.get(key);
+			if (before === undefined) this.unreduced.push([key, block]);
+			this.#shown.set(key, before ?? block);
+			if (before !== undefined && before !== block) this.repeated++;
+		}
+	}
+
+	#take(block: number, finding: Finding): void {
+		const key = signatureKey(finding.signature);
+		if (this.#shown.has(key)) return;
+		this.#shown.set(key, block);
+		// Of its program's findings, those that are reported count.
+		const index = this.findings.filter(({ finding: { program } }) => program === finding.program).length;
+		this.findings.push(this.#report({ ...finding, index }));
 	}
 }
 
@@ -54,7 +95,9 @@ export function findingText({ finding, files }: Written, { left, right }: RunOf,
 
 export function summaryText(tally: Tally, { left, right, seed }: RunOf, out: Palette): string {
 	const { programs, calls, findings, known, repeated } = tally;
-	const lines = [...known].map(([{ call, why }, count]) => out.faint(`known: ${call ?? "a finding"}: ${why} (${plural(count, "time")})`));
+	const lines = [...known]
+		.filter(([, count]) => count > 0)
+		.map(([{ call, why }, count]) => out.faint(`known: ${call ?? "a finding"}: ${why} (${plural(count, "time")})`));
 	const counts = `${plural(programs, "program")}, ${plural(calls, "call")}, seed ${seed}`;
 	const times = repeated > 0 ? `; ${plural(repeated, "difference")} more of the same kinds` : "";
 	lines.push(
@@ -63,6 +106,15 @@ export function summaryText(tally: Tally, { left, right, seed }: RunOf, out: Pal
 			: out.bad(`${left} and ${right} differ: ${plural(findings.length, "finding")} in ${counts}${times}`),
 	);
 	return `${lines.join("\n")}\n`;
+}
+
+/** A campaign as one case of a report. @param out without colours */
+export function fuzzUnit(tally: Tally, run: RunOf, exit: number, out: Palette): Unit {
+	const { findings } = tally;
+	const stdout = findings.map((one) => findingText(one, run, out)).join("") + summaryText(tally, run, out);
+	const reason = findings.length === 0 ? undefined : plural(findings.length, "finding");
+	const title = `${run.left} and ${run.right}, seed ${run.seed}, from program ${run.from}`;
+	return singleUnit(`seed-${run.seed}`, { title, result: exit === 0 ? "ok" : "failed", reason, exit, stdout });
 }
 
 /** The document `iommuctl.fuzz`. */

@@ -3,18 +3,25 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Campaign, Corpus, type Finding, Fuzzer, filesOf, parseKnown, Running } from "../../../../fuzz/index.js";
 import { parseDuration } from "../../../../session/duration.js";
+import { palette } from "../../../frame/colour.js";
 import type { Invocation } from "../../../frame/command.js";
-import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
+import { exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
 import { readInput } from "../../../frame/io.js";
 import { progress } from "../../../frame/progress.js";
 import { smallNumber } from "../../../frame/small-number.js";
-import { findingText, fuzzDocument, type RunOf, summaryText, Tally } from "./report.js";
+import { casesOf } from "../cases/index.js";
+import { blocksOf, runBlock } from "./block.js";
+import { findingText, fuzzDocument, fuzzUnit, type RunOf, summaryText, Tally } from "./report.js";
 import { sideNamed } from "./sides.js";
 import { watchdog } from "./watchdog.js";
 
 /** A call that takes longer, in ms, does not come back: the kernel itself waits for up to a minute. */
 const HANG = 120_000;
 const PROGRAMS = 1000;
+/** Programs of a run that only --time ends, at most. */
+const MOST = 20_000_000;
+/** About how long a program takes on two simulated kernels, ms. */
+const A_PROGRAM = 2;
 
 export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const { options, io, common, out, err } = inv;
@@ -24,6 +31,8 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const time = text("time") === undefined ? undefined : parseDuration(text("time") as string, "--time");
 	if (time !== undefined && text("programs") !== undefined) throw new UsageError("--time and --programs cannot both be given");
 	const count = time === undefined ? smallNumber(text("programs") ?? String(PROGRAMS), "--programs") : Number.POSITIVE_INFINITY;
+	if (time !== undefined && options.resume !== undefined)
+		throw new UsageError("--resume needs an end that is the same each time", "give --programs instead of --time");
 	if (count === 0) throw new UsageError("--programs 0: at least one program is needed");
 	const known =
 		text("known") === undefined ? [] : parseKnown(Buffer.from(readInput(io, text("known") as string)).toString(), text("known") as string);
@@ -34,22 +43,21 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	await corpus?.read();
 	const folder = text("out") === undefined ? undefined : resolve(io.cwd, text("out") as string);
 	const running = folder === undefined || !(left.real || right.real) ? undefined : new Running(folder);
+	if (corpus !== undefined && options.resume !== undefined)
+		throw new UsageError("--resume and --corpus cannot both be given", "programs are made of the corpus, which grows meanwhile");
 	const run: RunOf = { left: left.name, right: right.name, seed, from };
-	const tally = new Tally();
-	const json = common.json || text("format") === "json";
-	const report = (finding: Finding): void => {
+	const format = text("format") as "json" | "kcidb" | undefined;
+	const reporter = format === "kcidb" ? (await import("../formats/index.js")).campaignReporter(format, options) : undefined;
+	const json = common.json || format === "json";
+	const tally = new Tally(known, (finding) => {
 		const written = { finding, files: write(finding) };
-		tally.findings.push(written);
-		if (json) return;
+		if (json || reporter !== undefined) return written;
 		io.stdout.write(findingText(written, run, out));
 		io.stdout.flush?.();
-	};
-	if (!common.quiet) announce();
-	const broken = await running?.left();
-	if (broken !== undefined)
-		io.stderr.write(`${err.bad("failed")}  program ${broken.name} did not come back in an earlier run: it is in ${broken.file}\n`);
-
-	const watch = left.real || right.real ? watchdog(HANG, running?.file) : undefined;
+		return written;
+	});
+	const real = left.real || right.real;
+	const watch = real && inv.serve === undefined ? watchdog(HANG, running?.file) : undefined;
 	const campaign = new Campaign({ seed, ...board, corpus: corpus?.programs });
 	const fuzzer = new Fuzzer({
 		campaign,
@@ -64,22 +72,61 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	});
 	const bar = progress(io.stderr);
 	const start = performance.now();
-	for (let number = from; number - from < count; number++) {
-		if (time !== undefined && performance.now() - start >= time) break;
-		const result = await fuzzer.run(number);
-		tally.add(result);
-		corpus?.take(result.program, result.covered ? [`reached by ${seed}-${number}`] : []);
-		for (const finding of result.findings) report(finding);
-		bar.tell(`program ${number}: ${tally.programs} run, ${tally.findings.length} findings`);
+	const over = () => time !== undefined && performance.now() - start >= time;
+	const blocks = blocksOf({ seed, from, count: Math.min(count, MOST) });
+	const cases = await casesOf(inv, {
+		names: blocks.map(({ name }) => name),
+		kernel: `${left.name} and ${right.name}`,
+		alone: real ? "programs on the real kernel run one after another" : corpus ? "programs are made of the corpus, which grows" : undefined,
+		time: (at) => (blocks[at].to - blocks[at].from) * A_PROGRAM,
+		// What a thread has seen, an earlier block showed: then it is not reduced again.
+		inOrder: true,
+		stop: over,
+		run: (at) =>
+			runBlock(blocks[at], {
+				fuzzer,
+				known,
+				over,
+				after(number, result) {
+					corpus?.take(result.program, result.covered ? [`reached by ${seed}-${number}`] : []);
+					// In this thread blocks run in their order.
+					if (inv.serve === undefined) tally.early(at, result);
+					bar.tell(`program ${number}: ${tally.findings.length} findings`);
+				},
+			}),
+	});
+	if (!common.quiet) announce();
+	const broken = await running?.left();
+	if (broken !== undefined)
+		io.stderr.write(`${err.bad("failed")}  program ${broken.name} did not come back in an earlier run: it is in ${broken.file}\n`);
+	let done = 0;
+	for await (const result of cases.results()) {
+		tally.add(cases.positions[done++], result);
+		bar.tell(`${tally.programs} programs run, ${tally.findings.length} findings`);
 	}
 	bar.end();
 	watch?.end();
 	running?.end();
-	io.stdout.write(json ? `${JSON.stringify(fuzzDocument(tally, run))}\n` : summaryText(tally, run, out));
+	const { note } = cases;
+	const exit = tally.findings.length > 0 || broken !== undefined ? exitCode.failed : exitCode.done;
+	// Without --programs the cases are as many as there was time for.
+	const shard = note && { shard: time === undefined ? { ...note, unreduced: tally.unreduced } : { shard: note.shard } };
+	if (reporter) {
+		const about = {
+			command: "fuzz",
+			file: "",
+			kernel: real ? "real" : "sim",
+			which: `${left.name} and ${right.name}`,
+			count: 1,
+			each: "case",
+			note,
+		} as const;
+		io.stdout.write(reporter.start(about) + reporter.one(fuzzUnit(tally, run, exit, await palette(0))) + reporter.end(exit));
+	} else io.stdout.write(json ? `${JSON.stringify({ ...fuzzDocument(tally, run), ...shard })}\n` : summaryText(tally, run, out));
 	const seconds = (performance.now() - start) / 1000;
 	if (!common.quiet)
 		io.stderr.write(err.faint(`${(tally.programs / seconds).toFixed(0)} programs/s, ${tally.fresh} showed something new\n`));
-	return { ...done, exit: tally.findings.length > 0 || broken !== undefined ? exitCode.failed : exitCode.done };
+	return { exit, errno: 0 };
 
 	function announce(): void {
 		const log = [left, right].find(({ logProblem }) => logProblem !== undefined)?.logProblem;

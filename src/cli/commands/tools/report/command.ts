@@ -36,7 +36,7 @@ const family: Family = {
 			name: "merge",
 			summary: "the reports of all shards as the one report that a run without --shard writes",
 			details: [
-				"Takes what `run`, `litmus` and `replay` wrote with --shard and --format ktap, junit or json (of `replay` also with --json),",
+				"Takes what `run`, `litmus` and `replay` wrote with --shard and --format ktap, junit or json (and --json of `replay` and `fuzz`),",
 				"and writes the report of all cases: byte for byte what one run of all of them writes, in whatever order the files are given.",
 				"Exit 2 if a shard or a case is missing or there twice, or if the files are not of the same run. Whether tests failed is in",
 				"the report and in the shards' own exit codes.",

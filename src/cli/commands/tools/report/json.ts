@@ -1,4 +1,5 @@
 /** `report merge` of JSON documents. */
+import { BLOCK, type Signature, signatureKey } from "../../../../fuzz/index.js";
 import { type ShardNote, worst } from "../cases/index.js";
 import { countsOf } from "../formats/case.js";
 import { type Part, union, unlike } from "./parts.js";
@@ -33,7 +34,11 @@ function parsed(from: string, text: string): Json {
 
 type Merge = (documents: readonly { from: string; document: Json }[]) => Json;
 
-const mergers: Readonly<Record<string, Merge>> = { "iommuctl.report": mergeReports, "iommuctl.replay": mergeReplays };
+const mergers: Readonly<Record<string, Merge>> = {
+	"iommuctl.report": mergeReports,
+	"iommuctl.replay": mergeReplays,
+	"iommuctl.fuzz": mergeFuzz,
+};
 
 function noteOf<N extends ShardNote>(from: string, { shard }: Json): N {
 	const note = shard as N | undefined;
@@ -106,4 +111,59 @@ function mergeReplays(documents: readonly { from: string; document: Json }[]): J
 		...(blocked.length > 0 && { blocked }),
 		kernel,
 	};
+}
+
+interface Signed {
+	readonly program: number;
+	readonly signature: Signature;
+}
+type FuzzNote = ShardNote & { readonly unreduced: readonly (readonly [key: string, block: number])[] };
+
+/** What a shard was the first of its programs to show: `at` is the block; without a finding where it did not come again. */
+interface Shown {
+	readonly key: string;
+	readonly at: number;
+	readonly finding?: Signed;
+}
+interface KnownCount extends Json {
+	readonly count: number;
+}
+
+/** What more than one shard found is reported where the first program showed it, and counted elsewhere. */
+function mergeFuzz(documents: readonly { from: string; document: Json }[]): Json {
+	const parts = documents.map(({ from, document }): Part<undefined> => {
+		const { schema, version, left, right, seed, from: first } = document;
+		const note = noteOf(from, document);
+		return {
+			from,
+			head: JSON.stringify({ schema, version, left, right, seed, from: first }),
+			note,
+			units: note.cases.map(() => undefined),
+		};
+	});
+	union(parts);
+	const sum = (name: string): number => documents.reduce((total, { document }) => total + (document[name] as number), 0);
+	const all = documents.flatMap(({ from, document }): Shown[] => {
+		const begin = Math.floor((document.from as number) / BLOCK);
+		const reduced = (document.findings as readonly Signed[]).map((finding) => {
+			return { key: signatureKey(finding.signature), at: Math.floor(finding.program / BLOCK) - begin, finding };
+		});
+		return [...reduced, ...noteOf<FuzzNote>(from, document).unreduced.map(([key, at]) => ({ key, at }))];
+	});
+	const first = new Map<string, Shown>();
+	for (const one of all.sort((a, b) => a.at - b.at)) if (!first.has(one.key)) first.set(one.key, one);
+	const findings = [...first.values()].flatMap(({ finding }) => finding ?? []);
+	return {
+		...(JSON.parse(parts[0].head) as Json),
+		programs: sum("programs"),
+		calls: sum("calls"),
+		repeated: sum("repeated") + all.length - first.size,
+		known: knownOf(documents.map(({ document }) => document.known as readonly KnownCount[])),
+		findings,
+	};
+}
+
+/** Every document has all entries. */
+function knownOf([first, ...others]: readonly (readonly KnownCount[])[]): KnownCount[] {
+	return first.map((entry, at) => ({ ...entry, count: others.reduce((sum, list) => sum + (list[at]?.count ?? 0), entry.count) }));
 }
