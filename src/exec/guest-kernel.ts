@@ -61,8 +61,9 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 	#foreign = FIRST_FOREIGN;
 	#reserved: { readonly call: Current; readonly number: number } | undefined;
 	readonly #regions: MappedRegions;
-	readonly #installed: (process: Traced, open: OpenFile) => void;
+	readonly #installed: (process: Traced, open: OpenFile | undefined) => void;
 
+	/** @param installed told of each file that a program gets; undefined: its limit of open files has no room for it */
 	constructor(
 		native: Native,
 		sim: Sim,
@@ -71,7 +72,7 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		shared: SharedFiles,
 		events: EventFds,
 		regions: MappedRegions,
-		installed: (process: Traced, open: OpenFile) => void,
+		installed: (process: Traced, open: OpenFile | undefined) => void,
 	) {
 		super(sim);
 		this.#native = native;
@@ -170,10 +171,10 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 			return made;
 		}
 		const rc = this.#listener.addFd(notification, made.fd, number, closeOnExec);
-		if (rc >= 0) this.#installed(process, made.open);
+		// Numbers above the limit are EBADF here.
+		if (rc >= 0 || rc === -EBADF) this.#installed(process, rc < 0 ? undefined : made.open);
 		// If the program does not have it now, this was the last close.
 		closeSync(made.fd);
-		// Numbers above the limit are EBADF here.
 		return rc === -EBADF ? -EMFILE : rc;
 	}
 

@@ -23,6 +23,11 @@ export class Notes {
 		);
 	}
 
+	/** A program's limit of open files leaves no room for simulated ones. */
+	full(): void {
+		this.#once("a program's limit of open files is below 512, where the numbers of simulated files begin: raise it (ulimit -n 1024)");
+	}
+
 	#once(line: string): void {
 		if (this.#given.has(line)) return;
 		this.#given.add(line);

@@ -78,8 +78,9 @@ export class Supervisor {
 		});
 		const regions = new MappedRegions(native, (process, open) => kernels.of(process, open));
 		const heard = new Listener(native, listener);
-		const installed = (process: Traced, open: OpenFile) => {
-			if (!(open.file instanceof NumberFile)) kernels.opened(process, open);
+		const installed = (process: Traced, open: OpenFile | undefined) => {
+			if (open === undefined) notes.full();
+			else if (!(open.file instanceof NumberFile)) kernels.opened(process, open);
 		};
 		const guest = new GuestKernel(native, sim, heard, files, shared, new EventFds(native, this.#epoll), regions, installed);
 		const wrapped = wrap(guest);

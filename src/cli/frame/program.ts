@@ -229,7 +229,9 @@ export class CommandTree {
 		if (error.code === "commander.help") return new HelpShown(sink.out || sink.err, sink.out ? exitCode.done : exitCode.usage);
 		const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
 		const own = error.code === "commander.unknownCommand" ? this.#suggestCommand(family, argv) : undefined;
-		const hint = own ?? suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did");
+		const programs = error.code === "commander.unknownOption" && !argv.includes("--") && family && takesProgram(family);
+		const before = programs ? `the program's own options follow --: iommuctl ${family.name} ... -- PROGRAM ...` : undefined;
+		const hint = own ?? (suggestion === undefined ? before : undefined) ?? suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did");
 		return new UsageError(message, hint ?? `iommuctl ${helpFor(family, argv)}--help shows how`);
 	}
 
@@ -239,6 +241,11 @@ export class CommandTree {
 		if (typed === "iommuctl") return `leave out the word: ${argv.slice(argv.indexOf(typed) + 1).join(" ")}`;
 		return typed === undefined ? undefined : didYouMean(typed, candidates);
 	}
+}
+
+/** Whether its command runs a program, given with its arguments. */
+function takesProgram({ commands }: Family): boolean {
+	return commands.some(({ name, args }) => name === "" && args?.some(({ name: word, variadic }) => variadic && word === "PROGRAM"));
 }
 
 function helpFor(family: Family | undefined, argv: readonly string[]): string {

@@ -7,10 +7,7 @@ import type { Family, Invocation } from "../../frame/command.js";
 import { Context } from "../../frame/context.js";
 import { done, elsewhere, type Outcome, UsageError } from "../../frame/exit.js";
 import type { KernelHandle } from "../../frame/kernel-choice.js";
-
-/** How env(1) and shells say that a program is not there, or cannot be executed. */
-const NOT_FOUND = 127;
-const NOT_RUNNABLE = 126;
+import { cannotStart } from "./cannot-start.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, common, io, err } = inv;
@@ -109,10 +106,9 @@ async function host(
 /** The program's own end is this command's. */
 function outcome({ io, err }: Invocation, ended: Ended, program: string): Outcome {
 	if ("failed" in ended) {
-		const missing = ended.failed === "ENOENT";
-		const why = missing ? "not found" : ended.failed;
-		io.stderr.write(`${err.bad("error:")} ${program} cannot be started: ${why}\n`);
-		return { ...done, exit: missing ? NOT_FOUND : NOT_RUNNABLE };
+		const { message, exit } = cannotStart(program, ended.failed, io.cwd);
+		io.stderr.write(`${err.bad("error:")} ${message}\n`);
+		return { ...done, exit };
 	}
 	if ("code" in ended) return { ...done, exit: ended.code };
 	return { ...done, exit: 128 + constants.signals[ended.signal] };
