@@ -1,6 +1,6 @@
 /** A thread that runs one block of `parallel` on the real kernel, while the others' run. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type BranchData, type BranchSaid, stateOf } from "./commands/tools/script/at-once.js";
+import { type BranchData, type BranchSaid, type Piece, stateOf } from "./commands/tools/script/at-once.js";
 import { numbered } from "./commands/tools/script/parallel.js";
 import { runBranch } from "./commands/tools/script/runner.js";
 import { commandLine } from "./execute.js";
@@ -44,6 +44,7 @@ export async function runScriptThread(): Promise<void> {
 		depth,
 		cleaning,
 	});
+	io.stdout.flush?.();
 	say({ ended, state: stateOf(context, program as RealProgram) });
 }
 
@@ -56,14 +57,22 @@ function logFromNow({ beginLog }: KernelHandle): void {
 	}
 }
 
-/** Output goes to the thread that started this one. */
+/** Output is held until it has to be out. */
+const MOST = 1 << 16;
+
+/** Output goes to the thread that started this one, an answer in one piece. */
 function ioOf({ io: { cwd, env, ends } }: BranchData, words: Int32Array): Io {
 	let flushes = 0;
-	let printed = false;
+	let held = 0;
+	let printed: Piece[] = [];
+	const send = (flush?: number): void => {
+		say({ printed, ...(flush !== undefined && { flush }) });
+		printed = [];
+		held = 0;
+	};
 	const flush = (): void => {
-		if (!printed) return;
-		printed = false;
-		say({ flush: ++flushes });
+		if (printed.length === 0) return;
+		send(++flushes);
 		// A line is out before its call is made.
 		while (Atomics.load(words, 1) < flushes) Atomics.wait(words, 1, flushes - 1);
 	};
@@ -71,8 +80,9 @@ function ioOf({ io: { cwd, env, ends } }: BranchData, words: Int32Array): Io {
 		(end, at): Sink => ({
 			...ends[at],
 			write(text) {
-				printed = true;
-				say({ end, text });
+				printed.push([end, text]);
+				held += text.length;
+				if (held > MOST) send();
 			},
 			flush,
 		}),

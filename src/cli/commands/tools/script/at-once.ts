@@ -42,12 +42,13 @@ export interface BranchData {
 	readonly words: SharedArrayBuffer;
 }
 
+export type Piece = readonly [end: "stdout" | "stderr", text: string | Uint8Array];
+
 /** What a thread says. */
 export type BranchSaid =
 	| { readonly ready: true }
-	| { readonly end: "stdout" | "stderr"; readonly text: string | Uint8Array }
-	/** what it has printed so far is to go out now: it waits for that */
-	| { readonly flush: number }
+	/** what it has printed since the last time; to go out now if `flush` counts it: then the thread waits for that */
+	| { readonly printed: readonly Piece[]; readonly flush?: number }
 	| { readonly ended: Branch; readonly state: BranchState };
 
 /** How long commands of others wait in a session, ms */
@@ -154,8 +155,7 @@ class Thread {
 		this.ended = new Promise((resolve, reject) => {
 			worker.on("error", reject);
 			worker.on("message", (said: BranchSaid) => {
-				if ("end" in said) io[said.end].write(said.text);
-				else if ("flush" in said) this.#flushed(io, said.flush);
+				if ("printed" in said) this.#print(io, said);
 				else if ("ended" in said) resolve(said);
 				else isReady();
 			});
@@ -172,10 +172,12 @@ class Thread {
 		await this.#worker.terminate();
 	}
 
-	#flushed(io: Io, count: number): void {
+	#print(io: Io, { printed, flush }: Extract<BranchSaid, { printed: unknown }>): void {
+		for (const [end, text] of printed) io[end].write(text);
+		if (flush === undefined) return;
 		io.stdout.flush?.();
 		io.stderr.flush?.();
-		Atomics.store(this.#words, 1, count);
+		Atomics.store(this.#words, 1, flush);
 		Atomics.notify(this.#words, 1);
 	}
 }
