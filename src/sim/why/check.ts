@@ -46,12 +46,12 @@ interface Details {
 	readonly source?: string;
 }
 
-/** A check that has no name yet (""), and no source ("") unless it names its own. */
-type Draft<T extends string> = { -readonly [K in keyof Check<T>]: Check<T>[K] };
+/** A check that has no name yet (""), and no source ("") unless it names its own (`sourced`). */
+type Draft<T extends string> = { -readonly [K in keyof Check<T>]: Check<T>[K] } & { readonly sourced?: boolean };
 
 /** A check: the errno, the text with its `{values}`, and the rule that it enforces. */
 export function check<const T extends string>(errno: number, text: T, rule: string, details: Details = {}): Draft<T> {
-	return { name: "", errno, text, rule, since: details.since, source: details.source ?? "" };
+	return { name: "", errno, text, rule, since: details.since, source: details.source ?? "", sourced: details.source !== undefined };
 }
 
 export function hook(name: string): Hook {
@@ -68,7 +68,8 @@ export function checks<const D extends Record<string, Draft<string> | Hook | Gro
 		let draft = group[key];
 		if (!isDraft(draft)) continue;
 		if (draft.name !== "") {
-			draft = { ...draft };
+			// Another group has it too, and gave it its own source.
+			draft = { ...draft, source: draft.sourced ? draft.source : "" };
 			group[key] = draft;
 		}
 		draft.name = dashed(key);

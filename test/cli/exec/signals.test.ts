@@ -63,7 +63,7 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 		const { child, ended } = await started(
 			`my $f = dev(); fork; if (!fork) { %ENV = (); exec "/usr/bin/perl", "-e", "sleep 1 while 1", "${mark}" } print "ready\\n"; sleep 1 while 1 # ${mark}`,
 		);
-		await setTimeout(200);
+		for (let waited = 0; alive(mark).length <= 2 && waited < 500; waited++) await setTimeout(10);
 		expect(alive(mark).length).toBeGreaterThan(2);
 		child.kill("SIGKILL");
 		expect(await ended).toBe("SIGKILL");
