@@ -1,5 +1,5 @@
 /** The program that runs now, on disk before it does: a panic or a hang leaves it there. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { TRACE_VERSION } from "../trace/index.js";
 import { readPrograms, traceText } from "../trace/tools/index.js";
@@ -28,6 +28,12 @@ export class Running {
 		const file = join(this.#folder, `broken-${name}.jsonl`);
 		renameSync(this.file, file);
 		return { name, file };
+	}
+
+	/** Numbers of the seed's programs that did not come back in earlier runs with this folder. */
+	broken(seed: number): number[] {
+		const pattern = new RegExp(`^broken-${seed}-(\\d+)\\.jsonl$`);
+		return readdirSync(this.#folder).flatMap((name) => pattern.exec(name)?.slice(1).map(Number) ?? []);
 	}
 
 	/** On the disk when it returns. */

@@ -45,6 +45,7 @@ test("the program that runs is on the disk, and a later run names what did not c
 	const left = await next.left();
 	expect(left).toEqual({ name: "4-2", file: join(folder, "broken-4-2.jsonl") });
 	expect(readFileSync(left?.file ?? "", "utf8").split("\n").length).toBe(program.steps.length + 4);
+	expect([next.broken(4), next.broken(5)]).toEqual([[2], []]);
 	next.begin(program);
 	next.end();
 	expect(await new Running(folder).left()).toBeUndefined();

@@ -37,18 +37,21 @@ export function blocksOf({ seed, from, count }: { seed: number; from: number; co
 export interface BlockOptions {
 	readonly fuzzer: Fuzzer;
 	readonly known: readonly KnownDifference[];
+	/** programs that are not run */
+	readonly skip?: ReadonlySet<number>;
 	/** called behind each program */
 	after(number: number, result: ProgramResult): void;
 	/** whether the time is up */
 	over(): boolean;
 }
 
-export async function runBlock({ from, to }: Block, { fuzzer, known, after, over }: BlockOptions): Promise<BlockResult> {
+export async function runBlock({ from, to }: Block, { fuzzer, known, skip, after, over }: BlockOptions): Promise<BlockResult> {
 	let [programs, calls, fresh, repeated] = [0, 0, 0, 0];
 	const findings: Finding[] = [];
 	const first: string[] = [];
 	const counts: Record<number, number> = {};
 	for (let number = from; number < to && !over(); number++) {
+		if (skip?.has(number)) continue;
 		const result = await fuzzer.run(number);
 		programs++;
 		calls += result.program.steps.length;

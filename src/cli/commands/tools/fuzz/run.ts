@@ -72,6 +72,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	});
 	const bar = progress(io.stderr);
 	const start = performance.now();
+	const skip = new Set<number>();
 	const over = () => time !== undefined && performance.now() - start >= time;
 	const blocks = blocksOf({ seed, from, count: Math.min(count, MOST) });
 	const cases = await casesOf(inv, {
@@ -86,6 +87,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 			runBlock(blocks[at], {
 				fuzzer,
 				known,
+				skip,
 				over,
 				after(number, result) {
 					corpus?.take(result.program, result.covered ? [`reached by ${seed}-${number}`] : []);
@@ -99,6 +101,8 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const broken = await running?.left();
 	if (broken !== undefined)
 		io.stderr.write(`${err.bad("failed")}  program ${broken.name} did not come back in an earlier run: it is in ${broken.file}\n`);
+	// Run again, it would bring the kernel down again, and the block would never end.
+	if (options.resume !== undefined) for (const number of running?.broken(seed) ?? []) skip.add(number);
 	let done = 0;
 	for await (const result of cases.results()) {
 		tally.add(cases.positions[done++], result);
@@ -108,7 +112,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	watch?.end();
 	running?.end();
 	const { note } = cases;
-	const exit = tally.findings.length > 0 || broken !== undefined ? exitCode.failed : exitCode.done;
+	const exit = tally.findings.length > 0 || broken !== undefined || skip.size > 0 ? exitCode.failed : exitCode.done;
 	// Without --programs the cases are as many as there was time for.
 	const shard = note && { shard: time === undefined ? { ...note, unreduced: tally.unreduced } : { shard: note.shard } };
 	if (reporter) {
