@@ -223,7 +223,7 @@ describe("on the real kernel", () => {
 				"stdin: A file.",
 				"  2 orders: 1 allowed outcome; 20 rounds in 0 s",
 				"   1  0  a.1 ENOENT; b.1 ok ret=4 data=00000000",
-				"   2 20  a.1 ok; b.1 ok ret=4 data=00000000  <- NOT EXPLAINED by any order",
+				"   2 20  a.1 ok; b.1 ok ret=4 data=00000000  <- NOT EXPLAINED by any order, first in round 1",
 				"  outcome 2 is not explained by any order of the calls (20 rounds)",
 				"",
 			),
@@ -231,8 +231,8 @@ describe("on the real kernel", () => {
 		const [document] = documents(ran("--json"));
 		expect(document).toMatchObject({ failed: true, problems: ["outcome 2 is not explained by any order of the calls (20 rounds)"] });
 		expect(document.outcomes).toMatchObject([
-			{ explained: true, rounds: 0 },
-			{ explained: false, order: null, rounds: 20 },
+			{ explained: true, rounds: 0, firstRound: null },
+			{ explained: false, order: null, rounds: 20, firstRound: 1 },
 		]);
 	});
 

@@ -23,7 +23,7 @@ export function documentOf(test: LitmusTest, { kernel, which }: { kernel: string
 		seconds: seen === undefined ? null : Number(seen.seconds.toFixed(6)),
 		log: seen?.log ?? [],
 		logUnread: seen?.noLog ?? null,
-		outcomes: rowsOf(ran).map(({ outcome, explained, order, held, orders, rounds, broken }) => ({
+		outcomes: rowsOf(ran).map(({ outcome, explained, order, held, orders, rounds, first, broken }) => ({
 			answers: outcome.entries.map(({ label, text, errno, fields }) => ({
 				line: label,
 				text,
@@ -35,6 +35,7 @@ export function documentOf(test: LitmusTest, { kernel, which }: { kernel: string
 			held: held ?? [],
 			orders,
 			rounds: rounds ?? null,
+			firstRound: first ?? null,
 			broken: broken.map(({ line, source }) => ({ line, source })),
 		})),
 	};

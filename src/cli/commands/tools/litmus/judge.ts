@@ -56,6 +56,8 @@ export interface Row {
 	readonly orders: number;
 	/** on the real kernel; 0: allowed and never seen */
 	readonly rounds?: number;
+	/** of one that is not explained: the first round that gave it, from 1 */
+	readonly first?: number;
 	/** what the test says of it */
 	readonly broken: readonly Verdict[];
 }
@@ -70,11 +72,12 @@ export function rowsOf({ exploration, seen, verdicts }: Ran): Row[] {
 		return { outcome, explained: "yes", order, orders, rounds, broken: broken(verdicts, outcome) };
 	});
 	const others = [...counts.values()].map(
-		({ outcome, explained, order, held, rounds }): Row => ({
+		({ outcome, explained, order, held, rounds, first }): Row => ({
 			outcome,
 			explained,
 			order,
 			held,
+			first,
 			orders: 0,
 			rounds,
 			broken: broken(verdicts, outcome),

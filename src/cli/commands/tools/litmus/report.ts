@@ -99,11 +99,15 @@ export function testLines(ran: Ran): string[] {
 	return [head, ...rows.map((row, at) => rowText(row, at, width))];
 }
 
-function rowText({ outcome, rounds, explained, held, broken }: Row, at: number, width: number): string {
+function rowText({ outcome, rounds, explained, held, first, broken }: Row, at: number, width: number): string {
 	const entries = outcome.entries.map(({ label, text: answer }) => `${label} ${answer}`).join("; ");
 	const count = rounds === undefined ? "" : `${`${rounds}`.padStart(width)} `;
 	const notes = [
-		...(explained === "no" ? ["NOT EXPLAINED by any order"] : explained === "unknown" ? ["no order found in the time given"] : []),
+		...(explained === "no"
+			? [`NOT EXPLAINED by any order${first === undefined ? "" : `, first in round ${first}`}`]
+			: explained === "unknown"
+				? ["no order found in the time given"]
+				: []),
 		...(held !== undefined && held.length > 0 ? [`${held.join(", ")}: refused while another call was at work`] : []),
 		...broken.map(({ source }) => `broken: ${source}`),
 	];
