@@ -5,7 +5,7 @@ import type { Reasons } from "../why/reasons.js";
 import { lengthChecks, mappingChecks, unmappingChecks } from "./checks.js";
 import { IntervalCounter } from "./interval-counter.js";
 import { type MemoryObject, PAGE_SIZE } from "./memory-object.js";
-import { cutsHuge, firstMissing, hugePages, isMissing, type Server } from "./missing.js";
+import { cutsHuge, firstMissing, hugePages, isMissing, type Server, thereRun } from "./missing.js";
 import { type Extent, pageOf, type UserMemory } from "./user-memory.js";
 
 /** What x86 can read: it has no memory that can be written only. */
@@ -260,15 +260,10 @@ export class AddressSpace implements UserMemory {
 			if (vma === undefined || !(vma.prot & READABLE)) return -EFAULT;
 			const objectPage = vma.objectPage + (page - vma.start);
 			if (objectPage >= vma.object.pages) return -EFAULT;
-			if (vma.server !== undefined && isMissing(vma, objectPage)) return this.#wait(page);
+			const there = thereRun(vma, objectPage, vma.end - page);
+			if (there === 0) return this.#wait(page);
 			const next = vma.object.nextTouched(objectPage);
-			// Where pages are served, each is looked at.
-			const skip = Math.min(
-				next - objectPage,
-				vma.end - page,
-				vma.object.pages - objectPage,
-				vma.server === undefined ? Number.POSITIVE_INFINITY : 1,
-			);
+			const skip = Math.min(next - objectPage, there, vma.object.pages - objectPage);
 			if (skip > 0) {
 				at += skip * PAGE_SIZE - offset;
 				page += skip;
@@ -325,13 +320,10 @@ export class AddressSpace implements UserMemory {
 			// To be pinned for reading, a page of write-only memory must be there already.
 			const readable = (vma.prot & PROT_READ) !== 0;
 			if (!write && !readable && !isPresent(vma, first)) break;
-			const room = (readable || write) && vma.server === undefined ? Math.min(end, vma.end) - at : 1;
+			const room = readable || write ? thereRun(vma, first, Math.min(end, vma.end) - at) : 1;
+			if (room === 0) this.#wait(at);
 			const exists = Math.min(room, vma.object.pages - first);
 			if (exists <= 0) break;
-			if (vma.server !== undefined && isMissing(vma, first)) {
-				this.#wait(at);
-				break;
-			}
 			if (!readable && write) makePresent(vma, first, exists);
 			const before = found.at(-1);
 			if (vma.server !== undefined && before?.object === vma.object && before.page + before.count === first)

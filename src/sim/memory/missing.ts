@@ -15,8 +15,21 @@ export function isMissing({ server, object, present }: Vma, page: number): boole
 /** The first page of [from, to), which are addresses in pages, that has to be served. */
 export function firstMissing(vma: Vma, from: number, to: number): number | undefined {
 	if (vma.server === undefined) return undefined;
-	for (let page = from; page < to; page++) if (isMissing(vma, vma.objectPage + (page - vma.start))) return page;
+	for (let page = from; page < to; ) {
+		const run = thereRun(vma, vma.objectPage + (page - vma.start), to - page);
+		if (run === 0) return page;
+		page += run;
+	}
 	return undefined;
+}
+
+/** How many of the object's pages from `page` are surely there, at most `count`: 0 if that one is missing. */
+export function thereRun(vma: Vma, page: number, count: number): number {
+	const { server, present } = vma;
+	if (server === undefined) return count;
+	const noted = present?.at(page) ?? 0;
+	if (present !== undefined && noted > 0) return present.firstOther(page, page + count, noted) - page;
+	return isMissing(vma, page) ? 0 : 1;
 }
 
 /** How many of the object's pages from `page` are missing before the first that is there; at most `count`. */
