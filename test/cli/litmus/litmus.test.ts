@@ -1,8 +1,9 @@
 /** `iommuctl litmus`, and the tests in scripts/litmus. */
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { documents, iommuctl, iommuctlProcess, root } from "../cli.js";
+import { documents, iommuctl, iommuctlProcess, root, temporaryFolder } from "../cli.js";
 
 const litmus = (args: readonly string[], input = "") => iommuctl(["litmus", "--kernel", "sim", ...args], { input });
 
@@ -277,5 +278,22 @@ describe("on the real kernel", () => {
 		const ran = iommuctlProcess(["litmus", "-", "--kernel", "real", "--rounds", "5"], { input: text(...lines) });
 		expect(ran.status).toBe(1);
 		expect(ran.stdout).toContain("round 1: line 2 of the setup answers ENOENT");
+	});
+});
+
+describe("on this machine's kernel", () => {
+	const folder = temporaryFolder();
+	it("one test after another is raced by the same threads", { timeout: 40_000 }, () => {
+		for (const name of ["a", "b"])
+			writeFileSync(
+				join(folder, `${name}.iommu`),
+				"setup {\n f = mem memfd 4k\n}\nthread a {\n file read $f 4\n}\nthread b {\n file read $f 4\n}\n",
+			);
+		// A race that hangs would take this process with it.
+		const ran = spawnSync(process.execPath, [join(root, "bin/iommuctl.js"), "litmus", "--kernel", "real", "--rounds", "20", folder], {
+			encoding: "utf8",
+			timeout: 30_000,
+		});
+		expect(ran.stdout).toContain("\n2 tests: 2 ok\n");
 	});
 });

@@ -55,12 +55,16 @@ export class Team {
 		}
 		const first = this.#worker(0);
 		let sofar: { outcomes: readonly Counted[]; rounds: number } = { outcomes: [], rounds: 0 };
+		let heard: ((said: Said) => void) | undefined;
+		let failed: ((error: unknown) => void) | undefined;
 		const led = new Promise<Led>((resolve, reject) => {
-			first.on("message", (said: Said) => {
+			heard = (said) => {
 				if ("led" in said) resolve(said.led);
 				else sofar = said.sofar;
-			});
-			first.on("error", reject);
+			};
+			failed = reject;
+			first.on("message", heard);
+			first.on("error", failed);
 		});
 		const own = { ...options, crowded, ...(leader >= 0 && { thread: leader }) };
 		first.postMessage({ role: "lead", test, options: own, mark, ...at(Math.max(leader, 0)) } satisfies LeaderData);
@@ -74,7 +78,9 @@ export class Team {
 			if (!raced.hanging) closeSync(fd);
 			return raced;
 		} finally {
-			first.removeAllListeners();
+			// Only these: Node listens to its workers too.
+			if (heard) first.off("message", heard);
+			if (failed) first.off("error", failed);
 		}
 	}
 
