@@ -15,6 +15,7 @@ export const SECCOMP_RET_USER_NOTIF = 0x7fc00000;
 const IOCTL_TYPE = 0x3b;
 /** F_DUPFD and F_DUPFD_CLOEXEC */
 const DUPS = [0, 1030];
+const MADV_DONTNEED = 4;
 const MAP_FIXED = 0x10;
 const MAP_FIXED_NOREPLACE = 0x100000;
 
@@ -30,7 +31,7 @@ export interface FilterOptions {
 	readonly onFiles: readonly SyscallName[];
 	/** the same where either of the first two arguments is one */
 	readonly onEither: readonly SyscallName[];
-	/** MAP_FIXED, which may unmap other memory, stops too */
+	/** MAP_FIXED, which may unmap other memory, stops too, and MADV_DONTNEED, which drops pages */
 	readonly fixedMappings: boolean;
 	/** pread and its relatives, which also stop on any descriptor at an offset that only VFIO's regions have; so does mmap */
 	readonly farOffsets?: readonly SyscallName[];
@@ -148,6 +149,14 @@ export function buildFilter(arch: Arch, options: FilterOptions): Uint8Array {
 		if (options.farOffsets !== undefined) stopIfFar(5);
 		allow();
 	});
+	if (options.fixedMappings)
+		on("madvise", () => {
+			emit(LD_W_ABS, argument(2));
+			emit(JEQ, MADV_DONTNEED, undefined, "keptPages");
+			stop();
+			labels.set("keptPages", program.length);
+			allow();
+		});
 	for (const name of options.onFiles)
 		on(name, () => {
 			stopIfOurs(0);

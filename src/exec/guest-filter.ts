@@ -13,6 +13,7 @@ const ALWAYS: readonly SyscallName[] = [
 	"execve",
 	"execveat",
 	"close_range",
+	"exit_group",
 	...STAT_CALLS,
 ];
 

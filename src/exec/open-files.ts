@@ -4,6 +4,7 @@ import { SimFile } from "../sim/index.js";
 import { EPOLLIN, type Epoll } from "./epoll.js";
 import { inodeKey, keyOf } from "./inode-key.js";
 import { AT, type Native } from "./native.js";
+import { findDescriptor, type Place } from "./places.js";
 import { QueueFiles, type QueueSocket } from "./queue-files.js";
 
 const O_RDWR = 2;
@@ -27,12 +28,6 @@ export interface OpenFile {
 	readonly socket?: QueueSocket;
 	/** programs have mapped pages of it, which are in what stands for it */
 	mapped?: boolean;
-}
-
-/** A process's descriptor. */
-export interface Place {
-	readonly pid: number;
-	readonly fd: number;
 }
 
 /** What happens to files without a call that stops. */
@@ -89,6 +84,11 @@ export class OpenFiles {
 		if (this.#byKey.size === 0) return undefined;
 		const stat = statSync(`/proc/${tid}/fd/${fd}`, { throwIfNoEntry: false });
 		return stat && this.#byKey.get(inodeKey(stat.dev, stat.ino));
+	}
+
+	/** Whether a process besides this one has a simulated file. */
+	openElsewhere(than: number): boolean {
+		return findDescriptor((key, { pid }) => pid !== than && this.#byKey.has(key)) !== undefined;
 	}
 
 	/**

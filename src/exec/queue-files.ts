@@ -1,12 +1,12 @@
 /** Files of fault and event queues in programs: socket ends that can be polled, read and written by any descriptor. */
-import { closeSync, readdirSync, statSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { EMFILE } from "../kernel/errno.js";
 import type { SimFile } from "../sim/index.js";
-import { descendantPids } from "./descendants.js";
 import { EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, type Epoll } from "./epoll.js";
-import { inodeKey, keyOf } from "./inode-key.js";
+import { keyOf } from "./inode-key.js";
 import { AT, DATA_ROOM, type Native } from "./native.js";
-import type { FileEvents, OpenFile, Place } from "./open-files.js";
+import type { FileEvents, OpenFile } from "./open-files.js";
+import { findDescriptor, type Place } from "./places.js";
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
@@ -172,7 +172,7 @@ export class QueueFiles {
 	#borrow({ socket, key }: QueueFile): number | undefined {
 		const fetched = socket.place && this.#fetch(socket.place, key);
 		if (fetched !== undefined) return fetched;
-		socket.place = this.#find(key);
+		socket.place = findDescriptor((each) => each === key);
 		return socket.place && this.#fetch(socket.place, key);
 	}
 
@@ -185,21 +185,6 @@ export class QueueFiles {
 		if (own < 0) return undefined;
 		if (keyOf(own) === key) return own;
 		closeSync(own);
-		return undefined;
-	}
-
-	#find(key: string): Place | undefined {
-		for (const pid of descendantPids()) {
-			const folder = `/proc/${pid}/fd`;
-			try {
-				for (const name of readdirSync(folder)) {
-					const stat = statSync(`${folder}/${name}`, { throwIfNoEntry: false });
-					if (stat !== undefined && inodeKey(stat.dev, stat.ino) === key) return { pid, fd: Number(name) };
-				}
-			} catch {
-				// It has ended meanwhile.
-			}
-		}
 		return undefined;
 	}
 

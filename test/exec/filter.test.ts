@@ -76,6 +76,9 @@ describe.each(ARCHES)("the filter on $name", (arch) => {
 		expect(stops("mmap", 0x1000, 0x1000, 3, 0x22, -1, 0)).toBe(false);
 		// MAP_FIXED_NOREPLACE
 		expect(stops("mmap", 0x1000, 0x1000, 3, 0x100032, -1, 0)).toBe(false);
+		// MADV_DONTNEED drops pages, MADV_WILLNEED does not.
+		expect(stops("madvise", 0x1000, 0x1000, 4)).toBe(true);
+		expect(stops("madvise", 0x1000, 0x1000, 3)).toBe(false);
 	});
 
 	test("offsets of VFIO's regions stop on any descriptor, if that is asked for; others and -1 do not", () => {
@@ -106,7 +109,7 @@ describe.each(ARCHES)("the filter on $name", (arch) => {
 		if (arch.foreignFrom !== undefined) expect(filtered(filter, arch.audit, nr + arch.foreignFrom, [])).toBe(SECCOMP_RET_ALLOW);
 		fc.assert(
 			fc.property(fc.nat({ max: 500 }), (number) => {
-				const named = ["openat", "munmap", "read", "close", "dup3", "ioctl", "mmap", "fcntl"] as const;
+				const named = ["openat", "munmap", "read", "close", "dup3", "ioctl", "mmap", "fcntl", "madvise"] as const;
 				if (named.some((name) => arch.numbers.get(name) === number)) return;
 				expect(filtered(filter, arch.audit, number, Array(6).fill(600n))).toBe(SECCOMP_RET_ALLOW);
 			}),

@@ -53,6 +53,17 @@ export function memoryCalls({ processes, guest, files, regions, executing }: Ser
 				guest.current = undefined;
 			}
 		},
+		madvise({ args: [from, length], tid }) {
+			processes.known(tid)?.knownImage?.dropping(from, from + length);
+			return undefined;
+		},
+		exit_group({ tid }) {
+			const process = processes.known(tid);
+			const image = process?.knownImage;
+			// Where nobody else has a file, what is pinned is unpinned by the end of the process.
+			if (process !== undefined && image?.pinned && files.openElsewhere(process.pid)) image.ending();
+			return undefined;
+		},
 		execve: execute,
 		execveat: (notification) => execute({ ...notification, args: notification.args.slice(1) }),
 	};

@@ -111,12 +111,25 @@ export class Image implements UserMemory {
 		this.#locked.unlock(this.#user ?? 0, pages);
 	}
 
-	/** [from, to) (bytes) is about to be unmapped: what is pinned there is kept. */
-	unmapping(from: bigint, to: bigint): void {
+	/** The private pages of [from, to) (bytes) are about to be dropped, and others come in their place: what is pinned there is kept. */
+	dropping(from: bigint, to: bigint): void {
 		const first = pageOf(from);
 		const end = pageOf(to + 0xfffn);
 		for (const [start, chunk] of this.#chunks)
 			if (start < end && start + CHUNK > first) chunk.unmapping(Math.max(first - start, 0), Math.min(end - start, CHUNK));
+	}
+
+	/** Whether private pages of it are pinned. */
+	get pinned(): boolean {
+		for (const chunk of this.#chunks.values()) if (!chunk.pins.empty) return true;
+		return false;
+	}
+
+	/** [from, to) (bytes) is about to be unmapped: what is pinned there is kept. */
+	unmapping(from: bigint, to: bigint): void {
+		const first = pageOf(from);
+		const end = pageOf(to + 0xfffn);
+		this.dropping(from, to);
 		this.#shared.unmapping(this.bytes, first, end);
 		this.witness?.unmapping(first, end);
 	}

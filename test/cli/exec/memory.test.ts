@@ -139,4 +139,25 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 		const limited = ["--", "sh", "-c", 'ulimit -l 64; exec perl "$@"', "sh", ...words];
 		expect(iommuctlProcess(["exec", "--machine", "vtd", ...limited])).toMatchObject({ stdout: "00\n0 11 -12, then 1\n", stderr: "" });
 	});
+
+	test("pinned private pages stay what they were when the program drops them or ends", () => {
+		const { stdout, stderr } = exec(
+			`use POSIX (); my $madvise = (POSIX::uname())[4] eq "x86_64" ? 28 : 233;
+			my $file = dev(); my $ioas = ioas($file);
+			sub test { my ($op, $id, $rest) = @_; my $arg = pack("LLLL a64", 80, $op, $id, 0, $rest); my $ret = call($file, 0xa0, $arg); return ($ret, substr $arg, 16) }
+			my ($stdev, $hwpt) = unpack "LL", (test(2, $ioas, ""))[1]; my $access = unpack "l", (test(5, $ioas, pack("LL", 0, 0)))[1];
+			sub page { return (addr($_[0]) + 4095) & ~4095 }
+			my $dropped = "d" x 16384; my $start = page($dropped); my $iova = map_at($file, $ioas, $start, 4096);
+			sub same { return (test(3, $hwpt, pack("QQQ", $iova, 4096, $start)))[0] }
+			print "same ", same(), "\\n"; syscall($madvise, $start, 4096, 4); substr($dropped, 8192, 1) = "x"; print "others now ", same(), "\\n";
+			pipe(my $from, my $to); my $pid = fork;
+			if (!$pid) { my $kept = "k" x 16384; syswrite $to, pack("Q", map_at($file, $ioas, page($kept), 4096)); POSIX::_exit(0) }
+			waitpid $pid, 0; sysread $from, my $there, 8;
+			my $read = "\\0" x 8; print "ended ", (test(8, $access, pack("QQQL", unpack("Q", $there), 4, addr($read), 0)))[0], " ", substr($read, 0, 4), "\\n";`,
+			"--machine",
+			"selftest",
+		);
+		expect(stderr).toBe("");
+		expect(stdout).toBe("same 0\nothers now -22\nended 0 kkkk\n");
+	});
 });
