@@ -22,6 +22,8 @@ interface Extent {
 	readonly end: number;
 	readonly prot: string;
 	readonly file?: { readonly name: string; readonly page: number };
+	/** bytes of its pages, if they are huge and of no file */
+	readonly pageSize?: number;
 	/** a device gets at it */
 	kept?: boolean;
 }
@@ -88,17 +90,18 @@ export class TraceMemory {
 			const start = Math.min(range.end, Math.max(page, mapping?.start ?? range.end));
 			steps.push(...this.#drop(page, start));
 			if (mapping === undefined || start === range.end) break;
-			const end = Math.min(mapping.end, range.end);
+			// Private huge pages are only there as a whole.
+			const huge = mapping.shared || mapping.pageSize <= PAGE_SIZE ? undefined : mapping.pageSize / PAGE_SIZE;
+			const end = huge === undefined ? Math.min(mapping.end, range.end) : Math.ceil(Math.min(mapping.end, range.end) / huge) * huge;
 			const prot = `${mapping.readable ? "r" : ""}${mapping.writable ? "w" : ""}` || "none";
 			let file: Extent["file"];
-			// Private huge pages become a file, too: only files have a page size in a trace.
-			if (mapping.file !== undefined && (mapping.shared || mapping.pageSize > PAGE_SIZE)) {
-				const key = mapping.shared ? mapping.file.key : `${mapping.file.key} private`;
-				const made = this.#memfd(key, () => this.#length(mapping), mapping.pageSize);
+			if (mapping.shared && mapping.file !== undefined) {
+				const made = this.#memfd(mapping.file.key, () => this.#length(mapping), mapping.pageSize);
 				steps.push(...made.steps);
 				file = { name: made.name, page: mapping.file.page + start - mapping.start };
 			}
-			steps.push(...this.#place({ start, end, prot, file }));
+			const first = huge === undefined ? start : Math.floor(start / huge) * huge;
+			steps.push(...this.#place({ start: first, end, prot, file, ...(huge !== undefined && { pageSize: mapping.pageSize }) }));
 			page = end;
 		}
 		return steps;
@@ -204,7 +207,7 @@ export class TraceMemory {
 		const steps: Step[] = [];
 		for (const extent of [...this.#extents]) {
 			if (extent.end <= wanted.start || extent.start >= wanted.end) continue;
-			const same = extent.prot === wanted.prot && sameFile(extent, wanted.start, wanted.file);
+			const same = extent.prot === wanted.prot && extent.pageSize === wanted.pageSize && sameFile(extent, wanted.start, wanted.file);
 			if (!same) steps.push(...this.#drop(Math.max(extent.start, wanted.start), Math.min(extent.end, wanted.end)));
 		}
 		const there = this.#extents.filter(({ start, end }) => end > wanted.start && start < wanted.end);
@@ -214,7 +217,8 @@ export class TraceMemory {
 				const file = wanted.file && { ...wanted.file, page: wanted.file.page + from - wanted.start };
 				this.#insert({ ...wanted, start: from, end: start, file });
 				const of = file && { memfd: file.name, offset: address(file.page) };
-				steps.push({ op: "mmap", addr: address(from), length: (start - from) * PAGE_SIZE, prot: wanted.prot, ...of });
+				const huge = wanted.pageSize !== undefined && { page_size: wanted.pageSize };
+				steps.push({ op: "mmap", addr: address(from), length: (start - from) * PAGE_SIZE, prot: wanted.prot, ...of, ...huge });
 			}
 			from = Math.max(from, end);
 		}
