@@ -140,7 +140,7 @@ export class Context {
 		const kernel = handle.kernel.fork(name);
 		const made = new Context(this.#choice, undefined, this.#simChoice, undefined, {
 			parent: this,
-			fork: { ...handle, kernel, unrecorded: undefined },
+			fork: { ...handle, kernel, unrecorded: undefined, program: undefined },
 			fd,
 		});
 		return made;

@@ -225,6 +225,12 @@ describe("on the real kernel", () => {
 	const real = (lines: readonly string[], ...args: string[]) =>
 		iommuctlProcess(["run", "-", "--kernel", "real", ...args], { input: lines.join("\n") });
 
+	test("in a process they take turns too", () => {
+		const ran = real(["m = mem alloc 4k", "process p { parallel { mem write $m 11 } { x = mem alloc 4k }", "mem read $x 1 }"]);
+		expect(ran.stderr).toBe("kernel: real\nnote: the blocks take turns: a `process` makes one call after another\n");
+		expect(ran.status).toBe(0);
+	});
+
 	test("a process has the same open files and a copy of the memory; shared memory is shared", () => {
 		const ran = real([
 			"m = mem alloc 8k",

@@ -54,8 +54,8 @@ class Baton {
 
 /** Why the blocks of `parallel` take turns on a real kernel, where they could run at once; undefined: they do. */
 export function whyInTurns({ program, kernel }: KernelHandle, { attempt }: Pick<RunOptions, "attempt">): string | undefined {
-	if (program === undefined) return "their calls are another process's";
-	if (attempt !== undefined) return "one line after another is made to fail";
+	if (program === undefined) return "a `process` makes one call after another";
+	if (attempt !== undefined) return "fail-nth makes one line after another fail";
 	return program.plain === kernel ? undefined : "--record, --inject and --why follow calls one after another";
 }
 
