@@ -1,4 +1,5 @@
 /** Exports a program of a trace as a script for `iommuctl run`. */
+import { UFFDIO_REGISTER_MODE_MISSING } from "../../../structs/index.js";
 import { recordedRet } from "../answer.js";
 import { errnoName } from "../errno-names.js";
 import { NO_FILE_NAME } from "../files.js";
@@ -62,7 +63,7 @@ class ScriptWriter {
 			case "open":
 				return step.fd === undefined ? [`${expected(step)}file open ${step.path}`] : this.#made(step.fd, `file open ${step.path}`);
 			case "memfd":
-				return step.page_size === undefined ? this.#made(step.fd, `mem memfd ${step.length}`) : undefined;
+				return this.#made(step.fd, `mem memfd ${step.length}${step.page_size === undefined ? "" : ` --huge ${step.page_size}`}`);
 			case "eventfd":
 				return this.#made(step.fd, `file eventfd ${step.count}`);
 			case "close": {
@@ -72,8 +73,18 @@ class ScriptWriter {
 			}
 			case "mmap": {
 				const of = step.memfd === undefined ? "" : ` --memfd ${this.#file(step.memfd)} --offset ${step.offset ?? 0}`;
-				return [`mem alloc ${step.length} --at ${step.addr} --prot ${step.prot}${of}`];
+				const pages = `${step.page_size === undefined ? "" : ` --huge ${step.page_size}`}${step.populate ? " --populate" : ""}`;
+				return [`mem alloc ${step.length} --at ${step.addr} --prot ${step.prot}${of}${pages}`];
 			}
+			case "seal": {
+				const names = sealNames(step.seals);
+				return names === undefined ? undefined : [`${expected(step)}mem seal ${this.#file(step.fd)} ${names}`];
+			}
+			case "truncate":
+				return [`${expected(step)}mem truncate ${this.#file(step.fd)} ${step.length}`];
+			case "userfaultfd":
+				// The line that registers memory makes it.
+				return [];
 			case "munmap":
 				return [`mem free ${step.addr} ${step.length}`];
 			case "mprotect":
@@ -103,6 +114,7 @@ class ScriptWriter {
 
 	#ioctl(step: IoctlStep): string[] | undefined {
 		if (step.ret_fd !== undefined || step.fail_nth !== undefined) return undefined;
+		if (step.request.startsWith("UFFDIO_")) return this.#userfault(step);
 		const on = `--on-fd ${this.#file(step.fd)}`;
 		if (step.arg === undefined) {
 			const given = step.arg_addr === undefined ? `--arg-value ${step.arg_value ?? 0}` : `--arg-addr ${step.arg_addr}`;
@@ -125,6 +137,22 @@ class ScriptWriter {
 		return [line, ...checks.map(({ field, value }) => `check $${kept}.${last(field.path)} == ${number(value)}`)];
 	}
 
+	/** A userfaultfd's calls: `mem userfault` makes the first two, `mem serve` the others. */
+	#userfault(step: IoctlStep): string[] | undefined {
+		const whole = step.arg === undefined ? undefined : wholeStruct(step, step.arg);
+		if (whole === undefined) return undefined;
+		const { start, dst, src, len, mode } = whole.values as Readonly<Record<string, bigint | undefined>>;
+		if (step.request === "UFFDIO_API") return step.ret < 0 ? undefined : [];
+		if (step.request === "UFFDIO_REGISTER" && mode === UFFDIO_REGISTER_MODE_MISSING && !this.#files.has(step.fd)) {
+			const line = `mem userfault ${number(start)} ${number(len)}`;
+			return step.ret < 0 ? [`${expected(step)}${line}`] : this.#made(step.fd, line);
+		}
+		if (mode !== 0n) return undefined;
+		if (step.request === "UFFDIO_ZEROPAGE") return [`${expected(step)}mem serve ${this.#file(step.fd)} ${number(start)} ${number(len)}`];
+		if (step.request !== "UFFDIO_COPY") return undefined;
+		return [`${expected(step)}mem serve ${this.#file(step.fd)} ${number(dst)} ${number(len)} --from ${number(src)}`];
+	}
+
 	/** `ioas_id=$call1.out_ioas_id`; nothing for a zero, or the struct's own size. */
 	#field(step: IoctlStep, leaf: Leaf, fds: ReadonlyMap<number, string>, size: number): string[] {
 		const { field, value } = leaf;
@@ -132,6 +160,14 @@ class ScriptWriter {
 		if (own === "0" || (field.role === "size" && own === String(size))) return [];
 		return [`${field.path}=${own}`];
 	}
+}
+
+const SEALS = ["seal", "shrink", "grow", "write", "future-write", "exec"];
+
+/** The names of seals; undefined where one has no name. */
+function sealNames(seals: number): string | undefined {
+	if (seals === 0 || seals >> SEALS.length !== 0) return undefined;
+	return SEALS.filter((_, bit) => (seals >> bit) & 1).join(",");
 }
 
 const last = (path: string): string => path.slice(path.lastIndexOf(".") + 1);

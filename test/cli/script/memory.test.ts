@@ -47,6 +47,11 @@ test("runs, is recorded and replayed, and is a C program that holds on this mach
 	// It needs no /dev/iommu, which is opened all the same.
 	const c = iommuctl(["trace", "export", "--c", trace]).stdout.replaceAll('"/dev/iommu"', '"/dev/null"');
 	expect(c).toContain("syscall(SYS_userfaultfd, O_NONBLOCK | O_CLOEXEC)");
+	// As a script again, with the same answers.
+	const again = iommuctl(["trace", "export", "--script", trace]);
+	expect(again.stderr).toBe("");
+	expect(again.stdout).toContain("mem seal $memfd1 shrink,future-write\n");
+	expect(iommuctl(["run", "--kernel", "sim", "-"], { input: again.stdout })).toMatchObject({ status: 0 });
 	if (compiler === undefined) return;
 	const [source, program] = [join(folder, "memory.c"), join(folder, "memory")];
 	writeFileSync(source, c);

@@ -112,14 +112,19 @@ async function serve(inv: Invocation): Promise<Outcome> {
 	const fd = parseFd(inv.args[0], "FD");
 	const start = parseNumber(inv.args[1], "ADDRESS");
 	const length = parseLength(inv.args[2] ?? "4k", "LENGTH");
+	const from = inv.options.from === undefined ? undefined : parseNumber(inv.options.from as string, "--from");
 	const bytes = await bytesGiven(inv, length);
+	if (from !== undefined && bytes !== undefined)
+		throw new UsageError("--from and an option for bytes both give contents", "give one of them");
 	if (bytes !== undefined && bytes.length > length)
 		throw new UsageError(`${bytes.length} bytes do not fit into ${sizeText(BigInt(length))}`, "give a longer LENGTH, in whole pages");
 	await announce(inv);
 	const kernel = await paging(inv);
 	const len = BigInt(length);
+	const zeroes = bytes === undefined && from === undefined;
 	let ret: Ret;
-	if (bytes === undefined) ret = call<typeof uffdio_zeropage>(kernel, fd, userfaultCalls.UFFDIO_ZEROPAGE, { start, len });
+	if (from !== undefined) ret = call<typeof uffdio_copy>(kernel, fd, userfaultCalls.UFFDIO_COPY, { dst: start, src: from, len });
+	else if (bytes === undefined) ret = call<typeof uffdio_zeropage>(kernel, fd, userfaultCalls.UFFDIO_ZEROPAGE, { start, len });
 	else {
 		const scratch = await inv.context.scratch();
 		const whole = new Uint8Array(length);
@@ -130,9 +135,9 @@ async function serve(inv: Invocation): Promise<Outcome> {
 	}
 	return await showIo(inv, {
 		command: "mem serve",
-		call: bytes === undefined ? "UFFDIO_ZEROPAGE" : "UFFDIO_COPY",
+		call: zeroes ? "UFFDIO_ZEROPAGE" : "UFFDIO_COPY",
 		...plain(ret),
-		headline: `${sizeText(len)} at ${hex(start)} served${bytes === undefined ? ", zeroes" : ""}`,
+		headline: `${sizeText(len)} at ${hex(start)} served${zeroes ? ", zeroes" : ""}`,
 	});
 }
 
@@ -188,7 +193,7 @@ export const pagingCommands: readonly CommandSpec[] = [
 			{ name: "ADDRESS", doc: "of the first page" },
 			{ name: "LENGTH", doc: "bytes, whole pages (4k)", optional: true },
 		],
-		options: () => bytesOptions,
+		options: () => [...bytesOptions, { flags: "--from <address>", doc: "the contents of other memory of the program", group: "Bytes:" }],
 		groups: ["kernel", "expect"],
 		examples: [
 			["mem serve $fault $memory", "a page of zeroes"],
