@@ -21,6 +21,10 @@ const LONGEST_STRUCT = 4096;
 const GET_REGION_INFO = 0x3b6c;
 const REGION_OFFSET = vfio_region_info.offsets.offset;
 
+/** VFIO_DEVICE_IOEVENTFD, and where its struct has the offset */
+const IOEVENTFD = 0x3b74;
+const IOEVENTFD_OFFSET = 8;
+
 type Io = (open: OpenFile, kernel: Kernel, buffer: UserRange, offset: bigint) => number;
 
 export function ioCalls(served: Served): Handlers {
@@ -59,11 +63,13 @@ export function ioCalls(served: Served): Handlers {
 	};
 
 	const ioctl = (open: OpenFile, kernel: Kernel, request: number, arg: bigint): number => {
-		const struct = numbers === undefined ? undefined : structAt(arg);
+		const struct = numbers === undefined && request !== IOEVENTFD ? undefined : structAt(arg);
 		if (struct === undefined) return kernel.ioctl(open.number, request, arg);
 		const before = Buffer.from(struct);
 		const putBack = numbers?.replace(guest.process, kernel, request, struct);
+		const told = request === IOEVENTFD ? withOwnOffset(open, struct) : undefined;
 		const ret = kernel.ioctl(open.number, request, struct);
+		told?.();
 		putBack?.();
 		return before.equals(struct) || guest.image.bytes.write(arg, struct) === struct.length ? ret : -EFAULT;
 	};
@@ -145,3 +151,13 @@ export function ioCalls(served: Served): Handlers {
 }
 
 const offsetIn = ({ file }: OpenFile, offset: bigint): bigint => (file.kind === "vfio-device" ? regionOffset(offset) : offset);
+
+/** Puts the device's own offset into a struct vfio_device_ioeventfd. @returns what puts back the program's */
+function withOwnOffset(open: OpenFile, struct: Uint8Array): (() => void) | undefined {
+	const at = IOEVENTFD_OFFSET;
+	if (struct.length < at + 8) return undefined;
+	const view = new DataView(struct.buffer, struct.byteOffset);
+	const given = view.getBigUint64(at, true);
+	view.setBigUint64(at, offsetIn(open, given), true);
+	return () => view.setBigUint64(at, given, true);
+}
