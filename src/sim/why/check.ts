@@ -46,12 +46,11 @@ interface Details {
 	readonly source?: string;
 }
 
-/** A check that has no name yet (""), and no source ("") unless it names its own (`sourced`). */
-type Draft<T extends string> = { -readonly [K in keyof Check<T>]: Check<T>[K] } & { readonly sourced?: boolean };
+type Draft<T extends string> = Omit<Check<T>, "name" | "source" | "since"> & Details;
 
 /** A check: the errno, the text with its `{values}`, and the rule that it enforces. */
 export function check<const T extends string>(errno: number, text: T, rule: string, details: Details = {}): Draft<T> {
-	return { name: "", errno, text, rule, since: details.since, source: details.source ?? "", sourced: details.source !== undefined };
+	return { errno, text, rule, since: details.since, source: details.source };
 }
 
 export function hook(name: string): Hook {
@@ -62,18 +61,13 @@ type Complete<D> = { readonly [K in keyof D]: D[K] extends Draft<infer T> ? Chec
 
 /** A group of checks in the order of the code; `source` is that of every check that does not name its own. */
 export function checks<const D extends Record<string, Draft<string> | Hook | Group>>(source: string, drafts: D): Complete<D> {
-	// In place, and every check with the same shape: there are many hundreds, and all are made at each start.
-	const group = drafts as Record<string, Draft<string> | Hook | Group>;
+	// In the object that was given: there are many hundreds of checks, and all are made at each start.
+	const group = drafts as Record<string, Draft<string> | Check | Hook | Group>;
 	for (const key in group) {
-		let draft = group[key];
+		const draft = group[key];
 		if (!isDraft(draft)) continue;
-		if (draft.name !== "") {
-			// Another group has it too, and gave it its own source.
-			draft = { ...draft, source: draft.sourced ? draft.source : "" };
-			group[key] = draft;
-		}
-		draft.name = dashed(key);
-		draft.source ||= source;
+		const { errno, text, rule, since } = draft;
+		group[key] = { name: dashed(key), errno, text, rule, since, source: draft.source ?? source };
 	}
 	return drafts as unknown as Complete<D>;
 }
