@@ -97,13 +97,17 @@ export class StructType<T = Record<string, unknown>, P extends string = string, 
 	get #derived(): Known<T, P> {
 		if (this.#known) return this.#known;
 		const made = layout(this.decl, this.#dir);
-		const all = flatten(made.fields);
-		const offsets = Object.freeze(Object.fromEntries(all.map((field) => [field.path, field.offset]))) as Record<P, number>;
-		this.#known = { layout: made, leaves: all.filter((field) => !field.fields), offsets, codec: undefined };
+		const leaves: FieldInfo[] = [];
+		const offsets: Record<string, number> = {};
+		const visit = (fields: readonly FieldInfo[]) => {
+			for (const field of fields) {
+				offsets[field.path] = field.offset;
+				if (field.fields) visit(field.fields);
+				else leaves.push(field);
+			}
+		};
+		visit(made.fields);
+		this.#known = { layout: made, leaves, offsets: Object.freeze(offsets) as Record<P, number>, codec: undefined };
 		return this.#known;
 	}
-}
-
-function flatten(fields: readonly FieldInfo[]): FieldInfo[] {
-	return fields.flatMap((field) => [field, ...flatten(field.fields ?? [])]);
 }
