@@ -13,9 +13,13 @@ export class EventFds {
 	readonly #native: Native;
 	readonly #epoll: Epoll;
 
-	constructor(native: Native, epoll: Epoll) {
+	readonly #signalled: (id: string | undefined, count: bigint) => void;
+
+	/** @param signalled told of each signal by a program that a device has waited for. `id`: as eventIdOf tells it */
+	constructor(native: Native, epoll: Epoll, signalled: (id: string | undefined, count: bigint) => void) {
 		this.#native = native;
 		this.#epoll = epoll;
+		this.#signalled = signalled;
 	}
 
 	/** The eventfd that a process has at a number; undefined: there is none. */
@@ -24,12 +28,12 @@ export class EventFds {
 		return {
 			hold: () => {
 				const own = this.#native.call("pidfd_getfd", process.pidfd, fd, 0);
-				return own < 0 ? undefined : this.#held(own);
+				return own < 0 ? undefined : this.#held(own, eventIdOf(process.pid, fd));
 			},
 		};
 	}
 
-	#held(fd: number): HeldEvent {
+	#held(fd: number, id: string | undefined): HeldEvent {
 		const native = this.#native;
 		const epoll = this.#epoll;
 		const stop = () => epoll.remove(fd);
@@ -49,7 +53,10 @@ export class EventFds {
 			watch: (listener) => {
 				watched = true;
 				epoll.add(fd, EPOLLIN, () => {
-					if (this.#take(fd)) listener();
+					const count = this.#take(fd);
+					if (count === undefined) return;
+					listener();
+					this.#signalled(id, count);
 				});
 				return stop;
 			},
@@ -60,12 +67,13 @@ export class EventFds {
 		};
 	}
 
-	/** Sets the count to 0. False: it is 0, as a program has read it before. */
-	#take(fd: number): boolean {
+	/** Sets the count to 0; what it was. undefined: it is 0, as a program has read it before. */
+	#take(fd: number): bigint | undefined {
 		const { view } = this.#native;
 		view.setBigUint64(AT.local, this.#native.at(AT.pair), true);
 		view.setBigUint64(AT.local + 8, 8n, true);
-		return this.#native.call("preadv2", fd, this.#native.at(AT.local), 1, -1, -1, NOWAIT) === 8;
+		const read = this.#native.call("preadv2", fd, this.#native.at(AT.local), 1, -1, -1, NOWAIT);
+		return read === 8 ? view.getBigUint64(AT.pair, true) : undefined;
 	}
 }
 

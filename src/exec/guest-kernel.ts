@@ -1,7 +1,7 @@
 /** The simulated kernel as the program that waits for an answer calls it. */
 import { closeSync, lstatSync } from "node:fs";
 import { EBADF, EFAULT, EMFILE, ENODEV } from "../kernel/errno.js";
-import type { Kernel, MmapRequest, Ret } from "../kernel/kernel.js";
+import type { IoBuffer, Kernel, MmapRequest, Ret } from "../kernel/kernel.js";
 import { ProcessCalls, type Sim, type SimFile, type UserMemory } from "../sim/index.js";
 import type { EventFds } from "./event-fds.js";
 import { regionOffset } from "./far-offsets.js";
@@ -216,9 +216,14 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		return this.#foreign++;
 	}
 
-	/** The same. */
+	/** Makes an eventfd's number, as memfd does. */
 	eventfd(): Ret {
 		return this.#foreign++;
+	}
+
+	/** The program has written to its own file by itself: only a recording is told. */
+	override write(fd: number, from: IoBuffer): Ret {
+		return fd >= FIRST_FOREIGN ? from.length : super.write(fd, from);
 	}
 
 	peek(addr: bigint, into: Uint8Array): Ret {

@@ -82,9 +82,10 @@ export class Supervisor {
 			if (open === undefined) notes.full();
 			else if (!(open.file instanceof NumberFile)) kernels.opened(process, open);
 		};
-		const guest = new GuestKernel(native, sim, heard, files, shared, new EventFds(native, this.#epoll), regions, installed);
-		const wrapped = wrap(guest);
 		const recordedFiles = new FilesOfRecording();
+		const signalled = (id: string | undefined, count: bigint) => recordedFiles.signalled(id, count);
+		const guest = new GuestKernel(native, sim, heard, files, shared, new EventFds(native, this.#epoll, signalled), regions, installed);
+		const wrapped = wrap(guest);
 		const kernels = fdOffsets ? new ProcessKernels(wrapped, recordedFiles) : oneKernel(wrapped);
 		const faults = new FaultInjection(sim);
 		const tree = new DeviceTree(sim);

@@ -32,7 +32,13 @@ const SET_IRQS = 0x3b6e;
 /** VFIO_IRQ_SET_DATA_EVENTFD */
 const EVENTFD = 4;
 
-const known = new Map<number, FdFields>([[groupCalls.VFIO_GROUP_SET_CONTAINER, { in: [0], out: [] }]]);
+/** VFIO_DEVICE_IOEVENTFD: struct vfio_device_ioeventfd has argsz, flags, offset, data, and then the descriptor. */
+const IOEVENTFD = 0x3b74;
+
+const known = new Map<number, FdFields>([
+	[groupCalls.VFIO_GROUP_SET_CONTAINER, { in: [0], out: [] }],
+	[IOEVENTFD, { in: [24], out: [] }],
+]);
 /** By operation, as the fields of the test command's struct mean something different for each. */
 const knownTests = new Map<number, FdFields>();
 

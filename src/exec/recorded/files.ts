@@ -11,9 +11,22 @@ export class FilesOfRecording {
 	/** by what they are, in each process of the recording */
 	readonly #known = new WeakMap<object, Map<string, Known>>();
 
-	/** The number of an eventfd; undefined: it cannot be recorded. */
-	eventfd(kernel: Kernel, key: string): number | undefined {
-		return this.#number(kernel, key, 0n, () => (isEventCapable(kernel) ? kernel.eventfd(0) : -1));
+	/** who has each eventfd, and as what */
+	readonly #events = new Map<string, { readonly kernel: Kernel; readonly number: number }>();
+
+	/** The number of an eventfd; undefined: it cannot be recorded. `id`: as the machine's kernel knows it */
+	eventfd(kernel: Kernel, id: string): number | undefined {
+		const number = this.#number(kernel, `eventfd:${id}`, 0n, () => (isEventCapable(kernel) ? kernel.eventfd(0) : -1));
+		if (number !== undefined && !this.#events.has(id)) this.#events.set(id, { kernel, number });
+		return number;
+	}
+
+	/** A program has signalled an eventfd, and a device got it. */
+	signalled(id: string | undefined, count: bigint): void {
+		const event = id === undefined ? undefined : this.#events.get(id);
+		const bytes = new Uint8Array(8);
+		new DataView(bytes.buffer).setBigUint64(0, count, true);
+		event?.kernel.write(event.number, bytes);
 	}
 
 	/** The number of a memory file of `length` bytes; `least`: or more. */

@@ -48,7 +48,7 @@ export class RecordedNumbers {
 	/** The number of a program's own file; undefined: it cannot be recorded. */
 	#foreign({ pid }: Traced, kernel: Kernel, fd: number, file: ForeignFile): number | undefined {
 		try {
-			if (file.event !== undefined) return this.#files.eventfd(kernel, `eventfd:${eventIdOf(pid, fd)}`);
+			if (file.event !== undefined) return this.#files.eventfd(kernel, eventIdOf(pid, fd) ?? "");
 			// One that is neither: nor is an empty one of any use.
 			if (file.memory === undefined) return this.#files.memory(kernel, "", 0n, 4096);
 			const key = keyOfStat(statSync(`/proc/${pid}/fd/${fd}`, { bigint: true }));

@@ -62,4 +62,21 @@ describe.skipIf(obstacle !== undefined)("exec --record", () => {
 			{ op: "fork", process: "process4", parent: "process3" },
 		]);
 	});
+
+	test("signals of a program's eventfd that a device waits for are writes in the trace", () => {
+		const trace = join(folder, "signals.jsonl");
+		const { stdout } = exec(
+			`use POSIX (); my ($eventfd2, $pread, $pwrite) = (POSIX::uname())[4] eq "x86_64" ? (290, 17, 18) : (19, 67, 68);
+			my $file = dev(); sysopen(my $device, "/dev/vfio/devices/vfio0", 2) or die; my $bind = pack("LLlL", 16, 0, fileno $file, 0); call($device, 0x76, $bind);
+			my $master = pack("S", 6); syscall($pwrite, fileno $device, $master, 2, (7 << 40) + 4);
+			my $event = syscall($eventfd2, 0, 0); my $io = pack("LLQQlL", 32, 4, 8, 5, $event, 0); print call($device, 0x74, $io), "\n";
+			my $one = pack("Q", 1); POSIX::write($event, $one, 8); my $read = "\\0" x 4;
+			for (1 .. 200) { syscall($pread, fileno $device, $read, 4, 8); last if unpack("L", $read) == 120; select undef, undef, undef, 0.01 } print unpack("L", $read), "\n";`,
+			"--record",
+			trace,
+		);
+		expect(stdout).toBe("0\n120\n");
+		expect(iommuctlProcess(["replay", trace]).stdout).toMatch(/1 programs, \d+ steps, 0 differing/);
+		expect(readFileSync(trace, "utf8")).toContain('{"op":"write","fd":"eventfd1","data":"0100000000000000","ret":8}');
+	});
 });
