@@ -218,14 +218,18 @@ export const serveChecks = checks("ioctl_userfaultfd(2)", {
 	),
 });
 
-/** ioctls of a userfaultfd */
-export const userfaultChecks = checks("ioctl_userfaultfd(2)", {
-	noApi: check(EINVAL, "UFFDIO_API was not called yet", "UFFDIO_API must be the first call"),
+/** A request that a userfaultfd does not have */
+export const userfaultIoctlChecks = checks("ioctl_userfaultfd(2)", {
 	unknownIoctl: check(
 		EINVAL,
 		"request {request:x} is not one of a userfaultfd",
 		"the request must be UFFDIO_API, UFFDIO_REGISTER and so on",
 	),
+});
+
+/** ioctls of a userfaultfd */
+export const userfaultChecks = checks("ioctl_userfaultfd(2)", {
+	noApi: check(EINVAL, "UFFDIO_API was not called yet", "UFFDIO_API must be the first call"),
 	unreadable: check(EFAULT, "the struct cannot be copied: {fault}", "the struct must be in memory"),
 });
 

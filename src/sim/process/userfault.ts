@@ -7,7 +7,16 @@ import { PAGE_SIZE } from "../memory/memory-object.js";
 import { cutsHuge, hugePages, missingRun } from "../memory/missing.js";
 import type { UserArg } from "../memory/user-arg.js";
 import type { Caller } from "./caller.js";
-import { apiChecks, rangeChecks, registerChecks, serveChecks, unregisterChecks, userfaultChecks, userfaultReadChecks } from "./checks.js";
+import {
+	apiChecks,
+	rangeChecks,
+	registerChecks,
+	serveChecks,
+	unregisterChecks,
+	userfaultChecks,
+	userfaultIoctlChecks,
+	userfaultReadChecks,
+} from "./checks.js";
 import { SimFile } from "./file.js";
 import type { UserIo } from "./io.js";
 
@@ -54,9 +63,9 @@ export class UserfaultFile extends SimFile {
 	override ioctl(process: Caller, request: number, arg: UserArg): Ret {
 		const { reasons } = process;
 		const call = Object.values(userfaultCalls).find((one) => one.request === request);
-		if (call !== undefined) reasons.within(call.name);
+		if (call === undefined) return reasons.fail(userfaultIoctlChecks.unknownIoctl, request);
+		reasons.within(call.name);
 		if (!this.#agreed && request !== UFFDIO_API.request) return reasons.fail(userfaultChecks.noApi);
-		if (call === undefined) return reasons.fail(userfaultChecks.unknownIoctl, request);
 		const bytes = new Uint8Array(call.size);
 		if (arg.read(0, bytes) < 0) return reasons.fail(userfaultChecks.unreadable, faultAt(process.memory, arg.value, call.size, false));
 		const words = new BigUint64Array(bytes.buffer);

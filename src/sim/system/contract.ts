@@ -24,6 +24,7 @@ import {
 	unregisterChecks,
 	userfaultChecks,
 	userfaultfdChecks,
+	userfaultIoctlChecks,
 	userfaultReadChecks,
 } from "../process/checks.js";
 import { olderNodeChecks } from "../uapi/checks.js";
@@ -38,7 +39,7 @@ const offsetIo: Group = { all: offsetIoChecks, vfio: vfioFileChecks.io, buffer: 
 export const fileContract = {
 	open: { all: openChecks, older: olderNodeChecks, path: pathChecks, vfio: vfioFileChecks.open, descriptor: fdTableChecks },
 	close: closeChecks,
-	ioctl: { all: ioctlChecks, ...iommufdFiles.ioctl, vfio: vfioFileChecks.ioctl },
+	ioctl: { all: ioctlChecks, userfault: userfaultIoctlChecks, ...iommufdFiles.ioctl, vfio: vfioFileChecks.ioctl },
 	read: { all: readWriteChecks, eventfd: eventfdIoChecks, userfault: userfaultReadChecks, ...iommufdFiles.read, vfio: vfioFileChecks.io },
 	write: { all: readWriteChecks, memfd: memfdWriteChecks, eventfd: eventfdIoChecks, ...iommufdFiles.write, vfio: vfioFileChecks.io },
 	pread: offsetIo,

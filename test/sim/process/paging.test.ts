@@ -12,6 +12,7 @@ import {
 	type ReshapeCapable,
 } from "../../../src/kernel/kernel.js";
 import { createSim } from "../../../src/sim/index.js";
+import { LocalObject, PagePool } from "../../../src/sim/memory/memory-object.js";
 import { UFFD_API, userfaultCalls } from "../../../structs/index.js";
 import { program } from "../../kernel/real/support.js";
 
@@ -109,6 +110,9 @@ describe("a memory file", () => {
 		expect(uffd(sim, user, UFFDIO_API.request, UFFD_API, 0n, 0n).ret).toBe(0);
 		expect(sim.ioctl(user, 0x1234, new Uint8Array(8))).toBe(-EINVAL);
 		expect(sim.ioctl(user, UFFDIO_COPY.request, 0x1000n)).toBe(-EFAULT);
+		const registers = new LocalObject(1, "device" as never, 0x90_0000, new PagePool());
+		const at = sim.memory.map(0n, 1, registers, 0, rw);
+		expect(uffd(sim, user, UFFDIO_REGISTER.request, at, page, 1n, 0n).ret).toBe(-EINVAL);
 		sim.failNth(1);
 		expect(sim.userfaultfd()).toBe(-ENOMEM);
 	});
