@@ -4,6 +4,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import { createSim, inspect, type Machine, type Sim } from "../sim/index.js";
 import { FieldError, ProgramReplay, recording, type Step } from "../trace/index.js";
 import { RandomProgram } from "./program.js";
+import { tamed } from "./tame.js";
 
 /** The calls that are steps also where they fail. */
 const FAILING: ReadonlySet<Step["op"]> = new Set(["ioctl", "open", "read", "write", "pread", "pwrite"]);
@@ -29,7 +30,10 @@ export class Board {
 		this.#sim = createSim(machine === undefined ? {} : { machine });
 		this.#sim.reasons.onFailed = (call, check) => this.#failed.push(`${call}.${check.name}`);
 		this.#kernel = recording(this.#sim.newProcess(), { step: (step) => this.#add(step), end: () => {} });
-		this.program = new RandomProgram(this.#kernel, { determined: true, empty: true, forks, paths: vfioPaths(this.#sim) });
+		this.program = new RandomProgram(
+			tamed(this.#kernel, (fd) => this.program.known.kindOf(fd) !== undefined),
+			{ determined: true, empty: true, forks, paths: vfioPaths(this.#sim) },
+		);
 	}
 
 	/** Makes the calls of other programs' steps. What makes no sense here is left out. */

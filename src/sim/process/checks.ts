@@ -99,8 +99,11 @@ export const eventfdChecks = checks("eventfd(2)", { eventfdMemory: outOfMemory, 
 
 /** read and write of an eventfd */
 export const eventfdIoChecks = checks("eventfd(2)", {
-	eightBytes: check(EINVAL, "the buffer has {length} bytes", "an eventfd is read and written in 8 bytes"),
+	eightBytes: check(EINVAL, "the buffer has {length} bytes", "an eventfd is read into at least 8 bytes"),
 	countZero: check(EAGAIN, "the count is 0", "there must be something to read: a read would wait"),
+	exactlyEight: check(EINVAL, "the buffer has {length} bytes", "an eventfd is written in exactly 8 bytes", {
+		source: "observed on Linux 7.3.4",
+	}),
 	valueTooLarge: check(EINVAL, "the value is 2^64-1", "the value must be at most 2^64-2"),
 	countFull: check(EAGAIN, "the count {count} and the value {value} are more than 2^64-2", "there must be room: the write would wait"),
 });

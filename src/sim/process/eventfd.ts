@@ -66,7 +66,7 @@ export class EventfdFile extends SimFile implements EventFile {
 	}
 
 	override write(process: Caller, io: UserIo): Ret {
-		if (io.length < SIZE) return process.reasons.fail(eventfdIoChecks.eightBytes, io.length);
+		if (io.length !== SIZE) return process.reasons.fail(eventfdIoChecks.exactlyEight, io.length);
 		const bytes = new Uint8Array(SIZE);
 		if (io.get(0, bytes) < 0) return bufferFault(process, io, 0, SIZE, false);
 		const value = new DataView(bytes.buffer).getBigUint64(0, true);

@@ -1,0 +1,67 @@
+/** Keeps a program's pointers and file numbers to those of which every process answers alike: its own, and such as nobody ever has. */
+import { type Ioctl, ioctlByRequest, iommu_test_cmd, type StructType } from "../../structs/index.js";
+import { EFAULT } from "../kernel/errno.js";
+import { isForkCapable, type Kernel } from "../kernel/kernel.js";
+import { wrapKernel } from "../kernel/wrap.js";
+import { fdFields } from "../trace/index.js";
+import { hasFiles } from "./bent.js";
+import { put } from "./fields.js";
+
+/** Below what a process may map (vm.mmap_min_addr is 64 KiB nearly everywhere, and at least 4 KiB). */
+const LOWEST = 0x1_0000n;
+/** Programs have their memory here, and this process has nothing there for itself. */
+const [OWN, BEHIND_OWN] = [1n << 44n, 1n << 45n];
+/** The last page of the user half is never mapped, and above it is the kernel's. */
+const TOP = 0x7fff_ffff_f000n;
+const NOT_CANONICAL = 1n << 63n;
+
+const NO_FILE = -1;
+
+const isSafe = (addr: bigint): boolean => addr < LOWEST || (addr >= OWN && addr < BEHIND_OWN) || addr >= TOP;
+
+/**
+ * `kernel`, of whose calls no pointer leads to memory of this process that is not the program's: it is different in every process.
+ * The same holds for the numbers of files. A struct in memory with such a pointer, or of a call that takes or makes files, is not passed on: EFAULT.
+ */
+export function tamed(kernel: Kernel, isOpen: (fd: number) => boolean): Kernel {
+	const wrapped = wrapKernel(kernel, {
+		ioctl(fd, request, arg) {
+			const call = ioctlByRequest(request);
+			const struct = call?.struct as StructType | null | undefined;
+			if (typeof arg !== "bigint") {
+				const view = new DataView(arg.buffer, arg.byteOffset);
+				for (const offset of fdFields(request, arg).in) if (!isOpen(view.getInt32(offset, true))) view.setInt32(offset, NO_FILE, true);
+				if (struct)
+					for (const field of pointers(struct, arg))
+						if (!isSafe(valueAt(arg, field.offset))) put(arg, field, valueAt(arg, field.offset) | NOT_CANONICAL);
+				return kernel.ioctl(fd, request, arg);
+			}
+			if (call && struct && !mayBeInMemory(kernel, call, arg)) return -EFAULT;
+			return kernel.ioctl(fd, request, arg);
+		},
+	});
+	return isForkCapable(kernel) ? Object.assign(wrapped, { fork: (name: string) => tamed(kernel.fork(name), isOpen) }) : wrapped;
+}
+
+function mayBeInMemory(kernel: Kernel, call: Ioctl, addr: bigint): boolean {
+	if (!isSafe(addr)) return false;
+	const struct = call.struct as StructType;
+	const bytes = new Uint8Array(struct.size);
+	if (kernel.peek(addr, bytes) < 0) return true;
+	return !hasFiles(call, bytes) && pointers(struct, bytes).every(({ offset }) => isSafe(valueAt(bytes, offset)));
+}
+
+/** The pointers of a struct, as far as they are in the bytes; of a union, those of the member that counts. */
+function pointers(struct: StructType, bytes: Uint8Array): StructType["leaves"][number][] {
+	const op =
+		(struct as unknown) === iommu_test_cmd && bytes.length >= 8
+			? new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true)
+			: undefined;
+	return struct.leaves.filter(({ role, offset, path }) => {
+		if (role !== "ptr" || offset + 8 > bytes.length) return false;
+		const member = path.includes(".") ? struct.fields.find(({ name }) => path.startsWith(`${name}.`)) : undefined;
+		return member?.when === undefined || member.when.value === op;
+	});
+}
+
+const valueAt = (bytes: Uint8Array, offset: number): bigint => new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(offset, true);
