@@ -4,7 +4,8 @@ import type { Random } from "./random.js";
 
 /** Whether files' numbers go in or out: in memory they would be other numbers in every process. */
 export function hasFiles({ name, struct }: Ioctl, bytes: Uint8Array): boolean {
-	if (name === "IOMMU_TEST_CMD") return bytes.length < 8 || !WITHOUT_FILES.has(new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true));
+	if (name === "IOMMU_TEST_CMD")
+		return bytes.length < 8 || !WITHOUT_FILES.has(new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true));
 	return (struct as StructType).leaves.some(({ role }) => role === "fd");
 }
 

@@ -1,5 +1,5 @@
 /** Keeps a program's pointers and file numbers to those of which every process answers alike: its own, and such as nobody ever has. */
-import { type Ioctl, ioctlByRequest, iommu_test_cmd, type StructType } from "../../structs/index.js";
+import { type Ioctl, ioctlByRequest, ioctls, iommu_hw_queue_alloc, iommu_test_cmd, type StructType } from "../../structs/index.js";
 import { EFAULT } from "../kernel/errno.js";
 import { isForkCapable, type Kernel } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
@@ -16,6 +16,8 @@ const TOP = 0x7fff_ffff_f000n;
 const NOT_CANONICAL = 1n << 63n;
 
 const NO_FILE = -1;
+/** No mapping of a program is longer. */
+const MOST_MAPPED = 0x40_0000n;
 
 const isSafe = (addr: bigint): boolean => addr < LOWEST || (addr >= OWN && addr < BEHIND_OWN) || addr >= TOP;
 
@@ -30,17 +32,36 @@ export function tamed(kernel: Kernel, isOpen: (fd: number) => boolean): Kernel {
 			const struct = call?.struct as StructType | null | undefined;
 			if (typeof arg !== "bigint") {
 				const view = new DataView(arg.buffer, arg.byteOffset);
+				// Behind what is given the kernel finds zeroes, and file 0 is this process's own.
+				if (struct && fdFields(request, padded(arg, struct.size)).in.some((offset) => offset + 4 > arg.length)) return -EFAULT;
 				for (const offset of fdFields(request, arg).in) if (!isOpen(view.getInt32(offset, true))) view.setInt32(offset, NO_FILE, true);
+				if (call === ioctls.IOMMU_HW_QUEUE_ALLOC) inOnePage(view);
 				if (struct)
 					for (const field of pointers(struct, arg))
 						if (!isSafe(valueAt(arg, field.offset))) put(arg, field, valueAt(arg, field.offset) | NOT_CANONICAL);
 				return kernel.ioctl(fd, request, arg);
 			}
-			if (call && struct && !mayBeInMemory(kernel, call, arg)) return -EFAULT;
+			if (call && struct && (call === ioctls.IOMMU_HW_QUEUE_ALLOC || !mayBeInMemory(kernel, call, arg))) return -EFAULT;
 			return kernel.ioctl(fd, request, arg);
 		},
 	});
 	return isForkCapable(kernel) ? Object.assign(wrapped, { fork: (name: string) => tamed(kernel.fork(name), isOpen) }) : wrapped;
+}
+
+/** A queue has to be contiguous in physical memory, and which pages a kernel finds for several is its own affair. */
+function inOnePage(view: DataView): void {
+	const at = iommu_hw_queue_alloc.offsets;
+	if (view.byteLength < at.length + 8) return;
+	const room = 0x1000n - (view.getBigUint64(at.nesting_parent_iova, true) & 0xfffn);
+	const length = view.getBigUint64(at.length, true);
+	if (length > room && length <= MOST_MAPPED) view.setBigUint64(at.length, room, true);
+}
+
+function padded(bytes: Uint8Array, size: number): Uint8Array {
+	if (bytes.length >= size) return bytes;
+	const whole = new Uint8Array(size);
+	whole.set(bytes);
+	return whole;
 }
 
 function mayBeInMemory(kernel: Kernel, call: Ioctl, addr: bigint): boolean {
