@@ -31,8 +31,10 @@ export interface FilterOptions {
 	readonly onFiles: readonly SyscallName[];
 	/** the same where either of the first two arguments is one */
 	readonly onEither: readonly SyscallName[];
-	/** MAP_FIXED, which may unmap other memory, stops too, and MADV_DONTNEED, which drops pages */
+	/** MAP_FIXED, which may unmap other memory, stops too */
 	readonly fixedMappings: boolean;
+	/** MADV_DONTNEED, which drops pages, stops */
+	readonly droppedPages?: boolean;
 	/** pread and its relatives, which also stop on any descriptor at an offset that only VFIO's regions have; so does mmap */
 	readonly farOffsets?: readonly SyscallName[];
 	/** mappings of any file stop */
@@ -149,7 +151,7 @@ export function buildFilter(arch: Arch, options: FilterOptions): Uint8Array {
 		if (options.farOffsets !== undefined) stopIfFar(5);
 		allow();
 	});
-	if (options.fixedMappings)
+	if (options.droppedPages)
 		on("madvise", () => {
 			emit(LD_W_ABS, argument(2));
 			emit(JEQ, MADV_DONTNEED, undefined, "keptPages");

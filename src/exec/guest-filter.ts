@@ -30,6 +30,8 @@ export function guestFilter(arch: Arch, anyDescriptor: boolean): Uint8Array {
 		onFiles: anyDescriptor ? ["dup", "close"] : ["dup", "close", ...IO],
 		onEither: ["dup2", "dup3"],
 		fixedMappings: true,
+		// Not where a thread of ours starts the program: a thread ends with this call, when this process may wait for its end already.
+		droppedPages: anyDescriptor,
 		farOffsets: AT_OFFSETS,
 		fileMappings: anyDescriptor,
 	});

@@ -156,6 +156,7 @@ describe.skipIf(obstacle !== undefined)("exec", () => {
 			my $read = "\\0" x 8; print "ended ", (test(8, $access, pack("QQQL", unpack("Q", $there), 4, addr($read), 0)))[0], " ", substr($read, 0, 4), "\\n";`,
 			"--machine",
 			"selftest",
+			"--any-descriptor",
 		);
 		expect(stderr).toBe("");
 		expect(stdout).toBe("same 0\nothers now -22\nended 0 kkkk\n");

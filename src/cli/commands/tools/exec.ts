@@ -135,7 +135,7 @@ const family: Family = {
 				{ flags: "--name <name>", doc: "the session's name; letters, digits, dots, dashes, underscores" },
 				{
 					flags: "--any-descriptor",
-					doc: "stop reads, writes and mappings of every descriptor: for programs that use simulated files below number 512 (slower)",
+					doc: "stop reads, writes and mappings of every descriptor, and MADV_DONTNEED: for programs that use simulated files below 512 (slower)",
 				},
 			],
 			groups: ["kernel"],
