@@ -1,5 +1,5 @@
 /** A process of a race: what `litmus` starts on the real kernel for each `process NAME { }` of a test. */
-import { Channel, openRealKernel, openSharedMemory, ParentProcess, pinThread, type RealKernel } from "../kernel/real/index.js";
+import { Channel, exitNow, openRealKernel, openSharedMemory, ParentProcess, pinThread, type RealKernel } from "../kernel/real/index.js";
 import { type Guest, type RacerData, race, type SetupMemory } from "../litmus/index.js";
 
 export interface ProcessData extends RacerData {
@@ -21,7 +21,15 @@ export function runProcess(from: number, to: number): void {
 	const data = new Channel(from, to).receive() as ProcessData | undefined;
 	if (data === undefined) return;
 	if (data.cpu !== undefined) pinThread(data.cpu);
-	const { bytes, ...signal } = openSharedMemory(data.shared.fd, data.shared.size);
+	const { bytes, wait, wake } = openSharedMemory(data.shared.fd, data.shared.size);
+	const signal = {
+		wake,
+		wait(word: number, value: number, ms: number): void {
+			wait(word, value, ms);
+			// Nobody else would wake it.
+			if (parent.gone) exitNow(0);
+		},
+	};
 	let kernel: RealKernel;
 	const fresh = (): RealKernel => {
 		kernel = openRealKernel();

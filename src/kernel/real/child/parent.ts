@@ -7,18 +7,19 @@ import { system } from "../system.js";
 const SYS_PIDFD_OPEN = 434;
 const SYS_PIDFD_GETFD = 438;
 const SYS_PROCESS_VM_READV = process.arch === "arm64" ? 270 : 310;
-const PR_SET_PDEATHSIG = 1;
-const SIGKILL = 9;
 
 export class ParentProcess {
 	readonly #pid = process.ppid;
 	readonly #pidfd: Ret;
 
-	/** This process ends with the thread that started it. */
 	constructor() {
 		const { libc } = system();
-		libc.call("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		this.#pidfd = libc.call("syscall", SYS_PIDFD_OPEN, this.#pid, 0, 0, 0, 0, 0);
+	}
+
+	/** Whether it has ended: another process has become this one's parent. */
+	get gone(): boolean {
+		return process.ppid !== this.#pid;
 	}
 
 	/** Opens what the parent has open: the same open file, under a number of this process. Returns it, or minus the errno. */
