@@ -1,6 +1,7 @@
 /** A folder of traces: the programs that showed something new, for later runs to start from. */
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { addFiles, makeFolder, type NamedFolder } from "../trace/folder.js";
 import { type Step, TRACE_VERSION } from "../trace/index.js";
 import { readPrograms, traceText } from "../trace/tools/index.js";
 import { Board, type BoardOptions } from "./board.js";
@@ -17,14 +18,14 @@ export class Corpus {
 	/** how many files were written */
 	added = 0;
 
-	constructor(folder: string, options: BoardOptions) {
-		this.#folder = folder;
+	/** @throws InputError, EnvironmentError if the folder cannot be made */
+	constructor(folder: NamedFolder, options: BoardOptions) {
+		this.#folder = makeFolder(folder);
 		this.#options = options;
 	}
 
 	/** Reads what is there, and sees what it shows. @throws TraceError for a file that is not a trace */
 	async read(): Promise<void> {
-		mkdirSync(this.#folder, { recursive: true });
 		const files = readdirSync(this.#folder).filter((name) => name.endsWith(ENDING));
 		for (const name of files.sort()) {
 			const { programs } = await readPrograms(join(this.#folder, name));
@@ -45,7 +46,7 @@ export class Corpus {
 		if (this.#seen.size === before) return;
 		const name = `${seed}-${number}`;
 		const header = { trace: "iommufd", version: TRACE_VERSION, suite: "fuzz corpus", kernel: "sim" } as const;
-		writeFileSync(join(this.#folder, `${name}${ENDING}`), traceText(header, [{ name, steps }]));
+		addFiles(this.#folder, name, [{ ending: ENDING, text: traceText(header, [{ name, steps }]) }], "--corpus");
 		this.added++;
 	}
 }

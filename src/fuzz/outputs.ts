@@ -8,7 +8,8 @@ import type { Finding } from "./finding.js";
 import type { Signature } from "./signature.js";
 
 export interface FindingFile {
-	readonly name: string;
+	/** `.jsonl`, `.iommu` or `.c`, behind its name */
+	readonly ending: string;
 	readonly text: string;
 }
 
@@ -66,10 +67,10 @@ export function filesOf(finding: Finding, sides: readonly [string, string]): Fin
 	const c = exportC(`${name}.jsonl`, header, [program]);
 	const script = exportScript(program, about);
 	return [
-		{ name: `${name}.jsonl`, text: traceText(header, [program]) },
-		{ name: `${name}.iommu`, text: script.text },
+		{ ending: ".jsonl", text: traceText(header, [program]) },
+		{ ending: ".iommu", text: script.text },
 		{
-			name: `${name}.c`,
+			ending: ".c",
 			text: c.text.replace(
 				"/*\n",
 				`/*\n${about.map((line) => (line === "" ? " *\n" : ` * ${line.replaceAll("*/", "* /")}\n`)).join("")} *\n`,

@@ -1,5 +1,5 @@
 /** The program that runs now, on disk before it does: a panic or a hang leaves it there. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { TRACE_VERSION } from "../trace/index.js";
 import { readPrograms, traceText } from "../trace/tools/index.js";
@@ -9,9 +9,8 @@ export class Running {
 	readonly file: string;
 	readonly #folder: string;
 
-	/** @param folder made if it is not there */
+	/** @param folder one that is there */
 	constructor(folder: string) {
-		mkdirSync(folder, { recursive: true });
 		this.#folder = folder;
 		this.file = join(folder, "running.jsonl");
 	}

@@ -47,6 +47,12 @@ describe("fuzz", () => {
 			[["--right", "sim", "--programs", "0"], "--programs 0: at least one program is needed"],
 			[["--right", "sim", "--programs", "1", "--time", "1s"], "--time and --programs cannot both be given"],
 			[["--right", "sim", "--known", known], "does not name known differences"],
+			[["--right", "sim", "--time", "0"], "--time 0: no program would run"],
+			[["--right", "sim", "--json", "--format", "kcidb"], "--json and --format kcidb cannot both be given"],
+			[["--right", "sim", "--out", known], `--out: ${known} is not a folder`],
+			[["--right", "sim", "--out", ""], '--out: "" is not a folder'],
+			[["--right", "sim", "--corpus", join(known, "in")], "is not a folder"],
+			[["--right", "sim", "--resume", known], "is not a folder"],
 		] as const) {
 			const { status, stderr } = iommuctl(["fuzz", ...words]);
 			expect(stderr).toContain(message);

@@ -45,7 +45,7 @@ describe("programs of a seed", () => {
 
 test("a corpus keeps what showed something new, and is where a later run begins", async () => {
 	const folder = mkdtempSync(join(tmpdir(), "corpus-"));
-	const first = new Corpus(folder, {});
+	const first = new Corpus({ name: folder, cwd: "/", option: "--corpus" }, {});
 	await first.read();
 	expect(first.programs).toEqual([]);
 	const campaign = new Campaign({ seed: 3 });
@@ -56,7 +56,7 @@ test("a corpus keeps what showed something new, and is where a later run begins"
 	const { programs } = await readPrograms(join(folder, "3-0.jsonl"));
 	expect(programs[0].steps).toEqual(campaign.program(0).steps);
 
-	const second = new Corpus(folder, {});
+	const second = new Corpus({ name: folder, cwd: "/", option: "--corpus" }, {});
 	await second.read();
 	expect(second.programs.length).toBe(files.length);
 	for (let number = 0; number < 12; number++) second.take(campaign.program(number));

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runs } from "../../src/fuzz/finding.js";
-import { Campaign, filesOf, Running, type Side } from "../../src/fuzz/index.js";
+import { Campaign, filesOf, nameOf, Running, type Side } from "../../src/fuzz/index.js";
 import { Leaks } from "../../src/fuzz/leaks.js";
 import { warningSignature } from "../../src/fuzz/signature.js";
 import { EEXIST, EINVAL } from "../../src/kernel/errno.js";
@@ -25,7 +25,8 @@ const wrong = side("planted", (process) =>
 test("a finding is a trace, a script and a C program, with both answers and the reason in each", async () => {
 	const { finding } = await firstFinding(wrong);
 	const files = filesOf(finding as NonNullable<typeof finding>, ["sim", "planted"]);
-	expect(files.map(({ name }) => name.replace(/^1-\d+-/, ""))).toEqual(["ioas-map.jsonl", "ioas-map.iommu", "ioas-map.c"]);
+	expect(nameOf(finding as NonNullable<typeof finding>)).toMatch(/^1-\d+-ioas-map$/);
+	expect(files.map(({ ending }) => ending)).toEqual([".jsonl", ".iommu", ".c"]);
 	for (const { text } of files) {
 		expect(text).toContain("EEXIST");
 		expect(text).toContain("EINVAL");

@@ -1,8 +1,9 @@
 /** `--resume FOLDER`: finished cases on disk, so that an interrupted run can go on. */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../../../../kernel/environment-error.js";
+import { makeFolder } from "../../../../trace/folder.js";
 import type { Invocation } from "../../../frame/command.js";
 import { UsageError } from "../../../frame/exit.js";
 import { shippedPath } from "../../../frame/shipped.js";
@@ -34,7 +35,6 @@ export class Finished<R> {
 	 */
 	constructor(inv: Pick<Invocation, "argv" | "io">, folder: string, { names, kernel }: { names: readonly string[]; kernel: string }) {
 		this.#shown = folder;
-		this.#folder = resolve(inv.io.cwd, folder);
 		this.#names = names;
 		const words = lasting(inv.argv);
 		const now: Begun = {
@@ -46,7 +46,7 @@ export class Finished<R> {
 			cases: names.length,
 			files: digests([...words, ...names], inv.io.cwd),
 		};
-		this.#attempt(() => mkdirSync(this.#folder, { recursive: true, mode: 0o700 }));
+		this.#folder = makeFolder({ name: folder, cwd: inv.io.cwd, option: "--resume" }, 0o700);
 		const path = join(this.#folder, "begun.json");
 		const before = readJson(path) as Begun | undefined;
 		if (before?.schema === "iommuctl.resume") {

@@ -1,8 +1,8 @@
 /** Runs a campaign of `fuzz` to its end. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { Campaign, Corpus, type Finding, Fuzzer, filesOf, parseKnown, Running } from "../../../../fuzz/index.js";
+import { join } from "node:path";
+import { Campaign, Corpus, type Finding, Fuzzer, filesOf, nameOf, parseKnown, Running } from "../../../../fuzz/index.js";
 import { parseDuration } from "../../../../session/duration.js";
+import { addFiles, makeFolder } from "../../../../trace/folder.js";
 import { palette } from "../../../frame/colour.js";
 import type { Invocation } from "../../../frame/command.js";
 import { exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
@@ -33,21 +33,24 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const count = time === undefined ? smallNumber(text("programs") ?? String(PROGRAMS), "--programs") : Number.POSITIVE_INFINITY;
 	if (time !== undefined && options.resume !== undefined)
 		throw new UsageError("--resume needs an end that is the same each time", "give --programs instead of --time");
+	if (time === 0) throw new UsageError("--time 0: no program would run", "give a time such as 10m, or --programs");
 	if (count === 0) throw new UsageError("--programs 0: at least one program is needed");
 	const known =
 		text("known") === undefined ? [] : parseKnown(Buffer.from(readInput(io, text("known") as string)).toString(), text("known") as string);
 	const left = await sideNamed(text("left") ?? "sim", "--left", io.cwd);
 	const right = await sideNamed(text("right") ?? "real", "--right", io.cwd);
 	const board = { machine: left.machine ?? right.machine, forks: !left.real && !right.real };
-	const corpus = text("corpus") === undefined ? undefined : new Corpus(resolve(io.cwd, text("corpus") as string), board);
+	const corpus =
+		text("corpus") === undefined ? undefined : new Corpus({ name: text("corpus") as string, cwd: io.cwd, option: "--corpus" }, board);
 	await corpus?.read();
-	const folder = text("out") === undefined ? undefined : resolve(io.cwd, text("out") as string);
+	const folder = text("out") === undefined ? undefined : makeFolder({ name: text("out") as string, cwd: io.cwd, option: "--out" });
 	const running = folder === undefined || !(left.real || right.real) ? undefined : new Running(folder);
 	if (corpus !== undefined && options.resume !== undefined)
 		throw new UsageError("--resume and --corpus cannot both be given", "programs are made of the corpus, which grows meanwhile");
 	const run: RunOf = { left: left.name, right: right.name, seed, from };
 	const format = text("format") as "json" | "kcidb" | undefined;
 	const reporter = format === "kcidb" ? (await import("../formats/index.js")).campaignReporter(format, options) : undefined;
+	if (common.json && reporter !== undefined) throw new UsageError("--json and --format kcidb cannot both be given");
 	const json = common.json || format === "json";
 	const tally = new Tally(known, (finding) => {
 		const written = { finding, files: write(finding) };
@@ -142,10 +145,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	/** @returns the files, as the command line names their folder */
 	function write(finding: Finding): string[] {
 		if (folder === undefined) return [];
-		mkdirSync(folder, { recursive: true });
-		return filesOf(finding, [left.name, right.name]).map(({ name, text: content }) => {
-			writeFileSync(join(folder, name), content);
-			return join(text("out") as string, name);
-		});
+		const names = addFiles(folder, nameOf(finding), filesOf(finding, [left.name, right.name]), "--out");
+		return names.map((name) => join(text("out") as string, name));
 	}
 }
