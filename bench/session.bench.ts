@@ -37,8 +37,8 @@ export async function run(): Promise<BenchRow[]> {
 		};
 		const baseline = { name: "node -e 0", value: typical("node -e 0") };
 		return [
-			{ name: "a command in a session", value: typical("session"), unit: "ms", baseline, limit: "at most 1.25 times" },
-			{ name: "a command without one", value: typical("alone"), unit: "ms", baseline, limit: "at most 1.5 times" },
+			{ name: "a command in a session", value: typical("session"), unit: "ms", baseline, limit: "at most 1.15 times" },
+			{ name: "a command without one", value: typical("alone"), unit: "ms", baseline, limit: "at most 1.4 times" },
 			{ name: "--version", value: typical("version"), unit: "ms", baseline },
 		];
 	} finally {
