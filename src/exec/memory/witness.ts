@@ -44,7 +44,11 @@ export class RecordingWitness implements Witness {
 	touched(page: number, count: number, mapping: Mapping): void {
 		const { readable, writable } = mapping;
 		const prot = (readable ? PROT_READ : 0) | (writable ? PROT_WRITE : 0);
-		for (const [from, to] of [...this.#covered.runs(page, page + count, true)]) {
+		// Huge pages are mapped whole.
+		const per = mapping.pageSize / 4096;
+		const first = page - ((page - mapping.start) % per);
+		const end = mapping.start + Math.ceil((page + count - mapping.start) / per) * per;
+		for (const [from, to] of [...this.#covered.runs(first, end, true)]) {
 			this.#covered.add(from, to, 1);
 			const range = { addr: BigInt(from) << 12n, length: BigInt(to - from) << 12n, prot };
 			const { file } = mapping;
