@@ -9,8 +9,6 @@ export interface Finding {
 	readonly seed: number;
 	/** the program's number */
 	readonly program: number;
-	/** how many findings of the program came before it */
-	readonly index: number;
 	readonly signature: Signature;
 	/** the fewest steps that show it, with the right side's answers */
 	readonly steps: readonly Step[];
@@ -22,7 +20,7 @@ export interface Finding {
 	readonly lines?: readonly string[];
 }
 
-export type Found = Omit<Finding, "seed" | "program" | "index">;
+export type Found = Omit<Finding, "seed" | "program">;
 
 /** How often fields are made plain, and steps left out that then are not needed. */
 const ROUNDS = 3;

@@ -108,7 +108,7 @@ export class Fuzzer {
 	}
 
 	#add({ findings, program }: Collected, found: Found | undefined): void {
-		if (found !== undefined) findings.push({ seed: program.seed, program: program.number, index: findings.length, ...found });
+		if (found !== undefined) findings.push({ seed: program.seed, program: program.number, ...found });
 	}
 
 	/** Whether it is neither known nor was seen before; otherwise it is counted. */

@@ -1,11 +1,11 @@
 /** Writes a finding as a trace, a script and a C program, each with both answers. */
-
+import { createHash } from "node:crypto";
 import { exportC } from "../trace/export/c.js";
 import { exportScript } from "../trace/export/script.js";
 import { describeAnswers, TRACE_VERSION, type TraceHeader } from "../trace/index.js";
 import { traceText } from "../trace/tools/index.js";
 import type { Finding } from "./finding.js";
-import type { Signature } from "./signature.js";
+import { type Signature, signatureKey } from "./signature.js";
 
 export interface FindingFile {
 	/** `.jsonl`, `.iommu` or `.c`, behind its name */
@@ -13,13 +13,17 @@ export interface FindingFile {
 	readonly text: string;
 }
 
-/** `1-18-ioas-unmap`: seed, program and call; `-2` for a second one of the program. */
-export function nameOf({ seed, program, index, signature }: Finding): string {
+/**
+ * `1-18-ioas-unmap-3f2a`: seed, program, call, and four digits of the signature, which tell several of a program apart. The same
+ * whichever shard or thread found it.
+ */
+export function nameOf({ seed, program, signature }: Finding): string {
 	const call = signature.call
 		.replace(/^IOMMU_/, "")
 		.toLowerCase()
 		.replaceAll(/[^a-z0-9]+/g, "-");
-	return `${seed}-${program}-${call}${index > 0 ? `-${index + 1}` : ""}`;
+	const digits = createHash("sha256").update(signatureKey(signature)).digest("hex").slice(0, 4);
+	return `${seed}-${program}-${call}-${digits}`;
 }
 
 /** What it is in a line: `IOMMU_IOAS_MAP: sim EEXIST, real EINVAL`. */

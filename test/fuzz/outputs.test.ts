@@ -25,7 +25,7 @@ const wrong = side("planted", (process) =>
 test("a finding is a trace, a script and a C program, with both answers and the reason in each", async () => {
 	const { finding } = await firstFinding(wrong);
 	const files = filesOf(finding as NonNullable<typeof finding>, ["sim", "planted"]);
-	expect(nameOf(finding as NonNullable<typeof finding>)).toMatch(/^1-\d+-ioas-map$/);
+	expect(nameOf(finding as NonNullable<typeof finding>)).toMatch(/^1-\d+-ioas-map-[0-9a-f]{4}$/);
 	expect(files.map(({ ending }) => ending)).toEqual([".jsonl", ".iommu", ".c"]);
 	for (const { text } of files) {
 		expect(text).toContain("EEXIST");

@@ -4,7 +4,15 @@ import { describe, expect, it } from "vitest";
 import { type Block, type BlockResult, blocksOf, runBlock } from "../../../src/cli/commands/tools/fuzz/block.js";
 import { fuzzDocument, Tally } from "../../../src/cli/commands/tools/fuzz/report.js";
 import { mergeJson } from "../../../src/cli/commands/tools/report/json.js";
-import { BLOCK, type Finding, type Fuzzer, type KnownDifference, type ProgramResult, signatureKey } from "../../../src/fuzz/index.js";
+import {
+	BLOCK,
+	type Finding,
+	type Fuzzer,
+	type KnownDifference,
+	nameOf,
+	type ProgramResult,
+	signatureKey,
+} from "../../../src/fuzz/index.js";
 
 const known: readonly KnownDifference[] = [
 	{ call: "K0", why: "a" },
@@ -33,7 +41,7 @@ function fuzzerOf(programs: ReadonlyMap<number, Shows>): Fuzzer {
 			}
 			seen.add(key);
 			first.push(key);
-			if (comes) findings.push({ seed: 1, program: number, index: findings.length, signature, steps: [], whole: 9 });
+			if (comes) findings.push({ seed: 1, program: number, signature, steps: [], whole: 9 });
 		}
 		return { program, findings, repeated, first, covered: false, known: entries.map((at) => known[at]) };
 	};
@@ -58,7 +66,7 @@ const results = async (fuzzer: Fuzzer, some: readonly (readonly [number, Block])
 };
 
 function document(list: readonly (readonly [number, BlockResult])[], note?: object): string {
-	const tally = new Tally(known, (finding) => ({ finding, files: [] }));
+	const tally = new Tally(known, (finding) => ({ finding, files: [nameOf(finding)] }));
 	for (const [at, result] of list) tally.add(at, result);
 	return `${JSON.stringify({ ...fuzzDocument(tally, about), ...(note && { shard: { ...note, unreduced: tally.unreduced } }) })}\n`;
 }

@@ -144,4 +144,35 @@ describe("as a command", () => {
 		expect(merge(ktap[0], join(root, "package.json"))).toContain("these reports are in different formats: KTAP, JSON\n");
 		expect(merge(join(root, "README.md"))).toContain("README.md is not a report\n");
 	});
+
+	test.each([
+		["iommuctl.fuzz", { findings: [], known: [], from: 0, programs: 1, calls: 2, repeated: 0 }],
+		["iommuctl.replay", { files: [], differences: [], programs: 0, steps: 0, differing: 0 }],
+		["iommuctl.report", { cases: [], exit: 0 }],
+	])("names what is not as it writes it in %s", (schema, members) => {
+		const whole = { schema, version: 1, ...members, shard: { shard: "1/1", cases: [], of: 0, unreduced: [], max: 10 } };
+		const merge = (document: object) => () => mergeJson([{ from: "part", text: JSON.stringify(document) }]);
+		expect(merge(whole)).not.toThrow();
+		for (const name of Object.keys(members)) {
+			expect(merge({ ...whole, [name]: undefined })).toThrow(`part: "${name}" is not as iommuctl writes it`);
+			expect(merge({ ...whole, [name]: [null] })).toThrow(`part: "${name}" is not as iommuctl writes it`);
+		}
+		expect(merge({ ...whole, version: 2 })).toThrow("part: its version is 2, and this iommuctl writes 1");
+		expect(merge({ ...whole, shard: { shard: "1/1" } })).toThrow("part is of a run that --time ended");
+	});
+
+	test("shards of fuzz that know other differences do not belong together", () => {
+		const part = (shard: string, at: number, known: object[]) => {
+			const note = { shard, cases: [at], of: 2, unreduced: [] };
+			const text = JSON.stringify({
+				...{ schema: "iommuctl.fuzz", version: 1, from: 0, programs: 1, calls: 2, repeated: 0 },
+				...{ known, findings: [], shard: note },
+			});
+			return { from: shard, text };
+		};
+		const entry = { call: "IOMMU_IOAS_MAP", why: "it is so" };
+		const first = part("1/2", 1, [{ ...entry, count: 3 }]);
+		expect(JSON.parse(mergeJson([first, part("2/2", 2, [{ ...entry, count: 4 }])])).known).toEqual([{ ...entry, count: 7 }]);
+		expect(() => mergeJson([first, part("2/2", 2, [])])).toThrow("1/2 and 2/2 are not shards of the same report");
+	});
 });

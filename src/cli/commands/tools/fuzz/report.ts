@@ -73,9 +73,7 @@ export class Tally {
 		const key = signatureKey(finding.signature);
 		if (this.#shown.has(key)) return;
 		this.#shown.set(key, block);
-		// Of its program's findings, those that are reported count.
-		const index = this.findings.filter(({ finding: { program } }) => program === finding.program).length;
-		this.findings.push(this.#report({ ...finding, index }));
+		this.findings.push(this.#report(finding));
 	}
 }
 

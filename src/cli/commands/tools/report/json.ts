@@ -1,5 +1,6 @@
 /** `report merge` of JSON documents. */
 import { BLOCK, type Signature, signatureKey } from "../../../../fuzz/index.js";
+import { UsageError } from "../../../frame/exit.js";
 import { type ShardNote, worst } from "../cases/index.js";
 import { countsOf } from "../formats/case.js";
 import { type Part, union, unlike } from "./parts.js";
@@ -19,6 +20,7 @@ export function mergeJson(sources: readonly Source[]): string {
 	if (schemas.size > 1) unlike(documents[1].from, `these reports have different schemas: ${[...schemas].join(", ")}`);
 	const merge = mergers[schema as string];
 	if (merge === undefined) unlike(documents[0].from, `${schema ?? "a document without a schema"} is not a report of cases`);
+	for (const { from, document } of documents) check(from, document);
 	return `${JSON.stringify(merge(documents))}\n`;
 }
 
@@ -40,8 +42,27 @@ const mergers: Readonly<Record<string, Merge>> = {
 	"iommuctl.fuzz": mergeFuzz,
 };
 
+/** What each document must have for its shards to be put together. */
+const members: Readonly<Record<string, { readonly lists: readonly string[]; readonly numbers: readonly string[] }>> = {
+	"iommuctl.report": { lists: ["cases"], numbers: ["exit"] },
+	"iommuctl.replay": { lists: ["files", "differences"], numbers: ["programs", "steps", "differing"] },
+	"iommuctl.fuzz": { lists: ["findings", "known"], numbers: ["from", "programs", "calls", "repeated"] },
+};
+
+/** @throws UsageError for a document that another version wrote, or that was changed */
+function check(from: string, document: Json): void {
+	if (document.version !== 1) unlike(from, `its version is ${JSON.stringify(document.version)}, and this iommuctl writes 1`);
+	noteOf(from, document);
+	const { lists, numbers } = members[document.schema as string];
+	const isList = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null);
+	const strange = lists.find((name) => !isList(document[name])) ?? numbers.find((name) => typeof document[name] !== "number");
+	if (strange !== undefined) unlike(from, `"${strange}" is not as iommuctl writes it`);
+}
+
 function noteOf<N extends ShardNote>(from: string, { shard }: Json): N {
 	const note = shard as N | undefined;
+	if (typeof note?.shard === "string" && note.cases === undefined)
+		throw new UsageError(`${from} is of a run that --time ended, whose shards cannot be merged`, "give --programs instead of --time");
 	if (note === undefined || !Array.isArray(note.cases) || typeof note.of !== "number") unlike(from, "this report is not of a shard");
 	return note;
 }
@@ -133,10 +154,12 @@ interface KnownCount extends Json {
 function mergeFuzz(documents: readonly { from: string; document: Json }[]): Json {
 	const parts = documents.map(({ from, document }): Part<undefined> => {
 		const { schema, version, left, right, seed, from: first } = document;
+		// All shards know the same differences, or what one found is missing.
+		const known = (document.known as readonly KnownCount[]).map((entry) => ({ ...entry, count: 0 }));
 		const note = noteOf(from, document);
 		return {
 			from,
-			head: JSON.stringify({ schema, version, left, right, seed, from: first }),
+			head: JSON.stringify({ schema, version, left, right, seed, from: first, known }),
 			note,
 			units: note.cases.map(() => undefined),
 		};
@@ -153,8 +176,14 @@ function mergeFuzz(documents: readonly { from: string; document: Json }[]): Json
 	const first = new Map<string, Shown>();
 	for (const one of all.sort((a, b) => a.at - b.at)) if (!first.has(one.key)) first.set(one.key, one);
 	const findings = [...first.values()].flatMap(({ finding }) => finding ?? []);
+	const { schema, version, left, right, seed, from } = documents[0].document;
 	return {
-		...(JSON.parse(parts[0].head) as Json),
+		schema,
+		version,
+		left,
+		right,
+		seed,
+		from,
 		programs: sum("programs"),
 		calls: sum("calls"),
 		repeated: sum("repeated") + all.length - first.size,

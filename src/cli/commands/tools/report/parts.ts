@@ -77,5 +77,5 @@ export function casesIn(text: string): Pick<ShardNote, "cases" | "of"> | undefin
 
 /** @throws UsageError */
 export function unlike(from: string, what: string): never {
-	throw new UsageError(`${from}: ${what}`, "give what `iommuctl run`, `litmus` or `replay` wrote with --shard, unchanged");
+	throw new UsageError(`${from}: ${what}`, "give what `iommuctl run`, `litmus`, `replay` or `fuzz` wrote with --shard, unchanged");
 }
