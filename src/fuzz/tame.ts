@@ -1,7 +1,7 @@
 /** Keeps a program's pointers and file numbers to those of which every process answers alike: its own, and such as nobody ever has. */
 import { type Ioctl, ioctlByRequest, ioctls, iommu_hw_queue_alloc, iommu_test_cmd, type StructType } from "../../structs/index.js";
-import { EFAULT } from "../kernel/errno.js";
-import { isForkCapable, type Kernel } from "../kernel/kernel.js";
+import { EFAULT, ENOMEM } from "../kernel/errno.js";
+import { isForkCapable, isReshapeCapable, type Kernel } from "../kernel/kernel.js";
 import { wrapKernel } from "../kernel/wrap.js";
 import { fdFields } from "../trace/index.js";
 import { hasFiles } from "./bent.js";
@@ -16,6 +16,7 @@ const TOP = 0x7fff_ffff_f000n;
 const NOT_CANONICAL = 1n << 63n;
 
 const NO_FILE = -1;
+const MADV_NORMAL = 0;
 /** No mapping of a program is longer. */
 const MOST_MAPPED = 0x40_0000n;
 
@@ -26,7 +27,13 @@ const isSafe = (addr: bigint): boolean => addr < LOWEST || (addr >= OWN && addr 
  * The same holds for the numbers of files. A struct in memory with such a pointer, or of a call that takes or makes files, is not passed on: EFAULT.
  */
 export function tamed(kernel: Kernel, isOpen: (fd: number) => boolean): Kernel {
+	// What is mapped before a hole would change, and the call fail: that is no step of a trace.
+	const whole = (addr: bigint, length: bigint): boolean => isReshapeCapable(kernel) && kernel.madvise(addr, length, MADV_NORMAL) === 0;
 	const wrapped = wrapKernel(kernel, {
+		...(isReshapeCapable(kernel) && {
+			mprotect: (addr: bigint, length: bigint, prot: number) => (whole(addr, length) ? kernel.mprotect(addr, length, prot) : -ENOMEM),
+			madvise: (addr: bigint, length: bigint, advice: number) => (whole(addr, length) ? kernel.madvise(addr, length, advice) : -ENOMEM),
+		}),
 		ioctl(fd, request, arg) {
 			const call = ioctlByRequest(request);
 			const struct = call?.struct as StructType | null | undefined;
@@ -48,13 +55,12 @@ export function tamed(kernel: Kernel, isOpen: (fd: number) => boolean): Kernel {
 	return isForkCapable(kernel) ? Object.assign(wrapped, { fork: (name: string) => tamed(kernel.fork(name), isOpen) }) : wrapped;
 }
 
-/** A queue has to be contiguous in physical memory, and which pages a kernel finds for several is its own affair. */
+/** A queue has to be contiguous in physical memory, and which pages a kernel finds for several is its own affair. So it is in one. */
 function inOnePage(view: DataView): void {
-	const at = iommu_hw_queue_alloc.offsets;
-	if (view.byteLength < at.length + 8) return;
-	const room = 0x1000n - (view.getBigUint64(at.nesting_parent_iova, true) & 0xfffn);
-	const length = view.getBigUint64(at.length, true);
-	if (length > room && length <= MOST_MAPPED) view.setBigUint64(at.length, room, true);
+	const at = iommu_hw_queue_alloc.offsets.length;
+	if (view.byteLength < at + 8) return;
+	const length = view.getBigUint64(at, true);
+	if (length > 1n && length <= MOST_MAPPED) view.setBigUint64(at, 1n, true);
 }
 
 function padded(bytes: Uint8Array, size: number): Uint8Array {

@@ -11,7 +11,7 @@ import { type Access, pinnedPages } from "../access.js";
 import type { Command } from "../command.js";
 import { AccessFile } from "./access-file.js";
 import { accessPagesChecks, accessRwChecks, createAccessChecks, destroyPagesChecks, findAccessChecks } from "./checks.js";
-import { userPage } from "./memory-commands.js";
+import { isLastPage, userPage } from "./memory-commands.js";
 
 const at = iommu_test_cmd.offsets;
 /** the most bytes that one command may touch */
@@ -70,7 +70,8 @@ export function accessPages(command: Command): Ret {
 		let at = uptr - (iova & 0xfffn);
 		for (const mine of pinnedPages(pinned)) {
 			const page = userPage(command.process.memory, at);
-			if (page === undefined) rc = command.fail(accessPagesChecks.noUserPage, at);
+			if (isLastPage(at)) rc = command.fail(accessPagesChecks.lastPage, at);
+			else if (page === undefined) rc = command.fail(accessPagesChecks.noUserPage, at);
 			else if (page.object !== mine?.object || page.page !== mine.page) rc = command.fail(accessPagesChecks.otherPage, at);
 			if (rc < 0) break;
 			at += 0x1000n;

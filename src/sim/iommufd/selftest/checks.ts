@@ -16,6 +16,9 @@ const noMock = check(ENOENT, "the ID {id} names {found}", "the ID must be that o
 const noAccess = check(EBADFD, "fd {id} is {found}", "id must be the descriptor of an access (create-access answers it)");
 const noPageTable = check(ENOENT, "id {id} names {found}", "id must be the ID of a page table that is filled from an IOAS (hwpt-paging)");
 const notMock = check(EINVAL, "{table} is not a mock page table", "the page table must be one of the selftest's mock IOMMU");
+const lastPage = check(EOVERFLOW, "the page at {address} ends at 2^64", "the memory must end before the last page of all addresses", {
+	source: "observed on Linux 7.3.4",
+});
 const tooLong = check(ENOMEM, "length is {length}", "length must be at most 16 MiB");
 
 export const testChecks = checks(HEADER, {
@@ -77,6 +80,7 @@ export const checkMapChecks = checks(HEADER, {
 		"iova, length and uptr must be multiples of the page table's smallest page",
 	),
 	end: check(EINVAL, "{length} bytes from uptr {uptr} end beyond 2^64", "the memory must end below 2^64"),
+	lastPage,
 	unreadable: check(EFAULT, "memory at {address} is not mapped", "all of the memory must be mapped"),
 	notMapped: check(EINVAL, "nothing is mapped at iova {iova}", "all of the range must be mapped"),
 	otherPage: check(EINVAL, "iova {iova} does not lead to the memory at {address}", "the page table must lead to the memory at uptr"),
@@ -115,6 +119,7 @@ export const accessPagesChecks = checks(HEADER, {
 		"the access must have been created with NEEDS_PIN_PAGES",
 	),
 	pin: accessPinChecks,
+	lastPage,
 	noUserPage: check(EFAULT, "memory at {address} is not mapped", "all of the memory at uptr must be mapped"),
 	otherPage: check(
 		EBADE,

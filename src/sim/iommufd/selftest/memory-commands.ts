@@ -26,6 +26,9 @@ export function userPage(memory: UserMemory, addr: bigint): PageRef | undefined 
 	return addr > IOVA_MAX ? undefined : memory.extents(pageOf(addr), 1, false)[0];
 }
 
+/** Whether nothing follows the page of this address: Linux cannot look it up, as its end is 2^64. */
+export const isLastPage = (addr: bigint): boolean => addr <= IOVA_MAX && pageOf(addr) === pageOf(IOVA_MAX);
+
 /** Does the page table translate the IOVA range to the user address range? */
 export function checkMap(command: Command): Ret {
 	const found = findMockHwpt(command);
@@ -40,6 +43,7 @@ export function checkMap(command: Command): Ret {
 	const { space } = found.hwpt.ioas;
 	for (let done = 0n; done < length; ) {
 		const left = length - done;
+		if (isLastPage(uptr + done)) return command.fail(checkMapChecks.lastPage, uptr + done);
 		const user = userExtent(command.process.memory, uptr + done, left);
 		if (user === undefined) return command.fail(checkMapChecks.unreadable, uptr + done);
 		const area = space.find(iova + done);

@@ -31,6 +31,8 @@ describe("the commands of an access", () => {
 		const pages = (uptr: bigint) =>
 			program.test({ op: OP.IOMMU_TEST_OP_ACCESS_PAGES, id, access_pages: { iova: 0x10000n, length: PAGE, uptr } });
 		expect([pages(memory), pages(memory + PAGE), pages(0x1000n)]).toEqual([0, -EBADE, -EFAULT]);
+		// The end of the last page is 2^64, which no look-up gets past.
+		expect([pages(MAX - 0xfffn), pages(MAX - 0x1fffn)]).toEqual([-EOVERFLOW, -EFAULT]);
 	});
 });
 
@@ -75,6 +77,14 @@ describe("the other test commands", () => {
 		const ioas = program.ioas();
 		const check = (id: number, iova: bigint) => program.test({ op: OP.IOMMU_TEST_OP_MD_CHECK_MAP, id, check_map: { iova, length: 1n } });
 		expect([check(99, 1n), check(ioas, 1n), check(program.mock(ioas).hwpt, 1n)]).toEqual([-ENOENT, -ENOENT, -EINVAL]);
+	});
+
+	test("MD_CHECK_MAP of the last page of all is EOVERFLOW", () => {
+		const program = new Program();
+		const { hwpt } = program.mock(program.ioas());
+		const check = (uptr: bigint) =>
+			program.test({ op: OP.IOMMU_TEST_OP_MD_CHECK_MAP, id: hwpt, check_map: { iova: BASE, length: 0x800n, uptr } });
+		expect([check(MAX - 0xfffn), check(MAX - 0x1fffn)]).toEqual([-EOVERFLOW, -EFAULT]);
 	});
 
 	test("SET_TEMP_MEMORY_LIMIT is EINVAL below 12", () => {
