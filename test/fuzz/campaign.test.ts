@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BLOCK, Campaign, Corpus } from "../../src/fuzz/index.js";
-import type { Step } from "../../src/trace/index.js";
+import { leavesOf, type Step, wholeStruct } from "../../src/trace/index.js";
 import { readPrograms } from "../../src/trace/tools/index.js";
 
 const texts = (campaign: Campaign, numbers: readonly number[]): string[] =>
@@ -33,6 +33,21 @@ describe("programs of a seed", () => {
 		const mapped = steps.flatMap((step) => (step.op === "mmap" ? [BigInt(step.addr)] : []));
 		expect(mapped.length).toBeGreaterThan(40);
 		for (const addr of mapped) expect(addr >= 1n << 44n && addr < 1n << 45n).toBe(true);
+		for (const step of steps) {
+			if (step.op !== "ioctl" || step.arg === undefined) continue;
+			const whole = wholeStruct(step, step.arg);
+			for (const { field, value } of whole ? leavesOf(whole.type, whole.values) : []) {
+				const addr = field.role === "ptr" ? (value as bigint) : 0n;
+				expect(addr < 1n << 16n || (addr >= 1n << 44n && addr < 1n << 45n) || addr >= 0x7fff_ffff_f000n).toBe(true);
+				// File numbers are names of the program's files, or none.
+				if (field.role === "fd" && field.dir !== "out" && step.fd_in?.[field.offset] === undefined)
+					expect(value).toBeOneOf([-1, 0xffff_ffff]);
+			}
+			if (step.request === "IOMMU_HW_QUEUE_ALLOC" && whole) {
+				const { length } = whole.values as { length: bigint };
+				expect(length <= 1n || length > 1n << 22n).toBe(true);
+			}
+		}
 	});
 
 	test("with forks have child processes", () => {
