@@ -103,6 +103,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 		if (step.ret === undefined) text(step, op, "fd");
 		else ret(step, op);
 		if (step.ret === -1 ? step.fd !== undefined : step.fd === undefined) bad("fd", op, "must be present if and only if the open succeeded");
+		if (step.fail_nth !== undefined) integer(step, op, "fail_nth", 1, 0x7fffffff);
 	},
 	fork(step, op) {
 		text(step, op, "process");

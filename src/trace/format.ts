@@ -27,6 +27,8 @@ export interface OpenStep extends Partial<RecordedRet> {
 	readonly path: string;
 	/** absent if the open failed */
 	readonly fd?: string;
+	/** the kernel's `fail_nth`th allocation in this call (from 1) was made to fail */
+	readonly fail_nth?: number;
 }
 
 export interface CloseStep {

@@ -146,8 +146,8 @@ export function recording(kernel: Kernel, writer: StepSink, { keepWaiting = fals
 
 function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles, keepWaiting: boolean): Recording {
 	let failing = 0;
-	const adopt = (fd: number, path: string): void => {
-		writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)) });
+	const adopt = (fd: number, path: string, failed = 0): void => {
+		writer.step({ op: "open", path, fd: files.add(fd, kindOfPath(path)), ...(failed !== 0 && { fail_nth: failed }) });
 		files.devices.opened(fd, path);
 	};
 	const answered = (step: Step): void => {
@@ -158,8 +158,8 @@ function recordingOf(kernel: Kernel, writer: StepSink, files: OpenFiles, keepWai
 		adopt,
 		open(path, flags) {
 			const fd = kernel.open(path, flags);
-			if (fd < 0) writer.step({ op: "open", path, ...toRecordedRet(fd) });
-			else adopt(fd, path);
+			if (fd < 0) writer.step({ op: "open", path, ...toRecordedRet(fd), ...(failing !== 0 && { fail_nth: failing }) });
+			else adopt(fd, path, failing);
 			return fd;
 		},
 		close(fd) {

@@ -27,6 +27,7 @@ import type {
 	MmapStep,
 	MprotectStep,
 	MremapStep,
+	OpenStep,
 	PreadStep,
 	PwriteStep,
 	ReadStep,
@@ -192,7 +193,7 @@ export class ProgramReplay {
 	#attempt(step: Step): Outcome {
 		switch (step.op) {
 			case "ioctl":
-				return step.fail_nth === undefined ? this.#ioctl(step) : this.#failing(step, step.fail_nth);
+				return step.fail_nth === undefined ? this.#ioctl(step) : this.#failing(step.fail_nth, () => this.#ioctl(step));
 			case "poke":
 				return refused(this.#kernel.poke(BigInt(step.addr), scratchFromHex(step.data)));
 			case "peek":
@@ -213,12 +214,8 @@ export class ProgramReplay {
 			case "write":
 			case "pwrite":
 				return this.#write(step);
-			case "open": {
-				const fd = this.#kernel.open(step.path);
-				if (step.fd !== undefined) this.#files.set(step.fd, fd);
-				if (step.ret === undefined) return refused(fd);
-				return fd === recordedRet(step as { ret: number }) ? undefined : fd < 0 ? { ret: fd } : { note: "a file" };
-			}
+			case "open":
+				return step.fail_nth === undefined ? this.#open(step) : this.#failing(step.fail_nth, () => this.#open(step));
 			case "close": {
 				const fd = this.#files.number(step.fd, "fd");
 				if (!this.#files.isOpen(step.fd)) return undefined;
@@ -271,14 +268,22 @@ export class ProgramReplay {
 	}
 
 	/** A call in which an allocation fails, as when it was recorded. */
-	#failing(step: IoctlStep, nth: number): Outcome {
+	#open(step: OpenStep): Outcome {
+		const fd = this.#kernel.open(step.path);
+		if (step.fd !== undefined) this.#files.set(step.fd, fd);
+		if (step.ret === undefined) return refused(fd);
+		return fd === recordedRet(step as { ret: number }) ? undefined : fd < 0 ? { ret: fd } : { note: "a file" };
+	}
+
+	/** Makes a call whose `nth` allocation failed when it was recorded. */
+	#failing(nth: number, call: () => Outcome): Outcome {
 		if (!failsAllocations(this.#kernel)) {
 			this.blocked = `allocation ${nth} of a call failed when it was recorded, and this kernel's do not fail on request`;
 			return undefined;
 		}
 		this.#kernel.failNth(nth);
 		try {
-			return this.#ioctl(step);
+			return call();
 		} finally {
 			this.#kernel.failNth(0);
 		}

@@ -79,4 +79,16 @@ describe.skipIf(obstacle !== undefined)("exec --record", () => {
 		expect(iommuctlProcess(["replay", trace]).stdout).toMatch(/1 programs, \d+ steps, 0 differing/);
 		expect(readFileSync(trace, "utf8")).toContain('{"op":"write","fd":"eventfd1","data":"0100000000000000","ret":8}');
 	});
+
+	test("calls whose allocations fail by fail-nth fail in the replay, opening among them", () => {
+		const trace = join(folder, "fail-nth.jsonl");
+		const { stdout } = exec(
+			`sysopen(my $nth, "/proc/self/task/$$/fail-nth", 2) or die; syswrite $nth, 1;
+			print sysopen(my $none, "/dev/iommu", 2) ? "opened" : 0 + $!, " "; my $file = dev(); syswrite $nth, 1; print ioas($file), " ", ioas($file), "\n";`,
+			"--record",
+			trace,
+		);
+		expect(stdout).toBe("12 -12 1\n");
+		expect(iommuctlProcess(["replay", trace]).stdout).toMatch(/1 programs, 3 steps, 0 differing/);
+	});
 });
