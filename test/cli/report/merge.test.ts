@@ -161,6 +161,11 @@ describe("as a command", () => {
 		expect(merge({ ...whole, shard: { shard: "1/1" } })).toThrow("part is of a run that --time ended");
 	});
 
+	test("documents for kernelci.org need no merging", () => {
+		const text = run(["run", "example:first-mapping", "--kernel", "sim", "--format", "kcidb", "--shard", "1/1"]).stdout;
+		expect(() => mergeJson([{ from: "part", text }])).toThrow("part is for kernelci.org");
+	});
+
 	test("shards of fuzz that know other differences do not belong together", () => {
 		const part = (shard: string, at: number, known: object[]) => {
 			const note = { shard, cases: [at], of: 2, unreduced: [] };

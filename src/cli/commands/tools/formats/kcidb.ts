@@ -71,8 +71,11 @@ interface Run {
 }
 
 function testOf({ name, exit, cases }: Unit, { command, which, note }: Campaign, { origin, build, start, host }: Run): object {
-	// The same test on another machine, or later, is another run of it.
-	const hash = createHash("sha256").update([build, host, start, command, name].join("\0")).digest("hex");
+	// The same test on another machine, or later, is another run of it; so is another shard of one campaign of fuzz.
+	const shard = note === undefined ? [] : [note.shard];
+	const hash = createHash("sha256")
+		.update([build, host, start, command, name, ...shard].join("\0"))
+		.digest("hex");
 	const bad = cases.filter(({ result }) => result === "failed" || result === "error");
 	const log = clean(bad.map(({ title, stdout, stderr }) => `${title}\n${stdout}${stderr}`).join("\n"));
 	const [skipped] = cases.filter(({ result }) => result === "skipped");

@@ -15,6 +15,12 @@ type Json = Record<string, unknown>;
 /** @throws UsageError */
 export function mergeJson(sources: readonly Source[]): string {
 	const documents = sources.map(({ from, text }) => ({ from, document: parsed(from, text) }));
+	const kcidb = documents.find(({ document }) => typeof document.version === "object");
+	if (kcidb !== undefined)
+		throw new UsageError(
+			`${kcidb.from} is for kernelci.org, where tests of several documents come together`,
+			"submit each shard's document",
+		);
 	const schemas = new Set(documents.map(({ document }) => document.schema));
 	const [schema] = schemas;
 	if (schemas.size > 1) unlike(documents[1].from, `these reports have different schemas: ${[...schemas].join(", ")}`);
