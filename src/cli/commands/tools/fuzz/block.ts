@@ -39,19 +39,22 @@ export interface BlockOptions {
 	readonly known: readonly KnownDifference[];
 	/** programs that are not run */
 	readonly skip?: ReadonlySet<number>;
+	/** called before each program; what it throws ends the block, which then is not finished */
+	before?(number: number): Promise<void>;
 	/** called behind each program */
 	after(number: number, result: ProgramResult): void;
 	/** whether the time is up */
 	over(): boolean;
 }
 
-export async function runBlock({ from, to }: Block, { fuzzer, known, skip, after, over }: BlockOptions): Promise<BlockResult> {
+export async function runBlock({ from, to }: Block, { fuzzer, known, skip, before, after, over }: BlockOptions): Promise<BlockResult> {
 	let [programs, calls, fresh, repeated] = [0, 0, 0, 0];
 	const findings: Finding[] = [];
 	const first: string[] = [];
 	const counts: Record<number, number> = {};
 	for (let number = from; number < to && !over(); number++) {
 		if (skip?.has(number)) continue;
+		await before?.(number);
 		const result = await fuzzer.run(number);
 		programs++;
 		calls += result.program.steps.length;

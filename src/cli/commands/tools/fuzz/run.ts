@@ -9,8 +9,10 @@ import { exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
 import { readInput } from "../../../frame/io.js";
 import { progress } from "../../../frame/progress.js";
 import { smallNumber } from "../../../frame/small-number.js";
+import { plural } from "../../../frame/text.js";
 import { casesOf } from "../cases/index.js";
 import { blocksOf, runBlock } from "./block.js";
+import { Interrupted, Interrupts } from "./interrupt.js";
 import { findingText, fuzzDocument, fuzzUnit, type RunOf, summaryText, Tally } from "./report.js";
 import { sideNamed } from "./sides.js";
 import { watchdog } from "./watchdog.js";
@@ -61,6 +63,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	});
 	const real = left.real || right.real;
 	const watch = real && inv.serve === undefined ? watchdog(HANG, running?.file) : undefined;
+	const interrupts = running === undefined ? undefined : new Interrupts();
 	const campaign = new Campaign({ seed, ...board, corpus: corpus?.programs });
 	const fuzzer = new Fuzzer({
 		campaign,
@@ -92,6 +95,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 				known,
 				skip,
 				over,
+				...(interrupts && { before: (number) => interrupts.check(number) }),
 				after(number, result) {
 					corpus?.take(result.program, result.covered ? [`reached by ${seed}-${number}`] : []);
 					// In this thread blocks run in their order.
@@ -107,13 +111,28 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	// Run again, it would bring the kernel down again, and the block would never end.
 	if (options.resume !== undefined) for (const number of running?.broken(seed) ?? []) skip.add(number);
 	let done = 0;
-	for await (const result of cases.results()) {
-		tally.add(cases.positions[done++], result);
-		bar.tell(`${tally.programs} programs run, ${tally.findings.length} findings`);
+	let ended: Interrupted | undefined;
+	try {
+		for await (const result of cases.results()) {
+			tally.add(cases.positions[done++], result);
+			bar.tell(`${tally.programs} programs run, ${tally.findings.length} findings`);
+		}
+	} catch (error) {
+		if (!(error instanceof Interrupted)) throw error;
+		ended = error;
 	}
 	bar.end();
 	watch?.end();
 	running?.end();
+	interrupts?.end();
+	if (ended !== undefined) {
+		const how = options.resume === undefined ? `--from ${ended.number} goes on there` : "the same command goes on there";
+		io.stderr.write(
+			`${err.note("note:")} interrupted before program ${ended.number}, ${plural(tally.findings.length, "finding")} so far; ${how}\n`,
+		);
+		process.kill(process.pid, ended.signal);
+		return { exit: exitCode.failed, errno: 0 };
+	}
 	const { note } = cases;
 	const exit = tally.findings.length > 0 || broken !== undefined || skip.size > 0 ? exitCode.failed : exitCode.done;
 	// Without --programs the cases are as many as there was time for.
