@@ -1,6 +1,6 @@
 /** scripts/vm-compare with machines that are simulated kernels: what it runs on each, and what it prints of both. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { root, temporaryFolder } from "../cli/cli.js";
@@ -40,6 +40,26 @@ describe("scripts/vm-compare", () => {
 		expect(other.stdout).toContain("IOMMU_IOAS_CHANGE_PROCESS");
 		expect(other.stdout).toContain("ENOTTY");
 		expect(other.status).toBe(1);
+	});
+
+	it("compares what several scripts print, and keeps what has finished on each side", () => {
+		const { status, stdout } = compare(
+			"-d",
+			"kept",
+			"7.3",
+			"6.12",
+			"run",
+			"old.iommu",
+			"new.iommu",
+			"--format",
+			"ktap",
+			"--resume",
+			"part-{}",
+		);
+		expect(stdout).toContain("\n-ok 2 new.iommu\n");
+		expect(stdout).toContain("\n+not ok 2 new.iommu\n");
+		expect(status).toBe(1);
+		for (const part of ["part-1", "part-2"]) expect(readdirSync(join(folder, part))).toContain("case-000002.json");
 	});
 
 	it("says which machine did not get to the end, and what is missing of its words", () => {

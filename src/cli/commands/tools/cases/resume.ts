@@ -1,6 +1,7 @@
 /** `--resume FOLDER`: finished cases on disk, so that an interrupted run can go on. */
 import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import { release } from "node:os";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../../../../kernel/environment-error.js";
 import { makeFolder } from "../../../../trace/folder.js";
@@ -42,7 +43,8 @@ export class Finished<R> {
 			version: 1,
 			program: version,
 			words,
-			kernel,
+			// Of the real kernel another release is another one.
+			kernel: /\breal\b/.test(kernel) ? `${kernel} (Linux ${release()})` : kernel,
 			cases: names.length,
 			files: digests([...words, ...names], inv.io.cwd),
 		};
