@@ -9,7 +9,7 @@ export interface KnownDifference extends Partial<Signature> {
 }
 
 const SCHEMA = "iommuctl.fuzz-known";
-const MEMBERS = new Set(["kind", "call", "left", "right", "check", "fields", "why"]);
+const MEMBERS = new Set(["kind", "call", "left", "right", "check", "rule", "fields", "why"]);
 
 /** @throws InputError for text that is not such a file */
 export function parseKnown(text: string, file: string): KnownDifference[] {
@@ -29,7 +29,7 @@ export function parseKnown(text: string, file: string): KnownDifference[] {
 		if (strange !== undefined)
 			throw new InputError(`${where} has a member ${JSON.stringify(strange)}; members are ${[...MEMBERS].join(", ")}`);
 		if (typeof entry.why !== "string" || entry.why === "") throw new InputError(`${where} does not say why`);
-		for (const name of ["kind", "call", "left", "right", "check"])
+		for (const name of ["kind", "call", "left", "right", "check", "rule"])
 			if (entry[name] !== undefined && typeof entry[name] !== "string") throw new InputError(`${where}: ${name} is not text`);
 		if (entry.fields !== undefined && !(Array.isArray(entry.fields) && entry.fields.every((one: unknown) => typeof one === "string")))
 			throw new InputError(`${where}: fields is not a list of names`);
@@ -38,12 +38,14 @@ export function parseKnown(text: string, file: string): KnownDifference[] {
 	return document.known;
 }
 
-/** The entry that a finding fits. */
+/** The entry that a finding fits. One with a release's rule fits whatever the rule changes. */
 export function knownAs(known: readonly KnownDifference[], found: Signature): KnownDifference | undefined {
-	const texts = ["kind", "call", "left", "right", "check"] as const;
-	return known.find(
-		(entry) =>
-			texts.every((name) => entry[name] === undefined || entry[name] === found[name]) &&
-			(entry.fields === undefined || entry.fields.join() === (found.fields ?? []).join()),
-	);
+	return known.find((entry) => (entry.rule === undefined ? fits(entry, found) : entry.rule === found.rule));
+}
+
+const TEXTS = ["kind", "call", "left", "right", "check"] as const;
+
+function fits(entry: KnownDifference, found: Signature): boolean {
+	if (entry.fields !== undefined && entry.fields.join() !== (found.fields ?? []).join()) return false;
+	return TEXTS.every((name) => entry[name] === undefined || entry[name] === found[name]);
 }

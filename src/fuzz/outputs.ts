@@ -27,13 +27,13 @@ export function nameOf({ seed, program, signature }: Finding): string {
 }
 
 /** What it is in a line: `IOMMU_IOAS_MAP: sim EEXIST, real EINVAL`. */
-export function titleOf({ kind, call, left, right, fields, check }: Signature, sides: readonly [string, string]): string {
+export function titleOf({ kind, call, left, right, fields, check, rule }: Signature, sides: readonly [string, string]): string {
 	if (kind === "warning") return `the log of ${sides[1]}: ${right} at ${call}`;
 	if (kind === "leak") return `${sides[1]} leaks: ${call}`;
 	if (kind === "broken") return `${sides[1]} did not come back from ${call}`;
-	const why = check === undefined ? "" : ` (${check})`;
+	const why = rule !== undefined ? `, by the rule ${rule}` : check === undefined ? "" : ` (${check})`;
 	return left === right && fields !== undefined
-		? `${call}: ${fields.join(", ")} differ`
+		? `${call}: ${fields.join(", ")} differ${rule === undefined ? "" : why}`
 		: `${call}: ${sides[0]} ${left}, ${sides[1]} ${right}${why}`;
 }
 

@@ -1,5 +1,6 @@
 /** Runs a program's steps on the two kernels and finds the first step that they answer differently. */
 import type { Kernel } from "../kernel/kernel.js";
+import { tellsRules } from "../kernel/release-rule.js";
 import { type Answer, FieldError, ProgramReplay, recordedAnswer, type Step, sameAnswer } from "../trace/index.js";
 import type { Kcov } from "./kcov.js";
 import type { Counters } from "./leaks.js";
@@ -30,14 +31,21 @@ export interface Difference {
 	readonly step: Step | undefined;
 	readonly left: Answer;
 	readonly right: Answer;
+	/** the name of the release's rule by which they differ, where a side is of another release */
+	readonly rule?: string;
 }
 
 /** What a side answers to each step; the last answer is that of the program's end. FieldError for what is not a program. */
-export function answersOf(steps: readonly Step[], side: Side): Answer[] {
-	const replay = new ProgramReplay(side.open());
+export function answersOf(steps: readonly Step[], side: Side, rules?: Map<number, string>): Answer[] {
+	const kernel = side.open();
+	const replay = new ProgramReplay(kernel);
 	const answers: Answer[] = [];
 	try {
-		for (const step of steps) answers.push(replay.answer(step));
+		for (const [at, step] of steps.entries()) {
+			answers.push(replay.answer(step));
+			const [rule] = tellsRules(kernel) ? kernel.takeRules() : [];
+			if (rule !== undefined) rules?.set(at, rule.name);
+		}
 	} finally {
 		answers.push(replay.end() ?? { note: "success" });
 	}
@@ -51,15 +59,19 @@ export function answersOf(steps: readonly Step[], side: Side): Answer[] {
  * @throws FieldError for what is not a program
  */
 export function firstDifference(steps: readonly Step[], left: Side | undefined, right: Side): Difference | undefined {
-	const wanted = left === undefined ? undefined : answersOf(steps, left);
-	const replay = new ProgramReplay(right.open());
+	const rules = new Map<number, string>();
+	const wanted = left === undefined ? undefined : answersOf(steps, left, rules);
+	const kernel = right.open();
+	const replay = new ProgramReplay(kernel);
 	let found: Difference | undefined;
 	try {
 		for (const [at, step] of steps.entries()) {
 			const answer = replay.answer(step);
 			const expected = wanted === undefined ? recordedAnswer(step) : wanted[at];
+			const [own] = tellsRules(kernel) ? kernel.takeRules() : [];
 			if (sameAnswer(expected, answer)) continue;
-			found = { at, step, left: expected, right: answer };
+			const rule = own?.name ?? rules.get(at);
+			found = { at, step, left: expected, right: answer, ...(rule !== undefined && { rule }) };
 			break;
 		}
 	} finally {

@@ -16,19 +16,30 @@ export interface Signature {
 	readonly check?: string;
 	/** the fields that differ, where both succeed or both fail alike */
 	readonly fields?: readonly string[];
+	/** the rule of a release that makes the difference: what else differs does not matter then */
+	readonly rule?: string;
 }
 
 /** The signature as one word, for look-ups. */
-export function signatureKey({ kind, call, left, right, check, fields }: Signature): string {
+export function signatureKey({ kind, call, left, right, check, fields, rule }: Signature): string {
+	if (rule !== undefined) return `${kind}|rule ${rule}`;
 	return [kind, call, left, right, check, fields?.join()].map((part) => part ?? "").join("|");
 }
 
-export function signatureOf({ step, left, right }: Difference): Signature {
+export function signatureOf({ step, left, right, rule }: Difference): Signature {
 	const call = step === undefined ? "end" : callName(step);
 	const [one, other] = [outcome(left), outcome(right)];
 	const check = left.why?.check ?? right.why?.check;
 	const fields = one === other && step !== undefined ? unlike(step, left, right) : [];
-	return { kind: "answer", call, left: one, right: other, ...(check !== undefined && { check }), ...(fields.length > 0 && { fields }) };
+	return {
+		kind: "answer",
+		call,
+		left: one,
+		right: other,
+		...(check !== undefined && { check }),
+		...(fields.length > 0 && { fields }),
+		...(rule !== undefined && { rule }),
+	};
 }
 
 function outcome({ ret, note, revents }: Answer): string {
