@@ -194,11 +194,9 @@ export class GuestKernel extends ProcessCalls<Sim> implements Kernel {
 		const backing = open.file.mmap(Number(own / 4096n), pages);
 		if (backing === undefined) return -ENODEV;
 		if (typeof backing === "number") return backing;
-		return this.#regions.map(this.#call.process, open, fd, Number(offset / 4096n) - backing.page, backing.object, {
-			offset: own,
-			pages,
-			prot,
-		});
+		const start = Number(own / 4096n) - backing.page;
+		const part = { offset: own, pages, prot, start };
+		return this.#regions.map(this.#call.process, open, fd, Number(offset / 4096n) - backing.page, backing.object, part);
 	}
 
 	/** The program has mapped this by itself: only a recording is told. */

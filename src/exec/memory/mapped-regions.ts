@@ -18,6 +18,15 @@ export interface Part {
 	readonly offset: bigint;
 	readonly pages: number;
 	readonly prot: number;
+	/** the file's own page at which the object begins */
+	readonly start: number;
+}
+
+interface Store {
+	readonly fd: number;
+	readonly key: string;
+	/** at which of its pages objects are, by their own */
+	readonly placed: Map<number, number>;
 }
 
 interface Region {
@@ -34,7 +43,7 @@ interface Region {
 export class MappedRegions {
 	readonly #native: Native;
 	/** our own descriptors of what stands for files */
-	readonly #stores = new Map<OpenFile, { readonly fd: number; readonly key: string }>();
+	readonly #stores = new Map<OpenFile, Store>();
 	#regions: Region[] = [];
 
 	readonly #kernelOf: (process: Traced, open: OpenFile) => Pick<Kernel, "mmap" | "munmap">;
@@ -53,9 +62,11 @@ export class MappedRegions {
 	map(process: Traced, open: OpenFile, fd: number, offset: number, object: MemoryObject, part: Part): number | undefined {
 		const { pid } = process;
 		if (object.moveTo === undefined) return object.kind === "device" ? -ENODEV : undefined;
-		// Its pages are in one place only.
-		if (this.#regions.some((each) => each.object === object && each.page !== offset)) return -ENODEV;
 		const store = this.#storeOf(pid, open, fd);
+		// Its pages are in one place only: where it was mapped first.
+		const placed = store.placed.get(part.start) ?? offset;
+		if (placed !== offset) return -ENODEV;
+		store.placed.set(part.start, offset);
 		const end = BigInt(offset + object.pages) * BigInt(PAGE_SIZE);
 		if (fstatSync(store.fd, { bigint: true }).size < end) this.#native.call("ftruncate", store.fd, end);
 		open.mapped = true;
@@ -108,12 +119,12 @@ export class MappedRegions {
 		return { kernel, addr, length };
 	}
 
-	#storeOf(pid: number, open: OpenFile, number: number): { readonly fd: number; readonly key: string } {
+	#storeOf(pid: number, open: OpenFile, number: number): Store {
 		const known = this.#stores.get(open);
 		if (known !== undefined) return known;
 		// Its last close in programs is told all the same: that is of another open file.
 		const fd = openSync(`/proc/${pid}/fd/${number}`, "r+");
-		const store = { fd, key: keyOfStat(fstatSync(fd, { bigint: true })) };
+		const store = { fd, key: keyOfStat(fstatSync(fd, { bigint: true })), placed: new Map() };
 		this.#stores.set(open, store);
 		return store;
 	}
