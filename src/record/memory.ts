@@ -1,5 +1,5 @@
 /** The memory of a process as far as the trace has it: extents, and what is in them where it matters. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, statfsSync, statSync } from "node:fs";
 import { keyOfStat, type Mapping, Maps } from "../exec/memory/maps.js";
 import type { Native } from "../exec/native.js";
 import { toHex } from "../trace/hex.js";
@@ -12,8 +12,9 @@ const PAGE_SIZE = 4096;
 const PIECE = 0x10000;
 /** pages of a file's mapping that are all looked at */
 const WHOLE_FILE = 65536;
-/** the smallest pages of hugetlb, bytes */
-const HUGE = 0x10000;
+/** file systems in memory: the kernel pins pages of their files only */
+const TMPFS = 0x01021994;
+const HUGETLBFS = 0x958458f6;
 const NONE = Buffer.alloc(PAGE_SIZE);
 
 /** Pages of the trace's memory; `end` is exclusive. */
@@ -107,17 +108,19 @@ export class TraceMemory {
 		return steps;
 	}
 
-	/** The name of a memfd that the process has open, and the step that makes it if it is new. Undefined: it is another kind of file. */
+	/** The name of a file in memory that the process has open, and the step that makes it if it is new. Undefined: it is another kind of file. */
 	memfd(fd: number): { name: string; steps: Step[] } | undefined {
 		try {
-			const stat = statSync(`/proc/${this.pid}/fd/${fd}`, { bigint: true });
-			if (!stat.isFile()) return undefined;
+			const path = `/proc/${this.pid}/fd/${fd}`;
+			const stat = statSync(path, { bigint: true });
+			const { type } = statfsSync(path);
+			if (!stat.isFile() || (type !== TMPFS && type !== HUGETLBFS)) return undefined;
 			const key = keyOfStat(stat);
 			const size = Number(stat.size);
 			// What has another length than its name's is a new file of the trace.
 			if ((this.#sizes.get(key) ?? size) !== size) this.#memfds.delete(key);
 			this.#sizes.set(key, size);
-			return this.#memfd(key, () => size, Number(stat.blksize) >= HUGE ? Number(stat.blksize) : PAGE_SIZE);
+			return this.#memfd(key, () => size, type === HUGETLBFS ? Number(stat.blksize) : PAGE_SIZE);
 		} catch {
 			return undefined;
 		}

@@ -194,6 +194,16 @@ describe.skipIf(obstacle !== undefined)("a recorded program", () => {
 		expect(steps).toEqual(["open", ["eventfd1", 0], ["eventfd2", 3], both, both, "ioctl"]);
 	});
 
+	it("tells files in memory, which can be mapped by their descriptors, from others", async () => {
+		const { programs } = await perl(`
+			open(F, "+<", "/dev/null"); open(P, "<", "/etc/passwd");
+			$n = "m"; $m = syscall(319, $n, 0); open(M, "+<&=", $m); syswrite(M, "x" x 4096);
+			for ($m, fileno(P)) { ioctl(F, 0x3b8f, $s = pack("LLLlQQQ", 40, 6, 1, $_, 0, 4096, 0)) }
+			kill 9, $$`);
+		const steps = programs[0].steps.map((step) => ("fd_in" in step ? Object.values(step.fd_in ?? {}) : [step.op, "fd" in step && step.fd]));
+		expect(steps).toEqual([["open", "file1"], ["memfd", "memfd1"], ["memfd1"], ["open", "other1"], ["other1"]]);
+	});
+
 	it("keeps what a call's pointers point to, and with --with-memory what devices get at", async () => {
 		const text = `
 			open(F, "+<", "/dev/null");
