@@ -77,7 +77,7 @@ test("a kernel that throws is a finding, not the end of the run", async () => {
 });
 
 test("without a bug nothing is found", async () => {
-	expect(await firstFinding(side("other"), 1, 60)).toEqual({ programs: 60 });
+	expect(await firstFinding(side("other"), 1, 25)).toEqual({ programs: 25 });
 });
 
 test("signatures differ by what differs, and not by values", () => {
