@@ -10,6 +10,7 @@ export interface KnownDifference extends Partial<Signature> {
 
 const SCHEMA = "iommuctl.fuzz-known";
 const MEMBERS = new Set(["kind", "call", "left", "right", "check", "rule", "fields", "why"]);
+const KINDS = new Set<Signature["kind"]>(["answer", "warning", "leak", "broken"]);
 
 /** @throws InputError for text that is not such a file */
 export function parseKnown(text: string, file: string): KnownDifference[] {
@@ -31,6 +32,8 @@ export function parseKnown(text: string, file: string): KnownDifference[] {
 		if (typeof entry.why !== "string" || entry.why === "") throw new InputError(`${where} does not say why`);
 		for (const name of ["kind", "call", "left", "right", "check", "rule"])
 			if (entry[name] !== undefined && typeof entry[name] !== "string") throw new InputError(`${where}: ${name} is not text`);
+		if (entry.kind !== undefined && !KINDS.has(entry.kind))
+			throw new InputError(`${where}: kind is ${JSON.stringify(entry.kind)}; kinds are ${[...KINDS].join(", ")}`);
 		if (entry.fields !== undefined && !(Array.isArray(entry.fields) && entry.fields.every((one: unknown) => typeof one === "string")))
 			throw new InputError(`${where}: fields is not a list of names`);
 		if (Object.keys(entry).length === 1) throw new InputError(`${where} fits every finding: name at least the call`);

@@ -40,6 +40,12 @@ describe("fuzz", () => {
 		expect(again.status).toBe(0);
 	});
 
+	test("has the time for programs, and not for finding out which are in the shard", () => {
+		const { status, stdout } = iommuctl(["fuzz", "--right", "sim", "--time", "200ms", "--jobs", "1", "--shard", "1/1", "--json"]);
+		expect(JSON.parse(stdout).programs).toBeGreaterThan(0);
+		expect(status).toBe(0);
+	});
+
 	test("says what is wrong with its options", () => {
 		writeFileSync(known, "[]");
 		for (const [words, message] of [
@@ -47,6 +53,7 @@ describe("fuzz", () => {
 			[["--right", "sim", "--programs", "0"], "--programs 0: at least one program is needed"],
 			[["--right", "sim", "--programs", "1", "--time", "1s"], "--time and --programs cannot both be given"],
 			[["--right", "sim", "--known", known], "does not name known differences"],
+			[["--right", "sim", "--from", "4294967296"], '--from: "4294967296" is not a number\n  give 0 to 999999999, in decimal digits'],
 			[["--right", "sim", "--time", "0"], "--time 0: no program would run"],
 			[["--right", "sim", "--json", "--format", "kcidb"], "--json and --format kcidb cannot both be given"],
 			[["--right", "sim", "--out", known], `--out: ${known} is not a folder`],

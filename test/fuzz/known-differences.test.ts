@@ -31,6 +31,7 @@ test.each([
 	[file({ call: "A" }), "known.json: entry 1 does not say why"],
 	[file({ why: "because" }), "known.json: entry 1 fits every finding: name at least the call"],
 	[file({ cal: "A", why: "x" }), 'known.json: entry 1 has a member "cal"; members are kind, call, left, right, check, rule, fields, why'],
+	[file({ kind: "anser", call: "A", why: "x" }), 'known.json: entry 1: kind is "anser"; kinds are answer, warning, leak, broken'],
 	[file({ call: 3, why: "x" }), "known.json: entry 1: call is not text"],
 	[file({ call: "A", fields: "iova", why: "x" }), "known.json: entry 1: fields is not a list of names"],
 ])("a file with a mistake is refused: %s", (text, message) => {

@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Block, type BlockResult, blocksOf, runBlock } from "../../../src/cli/commands/tools/fuzz/block.js";
-import { fuzzDocument, Tally } from "../../../src/cli/commands/tools/fuzz/report.js";
+import { fuzzDocument, fuzzUnit, summaryText, Tally } from "../../../src/cli/commands/tools/fuzz/report.js";
 import { mergeJson } from "../../../src/cli/commands/tools/report/json.js";
+import { palette } from "../../../src/cli/frame/colour.js";
 import {
 	BLOCK,
 	type Finding,
@@ -83,6 +84,14 @@ describe("blocks of fuzz", () => {
 		]);
 		expect(blocks[1].name).toBe("seed 1 block 1");
 		expect(blocksOf({ seed: 1, from: 200, count: 1 })).toEqual([{ name: "seed 1 block 1", from: 200, to: 201 }]);
+	});
+
+	it("of an empty shard are skipped, and agree about nothing", async () => {
+		const [tally, plain] = [new Tally(known, (finding) => ({ finding, files: [] })), await palette(0)];
+		expect(fuzzUnit(tally, about, 0, plain)).toMatchObject({ exit: 77, cases: [{ result: "skipped", reason: "no program was run" }] });
+		expect(summaryText(tally, about, plain)).toBe("sim and sim:uapi=6.12: no program was run, seed 1\n");
+		tally.add(0, { programs: 1, calls: 5, fresh: 0, findings: [], first: [], repeated: 0, known: {} });
+		expect(fuzzUnit(tally, about, 0, plain)).toMatchObject({ exit: 0, cases: [{ result: "ok" }] });
 	});
 
 	it("give the same document in one thread, in several, and as merged shards", async () => {

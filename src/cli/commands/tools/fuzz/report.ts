@@ -3,6 +3,7 @@ import { answerLines, type Finding, type KnownDifference, type ProgramResult, si
 import { answerJson } from "../../../../trace/index.js";
 import { stepLine } from "../../../../trace/tools/index.js";
 import type { Palette } from "../../../frame/colour.js";
+import { exitCode } from "../../../frame/exit.js";
 import { plural } from "../../../frame/text.js";
 import { singleUnit, type Unit } from "../formats/index.js";
 import type { BlockResult } from "./block.js";
@@ -99,20 +100,25 @@ export function summaryText(tally: Tally, { left, right, seed }: RunOf, out: Pal
 	const counts = `${plural(programs, "program")}, ${plural(calls, "call")}, seed ${seed}`;
 	const times = repeated > 0 ? `; ${plural(repeated, "difference")} more of the same kinds` : "";
 	lines.push(
-		findings.length === 0
-			? out.good(`${left} and ${right} agree: ${counts}`)
-			: out.bad(`${left} and ${right} differ: ${plural(findings.length, "finding")} in ${counts}${times}`),
+		programs === 0 && findings.length === 0
+			? `${left} and ${right}: no program was run, seed ${seed}`
+			: findings.length === 0
+				? out.good(`${left} and ${right} agree: ${counts}`)
+				: out.bad(`${left} and ${right} differ: ${plural(findings.length, "finding")} in ${counts}${times}`),
 	);
 	return `${lines.join("\n")}\n`;
 }
 
-/** A campaign as one case of a report. @param out without colours */
+/** A campaign as one case of a report; skipped if no program was run, as in an empty shard. @param out without colours */
 export function fuzzUnit(tally: Tally, run: RunOf, exit: number, out: Palette): Unit {
 	const { findings } = tally;
 	const stdout = findings.map((one) => findingText(one, run, out)).join("") + summaryText(tally, run, out);
 	const reason = findings.length === 0 ? undefined : plural(findings.length, "finding");
 	const title = `${run.left} and ${run.right}, seed ${run.seed}, from program ${run.from}`;
-	return singleUnit(`seed-${run.seed}`, { title, result: exit === 0 ? "ok" : "failed", reason, exit, stdout });
+	const unit = `seed-${run.seed}`;
+	if (tally.programs === 0 && exit === exitCode.done)
+		return singleUnit(unit, { title, result: "skipped", reason: "no program was run", exit: exitCode.skipped, stdout });
+	return singleUnit(unit, { title, result: exit === exitCode.done ? "ok" : "failed", reason, exit, stdout });
 }
 
 /** The document `iommuctl.fuzz`. */

@@ -77,9 +77,13 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		},
 	});
 	const bar = progress(io.stderr);
-	const start = performance.now();
+	// From the first program on: finding the shard of many blocks takes a while.
+	let start: number | undefined;
 	const skip = new Set<number>();
-	const over = () => time !== undefined && performance.now() - start >= time;
+	const over = () => {
+		start ??= performance.now();
+		return time !== undefined && performance.now() - start >= time;
+	};
 	const blocks = blocksOf({ seed, from, count: Math.min(count, MOST) });
 	const cases = await casesOf(inv, {
 		names: blocks.map(({ name }) => name),
@@ -149,7 +153,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		} as const;
 		io.stdout.write(reporter.start(about) + reporter.one(fuzzUnit(tally, run, exit, await palette(0))) + reporter.end(exit));
 	} else io.stdout.write(json ? `${JSON.stringify({ ...fuzzDocument(tally, run), ...shard })}\n` : summaryText(tally, run, out));
-	const seconds = (performance.now() - start) / 1000;
+	const seconds = (performance.now() - (start ?? 0)) / 1000;
 	if (!common.quiet)
 		io.stderr.write(err.faint(`${(tally.programs / seconds).toFixed(0)} programs/s, ${tally.fresh} showed something new\n`));
 	return { exit, errno: 0 };
