@@ -149,7 +149,8 @@ describe("what may stand at the cursor", () => {
 	test("what is called a file in the help is declared as one", async () => {
 		for (const { load } of families) {
 			for (const { name, args = [], options } of (await load()).commands) {
-				for (const { flags, value } of options?.() ?? []) expect(/<file>/.test(flags), `${name} ${flags}`).toBe(value === "file");
+				for (const { flags, value } of options?.() ?? [])
+					expect(/<(?:file|folder)>/.test(flags), `${name} ${flags}`).toBe(value === "file");
 				for (const one of args.filter((arg) => arg.name === "FILE"))
 					expect(one.value, name).toBe(/^the script/.test(one.doc) ? "script" : "file");
 			}

@@ -117,7 +117,7 @@ const family: Family = {
 				"does not tell is assumed, and said on stderr.",
 			].join("\n"),
 			options: () => [
-				{ flags: "--root <folder>", doc: "look below this folder instead of /" },
+				{ flags: "--root <folder>", value: "file", doc: "look below this folder instead of /" },
 				{ flags: "--bind", doc: "bind a VFIO device behind each IOMMU and ask GET_HW_INFO too; the device is reset, one in use stays out" },
 			],
 			examples: [

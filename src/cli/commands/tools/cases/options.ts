@@ -4,7 +4,7 @@ import { UsageError } from "../../../frame/exit.js";
 
 export const caseOptions: readonly OptionSpec[] = [
 	{ flags: "--shard <i/n>", doc: "only the ith of n parts of the cases; a case's name decides which one it is in" },
-	{ flags: "--resume <folder>", doc: "keep finished cases in this folder; those that it has are not run again" },
+	{ flags: "--resume <folder>", value: "file", doc: "keep finished cases in this folder; those that it has are not run again" },
 	{ flags: "--jobs <n>", doc: "work in this many threads (as many as there are CPUs); the output is the same" },
 ];
 
