@@ -46,8 +46,7 @@ export async function reduced(
 
 /** The difference in as few steps as show it; undefined if it does not come again. */
 export async function reducedDifference(steps: readonly Step[], found: Difference, left: Side, right: Side): Promise<Found | undefined> {
-	const signature = signatureOf(found);
-	const key = signatureKey(signature);
+	const key = signatureKey(signatureOf(found));
 	const again = (part: readonly Step[]): Difference | undefined => {
 		const difference = differenceOf(part, left, right);
 		return difference !== undefined && signatureKey(signatureOf(difference)) === key ? difference : undefined;
@@ -56,7 +55,8 @@ export async function reducedDifference(steps: readonly Step[], found: Differenc
 	const difference = least && again(least);
 	if (least === undefined || difference === undefined) return undefined;
 	return {
-		signature,
+		// A rule of a release shows in several answers, and another one may be left.
+		signature: signatureOf(difference),
 		whole: steps.length,
 		steps: recordedOn(least, right),
 		difference: { left: difference.left, right: difference.right },
