@@ -99,7 +99,9 @@ async function problemsOf(
 	const statements = parseScript("ioas = ioas alloc\nioas alloc", "my");
 	// 1: /dev/iommu, 2: memory for the command's own use or the IOAS
 	const results = await Promise.all(
-		[1, 2, 3, 4].map(async (n) => round(n, statements, await stageOf(spoil, answers), { commandLine, io, out: plain, err: plain })),
+		[1, 2, 3, 4].map(async (n) =>
+			round(n, statements, await stageOf(spoil, answers), { commandLine, io, out: plain, err: plain, within: [] }),
+		),
 	);
 	return results.flatMap(({ problems }) => problems);
 }
@@ -218,6 +220,33 @@ describe("what spares allocations", () => {
 		expect(rest).toEqual([]);
 		expect(note).toContain("failslab/ignore-gfp-wait (ENOENT)");
 		expect(note).toContain("is debugfs mounted?");
+	});
+});
+
+describe("a script's lines are those of run", () => {
+	test("another script is looked for beside it", () => {
+		const folder = join(folders, "beside");
+		mkdirSync(folder);
+		writeFileSync(join(folder, "inner.iommu"), "ioas alloc\n");
+		writeFileSync(join(folder, "outer.iommu"), "run inner.iommu\n");
+		const { status, stdout } = iommuctl(["fail-nth", join(folder, "outer.iommu"), "--kernel", "sim"]);
+		expect(stdout).toContain("2 allocations made to fail: 2 ok");
+		expect(status).toBe(0);
+	});
+
+	test("a block of `parallel` waits for what another serves", () => {
+		const input = [
+			"ioas = ioas alloc",
+			"device = selftest mock-domain $ioas",
+			"memory = mem alloc 4k",
+			"fault = mem userfault $memory 4k",
+			"parallel { ioas map $ioas --user-va $memory --length 4k } { mem serve $fault $memory }",
+			"",
+		].join("\n");
+		const { status, stdout, stderr } = iommuctl(["fail-nth", "-", "--kernel", "sim"], { input });
+		expect(stderr).toBe("kernel: simulated\n");
+		expect(stdout).toMatch(/\n\d+ allocations made to fail: \d+ ok\n$/);
+		expect(status).toBe(0);
 	});
 });
 

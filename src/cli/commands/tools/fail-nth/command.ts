@@ -76,7 +76,7 @@ function most(text: string | undefined): number {
 async function run(inv: Invocation): Promise<Outcome> {
 	const { commandLine, common, context, io, options, out, err } = inv;
 	const max = most(options.max as string | undefined);
-	const { readScript } = await import("../script/source.js");
+	const { readScript, scriptPath } = await import("../script/source.js");
 	const { variableGiven } = await import("../script/control.js");
 	const variables = ((options.var as string[] | undefined) ?? []).map(variableGiven);
 	const { file, statements } = await readScript(inv.io, inv.args[0]);
@@ -91,7 +91,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	};
 	const { NEVER, round } = await import("./rounds.js");
 	const { progress } = await import("../../../frame/progress.js");
-	const how = { commandLine, io, out, err };
+	const how = { commandLine, io, out, err, within: [scriptPath(io, inv.args[0])] };
 	const rounds: Round[] = [];
 	const bar = progress(io.stderr);
 	try {

@@ -44,6 +44,8 @@ export interface RoundOptions {
 	readonly io: Io;
 	readonly out: Palette;
 	readonly err: Palette;
+	/** the script's full path: what it runs is looked for beside it */
+	readonly within: readonly string[];
 }
 
 /**

@@ -179,7 +179,8 @@ class Run {
 		const name = plain(statement.words[0]);
 		const called = name === undefined ? undefined : context.functions.get(name);
 		if (called) return await this.#call(statement, called, place);
-		const once = (io = options.io): Promise<Ended> => runServed(statement, { ...options, io });
+		// Whoever captures what is printed knows nothing of the block's turns.
+		const once = (io = options.io): Promise<Ended> => runServed(statement, { ...options, io: { ...io, sharing: options.io.sharing } });
 		const ended = options.attempt ? await options.attempt(statement, once) : await once();
 		if (ended === undefined) return true;
 		if (typeof ended === "string") {
