@@ -6,6 +6,9 @@ import { plain, type Token } from "./tokens.js";
 /** `expect no warning` */
 export const noWarning = ["kernel", "log", "--warnings"].map((text) => [{ text }]);
 
+/** What begins a statement that has no answer, and cannot be expected to fail. */
+const noCommands = new Set(["echo", "require", "let", "repeat", "for", "if", "function", "parallel", "process", "finally", "sleep"]);
+
 /** @param tokens the command's, at least one @throws ScriptError */
 export function parseCommand(line: Line, tokens: readonly Token[], placed: Placed): Statement {
 	let rest = tokens;
@@ -45,7 +48,7 @@ export function parseCommand(line: Line, tokens: readonly Token[], placed: Place
 		expect !== undefined && rest.map(({ word }) => plain(word)).find((word) => word === "--expect" || word?.startsWith("--expect="));
 	if (twice) throw fail(`\`expect ${expect}\` and --expect both say which errno is expected`, "give one of them");
 	const own = text(0);
-	if ((own === "echo" || own === "require") && (expect ?? name) !== undefined)
+	if (own !== undefined && noCommands.has(own) && (expect ?? name) !== undefined)
 		throw fail(`\`${own}\` is not a command`, expect === undefined ? "it has no answer to keep" : "it cannot fail");
 	return { ...placed, kind: "command", name, expect, words: rest.map(({ word }) => word) };
 }

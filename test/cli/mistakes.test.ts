@@ -44,6 +44,8 @@ describe("scripts", () => {
 	test.each([
 		["expect EINVAL echo hello", 15, "`echo` is not a command\n  it cannot fail"],
 		["a = echo hello", 5, "`echo` is not a command\n  it has no answer to keep"],
+		["a = sleep 1ms", 5, "`sleep` is not a command\n  it has no answer to keep"],
+		["expect EINVAL repeat 2 { }", 15, "`repeat` is not a command\n  it cannot fail"],
 		["expect EINVAL a = ioas alloc", 15, "the name goes before `expect`\n  `a = expect EINVAL COMMAND`"],
 	])("%s", (line, column, message) => {
 		const { status, stderr } = script(["", line]);

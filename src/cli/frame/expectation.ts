@@ -18,6 +18,7 @@ interface Expectation {
 /** @throws UsageError */
 function parse(text: string): Expectation {
 	const words = text.split("|");
+	if (words.includes("")) throw new UsageError(`"${text}" lacks an errno`, "for example ENOENT, or 0|ENOENT");
 	const isValue = (word: string): boolean => word.startsWith("ret=");
 	const values = words.filter(isValue).map((word) => {
 		const value = word.slice("ret=".length);

@@ -483,6 +483,7 @@ describe("every construct with", () => {
 describe("mistakes that are no mistakes in the grammar", () => {
 	const cases: readonly (readonly [string, string])[] = [
 		["repeat 2 { expect EFOO ioas alloc }", 'error: stdin:2:12: "EFOO" is not the name of an errno\n'],
+		["expect EINVAL| ioas alloc", 'error: stdin:2:1: "EINVAL|" lacks an errno\n  for example ENOENT, or 0|ENOENT\n'],
 		["sleep 10parsecs", 'error: stdin:2:1: sleep: "10parsecs" is not a length of time'],
 		["repeat 1-2 { ioas alloc }", "error: stdin:2: repeat -1: it cannot be less than 0\n"],
 		["function ioas { echo x }", "error: stdin:2: a function cannot be called ioas\n  that is what a command begins with\n"],
