@@ -1,6 +1,6 @@
 /** `iommuctl litmus`, and the tests in scripts/litmus. */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { documents, iommuctl, iommuctlProcess, root, temporaryFolder } from "../cli.js";
@@ -22,6 +22,12 @@ const destroys = [
 	"	destroy $ioas",
 	"}",
 ];
+
+it.runIf(!existsSync("/dev/iommu"))("the real kernel without /dev/iommu is what the machine lacks, not a race that failed", () => {
+	const { status, stdout, stderr } = iommuctl(["litmus", "scripts/litmus/map-map.iommu", "--kernel", "real"]);
+	expect(stderr).toContain("/dev/iommu cannot be opened");
+	expect({ status, stdout }).toEqual({ status: 3, stdout: "" });
+});
 
 describe("scripts/litmus", () => {
 	const folder = join(root, "scripts/litmus");
@@ -180,6 +186,12 @@ describe("what is wrong with a test", () => {
 	it("options that do not go together", () => {
 		expect(litmus(["scripts/litmus", "--show", "1"]).status).toBe(2);
 		expect(litmus(["-", "--orders", "0"], text(...destroys)).status).toBe(2);
+		// Wrong on every kernel, though only the real one races.
+		const wrong = (...args: string[]) => litmus(["-", ...args], text(...destroys));
+		expect(wrong("--rounds", "0")).toMatchObject({ status: 2, stderr: "error: --rounds 0: at least one round is needed\n" });
+		expect(wrong("--rounds", "x").status).toBe(2);
+		expect(wrong("--time", "3x")).toMatchObject({ status: 2, stderr: expect.stringContaining('--time: "3x" is not a length of time') });
+		expect(wrong("--time", "3s", "--rounds", "5").stderr).toBe("error: --rounds and --time cannot both be given\n");
 		expect(litmus(["-", "--why"], text(...destroys)).stderr).toContain("--why explains the order that --show prints");
 		expect(litmus(["-", "--mark"], text(...destroys)).stderr).toContain("--mark: every order has a simulated kernel of its own");
 		expect(litmus(["-", "--c", "-", "--inject", "ioctl:error=EIO"], text(...destroys)).stderr).toContain(

@@ -5,6 +5,7 @@ import { smallNumber } from "../../../frame/small-number.js";
 import { caseOptions } from "../cases/options.js";
 import type { Format } from "../formats/index.js";
 import { formatOptions } from "../formats/options.js";
+import { howLong } from "./how-long.js";
 import type { Writer } from "./report.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
@@ -12,6 +13,8 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const seed = number(options.seed, "--seed") ?? 1;
 	const limit = number(options.orders, "--orders") ?? 20_000;
 	const show = number(options.show, "--show");
+	// A mistake in them is one on every kernel.
+	howLong(options);
 	if (limit === 0) throw new UsageError("--orders 0: at least one order is needed");
 	if (common.why && (show === undefined || common.json || options.format !== undefined))
 		throw new UsageError("--why explains the order that --show prints", "add --show N, without --json and --format");

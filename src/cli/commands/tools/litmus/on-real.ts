@@ -1,18 +1,15 @@
 /** Races tests on the real kernel. */
 import { readFileSync } from "node:fs";
 import { type Exploration, explain, outcomeKey } from "../../../../litmus/index.js";
-import { parseDuration } from "../../../../session/duration.js";
 import type { Invocation } from "../../../frame/command.js";
-import { UsageError } from "../../../frame/exit.js";
 import { progress } from "../../../frame/progress.js";
-import { smallNumber } from "../../../frame/small-number.js";
+import { howLong } from "./how-long.js";
 import type { Seen, SeenOutcome } from "./judge.js";
 import { KernelLog } from "./kernel-log.js";
 import { stages } from "./on-sim.js";
 import type { ReadTest } from "./record.js";
 import { Team } from "./team.js";
 
-const ROUNDS = 10_000;
 /** Orders that are tried to explain one outcome. */
 const TRIES = 20_000;
 
@@ -25,14 +22,7 @@ export interface Racing {
 /** @throws UsageError */
 export function racing(inv: Invocation, { seed }: { readonly seed: number }): Racing {
 	const { common, options, io } = inv;
-	if (options.rounds !== undefined && options.time !== undefined) throw new UsageError("--rounds and --time cannot both be given");
-	const time = options.time === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.time as string, "--time");
-	const rounds =
-		options.rounds === undefined
-			? options.time === undefined
-				? ROUNDS
-				: Number.POSITIVE_INFINITY
-			: smallNumber(options.rounds as string, "--rounds");
+	const { rounds, time } = howLong(options);
 	const allowed = allowedCpus();
 	const cpus = options.pin === true ? allowed : undefined;
 	const team = new Team();

@@ -3,6 +3,7 @@ import { exitCode } from "../../../../../structs/errors.js";
 import { palette } from "../../../frame/colour.js";
 import type { Invocation } from "../../../frame/command.js";
 import { BufferSink } from "../../../frame/io.js";
+import { iommuPath } from "../../../frame/kernel-choice.js";
 import { reportProblem } from "../../../frame/report.js";
 import { type Case, type Format, singleUnit } from "../formats/index.js";
 import { documentOf } from "./document.js";
@@ -56,6 +57,8 @@ export async function judging(inv: Invocation, options: JudgeOptions): Promise<J
 			const shown = inv.common.quiet ? "" : `${file}: ${paint.out.note("skipped:")} ${missing}\n`;
 			return result({ result: "skipped", reason: missing, exit: exitCode.skipped }, inv.common.json ? skipped : shown, "");
 		}
+		// Where it is missing no race has failed.
+		if (real !== undefined && test.setup.calls.some(({ op, path }) => op === "open" && path === iommuPath)) await inv.context.iommu();
 		const exploration = explored(inv, read, options);
 		const seen = real === undefined ? undefined : await real.run(read, exploration);
 		const ran = { ...read, exploration, seen };
