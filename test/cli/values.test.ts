@@ -67,7 +67,9 @@ describe("the environment chooses the kernel", () => {
 		const kernel = run(["ioas", "alloc"], { IOMMUCTL_KERNEL: "simulated" });
 		expect(kernel.status).toBe(2);
 		expect(kernel.stderr).toBe('error: IOMMUCTL_KERNEL: "simulated" is not a kernel\n  it may be auto, real or sim\n');
-		expect(run(["ioas", "alloc"], { IOMMUCTL_MACHINE: "nothing" }).status).toBe(2);
+		const machine = run(["ioas", "alloc", "--kernel", "sim"], { IOMMUCTL_MACHINE: "nothing" });
+		expect(machine.status).toBe(2);
+		expect(machine.stderr).toMatch(/^error: IOMMUCTL_MACHINE: nothing: no such file, and no built-in machine has that name/);
 	});
 
 	test("not where a command takes no kernel, nor a trace's", () => {

@@ -7,6 +7,7 @@ import type { Sim } from "../../sim/index.js";
 import type { Known } from "../graph/model.js";
 import type { Tracker } from "../graph/track.js";
 import { errnoName } from "./errnos.js";
+import { UsageError } from "./exit.js";
 
 export type KernelChoice = "auto" | "real" | "sim";
 
@@ -45,6 +46,8 @@ export interface RealProgram {
 export interface SimChoice {
 	/** a built-in machine, or a file */
 	readonly machine?: string;
+	/** the environment's variable that names the machine, where no option does */
+	readonly machineFrom?: string;
 	/** the release it is as old as, and proposals that its uAPI has besides */
 	readonly uapi?: readonly string[];
 	/** what file names are relative to */
@@ -57,7 +60,10 @@ export const defaultMachine = "mixed";
 async function simulated(why: string, choice: SimChoice): Promise<KernelHandle> {
 	const { createSim, loadMachine } = await import("../../sim/index.js");
 	const { replacedRequests } = await import("../../../structs/registry.js");
-	const machine = await loadMachine(choice.machine ?? defaultMachine, choice.cwd);
+	const machine = await loadMachine(choice.machine ?? defaultMachine, choice.cwd).catch((error) => {
+		if (choice.machineFrom === undefined || (error as Partial<UsageError>).kind !== "usage") throw error;
+		throw new UsageError(`${choice.machineFrom}: ${error.message}`, error.hint);
+	});
 	const sim = createSim({ machine, uapi: choice.uapi, replaced: replacedRequests() });
 	const parts = [why, choice.machine && `machine ${machine.name}`, choice.uapi && `uAPI ${choice.uapi.join(", ")}`].filter(Boolean);
 	const which = `simulated${parts.length > 0 ? ` (${parts.join("; ")})` : ""}`;

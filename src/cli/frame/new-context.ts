@@ -30,7 +30,9 @@ export function newContext(common: CommonOptions, io: Io): Made {
 		stops.push(told.close);
 		return told.handle;
 	};
-	const context = new Context(common.kernel, common.fd, { machine: common.machine, uapi: common.uapi, cwd: io.cwd }, wrap);
+	const machineFrom = common.fromEnvironment?.find((name) => name === "IOMMUCTL_MACHINE");
+	const choice = { machine: common.machine, machineFrom, uapi: common.uapi, cwd: io.cwd };
+	const context = new Context(common.kernel, common.fd, choice, wrap);
 	return {
 		context,
 		dispose() {
