@@ -87,7 +87,11 @@ class Parser {
 		const keyword = word !== undefined && Object.hasOwn(this.#keywords, word) ? this.#keywords[word] : undefined;
 		if (keyword && line.tokens[line.tokens.indexOf(first) + 1]?.bare !== "=") {
 			this.cursor.take();
-			return keyword({ file: line.file, line: line.place(first.start).line, column, source: firstLine(line, first, whole) });
+			const node = keyword({ file: line.file, line: line.place(first.start).line, column, source: firstLine(line, first, whole) });
+			const next = this.cursor.token;
+			// The } behind it belongs to the block around.
+			if ((node.kind !== "let" && node.kind !== "sleep") || next === undefined) return node;
+			return { ...node, source: line.source.slice(first.start, line.tokens[line.tokens.indexOf(next) - 1].end) };
 		}
 		if (word === "require" && this.options.litmus && !requirements.has(line.tokens[line.tokens.indexOf(first) + 1]?.bare ?? "")) {
 			this.cursor.take();

@@ -6,6 +6,14 @@ import { type Block, parseScript, ScriptError, walk } from "../../src/script/ind
 const kinds = (block: Block): string => block.map(({ kind }) => kind).join(" ");
 
 describe("parseScript", () => {
+	test("a line's text ends before the } of the block around", () => {
+		const [loop] = parseScript("repeat 2 {\n  let a = 1 + 2 }\nrepeat 2 { sleep 1ms } # pause", "f");
+		expect(loop).toMatchObject({ body: [{ kind: "let", source: "let a = 1 + 2" }] });
+		const [, pause, bare] = parseScript("ioas alloc\nrepeat 2 { sleep 1ms } # pause\nsleep 1ms", "f");
+		expect(pause).toMatchObject({ body: [{ kind: "sleep", source: "sleep 1ms" }] });
+		expect(bare).toMatchObject({ kind: "sleep", source: "sleep 1ms" });
+	});
+
 	test("every construct", () => {
 		const tree = parseScript(
 			[
