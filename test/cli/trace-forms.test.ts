@@ -96,7 +96,7 @@ describe("trace export", () => {
 		expect(traceEvents.some((event: { ph: string; args?: { bytes?: number } }) => event.ph === "C" && event.args?.bytes === 65536)).toBe(
 			true,
 		);
-		expect(iommuctl(["trace", "export", "--perfetto", "--c", trace]).stderr).toContain("--c, --syz or --perfetto");
+		expect(iommuctl(["trace", "export", "--perfetto", "--c", trace]).stderr).toContain("--c, --script, --syz or --perfetto");
 	});
 });
 

@@ -156,6 +156,7 @@ class ScriptWriter {
 	/** `ioas_id=$call1.out_ioas_id`; nothing for a zero, or the struct's own size. */
 	#field(step: IoctlStep, leaf: Leaf, fds: ReadonlyMap<number, string>, size: number): string[] {
 		const { field, value } = leaf;
+		if (field.size === 0) return [];
 		const own = fds.get(field.offset) ?? this.#objects.lookUp(step, leaf) ?? number(value);
 		if (own === "0" || (field.role === "size" && own === String(size))) return [];
 		return [`${field.path}=${own}`];
