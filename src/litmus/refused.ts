@@ -3,7 +3,8 @@ import { ioctls } from "../../structs/index.js";
 import { structOf } from "./outcome.js";
 import type { Call, LitmusTest } from "./test.js";
 
-const { IOMMU_DESTROY, IOMMU_IOAS_UNMAP, IOMMU_IOAS_MAP, IOMMU_IOAS_MAP_FILE, IOMMU_IOAS_COPY } = ioctls;
+const { IOMMU_DESTROY, IOMMU_IOAS_CHANGE_PROCESS, IOMMU_IOAS_UNMAP, IOMMU_IOAS_MAP, IOMMU_IOAS_MAP_FILE, IOMMU_IOAS_COPY } = ioctls;
+const REFUSABLE = [IOMMU_DESTROY, IOMMU_IOAS_UNMAP, IOMMU_IOAS_CHANGE_PROCESS].map(({ request }) => request);
 
 /** A call with what it gave to the kernel, or what the kernel left there. */
 export interface Sent {
@@ -12,7 +13,7 @@ export interface Sent {
 }
 
 /** Whether a call is one that is refused while another is at work. */
-export const refusable = ({ request }: Call): boolean => request === IOMMU_DESTROY.request || request === IOMMU_IOAS_UNMAP.request;
+export const refusable = ({ request }: Call): boolean => request !== undefined && REFUSABLE.includes(request);
 
 /**
  * Whether `refused` may answer EBUSY while `other` runs. The kernel's rules:
@@ -20,12 +21,14 @@ export const refusable = ({ request }: Call): boolean => request === IOMMU_DESTR
  *   itself holds none, so the second of two finds nothing.
  * - An area belongs to the call that maps or unmaps it until that is done, and IOMMU_IOAS_UNMAP is refused when it comes to such an area.
  *   What it unmapped before stays unmapped; that it did nothing is all that is excused here.
+ * - IOMMU_IOAS_CHANGE_PROCESS looks at the areas of every IOAS of the context, and is refused when one of them belongs to such a call.
  */
 export function excuses(test: LitmusTest, slots: BigInt64Array, refused: Sent, other: Sent): boolean {
 	if (refused.call.file !== other.call.file || other.call.op !== "ioctl") return false;
 	if (refused.call.request === IOMMU_DESTROY.request)
 		return other.call.request !== IOMMU_DESTROY.request && names(test, slots, other, fieldOf(refused, "id") ?? 0n);
 	const [at, busy] = [areaOf(refused), areaOf(other)];
+	if (refused.call.request === IOMMU_IOAS_CHANGE_PROCESS.request) return busy !== undefined;
 	return at !== undefined && busy !== undefined && at.ioas === busy.ioas && at.start <= busy.last && busy.start <= at.last;
 }
 

@@ -15,7 +15,7 @@ import {
 	SetupFailed,
 } from "../../src/litmus/index.js";
 import { createSim } from "../../src/sim/index.js";
-import { alloc, destroy, litmusOf, map, stage, unmap, withIoas } from "./record.js";
+import { alloc, changeProcess, destroy, litmusOf, map, stage, unmap, withIoas } from "./record.js";
 
 const memory = 0x10_0000_0000n;
 
@@ -153,6 +153,15 @@ describe("a destroy that answers EBUSY", () => {
 			(kernel, { fd, ioas }) => void unmap(kernel, fd, ioas, 0x1000n, 0x1000n),
 		]);
 		expect(explain(unmaps, outcome({}, busy), stage, 100)).toEqual({ order: [0, 1], held: ["b.1"] });
+	});
+
+	it("or a change of process, by one that maps in any IOAS; not by one that touches no area", () => {
+		const beside = (other: (kernel: Kernel, given: Given) => void) =>
+			litmusOf(setup, [other, (kernel, { fd }) => void changeProcess(kernel, fd)]);
+		const maps = beside((kernel, { fd, ioas }) => void map(kernel, fd, ioas, memory, 0x1000n, 0x1000n));
+		expect(explain(maps, outcome({}, busy), stage, 100)).toEqual({ order: [0, 1], held: ["b.1"] });
+		const destroys = beside((kernel, { fd, ioas }) => void destroy(kernel, fd, ioas));
+		expect(explain(destroys, outcome({}, busy), stage, 100)).toBeUndefined();
 	});
 
 	const destroysBeside = (other: (kernel: Kernel, given: Given) => void) =>

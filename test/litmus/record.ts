@@ -47,6 +47,11 @@ export function destroy(kernel: Kernel, fd: number, id: number): Ret {
 	return kernel.ioctl(fd, ioctls.IOMMU_DESTROY.request, ioctls.IOMMU_DESTROY.struct.encode({ size: 8, id }));
 }
 
+export function changeProcess(kernel: Kernel, fd: number): Ret {
+	const { request, struct } = ioctls.IOMMU_IOAS_CHANGE_PROCESS;
+	return kernel.ioctl(fd, request, struct.encode({ size: struct.size }));
+}
+
 /** Maps `length` bytes of the program at a fixed IOVA. */
 export function map(kernel: Kernel, fd: number, ioas_id: number, user_va: bigint, iova: bigint, length: bigint): Ret {
 	const { request, struct } = ioctls.IOMMU_IOAS_MAP;
