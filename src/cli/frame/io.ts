@@ -12,6 +12,8 @@ export interface Sink {
 	write(text: string | Uint8Array): void;
 	/** What was written goes out now; a sink without it holds nothing back. */
 	flush?(): void;
+	/** Whether its reader has gone, as far as is known: what is written is lost. */
+	readonly gone?: boolean;
 	readonly isTTY: boolean;
 	/** characters in a line, where known */
 	readonly columns?: number;

@@ -21,6 +21,10 @@ class FdSink implements Sink {
 		this.columns = stream.columns;
 	}
 
+	get gone(): boolean {
+		return this.#gone;
+	}
+
 	write(text: string | Uint8Array): void {
 		const bytes = typeof text === "string" ? Buffer.from(text) : text;
 		this.#parts.push(bytes);

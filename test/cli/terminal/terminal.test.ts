@@ -1,5 +1,6 @@
 /** Output on a terminal. */
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -7,7 +8,7 @@ import type { Sink } from "../../../src/cli/frame/io.js";
 import { progress } from "../../../src/cli/frame/progress.js";
 import { table } from "../../../src/cli/frame/text.js";
 import { wrapText } from "../../../src/cli/frame/wrap-text.js";
-import { root } from "../cli.js";
+import { root, temporaryFolder } from "../cli.js";
 
 describe("text in a column", () => {
 	test("is broken at spaces, loses nothing, and is only wider where a word is", () => {
@@ -91,6 +92,15 @@ describe("as a process", () => {
 		const ran = run(`iommuctl ${command} | head -c 1`);
 		expect(ran.stderr).toBe("");
 		expect(ran.stdout).toHaveLength(1);
+	});
+
+	test("a script's loop ends when nobody reads it any more, through finally", () => {
+		const trace = join(temporaryFolder(), "t.jsonl");
+		const loop = "ioas = ioas alloc\nrepeat 100000000 {\n\tioas unmap $ioas --all\n}\nfinally {\n\tdestroy $ioas\n}\n";
+		const ran = run(`printf %s '${loop}' | iommuctl run --kernel sim --record ${trace} - | head -n 3`);
+		expect({ status: ran.status, stderr: ran.stderr }).toEqual({ status: 3, stderr: "kernel: simulated\n" });
+		expect(ran.stdout.split("\n")).toHaveLength(4);
+		expect(readFileSync(trace, "utf8")).toMatch(/IOMMU_DESTROY.*\n\{"op":"end"\}\n$/);
 	});
 
 	test("a pipe gets neither colours nor progress", () => {

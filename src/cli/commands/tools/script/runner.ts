@@ -93,13 +93,20 @@ class Run {
 		const body = last?.kind === "finally" ? block.slice(0, -1) : block;
 		let goesOn = true;
 		for (const [at, node] of body.entries()) {
-			goesOn = await this.#node(node, place);
+			goesOn = (place.cleaning === true || this.#isRead(place)) && (await this.#node(node, place));
 			if (goesOn) continue;
 			this.#left += commandsIn(body.slice(at + 1));
 			break;
 		}
 		if (last?.kind === "finally") goesOn = (await this.#shown(last, place, (inner) => this.#clean(last.body, inner))) && goesOn;
 		return goesOn;
+	}
+
+	/** Whether somebody still reads what is printed: a loop behind `| head` must end. */
+	#isRead({ options }: Place): boolean {
+		if (!options.io.stdout.gone) return true;
+		this.#exit = Math.max(this.#exit, exitCode.environment);
+		return false;
 	}
 
 	async #node(node: Node, place: Place): Promise<boolean> {
