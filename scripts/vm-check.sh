@@ -34,8 +34,8 @@ done
 fitting >"$share/fitting"
 
 # Numbers of files and addresses of memory are each kernel's own. Only the simulated one says why a call failed; of the real one a
-# note says at least who holds what is in use.
-plain() { awk '{ at = match($0, /[^ ]/) } at != told { told = 0 } !told && /^ *why: / { told = at + 5; next } !told' "$1" | sed -E -e '/^kernel: /d' -e '/^ *note: .* is held by /d' -e 's/(\bfile |fd=)[0-9]+/\1N/g' -e 's/\b([0-9]+) == \1$/N == N/' -e 's/0x7[0-9a-f]{11}/ADDRESS/g' -e 's/^( +)0?0007[0-9a-f]{8,}/\1ADDRESS/'; }
+# note says at least who holds what is in use. Only the simulated one sees what became of events and page requests.
+plain() { awk '{ at = match($0, /[^ ]/) } at != told { told = 0 } !told && /^ *why: / { told = at + 5; next } !told' "$1" | sed -E -e '/^kernel: /d' -e '/^ *note: .* is held by /d' -e '/^ *note: (an event was dropped|the page requests of .* were answered)/d' -e 's/(\bfile |fd=)[0-9]+/\1N/g' -e 's/\b([0-9]+) == \1$/N == N/' -e 's/0x7[0-9a-f]{11}/ADDRESS/g' -e 's/^( +)0?0007[0-9a-f]{8,}/\1ADDRESS/'; }
 
 cp scripts/vm-check-guest.sh "$share/guest.sh"
 "$vm" --share "$share" --timeout "${VM_CHECK_TIMEOUT:-3600}" "$share/guest.sh" "$root" "$(command -v node)" $parts || echo "the machine: exit $?" >>"$share/failed"
