@@ -2,7 +2,7 @@
 import { RELEASE_RANGES } from "../../structs/release.js";
 import type { Machine } from "./board/description.js";
 import { MachineError } from "./board/fields.js";
-import { type CallContract, contracts } from "./control/contracts.js";
+import type { CallContract } from "./control/contracts.js";
 import { Sim } from "./control/kernel.js";
 import { withUapi } from "./extensions/uapi.js";
 import { isRelease, Release } from "./uapi/release.js";
@@ -36,8 +36,9 @@ export function createSim({ machine, header, uapi = [], vendors = all, replaced 
 }
 
 /** What every call checks, in order; the release is CURRENT_RELEASE. */
-export function contract(vendors: readonly Vendor[] = all): CallContract[] {
-	return contracts(vendors);
+export async function contract(vendors: readonly Vendor[] = all): Promise<CallContract[]> {
+	// Only who asks for it pays for it: calls need no list of all checks.
+	return (await import("./control/contracts.js")).contracts(vendors);
 }
 
 /** The release that --uapi names, else the one that a trace's header does; undefined: 7.3. */

@@ -10,7 +10,7 @@ const realOnly = ["IOMMU_OPTION EPERM", "IOMMU_HWPT_INVALIDATE ETIMEDOUT", "open
 /** Answered by a file that the call is not meant for. */
 const elsewhere = ["VFIO_GET_API_VERSION EINVAL"];
 
-const calls = contract().filter(({ call }) => call in commandMeanings && call !== "IOMMU_TEST_CMD");
+const calls = (await contract()).filter(({ call }) => call in commandMeanings && call !== "IOMMU_TEST_CMD");
 
 describe.each(calls)("$call", ({ call, checks }) => {
 	const given = [...new Set(checks.map(({ errno }) => errno))].filter((errno) => errno !== 0);

@@ -50,7 +50,7 @@ function show({ call, id, checks }: CallContract, { out, io }: Invocation): void
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, common, io, out } = inv;
 	const { contract } = await import("../../../sim/index.js");
-	const all = contract();
+	const all = await contract();
 	const calls = args.length === 0 ? all : [named(all, args)];
 	if (common.json) {
 		const document = {
