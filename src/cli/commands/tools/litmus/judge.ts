@@ -10,18 +10,22 @@ import {
 } from "../../../../litmus/index.js";
 import { plural } from "../../../frame/text.js";
 
-/** An outcome that rounds on the real kernel showed. */
-export interface SeenOutcome {
+/** An outcome, and whether there is an order of the calls for it. */
+interface Explained {
 	readonly outcome: Outcome;
-	/** of an outcome that is not among the allowed ones that are known: whether an order gives it */
+	/** of one that is not among the allowed ones that are known: whether an order gives it */
 	readonly explained: "yes" | "no" | "unknown";
 	/** an order that gives it */
 	readonly order?: readonly number[];
 	/** lines that answered EBUSY because another call was at work on the same object or range */
 	readonly held?: readonly string[];
-	readonly rounds: number;
 	/** of one that is not explained: the first round that gave it, from 1 */
 	readonly first?: number;
+}
+
+/** An outcome that rounds on the real kernel showed. */
+export interface SeenOutcome extends Explained {
+	readonly rounds: number;
 }
 
 /** What the real kernel did. */
@@ -47,17 +51,11 @@ export interface Ran {
 }
 
 /** A line of the histogram. */
-export interface Row {
-	readonly outcome: Outcome;
-	readonly explained: "yes" | "no" | "unknown";
-	readonly order?: readonly number[];
-	readonly held?: readonly string[];
+export interface Row extends Explained {
 	/** of the orders that were run */
 	readonly orders: number;
 	/** on the real kernel; 0: allowed and never seen */
 	readonly rounds?: number;
-	/** of one that is not explained: the first round that gave it, from 1 */
-	readonly first?: number;
 	/** what the test says of it */
 	readonly broken: readonly Verdict[];
 }
@@ -71,18 +69,7 @@ export function rowsOf({ exploration, seen, verdicts }: Ran): Row[] {
 		counts.delete(key);
 		return { outcome, explained: "yes", order, orders, rounds, broken: broken(verdicts, outcome) };
 	});
-	const others = [...counts.values()].map(
-		({ outcome, explained, order, held, rounds, first }): Row => ({
-			outcome,
-			explained,
-			order,
-			held,
-			first,
-			orders: 0,
-			rounds,
-			broken: broken(verdicts, outcome),
-		}),
-	);
+	const others = [...counts.values()].map((one): Row => ({ ...one, orders: 0, broken: broken(verdicts, one.outcome) }));
 	return [...rows, ...others];
 }
 
