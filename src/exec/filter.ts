@@ -1,4 +1,5 @@
 /** Builds the seccomp filter: which system calls of a program stop and wait for an answer. */
+import { MADV_DONTNEED } from "../kernel/kernel.js";
 import type { Arch, SyscallName } from "./arch.js";
 
 /** Descriptors of simulated files are in this range (inclusive): low enough for select, and high enough to be told apart. */
@@ -15,7 +16,6 @@ export const SECCOMP_RET_USER_NOTIF = 0x7fc00000;
 const IOCTL_TYPE = 0x3b;
 /** F_DUPFD and F_DUPFD_CLOEXEC */
 const DUPS = [0, 1030];
-const MADV_DONTNEED = 4;
 const MAP_FIXED = 0x10;
 const MAP_FIXED_NOREPLACE = 0x100000;
 

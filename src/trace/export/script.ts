@@ -1,5 +1,6 @@
 /** Exports a program of a trace as a script for `iommuctl run`. */
 import { UFFDIO_REGISTER_MODE_MISSING } from "../../../structs/index.js";
+import { adviceName, namedSeals } from "../../kernel/memory-names.js";
 import { recordedRet } from "../answer.js";
 import { errnoName } from "../errno-names.js";
 import { NO_FILE_NAME } from "../files.js";
@@ -11,7 +12,6 @@ import { Objects } from "./objects.js";
 
 /** The number of a file that there is not. */
 const NO_FILE = "0x7fffffff";
-const ADVICE: Readonly<Record<number, string>> = { 4: "dontneed", 22: "populate-read", 23: "populate-write" };
 
 /**
  * A program as a script that makes its calls and expects the recorded errnos. IDs and files are those that the script's own calls
@@ -77,8 +77,9 @@ class ScriptWriter {
 				return [`mem alloc ${step.length} --at ${step.addr} --prot ${step.prot}${of}${pages}`];
 			}
 			case "seal": {
-				const names = sealNames(step.seals);
-				return names === undefined ? undefined : [`${expected(step)}mem seal ${this.#file(step.fd)} ${names}`];
+				const { names, rest } = namedSeals(step.seals);
+				if (names.length === 0 || rest !== 0) return undefined;
+				return [`${expected(step)}mem seal ${this.#file(step.fd)} ${names.join(",")}`];
 			}
 			case "truncate":
 				return [`${expected(step)}mem truncate ${this.#file(step.fd)} ${step.length}`];
@@ -89,8 +90,10 @@ class ScriptWriter {
 				return [`mem free ${step.addr} ${step.length}`];
 			case "mprotect":
 				return [`mem protect ${step.addr} ${step.length} ${step.prot}`];
-			case "madvise":
-				return ADVICE[step.advice] === undefined ? undefined : [`mem advise ${step.addr} ${step.length} ${ADVICE[step.advice]}`];
+			case "madvise": {
+				const advice = adviceName(step.advice);
+				return advice === undefined ? undefined : [`mem advise ${step.addr} ${step.length} ${advice}`];
+			}
 			case "mremap":
 				return [`mem remap ${step.addr} ${step.length} ${step.new_length} --to ${step.new_addr}`];
 			case "poke":
@@ -161,14 +164,6 @@ class ScriptWriter {
 		if (own === "0" || (field.role === "size" && own === String(size))) return [];
 		return [`${field.path}=${own}`];
 	}
-}
-
-const SEALS = ["seal", "shrink", "grow", "write", "future-write", "exec"];
-
-/** The names of seals; undefined where one has no name. */
-function sealNames(seals: number): string | undefined {
-	if (seals === 0 || seals >> SEALS.length !== 0) return undefined;
-	return SEALS.filter((_, bit) => (seals >> bit) & 1).join(",");
 }
 
 const last = (path: string): string => path.slice(path.lastIndexOf(".") + 1);

@@ -1,6 +1,7 @@
 /** Prints traces for people and as JSON. */
 import { formatLine, formatValue, nameOf, toJson } from "../../../structs/index.js";
 import type { Kernel } from "../../kernel/kernel.js";
+import { namedSeals } from "../../kernel/memory-names.js";
 import { answerJson } from "../answer.js";
 import { TraceError } from "../error.js";
 import type { IoctlStep, Step, TraceHeader } from "../format.js";
@@ -111,13 +112,11 @@ function callArguments(step: Step): string[] {
 	}
 }
 
-const seals = ["SEAL", "SHRINK", "GROW", "WRITE", "FUTURE_WRITE", "EXEC"];
-
 /** F_SEAL_ names, and what has none as a number. */
 function sealNames(set: number): string {
-	const rest = set - (set & ((1 << seals.length) - 1));
-	const names = seals.filter((_, bit) => (set >> bit) & 1);
-	return [...names, ...(rest !== 0 || set === 0 ? [`0x${rest.toString(16)}`] : [])].join("|");
+	const { names, rest } = namedSeals(set);
+	const kernels = names.map((name) => name.toUpperCase().replaceAll("-", "_"));
+	return [...kernels, ...(rest !== 0 || set === 0 ? [`0x${rest.toString(16)}`] : [])].join("|");
 }
 
 /** An ioctl's argument: the struct by its fields, other bytes in hex, or the plain value. */

@@ -11,18 +11,8 @@ import {
 } from "../../../../structs/index.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
 import { EPERM } from "../../../kernel/errno.js";
-import {
-	F_SEAL_EXEC,
-	F_SEAL_FUTURE_WRITE,
-	F_SEAL_GROW,
-	F_SEAL_SEAL,
-	F_SEAL_SHRINK,
-	F_SEAL_WRITE,
-	isPagingCapable,
-	type Kernel,
-	type PagingCapable,
-	type Ret,
-} from "../../../kernel/kernel.js";
+import { isPagingCapable, type Kernel, type PagingCapable, type Ret } from "../../../kernel/kernel.js";
+import { SEALS } from "../../../kernel/memory-names.js";
 import { bytesGiven, bytesOptions } from "../../call/bytes-option.js";
 import { showIo } from "../../call/io-result.js";
 import { parseFd, parseLength, parseNumber } from "../../call/natural.js";
@@ -31,15 +21,6 @@ import type { CommandSpec, Invocation } from "../../frame/command.js";
 import { type Outcome, UsageError } from "../../frame/exit.js";
 import { didYouMean } from "../../frame/suggest.js";
 import { hex, sizeText } from "../../frame/text.js";
-
-const sealNames: Readonly<Record<string, number>> = {
-	seal: F_SEAL_SEAL,
-	shrink: F_SEAL_SHRINK,
-	grow: F_SEAL_GROW,
-	write: F_SEAL_WRITE,
-	"future-write": F_SEAL_FUTURE_WRITE,
-	exec: F_SEAL_EXEC,
-};
 
 /** A kernel with seals and userfaultfd. */
 async function paging({ context }: Invocation): Promise<Kernel & PagingCapable> {
@@ -51,13 +32,13 @@ async function paging({ context }: Invocation): Promise<Kernel & PagingCapable> 
 async function seal(inv: Invocation): Promise<Outcome> {
 	const fd = parseFd(inv.args[0], "FD");
 	const words = inv.args[1].toLowerCase().replaceAll("_", "-").split(",");
-	const unknown = words.find((word) => !Object.hasOwn(sealNames, word));
+	const unknown = words.find((word) => !Object.hasOwn(SEALS, word));
 	if (unknown !== undefined)
 		throw new UsageError(
 			`SEALS: "${unknown}" is not a seal`,
-			didYouMean(unknown, Object.keys(sealNames)) ?? `${Object.keys(sealNames).join(", ")}, with commas between them`,
+			didYouMean(unknown, Object.keys(SEALS)) ?? `${Object.keys(SEALS).join(", ")}, with commas between them`,
 		);
-	const seals = words.reduce((set, word) => set | sealNames[word], 0);
+	const seals = words.reduce((set, word) => set | SEALS[word], 0);
 	await announce(inv);
 	const ret = (await paging(inv)).addSeals(fd, seals);
 	return await showIo(inv, { command: "mem seal", call: "fcntl", ...plain(ret), headline: `file ${fd} sealed: ${words.join(", ")}` });
@@ -155,7 +136,7 @@ export const pagingCommands: readonly CommandSpec[] = [
 		].join("\n"),
 		args: [
 			{ name: "FD", doc: "the file, as mem memfd answered" },
-			{ name: "SEALS", value: { names: Object.keys(sealNames), several: true }, doc: "names with commas between them: shrink,grow,write" },
+			{ name: "SEALS", value: { names: Object.keys(SEALS), several: true }, doc: "names with commas between them: shrink,grow,write" },
 		],
 		groups: ["kernel", "expect"],
 		examples: [["mem seal $file shrink,grow", "in a script, after `file = mem memfd 64k`"]],

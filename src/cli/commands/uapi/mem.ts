@@ -2,16 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
-import {
-	isReshapeCapable,
-	type Kernel,
-	MADV_DONTNEED,
-	MADV_POPULATE_READ,
-	MADV_POPULATE_WRITE,
-	PROT_READ,
-	PROT_WRITE,
-	type ReshapeCapable,
-} from "../../../kernel/kernel.js";
+import { isReshapeCapable, type Kernel, PROT_READ, PROT_WRITE, type ReshapeCapable } from "../../../kernel/kernel.js";
+import { ADVICE } from "../../../kernel/memory-names.js";
 import { bytesGiven, bytesOptions } from "../../call/bytes-option.js";
 import { showIo } from "../../call/io-result.js";
 import { parseFd, parseLength, parseNumber } from "../../call/natural.js";
@@ -155,29 +147,13 @@ async function protect(inv: Invocation): Promise<Outcome> {
 	return await showIo(inv, { command: "mem protect", call: "mprotect", ret: ret < 0 ? -1 : 0, errno: ret < 0 ? -ret : 0, headline });
 }
 
-/** MADV_ numbers of Linux, those that need no privilege and hold for whole mappings or pages. */
-const advice: Readonly<Record<string, number>> = {
-	normal: 0,
-	random: 1,
-	sequential: 2,
-	willneed: 3,
-	dontneed: MADV_DONTNEED,
-	free: 8,
-	hugepage: 14,
-	nohugepage: 15,
-	cold: 20,
-	pageout: 21,
-	"populate-read": MADV_POPULATE_READ,
-	"populate-write": MADV_POPULATE_WRITE,
-};
-
 async function advise(inv: Invocation): Promise<Outcome> {
 	const [addr, length] = [parseNumber(inv.args[0], "ADDRESS"), parseNumber(inv.args[1], "LENGTH")];
 	const word = inv.args[2].toLowerCase();
-	if (!Object.hasOwn(advice, word))
-		throw new UsageError(`ADVICE: "${inv.args[2]}" is not known`, didYouMean(word, Object.keys(advice)) ?? Object.keys(advice).join(", "));
+	if (!Object.hasOwn(ADVICE, word))
+		throw new UsageError(`ADVICE: "${inv.args[2]}" is not known`, didYouMean(word, Object.keys(ADVICE)) ?? Object.keys(ADVICE).join(", "));
 	await announce(inv);
-	const ret = (await reshapeable(inv)).madvise(addr, length, advice[word]);
+	const ret = (await reshapeable(inv)).madvise(addr, length, ADVICE[word]);
 	const headline = `${sizeText(length)} at ${hex(addr)}: ${word}`;
 	return await showIo(inv, { command: "mem advise", call: "madvise", ret: ret < 0 ? -1 : 0, errno: ret < 0 ? -ret : 0, headline });
 }
@@ -290,7 +266,7 @@ const commands: readonly CommandSpec[] = [
 		args: [
 			address,
 			{ name: "LENGTH", doc: "bytes, rounded up to pages" },
-			{ name: "ADVICE", value: { names: Object.keys(advice) }, doc: "dontneed, populate-write and so on: MADV_ names in small letters" },
+			{ name: "ADVICE", value: { names: Object.keys(ADVICE) }, doc: "dontneed, populate-write and so on: MADV_ names in small letters" },
 		],
 		groups: ["kernel", "expect"],
 		examples: [["mem advise $buffer 4k dontneed", ""]],
