@@ -28,61 +28,41 @@ const nativeNeeds = ["node-gyp-build", "debug", "ms"];
 // Built in another folder and moved into place, so that a failed or interrupted build leaves the old one.
 const fresh = `${dist}.${process.pid}`;
 
+/** One file of dist, made of one file of src and what it imports. */
+const bundle = (name, source, more) =>
+	build({
+		absWorkingDir: root,
+		entryPoints: [`src/${source}.ts`],
+		outfile: join(fresh, `${name}.cjs`),
+		bundle: true,
+		format: "cjs",
+		platform: "node",
+		target: "node20",
+		legalComments: "none",
+		logLevel: "warning",
+		...more,
+	});
+/** Of a file that calls FFI, or asks where it is. */
+const whole = {
+	external: native,
+	define: { "import.meta.url": "$here.url" },
+	banner: { js: 'const $here = { get url() { return require("node:url").pathToFileURL(__filename).href; } };' },
+	minifySyntax: true,
+	minifyWhitespace: true,
+};
+
 try {
 	mkdirSync(fresh, { recursive: true });
-	const { metafile } = await build({
-		absWorkingDir: root,
-		entryPoints: ["src/cli/main.ts"],
-		outfile: join(fresh, "main.cjs"),
-		bundle: true,
-		format: "cjs",
-		platform: "node",
-		target: "node20",
-		external: native,
-		define: { "import.meta.url": "$here.url" },
-		banner: { js: 'const $here = { get url() { return require("node:url").pathToFileURL(__filename).href; } };' },
-		plugins: [withoutChildProcess],
-		minifySyntax: true,
-		minifyWhitespace: true,
-		legalComments: "none",
-		metafile: true,
-		logLevel: "warning",
-	});
+	const { metafile } = await bundle("main", "cli/main", { ...whole, plugins: [withoutChildProcess], metafile: true });
 	// Everything that a command loads in a session.
-	await build({
-		absWorkingDir: root,
-		entryPoints: ["src/cli/forwarder.ts"],
-		outfile: join(fresh, "forwarder.cjs"),
-		bundle: true,
-		format: "cjs",
-		platform: "node",
-		target: "node20",
-		minify: true,
-		legalComments: "none",
-		logLevel: "warning",
-	});
+	await bundle("forwarder", "cli/forwarder", { minify: true });
 	// The thread that starts a program for `exec`; the thread that traces one for `record`, and the process that becomes it.
 	for (const [name, source] of [
 		["launcher", "exec/launcher"],
 		["recorder", "record/worker"],
 		["recorded", "record/stub"],
 	])
-		await build({
-			absWorkingDir: root,
-			entryPoints: [`src/${source}.ts`],
-			outfile: join(fresh, `${name}.cjs`),
-			bundle: true,
-			format: "cjs",
-			platform: "node",
-			target: "node20",
-			external: native,
-			define: { "import.meta.url": "$here.url" },
-			banner: { js: 'const $here = { get url() { return require("node:url").pathToFileURL(__filename).href; } };' },
-			minifySyntax: true,
-			minifyWhitespace: true,
-			legalComments: "none",
-			logLevel: "warning",
-		});
+		await bundle(name, source, whole);
 	wrapped(join(fresh, "main.cjs"));
 	writeFileSync(join(fresh, "LICENSES.txt"), licences(Object.keys(metafile.inputs)));
 	compiledCode(join(fresh, "main.cjs"));
