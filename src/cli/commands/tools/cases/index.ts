@@ -111,19 +111,10 @@ interface Spread<R> {
 /** Begins in this thread; others are started where what is left takes longer than starting them. */
 async function* spread<R>(inv: Invocation, { list, positions, run, jobs }: Spread<R>): AsyncGenerator<R> {
 	const begun = performance.now();
+	const times = positions.map((one) => (list.time === undefined || run.known(one) ? 0 : list.time(one)));
+	let left = times.reduce((sum, time) => sum + time, 0);
 	let at = 0;
-	const worthIt = (): boolean => {
-		const left = positions.length - at;
-		if (left < 2) return false;
-		if (performance.now() - begun > PAYS) return true;
-		if (list.time === undefined) return false;
-		let sum = 0;
-		for (const one of positions.slice(at)) {
-			sum += run.known(one) ? 0 : list.time(one);
-			if (sum > PAYS) return true;
-		}
-		return false;
-	};
+	const worthIt = (): boolean => positions.length - at >= 2 && (performance.now() - begun > PAYS || left > PAYS);
 	let most: number | undefined = jobs;
 	for (; at < positions.length; at++) {
 		if (list.stop?.()) return;
@@ -132,14 +123,15 @@ async function* spread<R>(inv: Invocation, { list, positions, run, jobs }: Sprea
 			if (most > 1) break;
 		}
 		yield await run.here(positions[at]);
+		left -= times[at];
 	}
-	const left = positions.slice(at);
-	if (left.length === 0) return;
+	const rest = positions.slice(at);
+	if (rest.length === 0) return;
 	const { CaseThread } = await import("./pool.js");
-	const threads = Array.from({ length: Math.min(most ?? 1, left.length) }, () => new CaseThread<R>(inv));
+	const threads = Array.from({ length: Math.min(most ?? 1, rest.length) }, () => new CaseThread<R>(inv));
 	try {
 		yield* ordered(
-			left,
+			rest,
 			threads.map((thread) => run.by((one) => thread.run(one))),
 			{ size: list.inOrder ? undefined : list.time, stop: list.stop },
 		);
