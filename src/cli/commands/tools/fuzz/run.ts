@@ -37,6 +37,11 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		throw new UsageError("--resume needs an end that is the same each time", "give --programs instead of --time");
 	if (time === 0) throw new UsageError("--time 0: no program would run", "give a time such as 10m, or --programs");
 	if (count === 0) throw new UsageError("--programs 0: at least one program is needed");
+	// Before anything is made or read.
+	if (text("corpus") !== undefined && options.resume !== undefined)
+		throw new UsageError("--resume and --corpus cannot both be given", "programs are made of the corpus, which grows meanwhile");
+	const format = text("format") as "json" | "kcidb" | undefined;
+	if (common.json && format === "kcidb") throw new UsageError("--json and --format kcidb cannot both be given");
 	const known =
 		text("known") === undefined ? [] : parseKnown(Buffer.from(readInput(io, text("known") as string)).toString(), text("known") as string);
 	const left = await sideNamed(text("left") ?? "sim", "--left", io.cwd);
@@ -47,12 +52,8 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	await corpus?.read();
 	const folder = text("out") === undefined ? undefined : makeFolder({ name: text("out") as string, cwd: io.cwd, option: "--out" });
 	const running = folder === undefined || !(left.real || right.real) ? undefined : new Running(folder);
-	if (corpus !== undefined && options.resume !== undefined)
-		throw new UsageError("--resume and --corpus cannot both be given", "programs are made of the corpus, which grows meanwhile");
 	const run: RunOf = { left: left.name, right: right.name, seed, from };
-	const format = text("format") as "json" | "kcidb" | undefined;
 	const reporter = format === "kcidb" ? (await import("../formats/index.js")).campaignReporter(format, options) : undefined;
-	if (common.json && reporter !== undefined) throw new UsageError("--json and --format kcidb cannot both be given");
 	const json = common.json || format === "json";
 	const tally = new Tally(known, (finding) => {
 		const written = { finding, files: write(finding) };
