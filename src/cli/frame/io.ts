@@ -19,6 +19,11 @@ export interface Sink {
 	readonly columns?: number;
 }
 
+/** Whether an output is a terminal, and how wide: what another thread has to know of it. */
+export type End = Pick<Sink, "isTTY" | "columns">;
+
+export const endOf = ({ isTTY, columns }: Sink): End => ({ isTTY, columns });
+
 export interface Source {
 	/** all that is left, at once */
 	readAll(): Promise<Uint8Array>;

@@ -1,18 +1,17 @@
 /** Threads that work on a command's cases. */
-import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { Problem, type ProblemKind } from "../../../../../structs/errors.js";
 import type { Invocation } from "../../../frame/command.js";
-import type { Io } from "../../../frame/io.js";
+import { type End, endOf, type Io } from "../../../frame/io.js";
+import { ownThread } from "../../../frame/own-thread.js";
 
 /** What a thread is started with. */
 export interface CaseThreadData {
 	readonly argv: readonly string[];
 	readonly cwd: string;
 	readonly env: Io["env"];
-	/** whether the two outputs are terminals, and how wide */
-	readonly stdout: { readonly isTTY: boolean; readonly columns?: number };
-	readonly stderr: { readonly isTTY: boolean; readonly columns?: number };
+	readonly stdout: End;
+	readonly stderr: End;
 }
 
 /** What a thread answers; `result` is JSON. */
@@ -30,10 +29,8 @@ export class CaseThread<R> {
 
 	constructor({ argv, io }: Pick<Invocation, "argv" | "io">) {
 		const { stdout, stderr, cwd, env } = io;
-		const end = ({ isTTY, columns }: typeof stdout) => ({ isTTY, columns });
-		const workerData: CaseThreadData = { argv, cwd, env: { ...env }, stdout: end(stdout), stderr: end(stderr) };
-		const bundle = fileURLToPath(import.meta.url);
-		this.#worker = new Worker(`require(${JSON.stringify(bundle)}).main(["--case-thread"])`, { eval: true, workerData });
+		const workerData: CaseThreadData = { argv, cwd, env: { ...env }, stdout: endOf(stdout), stderr: endOf(stderr) };
+		this.#worker = ownThread("--case-thread", { workerData });
 		this.#worker.on("message", (answer: CaseAnswer) => {
 			const settle = this.#settle;
 			this.#settle = undefined;

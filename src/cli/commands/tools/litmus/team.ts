@@ -1,7 +1,6 @@
 /** The threads and processes that race on the real kernel. */
 import { closeSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { createSharedMemory, type Started, startProcess } from "../../../../kernel/real/index.js";
 import {
 	type Counted,
@@ -13,6 +12,7 @@ import {
 	sharedSize,
 	watchRace,
 } from "../../../../litmus/index.js";
+import { ownThread } from "../../../frame/own-thread.js";
 import type { ProcessData } from "../../../litmus-process.js";
 import type { FollowerData, LeaderData, Said } from "../../../litmus-thread.js";
 
@@ -88,13 +88,9 @@ export class Team {
 		await Promise.all(this.#workers.map((worker) => worker.terminate()));
 	}
 
-	/** A thread that runs `runThread`: the bundle once more. */
+	/** A thread that runs `runThread`. */
 	#worker(number: number): Worker {
-		const bundle = fileURLToPath(import.meta.url);
-		this.#workers[number] ??= new Worker(`require(${JSON.stringify(bundle)}).main(["--litmus-thread"])`, {
-			eval: true,
-			trackUnmanagedFds: false,
-		});
+		this.#workers[number] ??= ownThread("--litmus-thread", { trackUnmanagedFds: false });
 		return this.#workers[number];
 	}
 }

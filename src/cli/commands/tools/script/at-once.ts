@@ -1,12 +1,12 @@
 /** Blocks of a script that run at the same time: a thread of this process each, on the real kernel. */
-import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { ProgramState } from "../../../../kernel/real/index.js";
 import type { Block } from "../../../../script/index.js";
 import type { Context } from "../../../frame/context.js";
 import { type Held, mergeHeld } from "../../../frame/context-state.js";
-import type { Io } from "../../../frame/io.js";
+import { type End, endOf, type Io } from "../../../frame/io.js";
 import type { KernelHandle, RealProgram } from "../../../frame/kernel-choice.js";
+import { ownThread } from "../../../frame/own-thread.js";
 import type { TrackerState } from "../../../graph/track.js";
 import type { RunOptions } from "./options.js";
 import type { Branch, Place } from "./runner.js";
@@ -35,7 +35,7 @@ export interface BranchData {
 	readonly options: Pick<RunOptions, "keepGoing" | "json" | "quiet" | "color" | "within" | "bare" | "seed">;
 	/** whether output is coloured */
 	readonly levels: { readonly out: 0 | 1; readonly err: 0 | 1 };
-	readonly io: Pick<Io, "cwd" | "env"> & { readonly ends: readonly { readonly isTTY: boolean; readonly columns?: number }[] };
+	readonly io: Pick<Io, "cwd" | "env"> & { readonly ends: readonly End[] };
 	/** headers of `--uapi-file` */
 	readonly headers: readonly string[];
 	/** word 0: 1 when all threads may begin; word 1: how much of what it has printed is out */
@@ -77,7 +77,7 @@ export async function runAtOnce(
 		cleaning: place.cleaning === true,
 		options: picked(options),
 		levels: { out: options.out.level, err: options.err.level },
-		io: { cwd: io.cwd, env: { ...io.env }, ends: [io.stdout, io.stderr].map(({ isTTY, columns }) => ({ isTTY, columns })) },
+		io: { cwd: io.cwd, env: { ...io.env }, ends: [endOf(io.stdout), endOf(io.stderr)] },
 		headers: takenUapiFiles(),
 	};
 	const threads = branches.map((branch, number) => {
@@ -137,10 +137,8 @@ class Thread {
 	readonly #words: Int32Array;
 
 	constructor(data: BranchData, io: Io) {
-		const bundle = fileURLToPath(import.meta.url);
 		this.#words = new Int32Array(data.words);
-		const worker = new Worker(`require(${JSON.stringify(bundle)}).main(["--script-thread"])`, {
-			eval: true,
+		const worker = ownThread("--script-thread", {
 			workerData: data,
 			// Files are opened and closed by whichever thread comes first.
 			trackUnmanagedFds: false,

@@ -4,7 +4,7 @@ import { announce } from "../../../frame/announce.js";
 import { palette } from "../../../frame/colour.js";
 import type { Invocation } from "../../../frame/command.js";
 import { exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
-import { BufferSink, type Sink } from "../../../frame/io.js";
+import { BufferSink, endOf, type Sink } from "../../../frame/io.js";
 import { newContext } from "../../../frame/new-context.js";
 import { reportProblem } from "../../../frame/report.js";
 import { plural } from "../../../frame/text.js";
@@ -106,7 +106,7 @@ async function ran(inv: Invocation, file: string, format: Format | undefined): P
 }
 
 /** What is written to one goes to the other, in the form that is right for the first. */
-const as = ({ isTTY, columns }: Sink, to: Sink): Sink => ({ isTTY, columns, write: (text) => to.write(text) });
+const as = (form: Sink, to: Sink): Sink => ({ ...endOf(form), write: (text) => to.write(text) });
 
 /** A script that could not be begun is one case. */
 function unitOf(name: string, exit: number, cases: readonly Case[] = [], groups: readonly Group[] = [], stderr = ""): Unit {
