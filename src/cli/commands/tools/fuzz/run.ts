@@ -1,63 +1,41 @@
 /** Runs a campaign of `fuzz` to its end. */
 import { join } from "node:path";
-import { Campaign, Corpus, type Finding, Fuzzer, filesOf, nameOf, parseKnown, Running } from "../../../../fuzz/index.js";
-import { parseDuration } from "../../../../session/duration.js";
+import { Campaign, Corpus, type Finding, Fuzzer, filesOf, nameOf, Running } from "../../../../fuzz/index.js";
 import { addFiles, makeFolder } from "../../../../trace/folder.js";
 import { palette } from "../../../frame/colour.js";
 import type { Invocation } from "../../../frame/command.js";
-import { exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
-import { readInput } from "../../../frame/io.js";
+import { exitCode, type Outcome } from "../../../frame/exit.js";
 import { progress } from "../../../frame/progress.js";
-import { smallNumber } from "../../../frame/small-number.js";
 import { plural } from "../../../frame/text.js";
 import { casesOf } from "../cases/index.js";
 import { blocksOf, runBlock } from "./block.js";
 import { Interrupted, Interrupts } from "./interrupt.js";
+import { fuzzOptions } from "./options.js";
 import { findingText, fuzzDocument, fuzzUnit, type RunOf, summaryText, Tally } from "./report.js";
 import { sideNamed } from "./sides.js";
 import { watchdog } from "./watchdog.js";
 
 /** A call that takes longer, in ms, does not come back: the kernel itself waits for up to a minute. */
 const HANG = 120_000;
-const PROGRAMS = 1000;
-/** Programs of a run that only --time ends, at most. */
-const MOST = 20_000_000;
 /** About how long a program takes on two simulated kernels, ms. */
 const A_PROGRAM = 2;
 
 export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const { options, io, common, out, err } = inv;
-	const text = (name: string): string | undefined => options[name] as string | undefined;
-	const seed = smallNumber(text("seed") ?? "1", "--seed");
-	const from = smallNumber(text("from") ?? "0", "--from");
-	const time = text("time") === undefined ? undefined : parseDuration(text("time") as string, "--time");
-	if (time !== undefined && text("programs") !== undefined) throw new UsageError("--time and --programs cannot both be given");
-	const count = time === undefined ? smallNumber(text("programs") ?? String(PROGRAMS), "--programs") : Number.POSITIVE_INFINITY;
-	if (time !== undefined && options.resume !== undefined)
-		throw new UsageError("--resume needs an end that is the same each time", "give --programs instead of --time");
-	if (time === 0) throw new UsageError("--time 0: no program would run", "give a time such as 10m, or --programs");
-	if (count === 0) throw new UsageError("--programs 0: at least one program is needed");
-	// Before anything is made or read.
-	if (text("corpus") !== undefined && options.resume !== undefined)
-		throw new UsageError("--resume and --corpus cannot both be given", "programs are made of the corpus, which grows meanwhile");
-	const format = text("format") as "json" | "kcidb" | undefined;
-	if (common.json && format === "kcidb") throw new UsageError("--json and --format kcidb cannot both be given");
-	const known =
-		text("known") === undefined ? [] : parseKnown(Buffer.from(readInput(io, text("known") as string)).toString(), text("known") as string);
-	const left = await sideNamed(text("left") ?? "sim", "--left", io.cwd);
-	const right = await sideNamed(text("right") ?? "real", "--right", io.cwd);
+	const asked = fuzzOptions(inv);
+	const { seed, from, time, known, output } = asked;
+	const left = await sideNamed(asked.left, "--left", io.cwd);
+	const right = await sideNamed(asked.right, "--right", io.cwd);
 	const board = { machine: left.machine ?? right.machine, forks: !left.real && !right.real };
-	const corpus =
-		text("corpus") === undefined ? undefined : new Corpus({ name: text("corpus") as string, cwd: io.cwd, option: "--corpus" }, board);
+	const corpus = asked.corpus && new Corpus(asked.corpus, board);
 	await corpus?.read();
-	const folder = text("out") === undefined ? undefined : makeFolder({ name: text("out") as string, cwd: io.cwd, option: "--out" });
+	const folder = asked.out && makeFolder(asked.out);
 	const running = folder === undefined || !(left.real || right.real) ? undefined : new Running(folder);
 	const run: RunOf = { left: left.name, right: right.name, seed, from };
-	const reporter = format === "kcidb" ? (await import("../formats/index.js")).campaignReporter(format, options) : undefined;
-	const json = common.json || format === "json";
+	const reporter = output === "kcidb" ? (await import("../formats/index.js")).campaignReporter(output, options) : undefined;
 	const tally = new Tally(known, (finding) => {
 		const written = { finding, files: write(finding) };
-		if (json || reporter !== undefined) return written;
+		if (output !== "text") return written;
 		io.stdout.write(findingText(written, run, out));
 		io.stdout.flush?.();
 		return written;
@@ -85,7 +63,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		start ??= performance.now();
 		return time !== undefined && performance.now() - start >= time;
 	};
-	const blocks = blocksOf({ seed, from, count: Math.min(count, MOST) });
+	const blocks = blocksOf({ seed, from, count: asked.count });
 	const cases = await casesOf(inv, {
 		names: blocks.map(({ name }) => name),
 		kernel: `${left.name} and ${right.name}`,
@@ -114,7 +92,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	if (broken !== undefined)
 		io.stderr.write(`${err.bad("failed")}  program ${broken.name} did not come back in an earlier run: it is in ${broken.file}\n`);
 	// Run again, it would bring the kernel down again, and the block would never end.
-	if (options.resume !== undefined) for (const number of running?.broken(seed) ?? []) skip.add(number);
+	if (asked.resumes) for (const number of running?.broken(seed) ?? []) skip.add(number);
 	let done = 0;
 	let ended: Interrupted | undefined;
 	try {
@@ -131,7 +109,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	running?.end();
 	interrupts?.end();
 	if (ended !== undefined) {
-		const how = options.resume === undefined ? `--from ${ended.number} goes on there` : "the same command goes on there";
+		const how = !asked.resumes ? `--from ${ended.number} goes on there` : "the same command goes on there";
 		io.stderr.write(
 			`${err.note("note:")} interrupted before program ${ended.number}, ${plural(tally.findings.length, "finding")} so far; ${how}\n`,
 		);
@@ -153,7 +131,8 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 			note,
 		} as const;
 		io.stdout.write(reporter.start(about) + reporter.one(fuzzUnit(tally, run, exit, await palette(0))) + reporter.end(exit));
-	} else io.stdout.write(json ? `${JSON.stringify({ ...fuzzDocument(tally, run), ...shard })}\n` : summaryText(tally, run, out));
+	} else
+		io.stdout.write(output === "json" ? `${JSON.stringify({ ...fuzzDocument(tally, run), ...shard })}\n` : summaryText(tally, run, out));
 	const seconds = (performance.now() - (start ?? 0)) / 1000;
 	if (!common.quiet)
 		io.stderr.write(err.faint(`${(tally.programs / seconds).toFixed(0)} programs/s, ${tally.fresh} showed something new\n`));
@@ -170,6 +149,6 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	function write(finding: Finding): string[] {
 		if (folder === undefined) return [];
 		const names = addFiles(folder, nameOf(finding), filesOf(finding, [left.name, right.name]), "--out");
-		return names.map((name) => join(text("out") as string, name));
+		return names.map((name) => join(asked.out?.name ?? "", name));
 	}
 }
