@@ -50,6 +50,8 @@ describe("fuzz", () => {
 		writeFileSync(known, "[]");
 		for (const [words, message] of [
 			[["--right", "simm"], '--right: "simm" is not a kernel'],
+			[["--right", "sim:uapi=9.9"], 'error: --right: "9.9" is not a release with iommufd'],
+			[["--right", "sim", "--left", "sim:machine=nowhere"], "error: --left: nowhere: no such file, and no built-in machine"],
 			[["--right", "sim", "--programs", "0"], "--programs 0: at least one program is needed"],
 			[["--right", "sim", "--programs", "1", "--time", "1s"], "--time and --programs cannot both be given"],
 			[["--right", "sim", "--known", known], "does not name known differences"],

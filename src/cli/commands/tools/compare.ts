@@ -1,5 +1,6 @@
 /** `compare`: a trace's programs on two kernels. */
 import { resolve } from "node:path";
+import { Problem } from "../../../../structs/errors.js";
 import { replacedRequests } from "../../../../structs/index.js";
 import { CURRENT_RELEASE } from "../../../../structs/release.js";
 import { EnvironmentError } from "../../../kernel/environment-error.js";
@@ -44,10 +45,17 @@ export async function kernelNamed(text: string, option: string, cwd: string, ofT
 		return { name: text, kernel: (header) => () => withLowFiles(openRealKernel, recordersFiles(header)) };
 	}
 	const { createSim, isRelease, loadMachine } = await import("../../../sim/index.js");
-	const machine = settings.machine?.[0] === undefined ? undefined : await loadMachine(settings.machine[0], cwd);
-	// Wrong settings are refused before anything runs, whatever the trace's machine.
-	createSim({ machine: machine ?? (await loadMachine(defaultMachine, cwd)), uapi: settings.uapi });
 	const { uapi = [] } = settings;
+	let machine: Machine | undefined;
+	try {
+		if (settings.machine !== undefined) machine = await loadMachine(settings.machine[0], cwd);
+		// Wrong settings are refused before anything runs, whatever the trace's machine.
+		createSim({ machine: machine ?? (await loadMachine(defaultMachine, cwd)), uapi });
+	} catch (error) {
+		if (!(error instanceof Problem) || error.kind !== "usage") throw error;
+		// Elsewhere a release has an option of its own.
+		throw new UsageError(`${option}: ${error.message.replace(/^--uapi: /, "")}`, error.hint);
+	}
 	const release = ofTrace || uapi.some(isRelease) ? [] : [CURRENT_RELEASE];
 	const kernel: KernelFactory = (header) => {
 		const own = [...uapi, ...(header.uapi === undefined ? [] : release)];
