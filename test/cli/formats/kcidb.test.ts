@@ -119,6 +119,20 @@ describe("--format kcidb", () => {
 		expect(() => kcidbOptions({ build: "v7.3" })).toThrow('--build: "v7.3" is not the ID of a build');
 	});
 
+	test.each([
+		["run", "example:first-mapping", "--origin", "my_lab"],
+		["litmus", "scripts/litmus/map-map.iommu", "--build", "my_lab:1", "--format", "ktap"],
+		["replay", "test/fixtures/golden/numbers.jsonl.gz", "--build", "my_lab:1", "--json"],
+		["fuzz", "--right", "sim", "--origin", "my_lab", "--format", "json"],
+	])("its options without it: %s", (...args) => {
+		const option = args.find((one) => /^--(origin|build)$/.test(one));
+		expect(iommuctl(args)).toEqual({
+			status: 2,
+			stdout: args.includes("--json") ? expect.stringContaining(`"${option} is only for --format kcidb"`) : "",
+			stderr: `error: ${option} is only for --format kcidb\n  add --format kcidb, or leave it out\n`,
+		});
+	});
+
 	test("of run, litmus and replay", () => {
 		const of = (...args: string[]) => JSON.parse(iommuctl([...args, "--format", "kcidb", "--origin", "my_lab"]).stdout);
 		const documents = [

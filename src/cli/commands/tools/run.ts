@@ -4,7 +4,7 @@ import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { table } from "../../frame/text.js";
 import { caseOptions } from "./cases/options.js";
 import type { Format } from "./formats/index.js";
-import { formatOptions } from "./formats/options.js";
+import { formatGiven, formatOptions } from "./formats/options.js";
 
 /** `run --list`: the scripts that iommuctl comes with. */
 async function list({ common, io, out }: Invocation): Promise<Outcome> {
@@ -30,10 +30,9 @@ async function run(inv: Invocation): Promise<Outcome> {
 		if (inv.args.length > 0) throw new UsageError("--list runs no script", "leave the file out");
 		return await list(inv);
 	}
-	const { args, common, options } = inv;
+	const { args, options } = inv;
 	if (args.length === 0) throw new UsageError("FILE is missing", "a script, - for stdin, or example:NAME (run --list shows them)");
-	const format = options.format as Format | undefined;
-	if (format !== undefined && format !== "json" && common.json) throw new UsageError(`--json and --format ${format} cannot both be given`);
+	const format = formatGiven<Format>(inv, true);
 	if (args.length > 1 || options.shard !== undefined || options.resume !== undefined || format === "kcidb")
 		return await (await import("./script/several.js")).runSeveral(inv, format);
 	const { runOne } = await import("./script/one.js");

@@ -1,5 +1,6 @@
 /** The options of reports of many cases. */
-import type { OptionSpec } from "../../../frame/command.js";
+import type { Invocation, OptionSpec } from "../../../frame/command.js";
+import { UsageError } from "../../../frame/exit.js";
 
 export const kcidbOptions: readonly OptionSpec[] = [
 	{ flags: "--origin <name>", doc: "of kcidb: the name of the CI system (iommuctl)" },
@@ -15,3 +16,17 @@ export const formatOptions = (cases: string): readonly OptionSpec[] => [
 	},
 	...kcidbOptions,
 ];
+
+/**
+ * The value of --format.
+ * @param alike whether --json means --format json @throws UsageError for options that do not go together
+ */
+export function formatGiven<F extends string>({ options, common }: Pick<Invocation, "options" | "common">, alike: boolean): F | undefined {
+	const format = options.format as F | undefined;
+	if (format !== undefined && common.json && !(alike && format === "json"))
+		throw new UsageError(`--json and --format ${format} cannot both be given`);
+	const lone = ["origin", "build"].find((name) => options[name] !== undefined);
+	if (lone !== undefined && format !== "kcidb")
+		throw new UsageError(`--${lone} is only for --format kcidb`, "add --format kcidb, or leave it out");
+	return format;
+}

@@ -6,6 +6,7 @@ import type { Invocation } from "../../../frame/command.js";
 import { UsageError } from "../../../frame/exit.js";
 import { readInput } from "../../../frame/io.js";
 import { smallNumber } from "../../../frame/small-number.js";
+import { formatGiven } from "../formats/options.js";
 
 const PROGRAMS = 1000;
 /** Programs of a run that only --time ends, at most. */
@@ -55,8 +56,7 @@ export function fuzzOptions({ options, io, common }: Pick<Invocation, "options" 
 	if (corpus !== undefined && resumes)
 		throw new UsageError("--resume and --corpus cannot both be given", "programs are made of the corpus, which grows meanwhile");
 	const out = folder("out");
-	const format = text("format") as "json" | "kcidb" | undefined;
-	if (common.json && format === "kcidb") throw new UsageError("--json and --format kcidb cannot both be given");
+	const format = formatGiven<"json" | "kcidb">({ options, common }, true);
 	const file = text("known");
 	const known = file === undefined ? [] : parseKnown(Buffer.from(readInput(io, file)).toString(), file);
 	return {

@@ -4,7 +4,7 @@ import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js
 import { smallNumber } from "../../../frame/small-number.js";
 import { caseOptions } from "../cases/options.js";
 import type { Format } from "../formats/index.js";
-import { formatOptions } from "../formats/options.js";
+import { formatGiven, formatOptions } from "../formats/options.js";
 import { howLong } from "./how-long.js";
 import type { Writer } from "./report.js";
 
@@ -18,8 +18,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	if (limit === 0) throw new UsageError("--orders 0: at least one order is needed");
 	if (common.why && (show === undefined || common.json || options.format !== undefined))
 		throw new UsageError("--why explains the order that --show prints", "add --show N, without --json and --format");
-	const format = options.format as Format | undefined;
-	if (format !== undefined && common.json && format !== "json") throw new UsageError(`--json and --format ${format} cannot both be given`);
+	const format = formatGiven<Format>(inv, true);
 	const { readSources } = await import("./sources.js");
 	const { announce } = await import("../../../frame/announce.js");
 	const sources = await readSources(io, inv.args);

@@ -9,14 +9,13 @@ import { iommuPath } from "../../../frame/kernel-choice.js";
 import { smallNumber } from "../../../frame/small-number.js";
 import { caseOptions } from "../cases/options.js";
 import type { Format } from "../formats/index.js";
-import { formatOptions } from "../formats/options.js";
+import { formatGiven, formatOptions } from "../formats/options.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, options, common, io, out, err } = inv;
 	const max = smallNumber((options.max as string | undefined) ?? "10", "--max", "a number of differences");
 	if (common.machine !== undefined) throw new UsageError("--machine: a trace itself says which machine it is about", "leave it out");
-	const format = options.format as Format | undefined;
-	if (format !== undefined && common.json) throw new UsageError(`--json and --format ${format} cannot both be given`);
+	const format = formatGiven<Format>(inv, false);
 	const { formatReport, joinReports, replayExitCode, reportToJson } = await import("../../../../trace/index.js");
 	const factory = await kernelFactory(common.kernel, common.uapi);
 	if (typeof factory === "number") return { ...done, exit: factory };
