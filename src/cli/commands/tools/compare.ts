@@ -29,6 +29,7 @@ export async function kernelNamed(text: string, option: string, cwd: string, ofT
 	const [kind, ...rest] = text.split(":");
 	if (kind !== "real" && kind !== "sim") throw new UsageError(`${option}: "${text}" is not a kernel`, "give real, sim, or sim:uapi=6.12");
 	const settings = settingsOf(rest.join(":"), option);
+	const name = rest.join("") === "" ? kind : text;
 	if (kind === "real") {
 		if (settings.uapi ?? settings.machine) throw new UsageError(`${option}: the real kernel takes no settings`, "settings go with sim");
 		const { explainOpenFailure, openRealKernel } = await import("../../../kernel/real/index.js");
@@ -42,7 +43,7 @@ export async function kernelNamed(text: string, option: string, cwd: string, ofT
 		}
 		const { withLowFiles } = await import("../../frame/low-files.js");
 		const { recordersFiles } = await import("../../../sim/index.js");
-		return { name: text, kernel: (header) => () => withLowFiles(openRealKernel, recordersFiles(header)) };
+		return { name, kernel: (header) => () => withLowFiles(openRealKernel, recordersFiles(header)) };
 	}
 	const { createSim, isRelease, loadMachine } = await import("../../../sim/index.js");
 	const { uapi = [] } = settings;
@@ -62,7 +63,7 @@ export async function kernelNamed(text: string, option: string, cwd: string, ofT
 		const sim = createSim({ header, machine, uapi: own, replaced: replacedRequests() });
 		return () => sim.newProcess();
 	};
-	return { name: text, kernel, ...(machine !== undefined && { machine }) };
+	return { name, kernel, ...(machine !== undefined && { machine }) };
 }
 
 /** `uapi=6.12,vtd-inv-v10,machine=vtd`: a word without `=` is one more value for the key before it. */
@@ -77,6 +78,8 @@ function settingsOf(text: string, option: string): { uapi?: string[]; machine?: 
 			throw new UsageError(`${option}: "${word}" is not a setting of a kernel`, "for example sim:uapi=6.12,machine=vtd");
 		last.push(value);
 	}
+	if (found.machine !== undefined && found.machine.length > 1)
+		throw new UsageError(`${option}: a kernel has one machine, not ${found.machine.join(" and ")}`);
 	return found;
 }
 

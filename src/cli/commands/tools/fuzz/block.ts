@@ -1,5 +1,6 @@
 /** A block of programs: a case of `fuzz`. What it comes to is JSON, so that threads, folders and shards can pass it on. */
 import { BLOCK, type Finding, type Fuzzer, type KnownDifference, type ProgramResult } from "../../../../fuzz/index.js";
+import { Interrupted } from "./interrupt.js";
 
 export interface Block {
 	/** the same in every run of the seed */
@@ -40,7 +41,7 @@ export interface BlockOptions {
 	/** programs that are not run */
 	readonly skip?: ReadonlySet<number>;
 	/** called before each program; what it throws ends the block, which then is not finished */
-	before?(number: number): Promise<void>;
+	before?(number: number): Promise<void> | undefined;
 	/** called behind each program */
 	after(number: number, result: ProgramResult): void;
 	/** whether the time is up */
@@ -52,9 +53,15 @@ export async function runBlock({ from, to }: Block, { fuzzer, known, skip, befor
 	const findings: Finding[] = [];
 	const first: string[] = [];
 	const counts: Record<number, number> = {};
+	const soFar = (): BlockResult => ({ programs, calls, fresh, findings, first, repeated, known: counts });
 	for (let number = from; number < to && !over(); number++) {
 		if (skip?.has(number)) continue;
-		await before?.(number);
+		try {
+			await before?.(number);
+		} catch (error) {
+			if (error instanceof Interrupted) error.soFar = soFar();
+			throw error;
+		}
 		const result = await fuzzer.run(number);
 		programs++;
 		calls += result.program.steps.length;
@@ -65,5 +72,5 @@ export async function runBlock({ from, to }: Block, { fuzzer, known, skip, befor
 		for (const one of result.known) counts[known.indexOf(one)] = (counts[known.indexOf(one)] ?? 0) + 1;
 		after(number, result);
 	}
-	return { programs, calls, fresh, findings, first, repeated, known: counts };
+	return soFar();
 }

@@ -5,7 +5,8 @@ import { stepLine } from "../../../../trace/tools/index.js";
 import type { Palette } from "../../../frame/colour.js";
 import { exitCode } from "../../../frame/exit.js";
 import { plural } from "../../../frame/text.js";
-import { singleUnit, type Unit } from "../formats/index.js";
+import type { ShardNote } from "../cases/index.js";
+import { type CampaignReporter, singleUnit, type Unit } from "../formats/index.js";
 import type { BlockResult } from "./block.js";
 
 export interface RunOf {
@@ -119,6 +120,33 @@ export function fuzzUnit(tally: Tally, run: RunOf, exit: number, out: Palette): 
 	if (tally.programs === 0 && exit === exitCode.done)
 		return singleUnit(unit, { title, result: "skipped", reason: "no program was run", exit: exitCode.skipped, stdout });
 	return singleUnit(unit, { title, result: exit === exitCode.done ? "ok" : "failed", reason, exit, stdout });
+}
+
+/** What is said of the run besides its findings. */
+export interface EndOf {
+	readonly exit: number;
+	readonly note?: ShardNote;
+	/** --programs, not --time, says how many programs there are */
+	readonly counted: boolean;
+	/** the program that would have been next, where a signal ended the run */
+	readonly interrupted?: number;
+}
+
+/** What is printed at the end. @param out without colours where it is a report */
+export function ending(tally: Tally, run: RunOf, end: EndOf, output: "text" | "json" | CampaignReporter, out: Palette): string {
+	const { exit, note, counted, interrupted } = end;
+	if (output === "text") return summaryText(tally, run, out);
+	if (output === "json") {
+		// Else the cases are as many as there was time for.
+		const shard = note && (counted && interrupted === undefined ? { ...note, unreduced: tally.unreduced } : { shard: note.shard });
+		return `${JSON.stringify({ ...fuzzDocument(tally, run), ...(shard && { shard }), ...(interrupted !== undefined && { interrupted }) })}\n`;
+	}
+	// Half a campaign is not a result for others.
+	if (interrupted !== undefined) return "";
+	const which = `${run.left} and ${run.right}`;
+	const kernel = [run.left, run.right].includes("real") ? "real" : "sim";
+	const about = { command: "fuzz", file: "", kernel, which, count: 1, each: "case", note } as const;
+	return output.start(about) + output.one(fuzzUnit(tally, run, exit, out)) + output.end(exit);
 }
 
 /** The document `iommuctl.fuzz`. */

@@ -6,12 +6,11 @@ import { palette } from "../../../frame/colour.js";
 import type { Invocation } from "../../../frame/command.js";
 import { exitCode, type Outcome } from "../../../frame/exit.js";
 import { progress } from "../../../frame/progress.js";
-import { plural } from "../../../frame/text.js";
 import { casesOf } from "../cases/index.js";
 import { blocksOf, runBlock } from "./block.js";
 import { Interrupted, Interrupts } from "./interrupt.js";
 import { fuzzOptions } from "./options.js";
-import { findingText, fuzzDocument, fuzzUnit, type RunOf, summaryText, Tally } from "./report.js";
+import { ending, findingText, type RunOf, Tally } from "./report.js";
 import { sideNamed } from "./sides.js";
 import { watchdog } from "./watchdog.js";
 
@@ -24,15 +23,16 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const { options, io, common, out, err } = inv;
 	const asked = fuzzOptions(inv);
 	const { seed, from, time, known, output } = asked;
+	const report = output === "kcidb" ? (await import("../formats/index.js")).campaignReporter(output, options) : output;
 	const left = await sideNamed(asked.left, "--left", io.cwd);
 	const right = await sideNamed(asked.right, "--right", io.cwd);
-	const board = { machine: left.machine ?? right.machine, forks: !left.real && !right.real };
+	const real = left.real || right.real;
+	const board = { machine: left.machine ?? right.machine, forks: !real };
 	const corpus = asked.corpus && new Corpus(asked.corpus, board);
 	await corpus?.read();
 	const folder = asked.out && makeFolder(asked.out);
-	const running = folder === undefined || !(left.real || right.real) ? undefined : new Running(folder);
+	const running = folder !== undefined && real ? new Running(folder) : undefined;
 	const run: RunOf = { left: left.name, right: right.name, seed, from };
-	const reporter = output === "kcidb" ? (await import("../formats/index.js")).campaignReporter(output, options) : undefined;
 	const tally = new Tally(known, (finding) => {
 		const written = { finding, files: write(finding) };
 		if (output !== "text") return written;
@@ -40,9 +40,9 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		io.stdout.flush?.();
 		return written;
 	});
-	const real = left.real || right.real;
-	const watch = real && inv.serve === undefined ? watchdog(HANG, running?.file) : undefined;
-	const interrupts = running === undefined ? undefined : new Interrupts();
+	const own = inv.serve === undefined;
+	const watch = real && own ? watchdog(HANG, running?.file) : undefined;
+	const interrupts = own ? new Interrupts({ harmless: !real }) : undefined;
 	const campaign = new Campaign({ seed, ...board, corpus: corpus?.programs });
 	const fuzzer = new Fuzzer({
 		campaign,
@@ -64,6 +64,20 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		return time !== undefined && performance.now() - start >= time;
 	};
 	const blocks = blocksOf({ seed, from, count: asked.count });
+	const block = (at: number) =>
+		runBlock(blocks[at], {
+			fuzzer,
+			known,
+			skip,
+			over,
+			before: (number) => interrupts?.check(number),
+			after(number, result) {
+				corpus?.take(result.program, result.covered ? [`reached by ${seed}-${number}`] : []);
+				// In this thread blocks run in their order.
+				if (own) tally.early(at, result);
+				bar.tell(`program ${number}: ${tally.findings.length} findings`);
+			},
+		});
 	const cases = await casesOf(inv, {
 		names: blocks.map(({ name }) => name),
 		kernel: `${left.name} and ${right.name}`,
@@ -72,20 +86,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		// What a thread has seen, an earlier block showed: then it is not reduced again.
 		inOrder: true,
 		stop: over,
-		run: (at) =>
-			runBlock(blocks[at], {
-				fuzzer,
-				known,
-				skip,
-				over,
-				...(interrupts && { before: (number) => interrupts.check(number) }),
-				after(number, result) {
-					corpus?.take(result.program, result.covered ? [`reached by ${seed}-${number}`] : []);
-					// In this thread blocks run in their order.
-					if (inv.serve === undefined) tally.early(at, result);
-					bar.tell(`program ${number}: ${tally.findings.length} findings`);
-				},
-			}),
+		run: (at) => (interrupts === undefined ? block(at) : interrupts.here(() => block(at))),
 	});
 	if (!common.quiet) announce();
 	const broken = await running?.left();
@@ -95,44 +96,30 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	if (asked.resumes) for (const number of running?.broken(seed) ?? []) skip.add(number);
 	let done = 0;
 	let ended: Interrupted | undefined;
+	const results = cases.results();
 	try {
-		for await (const result of cases.results()) {
+		for await (const result of interrupts?.during(results, () => blocks[cases.positions[done]].from) ?? results) {
 			tally.add(cases.positions[done++], result);
 			bar.tell(`${tally.programs} programs run, ${tally.findings.length} findings`);
 		}
 	} catch (error) {
 		if (!(error instanceof Interrupted)) throw error;
 		ended = error;
+		if (error.soFar !== undefined) tally.add(cases.positions[done], error.soFar);
 	}
 	bar.end();
 	watch?.end();
 	running?.end();
 	interrupts?.end();
+	const exit = tally.findings.length > 0 || broken !== undefined || skip.size > 0 ? exitCode.failed : exitCode.done;
+	const end = { exit, note: cases.note, counted: time === undefined, interrupted: ended?.number };
+	io.stdout.write(ending(tally, run, end, report, report === "text" ? out : await palette(0)));
 	if (ended !== undefined) {
-		const how = !asked.resumes ? `--from ${ended.number} goes on there` : "the same command goes on there";
-		io.stderr.write(
-			`${err.note("note:")} interrupted before program ${ended.number}, ${plural(tally.findings.length, "finding")} so far; ${how}\n`,
-		);
+		const how = asked.resumes ? "the same command goes on there" : `--from ${ended.number} goes on there`;
+		io.stderr.write(`${err.note("note:")} interrupted before program ${ended.number}; ${how}\n`);
 		process.kill(process.pid, ended.signal);
 		return { exit: exitCode.failed, errno: 0 };
 	}
-	const { note } = cases;
-	const exit = tally.findings.length > 0 || broken !== undefined || skip.size > 0 ? exitCode.failed : exitCode.done;
-	// Without --programs the cases are as many as there was time for.
-	const shard = note && { shard: time === undefined ? { ...note, unreduced: tally.unreduced } : { shard: note.shard } };
-	if (reporter) {
-		const about = {
-			command: "fuzz",
-			file: "",
-			kernel: real ? "real" : "sim",
-			which: `${left.name} and ${right.name}`,
-			count: 1,
-			each: "case",
-			note,
-		} as const;
-		io.stdout.write(reporter.start(about) + reporter.one(fuzzUnit(tally, run, exit, await palette(0))) + reporter.end(exit));
-	} else
-		io.stdout.write(output === "json" ? `${JSON.stringify({ ...fuzzDocument(tally, run), ...shard })}\n` : summaryText(tally, run, out));
 	const seconds = (performance.now() - (start ?? 0)) / 1000;
 	if (!common.quiet)
 		io.stderr.write(err.faint(`${(tally.programs / seconds).toFixed(0)} programs/s, ${tally.fresh} showed something new\n`));
@@ -141,7 +128,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	function announce(): void {
 		const log = [left, right].find(({ logProblem }) => logProblem !== undefined)?.logProblem;
 		if (log !== undefined) io.stderr.write(`${err.note("note:")} ${log}: warnings of the kernel are not seen\n`);
-		if (folder === undefined && (left.real || right.real))
+		if (folder === undefined && real)
 			io.stderr.write(`${err.note("note:")} without --out nothing is kept of a program that brings this kernel down\n`);
 	}
 

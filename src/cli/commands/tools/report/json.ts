@@ -65,8 +65,9 @@ function check(from: string, document: Json): void {
 	if (strange !== undefined) unlike(from, `"${strange}" is not as iommuctl writes it`);
 }
 
-function noteOf<N extends ShardNote>(from: string, { shard }: Json): N {
+function noteOf<N extends ShardNote>(from: string, { shard, interrupted }: Json): N {
 	const note = shard as N | undefined;
+	if (interrupted !== undefined) throw new UsageError(`${from} is of a run that was interrupted`, "run this shard again, to its end");
 	if (typeof note?.shard === "string" && note.cases === undefined)
 		throw new UsageError(`${from} is of a run that --time ended, whose shards cannot be merged`, "give --programs instead of --time");
 	if (note === undefined || !Array.isArray(note.cases) || typeof note.of !== "number") unlike(from, "this report is not of a shard");
