@@ -1,5 +1,6 @@
 /** Differences that are known already, as a file names them: they are counted, and not reported again. */
 import { InputError } from "../../structs/index.js";
+import { nameCheck } from "./known-names.js";
 import type { Signature } from "./signature.js";
 
 /** An entry of the file; a member that is missing fits whatever a finding has there. */
@@ -10,10 +11,10 @@ export interface KnownDifference extends Partial<Signature> {
 
 const SCHEMA = "iommuctl.fuzz-known";
 const MEMBERS = new Set(["kind", "call", "left", "right", "check", "rule", "fields", "why"]);
-const KINDS = new Set<Signature["kind"]>(["answer", "warning", "leak", "broken"]);
+const KINDS = new Set<Signature["kind"]>(["answer", "warning", "leak"]);
 
 /** @throws InputError for text that is not such a file */
-export function parseKnown(text: string, file: string): KnownDifference[] {
+export async function parseKnown(text: string, file: string): Promise<KnownDifference[]> {
 	let document: { schema?: unknown; version?: unknown; known?: unknown };
 	try {
 		document = JSON.parse(text);
@@ -23,6 +24,7 @@ export function parseKnown(text: string, file: string): KnownDifference[] {
 	if (document?.schema !== SCHEMA || document.version !== 1)
 		throw new InputError(`${file} does not name known differences: it begins with {"schema": "${SCHEMA}", "version": 1, "known": [`);
 	if (!Array.isArray(document.known)) throw new InputError(`${file}: "known" is not a list`);
+	const checkNames = await nameCheck();
 	for (const [at, entry] of document.known.entries()) {
 		const where = `${file}: entry ${at + 1}`;
 		if (typeof entry !== "object" || entry === null || Array.isArray(entry)) throw new InputError(`${where} is not an object`);
@@ -37,6 +39,7 @@ export function parseKnown(text: string, file: string): KnownDifference[] {
 		if (entry.fields !== undefined && !(Array.isArray(entry.fields) && entry.fields.every((one: unknown) => typeof one === "string")))
 			throw new InputError(`${where}: fields is not a list of names`);
 		if (Object.keys(entry).length === 1) throw new InputError(`${where} fits every finding: name at least the call`);
+		checkNames(entry, where);
 	}
 	return document.known;
 }

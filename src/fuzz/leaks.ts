@@ -2,6 +2,7 @@
 import type { FuzzProgram } from "./campaign.js";
 import { type Found, recordedOn, reduced, runs } from "./finding.js";
 import type { Side } from "./sides.js";
+import type { LEAKS } from "./signature.js";
 
 /** What a kernel counts. Of all that runs on the machine, so a growth counts only where it goes with a program. */
 export interface Counters {
@@ -100,7 +101,7 @@ export class Leaks {
 
 	async #reduced(
 		{ steps }: FuzzProgram,
-		what: string,
+		what: (typeof LEAKS)[number],
 		line: string,
 		count: (counters: Counters) => number,
 		repeats: number,

@@ -30,7 +30,6 @@ export function nameOf({ seed, program, signature }: Finding): string {
 export function titleOf({ kind, call, left, right, fields, check, rule }: Signature, sides: readonly [string, string]): string {
 	if (kind === "warning") return `the log of ${sides[1]}: ${right} at ${call}`;
 	if (kind === "leak") return `${sides[1]} leaks: ${call}`;
-	if (kind === "broken") return `${sides[1]} did not come back from ${call}`;
 	const why = rule !== undefined ? `, by the rule ${rule}` : check === undefined ? "" : ` (${check})`;
 	return left === right && fields !== undefined
 		? `${call}: ${fields.join(", ")} differ${rule === undefined ? "" : why}`

@@ -5,8 +5,11 @@ import { errnoName, leavesOf, wholeStruct } from "../trace/index.js";
 import { callName } from "./board.js";
 import type { Difference } from "./sides.js";
 
+/** What may leak. */
+export const LEAKS = ["objects", "open files", "locked memory", "slab"] as const;
+
 export interface Signature {
-	readonly kind: "answer" | "warning" | "leak" | "broken";
+	readonly kind: "answer" | "warning" | "leak";
 	/** the call that was answered differently; of a warning, the function that it names; of a leak, what leaks */
 	readonly call: string;
 	/** an errno's name, `ok`, or what else came */

@@ -114,6 +114,7 @@ export {
 	type SpaceView,
 } from "./system/inspect.js";
 export { isRelease } from "./uapi/release.js";
+export { ruleNames } from "./uapi/rule-names.js";
 export type { DrawnStep, DrawnWalk } from "./vendors/common/draw-walk.js";
 export type { QueueView, RegisterView } from "./vendors/common/records.js";
 export type { Targets } from "./vendors/guest-queue.js";

@@ -172,7 +172,7 @@ export class Release {
 		if (this.#has(since)) return 0;
 		const given = readFlags() ?? 0;
 		if (given === 0) return 0;
-		const name = request === BIND.request ? "VFIO_DEVICE_BIND_FLAG_TOKEN" : "VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID";
+		const name = request === BIND.request ? vfio.names.token : vfio.names.pasid;
 		this.note({ name, since, before: "not known in flags: EINVAL" });
 		return reasons.fail(olderDeviceChecks.flagsTooNew, given, this.name);
 	}
@@ -180,7 +180,7 @@ export class Release {
 	/** 0 if device nodes of this kind exist, otherwise minus the errno. */
 	refusesFile(path: string, reasons: Reasons): Ret {
 		if (!path.startsWith("/dev/vfio/devices") || this.#has(vfio.devices)) return 0;
-		this.note({ name: "/dev/vfio/devices", since: vfio.devices, before: "there are no device files: ENOENT" });
+		this.note({ name: vfio.names.devices, since: vfio.devices, before: "there are no device files: ENOENT" });
 		return reasons.fail(olderNodeChecks.nodeTooNew, path, vfio.devices, this.name);
 	}
 }

@@ -100,4 +100,10 @@ export const vfio = {
 	pasid: "6.15",
 	/** VFIO_DEVICE_BIND_FLAG_TOKEN */
 	token: "6.17",
+	/** what their rules are called */
+	names: {
+		devices: "/dev/vfio/devices",
+		pasid: "VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID",
+		token: "VFIO_DEVICE_BIND_FLAG_TOKEN",
+	},
 } as const;

@@ -34,7 +34,7 @@ export interface FuzzOptions {
 }
 
 /** @throws UsageError */
-export function fuzzOptions({ options, io, common }: Pick<Invocation, "options" | "io" | "common">): FuzzOptions {
+export async function fuzzOptions({ options, io, common }: Pick<Invocation, "options" | "io" | "common">): Promise<FuzzOptions> {
 	const text = (name: string): string | undefined => options[name] as string | undefined;
 	const number = (name: string, usual: number): number => smallNumber(text(name) ?? `${usual}`, `--${name}`);
 	const folder = (name: string): NamedFolder | undefined => {
@@ -58,7 +58,7 @@ export function fuzzOptions({ options, io, common }: Pick<Invocation, "options" 
 	const out = folder("out");
 	const format = formatGiven<"json" | "kcidb">({ options, common }, true);
 	const file = text("known");
-	const known = file === undefined ? [] : parseKnown(Buffer.from(readInput(io, file)).toString(), file);
+	const known = file === undefined ? [] : await parseKnown(Buffer.from(readInput(io, file)).toString(), file);
 	return {
 		left: text("left") ?? "sim",
 		right: text("right") ?? "real",

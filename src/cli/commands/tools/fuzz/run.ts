@@ -21,7 +21,7 @@ const A_PROGRAM = 2;
 
 export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const { options, io, common, out, err } = inv;
-	const asked = fuzzOptions(inv);
+	const asked = await fuzzOptions(inv);
 	const { seed, from, time, known, output } = asked;
 	const report = output === "kcidb" ? (await import("../formats/index.js")).campaignReporter(output, options) : output;
 	const left = await sideNamed(asked.left, "--left", io.cwd);
