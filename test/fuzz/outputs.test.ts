@@ -55,6 +55,26 @@ test("the program that runs is on the disk, and a later run names what did not c
 	expect(await new Running(folder).left()).toBeUndefined();
 });
 
+test("of what is in the folder nothing is lost", async () => {
+	const folder = mkdtempSync(join(tmpdir(), "out-"));
+	const running = new Running(folder);
+	const campaign = new Campaign({ seed: 4 });
+	const left = async (number: number, as = number) => {
+		running.begin({ ...campaign.program(number), number: as });
+		return (await running.left())?.file;
+	};
+	const files = [1, 2].map((at) => join(folder, `broken-4-1${at === 1 ? "" : `.${at}`}.jsonl`));
+	expect(await left(1)).toBe(files[0]);
+	const before = readFileSync(files[0], "utf8");
+	// Another iommuctl drew another program of this number.
+	expect(await left(2, 1)).toBe(files[1]);
+	expect(await left(1)).toBe(files[0]);
+	expect(readFileSync(files[0], "utf8")).toBe(before);
+	expect(running.broken(4)).toEqual([1, 1]);
+	writeFileSync(running.file, "mine");
+	await expect(running.left()).rejects.toThrow("running.jsonl is not the program of an interrupted run, and would be overwritten");
+});
+
 test("a warning in the log is a finding, reduced to the steps that lead to it", async () => {
 	const log: string[] = [];
 	const warns: Side = {
