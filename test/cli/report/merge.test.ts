@@ -166,6 +166,25 @@ describe("as a command", () => {
 		expect(() => mergeJson([{ from: "part", text }])).toThrow("part is for kernelci.org");
 	});
 
+	test.each([
+		["run", "example:first-mapping"],
+		["litmus", races[0]],
+	])("documents of %s --json do not say which shard they are of", (command, file) => {
+		const text = run([command, file, "--kernel", "sim", "--json", "--shard", "1/1"]).stdout;
+		expect(() => mergeJson([{ from: "part", text }])).toThrow(
+			`part has the documents of ${command} --json, which do not say what shard they are of`,
+		);
+	});
+
+	test("a shard without cases writes nothing as --json, which is not a report", () => {
+		const empty = place("empty");
+		writeFileSync(empty, "");
+		expect(run(["report", "merge", empty])).toMatchObject({
+			status: 2,
+			stderr: expect.stringMatching(/^error: .*empty is empty\n {2}run its shard with --format/),
+		});
+	});
+
 	test("shards of fuzz that know other differences do not belong together", () => {
 		const part = (shard: string, at: number, known: object[]) => {
 			const note = { shard, cases: [at], of: 2, unreduced: [] };

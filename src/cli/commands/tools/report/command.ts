@@ -25,6 +25,8 @@ function kindOf(from: string, text: string): keyof typeof mergers {
 	if (text.startsWith("KTAP version 1\n")) return "KTAP";
 	if (text.startsWith("<?xml")) return "JUnit";
 	if (text.startsWith("{")) return "JSON";
+	if (text === "")
+		throw new UsageError(`${from} is empty`, "run its shard with --format json, ktap or junit: each writes a report also of no case");
 	throw new UsageError(`${from} is not a report`, "a report is KTAP, JUnit's XML or JSON, as --format writes it");
 }
 

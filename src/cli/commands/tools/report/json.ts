@@ -31,13 +31,29 @@ export function mergeJson(sources: readonly Source[]): string {
 }
 
 function parsed(from: string, text: string): Json {
+	const whole = json(text);
+	const first = whole ?? json(text.slice(0, Math.max(text.indexOf("\n"), 0)));
+	// `run --json` prints a document for each command.
+	const command = streams[first?.schema as string] ?? (whole === undefined && first?.schema !== undefined ? "run" : undefined);
+	if (command !== undefined)
+		throw new UsageError(
+			`${from} has the documents of ${command} --json, which do not say what shard they are of`,
+			"run each shard with --format json, ktap or junit instead",
+		);
+	return whole ?? unlike(from, "this is not one JSON document");
+}
+
+/** Documents of which a command prints one for each case. */
+const streams: Readonly<Record<string, string>> = { "iommuctl.litmus": "litmus", "iommuctl.run": "run" };
+
+function json(text: string): Json | undefined {
 	try {
 		const found: unknown = JSON.parse(text);
 		if (typeof found === "object" && found !== null) return found as Json;
 	} catch {
 		// Several documents are not one.
 	}
-	return unlike(from, "this is not one JSON document");
+	return undefined;
 }
 
 type Merge = (documents: readonly { from: string; document: Json }[]) => Json;
