@@ -84,6 +84,27 @@ describe("--resume", () => {
 		expect(files()).toHaveLength(5);
 	});
 
+	it("runs a script again if one that it runs has changed", () => {
+		writeFileSync(join(folder, "inner.iommu"), "ioas alloc\n");
+		for (const name of ["first", "second"])
+			writeFileSync(join(folder, `${name}.iommu`), `echo ${name}\n${name === "first" ? "run inner.iommu" : "ioas alloc"}\n`);
+		const kept = join(folder, "kept");
+		const words = ["run", "first.iommu", "second.iommu", "--kernel", "sim", "--format", "ktap", "--resume", kept];
+		const before = here(words);
+		expect(before.stdout).toMatch(/^# Totals: pass:2 fail:0 /m);
+		const times = () => [1, 2].map((at) => statSync(join(kept, `case-00000${at}.json`)).ino);
+		const [first, second] = times();
+		expect(here(words)).toEqual(before);
+		expect(times()).toEqual([first, second]);
+		writeFileSync(join(folder, "inner.iommu"), "destroy 9\n");
+		const after = here(words);
+		expect(after.stdout).toMatch(/^# Totals: pass:1 fail:1 /m);
+		expect(times()[0]).not.toBe(first);
+		expect(times()[1]).toBe(second);
+		rmSync(join(folder, "inner.iommu"));
+		expect(here(words).stdout).toContain("inner.iommu: no such file");
+	});
+
 	it("refuses other arguments and other contents, and a folder with other files", () => {
 		const other = here([...command.slice(0, -1), "ktap", "--resume", done]);
 		expect(other).toMatchObject({ status: 2, stdout: "" });

@@ -20,6 +20,8 @@ export interface CaseList<R> {
 	time?(at: number): number;
 	/** a thread's cases come in the order of the list; else the longest begin first */
 	readonly inOrder?: boolean;
+	/** whether the result of an earlier run is still what the case comes to; by default it is */
+	holds?(result: R): boolean;
 	/** once it is true, no further case begins */
 	stop?(): boolean;
 	/** why the cases can run in this thread only */
@@ -90,14 +92,18 @@ async function finishing<R>(inv: Invocation, list: CaseList<R>): Promise<Running
 	if (list.names.includes("-")) throw new UsageError("--resume: stdin cannot be read again", "give files");
 	const { Finished } = await import("./resume.js");
 	const finished = new Finished<R>(inv, folder, list);
-	const by = (run: (at: number) => Promise<R>) => async (at: number) => {
+	const kept = (at: number): R | undefined => {
 		const before = finished.get(at);
+		return before === undefined || list.holds?.(before) === false ? undefined : before;
+	};
+	const by = (run: (at: number) => Promise<R>) => async (at: number) => {
+		const before = kept(at);
 		if (before !== undefined) return before;
 		const result = await run(at);
 		finished.put(at, result);
 		return result;
 	};
-	return { here: by((at) => list.run(at)), by, known: (at) => finished.get(at) !== undefined };
+	return { here: by((at) => list.run(at)), by, known: (at) => kept(at) !== undefined };
 }
 
 interface Spread<R> {

@@ -6,7 +6,7 @@ import { caseOptions } from "../cases/options.js";
 import type { Format } from "../formats/index.js";
 import { formatGiven, formatOptions } from "../formats/options.js";
 import { howLong } from "./how-long.js";
-import type { Writer } from "./report.js";
+import type { Result, Writer } from "./report.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
 	const { common, context, io, options } = inv;
@@ -43,10 +43,11 @@ async function run(inv: Invocation): Promise<Outcome> {
 			"use --kernel real, or leave it out",
 		);
 	const { casesOf, worst } = await import("../cases/index.js");
+	const { unchanged } = await import("../cases/read-files.js");
 	const { judging } = await import("./one.js");
 	const { writerFor } = await import("./report.js");
 	const judge = await judging(inv, { seed, limit, show, format, kernel: kernel.kind, which });
-	const cases = await casesOf(inv, {
+	const cases = await casesOf<Result>(inv, {
 		names: sources.map(({ file }) => file),
 		kernel: which,
 		alone:
@@ -55,6 +56,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 				: inv.args.includes("-")
 					? "stdin is read here"
 					: undefined,
+		holds: ({ read = {} }) => unchanged(read, io),
 		run: (at) => judge.run(sources[at]),
 	});
 	await announce(inv);

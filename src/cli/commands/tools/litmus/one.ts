@@ -5,6 +5,7 @@ import type { Invocation } from "../../../frame/command.js";
 import { BufferSink } from "../../../frame/io.js";
 import { iommuPath } from "../../../frame/kernel-choice.js";
 import { reportProblem } from "../../../frame/report.js";
+import { ReadFiles } from "../cases/read-files.js";
 import { type Case, type Format, singleUnit } from "../formats/index.js";
 import { documentOf } from "./document.js";
 import { judged } from "./judge.js";
@@ -34,15 +35,17 @@ export interface Judge {
 type Verdict = Pick<Case, "result" | "reason" | "exit">;
 
 /** Runs tests on the kernel that was chosen. @throws UsageError for options that do not go together */
-export async function judging(inv: Invocation, options: JudgeOptions): Promise<Judge> {
+export async function judging(given: Invocation, options: JudgeOptions): Promise<Judge> {
 	const { format } = options;
+	const read = given.options.resume === undefined ? undefined : new ReadFiles(given.io);
+	const inv = read === undefined ? given : { ...given, io: read.io };
 	const real = options.kernel === "real" ? (await import("./on-real.js")).racing(inv, options) : undefined;
 	// What is kept for later may be shown elsewhere.
-	const paint = inv.options.resume === undefined ? inv : { ...inv, out: await palette(0), err: await palette(0) };
+	const paint = read === undefined ? inv : { ...inv, out: await palette(0), err: await palette(0) };
 
 	async function judge({ file, text }: Source): Promise<Result> {
-		const read = await readTest(inv, file, text);
-		const { test } = read;
+		const source = await readTest(inv, file, text);
+		const { test } = source;
 		const title = test.about === "" ? test.file : `${test.file}: ${test.about}`;
 		const result = (verdict: Verdict, stdout: string, printed: string): Result => ({
 			file,
@@ -51,7 +54,7 @@ export async function judging(inv: Invocation, options: JudgeOptions): Promise<J
 			stderr: "",
 			unit: singleUnit(file, { line: 1, title, ...verdict, stdout: printed }),
 		});
-		const missing = await lacking(inv, read.needs);
+		const missing = await lacking(inv, source.needs);
 		if (missing !== undefined) {
 			const skipped = `${JSON.stringify({ ...documentOf(test, options), skipped: missing })}\n`;
 			const shown = inv.common.quiet ? "" : `${file}: ${paint.out.note("skipped:")} ${missing}\n`;
@@ -59,9 +62,9 @@ export async function judging(inv: Invocation, options: JudgeOptions): Promise<J
 		}
 		// Where it is missing no race has failed.
 		if (real !== undefined && test.setup.calls.some(({ op, path }) => op === "open" && path === iommuPath)) await inv.context.iommu();
-		const exploration = explored(inv, read, options);
-		const seen = real === undefined ? undefined : await real.run(read, exploration);
-		const ran = { ...read, exploration, seen };
+		const exploration = explored(inv, source, options);
+		const seen = real === undefined ? undefined : await real.run(source, exploration);
+		const ran = { ...source, exploration, seen };
 		const [problem] = judged(ran);
 		const verdict: Verdict =
 			problem === undefined ? { result: "ok", exit: exitCode.done } : { result: "failed", reason: problem, exit: exitCode.failed };
@@ -74,7 +77,7 @@ export async function judging(inv: Invocation, options: JudgeOptions): Promise<J
 	return {
 		async run(source) {
 			try {
-				return await judge(source);
+				return { ...(await judge(source)), ...(read && { read: read.take() }) };
 			} catch (error) {
 				// The other tests are run all the same.
 				const stdout = new BufferSink();
@@ -89,7 +92,7 @@ export async function judging(inv: Invocation, options: JudgeOptions): Promise<J
 					stdout: "",
 					stderr: stderr.text(),
 				});
-				return { file, exit, stdout: stdout.text(), stderr: stderr.text(), unit };
+				return { file, exit, stdout: stdout.text(), stderr: stderr.text(), unit, ...(read && { read: read.take() }) };
 			}
 		},
 		end: async () => await real?.end(),

@@ -3,6 +3,7 @@ import type { Invocation } from "../../../frame/command.js";
 import { exitCode } from "../../../frame/exit.js";
 import { plural } from "../../../frame/text.js";
 import type { ShardNote } from "../cases/index.js";
+import type { Digests } from "../cases/read-files.js";
 import { campaignReporter, type Format, namedFiles, type Unit } from "../formats/index.js";
 import { judged, type Ran, type Row, rowsOf } from "./judge.js";
 import { stages } from "./on-sim.js";
@@ -32,6 +33,8 @@ export interface Result {
 	readonly stderr: string;
 	/** as the one line of a report */
 	readonly unit: Unit;
+	/** with --resume: what it read besides */
+	readonly read?: Digests;
 	/** a thread is still in the kernel */
 	readonly hanging?: boolean;
 }

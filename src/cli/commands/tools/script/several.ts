@@ -9,6 +9,7 @@ import { newContext } from "../../../frame/new-context.js";
 import { reportProblem } from "../../../frame/report.js";
 import { plural } from "../../../frame/text.js";
 import { casesOf, worst } from "../cases/index.js";
+import { type Digests, ReadFiles, unchanged } from "../cases/read-files.js";
 import { type Case, campaignReporter, type Format, type Group, namedFiles, type Suite, singleUnit, type Unit } from "../formats/index.js";
 import { runOne } from "./one.js";
 
@@ -19,6 +20,8 @@ interface Ran {
 	readonly stderr: string;
 	readonly cases?: readonly Case[];
 	readonly groups?: readonly Group[];
+	/** with --resume: what it read besides */
+	readonly read?: Digests;
 }
 
 /** @throws UsageError */
@@ -35,6 +38,7 @@ export async function runSeveral(inv: Invocation, format: Format | undefined): P
 		names,
 		kernel: which,
 		alone: notInThreads(inv, kernel.kind, names),
+		holds: ({ read = {} }) => unchanged(read, io),
 		run: (at) => ran(inv, names[at], format),
 	});
 	await announce(inv);
@@ -85,11 +89,13 @@ async function ran(inv: Invocation, file: string, format: Format | undefined): P
 		},
 		end: () => "",
 	};
+	const kept = inv.options.resume !== undefined;
 	// What is kept for later may be shown elsewhere.
-	const paint = inv.options.resume === undefined ? {} : { out: await palette(0), err: await palette(0) };
+	const paint = kept ? { out: await palette(0), err: await palette(0) } : {};
+	const read = kept ? new ReadFiles(inv.io) : undefined;
 	const stdout = new BufferSink();
 	const stderr = new BufferSink();
-	const io = { ...inv.io, stdout: as(inv.io.stdout, stdout), stderr: as(inv.io.stderr, stderr) };
+	const io = { ...(read?.io ?? inv.io), stdout: as(inv.io.stdout, stdout), stderr: as(inv.io.stderr, stderr) };
 	const { context, dispose } = newContext(inv.common, io);
 	context.announced = true;
 	const own = { ...inv, ...paint, io, context };
@@ -102,7 +108,8 @@ async function ran(inv: Invocation, file: string, format: Format | undefined): P
 			dispose();
 		}
 	};
-	return { exit: await ended(), stdout: stdout.text(), stderr: stderr.text(), ...(format && { cases, groups }) };
+	const exit = await ended();
+	return { exit, stdout: stdout.text(), stderr: stderr.text(), ...(format && { cases, groups }), ...(read && { read: read.take() }) };
 }
 
 /** What is written to one goes to the other, in the form that is right for the first. */
