@@ -96,6 +96,20 @@ export async function reducedLeftovers(steps: readonly Step[], left: Side, right
 	return { signature: { kind: "leak", call: "objects" }, whole: steps.length, steps: recordedOn(least, right), lines };
 }
 
+/** Files that the right side opened without telling their numbers, in as few steps; undefined if they do not come again. */
+export async function reducedStrays(steps: readonly Step[], left: Side, right: Side): Promise<Found | undefined> {
+	let lines: readonly string[] = [];
+	const again = (part: readonly Step[]): boolean => {
+		right.strays?.();
+		const now = runs(part, right) ? (right.strays?.() ?? []) : [];
+		if (now.length > 0) lines = now.map((name) => `${name} is open, and no call told its number`);
+		return now.length > 0;
+	};
+	const least = await reduced(steps, again, left);
+	if (least === undefined) return undefined;
+	return { signature: { kind: "leak", call: "a file without a number" }, whole: steps.length, steps: recordedOn(least, right), lines };
+}
+
 /** Makes the steps' calls; false if they are not a program. */
 export function runs(steps: readonly Step[], side: Side): boolean {
 	const replay = new ProgramReplay(side.open());

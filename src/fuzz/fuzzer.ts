@@ -2,7 +2,7 @@
 import { FieldError, type Step } from "../trace/index.js";
 import { withoutOrphans } from "../trace/tools/index.js";
 import type { Campaign, FuzzProgram } from "./campaign.js";
-import { type Finding, type Found, reducedDifference, reducedLeftovers, reducedWarning } from "./finding.js";
+import { type Finding, type Found, reducedDifference, reducedLeftovers, reducedStrays, reducedWarning } from "./finding.js";
 import { type KnownDifference, knownAs } from "./known-differences.js";
 import { Leaks } from "./leaks.js";
 import { type Difference, firstDifference, type Side } from "./sides.js";
@@ -72,9 +72,12 @@ export class Fuzzer {
 				result.covered = true;
 				campaign.keep(program);
 			}
+			// The call that is answered differently may be the one that did it.
+			const run = difference === undefined ? steps : steps.slice(0, difference.at + 1);
+			if (round === 0 && (right.strays?.() ?? []).length > 0) await this.#strays(result, run);
 			const lines = right.warnings?.() ?? [];
 			if (lines.length > 0 && this.#isNew(result, warningSignature(lines[0])))
-				this.#add(result, await reducedWarning(steps.slice(0, difference?.at), lines, left, right));
+				this.#add(result, await reducedWarning(run, lines, left, right));
 			if (difference === undefined) {
 				if (round === 0) await this.#leftovers(result, program);
 				break;
@@ -94,6 +97,11 @@ export class Fuzzer {
 		const kept = right.leftovers?.() ?? [];
 		if (right.leftovers === undefined || kept.join() === program.leftovers.join()) return;
 		const found = await reducedLeftovers(program.steps, left, right);
+		if (found !== undefined && this.#isNew(result, found.signature)) this.#add(result, found);
+	}
+
+	async #strays(result: Collected, steps: readonly Step[]): Promise<void> {
+		const found = await reducedStrays(steps, this.#options.left, this.#options.right);
 		if (found !== undefined && this.#isNew(result, found.signature)) this.#add(result, found);
 	}
 

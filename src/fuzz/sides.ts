@@ -18,6 +18,8 @@ export interface Side {
 	counters?(): Counters;
 	/** What the programs that ended left behind, of a kernel that can be asked. */
 	leftovers?(): readonly string[];
+	/** Files that programs had opened without being told the numbers, and that were closed behind them, since the last time; of a real kernel. */
+	strays?(): readonly string[];
 	/** Which of its code a program reached for the first time, of a real kernel that was built for it. */
 	readonly coverage?: Pick<Kcov, "begin" | "end">;
 	/** Makes warnings that the kernel tells only once come again. */

@@ -95,6 +95,46 @@ test("a warning in the log is a finding, reduced to the steps that lead to it", 
 	expect(finding?.lines?.[0]).toContain("iopt_copy");
 });
 
+test("a call that warns and is answered differently shows in the warning's steps", async () => {
+	const log: string[] = [];
+	const warns: Side = {
+		...side("warns", (process) =>
+			wrapKernel(process, {
+				ioctl(fd, request, arg) {
+					if (request !== ioctls.IOMMU_IOAS_COPY.request) return process.ioctl(fd, request, arg);
+					log.push("BUG: KASAN: slab-use-after-free in iopt_copy+0x12/0x30");
+					return -EEXIST;
+				},
+			}),
+		),
+		warnings: () => log.splice(0),
+	};
+	const { finding } = await firstFinding(warns);
+	expect(finding?.signature).toMatchObject({ kind: "warning", call: "iopt_copy" });
+	expect(finding?.steps.at(-1)).toMatchObject({ request: "IOMMU_IOAS_COPY" });
+	expect(finding?.steps.length).toBeLessThanOrEqual(2);
+});
+
+test("a file that a call opened without telling its number is a leak", async () => {
+	const strays: string[] = [];
+	const keeps: Side = {
+		...side("keeps", (process) =>
+			wrapKernel(process, {
+				ioctl(fd, request, arg) {
+					const ret = process.ioctl(fd, request, arg);
+					if (request === ioctls.IOMMU_FAULT_QUEUE_ALLOC.request && ret < 0) strays.push("anon_inode:[iommufd-fault]");
+					return ret;
+				},
+			}),
+		),
+		strays: () => strays.splice(0),
+	};
+	const { finding } = await firstFinding(keeps);
+	expect(finding?.signature).toEqual({ kind: "leak", call: "a file without a number" });
+	expect(finding?.steps).toMatchObject([{ request: "IOMMU_FAULT_QUEUE_ALLOC" }]);
+	expect(finding?.lines).toEqual(["anon_inode:[iommufd-fault] is open, and no call told its number"]);
+});
+
 test("warnings are the same whatever their addresses and processes", () => {
 	expect(warningSignature("WARNING: CPU: 1 PID: 77 at drivers/x.c:12 iopt_f+0x1/0x2")).toEqual(
 		warningSignature("WARNING: CPU: 0 PID: 99 at drivers/x.c:12 iopt_f+0x1/0x2"),

@@ -1,32 +1,13 @@
 /** Finds the open DMA buffers of this process. */
 // IOMMU_TEST_OP_DMABUF_GET of Linux 7.3 opens one and returns 0 instead of its descriptor: comparing the open buffers
 // before and after the call finds it.
-import { readdirSync, readlinkSync } from "node:fs";
 import { ioctls, iommu_test_cmd, iommu_test_op } from "../../../structs/index.js";
 import type { IoctlArg } from "../kernel.js";
-
-const folder = "/proc/self/fd";
+import { openFiles } from "./open-files.js";
 
 /** Their descriptors, lowest first; none if /proc is not mounted. */
-export function openDmaBuffers(root = folder): number[] {
-	let names: string[];
-	try {
-		names = readdirSync(root);
-	} catch {
-		return [];
-	}
-	const isBuffer = (name: string): boolean => {
-		try {
-			return readlinkSync(`${root}/${name}`).startsWith("/dmabuf:");
-		} catch {
-			// Closed in the meantime, like the folder's own descriptor.
-			return false;
-		}
-	};
-	return names
-		.filter(isBuffer)
-		.map(Number)
-		.sort((a, b) => a - b);
+export function openDmaBuffers(root?: string): number[] {
+	return openFiles((name) => name.startsWith("/dmabuf:"), root).map(({ fd }) => fd);
 }
 
 /** Whether this is the call that opens a DMA buffer. */

@@ -14,6 +14,7 @@ export type { FfiLoader } from "./ffi.js";
 export { checkGivenFile } from "./given-file.js";
 export { KernelLog } from "./kernel-log.js";
 export { explainOpenFailure, type OpenFailure } from "./open-failure.js";
+export { StrayFiles } from "./open-files.js";
 export type { ProgramState, RealKernel } from "./real-kernel.js";
 export { createSharedMemory, openSharedMemory, type SharedMemory } from "./shared-memory.js";
 export { exitNow, pinThread } from "./thread.js";

@@ -17,6 +17,16 @@ const descriptors: ReadonlyMap<number, readonly Descriptor[]> = new Map(
 );
 const opOffset = iommu_test_cmd.offsets.op;
 
+/** The bytes of the struct up to the number's end, with every number that the request may have. */
+const ends: ReadonlyMap<number, number> = new Map(
+	[...descriptors].map(([request, found]) => [request, Math.max(...found.map(({ offset }) => offset + 4))]),
+);
+
+/** How many bytes of its struct a call needs for the number of the file that it may open; 0: it opens none, or returns it as its value. */
+export function madeFileEnd(request: number): number {
+	return ends.get(request) ?? 0;
+}
+
 /** Whether a successful call with this request may open a file; a quick check for all other calls. */
 export function mayMakeFile(request: number): boolean {
 	return descriptors.has(request) || request === groupCalls.VFIO_GROUP_GET_DEVICE_FD;

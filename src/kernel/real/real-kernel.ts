@@ -22,7 +22,7 @@ import { forkProgram } from "./child/child-kernel.js";
 import { getsDmaBuffer, openDmaBuffers } from "./dma-buffers.js";
 import type { Ioctl } from "./ioctl.js";
 import type { Libc } from "./libc.js";
-import { madeFile, mayMakeFile } from "./made-files.js";
+import { madeFile, madeFileEnd, mayMakeFile } from "./made-files.js";
 import { OwnedMemory, type OwnedRange } from "./owned-memory.js";
 import type { System } from "./system.js";
 import type { Transfer } from "./transfer.js";
@@ -145,6 +145,7 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable, ReshapeCap
 
 	ioctl(fd: number, request: number, arg: IoctlArg): Ret {
 		if (request === TEST_CMD && getsDmaBuffer(request, arg)) return this.#getDmaBuffer(fd, request, arg);
+		if (typeof arg !== "bigint" && arg.length < madeFileEnd(request)) return this.#withRoom(fd, request, arg);
 		const ret = this.#ioctl(fd, request, arg);
 		if (ret >= 0 && mayMakeFile(request)) this.#ownMade(request, ret, arg);
 		return ret;
@@ -328,6 +329,16 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable, ReshapeCap
 		const ret = this.#ioctl(fd, request, arg);
 		const made = ret < 0 ? [] : openDmaBuffers().filter((one) => !before.includes(one));
 		for (const one of made) this.#own(one);
+		return ret;
+	}
+
+	/** A struct that ends before the number of the file that the kernel may make. Zeroes follow it in any case; here the number is seen. */
+	#withRoom(fd: number, request: number, arg: Uint8Array): Ret {
+		const whole = new Uint8Array(madeFileEnd(request));
+		whole.set(arg);
+		const ret = this.#ioctl(fd, request, whole);
+		arg.set(whole.subarray(0, arg.length));
+		if (ret >= 0) this.#ownMade(request, ret, whole);
 		return ret;
 	}
 

@@ -5,6 +5,7 @@ import { EBADF, EFAULT } from "../../../src/kernel/errno.js";
 import type { IoctlArg } from "../../../src/kernel/kernel.js";
 import type { FunctionName } from "../../../src/kernel/real/libc.js";
 import { madeFile } from "../../../src/kernel/real/made-files.js";
+import { StrayFiles } from "../../../src/kernel/real/open-files.js";
 import { RealKernel } from "../../../src/kernel/real/real-kernel.js";
 import { system } from "../../../src/kernel/real/system.js";
 import { ioctls, iommu_fault_alloc, iommu_test_cmd, iommu_test_op, iommu_veventq_alloc } from "../../../structs/index.js";
@@ -108,13 +109,32 @@ describe("files that a call also opens", () => {
 		expect(kernel.adopt(made)).toBe(-EBADF);
 	});
 
+	it("are known where the struct was cut short before the number", () => {
+		const { kernel, made } = pretending((_, arg, fd) => put(arg, 12, fd));
+		const arg = new Uint8Array(4).fill(255);
+		expect(kernel.ioctl(3, faultAlloc, arg)).toBe(0);
+		expect(arg).toEqual(new Uint8Array(4).fill(255));
+		kernel.exit();
+		expect(kernel.adopt(made)).toBe(-EBADF);
+	});
+
+	it("of which nobody knows are closed by their names", () => {
+		const maker = program();
+		const before = maker.memfd("iommufd-before", 1n);
+		const strays = new StrayFiles();
+		const made = maker.memfd("iommufd-fault", 1n);
+		const other = maker.memfd("other", 1n);
+		expect(strays.close()).toEqual([expect.stringContaining("iommufd-fault")]);
+		expect([before, made, other].map((fd) => maker.adopt(fd))).toEqual([before, -EBADF, other]);
+		expect(strays.close()).toEqual([]);
+	});
+
 	it("are only looked for after calls that succeeded, and only after these calls", () => {
 		const failed = pretending((_, arg, fd) => put(arg, 12, fd) - 22);
 		failed.kernel.ioctl(3, faultAlloc, new Uint8Array(16));
 		failed.kernel.exit();
 		const other = pretending((_, arg, fd) => put(arg, 12, fd));
 		other.kernel.ioctl(3, ioctls.IOMMU_IOAS_ALLOC.request, new Uint8Array(16));
-		other.kernel.ioctl(3, faultAlloc, new Uint8Array(4).fill(255));
 		other.kernel.exit();
 		const checker = program();
 		for (const fd of [failed.made, other.made]) {

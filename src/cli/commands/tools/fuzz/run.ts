@@ -11,7 +11,7 @@ import { blocksOf, runBlock } from "./block.js";
 import { Interrupted, Interrupts } from "./interrupt.js";
 import { fuzzOptions } from "./options.js";
 import { ending, findingText, type RunOf, Tally } from "./report.js";
-import { sideNamed } from "./sides.js";
+import { type FuzzSide, sideNamed } from "./sides.js";
 import { watchdog } from "./watchdog.js";
 
 /** A call that takes longer, in ms, does not come back: the kernel itself waits for up to a minute. */
@@ -44,11 +44,21 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const watch = real && own ? watchdog(HANG, running?.file) : undefined;
 	const interrupts = own ? new Interrupts({ harmless: !real }) : undefined;
 	const campaign = new Campaign({ seed, ...board, corpus: corpus?.programs });
+	const watched = (side: FuzzSide): FuzzSide =>
+		watch === undefined || !side.real
+			? side
+			: {
+					...side,
+					open() {
+						watch.again();
+						return side.open();
+					},
+				};
 	const fuzzer = new Fuzzer({
 		campaign,
-		left,
+		left: watched(left),
 		leftDrew: left.drew,
-		right,
+		right: watched(right),
 		known,
 		before(program) {
 			running?.begin(program);

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { ioctls, iommu_test_cmd, iommu_test_op } from "../../../../../structs/index.js";
 import type { Side } from "../../../../fuzz/index.js";
 import type { Kernel } from "../../../../kernel/kernel.js";
+import type { StrayFiles } from "../../../../kernel/real/index.js";
 import { wrapKernel } from "../../../../kernel/wrap.js";
 import { inspect, type Machine, type SimProcess } from "../../../../sim/index.js";
 import { iommuPath } from "../../../frame/kernel-choice.js";
@@ -27,15 +28,17 @@ export interface FuzzSide extends Side {
 export async function sideNamed(text: string, option: string, cwd: string): Promise<FuzzSide> {
 	const named = await kernelNamed(text, option, cwd);
 	if (named.name !== "real") return simulated(text, named);
-	const { openRealKernel, readCounters } = await import("../../../../kernel/real/index.js");
+	const { openRealKernel, readCounters, StrayFiles } = await import("../../../../kernel/real/index.js");
 	const { Kcov } = await import("../../../../fuzz/index.js");
 	const log = new KernelLog();
 	const coverage = Kcov.open(openRealKernel());
+	const strays: string[] = [];
 	return {
 		name: text,
 		real: true,
 		drew: false,
-		open: () => withLimitReset(newProgram(named)),
+		open: () => withStraysClosed(withLimitReset(newProgram(named)), new StrayFiles(), strays),
+		strays: () => strays.splice(0),
 		warnings: () => log.next(),
 		again: clearOnce,
 		counters: () => readCounters(),
@@ -78,6 +81,16 @@ function withLimitReset(kernel: Kernel): Kernel {
 				kernel.ioctl(fd, TEST, iommu_test_cmd.encode({ size, op: SET_LIMIT, memory_limit: { limit: MEMORY_LIMIT } }));
 			}
 			kernel.exit();
+		},
+	});
+}
+
+/** A file that no call told of stays open in this process, with all that it holds; the next program must not find that. */
+function withStraysClosed(kernel: Kernel, files: Pick<StrayFiles, "close">, strays: string[]): Kernel {
+	return wrapKernel(kernel, {
+		exit() {
+			kernel.exit();
+			strays.push(...files.close());
 		},
 	});
 }

@@ -9,7 +9,7 @@ const [TURN, NUMBER] = [0, 1];
 for (;;) {
 	const turn = Atomics.load(shared, TURN);
 	if (Atomics.wait(shared, TURN, turn, limit) !== "timed-out" || turn === 0) continue;
-	const kept = file === undefined ? "" : ", which is kept in " + file;
+	const kept = file === undefined ? "" : "; it is kept in " + file;
 	writeSync(2, "failed  program " + shared[NUMBER] + " hangs: no call came back for " + limit / 1000 + " s" + kept + "\\n");
 	process.kill(process.pid, "SIGKILL");
 }`;
@@ -17,6 +17,8 @@ for (;;) {
 export interface Watchdog {
 	/** A program begins. */
 	turn(number: number): void;
+	/** It, or a part of it, is run once more, as for the fewest steps of a finding; that may take long, but each run is short. */
+	again(): void;
 	end(): void;
 }
 
@@ -33,12 +35,16 @@ export function watchdog(limit: number, file?: string): Watchdog {
 		Atomics.store(shared, 0, value);
 		Atomics.notify(shared, 0);
 	};
+	const again = (): void => {
+		turns = turns === 0x7fff_ffff ? 1 : turns + 1;
+		next(turns);
+	};
 	return {
 		turn(number) {
 			shared[1] = number;
-			turns = turns === 0x7fff_ffff ? 1 : turns + 1;
-			next(turns);
+			again();
 		},
+		again,
 		end() {
 			next(0);
 			void worker.terminate();
