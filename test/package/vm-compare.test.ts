@@ -69,11 +69,3 @@ describe("scripts/vm-compare", () => {
 		expect(compare("7.3", "run", "old.iommu").status).toBe(2);
 	});
 });
-
-describe("scripts/vm", () => {
-	it("refuses what is no image, with its usage", () => {
-		const { status, stderr } = spawnSync(join(root, "scripts/vm"), ["nowhere", "true"], { cwd: folder, encoding: "utf8" });
-		expect(stderr).toMatch(/^error: nowhere cannot be read\n {2}usage: scripts\/vm /);
-		expect(status).toBe(2);
-	});
-});
