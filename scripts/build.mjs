@@ -9,6 +9,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeF
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { deferredImports } from "./deferred-imports.mjs";
 
 /** commander can start other programs; iommuctl never does, and Node's module for it is slow to load. */
 const withoutChildProcess = {
@@ -53,7 +54,7 @@ const whole = {
 
 try {
 	mkdirSync(fresh, { recursive: true });
-	const { metafile } = await bundle("main", "cli/main", { ...whole, plugins: [withoutChildProcess], metafile: true });
+	const { metafile } = await bundle("main", "cli/main", { ...whole, plugins: [withoutChildProcess, deferredImports], metafile: true });
 	// Everything that a command loads in a session.
 	await bundle("forwarder", "cli/forwarder", { minify: true });
 	// The thread that starts a program for `exec`; the thread that traces one for `record`, and the process that becomes it.

@@ -3,7 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { EnvironmentError } from "../../kernel/environment-error.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import type { RealKernel } from "../../kernel/real/index.js";
-import type { Sim } from "../../sim/index.js";
+import type { Machine, Sim } from "../../sim/index.js";
 import type { Known } from "../graph/model.js";
 import type { Tracker } from "../graph/track.js";
 import { errnoName } from "./errnos.js";
@@ -58,16 +58,22 @@ export interface SimChoice {
 export const defaultMachine = "mixed";
 
 async function simulated(why: string, choice: SimChoice): Promise<KernelHandle> {
-	const { createSim, loadMachine } = await import("../../sim/index.js");
+	const { createSim, mixedMachine } = await import("../../sim/create.js");
 	const { replacedRequests } = await import("../../../structs/registry.js");
-	const machine = await loadMachine(choice.machine ?? defaultMachine, choice.cwd).catch((error) => {
-		if (choice.machineFrom === undefined || (error as Partial<UsageError>).kind !== "usage") throw error;
-		throw new UsageError(`${choice.machineFrom}: ${error.message}`, error.hint);
-	});
+	const named = choice.machine === undefined ? undefined : await chosenMachine(choice.machine, choice);
+	const machine = named ?? mixedMachine;
 	const sim = createSim({ machine, uapi: choice.uapi, replaced: replacedRequests() });
-	const parts = [why, choice.machine && `machine ${machine.name}`, choice.uapi && `uAPI ${choice.uapi.join(", ")}`].filter(Boolean);
+	const parts = [why, named && `machine ${named.name}`, choice.uapi && `uAPI ${choice.uapi.join(", ")}`].filter(Boolean);
 	const which = `simulated${parts.length > 0 ? ` (${parts.join("; ")})` : ""}`;
 	return { kernel: sim.newProcess(), which, log: () => sim.log, mark: (line) => sim.warn(line), sim };
+}
+
+async function chosenMachine(name: string, { cwd, machineFrom }: SimChoice): Promise<Machine> {
+	const { loadMachine } = await import("../../sim/index.js");
+	return await loadMachine(name, cwd).catch((error) => {
+		if (machineFrom === undefined || (error as Partial<UsageError>).kind !== "usage") throw error;
+		throw new UsageError(`${machineFrom}: ${error.message}`, error.hint);
+	});
 }
 
 async function real(): Promise<KernelHandle> {

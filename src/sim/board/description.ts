@@ -3,6 +3,13 @@
 import type { Bdf } from "./bdf.js";
 import type { PciModel } from "./pci-features.js";
 
+/** A machine that is put together when a call needs its hardware. */
+export interface LateMachine {
+	/** it has the selftest's mock devices */
+	readonly mocks: boolean;
+	make(): Machine;
+}
+
 /** What a machine is made of, after checking. The file format is in parse.ts. */
 export interface Machine {
 	readonly name: string;

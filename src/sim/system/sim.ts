@@ -1,21 +1,26 @@
 /** Assembles the simulated kernel from its rings. */
+import { ioctls } from "../../../structs/index.js";
 import type { Ret } from "../../kernel/kernel.js";
-import type { Machine } from "../board/description.js";
+import type { LateMachine, Machine } from "../board/description.js";
 import { vendorOf } from "../board/vendor.js";
 import type { IommufdContext, IommufdHooks, IommufdSystem } from "../iommufd/context.js";
+import { type Call, defineCall } from "../iommufd/dispatch.js";
 import { IommufdFile } from "../iommufd/iommufd-file.js";
-import { MockMachine } from "../iommufd/selftest/machine.js";
+import type { MockMachine } from "../iommufd/selftest/machine.js";
+import * as selftest from "../iommufd/selftest/machine.js"; // deferred
 import { PhysicalMemory } from "../memory/physical-memory.js";
 import type { SimFile } from "../process/file.js";
 import { SimProcess as Process } from "../process/process.js";
 import type { DeviceNodes } from "../process/services.js";
 import type { Release } from "../uapi/release.js";
 import type { DriverHooks } from "../vendors/common/hooks.js";
-import { buildHardware, type Hardware } from "../vendors/hardware.js";
-import { vendors as allVendors } from "../vendors/registry.js";
+import type { Hardware } from "../vendors/hardware.js";
+import * as building from "../vendors/hardware.js"; // deferred
+import * as registry from "../vendors/registry.js"; // deferred
 import type { Vendor } from "../vendors/vendor.js";
 import type { VfioHooks, VfioHost } from "../vfio/host.js";
-import { VfioNodes } from "../vfio/nodes.js";
+import type { VfioNodes } from "../vfio/nodes.js";
+import * as nodes from "../vfio/nodes.js"; // deferred
 import { Reasons } from "../why/reasons.js";
 import { pathChecks } from "./checks.js";
 
@@ -45,30 +50,37 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	failingAllocation = 0;
 	/** called when it has failed; may set another one */
 	allocationFailed: (() => void) | undefined;
-	readonly #selftest: MockMachine | undefined;
+	/** IOMMU_TEST_CMD, where the machine has the selftest's mock devices */
+	readonly #testCall: Call | undefined;
+	#mocks: MockMachine | undefined;
+	#machine: Machine | LateMachine | undefined;
 	#hardware: Hardware | undefined;
 	#vfio: VfioNodes | undefined;
-	readonly #machine: Machine | undefined;
-	readonly #vendors: readonly Vendor[];
+	readonly #vendors: readonly Vendor[] | undefined;
 
-	/** @param vendors the vendors whose IOMMUs the machine may have */
+	/** @param vendors the vendors whose IOMMUs the machine may have; undefined: all */
 	constructor(
-		machine?: Machine,
-		vendors: readonly Vendor[] = allVendors,
+		machine?: Machine | LateMachine,
+		vendors?: readonly Vendor[],
 		/** the kernel's release; undefined: 7.3 */
 		readonly release: Release | undefined = undefined,
 	) {
 		this.#machine = machine;
 		this.#vendors = vendors;
-		// devices of a kind without a driver are made by IOMMU_TEST_CMD
-		if (machine === undefined || machine.iommus.some(({ kind }) => vendorOf(vendors, kind).driver === undefined))
-			this.#selftest = new MockMachine(this.reasons, release);
+		if (this.#hasMocks()) this.#testCall = defineCall(ioctls.IOMMU_TEST_CMD, (command) => this.#mockMachine().run(command));
+	}
+
+	/** the vendors whose IOMMUs the machine may have */
+	get vendors(): readonly Vendor[] {
+		return this.#vendors ?? registry.vendors;
 	}
 
 	/** the machine's hardware; undefined: it has only the selftest's mock devices. Built on first use, as most commands never need it. */
 	get hardware(): Hardware | undefined {
-		if (this.#machine !== undefined)
-			this.#hardware ??= buildHardware(this.#machine, this.#vendors, {
+		if (this.#hardware !== undefined) return this.#hardware;
+		const machine = this.#description();
+		if (machine !== undefined)
+			this.#hardware = building.buildHardware(machine, this.vendors, {
 				memory: this.physical,
 				hooks: this.hooks,
 				reasons: this.reasons,
@@ -78,13 +90,30 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 	}
 
 	get vfio(): VfioNodes | undefined {
-		if (this.hardware !== undefined) this.#vfio ??= new VfioNodes(this.hardware, this);
+		if (this.hardware !== undefined) this.#vfio ??= new nodes.VfioNodes(this.hardware, this);
 		return this.#vfio;
 	}
 
 	/** VFIO's no-IOMMU mode is enabled */
 	get noIommuAllowed(): boolean {
-		return this.#machine?.kernel.noiommu ?? false;
+		return this.#description()?.kernel.noiommu ?? false;
+	}
+
+	#description(): Machine | undefined {
+		if (this.#machine !== undefined && "make" in this.#machine) this.#machine = this.#machine.make();
+		return this.#machine;
+	}
+
+	/** Devices of a kind without a driver are made by IOMMU_TEST_CMD. */
+	#hasMocks(): boolean {
+		const machine = this.#machine;
+		if (machine === undefined) return true;
+		return "make" in machine ? machine.mocks : machine.iommus.some(({ kind }) => vendorOf(this.vendors, kind).driver === undefined);
+	}
+
+	#mockMachine(): MockMachine {
+		this.#mocks ??= new selftest.MockMachine(this.reasons, this.release);
+		return this.#mocks;
 	}
 
 	newProcess(): SimProcess {
@@ -93,7 +122,7 @@ export class Sim implements IommufdSystem, VfioHost, DeviceNodes {
 
 	open(path: string): SimFile | Ret {
 		// VFIO's container is iommufd's own file by another name (CONFIG_IOMMUFD_VFIO_CONTAINER).
-		if (path === "/dev/iommu" || path === "/dev/vfio/vfio") return new IommufdFile(this, this.#selftest?.call);
+		if (path === "/dev/iommu" || path === "/dev/vfio/vfio") return new IommufdFile(this, this.#testCall);
 		const { reasons } = this;
 		const refused = this.release?.refusesFile(path, reasons) ?? 0;
 		if (refused < 0) return refused;
