@@ -82,7 +82,7 @@ const flowing = (text: string): string => text.replace(/^(\S.*)\n(?=\S)/gm, "$1 
 
 const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
-/** The whole tree as far as this command line needs it: names of all objects, actions of one, options of one action. */
+/** The tree as far as this command line needs it: all objects, or one with all of its actions, or one action with its options. */
 function build(families: readonly FamilyEntry[], family: Family | undefined, named: string | undefined, sink: Sink): Command {
 	const program = new Command("iommuctl");
 	program
@@ -115,7 +115,8 @@ function build(families: readonly FamilyEntry[], family: Family | undefined, nam
 		.addHelpText("after", ({ command }) => programHelp(command));
 	for (const entry of families) {
 		if (entry.name !== family?.name) {
-			program.command(entry.name).summary(entry.summary).description(entry.summary).helpGroup(entry.group);
+			// They are only listed, in the help that names no object.
+			if (family === undefined) program.command(entry.name).summary(entry.summary).description(entry.summary).helpGroup(entry.group);
 			continue;
 		}
 		const only = family.commands.length === 1 && family.commands[0].name === "" ? family.commands[0] : undefined;
@@ -131,6 +132,7 @@ function build(families: readonly FamilyEntry[], family: Family | undefined, nam
 			examplesText({ ...family.commands[0], examples: family.commands.flatMap((one) => one.examples.slice(0, 1)).slice(0, 4) }),
 		);
 		for (const spec of family.commands) {
+			if (named !== undefined && spec.name !== named) continue;
 			const action = object.command(spec.name, { isDefault: spec.isDefault === true }).summary(spec.summary);
 			if (spec.name === named || (named === undefined && spec.isDefault)) fill(action, spec, sink);
 		}
