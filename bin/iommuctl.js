@@ -4,10 +4,10 @@ const { IOMMUCTL_SESSION: session } = process.env;
 /** Exit code: this machine lacks something. */
 const environment = 3;
 
-/** Code that the build compiled under this very release of Node. */
-function compiled(dist) {
+/** Code that the build compiled, if it did under this very release of Node. */
+function compiled(dist, word) {
 	try {
-		return require("node:fs").readFileSync(`${dist}/main.${process.version}-${process.arch}.cache`);
+		return require("node:fs").readFileSync(require("./compiled.js").cacheFile(dist, word));
 	} catch {
 		return undefined;
 	}
@@ -15,10 +15,11 @@ function compiled(dist) {
 
 /** `found`: what is wrong with the shell's session, or that it leaves the command to this process. */
 function start(dist, found) {
-	const code = compiled(dist);
+	const words = process.argv.slice(2);
+	const code = compiled(dist, words[0]);
 	if (!code) require("node:module").enableCompileCache?.();
 	const { main } = code ? require("./compiled.js").load(`${dist}/main.cjs`, code).exports : require(`${dist}/main.cjs`);
-	main(process.argv.slice(2), found);
+	main(words, found);
 }
 
 /** In a session the command line is only passed on: what loads is small. */

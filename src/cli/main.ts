@@ -37,7 +37,8 @@ export async function main(argv: readonly string[], found?: InSession): Promise<
 		process.exitCode = reportProblem(error, io, await palette(0), false);
 		return;
 	}
-	process.exitCode = exit;
+	// Everything is written. What Node would do before it ends by itself takes a while, and nothing of it is needed.
+	process.exit(exit);
 }
 
 /**

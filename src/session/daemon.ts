@@ -1,6 +1,7 @@
 /** The process that a session runs in. */
 import { closeSync, lstatSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { exitCode, type Problem, type ProblemKind } from "../../structs/errors.js";
+import { stackOf } from "../../structs/stack.js";
 import { claim, removeIf, TakenError } from "./claim.js";
 import type { RunCommand } from "./connection.js";
 import { newSocketPath, processTitle, SessionError, sessionFolder, socketPath } from "./paths.js";
@@ -106,7 +107,7 @@ export const crashFile = (socket: string): string => socket.replace(/\.sock$/, "
 
 function crashesAreWritten(socket: string): void {
 	const last = (error: unknown) => {
-		writeFileSync(crashFile(socket), `${error instanceof Error ? error.stack : String(error)}\n`, { mode: 0o600 });
+		writeFileSync(crashFile(socket), `${stackOf(error)}\n`, { mode: 0o600 });
 		process.exit(exitCode.internal);
 	};
 	process.on("uncaughtException", last);

@@ -1,4 +1,5 @@
 /** Replays one program on one kernel. */
+import { stackOf } from "../../structs/stack.js";
 import { EnvironmentError } from "../kernel/environment-error.js";
 import { EEXIST, ENOSYS } from "../kernel/errno.js";
 import type { Kernel, Ret } from "../kernel/kernel.js";
@@ -398,8 +399,7 @@ const protOf = (text: string): number => (text.includes("r") ? PROT_READ : 0) | 
 
 /** A kernel that throws has a bug; the replay goes on and shows it. */
 function crash(error: unknown): string {
-	const stack = error instanceof Error && error.stack !== undefined ? error.stack : String(error);
-	return `a crash of the kernel: ${stack.split("\n").slice(0, 4).join(" ").replaceAll(/\s+/g, " ")}`;
+	return `a crash of the kernel: ${stackOf(error).split("\n").slice(0, 4).join(" ").replaceAll(/\s+/g, " ")}`;
 }
 
 /** A call that always succeeded when it was recorded. */

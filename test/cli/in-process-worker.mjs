@@ -10,8 +10,8 @@ const { command } = loaded(require("node:path").join(bin, "../../dist"));
 
 function loaded(dist) {
 	try {
-		const code = require("node:fs").readFileSync(`${dist}/main.${process.version}-${process.arch}.cache`);
-		return require("./compiled.js").load(`${dist}/main.cjs`, code).exports;
+		const { cacheFile, load } = require("./compiled.js");
+		return load(`${dist}/main.cjs`, require("node:fs").readFileSync(cacheFile(dist, "run"))).exports;
 	} catch {
 		return require(`${dist}/main.cjs`);
 	}

@@ -1,5 +1,6 @@
 /** Says what went wrong. */
 import { exitCode, Problem, type ProblemKind } from "../../../structs/errors.js";
+import * as stacks from "../../../structs/stack.js"; // deferred
 import type { Palette } from "./colour.js";
 import type { Place } from "./command.js";
 import type { Io } from "./io.js";
@@ -13,7 +14,7 @@ interface Told {
 function told(error: unknown, env: Io["env"]): Told {
 	if (error instanceof Problem && error.kind !== "internal") return error;
 	const message = error instanceof Error ? error.message : String(error);
-	if (env.IOMMUCTL_DEBUG && error instanceof Error) return { kind: "internal", message: error.stack ?? message };
+	if (env.IOMMUCTL_DEBUG && error instanceof Error) return { kind: "internal", message: stacks.stackOf(error) };
 	return { kind: "internal", message: `internal error: ${message}`, hint: "this is a bug in iommuctl; IOMMUCTL_DEBUG=1 shows where" };
 }
 
