@@ -3,9 +3,7 @@ const Module = require("node:module");
 const { Script } = require("node:vm");
 
 /** First words of command lines that need little: to load the code of everything takes a twentieth of their time. */
-const plain = new Set(
-	"--version -V ioas option hwpt fault viommu vdevice veventq hw-queue destroy call raw struct mem file".split(" "),
-);
+const plain = new Set("--version -V ioas option hwpt fault viommu vdevice veventq hw-queue destroy call raw struct mem file".split(" "));
 
 /** Where the build keeps the code that V8 compiled, under this very release of Node, for command lines that begin like this. */
 exports.cacheFile = (dist, word) => `${dist}/main.${process.version}-${process.arch}.${plain.has(word) ? "call" : "script"}.cache`;
