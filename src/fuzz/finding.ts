@@ -63,7 +63,7 @@ export async function reducedDifference(steps: readonly Step[], found: Differenc
 	};
 }
 
-/** A line of the kernel's log that the steps lead to, in as few steps; all of them if it does not come again. */
+/** A warning in the log that the steps lead to, in as few steps; all of them if it does not come again. */
 export async function reducedWarning(steps: readonly Step[], lines: readonly string[], left: Side, right: Side): Promise<Found> {
 	const signature = warningSignature(lines[0]);
 	const key = signatureKey(signature);
@@ -73,9 +73,9 @@ export async function reducedWarning(steps: readonly Step[], lines: readonly str
 		right.warnings?.();
 		if (!runs(part, right)) return false;
 		const now = right.warnings?.() ?? [];
-		const same = now.filter((line) => signatureKey(warningSignature(line)) === key);
-		if (same.length > 0) last = now;
-		return same.length > 0;
+		const same = now.find(([line]) => signatureKey(warningSignature(line)) === key);
+		last = same ?? last;
+		return same !== undefined;
 	};
 	const least = await reduced(steps, again, left);
 	return { signature, whole: steps.length, steps: recordedOn(least ?? steps, right), lines: last };

@@ -49,6 +49,8 @@ export class Fuzzer {
 	readonly #options: FuzzerOptions;
 	readonly #seen = new Set<string>();
 	readonly #leaks: Leaks | undefined;
+	/** of the program before */
+	#last: readonly Step[] | undefined;
 
 	constructor(options: FuzzerOptions) {
 		this.#options = options;
@@ -61,11 +63,13 @@ export class Fuzzer {
 	async run(number: number): Promise<ProgramResult> {
 		const { campaign, left, leftDrew, right } = this.#options;
 		const program = campaign.program(number);
-		this.#options.before?.(program);
 		const result: Collected = { program, findings: [], known: [], repeated: [], first: [], covered: false };
 		let { steps } = program;
+		// What a kernel does behind a program's end may warn later.
+		await this.#warnings(result, this.#last);
+		this.#last = steps;
+		this.#options.before?.(program);
 		for (let round = 0; round < MOST; round++) {
-			right.warnings?.();
 			if (round === 0) right.coverage?.begin();
 			const difference = this.#difference(steps, round === 0 && leftDrew ? undefined : left);
 			if (round === 0 && (right.coverage?.end() ?? 0) > 0) {
@@ -74,19 +78,21 @@ export class Fuzzer {
 			}
 			// The call that is answered differently may be the one that did it.
 			const run = difference === undefined ? steps : steps.slice(0, difference.at + 1);
-			if (round === 0 && (right.strays?.() ?? []).length > 0) await this.#strays(result, run);
-			const lines = right.warnings?.() ?? [];
-			if (lines.length > 0 && this.#isNew(result, warningSignature(lines[0])))
-				this.#add(result, await reducedWarning(run, lines, left, right));
+			const strays = right.strays?.() ?? [];
+			await this.#warnings(result, run);
+			if (round === 0 && strays.length > 0) await this.#strays(result, run);
 			if (difference === undefined) {
 				if (round === 0) await this.#leftovers(result, program);
 				break;
 			}
 			if (this.#isNew(result, signatureOf(difference))) this.#add(result, await reducedDifference(steps, difference, left, right));
+			// Those of the runs that reduced it are not counted.
+			right.warnings?.();
 			if (difference.step === undefined) break;
 			steps = withoutOrphans(steps.toSpliced(difference.at, 1));
 		}
 		const leak = await this.#leaks?.after(program);
+		if (leak !== undefined) right.warnings?.();
 		if (leak !== undefined && this.#isNew(result, leak.signature)) this.#add(result, leak);
 		return result;
 	}
@@ -98,6 +104,14 @@ export class Fuzzer {
 		if (right.leftovers === undefined || kept.join() === program.leftovers.join()) return;
 		const found = await reducedLeftovers(program.steps, left, right);
 		if (found !== undefined && this.#isNew(result, found.signature)) this.#add(result, found);
+	}
+
+	/** @param steps that led to them; undefined: what this campaign did not do */
+	async #warnings(result: Collected, steps: readonly Step[] | undefined): Promise<void> {
+		const { left, right } = this.#options;
+		for (const lines of right.warnings?.() ?? [])
+			if (steps !== undefined && this.#isNew(result, warningSignature(lines[0])))
+				this.#add(result, await reducedWarning(steps, lines, left, right));
 	}
 
 	async #strays(result: Collected, steps: readonly Step[]): Promise<void> {

@@ -12,8 +12,8 @@ export interface Side {
 	readonly real: boolean;
 	/** A kernel for one program; `exit` ends it. */
 	open(): Kernel;
-	/** What its log says since the last time, as far as that is a finding. A real kernel has one. */
-	warnings?(): readonly string[];
+	/** The warnings in its log since the last time, each with its lines, of which the first names it. A real kernel has a log. */
+	warnings?(): readonly (readonly string[])[];
 	/** What it counts, of a real kernel. */
 	counters?(): Counters;
 	/** What the programs that ended left behind, of a kernel that can be asked. */

@@ -6,7 +6,7 @@ import { callName } from "./board.js";
 import type { Difference } from "./sides.js";
 
 /** What may leak. */
-export const LEAKS = ["objects", "open files", "locked memory", "slab"] as const;
+export const LEAKS = ["objects", "open files", "locked memory", "slab", "a file without a number"] as const;
 
 export interface Signature {
 	readonly kind: "answer" | "warning" | "leak";
@@ -70,6 +70,6 @@ function unlike(step: Step, left: Answer, right: Answer): string[] {
 /** Of a line of the kernel's log: without what differs from boot to boot. */
 export function warningSignature(line: string): Signature {
 	const at = /\bat ([\w.]+)\+/.exec(line)?.[1] ?? /\bin ([\w.]+)\+/.exec(line)?.[1];
-	const what = /\b(?:WARNING|BUG|KASAN|UBSAN|INFO|Oops)\b[^:]*/.exec(line)?.[0] ?? "warning";
+	const what = (/\bK(?:A|C|M)SAN: [\w-]+/.exec(line) ?? /\b(?:WARNING|BUG|UBSAN|INFO|Oops)\b[^:]*/.exec(line))?.[0] ?? "warning";
 	return { kind: "warning", call: at ?? line.replaceAll(/0x[0-9a-f]+|\d+/g, "N").slice(0, 80), right: what.trim() };
 }

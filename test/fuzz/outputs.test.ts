@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runs } from "../../src/fuzz/finding.js";
-import { Campaign, filesOf, nameOf, Running, type Side } from "../../src/fuzz/index.js";
+import { Campaign, Fuzzer, filesOf, nameOf, Running, type Side } from "../../src/fuzz/index.js";
 import { Leaks } from "../../src/fuzz/leaks.js";
 import { warningSignature } from "../../src/fuzz/signature.js";
 import { EEXIST, EINVAL } from "../../src/kernel/errno.js";
@@ -87,7 +87,7 @@ test("a warning in the log is a finding, reduced to the steps that lead to it", 
 				},
 			}),
 		),
-		warnings: () => log.splice(0),
+		warnings: () => log.splice(0).map((line) => [line]),
 	};
 	const { finding } = await firstFinding(warns);
 	expect(finding?.signature).toEqual({ kind: "warning", call: "iopt_copy", right: "WARNING" });
@@ -107,12 +107,38 @@ test("a call that warns and is answered differently shows in the warning's steps
 				},
 			}),
 		),
-		warnings: () => log.splice(0),
+		warnings: () => log.splice(0).map((line) => [line]),
 	};
 	const { finding } = await firstFinding(warns);
 	expect(finding?.signature).toMatchObject({ kind: "warning", call: "iopt_copy" });
 	expect(finding?.steps.at(-1)).toMatchObject({ request: "IOMMU_IOAS_COPY" });
 	expect(finding?.steps.length).toBeLessThanOrEqual(2);
+});
+
+test("a warning behind a known one is a finding, and so is one that comes when the program has ended", async () => {
+	const log: string[] = [];
+	const known = [{ kind: "warning", call: "known_f", why: "it is" }] as const;
+	const warns: Side = {
+		...side("warns", (process) =>
+			wrapKernel(process, {
+				ioctl(fd, request, arg) {
+					if (request === ioctls.IOMMU_IOAS_COPY.request) log.push("WARNING: at known_f+0x1", "WARNING: at new_f+0x1");
+					return process.ioctl(fd, request, arg);
+				},
+			}),
+		),
+		warnings: () => log.splice(0).map((line) => [line]),
+	};
+	const campaign = new Campaign({ seed: 1 });
+	const fuzzer = new Fuzzer({ campaign, left: side("sim"), leftDrew: true, right: warns, known });
+	const found = [];
+	let number = 0;
+	while (found.length === 0) found.push(...(await fuzzer.run(number++)).findings);
+	expect(found.map(({ signature }) => signature.call)).toEqual(["new_f"]);
+	log.push("BUG: KASAN: slab-use-after-free in late_f+0x1/0x2");
+	const [finding] = (await fuzzer.run(number)).findings;
+	expect(finding.signature.call).toBe("late_f");
+	expect(finding.steps.length).toBe(campaign.program(number - 1).steps.length);
 });
 
 test("a file that a call opened without telling its number is a leak", async () => {
@@ -139,7 +165,11 @@ test("warnings are the same whatever their addresses and processes", () => {
 	expect(warningSignature("WARNING: CPU: 1 PID: 77 at drivers/x.c:12 iopt_f+0x1/0x2")).toEqual(
 		warningSignature("WARNING: CPU: 0 PID: 99 at drivers/x.c:12 iopt_f+0x1/0x2"),
 	);
-	expect(warningSignature("BUG: KASAN: slab-use-after-free in iopt_f+0x1/0x2").call).toBe("iopt_f");
+	expect(warningSignature("BUG: KASAN: slab-use-after-free in iopt_f+0x1/0x2")).toEqual({
+		kind: "warning",
+		call: "iopt_f",
+		right: "KASAN: slab-use-after-free",
+	});
 });
 
 test("memory that stays locked, and files that stay open, are leaks", async () => {

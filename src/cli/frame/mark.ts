@@ -11,11 +11,13 @@ export const markPrefix = "iommuctl: ";
 
 /** A line of the log that means a bug in the kernel. */
 const warning =
-	/\bWARNING\b|\bBUG\b|\b(?:KASAN|KCSAN|UBSAN|KMSAN)\b|\bOops\b|general protection fault|possible (?:circular|recursive) locking|suspicious RCU|inconsistent lock state|refcount_t:|list_(?:add|del) corruption|(?:soft|hard) lockup|rcu.*stall|blocked for more than \d+ seconds|page allocation failure|unreferenced object/;
+	/\bWARNING\b|\bBUG\b|\b(?:KASAN|KCSAN|UBSAN|KMSAN)\b|\bOops\b|general protection fault|possible (?:circular|recursive) locking|suspicious RCU|inconsistent lock state|refcount_t:|list_(?:add|del) corruption|(?:soft|hard) lockup|rcu.*stall|blocked for more than \d+ seconds|page allocation failure|unreferenced object|register non-static key/;
 
-/** The lines that are a kernel's warnings; marks are not. */
-export const warningsIn = (lines: readonly string[]): string[] =>
-	lines.filter((line) => !line.startsWith(markPrefix) && warning.test(line));
+/** Whether a line is a kernel's warning; marks are not. */
+export const isWarning = (line: string): boolean => !line.startsWith(markPrefix) && warning.test(line);
+
+/** The lines that are a kernel's warnings. */
+export const warningsIn = (lines: readonly string[]): string[] => lines.filter(isWarning);
 
 /** The lines from the first mark of this program on. */
 export function sinceMark(lines: readonly string[]): readonly string[] {

@@ -1,13 +1,13 @@
 /** What the kernel's log says while a test runs. */
 import { closeSync, constants, openSync, readSync } from "node:fs";
+import { isWarning } from "../../../frame/mark.js";
 
-/** Lines that are findings whatever the calls answered. */
-const finding =
-	/\b(?:WARNING:|BUG:|KASAN|KCSAN|KMSAN|UBSAN|possible (?:circular|recursive) locking|inconsistent lock state|refcount_t:|general protection fault|INFO: task .* blocked|rcu.*detected stalls|Oops|page allocation failure)/;
-/** Log lines that are kept, at most. */
+/** Warnings that are kept, at most. */
 const MOST = 20;
-/** Lines that tell of one finding, at most. */
+/** Lines that tell of one warning, at most. */
 const MOST_CONTEXT = 40;
+/** A warning may have several lines that name it, so close to each other. */
+const CLOSE = 8;
 
 /** The log from here on. */
 export class KernelLog {
@@ -31,19 +31,16 @@ export class KernelLog {
 		}
 	}
 
-	/** What came since the last time, from the first finding on, at most `MOST_CONTEXT` lines; empty if there was none. The log stays open. */
-	next(): string[] {
-		if (this.#fd === undefined) return [];
-		const lines: string[] = [];
-		for (const record of this.#records()) if ((lines.length > 0 || finding.test(record)) && lines.length < MOST_CONTEXT) lines.push(record);
-		return lines;
+	/** The warnings since the last time, as `apart` has them. The log stays open. */
+	next(): string[][] {
+		return this.#fd === undefined ? [] : apart(this.#records());
 	}
 
 	/** What came since, and closes the log. */
 	findings(): { readonly log: readonly string[]; readonly noLog?: string } {
 		if (this.#fd === undefined) return { log: [], noLog: this.#problem };
 		const log: string[] = [];
-		for (const record of this.#records()) if (finding.test(record) && log.length < MOST) log.push(record);
+		for (const record of this.#records()) if (isWarning(record) && log.length < MOST) log.push(record);
 		closeSync(this.#fd);
 		this.#fd = undefined;
 		return { log };
@@ -66,4 +63,19 @@ export class KernelLog {
 			yield text.slice(text.indexOf(";") + 1).split("\n", 1)[0];
 		}
 	}
+}
+
+/** Warnings of a log, each with the lines that follow, at most `MOST_CONTEXT`; the first one names it. */
+export function apart(records: Iterable<string>): string[][] {
+	const warnings: string[][] = [];
+	let since = 0;
+	for (const record of records) {
+		const last = warnings.at(-1);
+		since++;
+		if (isWarning(record) && (last === undefined || since > CLOSE)) {
+			if (warnings.length < MOST) warnings.push([record]);
+			since = 0;
+		} else if (last !== undefined && last.length < MOST_CONTEXT) last.push(record);
+	}
+	return warnings;
 }
