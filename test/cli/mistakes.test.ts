@@ -142,6 +142,31 @@ describe("devices", () => {
 	});
 });
 
+describe("traces and scripts", () => {
+	const script = "scripts/examples/first-mapping.iommu";
+
+	test.each([
+		["compare", script, "--right", "sim"],
+		["replay", script],
+		["trace", "show", script],
+		["trace", "diff", script, script],
+	])("%s of a script says how to make a trace of it", (...words) =>
+		expect(iommuctl(words)).toMatchObject({
+			status: 2,
+			stdout: "",
+			stderr: `error: ${script} is a script, not a trace\n  run it with --record first: iommuctl run ${script} --record my.jsonl\n`,
+		}),
+	);
+
+	test.each(["run", "litmus", "fail-nth"])("%s of a trace says what runs it", (command) => {
+		const { status, stderr } = iommuctl([command, "my.jsonl.gz", "--kernel", "sim"]);
+		expect(stderr).toContain(
+			"error: my.jsonl.gz is a trace, not a script\n  iommuctl replay runs it, and trace export --script makes a script of it\n",
+		);
+		expect(status).toBe(2);
+	});
+});
+
 describe("replay", () => {
 	test("- is stdin, plain or gzip", async () => {
 		const { readFileSync } = await import("node:fs");

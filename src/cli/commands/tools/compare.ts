@@ -1,5 +1,4 @@
 /** `compare`: a trace's programs on two kernels. */
-import { resolve } from "node:path";
 import { Problem } from "../../../../structs/errors.js";
 import { replacedRequests } from "../../../../structs/index.js";
 import { CURRENT_RELEASE } from "../../../../structs/release.js";
@@ -10,7 +9,7 @@ import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { defaultMachine, iommuPath } from "../../frame/kernel-choice.js";
 import { smallNumber } from "../../frame/small-number.js";
-import { tellCut } from "./trace-files.js";
+import { place, refuseScript, tellCut, typed } from "./trace-files.js";
 
 /** A kernel by name, and how to make one: each machine is a new one. */
 export interface NamedKernel {
@@ -86,6 +85,7 @@ function settingsOf(text: string, option: string): { uapi?: string[]; machine?: 
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, options, common, io, out } = inv;
 	const { compareFile, comparisonToJson, formatComparison } = await import("../../../trace/tools/index.js");
+	refuseScript(args[0]);
 	const left = await kernelNamed((options.left as string | undefined) ?? "sim", "--left", io.cwd);
 	const right = await kernelNamed((options.right as string | undefined) ?? "real", "--right", io.cwd);
 	if (inv.place === undefined && [left, right].some(({ name }) => name === "real")) {
@@ -95,12 +95,12 @@ async function run(inv: Invocation): Promise<Outcome> {
 	}
 	const program = options.program as string | undefined;
 	const max = options.max === undefined ? 1 : smallNumber(options.max as string, "--max");
-	const path = resolve(io.cwd, args[0]);
-	const found = await compareFile(path, { left, right, program, max });
+	const path = place(inv, args[0]);
+	const found = await typed(inv, () => compareFile(path, { left, right, program, max }));
 	if (found.programs === 0) throw new UsageError(program === undefined ? `${args[0]} has no program` : `no program is called ${program}`);
 	if (found.cut) tellCut(inv, args[0], found.cut);
-	const typed = (text: string): string => text.replaceAll(path, args[0]);
-	io.stdout.write(typed(common.json ? `${JSON.stringify(comparisonToJson(args[0], found))}\n` : formatComparison(found, out)));
+	const text = common.json ? `${JSON.stringify(comparisonToJson(args[0], found))}\n` : formatComparison(found, out);
+	io.stdout.write(text.replaceAll(path, () => args[0]));
 	return { ...done, exit: found.differing === 0 ? 0 : 1 };
 }
 
@@ -117,7 +117,7 @@ const family: Family = {
 				"that answers as that release does (sim:machine=NAME|FILE: a machine other than the trace's). Where a release makes the",
 				"difference, its rule is named (docs/releases.md). Exit 0 if they agree, 1 if they do not.",
 			].join("\n"),
-			args: [{ name: "FILE", value: "file", doc: "a trace; its recorded answers are ignored" }],
+			args: [{ name: "FILE", value: "file", doc: "a trace, - for stdin; its recorded answers are ignored" }],
 			options: () => [
 				{ flags: "--left <kernel>", value: "kernel", doc: "one kernel (sim)" },
 				{ flags: "--right <kernel>", value: "kernel", doc: "the other (real)" },

@@ -13,18 +13,25 @@ export const outputOption: OptionSpec = { flags: "-o, --output <file>", value: "
 /** The path of a file that was named; stdin stays `-`. */
 export const place = ({ io }: Invocation, file: string): string => (file === "-" ? file : resolve(io.cwd, file));
 
+/** Refuses a script where a trace belongs; whether it can be read does not matter. @throws UsageError */
+export function refuseScript(file: string): void {
+	if (/\.iommu$|^(?:example|repro):/.test(file))
+		throw new UsageError(`${file} is a script, not a trace`, `run it with --record first: iommuctl run ${file} --record my.jsonl`);
+}
+
 /** Errors name files as they were typed. */
 export async function typed<T>(inv: Invocation, work: () => Promise<T>): Promise<T> {
 	try {
 		return await work();
 	} catch (error) {
-		if (error instanceof Error) for (const file of inv.args) error.message = error.message.replaceAll(place(inv, file), file);
+		if (error instanceof Error) for (const file of inv.args) error.message = error.message.replaceAll(place(inv, file), () => file);
 		throw error;
 	}
 }
 
 /** A trace, under the name that was typed; stderr says if it was cut short. */
 export async function traceOf(inv: Invocation, file: string): Promise<Trace> {
+	refuseScript(file);
 	const { readPrograms } = await import("../../../trace/tools/index.js");
 	const trace = await typed(inv, () => readPrograms(place(inv, file), programOf(inv)));
 	if (trace.cut) tellCut(inv, file, trace.cut);
@@ -33,7 +40,7 @@ export async function traceOf(inv: Invocation, file: string): Promise<Trace> {
 
 /** Says on stderr that a file was cut short. */
 export function tellCut(inv: Invocation, file: string, cut: Error): void {
-	const where = cut.message.replaceAll(place(inv, file), file);
+	const where = cut.message.replaceAll(place(inv, file), () => file);
 	inv.io.stderr.write(`${inv.err.note("note:")} ${where}; read as far as it goes\n`);
 }
 

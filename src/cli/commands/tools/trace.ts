@@ -7,12 +7,13 @@ import { done, exitCode, type Outcome, UsageError } from "../../frame/exit.js";
 import { smallNumber } from "../../frame/small-number.js";
 import { kernelNamed } from "./compare.js";
 import { exportCommand, importCommand } from "./trace-convert.js";
-import { deliver, outputOption, place, programOf, programOption, some, traceArg, traceOf, typed } from "./trace-files.js";
+import { deliver, outputOption, place, programOf, programOption, refuseScript, some, traceArg, traceOf, typed } from "./trace-files.js";
 
 async function show(inv: Invocation): Promise<Outcome> {
 	const { showTrace, showTraceJson } = await import("../../../trace/tools/index.js");
 	const { TraceError } = await import("../../../trace/index.js");
 	const [file] = inv.args;
+	refuseScript(file);
 	const options = {
 		program: programOf(inv),
 		paints: inv.out,

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { UsageError } from "../../../frame/exit.js";
 import { type Io, readInputOrStdin } from "../../../frame/io.js";
 import { shippedPath } from "../../../frame/shipped.js";
+import { refuseTrace } from "../script/source.js";
 
 const suffix = ".iommu";
 
@@ -17,6 +18,7 @@ export interface Source {
 export async function readSources(io: Io, named: readonly string[]): Promise<Source[]> {
 	const files = named.flatMap((name) => {
 		const shipped = name === "-" ? undefined : shippedPath(name);
+		refuseTrace(name);
 		if (name === "-" || shipped !== undefined) return [shipped ?? name];
 		const path = resolve(io.cwd, name);
 		if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [name];

@@ -10,12 +10,14 @@ import { smallNumber } from "../../../frame/small-number.js";
 import { caseOptions } from "../cases/options.js";
 import type { Format } from "../formats/index.js";
 import { formatGiven, formatOptions } from "../formats/options.js";
+import { refuseScript } from "../trace-files.js";
 
 async function run(inv: Invocation): Promise<Outcome> {
 	const { args, options, common, io, out, err } = inv;
 	const max = smallNumber((options.max as string | undefined) ?? "10", "--max", "a number of differences");
 	if (common.machine !== undefined) throw new UsageError("--machine: a trace itself says which machine it is about", "leave it out");
 	const format = formatGiven<Format>(inv, false);
+	for (const file of args) refuseScript(file);
 	const { formatReport, joinReports, replayExitCode, reportToJson } = await import("../../../../trace/index.js");
 	const factory = await kernelFactory(common.kernel, common.uapi);
 	if (typeof factory === "number") return { ...done, exit: factory };

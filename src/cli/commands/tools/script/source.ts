@@ -34,6 +34,7 @@ export function scriptPath({ cwd }: Pick<Io, "cwd">, named: string, by?: string)
  * @throws UsageError for a file that cannot be read or nothing to run, ScriptError for a line that is not a statement
  */
 export async function readScript(io: Io, named: string, by?: string): Promise<Script> {
+	refuseTrace(named);
 	const path = scriptPath(io, named, by);
 	const shown = path === resolve(io.cwd, named) || path === shippedPath(named) ? named : relative(io.cwd, path);
 	const file = named === "-" ? "stdin" : shown.startsWith("../") ? path : shown;
@@ -42,6 +43,12 @@ export async function readScript(io: Io, named: string, by?: string): Promise<Sc
 	for (const node of walk(statements)) checkStatement(node);
 	if (statements.length === 0) throw new UsageError(`${file}: nothing to run`, "the script is empty");
 	return { file, statements };
+}
+
+/** Refuses a trace where a script belongs. @throws UsageError */
+export function refuseTrace(file: string): void {
+	if (/\.jsonl(?:\.gz)?$/.test(file))
+		throw new UsageError(`${file} is a trace, not a script`, "iommuctl replay runs it, and trace export --script makes a script of it");
 }
 
 /** What can be seen to be wrong before anything runs, though it is no mistake in the grammar. @throws UsageError with file, line and column */
