@@ -15,7 +15,7 @@ export type Expression =
 
 /** What names in an expression stand for; undefined: nothing. */
 export interface Scope {
-	variable?(name: string): bigint;
+	variable?(name: string, at: number): bigint;
 	name?(name: string): bigint | undefined;
 }
 
@@ -167,7 +167,7 @@ export function evaluate(tree: Expression, scope: Scope = {}): bigint {
 			return tree.value;
 		case "variable":
 			if (!scope.variable) throw new ExpressionError(`$${tree.name} is not known here`, tree.at);
-			return scope.variable(tree.name);
+			return scope.variable(tree.name, tree.at);
 		case "name": {
 			const value = scope.name?.(tree.name);
 			if (value === undefined) throw new ExpressionError(`"${tree.name}" is not known`, tree.at);

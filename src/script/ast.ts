@@ -1,14 +1,19 @@
 /** A script as a tree. */
 import type { Expression } from "../../structs/arithmetic.js";
+import type { Part } from "./lines.js";
 import type { Word } from "./tokens.js";
 
-/** Where a statement stands: line and column from 1. */
+/** Where a statement stands: line and column from 1. Offsets in its expressions are offsets in its line. */
 export interface Placed {
 	readonly file: string;
 	readonly line: number;
 	readonly column: number;
 	/** as written, continuation lines joined; of a block: its first line */
 	readonly source: string;
+	/** the offset of its first character in its line, continuation lines joined */
+	readonly start: number;
+	/** where these begin, if there are some */
+	readonly parts?: readonly Part[];
 }
 
 /** A command, a call of a function, a heading (`echo`) or a requirement (`require`). */
@@ -20,6 +25,8 @@ export interface Statement extends Placed {
 	readonly expect?: string;
 	/** the command's own words, at least one */
 	readonly words: readonly Word[];
+	/** offsets of the words in the line; of `expect no warning` none */
+	readonly places: readonly number[];
 }
 
 /** `let NAME = EXPRESSION` */
@@ -37,7 +44,7 @@ export interface Repeat extends Placed {
 }
 
 /** What `for` goes over: words, and ranges `FROM..LAST` (both included). */
-export type Item = { readonly word: Word } | { readonly from: Expression; readonly last: Expression };
+export type Item = { readonly word: Word; readonly at: number } | { readonly from: Expression; readonly last: Expression };
 
 /** `for NAME in ITEM... { }` */
 export interface For extends Placed {
@@ -86,6 +93,8 @@ export interface Finally extends Placed {
 export interface Sleep extends Placed {
 	readonly kind: "sleep";
 	readonly time: Word;
+	/** the time's offset in the line */
+	readonly at: number;
 }
 
 /** Of a litmus test: `setup { }` and `thread NAME { }`. */

@@ -33,7 +33,7 @@ export function parseCommand(line: Line, tokens: readonly Token[], placed: Place
 	}
 	if (rest.length === 3 && text(0) === "expect" && text(1) === "no" && text(2) === "warning") {
 		if (name !== undefined) throw fail("`expect no warning` has no answer to keep");
-		return { ...placed, kind: "command", name, words: noWarning };
+		return { ...placed, kind: "command", name, words: noWarning, places: [] };
 	}
 	if (text(0) === "expect" && text(1) === "no") throw fail("`expect no` is followed by `warning` alone", "expect no warning");
 	if (text(0) === "expect") {
@@ -50,5 +50,5 @@ export function parseCommand(line: Line, tokens: readonly Token[], placed: Place
 	const own = text(0);
 	if (own !== undefined && noCommands.has(own) && (expect ?? name) !== undefined)
 		throw fail(`\`${own}\` is not a command`, expect === undefined ? "it has no answer to keep" : "it cannot fail");
-	return { ...placed, kind: "command", name, expect, words: rest.map(({ word }) => word) };
+	return { ...placed, kind: "command", name, expect, words: rest.map(({ word }) => word), places: rest.map(({ start }) => start) };
 }

@@ -1,14 +1,31 @@
 /** The lines of a script, continuation lines joined, with the way back to the place in the file. */
+import type { Placed } from "./ast.js";
 import { type Fault, ScriptError } from "./error.js";
 import { scan, type Token } from "./tokens.js";
 
-interface Part {
+/** A line of the file as a part of a line as it is read. */
+export interface Part {
 	/** offset in the joined text */
 	readonly from: number;
 	/** of the file, from 1 */
 	readonly line: number;
 	/** characters of the file's line that the part leaves out before it */
 	readonly skipped: number;
+}
+
+export interface Place {
+	readonly line: number;
+	readonly column: number;
+}
+
+function placeIn(parts: readonly Part[], at: number): Place {
+	const part = parts.findLast(({ from }) => from <= at) ?? parts[0];
+	return { line: part.line, column: at - part.from + part.skipped + 1 };
+}
+
+/** Line and column (both from 1) of an offset in a statement's line. */
+export function placeOf({ line, column, start, parts }: Pick<Placed, "line" | "column" | "start" | "parts">, at: number): Place {
+	return parts === undefined ? { line, column: column + at - start } : placeIn(parts, at);
 }
 
 /** One line as it is read. */
@@ -34,9 +51,8 @@ export class Line {
 	}
 
 	/** Line and column (both from 1) of an offset. */
-	place(at: number): { line: number; column: number } {
-		const part = this.parts.findLast(({ from }) => from <= at) ?? this.parts[0];
-		return { line: part.line, column: at - part.from + part.skipped + 1 };
+	place(at: number): Place {
+		return placeIn(this.parts, at);
 	}
 
 	/** @param hint what is expected there */

@@ -38,9 +38,9 @@ class Parser {
 		process: (placed) => ({ ...placed, kind: "process", name: this.#name("a name for the process"), body: this.#block() }),
 		finally: (placed) => this.#finally(placed),
 		sleep: (placed) => {
-			const { word } = this.#word("a time, such as 100ms");
+			const { word, start } = this.#word("a time, such as 100ms");
 			this.#end();
-			return { ...placed, kind: "sleep", time: word };
+			return { ...placed, kind: "sleep", time: word, at: start };
 		},
 		setup: (placed) => ({ ...this.#litmus(placed, "setup"), kind: "setup", body: this.#block() }),
 		thread: (placed) => ({
@@ -82,12 +82,15 @@ class Parser {
 		const { line } = this.cursor;
 		const first = this.cursor.token as Token;
 		const whole = this.cursor.atStart;
-		const { column } = line.place(first.start);
+		const { start } = first;
+		const placed = (source: string): Placed => {
+			return { file: line.file, ...line.place(start), source, start, ...(line.parts.length > 1 && { parts: line.parts }) };
+		};
 		const word = first.bare;
 		const keyword = word !== undefined && Object.hasOwn(this.#keywords, word) ? this.#keywords[word] : undefined;
 		if (keyword && line.tokens[line.tokens.indexOf(first) + 1]?.bare !== "=") {
 			this.cursor.take();
-			const node = keyword({ file: line.file, line: line.place(first.start).line, column, source: firstLine(line, first, whole) });
+			const node = keyword(placed(firstLine(line, first, whole)));
 			const next = this.cursor.token;
 			// The } behind it belongs to the block around.
 			if ((node.kind !== "let" && node.kind !== "sleep") || next === undefined) return node;
@@ -95,8 +98,7 @@ class Parser {
 		}
 		if (word === "require" && this.options.litmus && !requirements.has(line.tokens[line.tokens.indexOf(first) + 1]?.bare ?? "")) {
 			this.cursor.take();
-			const placed = { file: line.file, line: line.line, column, source: firstLine(line, first, whole) };
-			return { ...placed, kind: "require", condition: this.#lastExpression("a condition") };
+			return { ...placed(firstLine(line, first, whole)), kind: "require", condition: this.#lastExpression("a condition") };
 		}
 		if (word === "{")
 			throw this.#error("a { without anything before it", "a command is expected; blocks are those of repeat, for, if and so on");
@@ -104,7 +106,7 @@ class Parser {
 		const tokens = this.#restOfLine();
 		const all = whole && this.cursor.token === undefined;
 		const source = all ? line.source.trim() : line.source.slice(first.start, tokens.at(-1)?.end);
-		return parseCommand(line, tokens, { file: line.file, line: line.place(first.start).line, column, source });
+		return parseCommand(line, tokens, placed(source));
 	}
 
 	/** The words up to the end of the line, or in a block up to its `}`. */
@@ -153,7 +155,7 @@ class Parser {
 	#item({ word, start, end }: Token): Item {
 		const { line } = this.cursor;
 		const range = /^([\d$(~-].*?)\.\.(.+)$/.exec(line.source.slice(start, end));
-		if (!range) return { word };
+		if (!range) return { word, at: start };
 		const [, from, last] = range;
 		return { from: this.#parsed(line, from, start), last: this.#parsed(line, last, start + from.length + 2) };
 	}
@@ -177,7 +179,7 @@ class Parser {
 
 	#function(placed: Placed): Node {
 		if (this.#depth > 0)
-			throw this.cursor.line.error("a function inside of a block", placed.column - 1, "functions stand at the top of a script");
+			throw this.cursor.line.error("a function inside of a block", placed.start, "functions stand at the top of a script");
 		const name = this.#name("a name for the function", functionName);
 		const parameters: string[] = [];
 		while (this.cursor.token && !this.cursor.is("{")) {
@@ -205,7 +207,7 @@ class Parser {
 	#litmus(placed: Placed, word: string): Placed {
 		if (this.options.litmus) return placed;
 		const hint = "run the file by `iommuctl litmus`; a script has `parallel { } { }`";
-		throw this.cursor.line.error(`\`${word}\` belongs to a litmus test`, placed.column - 1, hint);
+		throw this.cursor.line.error(`\`${word}\` belongs to a litmus test`, placed.start, hint);
 	}
 
 	#word(what: string): Token {
@@ -240,9 +242,10 @@ class Parser {
 
 	#parsed(line: Line, text: string, start: number): Expression {
 		try {
-			return parseExpression(text, (one) => parseNumber(one));
+			// Its own offsets are then those of the line.
+			return parseExpression(" ".repeat(start) + text, (one) => parseNumber(one));
 		} catch (error) {
-			throw line.located(error, start);
+			throw line.located(error, 0);
 		}
 	}
 

@@ -55,10 +55,10 @@ describe("run", () => {
 	});
 
 	test.each([
-		["destroy $ioas", 2, "stdin:2: $ioas is not known", "an earlier line must say `ioas = COMMAND`"],
-		["a = ioas unmap 1 --all\ndestroy $a", 2, "stdin:3: $a has no value of its own", "it has $a.size"],
-		["a = ioas unmap 1 --all\ndestroy $a.lenght", 2, "stdin:3: $a has no field lenght", "$a.length"],
-		["b = fault alloc\ndestroy $bb", 2, "stdin:3: $bb is not known", "did you mean b?"],
+		["destroy $ioas", 2, "stdin:2:9: $ioas is not known", "an earlier line must say `ioas = COMMAND`"],
+		["a = ioas unmap 1 --all\ndestroy $a", 2, "stdin:3:9: $a has no value of its own", "it has $a.size"],
+		["a = ioas unmap 1 --all\ndestroy $a.lenght", 2, "stdin:3:9: $a has no field lenght", "$a.length"],
+		["b = fault alloc\ndestroy $bb", 2, "stdin:3:9: $bb is not known", "did you mean b?"],
 	])("a variable that is not there: %s", (lines, exit, message, hint) => {
 		const { status, stderr } = script(["ioas alloc", ...lines.split("\n")]);
 		expect(status).toBe(exit);
@@ -80,11 +80,28 @@ describe("run", () => {
 		expect(stderr).toContain(`error: ${message}`);
 	});
 
+	test.each([
+		["destroy \\\n\t$nope", "3:2: $nope is not known"],
+		["let x = 1 + \\\n  $nope", "3:3: $nope is not known"],
+		["repeat 2 { destroy $nope }", "2:20: $nope is not known"],
+		["for x in 1 $nope { echo $x }", "2:12: $nope is not known"],
+		["sleep $nope", "2:7: $nope is not known"],
+		["if 1 == $nope { echo x }", "2:9: $nope is not known"],
+		["function f a { destroy $a }\nf $nope", "3:3: $nope is not known"],
+		["x = ioas map 1 --lenght 4k", "2:16: x = ioas map 1 --lenght 4k"],
+		["ioas map 1 \\\n --length=4x", "3:2: ioas map 1 --length=4x"],
+		["ioas map 1 --length 4x # 4x", "2:21: ioas map 1 --length 4x # 4x"],
+		["mem advise 0 4k dontnead", "2:17: mem advise 0 4k dontnead"],
+		["destroy 77", "2: destroy 77"],
+	])("what is wrong in a line has its line and column: %s", (lines, place) => {
+		expect(script(["ioas alloc", lines]).stderr).toContain(`stdin:${place}\n`);
+	});
+
 	test("wrong usage in a line is exit 2 and names the line", () => {
 		const { status, stderr } = script(["ioas alloc", "ioas mpa"]);
 		expect(status).toBe(2);
 		expect(stderr).toContain("error: unknown command 'mpa'");
-		expect(stderr).toContain("stdin:2: ioas mpa\n");
+		expect(stderr).toContain("stdin:2:6: ioas mpa\n");
 		expect(script(["ioas alloc --kernel sim"]).stderr).toContain("--kernel holds for the whole of a script");
 	});
 

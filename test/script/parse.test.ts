@@ -1,7 +1,7 @@
 /** The parser of the run language. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Block, parseScript, ScriptError, walk } from "../../src/script/index.js";
+import { type Block, parseScript, placeOf, ScriptError, walk } from "../../src/script/index.js";
 
 const kinds = (block: Block): string => block.map(({ kind }) => kind).join(" ");
 
@@ -107,9 +107,15 @@ describe("parseScript", () => {
 			fc.property(text, fc.boolean(), (script, litmus) => {
 				const lines = script.split(/\r?\n/);
 				try {
-					for (const { line, column } of walk(parseScript(script, "f", { litmus }))) {
+					for (const node of walk(parseScript(script, "f", { litmus }))) {
+						const { line, column } = node;
 						expect(line).toBeLessThanOrEqual(lines.length);
 						expect(column).toBeGreaterThan(0);
+						// Each word stands where it is said to.
+						for (const at of node.kind === "command" ? node.places : [node.start]) {
+							const place = placeOf(node, at);
+							expect(lines[place.line - 1]?.[place.column - 1]).toMatch(/[^ \t]/);
+						}
 					}
 				} catch (error) {
 					expect(error).toBeInstanceOf(ScriptError);

@@ -126,7 +126,11 @@ export type ServeCases = (run: (at: number) => Promise<unknown>) => Promise<neve
 export interface Place {
 	readonly file: string;
 	readonly line: number;
+	/** of what is wrong, if it is known */
+	readonly column?: number;
 	readonly name?: string;
+	/** where a word of the command stands, by its number from 0 */
+	wordAt?(word: number): { readonly line: number; readonly column: number } | undefined;
 	/** the scripts that run just now, the outermost first: whole paths */
 	readonly within?: readonly string[];
 }

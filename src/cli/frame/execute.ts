@@ -43,7 +43,9 @@ async function executeAs(commandLine: CommandLine, tree: CommandTree, argv: read
 			return { exit: error.exit, errno: 0 };
 		}
 		const json = options.inherit?.json === true || argv.includes("--json") || argv.includes("--pretty");
-		return { exit: reportProblem(error, io, err, json, options.place), errno: 0 };
+		const { place } = options;
+		const at = place?.wordAt && (await import("./wrong-word.js")).wrongWordAt(error, argv, place.wordAt);
+		return { exit: reportProblem(error, io, err, json, place && { ...place, ...at }), errno: 0, ...(at && { at }) };
 	}
 }
 

@@ -12,6 +12,8 @@ export interface Outcome {
 	readonly value?: number | bigint;
 	/** a word that stands for itself, where there is no number: of `for` and `--var` */
 	readonly text?: string;
+	/** in a script: where the word stands that is wrong, if one is known to be */
+	readonly at?: { readonly line: number; readonly column: number };
 	/** further answers by field name: `$name.field` */
 	readonly fields?: Readonly<Record<string, number | bigint>>;
 }

@@ -26,7 +26,7 @@ export function reportProblem(error: unknown, io: Io, colours: Palette, json: bo
 	const { kind, message, hint } = told(error, io.env);
 	const exit = exitCode[kind];
 	if (json) {
-		const where = place && { file: place.file, line: place.line, name: place.name ?? null };
+		const where = place && { file: place.file, line: place.line, column: place.column ?? null, name: place.name ?? null };
 		const document = { schema: "iommuctl.error", version: 1, ...where, kind, exit, message, hint: hint ?? null };
 		io.stdout.write(`${JSON.stringify(document)}\n`);
 	}

@@ -170,7 +170,7 @@ describe("what is wrong with a test", () => {
 		["a setup that fails", [...destroys.slice(0, 3), "	destroy 7", ...destroys.slice(3)], "stdin:4: "],
 		["an unknown command", [...destroys.slice(0, 5), "	destory $ioas", ...destroys.slice(6)], "stdin:6: "],
 		["an unknown name", [...destroys, "forbid a.1.iova == 0"], "stdin:11: a.1 has no field iova"],
-		["an unknown errno", [...destroys, "forbid a.1.errno == EFOO"], 'stdin:11: "EFOO" is not known'],
+		["an unknown errno", [...destroys, "forbid a.1.errno == EFOO"], 'stdin:11:21: "EFOO" is not known'],
 		["an unknown line", [...destroys, "forbid a.2.errno == 0"], "stdin:11: there is no a.2"],
 		["`expect`", [...destroys.slice(0, 5), "	expect ENOENT destroy $ioas", ...destroys.slice(6)], "stdin:6: `expect` in a litmus test"],
 		["what is no call", [...destroys.slice(0, 5), "	sim dma vfio0 read 0 8", ...destroys.slice(6)], "stdin:6: `sim` makes no calls"],

@@ -38,9 +38,9 @@ describe("loops and names", () => {
 	test("what goes wrong in an expression names the line", () => {
 		const { status, stderr } = script(["ioas alloc", "let x = 1/0"]);
 		expect(status).toBe(2);
-		expect(stderr).toContain("error: stdin:2: a division by zero");
-		expect(script(["let x = $nothing + 1"]).stderr).toContain("error: stdin:1: $nothing is not known");
-		expect(script(["let x = ENOTHING"]).stderr).toContain('error: stdin:1: "ENOTHING" is not known');
+		expect(stderr).toContain("error: stdin:2:10: a division by zero");
+		expect(script(["let x = $nothing + 1"]).stderr).toContain("error: stdin:1:9: $nothing is not known");
+		expect(script(["let x = ENOTHING"]).stderr).toContain('error: stdin:1:9: "ENOTHING" is not known');
 		expect(script(["let x = ENOENT + IOMMU_HWPT_DATA_VTD_S1", "check $x == 3"]).status).toBe(0);
 	});
 });
@@ -107,7 +107,7 @@ describe("finally", () => {
 	});
 
 	test("a name that the script never makes is a mistake there too", () => {
-		expect(script(["ioas alloc", "finally { destroy $typo }"]).stderr).toContain("error: stdin:2: $typo is not known");
+		expect(script(["ioas alloc", "finally { destroy $typo }"]).stderr).toContain("error: stdin:2:19: $typo is not known");
 	});
 });
 

@@ -8,7 +8,7 @@ import { expand } from "../script/variables.js";
 export async function lacking({ context }: Invocation, needs: Block): Promise<string | undefined> {
 	for (const node of needs) {
 		if (node.kind !== "command") continue;
-		const lacks = await missing(expand(node.words, context.variables).slice(1), context);
+		const lacks = await missing(expand(node.words, context.variables, node.places).slice(1), context);
 		if (lacks !== undefined) return lacks;
 	}
 	return undefined;

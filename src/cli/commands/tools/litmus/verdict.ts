@@ -7,12 +7,13 @@ import { located } from "../script/line.js";
 import { constant } from "../script/variables.js";
 
 /** What a line of a test says about its outcomes. */
-export function verdictOf({ kind, file, line, source, condition }: VerdictNode): Verdict {
-	return { kind, line, source, holds: (outcome) => holds(condition, outcome, { file, line }) };
+export function verdictOf(node: VerdictNode): Verdict {
+	const { kind, line, source, condition } = node;
+	return { kind, line, source, holds: (outcome) => holds(condition, outcome, node) };
 }
 
 /** @throws UsageError for a name that stands for nothing */
-function holds(condition: Expression, { entries }: Outcome, place: { file: string; line: number }): boolean {
+function holds(condition: Expression, { entries }: Outcome, node: VerdictNode): boolean {
 	const name = (text: string): bigint | undefined => {
 		const match = /^(\w+\.\d+)\.(.+)$/.exec(text);
 		if (!match) return constant(text);
@@ -27,6 +28,6 @@ function holds(condition: Expression, { entries }: Outcome, place: { file: strin
 	try {
 		return evaluate(condition, { name }) !== 0n;
 	} catch (error) {
-		throw located(error, place);
+		throw located(error, node);
 	}
 }

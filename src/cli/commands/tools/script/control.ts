@@ -18,7 +18,7 @@ export function assignedNames(block: Block): Set<string> {
 /** What `for` goes over, one after another: words, and the numbers of ranges. @throws UsageError */
 export function* itemsOf(items: readonly Item[], variables: Variables): Generator<string | bigint> {
 	for (const item of items) {
-		if ("word" in item) yield expand([item.word], variables)[0];
+		if ("word" in item) yield expand([item.word], variables, [item.at])[0];
 		else {
 			const last = numberOf(item.last, variables);
 			for (let at = numberOf(item.from, variables); at <= last; at++) yield at;
@@ -27,7 +27,7 @@ export function* itemsOf(items: readonly Item[], variables: Variables): Generato
 }
 
 /** The time of a `sleep`, ms. @throws UsageError, SessionError */
-export const timesOf = ({ time }: Sleep, variables: Variables): number => parseDuration(expand([time], variables)[0], "sleep");
+export const timesOf = ({ time, at }: Sleep, variables: Variables): number => parseDuration(expand([time], variables, [at])[0], "sleep");
 
 /** What a function's parameters stand for in one call. @throws UsageError */
 export function parametersOf({ name, parameters }: FunctionNode, given: readonly string[]): [string, Outcome][] {

@@ -1,7 +1,7 @@
 /** Runs one line of a script: a command, a heading or a requirement. */
 
 import { Problem } from "../../../../../structs/errors.js";
-import { plain, type Statement } from "../../../../script/index.js";
+import { type Place, type Placed, placeOf, plain, type Statement } from "../../../../script/index.js";
 import { done, exitCode, type Outcome } from "../../../frame/exit.js";
 import type { Io, Sink } from "../../../frame/io.js";
 import { reportProblem } from "../../../frame/report.js";
@@ -16,15 +16,25 @@ export const isHeading = (statement: Statement): boolean => firstWord(statement)
 export const isCommand = (statement: Statement): boolean => !isHeading(statement) && firstWord(statement) !== "require";
 
 /** Adds the place in the script to what is wrong. */
-export function located(error: unknown, { file, line }: { readonly file: string; readonly line: number }): unknown {
+export function located(error: unknown, node: Placed): unknown {
 	if (!isProblem(error)) return error;
 	const { kind, message, hint } = error;
-	return new Problem(kind, `${file}:${line}: ${message}`, hint);
+	return new Problem(kind, `${whereText(node, offsetOf(error, node))}: ${message}`, hint);
 }
+
+/** Where in the line it is wrong, if that is known: of a mistake in a word or an expression. */
+const offsetOf = (error: unknown, node: Placed): Place | undefined =>
+	error instanceof Error && "at" in error && typeof error.at === "number" ? placeOf(node, error.at) : undefined;
+
+const whereText = ({ file, line }: Pick<Placed, "file" | "line">, at?: Place): string =>
+	at === undefined ? `${file}:${line}` : `${file}:${at.line}:${at.column}`;
 
 /** A mistake, or something that this machine lacks: the line is at fault, or needs it. */
 export const isProblem = (error: unknown): error is Problem =>
 	error instanceof Error && ["usage", "environment"].includes((error as Partial<Problem>).kind ?? "");
+
+const wordAt = (statement: Statement, word: number): Place | undefined =>
+	statement.places[word] === undefined ? undefined : placeOf(statement, statement.places[word]);
 
 const nowhere: Sink = { isTTY: false, write() {} };
 
@@ -56,9 +66,10 @@ export function showLine(source: string, { io, out, json, quiet, bare }: RunOpti
 }
 
 /** Reports what is wrong with a line. */
-export function problemOf(error: unknown, statement: Pick<Statement, "file" | "line" | "name">, options: RunOptions): Outcome {
-	const { file, line, name } = statement;
-	return { ...done, exit: reportProblem(located(error, statement), options.io, options.err, options.json, { file, line, name }) };
+export function problemOf(error: unknown, node: Placed & Pick<Statement, "name">, options: RunOptions): Outcome {
+	const { file, line, name } = node;
+	const place = { file, line, name, ...offsetOf(error, node) };
+	return { ...done, exit: reportProblem(located(error, node), options.io, options.err, options.json, place) };
 }
 
 /**
@@ -72,7 +83,7 @@ export async function runLine(statement: Statement, options: RunOptions, expande
 	const bare = json || options.bare === true;
 	const shown = !bare && !quiet;
 	try {
-		const words = [...(expanded ?? expand(statement.words, context.variables))];
+		const words = [...(expanded ?? expand(statement.words, context.variables, statement.places))];
 		if (words[0] === "echo") {
 			if (shown) io.stdout.write(`${out.strong(words.slice(1).join(" "))}\n`);
 			return undefined;
@@ -92,11 +103,11 @@ export async function runLine(statement: Statement, options: RunOptions, expande
 		const outcome = await commandLine.execute(words, {
 			io: inner,
 			context,
-			place: { file, line, name, within: options.within },
+			place: { file, line, name, within: options.within, wordAt: (word) => wordAt(statement, word) },
 			inherit: { color: options.color, json },
 		});
 		const bad = outcome.exit !== exitCode.done && outcome.exit !== exitCode.skipped;
-		if (bad && !options.bare) io.stderr.write(`${err.bad(`${file}:${line}:`)} ${statement.source}\n`);
+		if (bad && !options.bare) io.stderr.write(`${err.bad(`${whereText(statement, outcome.at)}:`)} ${statement.source}\n`);
 		io.stdout.flush?.();
 		return outcome;
 	} catch (error) {

@@ -225,7 +225,7 @@ class Run {
 			throw new UsageError(`${called.name} is a function`, "put `expect` before the command that is to fail");
 		if (depth === deepest) throw new UsageError(`functions call each other more than ${deepest} deep`);
 		showLine(statement.source, options);
-		const parameters = parametersOf(called, expand(statement.words, options.context.variables).slice(1));
+		const parameters = parametersOf(called, expand(statement.words, options.context.variables, statement.places).slice(1));
 		const context = options.context.withNames(parameters);
 		this.#last = done;
 		const before = this.#failed.length;

@@ -1,7 +1,8 @@
 /** Replaces $name and $name.field in a script's words, and says what names in its expressions stand for. */
+import { Problem } from "../../../../../structs/errors.js";
 import { allSets, type Expression, evaluate, parseNumber, type Scope, setInfo } from "../../../../../structs/index.js";
 import { errnoNumber } from "../../../../kernel/errno.js";
-import type { Word } from "../../../../script/index.js";
+import { Fault, type Word } from "../../../../script/index.js";
 import { errnoName } from "../../../frame/errnos.js";
 import { done, type Outcome, UsageError } from "../../../frame/exit.js";
 import { findFieldOf, showNumber } from "../../../frame/field.js";
@@ -37,9 +38,24 @@ function fieldsHint(name: string, { fields }: Outcome): string {
 	return known.length > 0 ? `it has ${known.join(", ")}` : "its command has no answer to keep";
 }
 
-/** Words as the command gets them. @throws UsageError for an unknown variable */
-export function expand(words: readonly Word[], variables: Variables): string[] {
-	return words.map((word) => word.map((piece) => ("text" in piece ? piece.text : lookUp(variables, piece.variable))).join(""));
+/**
+ * Words as the command gets them.
+ * @param places their offsets in the line @throws UsageError or Fault for an unknown variable
+ */
+export function expand(words: readonly Word[], variables: Variables, places: readonly number[] = []): string[] {
+	return words.map((word, at) =>
+		placing(places[at], () => word.map((piece) => ("text" in piece ? piece.text : lookUp(variables, piece.variable))).join("")),
+	);
+}
+
+/** What is wrong is so at this offset of the line. */
+function placing<T>(at: number | undefined, work: () => T): T {
+	try {
+		return work();
+	} catch (error) {
+		if (at === undefined || !(error instanceof Problem) || error.kind !== "usage") throw error;
+		throw new Fault(error.message, at, error.hint);
+	}
 }
 
 let constants: Map<string, bigint> | undefined;
@@ -54,7 +70,7 @@ export function constant(name: string): bigint | undefined {
 
 /** The value of an expression of a script. @throws UsageError, ExpressionError */
 export function numberOf(tree: Expression, variables: Variables): bigint {
-	const scope: Scope = { variable: (name) => parseNumber(lookUp(variables, name), `$${name}`), name: constant };
+	const scope: Scope = { variable: (name, at) => placing(at, () => parseNumber(lookUp(variables, name), `$${name}`)), name: constant };
 	return evaluate(tree, scope);
 }
 
