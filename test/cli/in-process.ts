@@ -37,7 +37,8 @@ export function inProcess(argv: readonly string[], line: Line): Done {
 	const { port, turn } = thread;
 	Atomics.store(turn, 0, 0);
 	port.postMessage({ argv, ...line });
-	if (Atomics.wait(turn, 0, 0, PATIENCE) === "timed-out") return gone(`no answer in ${PATIENCE} ms`);
+	// The call that wakes may be the one for the answer before, whose message was there already.
+	while (Atomics.load(turn, 0) === 0) if (Atomics.wait(turn, 0, 0, PATIENCE) === "timed-out") return gone(`no answer in ${PATIENCE} ms`);
 	const done = receiveMessageOnPort(port)?.message as Done | { died: string };
 	return "died" in done ? gone(done.died) : done;
 
