@@ -1,6 +1,7 @@
 /** Hex and bytes, in buffers that are reused: one per size is enough, as a step needs it no longer than until the next. */
 const KEPT = 8192;
-const scratch: (Buffer | undefined)[] = [];
+/** By length. It has all its places at once: with one here and one there it would be kept as a dictionary, which is slow. */
+const scratch = new Array<Buffer | undefined>(KEPT + 1);
 
 /** `length` bytes with undefined contents, valid until the next call for that length. */
 export function scratchBytes(length: number): Buffer {

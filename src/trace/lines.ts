@@ -19,6 +19,9 @@ const ROOM = 512 * 1024;
 const SMALL_FILE = 4 * 1024 * 1024;
 const SMALL_TEXT = 256 * 1024 * 1024;
 const GZIP_TRAILER = 8;
+/** The most that gzip shrinks anything. */
+const MOST_SHRUNK = 1032;
+const LEAST_ROOM = 64;
 const LONGEST_LINE = 64 * 1024 * 1024;
 const NEWLINE = 10;
 
@@ -86,10 +89,16 @@ function inflatedAtOnce(file: string): Iterable<Buffer> | undefined {
 		if (!about?.isFile() || about.size > SMALL_FILE) return undefined;
 		const bytes = readFileSync(file);
 		if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return undefined;
-		return pieces(gunzipSync(bytes, { maxOutputLength: SMALL_TEXT }));
+		return pieces(gunzipSync(bytes, { maxOutputLength: SMALL_TEXT, chunkSize: roomFor(bytes) }));
 	} catch {
 		return undefined;
 	}
+}
+
+/** Room for all that a gzip file inflates to, by its last four bytes, so that it need not be put together; what they say may be wrong. */
+function roomFor(gzip: Buffer): number {
+	const said = gzip.length < 4 ? 0 : gzip.readUInt32LE(gzip.length - 4);
+	return Math.max(LEAST_ROOM, Math.min(said + 1, gzip.length * MOST_SHRUNK, SMALL_TEXT));
 }
 
 /** The bytes in parts that end with a line, as far as lines are not longer than a part. */

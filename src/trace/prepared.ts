@@ -1,88 +1,79 @@
 /** Calls of a trace with their numbers and bytes decoded, for lines that are replayed again and again. */
 import { recordedRet } from "./answer.js";
+import { knownErrno } from "./errno-names.js";
 import type { IoctlStep, PeekStep, PokeStep, Step } from "./format.js";
 import { requestNumber } from "./requests.js";
+import { Slab } from "./slab.js";
 
 /** Longer ones are decoded each time. */
 const LONGEST = 4096;
-const SLAB = 1 << 16;
 
-/** Decoded hex stands one after another in large buffers: a buffer for each would cost more than its bytes. */
-let slab = Buffer.allocUnsafeSlow(SLAB);
-let used = 0;
-
-function decoded(hex: string): number {
-	const at = used;
-	used += slab.write(hex, at, "hex");
-	return at;
-}
-
-/** Makes room in `slab` for so many bytes. */
-function room(bytes: number): Buffer {
-	if (used + bytes > SLAB) {
-		slab = Buffer.allocUnsafeSlow(SLAB);
-		used = 0;
-	}
-	return slab;
-}
+/** Holds the bytes of all prepared calls. */
+export const slab = new Slab();
 
 /** An ioctl with a struct in which no file descriptors are replaced. */
 export class PreparedIoctl {
-	readonly fd: string;
-	readonly request: number;
-	/** as recorded */
-	readonly ret: number;
-	/** bytes of the struct */
-	readonly length: number;
-	/** holds the struct at `arg`, and what it should be after the call at `out` */
-	readonly bytes: Buffer;
-	readonly arg: number;
-	readonly out: number;
+	readonly kind = "ioctl";
 
-	constructor(step: IoctlStep, arg: string) {
-		this.fd = step.fd;
-		this.request = requestNumber(step.request);
-		this.ret = recordedRet(step);
-		this.length = arg.length >> 1;
-		this.bytes = room(2 * this.length);
-		this.arg = decoded(arg);
-		this.out = step.out === undefined || step.out === arg ? this.arg : decoded(step.out);
-	}
+	constructor(
+		readonly fd: string,
+		readonly request: number,
+		/** as recorded */
+		readonly ret: number,
+		/** bytes of the struct */
+		readonly length: number,
+		/** holds the struct at `arg`, and what it should be after the call at `out` */
+		readonly bytes: Buffer,
+		readonly arg: number,
+		readonly out: number,
+	) {}
 }
 
 /** A peek or poke: `length` bytes that stand in `bytes` at `at`, and those in memory at `addr`. */
 export class PreparedMemory {
-	readonly addr: bigint;
-	readonly length: number;
-	readonly bytes: Buffer;
-	readonly at: number;
-
 	constructor(
-		step: PeekStep | PokeStep,
-		readonly peek: boolean,
-	) {
-		this.addr = BigInt(step.addr);
-		this.length = step.data.length >> 1;
-		this.bytes = room(this.length);
-		this.at = decoded(step.data);
-	}
+		readonly kind: "peek" | "poke",
+		readonly addr: bigint,
+		readonly length: number,
+		readonly bytes: Buffer,
+		readonly at: number,
+	) {}
 }
 
-/** A step that is made as it stands in the trace. */
-export const unprepared = { kind: "unprepared" } as const;
+export type PreparedCall = PreparedIoctl | PreparedMemory;
 
-export type Prepared = PreparedIoctl | PreparedMemory | typeof unprepared;
+/** A step's call; undefined if it is made as it stands in the trace. Throws FieldError for a request that does not exist. */
+export function prepared(step: Step): PreparedCall | undefined {
+	if (step.process !== undefined || step.pending) return undefined;
+	if (step.op === "ioctl") return ioctl(step);
+	return step.op === "peek" || step.op === "poke" ? memory(step) : undefined;
+}
 
-/** Decodes what can be decoded once for all times that a step is made. Throws FieldError for a request that does not exist. */
-export function prepared(step: Step): Prepared {
-	if (step.process !== undefined || step.pending) return unprepared;
-	if (step.op === "ioctl") {
-		const { arg } = step;
-		const simple = step.fd_in === undefined && step.fd_out === undefined && step.masked === undefined;
-		if (arg === undefined || arg.length > 2 * LONGEST || !simple || step.fail_nth !== undefined || step.ret_fd !== undefined)
-			return unprepared;
-		return new PreparedIoctl(step, arg);
-	}
-	if ((step.op === "peek" || step.op === "poke") && step.data.length <= 2 * LONGEST) return new PreparedMemory(step, step.op === "peek");
-	return unprepared;
+function ioctl(step: IoctlStep): PreparedIoctl | undefined {
+	const { fd, arg, out } = step;
+	const simple = step.fd_in === undefined && step.fd_out === undefined && step.masked === undefined;
+	if (arg === undefined || arg.length > 2 * LONGEST || !simple || step.fail_nth !== undefined || step.ret_fd !== undefined)
+		return undefined;
+	// What is wrong with a name is said when the call is made.
+	if (step.errno !== undefined && knownErrno(step.errno) === undefined) return undefined;
+	const request = requestNumber(step.request);
+	const length = arg.length >> 1;
+	slab.room(2 * length);
+	const before = decoded(arg);
+	const after = out === undefined || out === arg ? before : decoded(out);
+	return new PreparedIoctl(fd, request, recordedRet(step), length, slab.bytes, before, after);
+}
+
+function memory({ op, addr, data }: PeekStep | PokeStep): PreparedMemory | undefined {
+	if (data.length > 2 * LONGEST) return undefined;
+	const length = data.length >> 1;
+	slab.room(length);
+	return new PreparedMemory(op, BigInt(addr), length, slab.bytes, decoded(data));
+}
+
+/** Keeps the bytes that hex stands for. */
+function decoded(hex: string): number {
+	const at = slab.used;
+	slab.used += slab.bytes.write(hex, at, "hex");
+	return at;
 }

@@ -7,6 +7,8 @@ import { findJsonFault } from "./json-column.js";
 import { LineTable } from "./line-table.js";
 import { readLines } from "./lines.js";
 import { pendingCall } from "./pending.js";
+import { PlainLines } from "./plain-lines.js";
+import { type PreparedCall, prepared } from "./prepared.js";
 import { SeenStep } from "./seen-step.js";
 
 /** Called for each part of a trace. A FieldError thrown from here gets file, line and column. */
@@ -14,7 +16,12 @@ export interface TraceVisitor {
 	header(header: TraceHeader): void;
 	/** false: its steps are skipped */
 	program(name: string, line: number): boolean;
-	step(step: Step, line: number, seen: SeenStep): void;
+	step(step: Step, line: number): void;
+	/**
+	 * Takes a call that is decoded already, in place of its step: if it is there, most calls come so. The step is made
+	 * where somebody asks for it, until the next line comes.
+	 */
+	call?(call: PreparedCall, line: number, written: { readonly step: Step }): void;
 	end(line: number): void;
 }
 
@@ -72,24 +79,40 @@ class Parser {
 	 * Steps that were parsed and checked recently. Programs open the same files, map the same memory and make the same
 	 * calls again and again, so that most lines need not be checked again.
 	 */
-	readonly #seen = new LineTable<SeenStep>();
+	readonly #seen = new LineTable<SeenStep | PreparedCall>();
+	/** for visitors that take calls */
+	readonly #plain: PlainLines | undefined;
 	readonly #names = new NamesByFile();
 	#state: "start" | "between" | "inside" | "skipping" = "start";
 	#name = "";
 	/** the call that the file ends in, and what is wrong if it does not end there */
 	#pending: { readonly error: FieldError; readonly step: Step } | undefined;
 	readonly #visitor: TraceVisitor;
+	/** where the line is that is visited */
+	#bytes: Buffer = Buffer.alloc(0);
+	#start = 0;
+	#end = 0;
 
 	constructor(visitor: TraceVisitor) {
 		this.#visitor = visitor;
+		this.#plain = visitor.call && new PlainLines();
+	}
+
+	/** The step of the line that is visited. */
+	get step(): Step {
+		const step = JSON.parse(this.#bytes.toString("utf8", this.#start, this.#end)) as Step;
+		return this.#names.of(new SeenStep(step));
 	}
 
 	/** A line: the bytes from `start` up to `end`, without its newline. */
 	line(bytes: Buffer, start: number, end: number, line: number): void {
-		if (this.#state === "inside") {
-			const seen = this.#seen.find(bytes, start, end);
+		this.#bytes = bytes;
+		this.#start = start;
+		this.#end = end;
+		if (this.#state === "inside" && this.#pending === undefined) {
+			const seen = this.#seen.find(bytes, start, end) ?? this.#call(bytes, start, end);
 			if (seen !== undefined) {
-				this.#step(seen, line);
+				this.#visit(seen, line);
 				return;
 			}
 		}
@@ -108,14 +131,22 @@ class Parser {
 			this.#state = "between";
 		} else if (this.#state === "inside") {
 			checkStep(value);
-			const seen = new SeenStep(value);
+			const seen = (this.#plain && prepared(value)) ?? new SeenStep(value);
 			if (!value.pending) this.#seen.add(bytes, start, end, seen);
-			this.#step(seen, line);
+			this.#visit(seen, line);
 		}
 	}
 
-	#step(seen: SeenStep, line: number): void {
-		this.#visitor.step(this.#names.of(seen), line, seen);
+	/** The call of a line that is not known yet, if it needs no JSON reader. */
+	#call(bytes: Buffer, start: number, end: number): PreparedCall | undefined {
+		const call = this.#plain?.call(bytes, start, end);
+		if (call !== undefined) this.#seen.add(bytes, start, end, call);
+		return call;
+	}
+
+	#visit(seen: SeenStep | PreparedCall, line: number): void {
+		if (seen.kind === "step") this.#visitor.step(this.#names.of(seen), line);
+		else this.#visitor.call?.(seen, line, this);
 	}
 
 	/** A line's object; that of a call which never returned lacks its end, and nothing may follow it. */

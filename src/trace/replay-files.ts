@@ -6,10 +6,10 @@ import type { Answer } from "./answer.js";
 import { recordedAnswer } from "./answer.js";
 import { TraceError } from "./error.js";
 import type { Step, TraceHeader } from "./format.js";
+import type { PreparedCall } from "./prepared.js";
 import type { TraceVisitor } from "./reader.js";
 import { readTrace } from "./reader.js";
 import { ProgramReplay } from "./replayer.js";
-import type { SeenStep } from "./seen-step.js";
 
 /** Makes the machine that a trace's header names, and gives each program a kernel of its own on it. */
 export type KernelFactory = (header: TraceHeader) => () => Kernel;
@@ -164,20 +164,30 @@ class FileReplay implements TraceVisitor {
 		return true;
 	}
 
-	step(step: Step, line: number, seen: SeenStep): void {
+	step(step: Step, line: number): void {
 		const replay = this.#replay as ProgramReplay;
 		this.#number++;
-		const got = replay.run(step, seen);
-		if (got !== undefined) this.#differs(step, line, recordedAnswer(step), got);
+		const got = replay.run(step);
+		if (got !== undefined) this.#differs(step, line, got);
 		this.#options.onStep?.(step, got ?? replay.explained(recordedAnswer(step)), replay.notes());
 		if (replay.blocked !== undefined) this.#place ??= { line, number: this.#number };
+	}
+
+	call(call: PreparedCall, line: number, written: { readonly step: Step }): void {
+		if (this.#options.onStep !== undefined) {
+			this.step(written.step, line);
+			return;
+		}
+		this.#number++;
+		const got = (this.#replay as ProgramReplay).make(call);
+		if (got !== undefined) this.#differs(written.step, line, got);
 	}
 
 	end(line: number): void {
 		const replay = this.#replay as ProgramReplay;
 		this.#number++;
 		const got = replay.end();
-		if (got !== undefined) this.#differs(undefined, line, { note: "success" }, got);
+		if (got !== undefined) this.#differs(undefined, line, got);
 		if (this.#place !== undefined && replay.blocked !== undefined)
 			this.#blocked.push({
 				file: this.#file,
@@ -192,8 +202,9 @@ class FileReplay implements TraceVisitor {
 		this.#replay = undefined;
 	}
 
-	#differs(step: Step | undefined, line: number, expected: Answer, got: Answer): void {
+	#differs(step: Step | undefined, line: number, got: Answer): void {
 		if (this.#differences.length >= (this.#options.max ?? SHOWN)) return;
+		const expected: Answer = step === undefined ? { note: "success" } : recordedAnswer(step);
 		this.#differences.push({ file: this.#file, line, program: this.#name, number: this.#number, step, expected, got });
 	}
 }

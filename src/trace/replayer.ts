@@ -40,9 +40,8 @@ import type {
 } from "./format.js";
 import { hasAnswer } from "./format.js";
 import { holds, sameHex, scratchBytes, scratchCopy, scratchFromHex, toHex } from "./hex.js";
-import { type Prepared, PreparedIoctl, PreparedMemory } from "./prepared.js";
+import type { PreparedCall, PreparedIoctl, PreparedMemory } from "./prepared.js";
 import { requestNumber, requestStruct } from "./requests.js";
-import type { SeenStep } from "./seen-step.js";
 
 /** undefined: as recorded. Otherwise the new answer, for printing. */
 type Outcome = Answer | undefined;
@@ -75,30 +74,44 @@ export class ProgramReplay {
 		this.#kernel = kernel;
 	}
 
-	/**
-	 * Makes a step's call; returns the answer if it differs from the recorded one. FieldError for a step that makes no sense here.
-	 * @param seen has the step decoded
-	 */
-	run(step: Step, seen?: SeenStep): Answer | undefined {
-		if (this.blocked !== undefined) {
-			if (hasAnswer(step)) this.notCompared++;
-			return undefined;
-		}
+	/** Makes a step's call; returns the answer if it differs from the recorded one. FieldError for a step that makes no sense here. */
+	run(step: Step): Answer | undefined {
+		const answers = hasAnswer(step);
+		if (this.#skips(answers)) return undefined;
 		// It did not return then, and would perhaps not now.
 		if (step.pending) return undefined;
 		let outcome: Outcome;
 		try {
-			if (seen !== undefined) outcome = this.#prepared(step, seen.prepared);
-			else outcome = step.process === undefined ? this.#attempt(step) : this.#ofChild(step, step.process);
+			outcome = step.process === undefined ? this.#attempt(step) : this.#ofChild(step, step.process);
 		} catch (error) {
-			if (error instanceof FieldError) throw error;
-			outcome = { note: crash(error) };
+			outcome = crashed(error);
 		}
-		if (this.blocked !== undefined && hasAnswer(step)) {
-			this.notCompared++;
-			return undefined;
+		if (answers && this.#skips(answers)) return undefined;
+		return this.#compared(outcome, answers);
+	}
+
+	/** Makes a call that is decoded already; otherwise as `run`. */
+	make(call: PreparedCall): Answer | undefined {
+		const answers = call.kind !== "poke";
+		if (this.#skips(answers)) return undefined;
+		let outcome: Outcome;
+		try {
+			outcome = this.#prepared(call);
+		} catch (error) {
+			outcome = crashed(error);
 		}
-		if (hasAnswer(step)) this.steps++;
+		return this.#compared(outcome, answers);
+	}
+
+	/** Whether the rest of the program is not run; counts what is not compared then. */
+	#skips(answers: boolean): boolean {
+		if (this.blocked === undefined) return false;
+		if (answers) this.notCompared++;
+		return true;
+	}
+
+	#compared(outcome: Outcome, answers: boolean): Answer | undefined {
+		if (answers) this.steps++;
 		if (outcome === undefined) return undefined;
 		this.differing++;
 		return this.explained(outcome);
@@ -168,10 +181,15 @@ export class ProgramReplay {
 		return child;
 	}
 
-	#prepared(step: Step, call: Prepared): Outcome {
-		if (call instanceof PreparedIoctl) return this.#preparedIoctl(call);
-		if (call instanceof PreparedMemory) return call.peek ? this.#preparedPeek(call) : this.#preparedPoke(call);
-		return step.process === undefined ? this.#attempt(step) : this.#ofChild(step, step.process);
+	#prepared(call: PreparedCall): Outcome {
+		switch (call.kind) {
+			case "ioctl":
+				return this.#preparedIoctl(call);
+			case "peek":
+				return this.#preparedPeek(call);
+			case "poke":
+				return this.#preparedPoke(call);
+		}
 	}
 
 	#preparedIoctl({ fd, request, ret: recorded, length, bytes: kept, arg, out }: PreparedIoctl): Outcome {
@@ -396,6 +414,12 @@ export class ProgramReplay {
 }
 
 const protOf = (text: string): number => (text.includes("r") ? PROT_READ : 0) | (text.includes("w") ? PROT_WRITE : 0);
+
+/** What a call that threw comes to: a step that makes no sense here is the trace's fault. */
+function crashed(error: unknown): Answer {
+	if (error instanceof FieldError) throw error;
+	return { note: crash(error) };
+}
 
 /** A kernel that throws has a bug; the replay goes on and shows it. */
 function crash(error: unknown): string {

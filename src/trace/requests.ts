@@ -8,11 +8,17 @@ const NUMBER = /^(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})$/;
 
 /** An ioctl's request number from its uAPI name or its number; throws FieldError if it is neither. */
 export function requestNumber(request: string): number {
+	const number = knownRequest(request);
+	if (number === undefined) throw new FieldError("request", `ioctl: no request is called ${JSON.stringify(request)}`);
+	return number;
+}
+
+/** The same; undefined if it is neither. */
+export function knownRequest(request: string): number | undefined {
 	const known = numbers.get(request);
 	if (known !== undefined) return known;
 	const number = NUMBER.test(request) ? Number(request) : ioctlNamed(request)?.request;
-	if (number === undefined || number > 0xffffffff)
-		throw new FieldError("request", `ioctl: no request is called ${JSON.stringify(request)}`);
+	if (number === undefined || number > 0xffffffff) return undefined;
 	numbers.set(request, number);
 	return number;
 }

@@ -1,23 +1,16 @@
-/** A step of a trace with what was made of it, so that a line that comes again needs no second look. */
+/** A step of a trace with the names that its request has, so that a line that comes again needs no second look. */
 import type { Step } from "./format.js";
-import { type Prepared, prepared } from "./prepared.js";
 import { requestOn } from "./requests.js";
 
 export class SeenStep {
+	readonly kind = "step";
 	/** whether its request is called the same on every kind of file, and the step makes none */
 	readonly plain: boolean;
-	#prepared: Prepared | undefined;
 	readonly #named: { context?: Step; device?: Step } = {};
 
 	constructor(readonly step: Step) {
 		const { op } = step;
 		this.plain = op === "ioctl" ? step.ret_fd === undefined && this.on("context") === this.on("device") : op !== "open";
-	}
-
-	/** The step's call with its numbers and bytes decoded. */
-	get prepared(): Prepared {
-		this.#prepared ??= prepared(this.step);
-		return this.#prepared;
 	}
 
 	/** The step, or a copy of it with the name that its request has on this kind of file. Throws FieldError for a request that does not exist. */

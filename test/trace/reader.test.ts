@@ -39,6 +39,13 @@ describe("readTrace", () => {
 		expect((await read(text, (name) => name === "two")).seen).toEqual(["header", "3 program one", "9 program two", "11 open", "13 end"]);
 	});
 
+	test("nothing follows a call that never returned, not even a line that was there before", async () => {
+		const known = JSON.stringify({ op: "close", fd: "iommu1" });
+		const lines = [JSON.stringify(HEADER), '{"program":"one"}', known, '{"op":"close","fd":"iommu1"', known, ""];
+		const { error } = await read(lines.join("\n"));
+		expect(error).toContain("not JSON: the line ends");
+	});
+
 	const header = `${JSON.stringify(HEADER)}\n`;
 	const begin = `${header}{"program":"p"}\n`;
 	test.each([
