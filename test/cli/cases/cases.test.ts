@@ -1,7 +1,7 @@
 /** Several cases of a command, as a process: threads, and going on after an interruption. */
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { iommuctl, root, temporaryFolder } from "../cli.js";
 
 const folder = temporaryFolder();
@@ -62,6 +62,41 @@ describe("--jobs", () => {
 
 	it("is a number from 1", () => {
 		expect(here(["run", ...scripts, "--jobs", "0"])).toMatchObject({ status: 2, stdout: "" });
+	});
+});
+
+describe("options that cannot go together, or would do nothing, are refused before anything runs", () => {
+	test.each([
+		[["run", "good.iommu", "--jobs", "0"], '--jobs: "0" is not a number of threads'],
+		[["run", "good.iommu", "bad.iommu", "--seed", "x"], '--seed: "x" is not a number'],
+		[["run", "good.iommu", "bad.iommu", "--var", "x"], "--var x: expected a name and a value"],
+		[["run", "--list", "--keep-going"], "--list runs no script\n  leave --keep-going out"],
+		[["run", "/dev/stdin", "--resume", "new"], "--resume: stdin cannot be read again"],
+		[["litmus", "-", "--resume", "new"], "--resume: stdin cannot be read again"],
+		[["litmus", "good.iommu", "--c", "-", "--shard", "1/2"], "--c writes a program and runs no test\n  leave --shard out"],
+		[["litmus", "good.iommu", "--show", "1", "--format", "ktap"], "--show prints calls for people to read"],
+		[["replay", "mutate.jsonl.gz", "--uapi", "nope"], '--uapi: "nope" is neither a release'],
+	])("%j", (words, message) => {
+		const { status, stdout, stderr } = here(words);
+		expect(stderr.match(/^error: /gm)).toHaveLength(1);
+		expect(stderr).toContain(`error: ${message}`);
+		expect([status, stdout]).toEqual([2, ""]);
+	});
+});
+
+describe("replay of one program", () => {
+	const words = ["replay", "numbers.jsonl.gz", "contexts.jsonl.gz", "--format", "ktap", "--program"];
+
+	it("skips the files that do not have it", () => {
+		const { status, stdout } = here([...words, "numbers-0"]);
+		expect(stdout).toContain("ok 1 numbers.jsonl.gz\nok 2 contexts.jsonl.gz # SKIP it has no program called numbers-0\n");
+		expect(status).toBe(0);
+	});
+
+	it("that is in none of them fails, but in a shard may be in another's", () => {
+		const whole = here([...words, "nope"]);
+		expect(whole).toMatchObject({ status: 2, stderr: expect.stringContaining("error: no program is called nope\n") });
+		expect(here([...words, "nope", "--shard", "1/1"]).status).toBe(77);
 	});
 });
 

@@ -112,6 +112,29 @@ describe("as a command", () => {
 		expect(run(["report", "merge", ...shards(format, args, 2)]).stdout).toBe(run(args).stdout);
 	});
 
+	describe.each(formats)("where cases fail, cannot be read or are skipped, as %s", (format) => {
+		const files = {
+			"fails.iommu": "echo A # <&>\ndestroy 9\nioas alloc\n",
+			"not.iommu": "repeat 2 {\n",
+			"elsewhere.iommu": "require kernel real\nioas alloc\n",
+			"race.iommu": "setup { ioas = ioas alloc }\nthread a { destroy $ioas }\nthread b { destroy $ioas }\nforbid a.1.errno == 0\n",
+			"cut.jsonl": '{"trace":"iommufd","version":1}\n{"program":"p"}\n',
+		};
+		for (const [name, text] of Object.entries(files)) writeFileSync(place(name), text);
+		const named = (...names: string[]) => names.map((name) => place(name));
+
+		test.each([
+			["run", ["scripts/examples/first-mapping.iommu", ...named("fails.iommu", "not.iommu", "elsewhere.iommu", "missing.iommu")]],
+			["litmus", [races[0], ...named("race.iommu", "fails.iommu", "not.iommu", "elsewhere.iommu")]],
+			["replay", ["test/fixtures/golden/numbers.jsonl.gz", ...named("cut.jsonl", "missing.jsonl"), "--uapi", "6.12"]],
+		])("%s", (command, words) => {
+			const args = [command, ...words, "--kernel", "sim", "--format", format];
+			const whole = run(args);
+			expect(whole.status).toBe(2);
+			expect(run(["report", "merge", ...shards(`${command}-${format}`, args, 3)]).stdout).toBe(whole.stdout);
+		});
+	});
+
 	it("merges what replay writes, and keeps the first differences of all", () => {
 		const golden = ["numbers", "contexts", "mutate"].map((name) => join(root, `test/fixtures/golden/${name}.jsonl.gz`));
 		const args = ["replay", ...golden, "--json", "--uapi", "6.12", "--max", "7"];

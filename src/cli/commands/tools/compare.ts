@@ -38,7 +38,7 @@ export async function kernelNamed(text: string, option: string, cwd: string, ofT
 		kernel.exit();
 		if (fd < 0) {
 			const { message, hint } = explainOpenFailure(iommuPath, -fd);
-			throw new EnvironmentError(`${option} real: ${message}`, hint);
+			throw new EnvironmentError(`${option} real: ${message}`, hint?.replace("--kernel sim", `${option} sim`));
 		}
 		const { withLowFiles } = await import("../../frame/low-files.js");
 		const { recordersFiles } = await import("../../../sim/index.js");

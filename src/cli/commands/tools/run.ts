@@ -2,7 +2,7 @@
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
 import { table } from "../../frame/text.js";
-import { caseOptions } from "./cases/options.js";
+import { caseOptions, jobsGiven } from "./cases/options.js";
 import type { Format } from "./formats/index.js";
 import { formatGiven, formatOptions } from "./formats/options.js";
 
@@ -23,16 +23,25 @@ async function list({ common, io, out }: Invocation): Promise<Outcome> {
 	return done;
 }
 
+/** Those that are about running, as they are kept and as they are typed. */
+const ownOptions = [
+	...["var", "seed", "format", "origin", "build", "shard", "resume", "jobs"].map((name) => [name, `--${name}`]),
+	["keepGoing", "--keep-going"],
+];
+
 const titles = { example: "Examples", repro: "Reproducers of kernel bugs that have been fixed, by commit" } as const;
 
 async function run(inv: Invocation): Promise<Outcome> {
 	if (inv.options.list === true) {
 		if (inv.args.length > 0) throw new UsageError("--list runs no script", "leave the file out");
+		const running = ownOptions.find(([name]) => inv.options[name] !== undefined);
+		if (running !== undefined) throw new UsageError("--list runs no script", `leave ${running[1]} out`);
 		return await list(inv);
 	}
 	const { args, options } = inv;
 	if (args.length === 0) throw new UsageError("FILE is missing", "a script, - for stdin, or example:NAME (run --list shows them)");
 	const format = formatGiven<Format>(inv, true);
+	jobsGiven(options.jobs);
 	if (args.length > 1 || options.shard !== undefined || options.resume !== undefined || format === "kcidb")
 		return await (await import("./script/several.js")).runSeveral(inv, format);
 	const { runOne } = await import("./script/one.js");

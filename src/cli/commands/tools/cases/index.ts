@@ -89,7 +89,8 @@ interface Running<R> {
 async function finishing<R>(inv: Invocation, list: CaseList<R>): Promise<Running<R>> {
 	const folder = inv.options.resume as string | undefined;
 	if (folder === undefined) return { here: (at) => list.run(at), by: (run) => run, known: () => false };
-	if (list.names.includes("-")) throw new UsageError("--resume: stdin cannot be read again", "give files");
+	if (inv.args.some((one) => one === "-" || one.startsWith("/dev/")))
+		throw new UsageError("--resume: stdin cannot be read again", "give files");
 	const { Finished } = await import("./resume.js");
 	const finished = new Finished<R>(inv, folder, list);
 	const kept = (at: number): R | undefined => {

@@ -58,7 +58,7 @@ export async function fuzzOptions({ options, io, common }: Pick<Invocation, "opt
 	const out = folder("out");
 	const format = formatGiven<"json" | "kcidb">({ options, common }, true);
 	const file = text("known");
-	const known = file === undefined ? [] : await parseKnown(Buffer.from(readInput(io, file)).toString(), file);
+	const known = file === undefined ? [] : await parseKnown(Buffer.from(readInput(io, file, "--known")).toString(), file);
 	return {
 		left: text("left") ?? "sim",
 		right: text("right") ?? "real",

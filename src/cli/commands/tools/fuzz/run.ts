@@ -131,7 +131,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		return { exit: exitCode.failed, errno: 0 };
 	}
 	const seconds = (performance.now() - (start ?? 0)) / 1000;
-	if (!common.quiet)
+	if (!common.quiet && tally.programs > 0)
 		io.stderr.write(err.faint(`${(tally.programs / seconds).toFixed(0)} programs/s, ${tally.fresh} showed something new\n`));
 	return { exit, errno: 0 };
 

@@ -23,7 +23,11 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const { announce } = await import("../../../frame/announce.js");
 	const sources = await readSources(io, inv.args);
 	if (show !== undefined && sources.length > 1) throw new UsageError("--show shows an outcome of one test", "name one file");
+	if (show !== undefined && (common.json || format !== undefined))
+		throw new UsageError("--show prints calls for people to read", "leave out --json and --format, or --show");
 	if (typeof options.c === "string") {
+		const running = common.json ? "json" : ["format", "show", "shard", "resume", "jobs"].find((name) => options[name] !== undefined);
+		if (running !== undefined) throw new UsageError("--c writes a program and runs no test", `leave --${running} out`);
 		if (sources.length > 1) throw new UsageError("--c writes one test", "name one file");
 		if (common.inject !== undefined)
 			throw new UsageError("--inject does not reach the calls of the C program", "leave out --inject or --c");

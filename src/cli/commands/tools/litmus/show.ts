@@ -29,7 +29,10 @@ export function shownOrder(ran: Ran, number: number, stage?: () => Stage): strin
 	const rows = rowsOf(ran);
 	const row = rows[number - 1];
 	if (row === undefined)
-		throw new UsageError(`--show ${number}: there ${rows.length === 1 ? "is" : "are"} ${plural(rows.length, "outcome")}`);
+		throw new UsageError(
+			`--show ${number}: there ${rows.length === 1 ? "is" : "are"} ${plural(rows.length, "outcome")}`,
+			rows.length === 1 ? "give 1" : `give 1 to ${rows.length}`,
+		);
 	if (row.order === undefined) return ["", `outcome ${number}: no order gives it`];
 	const { threads, finally: last } = ran.test;
 	const answers = new Map(row.outcome.entries.map(({ label, text }) => [label, text]));

@@ -84,9 +84,17 @@ export function timeOf({ cwd }: Pick<Io, "cwd">, file: string): number {
 
 const results: Readonly<Record<number, Case["result"]>> = { [exitCode.done]: "ok", [exitCode.failed]: "failed" };
 
-/** A file as a case. */
-export function unitOf({ program: _, ...report }: ReplayReport): Unit {
+/** A file as a case. @param wanted the only program that is run: a file without it is skipped */
+export function unitOf({ program: _, ...report }: ReplayReport, wanted?: string): Unit {
 	const [{ file, error, steps, differing }] = report.files;
+	if (wanted !== undefined && error === undefined && report.programs === 0)
+		return singleUnit(file, {
+			title: file,
+			result: "skipped",
+			reason: `it has no program called ${wanted}`,
+			exit: exitCode.skipped,
+			stdout: "",
+		});
 	const exit = replayExitCode(report);
 	const reason =
 		error?.message ??

@@ -7,10 +7,12 @@ import { exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
 import { BufferSink, endOf, type Sink } from "../../../frame/io.js";
 import { newContext } from "../../../frame/new-context.js";
 import { reportProblem } from "../../../frame/report.js";
+import { smallNumber } from "../../../frame/small-number.js";
 import { plural } from "../../../frame/text.js";
 import { casesOf, worst } from "../cases/index.js";
 import { type Digests, ReadFiles, unchanged } from "../cases/read-files.js";
 import { type Case, campaignReporter, type Format, type Group, namedFiles, type Suite, singleUnit, type Unit } from "../formats/index.js";
+import { variableGiven } from "./control.js";
 import { runOne } from "./one.js";
 
 /** What a script came to: what it printed, or its cases. */
@@ -32,6 +34,9 @@ export async function runSeveral(inv: Invocation, format: Format | undefined): P
 			"several scripts have a kernel each, as with --shard, --resume and kcidb",
 			"run them outside of a script or session",
 		);
+	// What is wrong with them is so for every script.
+	for (const given of (inv.options.var as string[] | undefined) ?? []) variableGiven(given);
+	if (inv.options.seed !== undefined) smallNumber(inv.options.seed as string, "--seed");
 	const names = [...new Set(args.map((file) => (file === "-" ? file : normalize(file))))];
 	const { kernel, which } = await context.handle();
 	const cases = await casesOf<Ran>(inv, {
