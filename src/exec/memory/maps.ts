@@ -1,5 +1,6 @@
 /** What is mapped in another process, as /proc/PID/maps tells. */
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { deviceNumber, parseMaps } from "../../kernel/proc-maps.js";
 import { AT, type Native } from "../native.js";
 
 /** PROCMAP_QUERY, since Linux 6.11 */
@@ -53,27 +54,15 @@ export class Maps {
 		} catch {
 			return [];
 		}
-		return text.split("\n").flatMap((line) => {
-			const match = /^([0-9a-f]+)-([0-9a-f]+) (.)(.).(.) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line);
-			if (match === null) return [];
-			const [, start, end, r, w, kind, offset, major, minor, inode] = match;
-			return [
-				{
-					start: page(BigInt(`0x${start}`)),
-					end: page(BigInt(`0x${end}`)),
-					readable: r === "r",
-					writable: w === "w",
-					shared: kind === "s",
-					pageSize: 4096,
-					...(inode !== "0" && {
-						file: {
-							page: page(BigInt(`0x${offset}`)),
-							key: fileKey(Number.parseInt(major, 16), Number.parseInt(minor, 16), BigInt(inode)),
-						},
-					}),
-				},
-			];
-		});
+		return parseMaps(text).map(({ start, end, readable, writable, shared, offset, dev, ino }) => ({
+			start: page(start),
+			end: page(end),
+			readable,
+			writable,
+			shared,
+			pageSize: 4096,
+			...(ino !== 0n && { file: { page: page(offset), key: keyOfStat({ dev, ino }) } }),
+		}));
 	}
 
 	close(): void {
@@ -98,7 +87,8 @@ export class Maps {
 		if (rc < 0) return undefined;
 		const word = (index: number): bigint => view.getBigUint64(AT.query + 8 * index, true);
 		const flags = Number(word(5));
-		const inode = word(8);
+		const ino = word(8);
+		const dev = deviceNumber(view.getUint32(AT.query + 72, true), view.getUint32(AT.query + 76, true));
 		return {
 			start: page(word(3)),
 			end: page(word(4)),
@@ -106,23 +96,12 @@ export class Maps {
 			writable: (flags & WRITABLE) !== 0,
 			shared: (flags & SHARED) !== 0,
 			pageSize: Number(word(6)),
-			...(inode !== 0n && {
-				file: { page: page(word(7)), key: fileKey(view.getUint32(AT.query + 72, true), view.getUint32(AT.query + 76, true), inode) },
-			}),
+			...(ino !== 0n && { file: { page: page(word(7)), key: keyOfStat({ dev, ino }) } }),
 		};
 	}
 }
 
-/** A file's name within this module: its device and its inode. */
-export function fileKey(major: number, minor: number, inode: bigint): string {
-	return `${major}:${minor}:${inode}`;
-}
-
-/** The same from stat's numbers. */
-export function keyOfStat({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
-	const major = Number((dev >> 8n) & 0xfffn) | Number((dev >> 32n) & 0xfffff000n);
-	const minor = Number(dev & 0xffn) | Number((dev >> 12n) & 0xffffff00n);
-	return fileKey(major, minor, ino);
-}
+/** A file's key in `Mapping`, by its device and its inode as stat(2) has them. */
+export const keyOfStat = ({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string => `${dev}:${ino}`;
 
 const page = (addr: bigint): number => Number(addr >> 12n);

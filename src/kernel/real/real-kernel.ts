@@ -18,6 +18,7 @@ import {
 	type ReshapeCapable,
 	type Ret,
 } from "../kernel.js";
+import { numberOf } from "../syscall-numbers.js";
 import { forkProgram } from "./child/child-kernel.js";
 import { getsDmaBuffer, openDmaBuffers } from "./dma-buffers.js";
 import type { Ioctl } from "./ioctl.js";
@@ -50,8 +51,6 @@ const MAP_ANONYMOUS = 0x20;
 const MAP_POPULATE = 0x8000;
 const MAP_HUGETLB = 0x40000;
 const MAP_FIXED_NOREPLACE = 0x100000;
-/** Of userfaultfd(2), by the names that Node gives machines; others have the second one's, as they have the generic table. */
-const SYS_USERFAULTFD: Readonly<Record<string, number>> = { x64: 323, arm64: 282 };
 
 /** What a program has open and mapped. */
 export interface ProgramState {
@@ -286,8 +285,7 @@ export class RealKernel implements Kernel, EventCapable, ForkCapable, ReshapeCap
 	}
 
 	userfaultfd(): Ret {
-		const number = SYS_USERFAULTFD[process.arch] ?? SYS_USERFAULTFD.arm64;
-		return this.#own(this.#libc.call("syscall", number, O_NONBLOCK | O_CLOEXEC, 0, 0, 0, 0, 0));
+		return this.#own(this.#libc.call("syscall", numberOf("userfaultfd"), O_NONBLOCK | O_CLOEXEC, 0, 0, 0, 0, 0));
 	}
 
 	eventfd(count: number): Ret {

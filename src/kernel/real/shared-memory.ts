@@ -1,5 +1,6 @@
 /** Memory that threads and processes share, in which they can sleep until a word changes (futex(2)). */
 import { EnvironmentError } from "../environment-error.js";
+import { numberOf } from "../syscall-numbers.js";
 import { DATA } from "./arena.js";
 import { system } from "./system.js";
 
@@ -12,7 +13,7 @@ const FUTEX_WAKE = 1;
 const ALL = 0x7fffffff;
 
 /** futex(2), which the C library does not have. */
-const SYS_FUTEX = process.arch === "arm64" ? 98 : 202;
+const SYS_FUTEX = numberOf("futex");
 
 export interface SharedMemory {
 	/** its file: another process that has it can open it too */

@@ -1,6 +1,7 @@
 /** What a child has of its parent's memory: the same ranges with the same contents, as fork(2) leaves them. */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { EnvironmentError } from "../../environment-error.js";
+import { type MapsLine, parseMaps } from "../../proc-maps.js";
 import type { OwnedRange } from "../owned-memory.js";
 
 /** A range of the parent's memory. */
@@ -22,7 +23,7 @@ const CHUNK = 1 << 20;
  */
 export function inheritedMemory(ranges: readonly OwnedRange[], files: readonly number[]): Inherited[] {
 	if (ranges.length === 0) return [];
-	const areas = areasOf(readFileSync("/proc/self/maps", "latin1"));
+	const areas = parseMaps(readFileSync("/proc/self/maps", "latin1"));
 	return ranges.flatMap((range) =>
 		areas
 			.filter(({ start, end }) => start < range.end && end > range.start)
@@ -41,32 +42,10 @@ export function inheritedMemory(ranges: readonly OwnedRange[], files: readonly n
 	);
 }
 
-interface Area {
-	readonly start: bigint;
-	readonly end: bigint;
-	readonly shared: boolean;
-	readonly offset: bigint;
-	/** as fstat(2) has them */
-	readonly device: bigint;
-	readonly inode: bigint;
-}
-
-/** Lines of /proc/PID/maps. */
-function areasOf(text: string): Area[] {
-	return [...text.matchAll(/^([0-9a-f]+)-([0-9a-f]+) ...([sp]) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) (\d+)/gm)].map(
-		([, start, end, kind, offset, major, minor, inode]) => {
-			const [high, low] = [BigInt(`0x${major}`), BigInt(`0x${minor}`)];
-			const device = (low & 0xffn) | (high << 8n) | ((low & ~0xffn) << 12n);
-			const [from, to, at] = [start, end, offset].map((hex) => BigInt(`0x${hex}`));
-			return { start: from, end: to, shared: kind === "s", offset: at, device, inode: BigInt(inode) };
-		},
-	);
-}
-
-function isFile(fd: number, { device, inode }: Area): boolean {
+function isFile(fd: number, area: MapsLine): boolean {
 	try {
 		const { dev, ino } = fstatSync(fd, { bigint: true });
-		return dev === device && ino === inode;
+		return dev === area.dev && ino === area.ino;
 	} catch {
 		return false;
 	}

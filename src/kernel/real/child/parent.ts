@@ -1,12 +1,8 @@
 /** The child's view of its parent: its open files and its memory, as they are now. */
 import type { Ret } from "../../kernel.js";
+import { numberOf } from "../../syscall-numbers.js";
 import { DATA } from "../arena.js";
 import { system } from "../system.js";
-
-/** The C library may be older than these calls; newer ones have the same number everywhere. */
-const SYS_PIDFD_OPEN = 434;
-const SYS_PIDFD_GETFD = 438;
-const SYS_PROCESS_VM_READV = process.arch === "arm64" ? 270 : 310;
 
 export class ParentProcess {
 	readonly #pid = process.ppid;
@@ -14,7 +10,8 @@ export class ParentProcess {
 
 	constructor() {
 		const { libc } = system();
-		this.#pidfd = libc.call("syscall", SYS_PIDFD_OPEN, this.#pid, 0, 0, 0, 0, 0);
+		// The C library may be older than the call.
+		this.#pidfd = libc.call("syscall", numberOf("pidfd_open"), this.#pid, 0, 0, 0, 0, 0);
 	}
 
 	/** Whether it has ended: another process has become this one's parent. */
@@ -25,7 +22,7 @@ export class ParentProcess {
 	/** Opens what the parent has open: the same open file, under a number of this process. Returns it, or minus the errno. */
 	file(fd: number): Ret {
 		if (this.#pidfd < 0) return this.#pidfd;
-		return system().libc.call("syscall", SYS_PIDFD_GETFD, this.#pidfd, fd, 0, 0, 0, 0);
+		return system().libc.call("syscall", numberOf("pidfd_getfd"), this.#pidfd, fd, 0, 0, 0, 0);
 	}
 
 	/** Copies memory of the parent to the same address here, where it can be written. Returns 0 or minus the errno. */
@@ -35,7 +32,7 @@ export class ParentProcess {
 		range[0] = addr;
 		range[1] = length;
 		const at = arena.address + BigInt(DATA);
-		const ret = libc.call("syscall", SYS_PROCESS_VM_READV, this.#pid, at, 1, at, 1, 0);
+		const ret = libc.call("syscall", numberOf("process_vm_readv"), this.#pid, at, 1, at, 1, 0);
 		return Math.min(ret, 0);
 	}
 }
