@@ -93,7 +93,7 @@ export function findingText({ finding, files }: Written, { left, right }: RunOf,
 	return `${lines.join("\n")}\n`;
 }
 
-export function summaryText(tally: Tally, { left, right, seed }: RunOf, out: Palette): string {
+export function summaryText(tally: Tally, { left, right, seed }: RunOf, out: Palette, none = "no program was run"): string {
 	const { programs, calls, findings, known, repeated } = tally;
 	const lines = [...known]
 		.filter(([, count]) => count > 0)
@@ -102,7 +102,7 @@ export function summaryText(tally: Tally, { left, right, seed }: RunOf, out: Pal
 	const times = repeated > 0 ? `; ${plural(repeated, "difference")} more of the same kinds` : "";
 	lines.push(
 		programs === 0 && findings.length === 0
-			? `${left} and ${right}: no program was run, seed ${seed}`
+			? `${left} and ${right}: ${none}, seed ${seed}`
 			: findings.length === 0
 				? out.good(`${left} and ${right} agree: ${counts}`)
 				: out.bad(`${left} and ${right} differ: ${plural(findings.length, "finding")} in ${counts}${times}`),
@@ -135,7 +135,7 @@ export interface EndOf {
 /** What is printed at the end. @param out without colours where it is a report */
 export function ending(tally: Tally, run: RunOf, end: EndOf, output: "text" | "json" | CampaignReporter, out: Palette): string {
 	const { exit, note, counted, interrupted } = end;
-	if (output === "text") return summaryText(tally, run, out);
+	if (output === "text") return summaryText(tally, run, out, interrupted === undefined ? undefined : "no block of programs had ended");
 	if (output === "json") {
 		// Else the cases are as many as there was time for.
 		const shard = note && (counted && interrupted === undefined ? { ...note, unreduced: tally.unreduced } : { shard: note.shard });

@@ -97,6 +97,9 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		inOrder: true,
 		stop: over,
 		run: (at) => (interrupts === undefined ? block(at) : interrupts.here(() => block(at))),
+	}).catch((error) => {
+		interrupts?.end();
+		throw error;
 	});
 	if (!common.quiet) announce();
 	const broken = await running?.left();
@@ -116,11 +119,12 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		if (!(error instanceof Interrupted)) throw error;
 		ended = error;
 		if (error.soFar !== undefined) tally.add(cases.positions[done], error.soFar);
+	} finally {
+		bar.end();
+		watch?.end();
+		interrupts?.end();
 	}
-	bar.end();
-	watch?.end();
 	running?.end();
-	interrupts?.end();
 	const exit = tally.findings.length > 0 || broken !== undefined || skip.size > 0 ? exitCode.failed : exitCode.done;
 	const end = { exit, note: cases.note, counted: time === undefined, interrupted: ended?.number };
 	io.stdout.write(ending(tally, run, end, report, report === "text" ? out : await palette(0)));
