@@ -1,8 +1,10 @@
 /** Runs the programs of a campaign on both sides, one at a time, and reports what is new. */
+import { hrtime } from "node:process";
 import { FieldError, type Step } from "../trace/index.js";
 import { withoutOrphans } from "../trace/tools/index.js";
 import type { Campaign, FuzzProgram } from "./campaign.js";
 import { type Finding, type Found, reducedDifference, reducedLeftovers, reducedStrays, reducedWarning } from "./finding.js";
+import { isWithin } from "./kmemleak.js";
 import { type KnownDifference, knownAs } from "./known-differences.js";
 import { Leaks } from "./leaks.js";
 import { type Difference, firstDifference, type Side } from "./sides.js";
@@ -51,6 +53,8 @@ export class Fuzzer {
 	readonly #leaks: Leaks | undefined;
 	/** of the program before */
 	#last: readonly Step[] | undefined;
+	/** the programs since the last look for unreferenced memory, and when they ran, in ns of the monotonic clock */
+	#ran: { readonly program: FuzzProgram; readonly from: bigint; readonly to: bigint }[] = [];
 
 	constructor(options: FuzzerOptions) {
 		this.#options = options;
@@ -69,6 +73,7 @@ export class Fuzzer {
 		await this.#warnings(result, this.#last);
 		this.#last = steps;
 		this.#options.before?.(program);
+		const from = hrtime.bigint();
 		for (let round = 0; round < MOST; round++) {
 			if (round === 0) right.coverage?.begin();
 			const difference = this.#difference(steps, round === 0 && leftDrew ? undefined : left);
@@ -94,6 +99,35 @@ export class Fuzzer {
 		const leak = await this.#leaks?.after(program);
 		if (leak !== undefined) right.warnings?.();
 		if (leak !== undefined && this.#isNew(result, leak.signature)) this.#add(result, leak);
+		if (right.unreferenced !== undefined) this.#ran.push({ program, from, to: hrtime.bigint() });
+		return result;
+	}
+
+	/**
+	 * Looks for what the programs since the last time left in the kernel's memory, which takes a while; to be called at the end of a block.
+	 * A finding is not reduced, as each attempt would take as long.
+	 */
+	async end(): Promise<Pick<ProgramResult, "findings" | "known" | "repeated" | "first">> {
+		const ran = this.#ran.splice(0);
+		const result = { findings: [] as Finding[], known: [] as KnownDifference[], repeated: [] as Signature[], first: [] as string[] };
+		if (ran.length === 0) return result;
+		for (const { at, by, lines } of (await this.#options.right.unreferenced?.found()) ?? []) {
+			const all = ran.filter(({ from, to }) => at === undefined || isWithin(at, from, to));
+			// What the simulated kernel keeps behind a program, such as a context that maps its own file, is no news.
+			const last = all.at(-1);
+			if (last === undefined || all.some(({ program }) => program.leftovers.length > 0)) continue;
+			const signature: Signature = { kind: "leak", call: "unreferenced memory", right: by };
+			const { program } = last;
+			if (this.#isNew(result, signature))
+				result.findings.push({
+					seed: program.seed,
+					program: program.number,
+					signature,
+					steps: program.steps,
+					whole: program.steps.length,
+					lines,
+				});
+		}
 		return result;
 	}
 
@@ -134,7 +168,7 @@ export class Fuzzer {
 	}
 
 	/** Whether it is neither known nor was seen before; otherwise it is counted. */
-	#isNew(result: Collected, signature: Signature): boolean {
+	#isNew(result: Pick<Collected, "known" | "repeated" | "first">, signature: Signature): boolean {
 		const known = knownAs(this.#options.known ?? [], signature);
 		if (known !== undefined) {
 			result.known.push(known);

@@ -5,6 +5,7 @@ export { Corpus } from "./corpus.js";
 export type { Finding } from "./finding.js";
 export { Fuzzer, type FuzzerOptions, type ProgramResult } from "./fuzzer.js";
 export { Kcov } from "./kcov.js";
+export { Kmemleak } from "./kmemleak.js";
 export { type KnownDifference, knownAs, parseKnown } from "./known-differences.js";
 export { answerLines, filesOf, nameOf, titleOf } from "./outputs.js";
 export { Running } from "./running.js";

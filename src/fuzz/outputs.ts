@@ -29,7 +29,7 @@ export function nameOf({ seed, program, signature }: Finding): string {
 /** What it is in a line: `IOMMU_IOAS_MAP: sim EEXIST, real EINVAL`. */
 export function titleOf({ kind, call, left, right, fields, check, rule }: Signature, sides: readonly [string, string]): string {
 	if (kind === "warning") return `the log of ${sides[1]}: ${right} at ${call}`;
-	if (kind === "leak") return `${sides[1]} leaks: ${call}`;
+	if (kind === "leak") return `${sides[1]} leaks: ${call}${right === undefined ? "" : ` of ${right}`}`;
 	const why = rule !== undefined ? `, by the rule ${rule}` : check === undefined ? "" : ` (${check})`;
 	return left === right && fields !== undefined
 		? `${call}: ${fields.join(", ")} differ${rule === undefined ? "" : why}`

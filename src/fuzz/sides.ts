@@ -3,6 +3,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import { tellsRules } from "../kernel/release-rule.js";
 import { type Answer, FieldError, ProgramReplay, recordedAnswer, type Step, sameAnswer } from "../trace/index.js";
 import type { Kcov } from "./kcov.js";
+import type { Kmemleak } from "./kmemleak.js";
 import type { Counters } from "./leaks.js";
 
 /** A kernel that takes part. */
@@ -20,6 +21,8 @@ export interface Side {
 	leftovers?(): readonly string[];
 	/** Files that programs had opened without being told the numbers, and that were closed behind them, since the last time; of a real kernel. */
 	strays?(): readonly string[];
+	/** Finds memory that nothing in it points to any more, of a real kernel that was built for it. */
+	readonly unreferenced?: Pick<Kmemleak, "found">;
 	/** Which of its code a program reached for the first time, of a real kernel that was built for it. */
 	readonly coverage?: Pick<Kcov, "begin" | "end">;
 	/** Makes warnings that the kernel tells only once come again. */

@@ -6,7 +6,7 @@ import { callName } from "./board.js";
 import type { Difference } from "./sides.js";
 
 /** What may leak. */
-export const LEAKS = ["objects", "open files", "locked memory", "slab", "a file without a number"] as const;
+export const LEAKS = ["objects", "open files", "locked memory", "slab", "a file without a number", "unreferenced memory"] as const;
 
 export interface Signature {
 	readonly kind: "answer" | "warning" | "leak";

@@ -56,7 +56,7 @@ test("without a name that is near, it is said what is possible", async () => {
 	const hint = (entry: object) => parseKnown(file({ ...entry, why: "x" }), "known.json").catch((error) => error.hint);
 	expect(await hint({ call: "iommufd_fops_release" })).toContain('a function of the kernel goes with "kind": "warning"');
 	expect(await hint({ kind: "leak", call: "brain" })).toBe(
-		"what leaks is called objects, open files, locked memory, slab, a file without a number",
+		"what leaks is called objects, open files, locked memory, slab, a file without a number, unreferenced memory",
 	);
 	expect(await hint({ rule: "x" })).toBe("docs/releases.md names the rules");
 });

@@ -46,7 +46,8 @@ function fuzzerOf(programs: ReadonlyMap<number, Shows>): Fuzzer {
 		}
 		return { program, findings, repeated, first, covered: false, known: entries.map((at) => known[at]) };
 	};
-	return { run } as unknown as Fuzzer;
+	const end = async () => ({ findings: [], repeated: [], first: [], known: [] });
+	return { run, end } as unknown as Fuzzer;
 }
 
 const shows = fc.record({

@@ -54,6 +54,12 @@ export async function runBlock({ from, to }: Block, { fuzzer, known, skip, befor
 	const first: string[] = [];
 	const counts: Record<number, number> = {};
 	const soFar = (): BlockResult => ({ programs, calls, fresh, findings, first, repeated, known: counts });
+	const add = (result: Pick<ProgramResult, "findings" | "known" | "repeated" | "first">): void => {
+		repeated += result.repeated.length;
+		findings.push(...result.findings);
+		first.push(...result.first);
+		for (const one of result.known) counts[known.indexOf(one)] = (counts[known.indexOf(one)] ?? 0) + 1;
+	};
 	for (let number = from; number < to && !over(); number++) {
 		if (skip?.has(number)) continue;
 		try {
@@ -66,11 +72,9 @@ export async function runBlock({ from, to }: Block, { fuzzer, known, skip, befor
 		programs++;
 		calls += result.program.steps.length;
 		if (result.program.fresh) fresh++;
-		repeated += result.repeated.length;
-		findings.push(...result.findings);
-		first.push(...result.first);
-		for (const one of result.known) counts[known.indexOf(one)] = (counts[known.indexOf(one)] ?? 0) + 1;
+		add(result);
 		after(number, result);
 	}
+	add(await fuzzer.end());
 	return soFar();
 }

@@ -12,7 +12,7 @@ import { Interrupted, Interrupts } from "./interrupt.js";
 import { fuzzOptions } from "./options.js";
 import { ending, findingText, type RunOf, Tally } from "./report.js";
 import { type FuzzSide, sideNamed } from "./sides.js";
-import { watchdog } from "./watchdog.js";
+import { type Watchdog, watchdog } from "./watchdog.js";
 
 /** A call that takes longer, in ms, does not come back: the kernel itself waits for up to a minute. */
 const HANG = 120_000;
@@ -44,21 +44,11 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const watch = real && own ? watchdog(HANG, running?.file) : undefined;
 	const interrupts = own ? new Interrupts({ harmless: !real }) : undefined;
 	const campaign = new Campaign({ seed, ...board, corpus: corpus?.programs });
-	const watched = (side: FuzzSide): FuzzSide =>
-		watch === undefined || !side.real
-			? side
-			: {
-					...side,
-					open() {
-						watch.again();
-						return side.open();
-					},
-				};
 	const fuzzer = new Fuzzer({
 		campaign,
-		left: watched(left),
+		left: watched(left, watch),
 		leftDrew: left.drew,
-		right: watched(right),
+		right: watched(right, watch),
 		known,
 		before(program) {
 			running?.begin(program);
@@ -152,4 +142,25 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		const names = addFiles(folder, nameOf(finding), filesOf(finding, [left.name, right.name]), "--out");
 		return names.map((name) => join(asked.out?.name ?? "", name));
 	}
+}
+
+/** The side, of whose every run the watchdog knows. */
+function watched(side: FuzzSide, watch: Watchdog | undefined): FuzzSide {
+	const { unreferenced } = side;
+	if (watch === undefined || !side.real) return side;
+	return {
+		...side,
+		open() {
+			watch.again();
+			return side.open();
+		},
+		...(unreferenced && {
+			unreferenced: {
+				found() {
+					watch.rest();
+					return unreferenced.found();
+				},
+			},
+		}),
+	};
 }

@@ -29,9 +29,10 @@ export async function sideNamed(text: string, option: string, cwd: string): Prom
 	const named = await kernelNamed(text, option, cwd);
 	if (named.name !== "real") return simulated(text, named);
 	const { openRealKernel, readCounters, StrayFiles } = await import("../../../../kernel/real/index.js");
-	const { Kcov } = await import("../../../../fuzz/index.js");
+	const { Kcov, Kmemleak } = await import("../../../../fuzz/index.js");
 	const log = new KernelLog();
 	const coverage = Kcov.open(openRealKernel());
+	const unreferenced = Kmemleak.open();
 	const strays: string[] = [];
 	return {
 		name: text,
@@ -43,6 +44,7 @@ export async function sideNamed(text: string, option: string, cwd: string): Prom
 		again: clearOnce,
 		counters: () => readCounters(),
 		...(coverage && { coverage }),
+		...(unreferenced && { unreferenced }),
 		...(log.problem !== undefined && { logProblem: log.problem }),
 	};
 }

@@ -19,6 +19,8 @@ export interface Watchdog {
 	turn(number: number): void;
 	/** It, or a part of it, is run once more, as for the fewest steps of a finding; that may take long, but each run is short. */
 	again(): void;
+	/** No program runs until the next one begins. */
+	rest(): void;
 	end(): void;
 }
 
@@ -45,6 +47,7 @@ export function watchdog(limit: number, file?: string): Watchdog {
 			again();
 		},
 		again,
+		rest: () => next(0),
 		end() {
 			next(0);
 			void worker.terminate();
