@@ -11,11 +11,14 @@ const HEADER = { trace: "iommufd", version: TRACE_VERSION, suite: "fuzz", kernel
 export class Running {
 	readonly file: string;
 	readonly #folder: string;
+	/** what becomes `file` when all of it is written */
+	readonly #next: string;
 
 	/** @param folder one that is there */
 	constructor(folder: string) {
 		this.#folder = folder;
 		this.file = join(folder, "running.jsonl");
+		this.#next = join(folder, "running.next");
 	}
 
 	/**
@@ -54,19 +57,20 @@ export class Running {
 		return readdirSync(this.#folder).flatMap((name) => pattern.exec(name)?.slice(1).map(Number) ?? []);
 	}
 
-	/** On the disk when it returns. */
+	/** On the disk when it returns; until then the one before is, which the kernel may not have finished with. */
 	begin({ seed, number, steps }: FuzzProgram): void {
-		const fd = openSync(this.file, "w");
+		const fd = openSync(this.#next, "w");
 		try {
 			writeSync(fd, traceText(HEADER, [{ name: `${seed}-${number}`, steps }]));
 			fsyncSync(fd);
 		} finally {
 			closeSync(fd);
 		}
+		renameSync(this.#next, this.file);
 	}
 
 	/** All programs came back. */
 	end(): void {
-		rmSync(this.file, { force: true });
+		for (const file of [this.#next, this.file]) rmSync(file, { force: true });
 	}
 }

@@ -1,5 +1,5 @@
 /** A finding as files, the program that runs now on disk, and leaks. */
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -73,6 +73,28 @@ test("of what is in the folder nothing is lost", async () => {
 	expect(running.broken(4)).toEqual([1, 1]);
 	writeFileSync(running.file, "mine");
 	await expect(running.left()).rejects.toThrow("running.jsonl is not the program of an interrupted run, and would be overwritten");
+});
+
+test("while a program is written, the one before is still there, and nothing is left when all came back", () => {
+	const folder = mkdtempSync(join(tmpdir(), "out-"));
+	const running = new Running(folder);
+	const campaign = new Campaign({ seed: 4 });
+	running.begin(campaign.program(0));
+	const before = readFileSync(running.file, "utf8");
+	// What a stop in the middle leaves.
+	writeFileSync(join(folder, "running.next"), before.slice(0, 50));
+	expect(readFileSync(running.file, "utf8")).toBe(before);
+	const steps = {
+		[Symbol.iterator]: () => {
+			throw new Error("stopped");
+		},
+	};
+	expect(() => running.begin({ ...campaign.program(1), steps: steps as never })).toThrow("stopped");
+	expect(readFileSync(running.file, "utf8")).toBe(before);
+	running.begin(campaign.program(1));
+	expect(readFileSync(running.file, "utf8")).not.toBe(before);
+	running.end();
+	expect(readdirSync(folder)).toEqual([]);
 });
 
 test("a warning in the log is a finding, reduced to the steps that lead to it", async () => {
