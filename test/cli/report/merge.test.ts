@@ -135,6 +135,22 @@ describe("as a command", () => {
 		});
 	});
 
+	test.each(formats)("shards of other lists of as many cases do not belong together, as %s", (format) => {
+		const about = { command: "run", file: "a and 1 more", kernel: "sim", which: "simulated", each: "suite", count: 1 } as const;
+		const unit: Unit = {
+			name: "a",
+			groups: [{ count: 1 }],
+			exit: 0,
+			cases: [{ number: 1, title: "x", result: "ok", exit: 0, errno: 0, stdout: "", stderr: "" }],
+		};
+		const part = (at: number, list: string) => {
+			const note = { shard: `${at}/2`, cases: [at], of: 2, list };
+			return { from: `${at}`, text: written(format, { ...about, note }, [unit]) };
+		};
+		expect(mergers[format]([part(1, "00112233"), part(2, "00112233")])).toBe(written(format, { ...about, count: 2 }, [unit, unit]));
+		expect(() => mergers[format]([part(1, "00112233"), part(2, "44556677")])).toThrow("1 and 2 are not shards of the same report");
+	});
+
 	it("merges what replay writes, and keeps the first differences of all", () => {
 		const golden = ["numbers", "contexts", "mutate"].map((name) => join(root, `test/fixtures/golden/${name}.jsonl.gz`));
 		const args = ["replay", ...golden, "--json", "--uapi", "6.12", "--max", "7"];
@@ -151,16 +167,13 @@ describe("as a command", () => {
 		writeFileSync(other, run(["litmus", "scripts/litmus/map-map.iommu", "--kernel", "sim", "--format", "ktap", "--shard", "1/1"]).stdout);
 		expect(merge(...ktap, other)).toMatch(/^error: .*ktap-1 and .*other are not shards of the same report\n/);
 		const cut = place("cut");
-		writeFileSync(
-			cut,
-			run([...litmus, "--format", "ktap", "--shard", "1/3"])
-				.stdout.split("\n")
-				.slice(0, -2)
-				.join("\n"),
-		);
+		const lines = run([...litmus, "--format", "ktap", "--shard", "1/3"]).stdout.split("\n");
+		writeFileSync(cut, lines.slice(0, -3).join("\n"));
 		expect(merge(cut, ktap[1], ktap[2])).toMatch(
 			/cut ends early: it has \d of the \d cases of shard 1\/3\n {2}run this shard again, to its end\n$/,
 		);
+		writeFileSync(cut, lines.slice(0, -2).join("\n"));
+		expect(merge(cut, ktap[1], ktap[2])).toMatch(/cut ends early: it has the \d cases of shard 1\/3, and no totals\n/);
 		const whole = place("whole");
 		writeFileSync(whole, run([...litmus, "--format", "ktap"]).stdout);
 		expect(merge(whole)).toContain("whole: this KTAP is not of a shard\n");

@@ -52,10 +52,10 @@ export async function casesOf<R>(inv: Invocation, list: CaseList<R>): Promise<Ca
 	let positions = [...list.names.keys()];
 	let note: ShardNote | undefined;
 	if (options.shard !== undefined) {
-		const { inShard, parseShard, shardText } = await import("./shard.js");
+		const { inShard, listDigits, parseShard, shardText } = await import("./shard.js");
 		const shard = parseShard(options.shard as string);
 		positions = positions.filter((at) => inShard(list.names[at], shard));
-		note = { shard: shardText(shard), cases: positions.map((at) => at + 1), of: list.names.length };
+		note = { shard: shardText(shard), cases: positions.map((at) => at + 1), of: list.names.length, list: listDigits(list.names) };
 		if (positions.length === 0)
 			io.stderr.write(`${inv.err.note("note:")} shard ${note.shard} has none of the cases (${list.names.length} in all)\n`);
 	}

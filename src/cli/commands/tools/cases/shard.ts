@@ -15,6 +15,8 @@ export interface ShardNote {
 	readonly cases: readonly number[];
 	/** how many cases there are in all shards */
 	readonly of: number;
+	/** digits that shards of the same list of cases have in common */
+	readonly list?: string;
 }
 
 /** @throws UsageError */
@@ -32,5 +34,8 @@ export function parseShard(text: string): Shard {
 export function inShard(name: string, { index, of }: Shard): boolean {
 	return createHash("sha256").update(name).digest().readUIntBE(0, 6) % of === index - 1;
 }
+
+/** The first digits of the SHA-256 of all names: shards of different lists are not put together. */
+export const listDigits = (names: readonly string[]): string => createHash("sha256").update(names.join("\0")).digest("hex").slice(0, 8);
 
 export const shardText = ({ index, of }: Shard): string => `${index}/${of}`;

@@ -95,6 +95,7 @@ export function junitCampaign(): CampaignReporter {
 				? ([
 						["shard", note.shard],
 						[property, [...places, "of", note.of].join(" ")],
+						...(note.list === undefined ? [] : ([["list", note.list]] as const)),
 					] as const)
 				: []),
 		];

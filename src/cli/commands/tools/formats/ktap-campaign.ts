@@ -1,5 +1,5 @@
 /** KTAP of many cases. */
-
+import type { ShardNote } from "../cases/index.js";
 import type { Campaign, CampaignReporter, Unit } from "./campaign.js";
 import { noCounts } from "./case.js";
 import { indented, joined, KtapBody, ktapResult, ktapTitle, ktapTotals } from "./ktap.js";
@@ -15,7 +15,7 @@ export function ktapCampaign(): CampaignReporter {
 			campaign = given;
 			flat = new KtapBody([{ count: given.count }]);
 			const { file, which, note, count } = given;
-			const shard = note === undefined ? [] : [`# shard: ${note.shard}; cases ${[...note.cases, "of", note.of].join(" ")}`];
+			const shard = note === undefined ? [] : [shardLine(note)];
 			return joined(["KTAP version 1", `# file: ${file}`, `# kernel: ${which}`, ...shard, `1..${count}`]);
 		},
 		one(unit) {
@@ -25,6 +25,9 @@ export function ktapCampaign(): CampaignReporter {
 		end: () => ktapTotals(counts),
 	};
 }
+
+const shardLine = ({ shard, cases, of, list }: ShardNote): string =>
+	`# shard: ${shard}; cases ${[...cases, "of", of].join(" ")}${list === undefined ? "" : `; list ${list}`}`;
 
 function subtest({ name, groups, cases }: Unit, number: number): string[] {
 	const body = new KtapBody(groups);

@@ -5,7 +5,10 @@ import { readInputOrStdin } from "../../../frame/io.js";
 
 async function merge({ args, io }: Invocation): Promise<Outcome> {
 	const sources: { from: string; text: string }[] = [];
-	for (const from of args) sources.push({ from, text: Buffer.from(await readInputOrStdin(io, from)).toString() });
+	for (const file of args) {
+		const text = Buffer.from(await readInputOrStdin(io, file)).toString();
+		sources.push({ from: file === "-" ? "stdin" : file, text });
+	}
 	const kinds = new Set(sources.map(({ from, text }) => kindOf(from, text)));
 	const [kind] = kinds;
 	if (kinds.size > 1) throw new UsageError(`these reports are in different formats: ${[...kinds].join(", ")}`, "merge those of one format");

@@ -13,6 +13,7 @@ interface Suite {
 	readonly counts: Counts;
 	readonly cases: readonly (readonly string[])[];
 	readonly shard?: string;
+	readonly list?: string;
 	readonly places?: { cases: readonly number[]; of: number };
 	/** the suite is all of a case */
 	readonly whole: boolean;
@@ -61,7 +62,7 @@ function report(from: string, text: string): Report {
 
 function suite(from: string, lines: readonly string[]): Suite {
 	const end = lines.indexOf("    </properties>");
-	const property = (line: string) => /^ {6}<property name="(shard|case|cases)" value="([^"]*)"\/>$/.exec(line) ?? undefined;
+	const property = (line: string) => /^ {6}<property name="(shard|case|cases|list)" value="([^"]*)"\/>$/.exec(line) ?? undefined;
 	const about = new Map(lines.slice(0, end).flatMap((line) => (property(line) ? [property(line)?.slice(1) as [string, string]] : [])));
 	const places = casesIn(about.get("case") ?? about.get("cases") ?? "");
 	if (end < 0 || !about.has("shard") || places === undefined) unlike(from, "this report is not of a shard");
@@ -72,14 +73,23 @@ function suite(from: string, lines: readonly string[]): Suite {
 	}
 	const open = lines[0].replace(/ (?:tests|failures|errors|skipped)="\d+"/g, "");
 	const properties = lines.slice(1, end + 1).filter((line) => property(line) === undefined);
-	return { open, properties, counts: countsOf(lines[0]), cases, shard: about.get("shard"), places, whole: about.has("case") };
+	return {
+		open,
+		properties,
+		counts: countsOf(lines[0]),
+		cases,
+		shard: about.get("shard"),
+		list: about.get("list"),
+		places,
+		whole: about.has("case"),
+	};
 }
 
 /** One suite with all cases. */
 function ofCases(from: string, [one]: readonly Suite[]): Part<Unit> {
-	const { shard = "", places = { cases: [], of: 0 } } = one;
+	const { shard = "", list, places = { cases: [], of: 0 } } = one;
 	const head = [one.open, ...one.properties].join("\n");
-	return { from, head, note: { shard, ...places }, units: one.cases.map((lines) => ({ lines })) };
+	return { from, head, note: { shard, ...places, list }, units: one.cases.map((lines) => ({ lines })) };
 }
 
 /** Suites for each case. */
@@ -91,8 +101,8 @@ function ofSuites(from: string, suites: readonly Suite[]): Part<Unit> {
 		lines.push(opened(open, counts), ...properties, ...cases.flat(), "  </testsuite>");
 		units.set(position, lines);
 	}
-	const [{ shard = "", places, properties }] = suites;
-	const note = { shard, cases: [...units.keys()], of: places?.of ?? 0 };
+	const [{ shard = "", list, places, properties }] = suites;
+	const note = { shard, cases: [...units.keys()], of: places?.of ?? 0, list };
 	return { from, head: properties.join("\n"), note, units: [...units.values()].map((lines) => ({ lines })) };
 }
 

@@ -23,9 +23,11 @@ function part(from: string, text: string, counts: ReturnType<typeof noCounts>): 
 	const lines = text.split("\n");
 	const plan = lines.findIndex((line) => /^1\.\.\d+$/.test(line));
 	const above = lines.slice(0, Math.max(plan, 0));
-	const [, shard, cases] = above.map((line) => /^# shard: (\d+\/\d+); cases (.*)$/.exec(line)).find((match) => match !== null) ?? [];
-	const note = cases === undefined ? undefined : casesIn(cases);
-	if (shard === undefined || note === undefined) unlike(from, "this KTAP is not of a shard");
+	const [, shard, cases, list] =
+		above.map((line) => /^# shard: (\d+\/\d+); cases (.*?)(?:; list (\w+))?$/.exec(line)).find((match) => match !== null) ?? [];
+	const places = cases === undefined ? undefined : casesIn(cases);
+	if (shard === undefined || places === undefined) unlike(from, "this KTAP is not of a shard");
+	const note = { shard, ...places, list };
 	const head = above.filter((line) => !line.startsWith("# shard: ")).join("\n");
 	const units: string[][] = [];
 	let unit: string[] = [];
@@ -37,12 +39,12 @@ function part(from: string, text: string, counts: ReturnType<typeof noCounts>): 
 			counts.failed += failed;
 			counts.skipped += skipped;
 			counts.error += error;
-			return { from, head, note: { shard, ...note }, units };
+			return { from, head, note, units };
 		}
 		unit.push(line);
 		if (!result.test(line)) continue;
 		units.push(unit);
 		unit = [];
 	}
-	return cutShort(from, { shard, ...note }, units.length);
+	return cutShort(from, note, units.length);
 }

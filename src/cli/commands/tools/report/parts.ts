@@ -20,7 +20,7 @@ export interface Part<T> {
 export function union<T>(parts: readonly Part<T>[]): T[] {
 	const [first] = parts;
 	for (const { from, head, note, units } of parts) {
-		if (head !== first.head || note.of !== first.note.of)
+		if (head !== first.head || note.of !== first.note.of || note.list !== first.note.list)
 			throw new UsageError(
 				`${first.from} and ${from} are not shards of the same report`,
 				"give what one command line wrote with each --shard",
@@ -46,8 +46,11 @@ export function union<T>(parts: readonly Part<T>[]): T[] {
 
 /** @throws UsageError */
 export function cutShort(from: string, note: ShardNote, units: number): never {
+	const { length } = note.cases;
 	throw new UsageError(
-		`${from} ends early: it has ${units} of the ${note.cases.length} cases of shard ${note.shard}`,
+		units === length
+			? `${from} ends early: it has the ${length} cases of shard ${note.shard}, and no totals`
+			: `${from} ends early: it has ${units} of the ${length} cases of shard ${note.shard}`,
 		"run this shard again, to its end",
 	);
 }
