@@ -20,10 +20,10 @@ const HANG = 120_000;
 const A_PROGRAM = 2;
 
 export async function runFuzz(inv: Invocation): Promise<Outcome> {
-	const { options, io, common, out, err } = inv;
+	const { io, common, out, err } = inv;
 	const asked = await fuzzOptions(inv);
 	const { seed, from, time, known, output } = asked;
-	const report = output === "kcidb" ? (await import("../formats/index.js")).campaignReporter(output, options) : output;
+	const report = output === "kcidb" ? (await import("../formats/index.js")).campaignReporter(output, inv.options) : output;
 	const left = await sideNamed(asked.left, "--left", io.cwd);
 	const right = await sideNamed(asked.right, "--right", io.cwd);
 	const real = left.real || right.real;
@@ -91,7 +91,7 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		interrupts?.end();
 		throw error;
 	});
-	if (!common.quiet) announce();
+	if (!common.quiet) announce(inv, [left, right], folder !== undefined);
 	const broken = await running?.left();
 	if (broken !== undefined)
 		io.stderr.write(`${err.bad("failed")}  program ${broken.name} did not come back in an earlier run: it is in ${broken.file}\n`);
@@ -118,23 +118,11 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 	const exit = tally.findings.length > 0 || broken !== undefined || skip.size > 0 ? exitCode.failed : exitCode.done;
 	const end = { exit, note: cases.note, counted: time === undefined, interrupted: ended?.number };
 	io.stdout.write(ending(tally, run, end, report, report === "text" ? out : await palette(0)));
-	if (ended !== undefined) {
-		const how = asked.resumes ? "the same command goes on there" : `--from ${ended.number} goes on there`;
-		io.stderr.write(`${err.note("note:")} interrupted before program ${ended.number}; ${how}\n`);
-		process.kill(process.pid, ended.signal);
-		return { exit: exitCode.failed, errno: 0 };
-	}
+	if (ended !== undefined) return endedBy(ended, inv, asked.resumes);
 	const seconds = (performance.now() - (start ?? 0)) / 1000;
 	if (!common.quiet && tally.programs > 0)
 		io.stderr.write(err.faint(`${(tally.programs / seconds).toFixed(0)} programs/s, ${tally.fresh} showed something new\n`));
 	return { exit, errno: 0 };
-
-	function announce(): void {
-		const log = [left, right].find(({ logProblem }) => logProblem !== undefined)?.logProblem;
-		if (log !== undefined) io.stderr.write(`${err.note("note:")} ${log}: warnings of the kernel are not seen\n`);
-		if (folder === undefined && real)
-			io.stderr.write(`${err.note("note:")} without --out nothing is kept of a program that brings this kernel down\n`);
-	}
 
 	/** @returns the files, as the command line names their folder */
 	function write(finding: Finding): string[] {
@@ -142,6 +130,22 @@ export async function runFuzz(inv: Invocation): Promise<Outcome> {
 		const names = addFiles(folder, nameOf(finding), filesOf(finding, [left.name, right.name]), "--out");
 		return names.map((name) => join(asked.out?.name ?? "", name));
 	}
+}
+
+/** Says what of the real kernel is not seen or kept. */
+function announce({ io, err }: Invocation, sides: readonly FuzzSide[], keeps: boolean): void {
+	const note = (text: string): void => io.stderr.write(`${err.note("note:")} ${text}\n`);
+	const log = sides.find(({ logProblem }) => logProblem !== undefined)?.logProblem;
+	if (log !== undefined) note(`${log}: warnings of the kernel are not seen`);
+	if (!keeps && sides.some(({ real }) => real)) note("without --out nothing is kept of a program that brings this kernel down");
+}
+
+/** Says where to go on, and ends the process as the signal would have. */
+function endedBy({ number, signal }: Interrupted, { io, err }: Invocation, resumes: boolean): Outcome {
+	const how = resumes ? "the same command goes on there" : `--from ${number} goes on there`;
+	io.stderr.write(`${err.note("note:")} interrupted before program ${number}; ${how}\n`);
+	process.kill(process.pid, signal);
+	return { exit: exitCode.failed, errno: 0 };
 }
 
 /** The side, of whose every run the watchdog knows. */
