@@ -1,4 +1,5 @@
 /** A table of values by the bytes of lines, for lines that come again and again: found without making strings of them. */
+import { viewOf } from "./hex.js";
 
 /** The most bytes of lines that are kept; with more, the table begins anew. */
 const MOST_BYTES = 8 << 20;
@@ -104,8 +105,4 @@ function place(slots: Int32Array, hash: number, entry: number): void {
 	while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
 	slots[slot] = hash;
 	slots[slot + 1] = entry;
-}
-
-function viewOf(bytes: Buffer): DataView {
-	return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -78,7 +78,7 @@ export class PlainLines {
 		}
 		if (!this.#ends()) return undefined;
 		slab.used = end;
-		return new PreparedIoctl(fd.text, number, answer, length, bytes, used, after);
+		return new PreparedIoctl(fd.text, number, answer, length, slab.view, used, after);
 	}
 
 	/** The recorded answer, as a kernel returns it. */
@@ -107,7 +107,7 @@ export class PlainLines {
 		const length = this.#decoded(bytes, used);
 		if (!this.#takes(quote) || !this.#ends() || length !== (wanted ?? length)) return undefined;
 		slab.used += length;
-		return new PreparedMemory(kind, BigInt(addr), length, bytes, used);
+		return new PreparedMemory(kind, BigInt(addr), length, slab.view, used);
 	}
 
 	/** Goes over bytes that are the next ones. */

@@ -22,20 +22,20 @@ export class PreparedIoctl {
 		readonly ret: number,
 		/** bytes of the struct */
 		readonly length: number,
-		/** holds the struct at `arg`, and what it should be after the call at `out` */
-		readonly bytes: Buffer,
+		/** has the struct at `arg`, and what it should be after the call at `out` */
+		readonly kept: DataView,
 		readonly arg: number,
 		readonly out: number,
 	) {}
 }
 
-/** A peek or poke: `length` bytes that stand in `bytes` at `at`, and those in memory at `addr`. */
+/** A peek or poke: `length` bytes that stand in `kept` at `at`, and those in memory at `addr`. */
 export class PreparedMemory {
 	constructor(
 		readonly kind: "peek" | "poke",
 		readonly addr: bigint,
 		readonly length: number,
-		readonly bytes: Buffer,
+		readonly kept: DataView,
 		readonly at: number,
 	) {}
 }
@@ -61,14 +61,14 @@ function ioctl(step: IoctlStep): PreparedIoctl | undefined {
 	slab.room(2 * length);
 	const before = decoded(arg);
 	const after = out === undefined || out === arg ? before : decoded(out);
-	return new PreparedIoctl(fd, request, recordedRet(step), length, slab.bytes, before, after);
+	return new PreparedIoctl(fd, request, recordedRet(step), length, slab.view, before, after);
 }
 
 function memory({ op, addr, data }: PeekStep | PokeStep): PreparedMemory | undefined {
 	if (data.length > 2 * LONGEST) return undefined;
 	const length = data.length >> 1;
 	slab.room(length);
-	return new PreparedMemory(op, BigInt(addr), length, slab.bytes, decoded(data));
+	return new PreparedMemory(op, BigInt(addr), length, slab.view, decoded(data));
 }
 
 /** Keeps the bytes that hex stands for. */

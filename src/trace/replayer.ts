@@ -39,7 +39,7 @@ import type {
 	WriteStep,
 } from "./format.js";
 import { hasAnswer } from "./format.js";
-import { holds, sameHex, scratchBytes, scratchCopy, scratchFromHex, toHex } from "./hex.js";
+import { same, sameHex, scratch, scratchBytes, scratchCopy, scratchFromHex, toHex } from "./hex.js";
 import type { PreparedCall, PreparedIoctl, PreparedMemory } from "./prepared.js";
 import { requestNumber, requestStruct } from "./requests.js";
 
@@ -192,21 +192,21 @@ export class ProgramReplay {
 		}
 	}
 
-	#preparedIoctl({ fd, request, ret: recorded, length, bytes: kept, arg, out }: PreparedIoctl): Outcome {
-		const bytes = scratchCopy(kept, arg, length);
+	#preparedIoctl({ fd, request, ret: recorded, length, kept, arg, out }: PreparedIoctl): Outcome {
+		const { bytes, view } = scratchCopy(kept, arg, length);
 		const ret = this.#kernel.ioctl(this.#files.number(fd, "fd"), request, bytes);
-		return ret === recorded && holds(kept, out, bytes) ? undefined : { ret, bytes: bytes.toString("hex") };
+		return ret === recorded && same(kept, out, view) ? undefined : { ret, bytes: bytes.toString("hex") };
 	}
 
-	#preparedPoke({ addr, length, bytes: kept, at }: PreparedMemory): Outcome {
-		return refused(this.#kernel.poke(addr, scratchCopy(kept, at, length)));
+	#preparedPoke({ addr, length, kept, at }: PreparedMemory): Outcome {
+		return refused(this.#kernel.poke(addr, scratchCopy(kept, at, length).bytes));
 	}
 
-	#preparedPeek({ addr, length, bytes: kept, at }: PreparedMemory): Outcome {
-		const bytes = scratchBytes(length);
+	#preparedPeek({ addr, length, kept, at }: PreparedMemory): Outcome {
+		const { bytes, view } = scratch(length);
 		const ret = this.#kernel.peek(addr, bytes);
 		if (ret < 0) return { ret };
-		return holds(kept, at, bytes) ? undefined : { bytes: bytes.toString("hex") };
+		return same(kept, at, view) ? undefined : { bytes: bytes.toString("hex") };
 	}
 
 	#attempt(step: Step): Outcome {
@@ -366,9 +366,10 @@ export class ProgramReplay {
 	#mmap(step: MmapStep): Outcome {
 		const addr = BigInt(step.addr);
 		const prot = protOf(step.prot);
-		const file = step.memfd === undefined ? {} : { fd: this.#files.number(step.memfd, "memfd"), offset: BigInt(step.offset ?? 0) };
+		const fd = step.memfd === undefined ? undefined : this.#files.number(step.memfd, "memfd");
+		const offset = fd === undefined ? undefined : BigInt(step.offset ?? 0);
 		const { page_size: pageSize, populate } = step;
-		const got = this.#kernel.mmap({ addr, length: BigInt(step.length), prot, ...file, pageSize, populate });
+		const got = this.#kernel.mmap({ addr, length: BigInt(step.length), prot, fd, offset, pageSize, populate });
 		if (got === addr) return undefined;
 		if (this.mayBlock && got === BigInt(-EEXIST) && this.#kernel.kind === "real") {
 			// When it was recorded the program had nothing there, so it has nothing there now: what is there is this process's own.

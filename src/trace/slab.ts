@@ -1,10 +1,12 @@
 /** Bytes that stay: one after another in large buffers, as a buffer for each piece would cost more than its bytes. */
+import { viewOf } from "./hex.js";
 
 const SIZE = 1 << 16;
 
 export class Slab {
-	/** the buffer under way: who has put bytes into it keeps it */
+	/** the buffer under way, and its words: who has put bytes into it keeps them */
 	bytes = Buffer.allocUnsafeSlow(SIZE);
+	view = viewOf(this.bytes);
 	/** where the next bytes go; what is there already stays */
 	used = 0;
 
@@ -12,6 +14,7 @@ export class Slab {
 	room(bytes: number): void {
 		if (this.used + bytes <= SIZE) return;
 		this.bytes = Buffer.allocUnsafeSlow(SIZE);
+		this.view = viewOf(this.bytes);
 		this.used = 0;
 	}
 }

@@ -23,7 +23,7 @@ function read(line: string): PreparedCall | undefined {
 /** A call with its bytes, wherever they are kept. */
 function shown(call: PreparedCall | undefined): object | undefined {
 	if (call === undefined) return undefined;
-	const bytes = (at: number) => call.bytes.toString("hex", at, at + call.length);
+	const bytes = (at: number) => Buffer.from(call.kept.buffer, call.kept.byteOffset + at, call.length).toString("hex");
 	if (call.kind !== "ioctl") return { kind: call.kind, addr: call.addr, data: bytes(call.at) };
 	const { kind, fd, request, ret } = call;
 	return { kind, fd, request, ret, arg: bytes(call.arg), out: bytes(call.out) };

@@ -78,7 +78,7 @@ export class Command {
 			if (rest < 0) return this.fail(dispatchChecks.tailUnreadable, userSize, arg.value, this.fault(arg.value, userSize, false));
 		}
 		const known = Math.min(userSize, size);
-		bytes.fill(0, known);
+		if (known < bytes.length) bytes.fill(0, known);
 		if (arg.read(0, known === bytes.length ? bytes : bytes.subarray(0, known)) < 0)
 			return this.fail(dispatchChecks.structUnreadable, arg.value, this.fault(arg.value, known, false));
 		return older === undefined ? 0 : refuse(older, older.refused, this.#view, this.context.system.reasons);

@@ -32,8 +32,10 @@ export interface IommufdHooks {
 /** One open /dev/iommu: its objects and their IDs. It lives until the last file that holds it is closed. */
 export class IommufdContext {
 	readonly #objects = new Map<number, IommufdObject>();
-	/** IDs in use that do not name an object: of objects under construction, and tombstones of vDEVICEs */
-	readonly #taken = new Set<number>();
+	/** IDs of objects under construction; there is rarely more than one, and a set that becomes empty again and again is slow */
+	readonly #unfinished: number[] = [];
+	/** IDs in use that name no object: tombstones of vDEVICEs */
+	readonly #tombstones = new Set<number>();
 	#lowestFree = 1;
 	#references = 1;
 	/** the IOAS that the VFIO compatibility calls work on */
@@ -62,20 +64,20 @@ export class IommufdContext {
 
 	/** true if no ID is in use */
 	get empty(): boolean {
-		return this.#objects.size === 0 && this.#taken.size === 0;
+		return this.#objects.size === 0 && this.#unfinished.length === 0 && this.#tombstones.size === 0;
 	}
 
 	takeId(): number {
 		let id = this.#lowestFree;
-		while (this.#objects.has(id) || this.#taken.has(id)) id++;
-		this.#taken.add(id);
+		while (this.#objects.has(id) || this.#unfinished.includes(id) || this.#tombstones.has(id)) id++;
+		this.#unfinished.push(id);
 		this.#lowestFree = id + 1;
 		return id;
 	}
 
 	/** Publish a complete object: calls can find it from now on. */
 	finalize(object: IommufdObject): void {
-		this.#taken.delete(object.id);
+		this.#finish(object.id);
 		this.#objects.set(object.id, object);
 	}
 
@@ -109,7 +111,7 @@ export class IommufdContext {
 	remove(object: IommufdObject, tombstone = false): void {
 		if (this.#objects.get(object.id) !== object) return;
 		this.#free(object.id);
-		if (tombstone) this.#taken.add(object.id);
+		if (tombstone) this.#tombstones.add(object.id);
 		if (this.vfioIoas === (object as unknown)) this.vfioIoas = undefined;
 		object.destroy();
 	}
@@ -136,9 +138,15 @@ export class IommufdContext {
 		}
 	}
 
+	#finish(id: number): void {
+		const at = this.#unfinished.lastIndexOf(id);
+		if (at >= 0 && at === this.#unfinished.length - 1) this.#unfinished.pop();
+		else if (at >= 0) this.#unfinished.splice(at, 1);
+	}
+
 	#free(id: number): void {
 		this.#objects.delete(id);
-		this.#taken.delete(id);
+		this.#finish(id);
 		if (id < this.#lowestFree) this.#lowestFree = id;
 	}
 }

@@ -33,7 +33,9 @@ class PlacedArg implements UserArg {
 
 	read(offset: number, into: Uint8Array): Ret {
 		const { bytes } = this;
-		for (let i = 0; i < into.length; i++) into[i] = bytes[offset + i] ?? (offset + i < this.#zeroes ? 0 : 0xff);
+		const placed = Math.max(0, Math.min(into.length, bytes.length - offset));
+		for (let i = 0; i < placed; i++) into[i] = bytes[offset + i];
+		for (let i = placed; i < into.length; i++) into[i] = offset + i < this.#zeroes ? 0 : 0xff;
 		return 0;
 	}
 
