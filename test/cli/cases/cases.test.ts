@@ -84,6 +84,15 @@ describe("options that cannot go together, or would do nothing, are refused befo
 	});
 });
 
+describe("--pretty", () => {
+	it("indents a report that is JSON, and goes with no other", () => {
+		expect(here(["replay", "mutate.jsonl.gz", "--format", "json", "--pretty"]).stdout).toMatch(/^\{\n {2}"schema": "iommuctl.report",\n/);
+		expect(here(["run", "good.iommu", "--pretty", "--format", "ktap"]).stderr).toBe(
+			"error: --pretty and --format ktap cannot both be given\n",
+		);
+	});
+});
+
 describe("replay of one program", () => {
 	const words = ["replay", "numbers.jsonl.gz", "contexts.jsonl.gz", "--format", "ktap", "--program"];
 

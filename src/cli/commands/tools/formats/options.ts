@@ -23,8 +23,10 @@ export const formatOptions = (cases: string): readonly OptionSpec[] => [
  */
 export function formatGiven<F extends string>({ options, common }: Pick<Invocation, "options" | "common">, alike: boolean): F | undefined {
 	const format = options.format as F | undefined;
-	if (format !== undefined && common.json && !(alike && format === "json"))
-		throw new UsageError(`--json and --format ${format} cannot both be given`);
+	// --pretty alone is --json of whatever is written as JSON.
+	const json = common.pretty && options.json !== true ? "--pretty" : "--json";
+	if (format !== undefined && common.json && !(format === "json" && (alike || json === "--pretty")))
+		throw new UsageError(`${json} and --format ${format} cannot both be given`);
 	const lone = ["origin", "build"].find((name) => options[name] !== undefined);
 	if (lone !== undefined && format !== "kcidb")
 		throw new UsageError(`--${lone} is only for --format kcidb`, "add --format kcidb, or leave it out");
