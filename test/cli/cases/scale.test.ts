@@ -44,6 +44,8 @@ describe("docs/scale.md", () => {
 		// What the API demands of a policy for each index.
 		expect([apiVersion, kind, spec.completionMode, spec.template.spec.restartPolicy]).toEqual(["batch/v1", "Job", "Indexed", "Never"]);
 		expect(spec.backoffLimitPerIndex).toBeTypeOf("number");
+		// Its default, which the schema of older versions demands.
+		expect(spec.podFailurePolicy.rules[0].onPodConditions).toEqual([{ type: "DisruptionTarget", status: "True" }]);
 		const { onExitCodes, action } = spec.podFailurePolicy.rules[1];
 		expect([action, onExitCodes]).toEqual(["FailIndex", { containerName: container.name, operator: "In", values: [1, 2, 4] }]);
 		const env = Object.fromEntries(container.env.map(({ name, value }: { name: string; value: string }) => [name, value]));
@@ -64,6 +66,26 @@ describe("docs/scale.md", () => {
 		for (const task of ["1", "2"]) expect(sh(script, { SLURM_ARRAY_TASK_ID: task, SLURM_ARRAY_TASK_COUNT: "2", RESULTS: "slurm" })).toBe(0);
 		expect(sh("iommuctl report merge slurm/part-*.xml > slurm/report.xml", {})).toBe(0);
 		expect(read("slurm/report.xml")).toBe(whole("junit"));
+		// One shard alone: the array's size says nothing then.
+		expect(sh(script, { SLURM_ARRAY_TASK_ID: "2", SLURM_ARRAY_TASK_COUNT: "1", SHARDS: "2", RESULTS: "slurm" })).toBe(0);
+		expect(sh("iommuctl report merge slurm/part-*.xml > slurm/report.xml", {})).toBe(0);
+		expect(read("slurm/report.xml")).toBe(whole("junit"));
+	});
+
+	it("a Slurm task on a node that lacks something asks twice to be tried again", () => {
+		const script = readFileSync(join(root, "scripts/scale/slurm-array.sh"), "utf8");
+		const asked = join(folder, "asked");
+		mkdirSync(join(folder, "lacking"));
+		writeFileSync(join(folder, "lacking/iommuctl"), "#!/bin/sh\nexit 3\n", { mode: 0o755 });
+		writeFileSync(join(folder, "lacking/scontrol"), `#!/bin/sh\necho "$*" >> "${asked}"\n`, { mode: 0o755 });
+		const env = {
+			PATH: `${folder}/lacking:${process.env.PATH}`,
+			SLURM_JOB_ID: "17",
+			SLURM_ARRAY_TASK_ID: "1",
+			SLURM_ARRAY_TASK_COUNT: "1",
+		};
+		for (const count of ["", "1", "2"]) expect(sh(script, { ...env, RESULTS: "lacks", SLURM_RESTART_COUNT: count })).toBe(3);
+		expect(readFileSync(asked, "utf8")).toBe("requeue 17\nrequeue 17\n");
 	});
 
 	it.skipIf(spawnSync("parallel", ["--version"]).status !== 0)("GNU parallel", () => {

@@ -217,7 +217,7 @@ describe("as a command", () => {
 		writeFileSync(empty, "");
 		expect(run(["report", "merge", empty])).toMatchObject({
 			status: 2,
-			stderr: expect.stringMatching(/^error: .*empty is empty\n {2}run its shard with --format/),
+			stderr: expect.stringMatching(/^error: .*empty is empty\n {2}if its shard was killed, run it again; if not, give it --format/),
 		});
 	});
 

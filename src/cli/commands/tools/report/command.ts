@@ -29,7 +29,10 @@ function kindOf(from: string, text: string): keyof typeof mergers {
 	if (text.startsWith("<?xml")) return "JUnit";
 	if (text.startsWith("{")) return "JSON";
 	if (text === "")
-		throw new UsageError(`${from} is empty`, "run its shard with --format json, ktap or junit: each writes a report also of no case");
+		throw new UsageError(
+			`${from} is empty`,
+			"if its shard was killed, run it again; if not, give it --format json, ktap or junit: each writes a report also of no case",
+		);
 	throw new UsageError(`${from} is not a report`, "a report is KTAP, JUnit's XML or JSON, as --format writes it");
 }
 
