@@ -72,6 +72,7 @@ describe("options that cannot go together, or would do nothing, are refused befo
 		[["run", "good.iommu", "bad.iommu", "--var", "x"], "--var x: expected a name and a value"],
 		[["run", "--list", "--keep-going"], "--list runs no script\n  leave --keep-going out"],
 		[["run", "/dev/stdin", "--resume", "new"], "--resume: stdin cannot be read again"],
+		[["run", "good.iommu", "--record", "my.jsonl", "--resume", "new"], "--record and --resume cannot both be given"],
 		[["litmus", "-", "--resume", "new"], "--resume: stdin cannot be read again"],
 		[["litmus", "good.iommu", "--c", "-", "--shard", "1/2"], "--c writes a program and runs no test\n  leave --shard out"],
 		[["litmus", "good.iommu", "--show", "1", "--format", "ktap"], "--show prints calls for people to read"],

@@ -91,6 +91,8 @@ async function finishing<R>(inv: Invocation, list: CaseList<R>): Promise<Running
 	if (folder === undefined) return { here: (at) => list.run(at), by: (run) => run, known: () => false };
 	if (inv.args.some((one) => one === "-" || one.startsWith("/dev/")))
 		throw new UsageError("--resume: stdin cannot be read again", "give files");
+	if (inv.common.record !== undefined)
+		throw new UsageError("--record and --resume cannot both be given", "what has finished is not run again, and would not be recorded");
 	const { Finished } = await import("./resume.js");
 	const finished = new Finished<R>(inv, folder, list);
 	const kept = (at: number): R | undefined => {
