@@ -1,7 +1,7 @@
 /** Calls of a trace with their numbers and bytes decoded, for lines that are replayed again and again. */
 import { recordedRet } from "./answer.js";
 import { knownErrno } from "./errno-names.js";
-import type { IoctlStep, PeekStep, PokeStep, Step } from "./format.js";
+import type { FdMap, IoctlStep, PeekStep, PokeStep, Step } from "./format.js";
 import { requestNumber } from "./requests.js";
 import { Slab } from "./slab.js";
 
@@ -11,7 +11,16 @@ const LONGEST = 4096;
 /** Holds the bytes of all prepared calls. */
 export const slab = new Slab();
 
-/** An ioctl with a struct in which no file descriptors are replaced. */
+/** A file descriptor in a struct: its offset, and the name of its file. */
+export interface FdAt {
+	readonly at: number;
+	readonly name: string;
+}
+
+/** No file descriptors. */
+export const NO_FDS: readonly FdAt[] = [];
+
+/** An ioctl with a struct. */
 export class PreparedIoctl {
 	readonly kind = "ioctl";
 
@@ -26,6 +35,9 @@ export class PreparedIoctl {
 		readonly kept: DataView,
 		readonly arg: number,
 		readonly out: number,
+		/** passed in, and opened by the call */
+		readonly fdsIn: readonly FdAt[] = NO_FDS,
+		readonly fdsOut: readonly FdAt[] = NO_FDS,
 	) {}
 }
 
@@ -51,9 +63,8 @@ export function prepared(step: Step): PreparedCall | undefined {
 
 function ioctl(step: IoctlStep): PreparedIoctl | undefined {
 	const { fd, arg, out } = step;
-	const simple = step.fd_in === undefined && step.fd_out === undefined && step.masked === undefined;
-	if (arg === undefined || arg.length > 2 * LONGEST || !simple || step.fail_nth !== undefined || step.ret_fd !== undefined)
-		return undefined;
+	const simple = step.masked === undefined && step.fail_nth === undefined && step.ret_fd === undefined;
+	if (arg === undefined || arg.length > 2 * LONGEST || !simple) return undefined;
 	// What is wrong with a name is said when the call is made.
 	if (step.errno !== undefined && knownErrno(step.errno) === undefined) return undefined;
 	const request = requestNumber(step.request);
@@ -61,7 +72,12 @@ function ioctl(step: IoctlStep): PreparedIoctl | undefined {
 	slab.room(2 * length);
 	const before = decoded(arg);
 	const after = out === undefined || out === arg ? before : decoded(out);
-	return new PreparedIoctl(fd, request, recordedRet(step), length, slab.view, before, after);
+	return new PreparedIoctl(fd, request, recordedRet(step), length, slab.view, before, after, fdsOf(step.fd_in), fdsOf(step.fd_out));
+}
+
+/** The file descriptors of a step's struct. */
+export function fdsOf(fds: FdMap | undefined): readonly FdAt[] {
+	return fds === undefined ? NO_FDS : Object.entries(fds).map(([offset, name]) => ({ at: Number(offset), name }));
 }
 
 function memory({ op, addr, data }: PeekStep | PokeStep): PreparedMemory | undefined {

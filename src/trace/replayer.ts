@@ -22,7 +22,6 @@ import { FieldError } from "./check.js";
 import { FileNames } from "./files.js";
 import type {
 	DmaStep,
-	FdMap,
 	IoctlStep,
 	MadviseStep,
 	MmapStep,
@@ -39,8 +38,8 @@ import type {
 	WriteStep,
 } from "./format.js";
 import { hasAnswer } from "./format.js";
-import { same, sameHex, scratch, scratchBytes, scratchCopy, scratchFromHex, toHex } from "./hex.js";
-import type { PreparedCall, PreparedIoctl, PreparedMemory } from "./prepared.js";
+import { same, sameHex, scratch, scratchBytes, scratchCopy, scratchFromHex, toHex, viewOf } from "./hex.js";
+import { type FdAt, fdsOf, NO_FDS, type PreparedCall, type PreparedIoctl, type PreparedMemory } from "./prepared.js";
 import { requestNumber, requestStruct } from "./requests.js";
 
 /** undefined: as recorded. Otherwise the new answer, for printing. */
@@ -192,9 +191,13 @@ export class ProgramReplay {
 		}
 	}
 
-	#preparedIoctl({ fd, request, ret: recorded, length, kept, arg, out }: PreparedIoctl): Outcome {
+	#preparedIoctl({ fd, request, ret: recorded, length, kept, arg, out, fdsIn, fdsOut }: PreparedIoctl): Outcome {
+		const number = this.#files.number(fd, "fd");
 		const { bytes, view } = scratchCopy(kept, arg, length);
-		const ret = this.#kernel.ioctl(this.#files.number(fd, "fd"), request, bytes);
+		if (fdsIn !== NO_FDS) this.#putFds(view, fdsIn);
+		const ret = this.#kernel.ioctl(number, request, bytes);
+		if (fdsIn !== NO_FDS) this.#unputFds(view, fdsIn, kept, arg);
+		if (fdsOut !== NO_FDS) this.#takeFds(view, fdsOut, ret);
 		return ret === recorded && same(kept, out, view) ? undefined : { ret, bytes: bytes.toString("hex") };
 	}
 
@@ -277,10 +280,13 @@ export class ProgramReplay {
 			return this.#ioctlRet(step, ret) === recordedRet(step) ? undefined : { ret };
 		}
 		const bytes = scratchFromHex(step.arg);
-		if (step.fd_in !== undefined) this.#putFds(bytes, step.fd_in);
+		const view = viewOf(bytes);
+		const fdsIn = fdsOf(step.fd_in);
+		const arg = fdsIn === NO_FDS ? view : viewOf(Uint8Array.from(bytes));
+		this.#putFds(view, fdsIn);
 		const ret = this.#ioctlRet(step, this.#kernel.ioctl(fd, request, bytes));
-		if (step.fd_in !== undefined) this.#unputFds(bytes, step.fd_in, step.arg);
-		if (step.fd_out !== undefined) this.#takeFds(bytes, step.fd_out, ret);
+		this.#unputFds(view, fdsIn, arg, 0);
+		this.#takeFds(view, fdsOf(step.fd_out), ret);
 		if (step.masked !== undefined) mask(bytes, step);
 		const got = bytes.toString("hex");
 		return ret === recordedRet(step) && sameHex(got, step.out ?? step.arg) ? undefined : { ret, bytes: got };
@@ -315,24 +321,20 @@ export class ProgramReplay {
 		return ret < 0 ? ret : 0;
 	}
 
-	#putFds(bytes: Buffer, fds: FdMap): void {
-		for (const offset in fds) bytes.writeInt32LE(this.#files.number(fds[offset], "fd_in"), Number(offset));
+	#putFds(view: DataView, fds: readonly FdAt[]): void {
+		for (const { at, name } of fds) view.setInt32(at, this.#files.number(name, "fd_in"), true);
 	}
 
-	/** The kernel leaves the descriptors in the struct as they are; the recording has `arg`'s own bytes there. */
-	#unputFds(bytes: Buffer, fds: FdMap, arg: string): void {
-		for (const offset in fds) {
-			const at = Number(offset);
-			if (bytes.readInt32LE(at) !== this.#files.number(fds[offset], "fd_in")) continue;
-			bytes.write(arg.slice(at * 2, at * 2 + 8), at, "hex");
-		}
+	/** The kernel leaves the descriptors in the struct as they are; the recording has `arg`'s own bytes there, which are in `kept` at `arg`. */
+	#unputFds(view: DataView, fds: readonly FdAt[], kept: DataView, arg: number): void {
+		for (const { at, name } of fds)
+			if (view.getInt32(at, true) === this.#files.number(name, "fd_in")) view.setInt32(at, kept.getInt32(arg + at, true), true);
 	}
 
-	#takeFds(bytes: Buffer, fds: FdMap, ret: Ret): void {
-		for (const offset in fds) {
-			const at = Number(offset);
-			this.#files.set(fds[offset], ret < 0 ? ret : bytes.readInt32LE(at));
-			if (ret >= 0) bytes.writeInt32LE(0, at);
+	#takeFds(view: DataView, fds: readonly FdAt[], ret: Ret): void {
+		for (const { at, name } of fds) {
+			this.#files.set(name, ret < 0 ? ret : view.getInt32(at, true));
+			if (ret >= 0) view.setInt32(at, 0, true);
 		}
 	}
 

@@ -55,7 +55,8 @@ export class NodePool {
 	}
 
 	clear(): void {
-		this.cells = NOTHING;
+		// A set that becomes empty again and again keeps its one node.
+		if (this.cells.length > NODE) this.cells = NOTHING;
 		this.#used = 0;
 		this.#free = [];
 	}
