@@ -72,9 +72,9 @@ export function fromJson({ files, ...rest }: Wire): ReplayReport {
 	};
 }
 
-/** Compressed bytes and plain bytes that are replayed in a millisecond, about. */
-const COMPRESSED = 500;
-const PLAIN = 15_000;
+/** Compressed bytes and plain bytes that are replayed in a millisecond, about, by a process that has just begun. */
+const COMPRESSED = 1300;
+const PLAIN = 40_000;
 
 /** About how long a file takes, ms. */
 export function timeOf({ cwd }: Pick<Io, "cwd">, file: string): number {
