@@ -40,8 +40,8 @@ export interface Cases<R> {
 	results(): AsyncGenerator<R>;
 }
 
-/** Threads pay from this much work on, ms. */
-const PAYS = 250;
+/** What threads cost before they are of use, ms: each loads and compiles all code for itself. */
+const COST = 1500;
 
 /** @throws UsageError, EnvironmentError */
 export async function casesOf<R>(inv: Invocation, list: CaseList<R>): Promise<Cases<R>> {
@@ -117,27 +117,29 @@ interface Spread<R> {
 	readonly jobs?: number;
 }
 
-/** Begins in this thread; others are started where what is left takes longer than starting them. */
+/** Begins in this thread; others are started where --jobs asks for them, or where they save more time than they cost. */
 async function* spread<R>(inv: Invocation, { list, positions, run, jobs }: Spread<R>): AsyncGenerator<R> {
 	const begun = performance.now();
 	const times = positions.map((one) => (list.time === undefined || run.known(one) ? 0 : list.time(one)));
 	let left = times.reduce((sum, time) => sum + time, 0);
 	let at = 0;
-	const worthIt = (): boolean => positions.length - at >= 2 && (performance.now() - begun > PAYS || left > PAYS);
-	let most: number | undefined = jobs;
+	const most = jobs ?? availableParallelism();
+	const worthIt = (): boolean => {
+		const rest = positions.length - at;
+		if (most === 1 || rest < 2) return false;
+		const asBefore = at === 0 ? 0 : ((performance.now() - begun) / at) * rest;
+		return jobs !== undefined || Math.max(left, asBefore) * (1 - 1 / most) > COST;
+	};
 	for (; at < positions.length; at++) {
 		if (list.stop?.()) return;
-		if (most !== 1 && worthIt()) {
-			most ??= availableParallelism();
-			if (most > 1) break;
-		}
+		if (worthIt()) break;
 		yield await run.here(positions[at]);
 		left -= times[at];
 	}
 	const rest = positions.slice(at);
 	if (rest.length === 0) return;
 	const { CaseThread } = await import("./pool.js");
-	const threads = Array.from({ length: Math.min(most ?? 1, rest.length) }, () => new CaseThread<R>(inv));
+	const threads = Array.from({ length: Math.min(most, rest.length) }, () => new CaseThread<R>(inv));
 	try {
 		yield* ordered(
 			rest,
