@@ -13,6 +13,9 @@ import { type Signature, signatureKey, signatureOf, warningSignature } from "./s
 /** How many differences of one program are looked at: each is taken out, and the rest compared. */
 const MOST = 8;
 
+/** Of so many programs it is known what they did when memory turns out to be lost: some blocks. */
+const KEPT = 600;
+
 export interface FuzzerOptions {
 	readonly campaign: Campaign;
 	readonly left: Side;
@@ -53,7 +56,7 @@ export class Fuzzer {
 	readonly #leaks: Leaks | undefined;
 	/** of the program before */
 	#last: readonly Step[] | undefined;
-	/** the programs since the last look for unreferenced memory, and when they ran, in ns of the monotonic clock */
+	/** the last programs, at most `KEPT`, and when they ran, in ns of the monotonic clock */
 	#ran: { readonly program: FuzzProgram; readonly from: bigint; readonly to: bigint }[] = [];
 
 	constructor(options: FuzzerOptions) {
@@ -104,11 +107,13 @@ export class Fuzzer {
 	}
 
 	/**
-	 * Looks for what the programs since the last time left in the kernel's memory, which takes a while; to be called at the end of a block.
+	 * Looks for what programs left in the kernel's memory, which takes a while; to be called at the end of a block. What is young may be
+	 * seen only a block or two later: the allocator's own lists point to it until their places are used again.
 	 * A finding is not reduced, as each attempt would take as long.
 	 */
 	async end(): Promise<Pick<ProgramResult, "findings" | "known" | "repeated" | "first">> {
-		const ran = this.#ran.splice(0);
+		this.#ran = this.#ran.slice(-KEPT);
+		const ran = this.#ran;
 		const result = { findings: [] as Finding[], known: [] as KnownDifference[], repeated: [] as Signature[], first: [] as string[] };
 		if (ran.length === 0) return result;
 		for (const { at, by, lines } of (await this.#options.right.unreferenced?.found()) ?? []) {

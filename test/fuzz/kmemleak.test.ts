@@ -99,6 +99,7 @@ test("is a finding with the program that ran then, unless the simulated kernel k
 	campaign.program = () => keeping;
 	await fuzzer.run(3);
 	times = [process.hrtime.bigint(), before];
+	// The other one is of the program before all that, which may be seen so late.
 	const last = await fuzzer.end();
-	expect([last.findings, last.repeated]).toEqual([[], []]);
+	expect([last.findings.length, last.repeated.length]).toEqual([0, 1]);
 });
