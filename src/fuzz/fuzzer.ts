@@ -72,6 +72,7 @@ export class Fuzzer {
 		const program = campaign.program(number);
 		const result: Collected = { program, findings: [], known: [], repeated: [], first: [], covered: false };
 		let { steps } = program;
+		let warned = false;
 		// What a kernel does behind a program's end may warn later.
 		await this.#warnings(result, this.#last);
 		this.#last = steps;
@@ -87,7 +88,7 @@ export class Fuzzer {
 			// The call that is answered differently may be the one that did it.
 			const run = difference === undefined ? steps : steps.slice(0, difference.at + 1);
 			const strays = right.strays?.() ?? [];
-			await this.#warnings(result, run);
+			if (await this.#warnings(result, run)) warned = true;
 			if (round === 0 && strays.length > 0) await this.#strays(result, run);
 			if (difference === undefined) {
 				if (round === 0) await this.#leftovers(result, program);
@@ -99,7 +100,7 @@ export class Fuzzer {
 			if (difference.step === undefined) break;
 			steps = withoutOrphans(steps.toSpliced(difference.at, 1));
 		}
-		const leak = await this.#leaks?.after(program);
+		const leak = await this.#leaks?.after(program, warned);
 		if (leak !== undefined) right.warnings?.();
 		if (leak !== undefined && this.#isNew(result, leak.signature)) this.#add(result, leak);
 		if (right.unreferenced !== undefined) this.#ran.push({ program, from, to: hrtime.bigint() });
@@ -145,12 +146,14 @@ export class Fuzzer {
 		if (found !== undefined && this.#isNew(result, found.signature)) this.#add(result, found);
 	}
 
-	/** @param steps that led to them; undefined: what this campaign did not do */
-	async #warnings(result: Collected, steps: readonly Step[] | undefined): Promise<void> {
+	/** @param steps that led to them; undefined: what this campaign did not do. @returns whether there are any */
+	async #warnings(result: Collected, steps: readonly Step[] | undefined): Promise<boolean> {
 		const { left, right } = this.#options;
-		for (const lines of right.warnings?.() ?? [])
+		const warnings = right.warnings?.() ?? [];
+		for (const lines of warnings)
 			if (steps !== undefined && this.#isNew(result, warningSignature(lines[0])))
 				this.#add(result, await reducedWarning(steps, lines, left, right));
+		return warnings.length > 0;
 	}
 
 	async #strays(result: Collected, steps: readonly Step[]): Promise<void> {

@@ -69,7 +69,9 @@ function unlike(step: Step, left: Answer, right: Answer): string[] {
 
 /** Of a line of the kernel's log: without what differs from boot to boot. */
 export function warningSignature(line: string): Signature {
-	const at = /\bat ([\w.]+)\+/.exec(line)?.[1] ?? /\bin ([\w.]+)\+/.exec(line)?.[1];
+	const named = /\bat ([\w.]+)\+/.exec(line)?.[1] ?? /\bin ([\w.]+)\+/.exec(line)?.[1];
+	// What the compiler made of the function differs from build to build.
+	const at = named?.replaceAll(/\.(?:constprop|isra|part|cold)(?:\.\d+)*/g, "");
 	const what = (/\bK(?:A|C|M)SAN: [\w-]+/.exec(line) ?? /\b(?:WARNING|BUG|UBSAN|INFO|Oops)\b[^:]*/.exec(line))?.[0] ?? "warning";
 	return { kind: "warning", call: at ?? line.replaceAll(/0x[0-9a-f]+|\d+/g, "N").slice(0, 80), right: what.trim() };
 }

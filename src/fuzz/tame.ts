@@ -39,8 +39,7 @@ export function tamed(kernel: Kernel, isOpen: (fd: number) => boolean): Kernel {
 			const struct = call?.struct as StructType | null | undefined;
 			if (typeof arg !== "bigint") {
 				const view = new DataView(arg.buffer, arg.byteOffset);
-				// Behind what is given the kernel finds zeroes, and file 0 is this process's own.
-				if (struct && fdFields(request, padded(arg, struct.size)).in.some((offset) => offset + 4 > arg.length)) return -EFAULT;
+				if (struct && cutsFile(request, arg, struct.size)) return -EFAULT;
 				for (const offset of fdFields(request, arg).in) if (!isOpen(view.getInt32(offset, true))) view.setInt32(offset, NO_FILE, true);
 				if (call === ioctls.IOMMU_HW_QUEUE_ALLOC) inOnePage(view);
 				if (struct)
@@ -61,6 +60,17 @@ function inOnePage(view: DataView): void {
 	if (view.byteLength < at + 8) return;
 	const length = view.getBigUint64(at, true);
 	if (length > 1n && length <= MOST_MAPPED) view.setBigUint64(at, 1n, true);
+}
+
+/**
+ * Whether the struct ends before the number of a file that it takes (behind what is given the kernel finds zeroes, and file 0 is this
+ * process's own), or in the middle of one that the call makes: half of a number cannot be told from other bytes.
+ */
+function cutsFile(request: number, arg: Uint8Array, size: number): boolean {
+	if (arg.length >= size) return false;
+	const files = fdFields(request, padded(arg, size));
+	const cut = (offset: number): boolean => offset + 4 > arg.length;
+	return files.in.some(cut) || files.out.some((offset) => offset < arg.length && cut(offset));
 }
 
 function padded(bytes: Uint8Array, size: number): Uint8Array {

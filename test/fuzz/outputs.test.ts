@@ -187,6 +187,9 @@ test("warnings are the same whatever their addresses and processes", () => {
 	expect(warningSignature("WARNING: CPU: 1 PID: 77 at drivers/x.c:12 iopt_f+0x1/0x2")).toEqual(
 		warningSignature("WARNING: CPU: 0 PID: 99 at drivers/x.c:12 iopt_f+0x1/0x2"),
 	);
+	expect(warningSignature("WARNING: drivers/x.c:12 at iopt_f.constprop.0.isra.3+0x1/0x2")).toEqual(
+		warningSignature("WARNING: drivers/x.c:9 at iopt_f+0x1/0x2"),
+	);
 	expect(warningSignature("BUG: KASAN: slab-use-after-free in iopt_f+0x1/0x2")).toEqual({
 		kind: "warning",
 		call: "iopt_f",
@@ -208,6 +211,9 @@ test("memory that stays locked, and files that stay open, are leaks", async () =
 		);
 		const right = { ...leaking, counters: () => ({ ...counts }) };
 		const leaks = new Leaks(side("sim"), right, { round: 8, slack: 16, repeats: 10 });
+		// A warning that the kernel gives tells of it already.
+		counts[what] += 1000;
+		expect(await leaks.after({ ...new Campaign({ seed: 1 }).program(0), leftovers: [] }, true)).toBeUndefined();
 		const campaign = new Campaign({ seed: 1 });
 		let found: Awaited<ReturnType<Leaks["after"]>>;
 		for (let number = 0; number < 100 && found === undefined; number++) {
