@@ -113,5 +113,7 @@ export function unsigned(value: bigint, tokens: readonly Token[]): bigint {
 
 function number(text: string): bigint {
 	const digits = text.replace(/[uUlL]+$/, "");
-	return BigInt(/^0\d+$/.test(digits) ? `0o${digits.slice(1)}` : digits);
+	if (!/^0\d+$/.test(digits)) return BigInt(digits);
+	if (/[89]/.test(digits)) throw new ExpressionError(`${text} begins with 0, so it is octal, and has a digit above 7`);
+	return BigInt(`0o${digits.slice(1)}`);
 }

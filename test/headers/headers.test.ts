@@ -255,6 +255,10 @@ describe("what is not understood", () => {
 	test.each([
 		["struct p_a {\n\t__u32 a;\n\tfoo_t b;\n};", "3: struct p_a: the type foo_t is not known; struct p_a is left out"],
 		["struct p_b {\n\tstruct nobody b;\n};", "2: struct p_b: struct nobody is not known; struct p_b is left out"],
+		[
+			"struct p_o {\n\t__u32 b[08];\n};",
+			"2: the length of an array: 08 begins with 0, so it is octal, and has a digit above 7; struct p_o is left out",
+		],
 		["struct p_c {\n\t__u32 b[P_UNKNOWN];\n};", "2: the length of an array: P_UNKNOWN is not known; struct p_c is left out"],
 		[
 			"struct p_d {\n\t__u64 b : 3;\n};",
