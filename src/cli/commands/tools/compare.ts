@@ -7,7 +7,7 @@ import type { Machine } from "../../../sim/index.js";
 import type { KernelFactory } from "../../../trace/index.js";
 import type { Family, Invocation } from "../../frame/command.js";
 import { done, type Outcome, UsageError } from "../../frame/exit.js";
-import { defaultMachine, iommuPath } from "../../frame/kernel-choice.js";
+import { iommuPath } from "../../frame/kernel-choice.js";
 import { smallNumber } from "../../frame/small-number.js";
 import { place, refuseScript, tellCut, typed } from "./trace-files.js";
 
@@ -44,13 +44,13 @@ export async function kernelNamed(text: string, option: string, cwd: string, ofT
 		const { recordersFiles } = await import("../../../sim/index.js");
 		return { name, kernel: (header) => () => withLowFiles(openRealKernel, recordersFiles(header)) };
 	}
-	const { createSim, isRelease, loadMachine } = await import("../../../sim/index.js");
+	const { createSim, isRelease, loadMachine, mixedMachine } = await import("../../../sim/index.js");
 	const { uapi = [] } = settings;
 	let machine: Machine | undefined;
 	try {
 		if (settings.machine !== undefined) machine = await loadMachine(settings.machine[0], cwd);
 		// Wrong settings are refused before anything runs, whatever the trace's machine.
-		createSim({ machine: machine ?? (await loadMachine(defaultMachine, cwd)), uapi });
+		createSim({ machine: machine ?? mixedMachine, uapi });
 	} catch (error) {
 		if (!(error instanceof Problem) || error.kind !== "usage") throw error;
 		// Elsewhere a release has an option of its own.

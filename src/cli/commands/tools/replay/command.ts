@@ -5,7 +5,7 @@ import { EnvironmentError } from "../../../../kernel/environment-error.js";
 import type { KernelFactory, ReplayReport } from "../../../../trace/index.js";
 import type { Family, Invocation } from "../../../frame/command.js";
 import { done, exitCode, type Outcome, UsageError } from "../../../frame/exit.js";
-import { defaultMachine, iommuPath } from "../../../frame/kernel-choice.js";
+import { iommuPath } from "../../../frame/kernel-choice.js";
 import { smallNumber } from "../../../frame/small-number.js";
 import { caseOptions } from "../cases/options.js";
 import type { Format } from "../formats/index.js";
@@ -19,7 +19,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 	const format = formatGiven<Format>(inv, false);
 	for (const file of args) refuseScript(file);
 	const { formatReport, joinReports, replayExitCode, reportToJson } = await import("../../../../trace/index.js");
-	const factory = await kernelFactory(common.kernel, common.uapi, io.cwd);
+	const factory = await kernelFactory(common.kernel, common.uapi);
 	if (typeof factory === "number") return { ...done, exit: factory };
 	const { casesOf, worst } = await import("../cases/index.js");
 	const { fromJson, replaying, timeOf, unitOf } = await import("./one.js");
@@ -81,8 +81,7 @@ async function run(inv: Invocation): Promise<Outcome> {
 /** How to make kernels; or the exit code of the process that has replayed them. */
 async function kernelFactory(
 	choice: string,
-	uapi: readonly string[] | undefined,
-	cwd: string,
+	uapi?: readonly string[],
 ): Promise<{ kernel: KernelFactory; which: string; kind: "real" | "sim" } | number> {
 	if (choice === "real") {
 		const { openRealKernel, explainOpenFailure } = await import("../../../../kernel/real/index.js");
@@ -101,9 +100,9 @@ async function kernelFactory(
 		return { kernel: (header) => () => withLowFiles(openRealKernel, recordersFiles(header)), which: "real", kind: "real" };
 	}
 	// Traces are about known machines: without --kernel real they run on the simulated ones, whatever this machine has.
-	const { createSim, loadMachine } = await import("../../../../sim/index.js");
+	const { createSim, mixedMachine } = await import("../../../../sim/index.js");
 	// Traces of the selftest's mock devices have no machine that takes a proposal: a name that is not known is a mistake all the same.
-	if (uapi !== undefined) createSim({ machine: await loadMachine(defaultMachine, cwd), uapi });
+	if (uapi !== undefined) createSim({ machine: mixedMachine, uapi });
 	// One machine for all programs of a trace, as when it was recorded: what devices keep outlives a program.
 	const kernel: KernelFactory = (header) => {
 		const sim = createSim({ header, uapi, replaced: replacedRequests() });
