@@ -89,7 +89,7 @@ export class Fuzzer {
 			const run = difference === undefined ? steps : steps.slice(0, difference.at + 1);
 			const strays = right.strays?.() ?? [];
 			if (await this.#warnings(result, run)) warned = true;
-			if (round === 0 && strays.length > 0) await this.#strays(result, run);
+			if (round === 0 && strays.length > 0) this.#addNew(result, await reducedStrays(run, left, right));
 			if (difference === undefined) {
 				if (round === 0) await this.#leftovers(result, program);
 				break;
@@ -102,7 +102,7 @@ export class Fuzzer {
 		}
 		const leak = await this.#leaks?.after(program, warned);
 		if (leak !== undefined) right.warnings?.();
-		if (leak !== undefined && this.#isNew(result, leak.signature)) this.#add(result, leak);
+		this.#addNew(result, leak);
 		if (right.unreferenced !== undefined) this.#ran.push({ program, from, to: hrtime.bigint() });
 		return result;
 	}
@@ -142,8 +142,7 @@ export class Fuzzer {
 		const { left, right } = this.#options;
 		const kept = right.leftovers?.() ?? [];
 		if (right.leftovers === undefined || kept.join() === program.leftovers.join()) return;
-		const found = await reducedLeftovers(program.steps, left, right);
-		if (found !== undefined && this.#isNew(result, found.signature)) this.#add(result, found);
+		this.#addNew(result, await reducedLeftovers(program.steps, left, right));
 	}
 
 	/** @param steps that led to them; undefined: what this campaign did not do. @returns whether there are any */
@@ -154,11 +153,6 @@ export class Fuzzer {
 			if (steps !== undefined && this.#isNew(result, warningSignature(lines[0])))
 				this.#add(result, await reducedWarning(steps, lines, left, right));
 		return warnings.length > 0;
-	}
-
-	async #strays(result: Collected, steps: readonly Step[]): Promise<void> {
-		const found = await reducedStrays(steps, this.#options.left, this.#options.right);
-		if (found !== undefined && this.#isNew(result, found.signature)) this.#add(result, found);
 	}
 
 	#difference(steps: readonly Step[], left: Side | undefined): Difference | undefined {
@@ -173,6 +167,11 @@ export class Fuzzer {
 
 	#add({ findings, program }: Collected, found: Found | undefined): void {
 		if (found !== undefined) findings.push({ seed: program.seed, program: program.number, ...found });
+	}
+
+	/** Of what is reduced before anybody can tell whether it is new. */
+	#addNew(result: Collected, found: Found | undefined): void {
+		if (found !== undefined && this.#isNew(result, found.signature)) this.#add(result, found);
 	}
 
 	/** Whether it is neither known nor was seen before; otherwise it is counted. */

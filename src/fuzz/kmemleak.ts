@@ -7,7 +7,7 @@ const FILE = "/sys/kernel/debug/kmemleak";
 const TIMERS = "/proc/timer_list";
 /** Younger memory is not looked at, in ms: a pointer to it may be in a register still. Memory is reported when two scans find it. */
 const AGE = 6000;
-/** That long nothing points to it; a clock tick is at most this long, in ns. */
+/** A clock tick is at most this long, in ns. */
 const TICK = 10_000_000n;
 
 /** Memory that nothing points to. */

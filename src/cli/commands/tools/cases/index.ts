@@ -127,8 +127,9 @@ async function* spread<R>(inv: Invocation, { list, positions, run, jobs }: Sprea
 	const worthIt = (): boolean => {
 		const rest = positions.length - at;
 		if (most === 1 || rest < 2) return false;
+		if (jobs !== undefined) return true;
 		const asBefore = at === 0 ? 0 : ((performance.now() - begun) / at) * rest;
-		return jobs !== undefined || Math.max(left, asBefore) * (1 - 1 / most) > COST;
+		return Math.max(left, asBefore) * (1 - 1 / most) > COST;
 	};
 	for (; at < positions.length; at++) {
 		if (list.stop?.()) return;
