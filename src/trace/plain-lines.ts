@@ -59,6 +59,7 @@ export class PlainLines {
 		if (this.#takes(poke)) return this.#poke();
 		return this.#takes(peek) ? this.#peek() : undefined;
 	}
+
 	#ioctl(): PreparedIoctl | undefined {
 		const fd = this.#word();
 		if (fd === undefined || !this.#takes(request)) return undefined;

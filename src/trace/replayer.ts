@@ -292,7 +292,6 @@ export class ProgramReplay {
 		return ret === recordedRet(step) && sameHex(got, step.out ?? step.arg) ? undefined : { ret, bytes: got };
 	}
 
-	/** A call in which an allocation fails, as when it was recorded. */
 	#open(step: OpenStep): Outcome {
 		const fd = this.#kernel.open(step.path);
 		if (step.fd !== undefined) this.#files.set(step.fd, fd);
